@@ -1,0 +1,117 @@
+//! What can go wrong, as far as somebody acts on it: each failure knows its words and its hint.
+
+use crate::hints;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A result of axt's own layers.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure of axt itself. No variant ever holds a secret, a WebSocket URL or typed bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line or an environment variable asks for something impossible.
+    #[error("{0}")]
+    Usage(String),
+    /// A configuration file can't be read or makes no sense.
+    #[error("{}: {problem}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// No credentials were found, or those found can't be used.
+    #[error("no usable credentials: {0}")]
+    Credentials(String),
+    /// No region was given anywhere.
+    #[error("no region given")]
+    NoRegion,
+    /// The service answered with an error.
+    #[error("{0}")]
+    Api(Box<ApiError>),
+    /// A connection could not be made.
+    #[error("can't connect to {to}: {cause}")]
+    Connect {
+        /// Host and port, or the proxy's.
+        to: String,
+        /// What the system or the peer said.
+        cause: String,
+    },
+    /// Something took longer than it may.
+    #[error("{what} took longer than {limit:?}")]
+    Timeout {
+        /// What was waited for, as a noun: `the connection to 10.0.0.1:443`.
+        what: String,
+        /// The limit that was passed.
+        limit: Duration,
+    },
+    /// The gateway refused the WebSocket.
+    #[error("the gateway refused the session: HTTP {status}{detail}")]
+    Refused {
+        /// The HTTP status of the answer.
+        status: u16,
+        /// `: ` and a short piece of the body, or empty.
+        detail: String,
+    },
+    /// The other side broke the protocol.
+    #[error("protocol error: {0}")]
+    Protocol(String),
+    /// The session ended, and not as wished.
+    #[error("the session ended: {}", hints::close_reason(.code, .detail))]
+    Ended {
+        /// The service's reason code, such as `FlowExceedLimit`.
+        code: String,
+        /// What followed the code.
+        detail: String,
+    },
+    /// The connection broke and the session could not be resumed.
+    #[error("the connection was lost: {0}")]
+    Lost(String),
+    /// Reading or writing on the user's side failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+/// An error reply of the API.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{action}: {code}: {message} (HTTP {status}{})", request_id.as_ref().map(|id| format!(", request {id}")).unwrap_or_default())]
+pub struct ApiError {
+    /// The action that was called, such as `StartTerminalSession`.
+    pub action: String,
+    /// The service's code, such as `InvalidInstance.NotFound`. Dispatch on this, not on `status`.
+    pub code: String,
+    /// The service's message; AccessKey ids in it are shortened.
+    pub message: String,
+    /// The service's request id, where it gave one.
+    pub request_id: Option<String>,
+    /// The HTTP status of the reply; 0 when the check was made before the call.
+    pub status: u16,
+}
+
+impl Error {
+    /// What the user can do about it, as one sentence, where there is something.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Api(error) => hints::api(&error.code).map(Into::into),
+            Self::Ended { code, .. } => hints::close(code).map(Into::into),
+            Self::Credentials(_) => Some(
+                "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`".into(),
+            ),
+            Self::NoRegion => Some(
+                "give --region, set ALIBABA_CLOUD_REGION_ID, or put region_id into the profile".into(),
+            ),
+            Self::Refused { status: 401 | 403 | 404, .. } => Some(
+                "a session's URL is good for 10 minutes and for one session: start a new one".into(),
+            ),
+            _ => None,
+        }
+    }
+}

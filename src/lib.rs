@@ -1,0 +1,5 @@
+//! The map of the program.
+
+pub mod error;
+pub mod hints;
+pub mod protocol;
