@@ -1,4 +1,12 @@
 //! The session protocol without any IO: bytes, frames and the time in; actions and a deadline out.
 
+pub mod channel;
+pub mod escape;
 pub mod frame;
+pub mod hold;
+pub mod inbound;
+pub mod liveness;
+pub mod pace;
+pub mod resend;
+pub mod session;
 pub mod status;

@@ -1,0 +1,132 @@
+//! What the pump drives: the contract between one session's protocol and the loop around it.
+
+use crate::error::Error;
+use bytes::Bytes;
+use std::time::{Duration, Instant, SystemTime};
+
+/// A moment, on both clocks. Timers run on `at`; `unix_ms` stamps messages and shows, when it runs
+/// ahead of `at`, that the machine was asleep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// The monotonic clock.
+    pub at: Instant,
+    /// The wall clock, in milliseconds since 1970.
+    pub unix_ms: u64,
+}
+
+impl Now {
+    /// `at` as given, the wall clock as it is.
+    #[must_use]
+    pub fn at(at: Instant) -> Self {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let unix_ms = since.unwrap_or(Duration::from_millis(1)).as_millis();
+        Self {
+            at,
+            unix_ms: u64::try_from(unix_ms).unwrap_or(u64::MAX).max(1),
+        }
+    }
+}
+
+/// What comes off the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// A binary message.
+    Binary(Bytes),
+    /// A text message, as its UTF-8 bytes.
+    Text(Bytes),
+    /// A ping or a pong: the other side lives.
+    Alive,
+    /// The WebSocket was closed; the code is the closing frame's, `None` without one.
+    Closed(Option<u16>),
+    /// The connection broke; why, in words.
+    Failed(String),
+}
+
+/// What goes onto the wire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outgoing {
+    /// A binary message.
+    Binary(Bytes),
+    /// A text message; must be UTF-8.
+    Text(Bytes),
+    /// A WebSocket ping.
+    Ping,
+}
+
+/// What a channel has to tell its user.
+#[derive(Debug)]
+pub enum Event {
+    /// The far end is there.
+    Opened,
+    /// Bytes for the user, exactly as sent, each once and in order.
+    Output(Bytes),
+    /// The connection is gone. If `resumable`, a new one may be given by [`Channel::connected`].
+    Broken {
+        /// What happened, in words.
+        why: String,
+        /// Whether the session can go on over a new connection.
+        resumable: bool,
+    },
+    /// The session has made progress over a new connection.
+    Resumed,
+    /// The session is over; nothing follows.
+    Ended(Ending),
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// As sessions should: the far end's own reason code, if it gave one.
+    Normal {
+        /// `Exit`, `Ok`, ... or empty.
+        code: String,
+    },
+    /// With a status that the far end reported.
+    Status(u8),
+    /// Not as wished.
+    Failed(Error),
+}
+
+/// One session's protocol, without IO: everything that happens comes in with the time, everything
+/// to be done is polled. After any call, poll sends and events until they are empty, and call
+/// [`Channel::wake`] no later than [`Channel::deadline`].
+pub trait Channel {
+    /// A connection is there: the first, or a new one after [`Event::Broken`].
+    fn connected(&mut self, now: Now);
+
+    /// Something arrived.
+    fn receive(&mut self, now: Now, incoming: Incoming);
+
+    /// Whether [`Channel::write`] is welcome. What is written all the same is kept.
+    fn can_write(&self) -> bool;
+
+    /// Bytes from the user, to be delivered once and in order.
+    fn write(&mut self, now: Now, bytes: &[u8]);
+
+    /// The terminal's new size.
+    fn resize(&mut self, now: Now, rows: u16, cols: u16);
+
+    /// The user's side is done: say so to the far end.
+    fn close(&mut self, now: Now);
+
+    /// Whether [`Channel::poll_send`] has something now.
+    fn wants_send(&self, now: Now) -> bool;
+
+    /// The next thing to put onto the wire.
+    fn poll_send(&mut self, now: Now) -> Option<Outgoing>;
+
+    /// The next thing to tell the user.
+    fn poll_event(&mut self) -> Option<Event>;
+
+    /// When to call [`Channel::wake`] if nothing happens before.
+    fn deadline(&self, now: Now) -> Option<Instant>;
+
+    /// Time has passed.
+    fn wake(&mut self, now: Now);
+
+    /// What a new connection must name to go on with this session; `None` before it is known.
+    fn resume_id(&self) -> Option<String>;
+
+    /// The session in one line for the user: counters and limits, no content.
+    fn describe(&self) -> String;
+}

@@ -1,0 +1,118 @@
+//! When the far end can take input: agents need a moment, and old ones drop what comes earlier.
+
+use std::time::{Duration, Instant};
+
+/// How long after it is said to be open an agent may still drop input. The official client waits
+/// this long before it sends anything to a forwarded port.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Holds input back until the far end shows that it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Connected; the gateway may or may not report how the session opens.
+    Silent {
+        /// A gateway that reports nothing is taken at its word from here on.
+        until: Instant,
+    },
+    /// The gateway reports, and has not reported the session open.
+    Opening,
+    /// Open, but it has said nothing yet.
+    Opened {
+        /// When its time to get ready is over.
+        until: Instant,
+    },
+    /// Input may flow.
+    Released,
+}
+
+impl Hold {
+    /// Before anything is known about the session. `eager` releases at once.
+    #[must_use]
+    pub fn new(eager: bool, now: Instant) -> Self {
+        if eager {
+            Self::Released
+        } else {
+            Self::Silent { until: now + GRACE }
+        }
+    }
+
+    /// The gateway said that the session is being opened.
+    pub fn opening(&mut self) {
+        if matches!(self, Self::Silent { .. }) {
+            *self = Self::Opening;
+        }
+    }
+
+    /// The gateway said that the session is open.
+    pub fn opened(&mut self, now: Instant) {
+        if matches!(self, Self::Silent { .. } | Self::Opening) {
+            *self = Self::Opened { until: now + GRACE };
+        }
+    }
+
+    /// The far end has spoken.
+    pub fn spoke(&mut self) {
+        *self = Self::Released;
+    }
+
+    /// Lets the time pass.
+    pub fn wake(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|until| until <= now) {
+            *self = Self::Released;
+        }
+    }
+
+    /// When it releases by itself.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Silent { until } | Self::Opened { until } => Some(*until),
+            Self::Opening | Self::Released => None,
+        }
+    }
+
+    /// Whether input may flow.
+    #[must_use]
+    pub fn is_released(&self) -> bool {
+        *self == Self::Released
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_waits_for_the_first_word_or_for_three_seconds_after_open() {
+        let now = Instant::now();
+        let mut hold = Hold::new(false, now);
+        hold.opening();
+        hold.wake(now + GRACE * 10);
+        assert!(!hold.is_released());
+        let opened = now + GRACE * 11;
+        hold.opened(opened);
+        hold.wake(opened + GRACE - Duration::from_millis(1));
+        assert!(!hold.is_released());
+        hold.wake(opened + GRACE);
+        assert!(hold.is_released());
+        hold.opened(opened + GRACE);
+        assert!(hold.is_released());
+    }
+
+    #[test]
+    fn a_gateway_that_reports_nothing_gets_three_seconds() {
+        let now = Instant::now();
+        let mut hold = Hold::new(false, now);
+        assert_eq!(hold.deadline(), Some(now + GRACE));
+        hold.wake(now + GRACE);
+        assert!(hold.is_released());
+    }
+
+    #[test]
+    fn output_releases_at_once() {
+        let mut hold = Hold::new(false, Instant::now());
+        hold.spoke();
+        assert!(hold.is_released());
+        assert!(Hold::new(true, Instant::now()).is_released());
+    }
+}

@@ -1,0 +1,199 @@
+//! Keeping a session alive, and noticing when the network under it is dead.
+
+use super::channel::Now;
+use std::time::{Duration, Instant};
+
+/// Two clocks may drift apart this far before the machine is taken to have slept.
+const SLEPT: Duration = Duration::from_secs(5);
+
+/// How long a woken machine waits for any sign of life before it takes the connection for dead.
+const AFTER_SLEEP: Duration = Duration::from_secs(5);
+
+/// The two clocks of a connection: since when nothing was sent, since when nothing was heard.
+#[derive(Debug, Clone)]
+pub struct Liveness {
+    /// A heartbeat is due when nothing was sent for so long; `None` switches heartbeats off.
+    keepalive: Option<Duration>,
+    /// The connection is dead when nothing was heard for so long; `None` never.
+    dead_after: Option<Duration>,
+    sent_at: Instant,
+    heard_at: Instant,
+    pinged: bool,
+    /// Set by a sleep: shortens what is left until the connection is dead.
+    dead_at: Option<Instant>,
+    last: Now,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// An empty Input message.
+    Heartbeat,
+    /// A WebSocket ping.
+    Ping,
+    /// Nothing was heard for too long.
+    Dead,
+}
+
+impl Liveness {
+    /// Starts both clocks.
+    #[must_use]
+    pub fn new(keepalive: Option<Duration>, dead_after: Option<Duration>, now: Now) -> Self {
+        Self {
+            keepalive,
+            dead_after,
+            sent_at: now.at,
+            heard_at: now.at,
+            pinged: false,
+            dead_at: None,
+            last: now,
+        }
+    }
+
+    /// Starts both clocks again, for a new connection.
+    pub fn restart(&mut self, now: Now) {
+        *self = Self::new(self.keepalive, self.dead_after, now);
+    }
+
+    /// A message that the agent counts as activity was sent.
+    pub fn sent(&mut self, now: Now) {
+        self.sent_at = now.at;
+    }
+
+    /// Anything at all was received.
+    pub fn heard(&mut self, now: Now) {
+        self.heard_at = now.at;
+        self.pinged = false;
+        self.dead_at = None;
+        self.last = now;
+    }
+
+    /// When something is due next.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let heartbeat = self.keepalive.map(|span| self.sent_at + span);
+        [heartbeat, self.ping_at(), self.dead_at()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What is due now, if anything; a ping is due once per silence. The caller acts on it and
+    /// reports what it sent.
+    pub fn poll(&mut self, now: Now) -> Option<Due> {
+        self.notice_sleep(now);
+        if self.dead_at().is_some_and(|at| at <= now.at) {
+            return Some(Due::Dead);
+        }
+        if self.ping_at().is_some_and(|at| at <= now.at) {
+            self.pinged = true;
+            return Some(Due::Ping);
+        }
+        let heartbeat = self.keepalive.map(|span| self.sent_at + span);
+        heartbeat
+            .is_some_and(|at| at <= now.at)
+            .then_some(Due::Heartbeat)
+    }
+
+    /// A wall clock that ran ahead of the monotonic one means that the machine slept: the
+    /// connection may be long gone, so it gets a few seconds to show that it is not.
+    fn notice_sleep(&mut self, now: Now) {
+        let ran = now.at.saturating_duration_since(self.last.at);
+        let wall = Duration::from_millis(now.unix_ms.saturating_sub(self.last.unix_ms));
+        self.last = now;
+        if self.dead_after.is_some() && wall > ran + SLEPT {
+            self.pinged = false;
+            self.heard_at = now.at.checked_sub(self.half()).unwrap_or(now.at);
+            self.dead_at = Some(now.at + AFTER_SLEEP);
+        }
+    }
+
+    fn half(&self) -> Duration {
+        self.dead_after.unwrap_or_default() / 2
+    }
+
+    fn ping_at(&self) -> Option<Instant> {
+        let at = self.dead_after.map(|_| self.heard_at + self.half());
+        at.filter(|_| !self.pinged)
+    }
+
+    fn dead_at(&self) -> Option<Instant> {
+        let at = self.dead_after.map(|span| self.heard_at + span);
+        at.map(|at| self.dead_at.map_or(at, |sooner| sooner.min(at)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const DEAD: Duration = Duration::from_secs(45);
+
+    fn start() -> (Now, Liveness) {
+        let now = Now {
+            at: Instant::now(),
+            unix_ms: 1_000_000,
+        };
+        (now, Liveness::new(Some(MINUTE), Some(DEAD), now))
+    }
+
+    fn after(now: Now, span: Duration) -> Now {
+        Now {
+            at: now.at + span,
+            unix_ms: now.unix_ms + u64::try_from(span.as_millis()).unwrap(),
+        }
+    }
+
+    #[test]
+    fn output_alone_does_not_put_the_heartbeat_off() {
+        let (t0, mut liveness) = start();
+        for second in 1..60 {
+            let now = after(t0, Duration::from_secs(second));
+            liveness.heard(now);
+            assert_eq!(liveness.poll(now), None);
+        }
+        let now = after(t0, MINUTE);
+        assert_eq!(liveness.poll(now), Some(Due::Heartbeat));
+        liveness.sent(now);
+        assert_eq!(liveness.poll(now), None);
+    }
+
+    #[test]
+    fn silence_is_pinged_once_and_then_deadly() {
+        let (t0, mut liveness) = start();
+        assert_eq!(liveness.deadline(), Some(t0.at + DEAD / 2));
+        assert_eq!(liveness.poll(after(t0, DEAD / 2)), Some(Due::Ping));
+        assert_eq!(liveness.poll(after(t0, DEAD / 2)), None);
+        assert_eq!(liveness.deadline(), Some(t0.at + DEAD));
+        assert_eq!(liveness.poll(after(t0, DEAD)), Some(Due::Dead));
+    }
+
+    #[test]
+    fn a_pong_starts_the_silence_afresh() {
+        let (t0, mut liveness) = start();
+        liveness.poll(after(t0, DEAD / 2));
+        liveness.heard(after(t0, DEAD - Duration::from_secs(1)));
+        assert_eq!(liveness.poll(after(t0, DEAD)), None);
+    }
+
+    #[test]
+    fn a_woken_machine_does_not_trust_the_connection() {
+        let (t0, mut liveness) = start();
+        let woken = Now {
+            at: t0.at + Duration::from_secs(1),
+            unix_ms: t0.unix_ms + 3_600_000,
+        };
+        assert_eq!(liveness.poll(woken), Some(Due::Ping));
+        assert_eq!(liveness.poll(after(woken, Duration::from_secs(4))), None);
+        assert_eq!(liveness.poll(after(woken, AFTER_SLEEP)), Some(Due::Dead));
+    }
+
+    #[test]
+    fn switched_off_means_off() {
+        let (t0, _) = start();
+        let mut liveness = Liveness::new(None, None, t0);
+        assert_eq!(liveness.deadline(), None);
+        assert_eq!(liveness.poll(after(t0, MINUTE * 600)), None);
+    }
+}

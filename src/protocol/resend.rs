@@ -1,0 +1,187 @@
+//! What has been sent and not yet acknowledged, kept so that it can be sent again.
+
+use bytes::Bytes;
+use std::collections::VecDeque;
+
+/// The most that is kept for sending again, in bytes of whole messages.
+pub const KEEP: usize = 4 * 1024 * 1024;
+
+/// Numbers client messages from 1 and remembers them until they are acknowledged.
+///
+/// What passes [`KEEP`] is forgotten, oldest first: an agent that asks for it gets an error, never
+/// a stream with a hole.
+#[derive(Debug, Default)]
+pub struct Sent {
+    /// The number of the newest message.
+    last: u32,
+    /// Messages `last - kept.len() + 1 ..= last`, encoded as first sent.
+    kept: VecDeque<Bytes>,
+    kept_bytes: usize,
+    /// The next message to be sent again, if any are due.
+    again: Option<u32>,
+}
+
+/// The other side asked for a message that is no longer kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forgotten {
+    /// The message asked for.
+    pub asked: u32,
+    /// The oldest one still here.
+    pub oldest: u32,
+}
+
+impl Sent {
+    /// The number of the newest message; 0 before the first.
+    #[must_use]
+    pub fn last(&self) -> u32 {
+        self.last
+    }
+
+    /// Whether every message has been acknowledged.
+    #[must_use]
+    pub fn all_acknowledged(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Bytes kept for sending again.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        self.kept_bytes
+    }
+
+    /// Remembers the message numbered `last + 1`, already encoded.
+    pub fn push(&mut self, message: Bytes) {
+        self.last = self.last.wrapping_add(1);
+        self.kept_bytes += message.len();
+        self.kept.push_back(message);
+        while self.kept_bytes > KEEP {
+            self.forget_oldest();
+        }
+    }
+
+    /// The other side has everything up to and including `seq`. Says whether that was news.
+    pub fn acknowledge(&mut self, seq: u32) -> bool {
+        let mut news = false;
+        while self.oldest() <= seq.min(self.last) && !self.kept.is_empty() {
+            self.forget_oldest();
+            news = true;
+        }
+        news
+    }
+
+    /// The other side asks for everything from `seq` on, which also acknowledges what came before.
+    ///
+    /// # Errors
+    /// [`Forgotten`] if some of it is no longer here.
+    pub fn ask(&mut self, seq: u32) -> Result<(), Forgotten> {
+        let seq = seq.max(1);
+        if seq > self.last {
+            self.acknowledge(self.last);
+            self.again = None;
+            return Ok(());
+        }
+        if seq < self.oldest() {
+            return Err(Forgotten {
+                asked: seq,
+                oldest: self.oldest(),
+            });
+        }
+        self.acknowledge(seq - 1);
+        self.again = Some(seq);
+        Ok(())
+    }
+
+    /// Whether something waits to be sent again.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        self.again.is_some()
+    }
+
+    /// The next message to send again.
+    pub fn next_again(&mut self) -> Option<Bytes> {
+        let seq = self.again?.max(self.oldest());
+        let index = usize::try_from(seq.wrapping_sub(self.oldest())).ok()?;
+        let message = self.kept.get(index).cloned();
+        self.again = (message.is_some() && seq < self.last).then_some(seq.wrapping_add(1));
+        message
+    }
+
+    fn oldest(&self) -> u32 {
+        let kept = u32::try_from(self.kept.len()).unwrap_or(u32::MAX);
+        self.last.wrapping_sub(kept).wrapping_add(1)
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(message) = self.kept.pop_front() {
+            self.kept_bytes -= message.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(n: u8) -> Sent {
+        let mut sent = Sent::default();
+        for i in 1..=n {
+            sent.push(Bytes::copy_from_slice(&[i]));
+        }
+        sent
+    }
+
+    fn again(sent: &mut Sent) -> Vec<u8> {
+        std::iter::from_fn(|| sent.next_again())
+            .map(|m| m[0])
+            .collect()
+    }
+
+    #[test]
+    fn what_is_asked_for_goes_again_in_order() {
+        let mut sent = sent(5);
+        sent.ask(3).unwrap();
+        assert_eq!(again(&mut sent), [3, 4, 5]);
+        assert_eq!(again(&mut sent), [0u8; 0]);
+        sent.ask(3).unwrap();
+        assert_eq!(again(&mut sent), [3, 4, 5]);
+        assert_eq!(
+            sent.ask(2),
+            Err(Forgotten {
+                asked: 2,
+                oldest: 3
+            })
+        );
+    }
+
+    #[test]
+    fn asking_for_the_future_or_for_zero_is_no_trouble() {
+        let mut sent = sent(2);
+        sent.ask(0).unwrap();
+        assert_eq!(again(&mut sent), [1, 2]);
+        sent.ask(3).unwrap();
+        assert!(sent.all_acknowledged());
+        sent.ask(u32::MAX).unwrap();
+        assert_eq!(again(&mut sent), [0u8; 0]);
+        assert!(!sent.acknowledge(u32::MAX));
+    }
+
+    #[test]
+    fn an_acknowledgement_in_mid_resend_skips_ahead() {
+        let mut sent = sent(5);
+        sent.ask(1).unwrap();
+        assert_eq!(sent.next_again().unwrap(), &[1u8][..]);
+        assert!(sent.acknowledge(3));
+        assert_eq!(again(&mut sent), [4, 5]);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let mut sent = Sent::default();
+        for _ in 0..10_000 {
+            sent.push(Bytes::from(vec![0; 2000]));
+        }
+        assert!(sent.kept_bytes() <= KEEP);
+        assert!(sent.ask(1).is_err());
+        assert!(sent.ask(9_000).is_ok());
+    }
+}

@@ -1,0 +1,476 @@
+//! One ECS session: frames in, frames out, bytes for the user in between.
+//!
+//! Numbering, acknowledging and asking again follow the browser client of the service
+//! (`aliyun/cloud-assistant-starter`); times and old agents' habits follow the agent itself
+//! (`aliyun/aliyun_assist_client`).
+
+use super::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
+use super::frame::{self, Frame, Kind, MAX_INPUT, Version};
+use super::hold::Hold;
+use super::inbound::{Inbound, Verdict};
+use super::liveness::{Due, Liveness};
+use super::pace::Bucket;
+use super::resend::Sent;
+use super::status::Status;
+use crate::error::Error;
+use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// What a session may send per second until the gateway says otherwise, in bytes.
+pub const DEFAULT_RATE: u64 = 200_000;
+
+/// User bytes kept while they can't go out; above it the user's end is not read.
+const KEEP_INPUT: usize = 64 * 1024;
+
+/// How long after a reconnect the agent may take to ask for what it misses. Until then no new
+/// input is sent, which could overtake what was lost.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// How a session is to behave.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Heartbeat interval; `None` for none.
+    pub keepalive: Option<Duration>,
+    /// Silence after which the connection counts as dead; `None` for never.
+    pub dead_after: Option<Duration>,
+    /// An upper limit for what is sent, bytes per second.
+    pub rate_limit: Option<u64>,
+    /// Send input at once, without waiting for the far end to be ready.
+    pub eager: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            keepalive: Some(Duration::from_secs(60)),
+            dead_after: Some(Duration::from_secs(45)),
+            rate_limit: None,
+            eager: false,
+        }
+    }
+}
+
+/// The client's side of a session.
+#[derive(Debug)]
+pub struct Session {
+    options: Options,
+    channel_id: Bytes,
+    /// The far end's version, from its first Output.
+    version: Option<Version>,
+    up: bool,
+    opened: bool,
+    ended: bool,
+    sent: Sent,
+    inbound: Inbound,
+    hold: Hold,
+    bucket: Bucket,
+    liveness: Liveness,
+    /// Bytes from the user, not yet in a message.
+    input: BytesMut,
+    size: Option<(u16, u16)>,
+    events: VecDeque<Event>,
+    due: Control,
+    /// After a reconnect: when to stop waiting for the agent to ask.
+    settling: Option<Instant>,
+    resumes: u32,
+    resume_unproven: bool,
+}
+
+/// Messages that never wait behind data, in the order in which they are sent.
+#[derive(Debug, Default)]
+struct Control {
+    sync: bool,
+    ping: bool,
+    close: bool,
+    resize: bool,
+    heartbeat: bool,
+}
+
+impl Session {
+    /// A session that has no connection yet.
+    #[must_use]
+    pub fn new(options: Options, now: Now) -> Self {
+        let rate = options.rate_limit.unwrap_or(u64::MAX).min(DEFAULT_RATE);
+        Self {
+            channel_id: Bytes::new(),
+            version: None,
+            up: false,
+            opened: false,
+            ended: false,
+            sent: Sent::default(),
+            inbound: Inbound::default(),
+            hold: Hold::new(options.eager, now.at),
+            bucket: Bucket::new(rate, now.at),
+            liveness: Liveness::new(options.keepalive, options.dead_after, now),
+            input: BytesMut::new(),
+            size: None,
+            events: VecDeque::new(),
+            due: Control::default(),
+            settling: None,
+            resumes: 0,
+            resume_unproven: false,
+            options,
+        }
+    }
+
+    fn receive_frame(&mut self, now: Now, bytes: &Bytes) {
+        let decoded = match Frame::decode(bytes) {
+            Ok(decoded) => decoded,
+            Err(error) => return self.fail(Error::Protocol(error.to_string())),
+        };
+        let frame = decoded.frame;
+        if usize::from(decoded.claimed_len) != frame.payload.len() {
+            tracing::debug!(
+                ?frame,
+                claimed = decoded.claimed_len,
+                "length field disagrees"
+            );
+        }
+        if self.channel_id.is_empty() && !frame.channel_id.is_empty() {
+            // A copy of its own: a slice would keep the whole frame alive.
+            self.channel_id = Bytes::copy_from_slice(&frame.channel_id);
+        }
+        match frame.kind {
+            Kind::Output => self.receive_output(now, frame),
+            Kind::Status => self.receive_status(now, &Status::decode(&frame.payload)),
+            Kind::Sync => self.receive_sync(&frame),
+            kind => tracing::debug!(?kind, "message ignored"),
+        }
+    }
+
+    fn receive_output(&mut self, now: Now, frame: Frame) {
+        self.version.get_or_insert(frame.version);
+        match self.inbound.judge(frame.output_seq, now.at) {
+            Verdict::Duplicate => return,
+            Verdict::Gap { ask } => {
+                self.due.sync |= ask;
+                return;
+            }
+            Verdict::Take => {}
+        }
+        if frame.output_seq > 0 {
+            let news = self.sent.acknowledge(frame.input_seq);
+            if frame.input_seq >= self.sent.last() {
+                self.settling = None;
+            }
+            self.prove_resume(news || !frame.payload.is_empty());
+        }
+        let first = !self.hold.is_released() || !self.opened;
+        self.open();
+        self.hold.spoke();
+        if first && self.size.is_some() {
+            self.due.resize = true;
+        }
+        if !frame.payload.is_empty() {
+            self.events.push_back(Event::Output(frame.payload));
+        }
+    }
+
+    fn receive_status(&mut self, now: Now, status: &Status) {
+        tracing::debug!(?status, "status");
+        match status {
+            Status::Initial | Status::Opening => self.hold.opening(),
+            Status::Opened => {
+                self.hold.opened(now.at);
+                self.due.resize |= self.size.is_some() && !self.opened;
+                self.open();
+            }
+            Status::Stream(bits) if *bits > 0 => {
+                let limit = self.options.rate_limit.unwrap_or(u64::MAX);
+                let rate = (u64::from(*bits) / 8).max(1).min(limit);
+                self.bucket.set_rate(rate, now.at);
+            }
+            Status::Stream(_) | Status::Closing | Status::Unknown(_) => {}
+            Status::Aborted(text) => self.end(refused("Aborted", text)),
+            Status::Closed(text) | Status::Exited(text) => self.end(ending(text)),
+            Status::Frozen => self.broke("the gateway is restarting".into()),
+        }
+    }
+
+    /// The far end asks for messages again; a client older than 1.02 would not be asked.
+    fn receive_sync(&mut self, frame: &Frame) {
+        self.settling = None;
+        if let Err(gone) = self.sent.ask(frame.input_seq) {
+            let (asked, oldest) = (gone.asked, gone.oldest);
+            return self.fail(Error::Lost(format!(
+                "the agent asked for message {asked} again, and only {oldest} and later are kept"
+            )));
+        }
+        self.prove_resume(true);
+    }
+
+    fn open(&mut self) {
+        if !self.opened {
+            self.opened = true;
+            self.events.push_back(Event::Opened);
+        }
+    }
+
+    fn prove_resume(&mut self, progress: bool) {
+        if self.resume_unproven && progress {
+            self.resume_unproven = false;
+            self.events.push_back(Event::Resumed);
+        }
+    }
+
+    fn resumable(&self) -> bool {
+        let numbered =
+            !self.inbound.is_unnumbered() && self.version.is_none_or(|v| v >= Version::V1_02);
+        let untouched = self.sent.last() == 0 && self.inbound.taken() == 0;
+        numbered && (untouched || !self.channel_id.is_empty())
+    }
+
+    fn broke(&mut self, why: String) {
+        if self.up && !self.ended {
+            self.up = false;
+            let resumable = self.resumable();
+            self.events.push_back(Event::Broken { why, resumable });
+        }
+    }
+
+    fn closed(&mut self, code: Option<u16>) {
+        match code {
+            Some(1000) if self.opened => self.end(Ending::Normal {
+                code: String::new(),
+            }),
+            Some(1000) => self.fail(Error::Lost("the gateway closed it before it opened".into())),
+            None | Some(1001 | 1005 | 1006 | 1012) => {
+                self.broke(format!(
+                    "the gateway closed the connection (code {})",
+                    code.unwrap_or(1005)
+                ));
+            }
+            Some(code) => self.fail(Error::Lost(format!(
+                "the gateway closed it with code {code}"
+            ))),
+        }
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.end(Ending::Failed(error));
+    }
+
+    fn end(&mut self, ending: Ending) {
+        if !self.ended {
+            self.ended = true;
+            self.events.push_back(Event::Ended(ending));
+        }
+    }
+
+    /// Builds the message; numbers and remembers it if its kind is numbered.
+    fn message(&mut self, now: Now, kind: Kind, payload: Bytes) -> Outgoing {
+        let mut frame = Frame::new(kind, Version::V1_02, now.unix_ms, payload);
+        frame.channel_id = self.channel_id.clone();
+        frame.output_seq = self.inbound.taken();
+        let numbered = matches!(kind, Kind::Input | Kind::Resize);
+        frame.input_seq = self.sent.last().wrapping_add(u32::from(numbered));
+        let bytes = frame.encode();
+        if numbered {
+            self.sent.push(bytes.clone());
+        }
+        self.account(now, &bytes)
+    }
+
+    fn account(&mut self, now: Now, bytes: &Bytes) -> Outgoing {
+        self.bucket.spend(bytes.len(), now.at);
+        self.liveness.sent(now);
+        Outgoing::Binary(bytes.clone())
+    }
+
+    fn control_due(&self) -> bool {
+        let due = &self.due;
+        due.sync || due.ping || due.close || (self.settled() && (due.resize || due.heartbeat))
+    }
+
+    fn poll_control(&mut self, now: Now) -> Option<Outgoing> {
+        let settled = self.settled();
+        let due = &mut self.due;
+        if std::mem::take(&mut due.sync) {
+            return Some(self.message(now, Kind::Sync, Bytes::new()));
+        }
+        if std::mem::take(&mut due.ping) {
+            return Some(Outgoing::Ping);
+        }
+        if std::mem::take(&mut due.close) {
+            return Some(self.message(now, Kind::Close, Bytes::from_static(b"1")));
+        }
+        if settled && std::mem::take(&mut due.resize) {
+            let (rows, cols) = self.size?;
+            return Some(self.message(now, Kind::Resize, frame::resize_payload(rows, cols)));
+        }
+        if settled && std::mem::take(&mut due.heartbeat) {
+            return Some(self.message(now, Kind::Input, Bytes::new()));
+        }
+        None
+    }
+
+    /// Whether numbered messages may go out in order.
+    fn settled(&self) -> bool {
+        self.settling.is_none() && !self.sent.is_due()
+    }
+
+    fn data_due(&self) -> bool {
+        self.sent.is_due() || (self.settled() && self.hold.is_released() && !self.input.is_empty())
+    }
+}
+
+impl Channel for Session {
+    fn connected(&mut self, now: Now) {
+        self.up = true;
+        self.liveness.restart(now);
+        if self.sent.last() > 0 || self.inbound.taken() > 0 || !self.channel_id.is_empty() {
+            self.due.sync = true;
+            self.inbound.reconnected();
+            self.resumes += 1;
+            self.resume_unproven = true;
+            if !self.sent.all_acknowledged() {
+                self.settling = Some(now.at + SETTLE);
+            }
+        } else {
+            self.hold = Hold::new(self.options.eager, now.at);
+        }
+    }
+
+    fn receive(&mut self, now: Now, incoming: Incoming) {
+        if self.ended || !self.up {
+            return;
+        }
+        self.liveness.heard(now);
+        match incoming {
+            Incoming::Binary(bytes) => self.receive_frame(now, &bytes),
+            Incoming::Text(text) => {
+                let what = format!("a text frame of {} bytes", text.len());
+                self.fail(Error::Protocol(what));
+            }
+            Incoming::Alive => {}
+            Incoming::Closed(code) => self.closed(code),
+            Incoming::Failed(why) => self.broke(why),
+        }
+    }
+
+    fn can_write(&self) -> bool {
+        self.input.len() < KEEP_INPUT
+    }
+
+    fn write(&mut self, _now: Now, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+    }
+
+    fn resize(&mut self, _now: Now, rows: u16, cols: u16) {
+        self.size = Some((rows, cols));
+        self.due.resize = self.opened;
+    }
+
+    fn close(&mut self, _now: Now) {
+        self.due.close = true;
+    }
+
+    fn wants_send(&self, now: Now) -> bool {
+        let data = self.data_due() && self.bucket.wait_until(now.at).is_none();
+        self.up && (self.control_due() || data)
+    }
+
+    fn poll_send(&mut self, now: Now) -> Option<Outgoing> {
+        if !self.up {
+            return None;
+        }
+        if let Some(control) = self.poll_control(now) {
+            return Some(control);
+        }
+        if self.bucket.wait_until(now.at).is_some() {
+            return None;
+        }
+        if let Some(again) = self.sent.next_again() {
+            return Some(self.account(now, &again));
+        }
+        if !self.data_due() {
+            return None;
+        }
+        let payload = self
+            .input
+            .split_to(self.input.len().min(MAX_INPUT))
+            .freeze();
+        Some(self.message(now, Kind::Input, payload))
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn deadline(&self, now: Now) -> Option<Instant> {
+        if !self.up || self.ended {
+            return None;
+        }
+        let data = self.data_due().then(|| self.bucket.wait_until(now.at));
+        let times = [
+            self.liveness.deadline(),
+            self.hold.deadline(),
+            self.inbound.deadline(),
+            self.settling,
+            data.flatten(),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    fn wake(&mut self, now: Now) {
+        if !self.up || self.ended {
+            return;
+        }
+        self.hold.wake(now.at);
+        if self.settling.is_some_and(|until| until <= now.at) {
+            self.settling = None;
+        }
+        self.due.sync |= self.inbound.ask_again(now.at);
+        match self.liveness.poll(now) {
+            Some(Due::Heartbeat) => {
+                self.due.heartbeat = true;
+                self.liveness.sent(now);
+            }
+            Some(Due::Ping) => self.due.ping = true,
+            Some(Due::Dead) => self.broke("the network is dead: nothing was heard any more".into()),
+            None => {}
+        }
+    }
+
+    fn resume_id(&self) -> Option<String> {
+        let id = String::from_utf8_lossy(&self.channel_id).into_owned();
+        Some(id).filter(|id| !id.is_empty())
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "sent {} messages ({} bytes unacknowledged), taken {} outputs, limit {} B/s, resumed {} times, {}",
+            self.sent.last(),
+            self.sent.kept_bytes(),
+            self.inbound.taken(),
+            self.bucket.rate(),
+            self.resumes,
+            if self.up {
+                "connected"
+            } else {
+                "connection lost"
+            },
+        )
+    }
+}
+
+/// The meaning of a Closed or Exited status' text: a code, perhaps with `: ` and more behind it.
+fn ending(text: &str) -> Ending {
+    let (code, detail) = text.split_once(':').unwrap_or((text, ""));
+    let (code, detail) = (code.trim(), detail.trim());
+    match code {
+        "" | "Exit" | "Ok" | "Notified" | "Exited" => Ending::Normal { code: code.into() },
+        _ => refused(code, detail),
+    }
+}
+
+fn refused(code: &str, detail: &str) -> Ending {
+    Ending::Failed(Error::Ended {
+        code: code.into(),
+        detail: detail.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

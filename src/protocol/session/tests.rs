@@ -1,0 +1,458 @@
+//! A session on a virtual clock, driven frame by frame.
+
+use super::*;
+use proptest::prelude::*;
+
+/// A session, the time, and what it has sent and told.
+struct Rig {
+    session: Session,
+    now: Now,
+    sent: Vec<Frame>,
+    pings: usize,
+    told: Vec<String>,
+    output: Vec<u8>,
+}
+
+impl Rig {
+    fn new(options: Options) -> Self {
+        let now = Now {
+            at: Instant::now(),
+            unix_ms: 1_700_000_000_000,
+        };
+        let mut rig = Self {
+            session: Session::new(options, now),
+            now,
+            sent: Vec::new(),
+            pings: 0,
+            told: Vec::new(),
+            output: Vec::new(),
+        };
+        rig.session.connected(now);
+        rig.settle();
+        rig
+    }
+
+    /// Open, and ready for input.
+    fn open() -> Self {
+        let mut rig = Self::new(Options::default());
+        rig.status(&Status::Opened);
+        rig.output(1, 0, "$ ");
+        rig
+    }
+
+    fn settle(&mut self) {
+        while let Some(out) = self.session.poll_send(self.now) {
+            match out {
+                Outgoing::Binary(bytes) => self.sent.push(Frame::decode(&bytes).unwrap().frame),
+                Outgoing::Ping => self.pings += 1,
+                Outgoing::Text(_) => panic!("a session sends no text"),
+            }
+        }
+        while let Some(event) = self.session.poll_event() {
+            match event {
+                Event::Output(bytes) => self.output.extend(bytes),
+                other => self.told.push(format!("{other:?}")),
+            }
+        }
+    }
+
+    fn receive(&mut self, frame: &Frame) {
+        self.session
+            .receive(self.now, Incoming::Binary(frame.encode()));
+        self.settle();
+    }
+
+    fn server(&self, kind: Kind, payload: impl Into<Bytes>) -> Frame {
+        let mut frame = Frame::new(kind, Version::V1_02, self.now.unix_ms, payload.into());
+        frame.channel_id = Bytes::from_static(b"ch-1");
+        frame
+    }
+
+    fn status(&mut self, status: &Status) {
+        let frame = self.server(Kind::Status, status.encode());
+        self.receive(&frame);
+    }
+
+    fn output(&mut self, seq: u32, ack: u32, text: &str) {
+        let mut frame = self.server(Kind::Output, text.to_owned());
+        (frame.output_seq, frame.input_seq) = (seq, ack);
+        self.receive(&frame);
+    }
+
+    fn sync(&mut self, input_seq: u32) {
+        let mut frame = self.server(Kind::Sync, "");
+        frame.input_seq = input_seq;
+        self.receive(&frame);
+    }
+
+    fn write(&mut self, text: &str) {
+        self.session.write(self.now, text.as_bytes());
+        self.settle();
+    }
+
+    /// Lets time pass, stopping wherever the session asked to be woken.
+    fn pass(&mut self, span: Duration) {
+        let end = self.now.at + span;
+        loop {
+            let next = self.session.deadline(self.now).filter(|at| *at <= end);
+            let at = next.unwrap_or(end).max(self.now.at);
+            let passed = at - self.now.at;
+            self.now = Now {
+                at,
+                unix_ms: self.now.unix_ms + u64::try_from(passed.as_millis()).unwrap(),
+            };
+            self.session.wake(self.now);
+            self.settle();
+            if next.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn inputs(&self) -> Vec<String> {
+        let inputs = self.sent.iter().filter(|f| f.kind == Kind::Input);
+        inputs
+            .map(|f| String::from_utf8_lossy(&f.payload).into_owned())
+            .collect()
+    }
+
+    fn kinds(&self) -> Vec<Kind> {
+        self.sent.iter().map(|f| f.kind).collect()
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_heartbeat_goes_every_minute_although_output_flows() {
+    let mut rig = Rig::open();
+    for i in 0..180 {
+        rig.pass(SECOND);
+        rig.output(2 + i, 0, "x");
+    }
+    assert_eq!(rig.inputs(), ["", "", ""]);
+    assert_eq!(rig.sent.last().unwrap().input_seq, 3);
+}
+
+#[test]
+fn heartbeats_go_before_the_session_is_open_too() {
+    let mut rig = Rig::new(Options {
+        dead_after: None,
+        ..Options::default()
+    });
+    rig.status(&Status::Opening);
+    rig.pass(61 * SECOND);
+    assert_eq!(rig.inputs(), [""]);
+}
+
+#[test]
+fn typing_puts_the_heartbeat_off() {
+    let mut rig = Rig::open();
+    for i in 0..4 {
+        rig.pass(30 * SECOND);
+        rig.output(2 + i, 0, "");
+        rig.write("k");
+    }
+    assert_eq!(rig.inputs(), ["k", "k", "k", "k"]);
+}
+
+#[test]
+fn an_idle_session_wakes_rarely_and_dies_with_the_network() {
+    let mut rig = Rig::open();
+    rig.pass(44 * SECOND);
+    assert_eq!((rig.pings, rig.told.len()), (1, 1));
+    rig.pass(2 * SECOND);
+    assert!(rig.told[1].contains("Broken"), "{:?}", rig.told);
+    assert!(rig.told[1].contains("resumable: true"), "{:?}", rig.told);
+}
+
+#[test]
+fn input_is_held_until_the_far_end_speaks_and_nothing_is_lost() {
+    let mut rig = Rig::new(Options::default());
+    rig.write("early ");
+    rig.status(&Status::Opening);
+    rig.pass(5 * SECOND);
+    rig.write("bird");
+    assert_eq!(rig.inputs(), Vec::<String>::new());
+    rig.status(&Status::Opened);
+    rig.pass(SECOND);
+    assert_eq!(rig.inputs(), Vec::<String>::new());
+    rig.output(1, 0, "$ ");
+    assert_eq!(rig.inputs(), ["early bird"]);
+}
+
+#[test]
+fn a_silent_far_end_gets_its_input_three_seconds_after_open() {
+    let mut rig = Rig::new(Options::default());
+    rig.status(&Status::Opened);
+    rig.write("GET /");
+    rig.pass(3 * SECOND - Duration::from_millis(1));
+    assert!(rig.inputs().is_empty());
+    rig.pass(Duration::from_millis(1));
+    assert_eq!(rig.inputs(), ["GET /"]);
+}
+
+#[test]
+fn an_eager_session_holds_nothing() {
+    let mut rig = Rig::new(Options {
+        eager: true,
+        ..Options::default()
+    });
+    rig.write("GET /");
+    assert_eq!(rig.inputs(), ["GET /"]);
+}
+
+#[test]
+fn input_is_cut_into_messages_and_numbered() {
+    let mut rig = Rig::open();
+    rig.write(&"x".repeat(5000));
+    let sizes: Vec<_> = rig.sent.iter().map(|f| f.payload.len()).collect();
+    assert_eq!(sizes, [2048, 2048, 904]);
+    let numbers: Vec<_> = rig
+        .sent
+        .iter()
+        .map(|f| (f.input_seq, f.output_seq))
+        .collect();
+    assert_eq!(numbers, [(1, 1), (2, 1), (3, 1)]);
+    assert!(
+        rig.sent
+            .iter()
+            .all(|f| f.channel_id == "ch-1" && f.instance_id.is_empty())
+    );
+}
+
+#[test]
+fn control_messages_pass_waiting_data() {
+    let mut rig = Rig::open();
+    rig.write(&"x".repeat(60_000));
+    let before = rig.sent.len();
+    rig.session.resize(rig.now, 50, 132);
+    rig.session.close(rig.now);
+    rig.settle();
+    assert_eq!(rig.kinds()[before..], [Kind::Close, Kind::Resize]);
+}
+
+#[test]
+fn a_stream_status_sets_the_rate_and_the_user_may_lower_it() {
+    let mut rig = Rig::open();
+    rig.status(&Status::Stream(800_000));
+    assert_eq!(rig.session.bucket.rate(), 100_000);
+    rig.status(&Status::Stream(0));
+    assert_eq!(rig.session.bucket.rate(), 100_000);
+    let mut slow = Rig::new(Options {
+        rate_limit: Some(5000),
+        ..Options::default()
+    });
+    assert_eq!(slow.session.bucket.rate(), 5000);
+    slow.status(&Status::Stream(800_000));
+    assert_eq!(slow.session.bucket.rate(), 5000);
+}
+
+#[test]
+fn a_long_upload_keeps_to_the_rate_and_uses_it() {
+    let mut rig = Rig::open();
+    let mut seq = 1;
+    for _ in 0..20 {
+        while rig.session.can_write() {
+            rig.write(&"x".repeat(16_384));
+        }
+        rig.pass(Duration::from_millis(250));
+        seq += 1;
+        rig.output(seq, rig.session.sent.last(), "");
+    }
+    let bytes: usize = rig.sent.iter().map(Frame::encoded_len).sum();
+    assert!(
+        (970_000..=1_016_384).contains(&bytes),
+        "{bytes} bytes in 5 s"
+    );
+}
+
+#[test]
+fn duplicates_are_dropped_and_a_gap_is_asked_for_once() {
+    let mut rig = Rig::open();
+    rig.output(1, 0, "again");
+    rig.output(3, 0, "c");
+    rig.output(4, 0, "d");
+    assert_eq!(rig.kinds(), [Kind::Sync]);
+    assert_eq!((rig.sent[0].input_seq, rig.sent[0].output_seq), (0, 1));
+    rig.output(2, 0, "b");
+    rig.output(3, 0, "c");
+    assert_eq!(rig.output, b"$ bc");
+}
+
+#[test]
+fn an_old_agent_is_taken_as_it_comes_and_never_resumed() {
+    let mut rig = Rig::new(Options::default());
+    for text in ["a", "b", "b"] {
+        let mut frame = rig.server(Kind::Output, text);
+        frame.version = Version::V1_01;
+        rig.receive(&frame);
+    }
+    assert_eq!(rig.output, b"abb");
+    rig.session.receive(rig.now, Incoming::Closed(None));
+    rig.settle();
+    assert!(rig.told[1].contains("resumable: false"), "{:?}", rig.told);
+}
+
+#[test]
+fn what_the_agent_asks_for_goes_again_as_first_sent() {
+    let mut rig = Rig::open();
+    for text in ["one", "two", "three"] {
+        rig.write(text);
+    }
+    let first = rig.sent.clone();
+    rig.pass(SECOND);
+    rig.sync(2);
+    assert_eq!(rig.sent[3..], first[1..]);
+}
+
+#[test]
+fn asking_for_what_is_gone_ends_the_session_with_an_error() {
+    let mut rig = Rig::open();
+    rig.write("one");
+    rig.output(2, 1, "");
+    rig.sync(1);
+    assert!(rig.told[1].contains("Lost"), "{:?}", rig.told);
+}
+
+#[test]
+fn a_resumed_session_syncs_first_and_waits_for_the_agent() {
+    let mut rig = Rig::open();
+    rig.write("one");
+    rig.session
+        .receive(rig.now, Incoming::Failed("reset".into()));
+    rig.write("two");
+    rig.settle();
+    let before = rig.sent.len();
+    rig.session.connected(rig.now);
+    rig.settle();
+    assert_eq!(rig.kinds()[before..], [Kind::Sync]);
+    assert_eq!(
+        (rig.sent[before].input_seq, rig.sent[before].output_seq),
+        (1, 1)
+    );
+    rig.sync(1);
+    assert_eq!(rig.inputs()[1..], ["one", "two"]);
+    assert!(rig.told.iter().any(|t| t == "Resumed"), "{:?}", rig.told);
+}
+
+#[test]
+fn a_resumed_session_goes_on_when_the_agent_misses_nothing() {
+    let mut rig = Rig::open();
+    rig.write("one");
+    rig.session.receive(rig.now, Incoming::Closed(Some(1012)));
+    rig.session.connected(rig.now);
+    rig.write("two");
+    assert_eq!(rig.inputs(), ["one"]);
+    rig.pass(SECOND);
+    assert_eq!(rig.inputs(), ["one", "two"]);
+}
+
+#[test]
+fn frozen_breaks_the_connection_and_not_the_session() {
+    let mut rig = Rig::open();
+    rig.status(&Status::Frozen);
+    assert!(rig.told[1].contains("resumable: true"), "{:?}", rig.told);
+    assert_eq!(rig.session.resume_id().as_deref(), Some("ch-1"));
+}
+
+#[test]
+fn reasons_decide_how_it_ended() {
+    for (status, expected) in [
+        (
+            Status::Closed("Exit".into()),
+            "Ended(Normal { code: \"Exit\" })",
+        ),
+        (
+            Status::Closed("Ok: read from pty failed".into()),
+            "Ended(Normal { code: \"Ok\" })",
+        ),
+        (
+            Status::Exited(String::new()),
+            "Ended(Normal { code: \"\" })",
+        ),
+        (
+            Status::Closed("UserNotExists: bob".into()),
+            "code: \"UserNotExists\", detail: \"bob\"",
+        ),
+        (
+            Status::Aborted("no agent".into()),
+            "code: \"Aborted\", detail: \"no agent\"",
+        ),
+    ] {
+        let mut rig = Rig::open();
+        rig.status(&status);
+        rig.output(2, 0, "late");
+        assert!(rig.told[1].contains(expected), "{:?}", rig.told);
+        assert_eq!(rig.told.len(), 2);
+    }
+}
+
+#[test]
+fn broken_frames_end_the_session_with_their_name() {
+    for (incoming, expected) in [
+        (
+            Incoming::Binary(Bytes::from_static(b"short")),
+            "ends inside its header",
+        ),
+        (
+            Incoming::Text(Bytes::from_static(b"hello")),
+            "a text frame of 5 bytes",
+        ),
+    ] {
+        let mut rig = Rig::open();
+        rig.session.receive(rig.now, incoming);
+        rig.settle();
+        assert!(rig.told[1].contains(expected), "{:?}", rig.told);
+    }
+}
+
+#[test]
+fn unknown_types_and_states_are_no_trouble() {
+    let mut rig = Rig::open();
+    for kind in [Kind::Unknown(99), Kind::Open, Kind::KeyExchange] {
+        let frame = rig.server(kind, "?");
+        rig.receive(&frame);
+    }
+    rig.status(&Status::Unknown(Some(42)));
+    rig.status(&Status::Unknown(None));
+    rig.output(2, 0, "fine");
+    assert_eq!(rig.output, b"$ fine");
+}
+
+#[test]
+fn the_size_goes_at_open_and_after_the_first_output() {
+    let mut rig = Rig::new(Options::default());
+    rig.session.resize(rig.now, 24, 80);
+    rig.settle();
+    assert!(rig.sent.is_empty());
+    rig.status(&Status::Opened);
+    assert_eq!(rig.kinds(), [Kind::Resize]);
+    rig.output(1, 1, "$ ");
+    assert_eq!(rig.kinds(), [Kind::Resize, Kind::Resize]);
+    rig.output(2, 1, "more");
+    assert_eq!(rig.kinds().len(), 2);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_from_the_wire_leave_a_session_that_answers(
+        messages in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..80), 0..20),
+        kinds in proptest::collection::vec((0u32..9, any::<u32>(), any::<u32>()), 0..20),
+    ) {
+        let mut rig = Rig::open();
+        for (kind, input, output) in kinds {
+            let mut bytes = rig.server(Kind::Sync, "\u{3}x").encode().to_vec();
+            bytes[0] = u8::try_from(kind).unwrap();
+            let mut frame = Frame::decode(&Bytes::from(bytes)).unwrap().frame;
+            (frame.input_seq, frame.output_seq) = (input, output);
+            rig.receive(&frame);
+            rig.write("x");
+        }
+        for message in messages {
+            rig.session.receive(rig.now, Incoming::Binary(message.into()));
+            rig.settle();
+        }
+        rig.pass(120 * SECOND);
+    }
+}
