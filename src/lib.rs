@@ -2,4 +2,5 @@
 
 pub mod error;
 pub mod hints;
+pub mod net;
 pub mod protocol;
