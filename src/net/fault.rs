@@ -25,9 +25,8 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a TlsError> {
     if let Some(tls) = error.downcast_ref::<TlsError>() {
         return Some(tls);
     }
-    // An io::Error doesn't name the error it wraps as its source.
-    let inner = error.downcast_ref::<io::Error>()?.get_ref()?;
-    inner.downcast_ref::<TlsError>()
+    // An io::Error doesn't name the error it wraps as its source, and hyper-rustls wraps one in another.
+    tls_error(error.downcast_ref::<io::Error>()?.get_ref()?)
 }
 
 fn plain_words(error: &(dyn Error + 'static)) -> String {
@@ -61,7 +60,8 @@ fn tls_words(error: &TlsError) -> String {
 fn certificate_words(problem: &CertificateError) -> String {
     use CertificateError as C;
     match problem {
-        C::UnknownIssuer => "the certificate's issuer is not trusted; if a private authority or an inspecting proxy signed it, set SSL_CERT_FILE to that authority's PEM file".into(),
+        // BadSignature: an authority of the same name is trusted, but with another key.
+        C::UnknownIssuer | C::BadSignature => "the certificate's issuer is not trusted; if a private authority or an inspecting proxy signed it, set SSL_CERT_FILE to that authority's PEM file".into(),
         C::Expired | C::ExpiredContext { .. } => {
             "the certificate has expired, or this machine's clock is wrong".into()
         }

@@ -199,6 +199,7 @@ async fn socks(hop: &Hop, target: &Target) -> Result<Box<dyn Stream>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 mod tests {
     use super::*;
 
