@@ -4,3 +4,5 @@ pub mod error;
 pub mod hints;
 pub mod net;
 pub mod protocol;
+pub mod pump;
+pub mod wire;

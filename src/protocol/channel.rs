@@ -40,6 +40,8 @@ pub enum Incoming {
     Closed(Option<u16>),
     /// The connection broke; why, in words.
     Failed(String),
+    /// The other side broke the WebSocket protocol; how, in words.
+    Invalid(String),
 }
 
 /// What goes onto the wire.

@@ -2,6 +2,7 @@
 
 pub mod channel;
 pub mod escape;
+pub mod filter;
 pub mod frame;
 pub mod hold;
 pub mod inbound;

@@ -346,6 +346,7 @@ impl Channel for Session {
             Incoming::Alive => {}
             Incoming::Closed(code) => self.closed(code),
             Incoming::Failed(why) => self.broke(why),
+            Incoming::Invalid(what) => self.fail(Error::Protocol(what)),
         }
     }
 

@@ -1,0 +1,73 @@
+//! What stands between a session's bytes and the user's: nothing for a shell or a port, a command's
+//! bootstrap for `--command`.
+
+use super::channel::Ending;
+use bytes::{BufMut, BytesMut};
+
+/// What a filter has produced.
+#[derive(Debug, Default)]
+pub struct Flow {
+    /// Bytes for the user.
+    pub user: BytesMut,
+    /// Bytes for the far end.
+    pub far: BytesMut,
+    /// Set when the filter knows that the session is over.
+    pub ending: Option<Ending>,
+}
+
+/// A reason to stop a session from the user's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// axt got this signal (2 SIGINT, 15 SIGTERM, 1 SIGHUP).
+    Signal(u8),
+    /// The time limit of the command has passed.
+    Timeout,
+}
+
+/// Turns the session's bytes into the user's and back. Total over any bytes.
+pub trait Filter {
+    /// Bytes from the far end.
+    fn output(&mut self, bytes: &[u8], flow: &mut Flow);
+
+    /// Bytes from the user.
+    fn input(&mut self, bytes: &[u8], flow: &mut Flow);
+
+    /// The user's input has ended.
+    fn input_end(&mut self, flow: &mut Flow);
+
+    /// Whether the user's input should be read now.
+    fn wants_input(&self) -> bool;
+
+    /// The user's side stops the session. Returns whether the far end was told and may have a
+    /// moment to end by itself.
+    fn stop(&mut self, stop: Stop, flow: &mut Flow) -> bool;
+}
+
+/// Bytes as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plain {
+    /// Sent when the user's input ends: a terminal's end-of-file character, or nothing.
+    pub end_of_file: &'static [u8],
+}
+
+impl Filter for Plain {
+    fn output(&mut self, bytes: &[u8], flow: &mut Flow) {
+        flow.user.put_slice(bytes);
+    }
+
+    fn input(&mut self, bytes: &[u8], flow: &mut Flow) {
+        flow.far.put_slice(bytes);
+    }
+
+    fn input_end(&mut self, flow: &mut Flow) {
+        flow.far.put_slice(self.end_of_file);
+    }
+
+    fn wants_input(&self) -> bool {
+        true
+    }
+
+    fn stop(&mut self, _stop: Stop, _flow: &mut Flow) -> bool {
+        false
+    }
+}

@@ -1,0 +1,303 @@
+//! The WebSocket: the opening handshake, then one task that reads and one that writes.
+
+use crate::error::{Error, Result};
+use crate::protocol::channel::{Incoming, Outgoing};
+use bytes::Bytes;
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
+use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use url::Url;
+
+/// Messages that may wait in either direction between the tasks and the pump.
+const QUEUE: usize = 64;
+
+/// The largest message taken from the other side; the service sends 2 KiB at most.
+const MAX_MESSAGE: usize = 1024 * 1024;
+
+/// How long the other side may take to answer the closing frame.
+const CLOSING: Duration = Duration::from_secs(1);
+
+/// Where a session is reached. Its `Debug` shows the host alone: URL and token are secrets.
+#[derive(Clone)]
+pub struct Target {
+    url: SecretString,
+    /// Sent as `x-acs-session-token`.
+    token: Option<SecretString>,
+    /// Sent as `Origin`.
+    origin: Option<&'static str>,
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let url = self.url();
+        let host = url.as_ref().ok().and_then(Url::host_str);
+        write!(f, "Target({}, redacted)", host.unwrap_or("?"))
+    }
+}
+
+impl Target {
+    /// A session's URL with the token that goes beside it. The key `sessionid`, which some old
+    /// URLs bear, becomes `sessionId` as in the official client.
+    #[must_use]
+    pub fn session(url: &SecretString, token: Option<SecretString>) -> Self {
+        let url = url.expose_secret().replacen("sessionid", "sessionId", 1);
+        Self {
+            url: url.into(),
+            token,
+            origin: None,
+        }
+    }
+
+    /// A web shell's URL, which carries its token itself.
+    #[must_use]
+    pub fn webshell(url: &SecretString, origin: &'static str) -> Self {
+        Self {
+            url: url.clone(),
+            token: None,
+            origin: Some(origin),
+        }
+    }
+
+    /// The URL, for dialling.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if it is none, or not a WebSocket's; the text does not repeat it.
+    pub fn url(&self) -> Result<Url> {
+        let url = Url::parse(self.url.expose_secret())
+            .map_err(|error| Error::Usage(format!("the WebSocket URL can't be read: {error}")))?;
+        if !matches!(url.scheme(), "ws" | "wss") || url.host_str().is_none() {
+            let what = "the WebSocket URL must begin with wss:// (or ws:// on this machine) and name a host";
+            return Err(Error::Usage(what.into()));
+        }
+        Ok(url)
+    }
+
+    /// The same target, asking to go on with the channel `id`.
+    ///
+    /// # Errors
+    /// As [`Target::url`].
+    pub fn resuming(&self, id: &str) -> Result<Self> {
+        let mut url = self.url()?;
+        url.query_pairs_mut().append_pair("channelId", id);
+        Ok(Self {
+            url: String::from(url).into(),
+            ..self.clone()
+        })
+    }
+
+    fn request(&self) -> Result<Request> {
+        let unfit = |what: &str| Error::Usage(format!("the {what} can't be sent in a request"));
+        let request = self.url()?.as_str().into_client_request();
+        let mut request = request.map_err(|_| unfit("WebSocket URL"))?;
+        let headers = request.headers_mut();
+        if let Some(token) = &self.token {
+            let value = HeaderValue::from_str(token.expose_secret());
+            let mut value = value.map_err(|_| unfit("session token"))?;
+            value.set_sensitive(true);
+            headers.insert("x-acs-session-token", value);
+        }
+        if let Some(origin) = self.origin {
+            headers.insert("origin", HeaderValue::from_static(origin));
+        }
+        Ok(request)
+    }
+}
+
+/// Opens the WebSocket over a connection that is already there, and starts its two tasks. They end
+/// when the sender is dropped (after the closing handshake) or when the connection does; the last
+/// thing the receiver yields says how.
+///
+/// # Errors
+/// [`Error::Refused`] when the gateway answers with another status than 101; [`Error::Connect`]
+/// when it answers no HTTP at all.
+pub async fn open<S>(
+    target: &Target,
+    stream: S,
+) -> Result<(mpsc::Sender<Outgoing>, mpsc::Receiver<Incoming>)>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let request = target.request()?;
+    let host = target.url()?.host_str().unwrap_or_default().to_owned();
+    let mut config = WebSocketConfig::default();
+    config.read_buffer_size = 32 * 1024;
+    config.write_buffer_size = 16 * 1024;
+    config.max_message_size = Some(MAX_MESSAGE);
+    config.max_frame_size = Some(MAX_MESSAGE);
+    let handshake = client_async_with_config(request, stream, Some(config));
+    let (socket, _) = handshake.await.map_err(|error| refusal(error, host))?;
+    let (sink, stream) = socket.split();
+    let (outgoing, from_pump) = mpsc::channel(QUEUE);
+    let (to_pump, incoming) = mpsc::channel(QUEUE);
+    let reader = tokio::spawn(read(stream, to_pump));
+    tokio::spawn(async move {
+        write(sink, from_pump).await;
+        // The reader sees the answer to the closing frame, or the connection's end.
+        let aborter = reader.abort_handle();
+        if tokio::time::timeout(CLOSING, reader).await.is_err() {
+            aborter.abort();
+        }
+    });
+    Ok((outgoing, incoming))
+}
+
+async fn read<S>(mut stream: SplitStream<WebSocketStream<S>>, pump: mpsc::Sender<Incoming>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut code = None;
+    loop {
+        let incoming = match stream.next().await {
+            Some(Ok(Message::Binary(bytes))) => Incoming::Binary(bytes),
+            Some(Ok(Message::Text(text))) => Incoming::Text(Bytes::from(text)),
+            Some(Ok(Message::Close(frame))) => {
+                code = frame.map(|frame| u16::from(frame.code));
+                continue;
+            }
+            Some(Ok(_)) => Incoming::Alive,
+            Some(Err(WsError::ConnectionClosed)) | None => Incoming::Closed(code),
+            // A closing frame came, the closing handshake was then cut short.
+            Some(Err(_)) if code.is_some() => Incoming::Closed(code),
+            Some(Err(error)) => failure(&error),
+        };
+        let last = !matches!(
+            incoming,
+            Incoming::Binary(_) | Incoming::Text(_) | Incoming::Alive
+        );
+        if pump.send(incoming).await.is_err() || last {
+            return;
+        }
+    }
+}
+
+async fn write<S>(
+    mut sink: SplitSink<WebSocketStream<S>, Message>,
+    mut pump: mpsc::Receiver<Outgoing>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut batch = Vec::with_capacity(QUEUE);
+    while pump.recv_many(&mut batch, QUEUE).await > 0 {
+        for outgoing in batch.drain(..) {
+            // A failure shows at the reader too, which reports it.
+            if sink.feed(message(outgoing)).await.is_err() {
+                return;
+            }
+        }
+        if sink.flush().await.is_err() {
+            return;
+        }
+    }
+    let normal = CloseFrame {
+        code: CloseCode::Normal,
+        reason: "".into(),
+    };
+    let _ = sink.send(Message::Close(Some(normal))).await;
+}
+
+fn message(outgoing: Outgoing) -> Message {
+    match outgoing {
+        Outgoing::Binary(bytes) => Message::Binary(bytes),
+        Outgoing::Text(bytes) => match tungstenite::Utf8Bytes::try_from(bytes.clone()) {
+            Ok(text) => Message::Text(text),
+            Err(_) => Message::Binary(bytes),
+        },
+        Outgoing::Ping => Message::Ping(Bytes::new()),
+    }
+}
+
+/// A connection that broke, or a peer that did something no WebSocket may do.
+fn failure(error: &WsError) -> Incoming {
+    let cut = ProtocolError::ResetWithoutClosingHandshake;
+    match error {
+        WsError::Capacity(_) | WsError::Utf8(_) | WsError::AttackAttempt => {
+            Incoming::Invalid(words(error))
+        }
+        WsError::Protocol(how) if *how != cut => Incoming::Invalid(words(error)),
+        _ => Incoming::Failed(words(error)),
+    }
+}
+
+fn refusal(error: WsError, host: String) -> Error {
+    match error {
+        WsError::Http(response) => Error::Refused {
+            status: response.status().as_u16(),
+            detail: snippet(&response),
+        },
+        error => Error::Connect {
+            to: host,
+            cause: format!("no WebSocket answer: {}", words(&error)),
+        },
+    }
+}
+
+/// `: ` and the first line of a refusal's body, as far as it is short plain text.
+fn snippet(response: &Response) -> String {
+    let body = response.body().as_deref().unwrap_or_default();
+    let text = String::from_utf8_lossy(body.get(..200).unwrap_or(body)).into_owned();
+    let line = text.lines().next().unwrap_or_default().trim();
+    if line.is_empty() || line.starts_with('<') {
+        return String::new();
+    }
+    let printable = line.chars().map(|c| if c.is_control() { '?' } else { c });
+    format!(": {}", printable.collect::<String>())
+}
+
+fn words(error: &WsError) -> String {
+    match error {
+        WsError::Io(error) => error.to_string(),
+        WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            "the connection was cut without a closing frame".into()
+        }
+        WsError::Capacity(_) => format!("a message larger than {} KiB", MAX_MESSAGE / 1024),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(url: &str) -> Target {
+        Target::session(&SecretString::from(url), Some("tok-secret".into()))
+    }
+
+    #[test]
+    fn a_target_keeps_its_secrets() {
+        let target = target("wss://gw.example/session?sessionId=s-1&token=hush");
+        assert_eq!(format!("{target:?}"), "Target(gw.example, redacted)");
+        let wrong = Target::session(&SecretString::from("https://gw/?token=hush"), None);
+        assert!(!wrong.url().unwrap_err().to_string().contains("hush"));
+    }
+
+    #[test]
+    fn an_old_spelling_is_mended() {
+        let url = target("wss://gw/session?sessionid=s-1&x=sessionid")
+            .url()
+            .unwrap();
+        assert_eq!(url.query(), Some("sessionId=s-1&x=sessionid"));
+    }
+
+    #[test]
+    fn resuming_names_the_channel() {
+        let target = target("wss://gw/session?sessionId=s-1&token=t")
+            .resuming("a&b")
+            .unwrap();
+        let query = target.url().unwrap().query().map(str::to_owned);
+        assert_eq!(
+            query.as_deref(),
+            Some("sessionId=s-1&token=t&channelId=a%26b")
+        );
+    }
+}
