@@ -1,0 +1,295 @@
+//! The command line: these types are the grammar, their comments are the help.
+
+use crate::exit::Exit;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Shells, commands and ports on Alibaba Cloud instances that have no public address.
+///
+/// axt goes through the session service of Cloud Assistant: no open port, no key, no bastion. What
+/// axt itself has to say goes to stderr; stdout is data.
+#[derive(Debug, Parser)]
+#[command(name = "axt", version, max_term_width = 100, propagate_version = true)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Profile of the configuration file
+    #[arg(long, global = true, env = "AXT_PROFILE", value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Region of the instance, such as cn-hangzhou
+    #[arg(long, global = true, env = "AXT_REGION", value_name = "ID")]
+    pub region: Option<String>,
+    /// Base URL for every API: a private endpoint, or an emulator
+    #[arg(long, global = true, env = "AXT_ENDPOINT", value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// Reach API and gateway over the Internet or from inside a VPC
+    #[arg(long, global = true, env = "AXT_CONNECTION_TYPE", value_name = "TYPE")]
+    pub connection_type: Option<ConnectionType>,
+    /// Configuration file [default: ~/.aliyun/config.json]
+    #[arg(long, global = true, env = "AXT_CONFIG_FILE", value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+    /// Colours: where there is something to colour
+    #[arg(long, global = true, env = "AXT_COLOR", value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// Say more, up to -vvv; never bytes of the session, tokens or secrets
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, env = "AXT_QUIET")]
+    pub quiet: bool,
+    /// Write the log to this file (mode 0600) instead of stderr
+    #[arg(long, global = true, env = "AXT_LOG_FILE", value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Open a shell on an instance, or run a command there
+    Connect(Box<Connect>),
+    /// Run the local stand-in for the cloud service, in the foreground
+    #[cfg(feature = "emulator")]
+    Emulator(Emulator),
+    /// Print the completion script of a shell
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// `axt connect`.
+#[derive(Debug, Args)]
+pub struct Connect {
+    /// The instance, i-… or mi-…; USER@ names the user there
+    #[arg(value_name = "[USER@]TARGET", required_unless_present = "wss_url")]
+    pub target: Option<String>,
+    /// Run this shell command and end with its exit status
+    #[arg(short, long, value_name = "STR", env = "AXT_COMMAND")]
+    pub command: Option<OsString>,
+    /// Run this program with these arguments, quoted for the remote shell
+    #[arg(last = true, value_name = "ARGV", conflicts_with = "command")]
+    pub argv: Vec<OsString>,
+    /// Start the user's login shell (and return its status)
+    #[arg(long, env = "AXT_LOGIN")]
+    pub login: bool,
+    /// Carry the command's output encoded, so that even bytes which agents garble arrive exactly
+    #[arg(long, env = "AXT_BINARY")]
+    pub binary: bool,
+    /// Give the command no standard input
+    #[arg(short = 'n', long = "no-stdin", env = "AXT_NO_STDIN")]
+    pub no_stdin: bool,
+    /// Make it a terminal session although stdin or stdout is none
+    #[arg(short = 't', long = "tty", env = "AXT_TTY", conflicts_with = "no_tty")]
+    pub tty: bool,
+    /// Make it no terminal session
+    #[arg(short = 'T', long = "no-tty", env = "AXT_NO_TTY")]
+    pub no_tty: bool,
+    /// Pass the command to the agent as it is: no shell, no status, at most 512 characters
+    #[arg(long, env = "AXT_RAW_COMMAND", conflicts_with_all = ["login", "binary"])]
+    pub raw_command: bool,
+    /// End the command after this time, with status 124
+    #[arg(long, value_name = "DURATION", env = "AXT_TIMEOUT", value_parser = duration)]
+    pub timeout: Option<Duration>,
+    /// Escape character of terminal sessions, or `none`
+    #[arg(short, long, value_name = "CHAR", env = "AXT_ESCAPE_CHAR", default_value = "~", value_parser = escape_char)]
+    pub escape_char: EscapeChar,
+    /// Options of every session.
+    #[command(flatten)]
+    pub session: Session,
+}
+
+/// Options of every session.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Session options")]
+pub struct Session {
+    /// User on the instance
+    #[arg(short = 'l', long, value_name = "NAME", env = "AXT_USER")]
+    pub user: Option<String>,
+    /// Name of the user's password in the parameter store (Windows instances)
+    #[arg(long, value_name = "NAME", env = "AXT_PASSWORD_NAME")]
+    pub password_name: Option<String>,
+    /// Idempotence token of the call that starts the session [default: a new UUID]
+    #[arg(long, value_name = "TOKEN", env = "AXT_CLIENT_TOKEN")]
+    pub client_token: Option<String>,
+    /// Use this session URL instead of asking the API for one; `-` reads it from stdin
+    #[arg(long, value_name = "URL", env = "AXT_WSS_URL", hide_env_values = true)]
+    pub wss_url: Option<String>,
+    /// Time for each step of opening: API call, connection, the agent's answer
+    #[arg(long, value_name = "DURATION", env = "AXT_CONNECT_TIMEOUT", default_value = "15s", value_parser = timeout)]
+    pub connect_timeout: Duration,
+    /// Send a heartbeat after this much silence of ours, 1s to 170s; 0 for none
+    #[arg(long, value_name = "DURATION", env = "AXT_KEEPALIVE", default_value = "60s", value_parser = keepalive)]
+    pub keepalive: Duration,
+    /// Take the network for dead after this much silence of the other side; 0 for never
+    #[arg(long, value_name = "DURATION", env = "AXT_DEAD_AFTER", default_value = "45s", value_parser = duration)]
+    pub dead_after: Duration,
+    /// Send no more bytes per second than this
+    #[arg(long, value_name = "BYTES/S", env = "AXT_RATE_LIMIT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rate_limit: Option<u64>,
+    /// End when the connection breaks, instead of resuming the session
+    #[arg(long, env = "AXT_NO_RESUME")]
+    pub no_resume: bool,
+    /// Use an emulator inside this process: every instance is this machine
+    #[cfg(feature = "emulator")]
+    #[arg(long, env = "AXT_EMULATOR", conflicts_with_all = ["endpoint", "wss_url"])]
+    pub emulator: bool,
+}
+
+/// Where the service is reached from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ConnectionType {
+    /// Over the Internet
+    Internet,
+    /// From inside a VPC
+    Intranet,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The escape character of terminal sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EscapeChar(pub Option<u8>);
+
+/// Reads the command line of this process.
+///
+/// # Errors
+/// How to exit when there is nothing to run: after printing help or a version, or a usage error.
+pub fn parse() -> Result<Cli, Exit> {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    Cli::try_parse_from(&args).map_err(|error| {
+        let _ = error.print();
+        if !error.use_stderr() {
+            Exit::Ok
+        } else if passes_status(&args) {
+            Exit::Failed
+        } else {
+            Exit::Usage
+        }
+    })
+}
+
+/// Whether the command is one whose exit status is the remote's, so that its usage errors are 255.
+fn passes_status(args: &[OsString]) -> bool {
+    let mut words = args.iter().skip(1).filter_map(|arg| arg.to_str());
+    words.any(|word| matches!(word, "connect" | "proxy" | "webshell"))
+}
+
+/// `500ms`, `90s`, `5m`, or a bare number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Ok(Duration::from_secs(seconds.into()));
+    }
+    let span: Result<jiff::SignedDuration, _> = text.parse();
+    let span = span.map_err(|_| "a duration is written 500ms, 90s or 5m".to_owned())?;
+    Duration::try_from(span).map_err(|_| "a duration can't be negative".to_owned())
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let span = duration(text)?;
+    let problem = "a time limit of 0 leaves no time at all".to_owned();
+    Some(span).filter(|span| !span.is_zero()).ok_or(problem)
+}
+
+fn keepalive(text: &str) -> Result<Duration, String> {
+    let span = duration(text)?;
+    let fits = span.is_zero() || (1..=170).contains(&span.as_secs());
+    let problem = "the agent gives up after 180s of silence: from 1s to 170s, or 0 for none";
+    Some(span).filter(|_| fits).ok_or_else(|| problem.to_owned())
+}
+
+fn escape_char(text: &str) -> Result<EscapeChar, String> {
+    match text.as_bytes() {
+        b"none" => Ok(EscapeChar(None)),
+        [c @ 0x21..=0x7e] => Ok(EscapeChar(Some(*c))),
+        [b'^', c @ (b'@'..=b'_' | b'a'..=b'z')] => Ok(EscapeChar(Some(c & 0x1f))),
+        _ => Err("one character, ^ and a letter, or none".into()),
+    }
+}
+
+/// The bytes of an argument, as the system gave them.
+#[must_use]
+pub fn bytes_of(arg: &OsStr) -> Vec<u8> {
+    arg.as_encoded_bytes().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read() {
+        for (text, ms) in [("500ms", 500), ("90s", 90_000), ("5m", 300_000), ("15", 15_000), ("0", 0)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "fast", "-1s", "1 parsec"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert!(keepalive("171s").is_err());
+        assert!(keepalive("500ms").is_err());
+        assert!(timeout("0").is_err());
+    }
+
+    #[test]
+    fn escape_characters_are_read() {
+        for (text, byte) in [("~", b'~'), ("^]", 0x1d), ("^x", 0x18), ("^", b'^')] {
+            assert_eq!(escape_char(text), Ok(EscapeChar(Some(byte))), "{text}");
+        }
+        assert_eq!(escape_char("none"), Ok(EscapeChar(None)));
+        for text in ["", "ab", "é", "^é"] {
+            assert!(escape_char(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn everything_after_two_dashes_is_the_command() {
+        let cli = Cli::try_parse_from(["axt", "connect", "i-1", "-v", "--", "ls", "-l"]).unwrap();
+        let Command::Connect(connect) = cli.command else {
+            panic!("connect was asked for");
+        };
+        assert_eq!(connect.argv, ["ls", "-l"]);
+        assert_eq!(cli.global.verbose, 1);
+    }
+
+    #[test]
+    fn every_option_has_its_environment_variable() {
+        fn check(command: &clap::Command) {
+            let options = command.get_arguments().filter(|arg| arg.get_long().is_some());
+            for arg in options {
+                let long = arg.get_long().unwrap_or_default();
+                let exempt = ["help", "version", "verbose"].contains(&long);
+                assert!(exempt || arg.get_env().is_some(), "--{long} of {}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

@@ -1,0 +1,87 @@
+//! The only place that prints: data to stdout, talk to stderr.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // this is where printing is done
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What axt says, and how. Clones share the terminal's state.
+#[derive(Debug, Clone, Default)]
+pub struct Ui {
+    quiet: bool,
+    /// The terminal turns no newline into a return any more.
+    raw: Arc<AtomicBool>,
+}
+
+impl Ui {
+    /// `quiet` keeps everything back but errors.
+    #[must_use]
+    pub fn new(quiet: bool) -> Self {
+        Self {
+            quiet,
+            ..Self::default()
+        }
+    }
+
+    /// Tells that the terminal is, or no longer is, in raw mode.
+    pub fn set_raw(&self, raw: bool) {
+        self.raw.store(raw, Ordering::Relaxed);
+    }
+
+    /// A fact that the user should know, unless quiet.
+    pub fn say(&self, fact: &str) {
+        if !self.quiet {
+            self.line(fact);
+        }
+    }
+
+    /// A failure, with what can be done about it.
+    pub fn error(&self, what: &str, hint: Option<&str>) {
+        self.line(what);
+        if let Some(hint) = hint {
+            self.line(&format!("hint: {hint}"));
+        }
+    }
+
+    /// Data that was asked for. A reader that has gone away is not an error of ours.
+    ///
+    /// # Errors
+    /// Any other failure to write.
+    pub fn data(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Bytes that put the terminal back into shape, or clear a line.
+    pub fn terminal(&self, bytes: &[u8]) {
+        let mut out = io::stdout().lock();
+        let _ = out.write_all(bytes).and_then(|()| out.flush());
+    }
+
+    /// One line on stderr; a stderr that is gone is nobody's loss.
+    fn line(&self, text: &str) {
+        let end = if self.raw.load(Ordering::Relaxed) { "\r\n" } else { "\n" };
+        let mut err = anstream::AutoStream::auto(io::stderr());
+        for line in text.lines() {
+            let _ = err.write_all(format!("axt: {}{end}", printable(line)).as_bytes());
+        }
+    }
+}
+
+/// Without the control characters that a hostile peer could steer a terminal with.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let replace = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    text.chars().map(replace).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_peers_text_steers_no_terminal() {
+        assert_eq!(super::printable("a\x1b[2Jb\u{9b}c"), "a\u{fffd}[2Jb\u{fffd}c");
+    }
+}
