@@ -1,8 +1,12 @@
 //! The map of the program.
 
+pub mod cli;
 pub mod error;
+pub mod exit;
 pub mod hints;
 pub mod net;
 pub mod protocol;
 pub mod pump;
+pub mod terminal;
+pub mod ui;
 pub mod wire;

@@ -1,0 +1,35 @@
+//! The user's terminal: raw mode that is always undone, its size, the keyboard, the signals.
+
+pub mod modes;
+pub mod raw;
+pub mod signals;
+pub mod size;
+pub mod stdin;
+#[cfg(windows)]
+mod windows;
+
+pub use modes::ModeTracker;
+pub use raw::{Modes, RawGuard, stop_self};
+pub use signals::{Signal, Signals};
+pub use size::Size;
+pub use stdin::Stdin;
+
+use std::io::IsTerminal as _;
+
+/// Whether standard input is a terminal.
+#[must_use]
+pub fn stdin_is_terminal() -> bool {
+    std::io::stdin().is_terminal()
+}
+
+/// Whether standard output is a terminal.
+#[must_use]
+pub fn stdout_is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Whether standard error is a terminal.
+#[must_use]
+pub fn stderr_is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}

@@ -1,0 +1,117 @@
+//! Signals as a stream of values, for the one loop that handles them.
+
+/// What the system tells this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// The terminal may have another size.
+    Resize,
+    /// SIGINT; Ctrl-C outside raw mode.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// SIGHUP: the terminal is gone.
+    Hangup,
+    /// SIGTSTP: somebody wants this process stopped.
+    Suspend,
+    /// SIGCONT: it was stopped and goes on.
+    Continue,
+}
+
+impl Signal {
+    /// The signal's number where it ends a process, for an exit status of 128 + number.
+    #[must_use]
+    pub fn number(self) -> Option<u8> {
+        match self {
+            Self::Hangup => Some(1),
+            Self::Interrupt => Some(2),
+            Self::Terminate => Some(15),
+            Self::Resize | Self::Suspend | Self::Continue => None,
+        }
+    }
+}
+
+#[cfg(unix)]
+pub use unix::Signals;
+
+#[cfg(windows)]
+pub use super::windows::Signals;
+
+#[cfg(unix)]
+mod unix {
+    use super::Signal;
+    use std::future::poll_fn;
+    use std::io;
+    use std::task::Poll;
+    use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
+
+    /// All of [`Signal`]. From the first of these on, none of them acts on the process by itself.
+    #[derive(Debug)]
+    pub struct Signals {
+        listeners: Vec<(Listener, Signal)>,
+    }
+
+    impl Signals {
+        /// Begins to listen.
+        ///
+        /// # Errors
+        /// The system's.
+        pub fn listen() -> io::Result<Self> {
+            // In the order of urgency, should several be waiting.
+            let kinds = [
+                (SignalKind::hangup(), Signal::Hangup),
+                (SignalKind::terminate(), Signal::Terminate),
+                (SignalKind::interrupt(), Signal::Interrupt),
+                (SignalKind::from_raw(number(Kind::CONT)), Signal::Continue),
+                (SignalKind::from_raw(number(Kind::TSTP)), Signal::Suspend),
+                (SignalKind::window_change(), Signal::Resize),
+            ];
+            let listeners = kinds
+                .into_iter()
+                .map(|(kind, value)| Ok((signal(kind)?, value)))
+                .collect::<io::Result<_>>()?;
+            Ok(Self { listeners })
+        }
+
+        /// The next signal. Cancelling loses none.
+        pub async fn recv(&mut self) -> Signal {
+            poll_fn(|cx| {
+                for (listener, value) in &mut self.listeners {
+                    if let Poll::Ready(Some(())) = listener.poll_recv(cx) {
+                        return Poll::Ready(*value);
+                    }
+                }
+                Poll::Pending
+            })
+            .await
+        }
+    }
+
+    use rustix::process::Signal as Kind;
+
+    fn number(kind: Kind) -> i32 {
+        kind.as_raw()
+    }
+
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    mod tests {
+        use super::*;
+        use rustix::process::{getpid, kill_process};
+
+        #[tokio::test]
+        async fn signals_arrive_as_values() {
+            let mut signals = Signals::listen().unwrap();
+            for (kind, expected) in [
+                (Kind::WINCH, Signal::Resize),
+                (Kind::TERM, Signal::Terminate),
+                (Kind::HUP, Signal::Hangup),
+                (Kind::INT, Signal::Interrupt),
+                (Kind::TSTP, Signal::Suspend),
+                (Kind::CONT, Signal::Continue),
+            ] {
+                kill_process(getpid(), kind).unwrap();
+                assert_eq!(signals.recv().await, expected);
+            }
+        }
+    }
+}
