@@ -227,7 +227,6 @@ impl ModeTracker {
                 modes.kitty_depth = modes.kitty_depth.saturating_sub(first.max(1));
             }
             (b'=', 0, b'u') => modes.kitty_flags = first,
-            (0, b'!', b'p') => modes.soft_reset(),
             _ => {}
         }
     }
@@ -242,15 +241,6 @@ impl Changed {
         } else {
             self.switches |= 1 << bit;
         }
-    }
-
-    /// DECSTR, as far as xterm documents it.
-    fn soft_reset(&mut self) {
-        for (number, usual) in [(1, false), (25, true), (66, false)] {
-            self.switch(number, usual);
-        }
-        self.keypad = false;
-        self.style = false;
     }
 }
 
@@ -281,7 +271,7 @@ mod tests {
             (b"\x1b[38;5;0m", "^[m"),
             (b"\x1b=\x1b[?1h", "^>^[?1l"),
             (b"\x1b=\x1b[?1h\x1bc", ""),
-            (b"\x1b[?25l\x1b[!p", ""),
+            (b"\x1b[?25l\x1b[!p", "^[?25h"), // not every terminal has a soft reset
             (b"\x1b[>1u\x1b[>5u", "^[<2u"),
             (b"\x1b[>1u\x1b[<u", ""),
             (b"\x1b[>4;2m", "^[>4m"),
