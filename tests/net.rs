@@ -22,6 +22,7 @@ const PASSWORD: &str = "Basic dXNlcjpwQHNzOndvcmQ=";
 
 /// Everything a target behind a private authority needs.
 struct Place {
+    authority: Authority,
     server: Server,
     cert_file: NamedTempFile,
 }
@@ -36,7 +37,11 @@ impl Place {
         let cert_file = NamedTempFile::new().unwrap();
         std::fs::write(cert_file.path(), authority.pem()).unwrap();
         let server = Server::start(authority.server(names, expired)).await;
-        Self { server, cert_file }
+        Self {
+            authority,
+            server,
+            cert_file,
+        }
     }
 
     fn url(&self, scheme: &str) -> Url {
@@ -55,8 +60,13 @@ impl Place {
 
     /// A network that goes through `proxy` with the right password.
     fn through(&self, proxy: &Proxy, no_proxy: &str) -> Network {
+        self.through_scheme("http", proxy, no_proxy)
+    }
+
+    fn through_scheme(&self, scheme: &str, proxy: &Proxy, no_proxy: &str) -> Network {
+        let address = proxy.address;
         Network::new(NetworkOptions {
-            proxy: Some(format!("http://user:p%40ss%3Aword@{}", proxy.address)),
+            proxy: Some(format!("{scheme}://user:p%40ss%3Aword@{address}")),
             no_proxy: no_proxy.into(),
             ..self.options()
         })
@@ -108,6 +118,29 @@ async fn api_and_websocket_go_through_the_proxy_and_trust_the_private_authority(
     assert_eq!(proxy.tunnels(), 1);
     assert_eq!(talk(&network, &place.url("wss")).await.unwrap(), "hello");
     assert_eq!(proxy.tunnels(), 2);
+}
+
+#[tokio::test]
+async fn a_proxy_may_speak_tls_itself() {
+    let place = Place::new().await;
+    let config = place.authority.server(&["127.0.0.1"], false);
+    let proxy = Proxy::start_tls(Manner::Password(PASSWORD), config).await;
+    let network = place.through_scheme("https", &proxy, "");
+    assert_eq!(get(&network, &place.url("https")).await.unwrap(), "hello");
+    assert_eq!(talk(&network, &place.url("wss")).await.unwrap(), "hello");
+    assert_eq!(proxy.tunnels(), 2);
+}
+
+#[tokio::test]
+async fn a_proxy_may_speak_socks() {
+    let place = Place::new().await;
+    let proxy = Proxy::start(Manner::Socks).await;
+    for (count, scheme) in [(2, "socks5"), (4, "socks5h")] {
+        let network = place.through_scheme(scheme, &proxy, "");
+        assert_eq!(get(&network, &place.url("https")).await.unwrap(), "hello");
+        assert_eq!(talk(&network, &place.url("wss")).await.unwrap(), "hello");
+        assert_eq!(proxy.tunnels(), count);
+    }
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl Stdin {
         !now.is_empty()
     }
 
-    fn ask(&mut self, room: usize) -> Poll<()> {
+    fn ask(&mut self, room: usize) {
         let mut chunk = std::mem::take(&mut self.chunk);
         chunk.clear();
         chunk.resize(room.min(MAX_CHUNK), 0);
@@ -88,7 +88,6 @@ impl Stdin {
             Ok(()) => Stage::Asked,
             Err(_) => Stage::Ended,
         };
-        Poll::Ready(())
     }
 }
 
@@ -102,7 +101,7 @@ impl AsyncRead for Stdin {
             return Poll::Ready(Ok(()));
         }
         if self.stage == Stage::Idle {
-            ready!(self.ask(buf.remaining()));
+            self.ask(buf.remaining());
         }
         if self.stage == Stage::Ended {
             return Poll::Ready(Ok(()));
