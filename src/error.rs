@@ -95,12 +95,23 @@ pub struct ApiError {
     pub status: u16,
 }
 
+impl ApiError {
+    /// axt's own code for a reply that is not the API's: a proxy's page, something that is not JSON.
+    pub const UNEXPECTED: &str = "UnexpectedReply";
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Api(Box::new(error))
+    }
+}
+
 impl Error {
     /// What the user can do about it, as one sentence, where there is something.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Api(error) => hints::api(&error.code).map(Into::into),
+            Self::Api(error) => hints::call(&error.action, &error.code),
             Self::Ended { code, .. } => hints::close(code).map(Into::into),
             Self::Credentials(_) => Some(
                 "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`".into(),

@@ -196,15 +196,12 @@ impl Settings {
 
 /// A flag's value; the command line's parser doesn't say whether it found it in `AXT_*`, so the
 /// variable is looked at again.
-fn flag<T: Clone>(
+fn flag<T: AsText>(
     env: Env<'_>,
     name: &'static str,
     variable: &str,
     value: Option<&T>,
-) -> Option<Sourced<T>>
-where
-    T: AsText,
-{
+) -> Option<Sourced<T>> {
     let value = value.cloned()?;
     let from_env = set(env, variable).is_some_and(|text| value.is_written(&text));
     let source = if from_env {
@@ -216,7 +213,7 @@ where
 }
 
 /// A value that can be compared with how it would be written.
-trait AsText {
+trait AsText: Clone {
     fn is_written(&self, text: &str) -> bool;
 }
 

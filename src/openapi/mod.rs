@@ -1,3 +1,8 @@
 //! The signed HTTP API: signatures, endpoints, the client that sends and retries, one file for each product.
 
+pub mod client;
+pub mod ecs;
+pub mod endpoint;
+pub mod reply;
+pub mod retry;
 pub mod signature;

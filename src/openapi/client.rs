@@ -1,0 +1,290 @@
+//! Signs calls, sends them, tries again where that is safe, and reads what comes back.
+
+use super::reply::Reply;
+use super::retry::{Again, Failure, Retry};
+use super::signature;
+use crate::config::credentials::{Credentials, CredentialsProvider};
+use crate::error::{ApiError, Error, Result};
+use jiff::Timestamp;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
+use reqwest::{Response, StatusCode};
+use secrecy::ExposeSecret as _;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// The longest reply that is read, in bytes.
+const LONGEST_REPLY: usize = 1 << 20;
+
+/// One action of an RPC-style API: its parameters and what it answers.
+pub trait Action {
+    /// The action's name, such as `StartTerminalSession`.
+    const NAME: &'static str;
+    /// The API version, such as `2014-05-26`.
+    const VERSION: &'static str;
+    /// Whether the same call may be made twice to the effect of one: only then is it tried again.
+    const IDEMPOTENT: bool;
+    /// What it answers.
+    type Reply: DeserializeOwned;
+
+    /// Checks what can be checked before the call.
+    ///
+    /// # Errors
+    /// [`Error::Api`] with the service's own code and status 0.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The action's own parameters, `RegionId` among them where it takes one.
+    fn params(&self, region: &str) -> Vec<(String, String)>;
+}
+
+/// A client of one product's API in one region. It holds on to its connections.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    endpoint: Url,
+    region: String,
+    credentials: Arc<dyn CredentialsProvider>,
+    retry: Retry,
+}
+
+impl Client {
+    /// A client that sends to `endpoint` (see [`super::endpoint::base`]) with the connect timeout, the
+    /// proxies and the TLS settings of `http`, which should follow no redirects.
+    #[must_use]
+    pub fn new(
+        http: reqwest::Client,
+        endpoint: Url,
+        region: impl Into<String>,
+        credentials: Arc<dyn CredentialsProvider>,
+    ) -> Self {
+        let region = region.into();
+        Self {
+            http,
+            endpoint,
+            region,
+            credentials,
+            retry: Retry::default(),
+        }
+    }
+
+    /// The same client with another patience.
+    #[must_use]
+    pub fn with_retry(self, retry: Retry) -> Self {
+        Self { retry, ..self }
+    }
+
+    /// The region that calls go to.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Makes one call and takes at most `limit` for it, further attempts and pauses included.
+    ///
+    /// # Errors
+    /// [`Error::Api`] for what the service (or a proxy in its place) answered and for what
+    /// [`Action::check`] found; [`Error::Connect`], [`Error::Lost`] and [`Error::Timeout`] for the
+    /// network; whatever the credentials' provider reports.
+    pub async fn call<A: Action>(&self, action: &A, limit: Duration) -> Result<A::Reply> {
+        action.check()?;
+        let params = action.params(&self.region);
+        let what = format!("the call of {} to {}", A::NAME, self.host());
+        self.retry
+            .run(&what, limit, || self.attempt::<A>(&params))
+            .await
+    }
+
+    async fn attempt<A: Action>(&self, params: &[(String, String)]) -> Result<A::Reply, Failure> {
+        let credentials = self.credentials.credentials().await?;
+        let signed = sign::<A>(params, &credentials);
+        let request = self.http.post(self.endpoint.clone());
+        let request = request
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(ACCEPT, "application/json")
+            .body(signed.body);
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.failed::<A>(&error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = self.body::<A>(response).await?;
+        let reply = Reply {
+            action: A::NAME,
+            status: status.as_u16(),
+            body: &body,
+        };
+        let answer = reply.read(&credentials, &signed.string_to_sign);
+        tracing::debug!(
+            action = A::NAME,
+            status = status.as_u16(),
+            length = body.len(),
+            "answered"
+        );
+        answer.map_err(|error| judged::<A>(error, status, &headers))
+    }
+
+    async fn body<A: Action>(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let status = response.status().as_u16();
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.failed::<A>(&error))?
+        {
+            if body.len() + chunk.len() > LONGEST_REPLY {
+                let reply = Reply {
+                    action: A::NAME,
+                    status,
+                    body: &[],
+                };
+                let error = reply.unexpected("the answer is longer than 1 MiB");
+                return Err(Failure::from(Error::from(error)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// A failure of the network, in the words of its innermost cause: the outer ones only say that
+    /// sending failed, and where to.
+    fn failed<A: Action>(&self, error: &reqwest::Error) -> Failure {
+        let cause = innermost(error).to_string();
+        let to = self.host();
+        let error = match (error.is_connect(), error.is_timeout()) {
+            // It was as patient as it was told to be; trying again would not be.
+            (_, true) => {
+                let cause = "no answer within the connect timeout".into();
+                return Error::Connect { to, cause }.into();
+            }
+            (true, _) if is_tls(error) => return Error::Connect { to, cause }.into(),
+            (true, _) => Error::Connect { to, cause },
+            (false, _) => Error::Lost(format!("{to}: {cause}")),
+        };
+        Failure {
+            error,
+            again: if A::IDEMPOTENT {
+                Again::Yes
+            } else {
+                Again::Never
+            },
+        }
+    }
+
+    fn host(&self) -> String {
+        let host = self.endpoint.host_str().unwrap_or_default();
+        match self.endpoint.port_or_known_default() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        }
+    }
+}
+
+/// Whether an error is the service's wish to be called less often.
+#[must_use]
+pub fn is_throttling(code: &str) -> bool {
+    code == "Throttling" || code.starts_with("Throttling.")
+}
+
+/// A signed call, ready to be sent.
+struct Signed {
+    body: String,
+    string_to_sign: String,
+}
+
+/// Signs afresh, with a nonce and a time of its own: a nonce is good for one attempt. All parameters
+/// go into the body, so that none gets into the log of a proxy or a server.
+fn sign<A: Action>(params: &[(String, String)], credentials: &Credentials) -> Signed {
+    let mut params = params.to_vec();
+    let timestamp = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let mut add = |name: &str, value: &str| params.push((name.to_owned(), value.to_owned()));
+    add("Action", A::NAME);
+    add("Version", A::VERSION);
+    add("Format", "JSON");
+    add("AccessKeyId", &credentials.access_key_id);
+    add("SignatureMethod", "HMAC-SHA1");
+    add("SignatureVersion", "1.0");
+    add("SignatureNonce", &Uuid::new_v4().to_string());
+    add("Timestamp", &timestamp);
+    if let Some(token) = &credentials.security_token {
+        add("SecurityToken", token.expose_secret());
+    }
+    let string_to_sign = signature::v1_string_to_sign("POST", &params);
+    let signature = signature::v1(
+        "POST",
+        &params,
+        credentials.access_key_secret.expose_secret(),
+    );
+    params.push(("Signature".to_owned(), signature));
+    Signed {
+        body: signature::canonical_query(&params),
+        string_to_sign,
+    }
+}
+
+/// What an error reply means for another attempt, and what its headers add to it.
+fn judged<A: Action>(mut error: ApiError, status: StatusCode, headers: &HeaderMap) -> Failure {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let code = error.code.as_str();
+    let asked = header("x-acs-retry-after").and_then(|text| text.trim().parse().ok());
+    let again = match asked {
+        _ if !A::IDEMPOTENT => Again::Never,
+        Some(milliseconds) => Again::After(Duration::from_millis(milliseconds)),
+        None if is_throttling(code) || status == StatusCode::TOO_MANY_REQUESTS => Again::Yes,
+        None if status.is_server_error() || code == "IdempotentProcessing" => Again::Yes,
+        None if code == "ServiceUnavailable" || code.starts_with("InternalError") => Again::Yes,
+        // A proxy may have sent the request twice by itself.
+        None if code == "SignatureNonceUsed" => Again::Once,
+        None => Again::Never,
+    };
+    if code.starts_with("InvalidTimeStamp") || code == "IllegalTimestamp" {
+        let theirs = headers.get(DATE).and_then(|value| value.to_str().ok());
+        error.message.push_str(&skew(theirs, Timestamp::now()));
+    }
+    if error.request_id.is_none() {
+        error.request_id = header("x-acs-request-id").map(|id| id.chars().take(64).collect());
+    }
+    Failure {
+        error: error.into(),
+        again,
+    }
+}
+
+/// How far this machine's clock is from the server's, as an addition to a message.
+fn skew(theirs: Option<&str>, ours: Timestamp) -> String {
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+    let Some(theirs) = theirs.and_then(|text| parser.parse_timestamp(text).ok()) else {
+        return String::new();
+    };
+    let seconds = ours.as_second() - theirs.as_second();
+    let side = if seconds < 0 { "behind" } else { "ahead of" };
+    let size = Duration::from_secs(seconds.unsigned_abs());
+    format!(" (this machine's clock is {size:?} {side} the server's)")
+}
+
+fn innermost<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> &'a (dyn std::error::Error + 'static) {
+    std::iter::successors(Some(error), |error| error.source())
+        .last()
+        .unwrap_or(error)
+}
+
+/// Whether TLS refused the connection: a certificate doesn't get better with time.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    // An io::Error hides the error it wraps from `source`.
+    let wrapped = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    error.is::<rustls::Error>()
+        || wrapped.is_some_and(|inner| is_tls(inner))
+        || error.source().is_some_and(is_tls)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,427 @@
+//! The actions of ECS (version 2014-05-26) that axt calls.
+
+use super::client::Action;
+use crate::config::settings::ConnectionType;
+use crate::error::{ApiError, Error, Result};
+use secrecy::SecretString;
+use serde::Deserialize;
+use uuid::Uuid;
+
+const VERSION: &str = "2014-05-26";
+
+/// Starts a session on one instance: `StartTerminalSession`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartTerminalSession {
+    /// The instance; it must be running, and its Cloud Assistant agent newer than 2.2.3.256 (Linux)
+    /// or 2.1.3.256 (Windows).
+    pub instance_id: String,
+    /// Forward to this TCP port instead of opening a terminal.
+    pub port_number: Option<u16>,
+    /// Run this instead of a shell: at most 512 characters, and no port or target server with it.
+    pub command_line: Option<String>,
+    /// Forward to this host of the VPC, as the instance reaches it: at most 128 characters, and only
+    /// with a port.
+    pub target_server: Option<String>,
+    /// Run as this user of the instance.
+    pub username: Option<String>,
+    /// The name under which the password of a Windows user is kept: at most 255 characters.
+    pub password_name: Option<String>,
+    /// The network of the session's URL.
+    pub connection_type: ConnectionType,
+    /// What makes the call idempotent: ASCII, at most 64 characters. [`Self::new`] draws one; it
+    /// stays the same over all attempts.
+    pub client_token: String,
+    /// End-to-end encryption, for terminals only.
+    pub encryption: Option<Encryption>,
+}
+
+/// How the key of an encrypted session comes about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encryption {
+    /// The two ends agree on one.
+    Auto,
+    /// KMS makes one under this key.
+    Kms(String),
+}
+
+/// A session that was started. Debug shows neither its token nor its URL.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TerminalSession {
+    /// The request's id.
+    #[serde(default)]
+    pub request_id: String,
+    /// The session's id, `s-…`.
+    pub session_id: String,
+    /// What the WebSocket's header `x-acs-session-token` carries.
+    pub security_token: SecretString,
+    /// Where the session is; whoever has this URL has the session. Good for 10 minutes.
+    pub web_socket_url: SecretString,
+}
+
+impl StartTerminalSession {
+    /// A terminal on the instance, with a fresh client token.
+    #[must_use]
+    pub fn new(instance_id: impl Into<String>) -> Self {
+        Self {
+            instance_id: instance_id.into(),
+            port_number: None,
+            command_line: None,
+            target_server: None,
+            username: None,
+            password_name: None,
+            connection_type: ConnectionType::default(),
+            client_token: Uuid::new_v4().to_string(),
+            encryption: None,
+        }
+    }
+
+    /// The first rule of the API page that the request breaks, as code and message.
+    fn broken_rule(&self) -> Option<(&'static str, &'static str)> {
+        let forwards = self.port_number.is_some() || self.target_server.is_some();
+        let longer = |text: &Option<String>, limit| {
+            text.as_ref()
+                .is_some_and(|text| text.chars().count() > limit)
+        };
+        let no_key = matches!(&self.encryption, Some(Encryption::Kms(key)) if key.is_empty());
+        let token = &self.client_token;
+        let bad_token = token.is_empty() || token.len() > 64 || !token.is_ascii();
+        let rules = [
+            (
+                self.instance_id.is_empty(),
+                "MissingParameter",
+                "the instance id is empty",
+            ),
+            (
+                self.port_number == Some(0),
+                "PortNumber.Invalid",
+                "the port number is invalid",
+            ),
+            (
+                forwards && self.command_line.is_some(),
+                "InvalidCommandLine.Conflict",
+                "a command can't be combined with a port or a target server",
+            ),
+            (
+                self.target_server.is_some() && self.port_number.is_none(),
+                "InvalidTargetServer.MissingPortNumber",
+                "a target server needs a port",
+            ),
+            (
+                longer(&self.command_line, 512),
+                "InvalidCommandLine.LengthLimitExceeded",
+                "the command is longer than 512 characters",
+            ),
+            (
+                longer(&self.target_server, 128),
+                "InvalidTargetServer.LengthLimitExceeded",
+                "the target server is longer than 128 characters",
+            ),
+            (
+                longer(&self.password_name, 255),
+                "InvalidPasswordName.LengthLimitExceeded",
+                "the password name is longer than 255 characters",
+            ),
+            (
+                bad_token,
+                "InvalidClientToken.Malformed",
+                "the client token is empty, longer than 64 characters or not ASCII",
+            ),
+            (
+                forwards && self.encryption.is_some(),
+                "InvalidEncryptionOptions.Conflict",
+                "encryption can't be combined with a port or a target server",
+            ),
+            (
+                no_key,
+                "MissingParameter.EncryptionOptionsKMSKeyId",
+                "encryption with KMS needs the id of a key",
+            ),
+        ];
+        rules
+            .into_iter()
+            .find(|rule| rule.0)
+            .map(|(_, code, message)| (code, message))
+    }
+}
+
+impl Action for StartTerminalSession {
+    const NAME: &'static str = "StartTerminalSession";
+    const VERSION: &'static str = VERSION;
+    // The client token makes it so.
+    const IDEMPOTENT: bool = true;
+    type Reply = TerminalSession;
+
+    fn check(&self) -> Result<()> {
+        match self.broken_rule() {
+            None => Ok(()),
+            Some((code, message)) => Err(Error::from(ApiError {
+                action: Self::NAME.into(),
+                code: code.into(),
+                message: message.into(),
+                request_id: None,
+                status: 0,
+            })),
+        }
+    }
+
+    fn params(&self, region: &str) -> Vec<(String, String)> {
+        let mut params = vec![
+            ("RegionId".to_owned(), region.to_owned()),
+            ("InstanceId.1".to_owned(), self.instance_id.clone()),
+            ("ClientToken".to_owned(), self.client_token.clone()),
+        ];
+        let intranet = self.connection_type == ConnectionType::Intranet;
+        let optional = [
+            ("PortNumber", self.port_number.map(|port| port.to_string())),
+            ("CommandLine", self.command_line.clone()),
+            ("TargetServer", self.target_server.clone()),
+            ("Username", self.username.clone()),
+            ("PasswordName", self.password_name.clone()),
+            // Internet is the default, which the oldest form of the action has no parameter for.
+            (
+                "ConnectionType",
+                intranet.then(|| self.connection_type.as_str().to_owned()),
+            ),
+            (
+                "EncryptionOptions",
+                self.encryption.as_ref().map(Encryption::to_json),
+            ),
+        ];
+        let given = optional
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        params.extend(given);
+        params
+    }
+}
+
+impl Encryption {
+    /// The one JSON value in which the official SDK sends all of `EncryptionOptions`.
+    fn to_json(&self) -> String {
+        match self {
+            Self::Auto => serde_json::json!({"Enabled": true, "Mode": "Auto"}),
+            Self::Kms(key) => serde_json::json!({"Enabled": true, "KMSKeyId": key, "Mode": "Kms"}),
+        }
+        .to_string()
+    }
+}
+
+/// Ends a session for good: `EndTerminalSession`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndTerminalSession {
+    /// The session's id.
+    pub session_id: String,
+}
+
+/// The answer of an action that has nothing to tell.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Done {
+    /// The request's id.
+    #[serde(default)]
+    pub request_id: String,
+}
+
+impl Action for EndTerminalSession {
+    const NAME: &'static str = "EndTerminalSession";
+    const VERSION: &'static str = VERSION;
+    const IDEMPOTENT: bool = true;
+    type Reply = Done;
+
+    fn params(&self, region: &str) -> Vec<(String, String)> {
+        vec![
+            ("RegionId".to_owned(), region.to_owned()),
+            ("SessionId".to_owned(), self.session_id.clone()),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start() -> StartTerminalSession {
+        StartTerminalSession {
+            client_token: "tok-1".into(),
+            ..StartTerminalSession::new("i-1")
+        }
+    }
+
+    fn wire(action: &impl Action) -> String {
+        let params = action.params("cn-beijing");
+        params
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    #[test]
+    fn parameters_as_the_official_sdk_sends_them() {
+        assert_eq!(
+            wire(&start()),
+            "RegionId=cn-beijing InstanceId.1=i-1 ClientToken=tok-1"
+        );
+        let port = StartTerminalSession {
+            port_number: Some(22),
+            target_server: Some("10.0.0.1".into()),
+            connection_type: ConnectionType::Intranet,
+            ..start()
+        };
+        assert!(
+            wire(&port).ends_with("PortNumber=22 TargetServer=10.0.0.1 ConnectionType=Intranet")
+        );
+        let terminal = StartTerminalSession {
+            command_line: Some("echo 你好".into()),
+            username: Some("u".into()),
+            password_name: Some("p".into()),
+            encryption: Some(Encryption::Kms("key-1".into())),
+            ..start()
+        };
+        assert!(wire(&terminal).ends_with(
+            r#"CommandLine=echo 你好 Username=u PasswordName=p EncryptionOptions={"Enabled":true,"KMSKeyId":"key-1","Mode":"Kms"}"#
+        ));
+        assert_eq!(
+            Encryption::Auto.to_json(),
+            r#"{"Enabled":true,"Mode":"Auto"}"#
+        );
+        let end = EndTerminalSession {
+            session_id: "s-1".into(),
+        };
+        assert_eq!(wire(&end), "RegionId=cn-beijing SessionId=s-1");
+    }
+
+    #[test]
+    fn broken_rules_are_found_before_the_call() {
+        let of = |length| Some("很".repeat(length));
+        let command = start().check();
+        assert!(command.is_ok());
+        for (request, code) in [
+            (
+                StartTerminalSession {
+                    instance_id: String::new(),
+                    ..start()
+                },
+                "MissingParameter",
+            ),
+            (
+                StartTerminalSession {
+                    port_number: Some(0),
+                    ..start()
+                },
+                "PortNumber.Invalid",
+            ),
+            (
+                StartTerminalSession {
+                    port_number: Some(1),
+                    command_line: of(1),
+                    ..start()
+                },
+                "InvalidCommandLine.Conflict",
+            ),
+            (
+                StartTerminalSession {
+                    target_server: of(1),
+                    command_line: of(1),
+                    ..start()
+                },
+                "InvalidCommandLine.Conflict",
+            ),
+            (
+                StartTerminalSession {
+                    target_server: of(1),
+                    ..start()
+                },
+                "InvalidTargetServer.MissingPortNumber",
+            ),
+            (
+                StartTerminalSession {
+                    command_line: of(513),
+                    ..start()
+                },
+                "InvalidCommandLine.LengthLimitExceeded",
+            ),
+            (
+                StartTerminalSession {
+                    port_number: Some(1),
+                    target_server: of(129),
+                    ..start()
+                },
+                "InvalidTargetServer.LengthLimitExceeded",
+            ),
+            (
+                StartTerminalSession {
+                    password_name: of(256),
+                    ..start()
+                },
+                "InvalidPasswordName.LengthLimitExceeded",
+            ),
+            (
+                StartTerminalSession {
+                    client_token: "x".repeat(65),
+                    ..start()
+                },
+                "InvalidClientToken.Malformed",
+            ),
+            (
+                StartTerminalSession {
+                    client_token: "很".into(),
+                    ..start()
+                },
+                "InvalidClientToken.Malformed",
+            ),
+            (
+                StartTerminalSession {
+                    port_number: Some(1),
+                    encryption: Some(Encryption::Auto),
+                    ..start()
+                },
+                "InvalidEncryptionOptions.Conflict",
+            ),
+            (
+                StartTerminalSession {
+                    encryption: Some(Encryption::Kms(String::new())),
+                    ..start()
+                },
+                "MissingParameter.EncryptionOptionsKMSKeyId",
+            ),
+        ] {
+            let Err(Error::Api(error)) = request.check() else {
+                panic!("{code} was not found")
+            };
+            assert_eq!((&*error.code, error.status), (code, 0));
+        }
+        let longest = StartTerminalSession {
+            command_line: of(512),
+            password_name: of(255),
+            client_token: "x".repeat(64),
+            ..start()
+        };
+        assert!(longest.check().is_ok());
+        let longest = StartTerminalSession {
+            port_number: Some(65535),
+            target_server: of(128),
+            ..start()
+        };
+        assert!(longest.check().is_ok());
+    }
+
+    #[test]
+    fn each_request_has_a_client_token_of_its_own() {
+        let (one, two) = (
+            StartTerminalSession::new("i-1"),
+            StartTerminalSession::new("i-1"),
+        );
+        assert_ne!(one.client_token, two.client_token);
+        assert!(one.check().is_ok());
+    }
+
+    #[test]
+    fn a_session_keeps_its_secrets() {
+        let json = r#"{"RequestId":"R","SessionId":"s-1","SecurityToken":"hush","WebSocketUrl":"wss://hush"}"#;
+        let session: TerminalSession = serde_json::from_str(json).expect("a reply");
+        let shown = format!("{session:?}");
+        assert!(shown.contains("s-1") && !shown.contains("hush"), "{shown}");
+    }
+}

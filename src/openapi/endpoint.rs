@@ -1,0 +1,344 @@
+//! Which host answers for a product in a region, and what `--endpoint` may say.
+
+use crate::config::settings::ConnectionType;
+use crate::error::{Error, Result};
+use url::{Host, Url};
+
+/// A product of the cloud whose API axt calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Product {
+    /// Elastic Compute Service.
+    Ecs,
+    /// Security Token Service.
+    Sts,
+    /// Key Management Service.
+    Kms,
+    /// Serverless App Engine.
+    Sae,
+}
+
+/// Regions whose ECS host doesn't follow the rule, as the official SDK's endpoint map has them
+/// (alibabacloud_ecs20140526).
+const ECS_EXCEPTIONS: &[(&str, &[&str])] = &[
+    (
+        "ecs-cn-hangzhou.aliyuncs.com",
+        &[
+            "cn-hangzhou",
+            "cn-shanghai-finance-1",
+            "cn-shenzhen-finance-1",
+            "cn-fujian",
+            "cn-beijing-nu16-b01",
+            "cn-haidian-cm12-c01",
+            "cn-hangzhou-bj-b01",
+            "cn-hangzhou-internal-prod-1",
+            "cn-hangzhou-internal-test-1",
+            "cn-hangzhou-internal-test-2",
+            "cn-hangzhou-internal-test-3",
+            "cn-hangzhou-test-306",
+            "cn-shanghai-et15-b01",
+            "cn-shanghai-et2-b01",
+            "cn-shanghai-internal-test-1",
+            "cn-shenzhen-st4-d01",
+            "cn-shenzhen-su18-b01",
+            "cn-zhangbei-na61-b01",
+        ],
+    ),
+    (
+        "ecs.aliyuncs.com",
+        &[
+            "cn-north-2-gov-1",
+            "cn-hangzhou-finance",
+            "cn-beijing-gov-1",
+            "cn-beijing-finance-pop",
+            "cn-hongkong-finance-pop",
+            "cn-shanghai-inner",
+            "cn-shenzhen-inner",
+            "cn-wuhan",
+            "cn-yushanfang",
+            "cn-zhangbei",
+            "ap-northeast-2-pop",
+            "rus-west-1-pop",
+        ],
+    ),
+    (
+        "ecs.cn-qingdao-nebula.aliyuncs.com",
+        &[
+            "cn-edge-1",
+            "cn-huhehaote-nebula-1",
+            "cn-zhengzhou-nebula-1",
+        ],
+    ),
+    (
+        "ecs.cn-zhangjiakou.aliyuncs.com",
+        &["cn-zhangjiakou-na62-a01"],
+    ),
+    (
+        "ecs.cn-shenzhen-cloudstone.aliyuncs.com",
+        &["eu-west-1-oxs"],
+    ),
+];
+
+/// Those of the exceptions that have a host inside the VPC all the same (aliyun-cli's metadata).
+const ECS_EXCEPTIONS_WITH_VPC: [&str; 4] = [
+    "cn-hangzhou",
+    "cn-shanghai-finance-1",
+    "cn-shenzhen-finance-1",
+    "cn-north-2-gov-1",
+];
+
+/// Where to send calls to a product: the base URL that was given, or the product's own host.
+///
+/// # Errors
+/// [`Error::Usage`] for a region or a URL that can't be one.
+pub fn base(
+    product: Product,
+    region: &str,
+    network: ConnectionType,
+    given: Option<&str>,
+) -> Result<Url> {
+    match given {
+        Some(text) => parse(text),
+        None => parse(&host(product, region, network)?),
+    }
+}
+
+/// The product's host in a region.
+///
+/// # Errors
+/// [`Error::Usage`] for a region with characters that no region has: it would name another host.
+pub fn host(product: Product, region: &str, network: ConnectionType) -> Result<String> {
+    if region.is_empty()
+        || !region
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    {
+        return Err(Error::Usage(format!(
+            "{region:?} is not a region id such as cn-hangzhou"
+        )));
+    }
+    Ok(match product {
+        Product::Ecs => ecs(region, network),
+        Product::Sts => sts(region, network),
+        Product::Kms => kms(region, network),
+        Product::Sae => by_rule("sae", region, network),
+    })
+}
+
+/// Reads a base URL; a bare host means https.
+///
+/// # Errors
+/// [`Error::Usage`] for what is no URL, for anything but https (http towards loopback addresses
+/// only), and for a user, password, query or fragment in it.
+pub fn parse(text: &str) -> Result<Url> {
+    let text = text.trim();
+    let bad = |problem: &str| Error::Usage(format!("the endpoint {problem}"));
+    let whole = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("https://{text}")
+    };
+    // The text is not repeated: a password may stand in it.
+    let url = Url::parse(&whole).map_err(|error| bad(&format!("is not a URL: {error}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("must not carry a user name or a password"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("must be a base URL, without query or fragment"));
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => Err(bad(&format!(
+            "{url} must be https: http is for loopback addresses only"
+        ))),
+        scheme => Err(bad(&format!("must be https, and not {scheme}"))),
+    }
+}
+
+/// Whether the URL names this machine: `localhost`, `127.0.0.0/8` or `::1`.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn ecs(region: &str, network: ConnectionType) -> String {
+    let exception = ECS_EXCEPTIONS
+        .iter()
+        .find(|(_, regions)| regions.contains(&region));
+    match (exception, network) {
+        (Some(_), ConnectionType::Intranet) if ECS_EXCEPTIONS_WITH_VPC.contains(&region) => {
+            by_rule("ecs", region, network)
+        }
+        (Some((host, _)), _) => (*host).to_owned(),
+        (None, _) => by_rule("ecs", region, network),
+    }
+}
+
+/// The regional host, where there is one; the central one for the regions that the SDK sends there.
+fn sts(region: &str, network: ConnectionType) -> String {
+    let internal = ECS_EXCEPTIONS
+        .iter()
+        .any(|(_, regions)| regions.contains(&region))
+        && !ECS_EXCEPTIONS_WITH_VPC.contains(&region);
+    if internal || matches!(region, "ap-south-1" | "ap-southeast-2") {
+        "sts.aliyuncs.com".into()
+    } else {
+        by_rule("sts", region, network)
+    }
+}
+
+fn kms(region: &str, network: ConnectionType) -> String {
+    match (region, network) {
+        ("ap-southeast-5", ConnectionType::Internet) => "kms.ap-southeast-1.aliyuncs.com".into(),
+        _ => by_rule("kms", region, network),
+    }
+}
+
+fn by_rule(product: &str, region: &str, network: ConnectionType) -> String {
+    let vpc = match network {
+        ConnectionType::Internet => "",
+        ConnectionType::Intranet => "-vpc",
+    };
+    format!("{product}{vpc}.{region}.aliyuncs.com")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ConnectionType::{Internet, Intranet};
+    use Product::{Ecs, Kms, Sae, Sts};
+
+    #[test]
+    fn hosts_by_product_region_and_network() {
+        for (product, region, network, host_name) in [
+            (Ecs, "cn-hangzhou", Internet, "ecs-cn-hangzhou.aliyuncs.com"),
+            (
+                Ecs,
+                "cn-hangzhou",
+                Intranet,
+                "ecs-vpc.cn-hangzhou.aliyuncs.com",
+            ),
+            (Ecs, "cn-beijing", Internet, "ecs.cn-beijing.aliyuncs.com"),
+            (
+                Ecs,
+                "cn-beijing",
+                Intranet,
+                "ecs-vpc.cn-beijing.aliyuncs.com",
+            ),
+            (Ecs, "us-east-1", Internet, "ecs.us-east-1.aliyuncs.com"),
+            (Ecs, "cn-north-2-gov-1", Internet, "ecs.aliyuncs.com"),
+            (
+                Ecs,
+                "cn-north-2-gov-1",
+                Intranet,
+                "ecs-vpc.cn-north-2-gov-1.aliyuncs.com",
+            ),
+            (Ecs, "cn-fujian", Intranet, "ecs-cn-hangzhou.aliyuncs.com"),
+            (
+                Ecs,
+                "cn-edge-1",
+                Internet,
+                "ecs.cn-qingdao-nebula.aliyuncs.com",
+            ),
+            (
+                Ecs,
+                "cn-zhangjiakou-na62-a01",
+                Internet,
+                "ecs.cn-zhangjiakou.aliyuncs.com",
+            ),
+            (
+                Ecs,
+                "eu-west-1-oxs",
+                Internet,
+                "ecs.cn-shenzhen-cloudstone.aliyuncs.com",
+            ),
+            (Sts, "cn-hangzhou", Internet, "sts.cn-hangzhou.aliyuncs.com"),
+            (
+                Sts,
+                "cn-hangzhou",
+                Intranet,
+                "sts-vpc.cn-hangzhou.aliyuncs.com",
+            ),
+            (Sts, "ap-south-1", Internet, "sts.aliyuncs.com"),
+            (Sts, "cn-hangzhou-test-306", Internet, "sts.aliyuncs.com"),
+            (Kms, "cn-beijing", Internet, "kms.cn-beijing.aliyuncs.com"),
+            (
+                Kms,
+                "cn-beijing",
+                Intranet,
+                "kms-vpc.cn-beijing.aliyuncs.com",
+            ),
+            (
+                Kms,
+                "ap-southeast-5",
+                Internet,
+                "kms.ap-southeast-1.aliyuncs.com",
+            ),
+            (Sae, "cn-shenzhen", Internet, "sae.cn-shenzhen.aliyuncs.com"),
+            (
+                Sae,
+                "cn-shenzhen",
+                Intranet,
+                "sae-vpc.cn-shenzhen.aliyuncs.com",
+            ),
+        ] {
+            assert_eq!(
+                host(product, region, network).ok().as_deref(),
+                Some(host_name),
+                "{product:?} {region}"
+            );
+        }
+        for region in ["", "evil.example/", "cn hangzhou", "cn-杭州", "a@b"] {
+            assert!(
+                matches!(host(Ecs, region, Internet), Err(Error::Usage(_))),
+                "{region}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_given_endpoint_holds_for_every_product() {
+        for product in [Ecs, Sts, Kms, Sae] {
+            let base =
+                base(product, "cn-x", Internet, Some("http://127.0.0.1:8080")).expect("loopback");
+            assert_eq!(base.as_str(), "http://127.0.0.1:8080/");
+        }
+        let own = base(Ecs, "cn-beijing", Internet, None).expect("a host");
+        assert_eq!(own.as_str(), "https://ecs.cn-beijing.aliyuncs.com/");
+    }
+
+    #[test]
+    fn endpoints_that_are_taken_and_refused() {
+        for (text, url) in [
+            ("ecs.example", "https://ecs.example/"),
+            ("ecs.example:8443", "https://ecs.example:8443/"),
+            ("https://ecs.example/base", "https://ecs.example/base"),
+            ("http://localhost:1", "http://localhost:1/"),
+            ("http://[::1]:1", "http://[::1]:1/"),
+            ("http://127.8.9.1", "http://127.8.9.1/"),
+        ] {
+            assert_eq!(parse(text).ok().as_ref().map(Url::as_str), Some(url));
+        }
+        for text in [
+            "",
+            "http://ecs.example",
+            "http://localhost.evil.example",
+            "http://10.0.0.1",
+            "ftp://127.0.0.1",
+            "https://user:hush@ecs.example",
+            "http://hush@127.0.0.1",
+            "https://ecs.example?key=hush",
+            "https://ecs.example/#x",
+            "https://ecs example",
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(matches!(error, Error::Usage(_)));
+            assert!(!error.to_string().contains("hush"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Trying again: which failures deserve it, and how long to wait.
+
+use crate::error::{Error, Result};
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// The longest that is waited for the service's sake, whatever it asks for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How often and how patiently a call is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Retry {
+    /// Attempts in all, the first included.
+    pub attempts: u32,
+    /// The upper end of the first pause; it doubles from attempt to attempt.
+    pub first_pause: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 4,
+            first_pause: Duration::from_millis(500),
+        }
+    }
+}
+
+/// A failed attempt.
+#[derive(Debug)]
+pub struct Failure {
+    /// What is said if it was the last.
+    pub error: Error,
+    /// Whether another attempt may fare better.
+    pub again: Again,
+}
+
+/// Whether another attempt may fare better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// No.
+    Never,
+    /// Once, for what a second occurrence shows not to be chance.
+    Once,
+    /// Yes, after a pause of axt's own choice.
+    Yes,
+    /// Yes, after the pause the service asked for.
+    After(Duration),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            again: Again::Never,
+        }
+    }
+}
+
+impl Retry {
+    /// Makes attempts until one succeeds, fails for good, or no time is left for another; the last
+    /// failure is the result. `what` names the call should the first attempt take all of `limit`.
+    ///
+    /// # Errors
+    /// The last attempt's error, or [`Error::Timeout`].
+    pub async fn run<T, F>(
+        self,
+        what: &str,
+        limit: Duration,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T, Failure>>,
+    {
+        let deadline = Instant::now() + limit;
+        let mut last = Error::Timeout {
+            what: what.to_owned(),
+            limit,
+        };
+        let mut second_chance = true;
+        for number in 1..=self.attempts.max(1) {
+            let failure = match timeout_at(deadline, attempt()).await {
+                Ok(Ok(reply)) => return Ok(reply),
+                Ok(Err(failure)) => failure,
+                // What failed before says more than that the time ran out over the next attempt.
+                Err(_) => return Err(last),
+            };
+            last = failure.error;
+            let pause = match failure.again {
+                Again::Once if std::mem::take(&mut second_chance) => Duration::ZERO,
+                Again::Never | Again::Once => return Err(last),
+                Again::Yes => self.pause(number),
+                Again::After(asked) => asked.min(LONGEST_PAUSE) + self.pause(1),
+            };
+            if number >= self.attempts || Instant::now() + pause >= deadline {
+                return Err(last);
+            }
+            tracing::debug!(call = what, attempt = number, ?pause, error = %last, "trying again");
+            sleep(pause).await;
+        }
+        Err(last)
+    }
+
+    /// Full jitter: anything up to the doubled step, so that many clients don't come back together.
+    fn pause(self, number: u32) -> Duration {
+        let step = self
+            .first_pause
+            .saturating_mul(2u32.saturating_pow(number.saturating_sub(1)));
+        step.min(LONGEST_PAUSE).mul_f64(fastrand::f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(300);
+
+    fn failure(again: Again, text: &str) -> Failure {
+        Failure {
+            error: Error::Lost(text.into()),
+            again,
+        }
+    }
+
+    /// Runs attempts that fail with what `failures` says, then succeed; tells how many were made.
+    async fn run(limit: Duration, failures: &[Again]) -> (usize, Result<()>) {
+        let mut made = 0;
+        let result = Retry::default().run("a call", limit, || {
+            made += 1;
+            std::future::ready(match failures.get(made - 1) {
+                Some(again) => Err(failure(*again, &format!("attempt {made}"))),
+                None => Ok(()),
+            })
+        });
+        let result = result.await;
+        (made, result)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_end_with_success_or_with_the_last_failure() {
+        let (made, result) = run(LIMIT, &[Again::Yes, Again::Yes]).await;
+        assert!(made == 3 && result.is_ok());
+        let (made, result) = run(LIMIT, &[Again::Never]).await;
+        assert!(made == 1 && result.is_err_and(|e| e.to_string().ends_with("attempt 1")));
+        let (made, result) = run(LIMIT, &[Again::Yes; 9]).await;
+        assert!(made == 4 && result.is_err_and(|e| e.to_string().ends_with("attempt 4")));
+        let (made, result) = run(LIMIT, &[Again::Once]).await;
+        assert!(made == 2 && result.is_ok());
+        let (made, result) = run(LIMIT, &[Again::Once, Again::Yes, Again::Once]).await;
+        assert!(made == 3 && result.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_services_pause_is_kept_and_bounded() {
+        let start = Instant::now();
+        let (_, result) = run(LIMIT, &[Again::After(Duration::from_secs(7))]).await;
+        assert!(result.is_ok());
+        let waited = start.elapsed();
+        assert!(
+            waited >= Duration::from_secs(7) && waited < Duration::from_secs(8),
+            "{waited:?}"
+        );
+
+        let start = Instant::now();
+        let (_, result) = run(LIMIT, &[Again::After(Duration::from_secs(7000))]).await;
+        assert!(result.is_ok());
+        let waited = start.elapsed();
+        assert!(
+            waited >= LONGEST_PAUSE && waited < Duration::from_secs(61),
+            "{waited:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_pause_goes_beyond_the_deadline() {
+        let start = Instant::now();
+        let (made, result) = run(
+            Duration::from_secs(5),
+            &[Again::After(Duration::from_secs(30))],
+        )
+        .await;
+        assert!(made == 1 && result.is_err_and(|e| e.to_string().ends_with("attempt 1")));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_hangs_is_ended_by_the_deadline() {
+        let start = Instant::now();
+        let hangs = Retry::default().run(
+            "the call",
+            LIMIT,
+            std::future::pending::<Result<(), Failure>>,
+        );
+        let error = hangs.await.expect_err("a timeout");
+        assert_eq!(error.to_string(), "the call took longer than 300s");
+        assert_eq!(start.elapsed(), LIMIT);
+
+        let mut first = Some(failure(Again::Yes, "the first"));
+        let hangs = Retry::default().run("the call", LIMIT, || {
+            let first = first.take();
+            async {
+                match first {
+                    Some(failure) => Err::<(), _>(failure),
+                    None => std::future::pending().await,
+                }
+            }
+        });
+        assert!(
+            hangs
+                .await
+                .is_err_and(|e| e.to_string().ends_with("the first"))
+        );
+    }
+
+    #[test]
+    fn pauses_are_jittered_and_bounded() {
+        let retry = Retry::default();
+        for number in 1..200 {
+            let step = Duration::from_millis(500).saturating_mul(2u32.saturating_pow(number - 1));
+            assert!(retry.pause(number) <= step.min(LONGEST_PAUSE));
+        }
+        let drawn: std::collections::HashSet<_> = (0..20).map(|_| retry.pause(3)).collect();
+        assert!(drawn.len() > 1);
+    }
+}
