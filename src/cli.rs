@@ -1,5 +1,6 @@
 //! The command line: these types are the grammar, their comments are the help.
 
+use crate::config::settings::ConnectionType;
 use crate::exit::Exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::{OsStr, OsString};
@@ -35,13 +36,24 @@ pub struct Global {
     #[arg(long, global = true, env = "AXT_ENDPOINT", value_name = "URL")]
     pub endpoint: Option<String>,
     /// Reach API and gateway over the Internet or from inside a VPC
-    #[arg(long, global = true, env = "AXT_CONNECTION_TYPE", value_name = "TYPE")]
+    #[arg(
+        long,
+        global = true,
+        env = "AXT_CONNECTION_TYPE",
+        value_name = "internet|intranet"
+    )]
     pub connection_type: Option<ConnectionType>,
     /// Configuration file [default: ~/.aliyun/config.json]
     #[arg(long, global = true, env = "AXT_CONFIG_FILE", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
     /// Colours: where there is something to colour
-    #[arg(long, global = true, env = "AXT_COLOR", value_name = "WHEN", default_value = "auto")]
+    #[arg(
+        long,
+        global = true,
+        env = "AXT_COLOR",
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
     pub color: Color,
     /// Say more, up to -vvv; never bytes of the session, tokens or secrets
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -59,9 +71,6 @@ pub struct Global {
 pub enum Command {
     /// Open a shell on an instance, or run a command there
     Connect(Box<Connect>),
-    /// Run the local stand-in for the cloud service, in the foreground
-    #[cfg(feature = "emulator")]
-    Emulator(Emulator),
     /// Print the completion script of a shell
     Completion {
         /// The shell
@@ -144,18 +153,9 @@ pub struct Session {
     #[arg(long, env = "AXT_NO_RESUME")]
     pub no_resume: bool,
     /// Use an emulator inside this process: every instance is this machine
-    #[cfg(feature = "emulator")]
+    #[cfg(any())]
     #[arg(long, env = "AXT_EMULATOR", conflicts_with_all = ["endpoint", "wss_url"])]
     pub emulator: bool,
-}
-
-/// Where the service is reached from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ConnectionType {
-    /// Over the Internet
-    Internet,
-    /// From inside a VPC
-    Intranet,
 }
 
 /// When to use colours.
@@ -217,7 +217,9 @@ fn keepalive(text: &str) -> Result<Duration, String> {
     let span = duration(text)?;
     let fits = span.is_zero() || (1..=170).contains(&span.as_secs());
     let problem = "the agent gives up after 180s of silence: from 1s to 170s, or 0 for none";
-    Some(span).filter(|_| fits).ok_or_else(|| problem.to_owned())
+    Some(span)
+        .filter(|_| fits)
+        .ok_or_else(|| problem.to_owned())
 }
 
 fn escape_char(text: &str) -> Result<EscapeChar, String> {
@@ -247,7 +249,13 @@ mod tests {
 
     #[test]
     fn durations_are_read() {
-        for (text, ms) in [("500ms", 500), ("90s", 90_000), ("5m", 300_000), ("15", 15_000), ("0", 0)] {
+        for (text, ms) in [
+            ("500ms", 500),
+            ("90s", 90_000),
+            ("5m", 300_000),
+            ("15", 15_000),
+            ("0", 0),
+        ] {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
         for text in ["", "fast", "-1s", "1 parsec"] {
@@ -282,11 +290,17 @@ mod tests {
     #[test]
     fn every_option_has_its_environment_variable() {
         fn check(command: &clap::Command) {
-            let options = command.get_arguments().filter(|arg| arg.get_long().is_some());
+            let options = command
+                .get_arguments()
+                .filter(|arg| arg.get_long().is_some());
             for arg in options {
                 let long = arg.get_long().unwrap_or_default();
                 let exempt = ["help", "version", "verbose"].contains(&long);
-                assert!(exempt || arg.get_env().is_some(), "--{long} of {}", command.get_name());
+                assert!(
+                    exempt || arg.get_env().is_some(),
+                    "--{long} of {}",
+                    command.get_name()
+                );
             }
             command.get_subcommands().for_each(check);
         }

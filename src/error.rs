@@ -66,6 +66,9 @@ pub enum Error {
         /// What followed the code.
         detail: String,
     },
+    /// The far end can't do what was asked of it.
+    #[error("on the instance: {0}")]
+    Remote(String),
     /// The connection broke and the session could not be resumed.
     #[error("the connection was lost: {0}")]
     Lost(String),

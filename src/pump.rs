@@ -21,6 +21,9 @@ use tokio::time::Sleep;
 /// Bytes that may wait for the user's end before the wire is no longer read.
 const OUTPUT_ROOM: usize = 64 * 1024;
 
+/// Bytes read from the user's end at once.
+const INPUT_CHUNK: usize = 32 * 1024;
+
 /// Messages taken off the wire at once.
 const BATCH: usize = 64;
 
@@ -208,7 +211,7 @@ where
                 reader,
                 writer,
                 control,
-                typed: BytesMut::with_capacity(16 * 1024),
+                typed: BytesMut::new(),
                 eof: false,
             },
             wire: Wire {
@@ -278,7 +281,10 @@ where
                 self.said_full = false;
                 self.host.notice(Notice::Resumed);
             }
-            Event::Ended(ending) => self.conclude(Outcome::Ended(ending)),
+            Event::Ended(ending) => {
+                let ending = self.filter.ended(ending, &mut self.flow);
+                self.conclude(Outcome::Ended(ending));
+            }
         }
     }
 

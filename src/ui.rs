@@ -63,7 +63,11 @@ impl Ui {
 
     /// One line on stderr; a stderr that is gone is nobody's loss.
     fn line(&self, text: &str) {
-        let end = if self.raw.load(Ordering::Relaxed) { "\r\n" } else { "\n" };
+        let end = if self.raw.load(Ordering::Relaxed) {
+            "\r\n"
+        } else {
+            "\n"
+        };
         let mut err = anstream::AutoStream::auto(io::stderr());
         for line in text.lines() {
             let _ = err.write_all(format!("axt: {}{end}", printable(line)).as_bytes());
@@ -74,7 +78,13 @@ impl Ui {
 /// Without the control characters that a hostile peer could steer a terminal with.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    let replace = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let replace = |c: char| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
     text.chars().map(replace).collect()
 }
 
@@ -82,6 +92,9 @@ pub fn printable(text: &str) -> String {
 mod tests {
     #[test]
     fn a_peers_text_steers_no_terminal() {
-        assert_eq!(super::printable("a\x1b[2Jb\u{9b}c"), "a\u{fffd}[2Jb\u{fffd}c");
+        assert_eq!(
+            super::printable("a\x1b[2Jb\u{9b}c"),
+            "a\u{fffd}[2Jb\u{fffd}c"
+        );
     }
 }

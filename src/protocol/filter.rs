@@ -41,6 +41,11 @@ pub trait Filter {
     /// The user's side stops the session. Returns whether the far end was told and may have a
     /// moment to end by itself.
     fn stop(&mut self, stop: Stop, flow: &mut Flow) -> bool;
+
+    /// The far end has ended the session; what that means here.
+    fn ended(&mut self, ending: Ending, _flow: &mut Flow) -> Ending {
+        ending
+    }
 }
 
 /// Bytes as they are.

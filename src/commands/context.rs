@@ -1,0 +1,86 @@
+//! What a command needs to reach the service: settings, network, credentials.
+
+use crate::cli::Global;
+use crate::config::settings::{Flags, Settings};
+use crate::config::{credentials, process_env};
+use crate::error::Result;
+use crate::net::Network;
+use crate::openapi::client::Client;
+use crate::openapi::endpoint::{self, Product};
+use std::time::Duration;
+
+/// The way to the service, as flags, environment and profile describe it.
+pub struct Context {
+    /// The settings, each with its source.
+    pub settings: Settings,
+    /// Proxies, trust and timeouts.
+    pub network: Network,
+    env: Box<dyn Fn(&str) -> Option<String>>,
+    /// Runs until the context is dropped.
+    #[cfg(any())]
+    _emulator: Option<crate::emulator::Emulator>,
+}
+
+impl Context {
+    /// Reads the settings; touches no network.
+    ///
+    /// # Errors
+    /// As [`Settings::resolve`].
+    pub fn new(global: &Global, connect_timeout: Duration) -> Result<Self> {
+        let flags = Flags {
+            profile: global.profile.clone(),
+            region: global.region.clone(),
+            endpoint: global.endpoint.clone(),
+            connection_type: global.connection_type,
+            config_file: global.config_file.clone(),
+        };
+        Ok(Self {
+            settings: Settings::resolve(&flags, &process_env)?,
+            network: Network::from_env(connect_timeout),
+            env: Box::new(process_env),
+            #[cfg(any())]
+            _emulator: None,
+        })
+    }
+
+    /// Starts an emulator in this process and leads to it, whatever is configured.
+    ///
+    /// # Errors
+    /// When the emulator can't be started.
+    #[cfg(any())]
+    pub fn emulated(connect_timeout: Duration) -> Result<Self> {
+        use crate::emulator::{Emulator, Options};
+        let emulator = Emulator::on_loopback(Options::default())?;
+        let mut exports = emulator.exports();
+        exports.push(("ALIBABA_CLOUD_IGNORE_PROFILE".into(), "TRUE".into()));
+        let flags = Flags {
+            endpoint: Some(emulator.api_url()),
+            ..Flags::default()
+        };
+        let env = move |name: &str| {
+            let export = exports.iter().find(|(key, _)| key == name);
+            export.map(|(_, value)| value.clone())
+        };
+        Ok(Self {
+            settings: Settings::resolve(&flags, &env)?,
+            network: Network::from_env(connect_timeout),
+            env: Box::new(env),
+            _emulator: Some(emulator),
+        })
+    }
+
+    /// A client of one product's API in the chosen region.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::NoRegion`], and whatever is wrong with endpoint, credentials or TLS.
+    pub fn client(&self, product: Product) -> Result<Client> {
+        let settings = &self.settings;
+        let region = settings.region()?;
+        let given = settings.endpoint.as_ref().map(|url| url.value.as_str());
+        let base = endpoint::base(product, region, settings.connection_type.value, given)?;
+        self.network.check(&base)?;
+        let credentials = credentials::provider(settings, &*self.env)?;
+        let http = self.network.http_client()?;
+        Ok(Client::new(http, base, region, credentials))
+    }
+}

@@ -1,0 +1,53 @@
+//! The commands, one file each; they know every layer and not each other.
+
+mod connect;
+mod context;
+mod exec;
+mod generate;
+mod log;
+mod session;
+
+use crate::cli::{Cli, Command};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::ui::Ui;
+
+/// Runs the command and tells how to exit. Failures have been shown by then.
+#[must_use]
+pub fn run(cli: Cli) -> Exit {
+    let ui = Ui::new(cli.global.quiet);
+    let failed = match cli.command {
+        Command::Connect(_) => Exit::Failed,
+        _ => Exit::Unsuccessful,
+    };
+    let done = log::start(&cli.global).and_then(|()| dispatch(cli, &ui));
+    done.unwrap_or_else(|error| {
+        report(&ui, &error);
+        failed
+    })
+}
+
+fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
+    match cli.command {
+        Command::Connect(args) => block_on(connect::run(&cli.global, *args, ui)),
+        Command::Completion { shell } => generate::completion(shell, ui),
+        Command::Man => generate::man(ui),
+    }
+}
+
+/// Runs a command on this thread. What is still going on afterwards, such as a read of the
+/// terminal, is left behind.
+fn block_on(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let done = runtime.block_on(command);
+    runtime.shutdown_background();
+    done
+}
+
+/// Shows a failure: its words with what led to it, and its hint.
+fn report(ui: &Ui, error: &anyhow::Error) {
+    let hint = error.downcast_ref::<Error>().and_then(Error::hint);
+    ui.error(&format!("{error:#}"), hint.as_deref());
+}

@@ -1,0 +1,187 @@
+//! One session as every command needs it: started by the API or given, dialled, ended for good.
+
+use super::context::Context;
+use crate::cli;
+use crate::error::{Error, Result};
+use crate::net::Network;
+use crate::openapi::client::Client;
+use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession};
+use crate::openapi::endpoint::Product;
+use crate::protocol::session;
+use crate::pump::Link;
+use crate::wire::{self, Target};
+use secrecy::SecretString;
+use std::io::Read;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// How long ending a session may take.
+const END: Duration = Duration::from_secs(2);
+
+/// The longest URL that is read from stdin, in bytes.
+const LONGEST_URL: u64 = 64 * 1024;
+
+/// A session that can be dialled.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// Where it is.
+    pub target: Target,
+    ender: Option<Ender>,
+}
+
+/// Ends the session that the API has started.
+#[derive(Clone)]
+struct Ender {
+    client: Client,
+    session_id: String,
+}
+
+impl std::fmt::Debug for Ender {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ender({})", self.session_id)
+    }
+}
+
+impl Started {
+    /// Asks the API for the session, or takes the URL that was given.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; [`Error::Usage`] for a URL that is none.
+    pub async fn start(
+        context: &Context,
+        args: &cli::Session,
+        request: StartTerminalSession,
+    ) -> Result<Self> {
+        if let Some(url) = &args.wss_url {
+            let url = given_url(url)?;
+            let target = Target::session(&url, None);
+            target.url()?;
+            let ender = None;
+            return Ok(Self { target, ender });
+        }
+        let client = context.client(Product::Ecs)?;
+        let started = client.call(&request, args.connect_timeout).await?;
+        tracing::info!(session = started.session_id, "session started");
+        let ender = Some(Ender {
+            client,
+            session_id: started.session_id,
+        });
+        let target = Target::session(&started.web_socket_url, Some(started.security_token));
+        Ok(Self { target, ender })
+    }
+
+    /// Connects to the gateway.
+    ///
+    /// # Errors
+    /// As [`dial`].
+    pub async fn dial(&self, network: &Network, limit: Duration) -> Result<Link> {
+        dial(network.clone(), self.target.clone(), limit).await
+    }
+
+    /// Ends the session, so that it no longer counts against the region's limit. The caller of axt
+    /// may lack the right to: a failure is only logged.
+    pub async fn end(&self) {
+        let Some(ender) = &self.ender else { return };
+        let session_id = ender.session_id.clone();
+        let end = EndTerminalSession { session_id };
+        match timeout(END, ender.client.call(&end, END)).await {
+            Ok(Ok(_)) => tracing::info!(session = ender.session_id, "session ended"),
+            Ok(Err(error)) => tracing::info!(%error, "the session could not be ended"),
+            Err(_) => tracing::info!("ending the session took too long"),
+        }
+    }
+}
+
+/// Connects to the gateway: network, TLS and WebSocket within `limit`.
+///
+/// # Errors
+/// As [`Network::dial`] and [`wire::open`]; [`Error::Timeout`].
+pub async fn dial(network: Network, target: Target, limit: Duration) -> Result<Link> {
+    let url = target.url()?;
+    let what = format!(
+        "the connection to {}",
+        url.host_str().unwrap_or("the gateway")
+    );
+    let opening = async {
+        let stream = network.dial(&url).await?;
+        wire::open(&target, stream).await
+    };
+    let (outgoing, incoming) = timeout(limit, opening)
+        .await
+        .map_err(|_| Error::Timeout { what, limit })??;
+    Ok(Link { outgoing, incoming })
+}
+
+/// The request for a session on `target` (`[USER@]INSTANCE`), as the session options describe it.
+///
+/// # Errors
+/// [`Error::Usage`] for a target without an instance id.
+pub fn request(
+    context: &Context,
+    args: &cli::Session,
+    target: Option<&str>,
+) -> Result<StartTerminalSession> {
+    let (user, instance) = match target.map(|t| t.rsplit_once('@').ok_or(t)) {
+        Some(Ok((user, instance))) => (Some(user.to_owned()), instance),
+        Some(Err(instance)) => (None, instance),
+        None => (None, ""),
+    };
+    if args.wss_url.is_none() && !instance.starts_with("i-") && !instance.starts_with("mi-") {
+        let what = format!("{instance:?} is not an instance id: it begins with i- or mi-");
+        return Err(Error::Usage(what));
+    }
+    let mut request = StartTerminalSession::new(instance);
+    request.username = args.user.clone().or(user).filter(|user| !user.is_empty());
+    request.password_name = args.password_name.clone();
+    request.connection_type = context.settings.connection_type.value;
+    if let Some(token) = &args.client_token {
+        request.client_token = token.clone();
+    }
+    Ok(request)
+}
+
+/// The protocol's options as the session options describe them.
+#[must_use]
+pub fn protocol_options(args: &cli::Session) -> session::Options {
+    let unless_zero = |span: Duration| Some(span).filter(|span| !span.is_zero());
+    session::Options {
+        keepalive: unless_zero(args.keepalive),
+        dead_after: unless_zero(args.dead_after),
+        rate_limit: args.rate_limit,
+        eager: false,
+    }
+}
+
+/// The way to the service: the configured one, or an emulator of our own.
+///
+/// # Errors
+/// As [`Context::new`].
+pub fn context(global: &cli::Global, args: &cli::Session) -> Result<Context> {
+    #[cfg(any())]
+    if args.emulator {
+        return Context::emulated(args.connect_timeout);
+    }
+    Context::new(global, args.connect_timeout)
+}
+
+/// The session URL given by `--wss-url`; `-` reads its line from stdin.
+fn given_url(given: &str) -> Result<SecretString> {
+    if given != "-" {
+        return Ok(given.into());
+    }
+    let mut line = Vec::new();
+    // Byte by byte: what follows the line is the command's.
+    for byte in std::io::stdin().lock().bytes().take(LONGEST_URL as usize) {
+        let byte = byte.map_err(|source| Error::Io {
+            what: "reading the session URL failed",
+            source,
+        })?;
+        if byte == b'\n' {
+            break;
+        }
+        line.push(byte);
+    }
+    let line = String::from_utf8(line)
+        .map_err(|_| Error::Usage("the session URL on stdin is not UTF-8".into()))?;
+    Ok(line.trim().into())
+}

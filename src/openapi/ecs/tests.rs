@@ -1,0 +1,186 @@
+//! What is sent, what is refused before it is sent, and what is kept secret.
+
+use super::*;
+
+fn start() -> StartTerminalSession {
+    StartTerminalSession {
+        client_token: "tok-1".into(),
+        ..StartTerminalSession::new("i-1")
+    }
+}
+
+fn wire(action: &impl Action) -> String {
+    let params = action.params("cn-beijing");
+    params
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[test]
+fn parameters_as_the_official_sdk_sends_them() {
+    assert_eq!(
+        wire(&start()),
+        "RegionId=cn-beijing InstanceId.1=i-1 ClientToken=tok-1"
+    );
+    let port = StartTerminalSession {
+        port_number: Some(22),
+        target_server: Some("10.0.0.1".into()),
+        connection_type: ConnectionType::Intranet,
+        ..start()
+    };
+    assert!(wire(&port).ends_with("PortNumber=22 TargetServer=10.0.0.1 ConnectionType=Intranet"));
+    let terminal = StartTerminalSession {
+        command_line: Some("echo 你好".into()),
+        username: Some("u".into()),
+        password_name: Some("p".into()),
+        encryption: Some(Encryption::Kms("key-1".into())),
+        ..start()
+    };
+    assert!(wire(&terminal).ends_with(
+        r#"CommandLine=echo 你好 Username=u PasswordName=p EncryptionOptions={"Enabled":true,"KMSKeyId":"key-1","Mode":"Kms"}"#
+    ));
+    assert_eq!(
+        Encryption::Auto.to_json(),
+        r#"{"Enabled":true,"Mode":"Auto"}"#
+    );
+    let end = EndTerminalSession {
+        session_id: "s-1".into(),
+    };
+    assert_eq!(wire(&end), "RegionId=cn-beijing SessionId=s-1");
+}
+
+#[test]
+fn broken_rules_are_found_before_the_call() {
+    let of = |length| Some("很".repeat(length));
+    let command = start().check();
+    assert!(command.is_ok());
+    for (request, code) in [
+        (
+            StartTerminalSession {
+                instance_id: String::new(),
+                ..start()
+            },
+            "MissingParameter",
+        ),
+        (
+            StartTerminalSession {
+                port_number: Some(0),
+                ..start()
+            },
+            "PortNumber.Invalid",
+        ),
+        (
+            StartTerminalSession {
+                port_number: Some(1),
+                command_line: of(1),
+                ..start()
+            },
+            "InvalidCommandLine.Conflict",
+        ),
+        (
+            StartTerminalSession {
+                target_server: of(1),
+                command_line: of(1),
+                ..start()
+            },
+            "InvalidCommandLine.Conflict",
+        ),
+        (
+            StartTerminalSession {
+                target_server: of(1),
+                ..start()
+            },
+            "InvalidTargetServer.MissingPortNumber",
+        ),
+        (
+            StartTerminalSession {
+                command_line: of(513),
+                ..start()
+            },
+            "InvalidCommandLine.LengthLimitExceeded",
+        ),
+        (
+            StartTerminalSession {
+                port_number: Some(1),
+                target_server: of(129),
+                ..start()
+            },
+            "InvalidTargetServer.LengthLimitExceeded",
+        ),
+        (
+            StartTerminalSession {
+                password_name: of(256),
+                ..start()
+            },
+            "InvalidPasswordName.LengthLimitExceeded",
+        ),
+        (
+            StartTerminalSession {
+                client_token: "x".repeat(65),
+                ..start()
+            },
+            "InvalidClientToken.Malformed",
+        ),
+        (
+            StartTerminalSession {
+                client_token: "很".into(),
+                ..start()
+            },
+            "InvalidClientToken.Malformed",
+        ),
+        (
+            StartTerminalSession {
+                port_number: Some(1),
+                encryption: Some(Encryption::Auto),
+                ..start()
+            },
+            "InvalidEncryptionOptions.Conflict",
+        ),
+        (
+            StartTerminalSession {
+                encryption: Some(Encryption::Kms(String::new())),
+                ..start()
+            },
+            "MissingParameter.EncryptionOptionsKMSKeyId",
+        ),
+    ] {
+        let Err(Error::Api(error)) = request.check() else {
+            panic!("{code} was not found")
+        };
+        assert_eq!((&*error.code, error.status), (code, 0));
+    }
+    let longest = StartTerminalSession {
+        command_line: of(512),
+        password_name: of(255),
+        client_token: "x".repeat(64),
+        ..start()
+    };
+    assert!(longest.check().is_ok());
+    let longest = StartTerminalSession {
+        port_number: Some(65535),
+        target_server: of(128),
+        ..start()
+    };
+    assert!(longest.check().is_ok());
+}
+
+#[test]
+fn each_request_has_a_client_token_of_its_own() {
+    let (one, two) = (
+        StartTerminalSession::new("i-1"),
+        StartTerminalSession::new("i-1"),
+    );
+    assert_ne!(one.client_token, two.client_token);
+    assert!(one.check().is_ok());
+}
+
+#[test]
+fn a_session_keeps_its_secrets() {
+    let json =
+        r#"{"RequestId":"R","SessionId":"s-1","SecurityToken":"hush","WebSocketUrl":"wss://hush"}"#;
+    let session: TerminalSession = serde_json::from_str(json).expect("a reply");
+    let shown = format!("{session:?}");
+    assert!(shown.contains("s-1") && !shown.contains("hush"), "{shown}");
+}
