@@ -153,7 +153,7 @@ pub struct Session {
     #[arg(long, env = "AXT_NO_RESUME")]
     pub no_resume: bool,
     /// Use an emulator inside this process: every instance is this machine
-    #[cfg(any())]
+    #[cfg(feature = "emulator")]
     #[arg(long, env = "AXT_EMULATOR", conflicts_with_all = ["endpoint", "wss_url"])]
     pub emulator: bool,
 }

@@ -3,6 +3,8 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 pub mod error;
 pub mod exit;
 pub mod hints;

@@ -350,6 +350,7 @@ where
             typed,
             ..
         } = &mut self.user;
+        typed.reserve(INPUT_CHUNK);
         let Wire { state, batch, .. } = &mut self.wire;
         let (link, dialing) = match state {
             WireState::Up(link) => (Some(link), None),

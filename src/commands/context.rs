@@ -17,7 +17,7 @@ pub struct Context {
     pub network: Network,
     env: Box<dyn Fn(&str) -> Option<String>>,
     /// Runs until the context is dropped.
-    #[cfg(any())]
+    #[cfg(feature = "emulator")]
     _emulator: Option<crate::emulator::Emulator>,
 }
 
@@ -38,7 +38,7 @@ impl Context {
             settings: Settings::resolve(&flags, &process_env)?,
             network: Network::from_env(connect_timeout),
             env: Box::new(process_env),
-            #[cfg(any())]
+            #[cfg(feature = "emulator")]
             _emulator: None,
         })
     }
@@ -47,7 +47,7 @@ impl Context {
     ///
     /// # Errors
     /// When the emulator can't be started.
-    #[cfg(any())]
+    #[cfg(feature = "emulator")]
     pub fn emulated(connect_timeout: Duration) -> Result<Self> {
         use crate::emulator::{Emulator, Options};
         let emulator = Emulator::on_loopback(Options::default())?;

@@ -157,7 +157,7 @@ pub fn protocol_options(args: &cli::Session) -> session::Options {
 /// # Errors
 /// As [`Context::new`].
 pub fn context(global: &cli::Global, args: &cli::Session) -> Result<Context> {
-    #[cfg(any())]
+    #[cfg(feature = "emulator")]
     if args.emulator {
         return Context::emulated(args.connect_timeout);
     }

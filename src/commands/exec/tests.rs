@@ -99,7 +99,7 @@ fn an_end_without_a_status_is_a_failure() {
     };
     assert_eq!(
         error.to_string(),
-        "the session ended (Exit) before the command did"
+        "on the instance: the session ended (Exit) before the command did"
     );
     assert_eq!(flow.user, &b"half\x1e"[..]);
 }

@@ -1,0 +1,114 @@
+//! A program on a PTY: how it is started, and how it is ended so that nothing of it stays behind.
+
+use super::{AgentOptions, Failure, SessionSpec, user, words};
+use pty_process::{Command, OwnedReadPty, OwnedWritePty, Size};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::ffi::OsString;
+use std::io;
+use std::time::Duration;
+use tokio::process::Child;
+
+/// How long a program that was hung up may take to leave before it is killed.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// A program that runs, and both ends of its PTY.
+pub struct Program {
+    /// What it prints; ends with EOF or EIO when nobody holds the PTY any more.
+    pub output: OwnedReadPty,
+    /// What it reads, and the PTY's size.
+    pub input: OwnedWritePty,
+    /// The session leader.
+    pub child: Child,
+}
+
+/// Starts the session's program at `size` (rows, columns), in its user's home.
+///
+/// # Errors
+/// What stood in the way, as newer agents name it.
+pub fn open(
+    spec: &SessionSpec,
+    options: &AgentOptions,
+    size: Option<(u16, u16)>,
+) -> Result<Program, Failure> {
+    let account = user::find(spec.username.as_deref(), options.old)?;
+    let shell = options.shell.as_ref().unwrap_or(&account.shell);
+    let (program, arguments) = command(spec.command_line.as_deref(), shell.into())?;
+    if !account.home.is_dir() {
+        return Err(Failure::new("HomeDirNotFound", account.home.display()));
+    }
+    let (pty, pts) = pty_process::open().map_err(open_failed)?;
+    if let Some((rows, cols)) = size {
+        pty.resize(Size::new(rows, cols)).map_err(open_failed)?;
+    }
+    let mut command = Command::new(&program)
+        .args(arguments)
+        .current_dir(&account.home)
+        .env("HOME", &account.home)
+        .env("TERM", "xterm-256color")
+        .kill_on_drop(true);
+    if std::env::var_os("LANG").is_none_or(|lang| lang.is_empty()) {
+        command = command.env("LANG", "C.UTF-8");
+    }
+    if let Some((uid, gid)) = account.switch {
+        command = command.uid(uid).gid(gid);
+    }
+    let child = command
+        .spawn(pts)
+        .map_err(|error| start_failed(&program, error))?;
+    let (output, input) = pty.into_split();
+    Ok(Program {
+        output,
+        input,
+        child,
+    })
+}
+
+/// Ends whatever still runs; the PTY must be closed. Hung up first, so that a shell can hang up its
+/// jobs, then killed; the program is reaped when this returns.
+pub async fn hang_up(mut child: Child) {
+    let group = child.id().and_then(|id| i32::try_from(id).ok());
+    let Some(group) = group.and_then(Pid::from_raw) else {
+        return; // reaped before
+    };
+    // Failing to signal means that the group is gone.
+    let _ = kill_process_group(group, Signal::HUP);
+    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
+        let _ = kill_process_group(group, Signal::KILL);
+        let _ = child.wait().await;
+    }
+}
+
+/// Program and arguments of a CommandLine; the shell when there is none.
+fn command(
+    line: Option<&str>,
+    shell: OsString,
+) -> Result<(OsString, impl Iterator<Item = OsString>), Failure> {
+    let malformed = |text: &dyn std::fmt::Display| Failure::new("MalformedCommandLine", text);
+    let mut words = match line {
+        None | Some("") => vec![shell],
+        Some(line) => {
+            let words = words::split(line).map_err(|error| malformed(&error))?;
+            words.into_iter().map(OsString::from).collect()
+        }
+    }
+    .into_iter();
+    let program = words.next().ok_or_else(|| malformed(&"it has no word"))?;
+    Ok((program, words))
+}
+
+fn open_failed(error: pty_process::Error) -> Failure {
+    Failure::new("OpenPtyFailed", error)
+}
+
+fn start_failed(program: &OsString, error: pty_process::Error) -> Failure {
+    let program = program.to_string_lossy();
+    match error {
+        pty_process::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+            Failure::new("ShellCommandNotFound", program)
+        }
+        pty_process::Error::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Failure::new("ShellCommandPermissionDenied", program)
+        }
+        error => open_failed(error),
+    }
+}

@@ -1,0 +1,482 @@
+//! One session of the agent: the loop between the client's messages and the guest.
+
+use super::chunk::{Chunker, PTY_CHUNK};
+use super::link::{Link, Taken};
+use super::tcp::{self, TCP_CHUNK};
+use super::{AgentOptions, Failure, Guest, SessionSpec};
+use crate::protocol::frame::{Frame, Kind, parse_resize};
+use bytes::{Buf, Bytes};
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::io;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+/// Input that waits for the guest, in bytes; beyond it no more is taken.
+const MAX_QUEUED: usize = 256 << 10;
+
+/// A session: its numbers, its guest, and the Input between them.
+pub struct Session {
+    spec: SessionSpec,
+    options: AgentOptions,
+    link: Link,
+    stage: Stage,
+    /// The guest has been open at least once.
+    was_open: bool,
+    /// Input that the guest has not taken yet.
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    /// Rows and columns of the client's last Resize.
+    size: Option<(u16, u16)>,
+}
+
+/// How far the guest is.
+enum Stage {
+    /// Starts at that time.
+    Waiting(Instant),
+    Connecting(Connecting),
+    Open(Box<Open>),
+    Echo,
+    /// An old agent whose target has closed: the next Input connects anew.
+    Detached,
+    /// Nothing more comes; the reason is told when all Output is sent.
+    Over(String),
+}
+
+type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, Failure>> + Send>>;
+
+/// A guest that runs.
+struct Open {
+    output: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
+    input: Input,
+    /// Bytes read at once, at most.
+    chunk: usize,
+    /// Cuts the output of a terminal.
+    chunker: Option<Chunker>,
+    /// No output is read before.
+    not_before: Option<Instant>,
+    #[cfg(unix)]
+    child: Option<tokio::process::Child>,
+}
+
+/// Where Input goes.
+enum Input {
+    #[cfg(unix)]
+    Pty(pty_process::OwnedWritePty),
+    Tcp(tokio::net::tcp::OwnedWriteHalf),
+}
+
+/// Why the loop woke up.
+enum Wake<'a> {
+    Client(Option<Frame>),
+    Send(Option<mpsc::Permit<'a, Frame>>),
+    Guest(Event),
+}
+
+/// What the guest did.
+enum Event {
+    Start,
+    Connected(Result<TcpStream, Failure>),
+    Read(io::Result<usize>),
+    Wrote(io::Result<usize>),
+}
+
+impl Session {
+    /// A session that has not begun; [`Session::run`] begins it.
+    pub fn new(spec: SessionSpec, options: AgentOptions) -> Self {
+        let stage = if spec.encryption.is_some() {
+            Stage::Over(ending(&options, &key_exchange_failed()))
+        } else {
+            Stage::Waiting(Instant::now() + options.start_delay)
+        };
+        Self {
+            link: Link::new(options.old, options.window),
+            spec,
+            options,
+            stage,
+            was_open: false,
+            queue: VecDeque::new(),
+            queued: 0,
+            size: None,
+        }
+    }
+
+    /// Runs until the client's end is dropped or says Close. The guest's own end is told through
+    /// `end`; the session then still answers a client that asks for Output again.
+    pub async fn run(
+        mut self,
+        mut client: mpsc::Receiver<Frame>,
+        to_client: mpsc::Sender<Frame>,
+        end: oneshot::Sender<String>,
+    ) {
+        let mut end = Some(end);
+        let mut buffer = [0; TCP_CHUNK];
+        loop {
+            if let Stage::Over(reason) = &self.stage
+                && !self.link.has_next()
+                && let Some(end) = end.take()
+            {
+                // Nobody listening is fine: the gateway may have let go of the session.
+                let _ = end.send(reason.clone());
+            }
+            let wake = self.wake(&mut client, &to_client, &mut buffer).await;
+            let flow = match wake {
+                Wake::Client(Some(frame)) => self.on_frame(&frame),
+                Wake::Send(Some(permit)) => {
+                    if let Some(frame) = self.next_frame() {
+                        permit.send(frame);
+                    }
+                    ControlFlow::Continue(())
+                }
+                Wake::Client(None) | Wake::Send(None) => ControlFlow::Break(()),
+                Wake::Guest(event) => {
+                    self.on_event(event, &buffer).await;
+                    ControlFlow::Continue(())
+                }
+            };
+            if flow.is_break() {
+                break;
+            }
+            self.echo();
+            // Not for a single message's worth: the client sends all it has again.
+            if self.queued < MAX_QUEUED / 2 {
+                self.link.make_up(now());
+            }
+        }
+        self.close(normal_end(&self.options).to_owned()).await;
+        if let (Some(end), Stage::Over(reason)) = (end, self.stage) {
+            let _ = end.send(reason);
+        }
+    }
+
+    /// Waits for the next thing to do. Messages go before the guest's start, so that a size that is
+    /// known already is the size it starts with.
+    async fn wake<'a>(
+        &mut self,
+        client: &mut mpsc::Receiver<Frame>,
+        to_client: &'a mpsc::Sender<Frame>,
+        buffer: &mut [u8],
+    ) -> Wake<'a> {
+        // A client whose Input does not fit is held up, unless the guest is held up in turn by
+        // Output that waits for the client's acknowledgements: those come with its Input.
+        let listen = self.has_room() || self.link.is_full();
+        let front = self.queue.front().map(Bytes::as_ref);
+        let read = self.link.has_room().then_some(buffer);
+        tokio::select! {
+            biased;
+            permit = to_client.reserve(), if self.link.has_next() => Wake::Send(permit.ok()),
+            frame = client.recv(), if listen => Wake::Client(frame),
+            event = self.stage.event(front, read) => Wake::Guest(event),
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.queued < MAX_QUEUED
+    }
+
+    fn next_frame(&mut self) -> Option<Frame> {
+        let mut frame = self.link.next(now())?;
+        frame.instance_id = Bytes::copy_from_slice(self.spec.instance_id.as_bytes());
+        Some(frame)
+    }
+
+    /// Acts on a client's message; breaks when it ends the session.
+    fn on_frame(&mut self, frame: &Frame) -> ControlFlow<()> {
+        let room = frame.payload.is_empty() || self.has_room();
+        if self.link.take(frame, room, now()) == Taken::No {
+            return ControlFlow::Continue(());
+        }
+        match frame.kind {
+            Kind::Input => self.on_input(&frame.payload),
+            Kind::Resize => {
+                self.size = parse_resize(&frame.payload).or(self.size);
+                self.resize();
+            }
+            Kind::Close => return ControlFlow::Break(()),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn on_input(&mut self, payload: &Bytes) {
+        match self.stage {
+            Stage::Waiting(_) | Stage::Connecting(_) if self.options.old && !self.was_open => {
+                return;
+            }
+            Stage::Detached => self.connect("ReopenTargetPortFailed"),
+            Stage::Over(_) => return,
+            _ => {}
+        }
+        if !payload.is_empty() {
+            self.queued += payload.len();
+            self.queue.push_back(payload.clone());
+        }
+    }
+
+    fn resize(&self) {
+        #[cfg(unix)]
+        if let (Stage::Open(open), Some((rows, cols))) = (&self.stage, self.size)
+            && let Input::Pty(pty) = &open.input
+        {
+            // It fails only on a PTY that is about to end.
+            let _ = pty.resize(pty_process::Size::new(rows, cols));
+        }
+    }
+
+    async fn on_event(&mut self, event: Event, buffer: &[u8]) {
+        match event {
+            Event::Start => self.start(),
+            Event::Connected(Ok(stream)) => self.open(Open::tcp(stream)),
+            Event::Connected(Err(failure)) => self.fail(&failure).await,
+            Event::Read(Ok(count @ 1..)) => self.on_output(buffer.get(..count).unwrap_or_default()),
+            Event::Read(end) => self.on_end(end).await,
+            Event::Wrote(Ok(count)) => self.consume(count),
+            // What can't be written is dropped; the end shows in what is read.
+            Event::Wrote(Err(_)) => self.consume(usize::MAX),
+        }
+    }
+
+    fn start(&mut self) {
+        if self.options.guest == Guest::Echo {
+            self.stage = Stage::Echo;
+        } else if self.spec.port.is_some() {
+            self.connect("OpenTargetPortFailed");
+        } else {
+            match self.open_terminal() {
+                Ok(open) => self.open(open),
+                Err(failure) => self.stage = Stage::Over(ending(&self.options, &failure)),
+            }
+        }
+    }
+
+    fn open(&mut self, open: Open) {
+        self.stage = Stage::Open(Box::new(open));
+        self.was_open = true;
+    }
+
+    #[cfg(unix)]
+    fn open_terminal(&self) -> Result<Open, Failure> {
+        let program = super::pty::open(&self.spec, &self.options, self.size)?;
+        let delay = self.options.output_delay;
+        Ok(Open {
+            output: BufReader::new(Box::new(program.output)),
+            input: Input::Pty(program.input),
+            chunk: PTY_CHUNK,
+            chunker: Some(Chunker::default()),
+            not_before: (!delay.is_zero()).then(|| Instant::now() + delay),
+            child: Some(program.child),
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn open_terminal(&self) -> Result<Open, Failure> {
+        Err(Failure::new("OpenPtyFailed", "no PTY on this system"))
+    }
+
+    /// Begins to connect to the target; `code` names a failure.
+    fn connect(&mut self, code: &'static str) {
+        let host = self.spec.target_server.clone();
+        let host = host.filter(|host| !host.is_empty());
+        self.stage = Stage::Connecting(Box::pin(tcp::connect(
+            host.unwrap_or_else(|| "localhost".into()),
+            self.spec.port.unwrap_or_default(),
+            self.options.connect_timeout,
+            code,
+        )));
+    }
+
+    fn on_output(&mut self, read: &[u8]) {
+        let Stage::Open(open) = &mut self.stage else {
+            return;
+        };
+        let bytes = match &mut open.chunker {
+            Some(chunker) => chunker.push(read),
+            None => Bytes::copy_from_slice(read),
+        };
+        let pause = self.options.rate_bits.map(|bits| pause(bits, open.chunk));
+        open.not_before = pause.map(|pause| Instant::now() + pause);
+        // Agents send no empty Output.
+        if !bytes.is_empty() {
+            self.link.output(bytes);
+        }
+    }
+
+    /// The guest's output has ended.
+    async fn on_end(&mut self, end: io::Result<usize>) {
+        let is_terminal = self.spec.port.is_none();
+        if is_terminal {
+            self.close(normal_end(&self.options).to_owned()).await;
+        } else if self.options.old {
+            self.stage = Stage::Detached;
+            self.queue.clear();
+            self.queued = 0;
+        } else {
+            let text = end.map_or_else(|error| error.to_string(), |_| "EOF".to_owned());
+            self.fail(&Failure::new("ReadFromTargetPortFailed", text))
+                .await;
+        }
+    }
+
+    async fn fail(&mut self, failure: &Failure) {
+        self.close(ending(&self.options, failure)).await;
+    }
+
+    /// Ends the guest and remembers why; the first reason counts.
+    async fn close(&mut self, reason: String) {
+        if matches!(self.stage, Stage::Over(_)) {
+            return;
+        }
+        let stage = std::mem::replace(&mut self.stage, Stage::Over(reason));
+        self.queue.clear();
+        self.queued = 0;
+        if let Stage::Open(open) = stage {
+            open.close().await;
+        }
+    }
+
+    /// Takes `count` bytes off the first Input, or all of it.
+    fn consume(&mut self, count: usize) {
+        let Some(front) = self.queue.front_mut() else {
+            return;
+        };
+        let count = count.min(front.len());
+        front.advance(count);
+        self.queued -= count;
+        if front.is_empty() {
+            self.queue.pop_front();
+        }
+    }
+
+    fn echo(&mut self) {
+        while matches!(self.stage, Stage::Echo)
+            && self.link.has_room()
+            && let Some(payload) = self.queue.pop_front()
+        {
+            self.queued -= payload.len();
+            self.link.output(payload);
+        }
+    }
+}
+
+impl Stage {
+    /// Waits for the guest: `front` is offered to it, its output comes into `read`.
+    async fn event(&mut self, front: Option<&[u8]>, read: Option<&mut [u8]>) -> Event {
+        match self {
+            Self::Waiting(at) => {
+                sleep_until(*at).await;
+                Event::Start
+            }
+            Self::Connecting(connecting) => Event::Connected(connecting.await),
+            Self::Open(open) => open.event(front, read).await,
+            Self::Echo | Self::Detached | Self::Over(_) => pending().await,
+        }
+    }
+}
+
+impl Open {
+    fn tcp(stream: TcpStream) -> Self {
+        let (output, input) = stream.into_split();
+        Self {
+            output: BufReader::new(Box::new(output)),
+            input: Input::Tcp(input),
+            chunk: TCP_CHUNK,
+            chunker: None,
+            not_before: None,
+            #[cfg(unix)]
+            child: None,
+        }
+    }
+
+    async fn event(&mut self, front: Option<&[u8]>, read: Option<&mut [u8]>) -> Event {
+        let Self {
+            output,
+            input,
+            not_before,
+            chunk,
+            ..
+        } = self;
+        let reading = async {
+            let Some(buffer) = read else {
+                return pending().await;
+            };
+            if let Some(at) = not_before {
+                sleep_until(*at).await;
+            }
+            let end = buffer.len().min(*chunk);
+            output.read(buffer.get_mut(..end).unwrap_or_default()).await
+        };
+        let writing = async {
+            match front {
+                Some(bytes) => input.writer().write(bytes).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            result = reading => Event::Read(result),
+            result = writing => Event::Wrote(result),
+        }
+    }
+
+    /// Closes both ends, then waits until nothing runs any more.
+    async fn close(self) {
+        drop((self.output, self.input));
+        #[cfg(unix)]
+        if let Some(child) = self.child {
+            super::pty::hang_up(child).await;
+        }
+    }
+}
+
+impl Input {
+    fn writer(&mut self) -> &mut (dyn AsyncWrite + Send + Unpin) {
+        match self {
+            #[cfg(unix)]
+            Self::Pty(pty) => pty,
+            Self::Tcp(tcp) => tcp,
+        }
+    }
+}
+
+/// How long the real agent pauses after each read to keep to `bits` per second.
+fn pause(bits: u32, chunk: usize) -> Duration {
+    let chunk = u32::try_from(chunk).unwrap_or(u32::MAX);
+    let chunks_per_second = (bits / 8 / chunk).max(1);
+    Duration::from_millis(u64::from(1000 / chunks_per_second))
+}
+
+/// The reason of a session that ended as it should.
+fn normal_end(options: &AgentOptions) -> &'static str {
+    if options.old { "Exit" } else { "Ok" }
+}
+
+/// The reason `failure` is told with: old agents know two, and give no details.
+fn ending(options: &AgentOptions, failure: &Failure) -> String {
+    if !options.old {
+        return failure.to_string();
+    }
+    let is_port = failure.code.ends_with("TargetPortFailed");
+    let code = if is_port {
+        "OpenChannelFailed"
+    } else {
+        "OpenPtyFailed"
+    };
+    code.to_owned()
+}
+
+/// Encrypted sessions end here until the agent knows the handshake.
+fn key_exchange_failed() -> Failure {
+    Failure::new("KeyExchangeFailed", "")
+}
+
+/// Milliseconds since 1970; never 0, which would be an invalid timestamp.
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(1, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX).max(1)
+    })
+}

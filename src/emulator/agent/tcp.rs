@@ -1,0 +1,41 @@
+//! The connection of a port session.
+
+use super::Failure;
+use std::io;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// Bytes read from a target at once, at most.
+pub const TCP_CHUNK: usize = 2048;
+
+/// Connects to `host` and `port` within `limit`; a failure bears `code`.
+///
+/// # Errors
+/// Why there is no connection, in words for the user.
+pub async fn connect(
+    host: String,
+    port: u16,
+    limit: Duration,
+    code: &'static str,
+) -> Result<TcpStream, Failure> {
+    let connecting = TcpStream::connect((host, port));
+    let stream = match tokio::time::timeout(limit, connecting).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Err(Failure::new(code, reason(&error))),
+        Err(_) => return Err(Failure::new(code, "connection timed out")),
+    };
+    // Small messages travel at once, as in Go programs; where it can't be set it is only slower.
+    let _ = stream.set_nodelay(true);
+    Ok(stream)
+}
+
+fn reason(error: &io::Error) -> String {
+    let known = match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused",
+        io::ErrorKind::TimedOut => "connection timed out",
+        io::ErrorKind::HostUnreachable => "no route to host",
+        io::ErrorKind::NetworkUnreachable => "network is unreachable",
+        _ => return error.to_string(),
+    };
+    known.to_owned()
+}

@@ -1,0 +1,49 @@
+//! The emulator's clock of the day, which a test can push forward.
+
+use jiff::Timestamp;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+/// The system's clock plus what it was advanced by. What the service measures by the clock of the
+/// day hangs on it (request timestamps, nonces, the validity of a WebSocket URL, records); what runs
+/// inside a connection (idle close, session length) is measured by tokio's clock instead.
+#[derive(Debug, Default)]
+pub struct Clock {
+    offset_ms: AtomicI64,
+}
+
+impl Clock {
+    /// The emulator's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let offset = jiff::SignedDuration::from_millis(self.offset_ms.load(Ordering::Relaxed));
+        Timestamp::now()
+            .checked_add(offset)
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    /// Lets `by` pass at once.
+    pub fn advance(&self, by: Duration) {
+        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.offset_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+/// A time as the API writes it: `2024-01-19T09:15:46Z`.
+#[must_use]
+pub fn api_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Reads a time that is written exactly so; `None` for any other spelling.
+#[must_use]
+pub fn parse_api_time(text: &str) -> Option<Timestamp> {
+    let time: Timestamp = text.parse().ok()?;
+    (api_time(time) == text).then_some(time)
+}
+
+/// `time` plus `by`, saturating.
+#[must_use]
+pub fn later(time: Timestamp, by: Duration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,402 @@
+//! The fault switchboard: what goes wrong on purpose, as settings and as what they do to one connection.
+//!
+//! The faults of the link work on whole messages, counted over what the gateway sends or takes;
+//! whatever a fault swallows is still there for a Sync to ask for.
+
+use super::settings::{self, Setting, Slot};
+use crate::error::Result;
+use crate::protocol::frame::{Frame, Kind};
+use std::str::FromStr;
+use std::time::Duration;
+
+/// What goes wrong on purpose; nothing by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// Errors the API answers with.
+    pub api_errors: Vec<ApiFault>,
+    /// Every message is under way for so long, in both directions.
+    pub delay: Option<Duration>,
+    /// The connection is closed without a word after so much output.
+    pub drop_after_out: Option<After>,
+    /// The same after so much from the client.
+    pub drop_after_in: Option<After>,
+    /// The connection is reset (TCP RST) after so much output.
+    pub reset_after: Option<After>,
+    /// After so much output nothing goes either way, and the connection stays.
+    pub blackhole_after: Option<After>,
+    /// After so much output the gateway says Frozen and closes with 1012.
+    pub freeze_after: Option<After>,
+    /// Every nth Output is sent twice.
+    pub duplicate: Option<u64>,
+    /// Every nth Output comes after the one that follows it.
+    pub reorder: Option<u64>,
+    /// The nth Output of a session's first connection is lost.
+    pub swallow: Option<u64>,
+    /// No session can be resumed.
+    pub refuse_resume: bool,
+    /// Sessions end without a Closed status.
+    pub silent_end: bool,
+    /// No Opening, Opened or Stream status is sent, as with old agents.
+    pub no_status: bool,
+    /// Agents are old ones: version 1.01, no sequence numbers, early input dropped.
+    pub old_agent: bool,
+}
+
+const FAULTS: &[Setting<Faults>] = &[
+    Setting {
+        name: "api-error",
+        help: "CODE[:COUNT]: the API answers so, COUNT times or always",
+        slot: |f| Slot::ApiErrors(&mut f.api_errors),
+    },
+    Setting {
+        name: "delay",
+        help: "every message takes so long, each way",
+        slot: |f| Slot::Time(&mut f.delay),
+    },
+    Setting {
+        name: "drop-after-out",
+        help: "AMOUNT[:TIMES]: drop the connection after so much output",
+        slot: |f| Slot::After(&mut f.drop_after_out),
+    },
+    Setting {
+        name: "drop-after-in",
+        help: "AMOUNT[:TIMES]: the same after so much input",
+        slot: |f| Slot::After(&mut f.drop_after_in),
+    },
+    Setting {
+        name: "reset-after",
+        help: "AMOUNT[:TIMES]: reset the connection after so much output",
+        slot: |f| Slot::After(&mut f.reset_after),
+    },
+    Setting {
+        name: "blackhole-after",
+        help: "AMOUNT[:TIMES]: let nothing through after so much output",
+        slot: |f| Slot::After(&mut f.blackhole_after),
+    },
+    Setting {
+        name: "freeze-after",
+        help: "AMOUNT[:TIMES]: Frozen and close code 1012 after so much output",
+        slot: |f| Slot::After(&mut f.freeze_after),
+    },
+    Setting {
+        name: "duplicate",
+        help: "send every Nth output twice",
+        slot: |f| Slot::Number(&mut f.duplicate),
+    },
+    Setting {
+        name: "reorder",
+        help: "send every Nth output after the next one",
+        slot: |f| Slot::Number(&mut f.reorder),
+    },
+    Setting {
+        name: "swallow",
+        help: "lose the Nth output of a session's first connection",
+        slot: |f| Slot::Number(&mut f.swallow),
+    },
+    Setting {
+        name: "refuse-resume",
+        help: "refuse to resume sessions",
+        slot: |f| Slot::Switch(&mut f.refuse_resume),
+    },
+    Setting {
+        name: "silent-end",
+        help: "end sessions without a Closed status",
+        slot: |f| Slot::Switch(&mut f.silent_end),
+    },
+    Setting {
+        name: "no-status",
+        help: "send no Opening, Opened or Stream status",
+        slot: |f| Slot::Switch(&mut f.no_status),
+    },
+    Setting {
+        name: "old-agent",
+        help: "old agents: 1.01, no sequence numbers, early input dropped",
+        slot: |f| Slot::Switch(&mut f.old_agent),
+    },
+];
+
+impl Faults {
+    /// Switches one fault on, as `--fault NAME[=VALUE]` does.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Usage`] listing the valid names, or saying what is wrong with the value.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        settings::set(FAULTS, self, name, value)
+    }
+
+    /// The faults there are, one a line, for a help text.
+    #[must_use]
+    pub fn help() -> String {
+        settings::help(FAULTS)
+    }
+}
+
+/// An error the API answers with instead of doing what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiFault {
+    /// The code.
+    pub code: String,
+    /// How many calls meet it; all when `None`.
+    pub count: Option<u32>,
+}
+
+impl FromStr for ApiFault {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (code, count) = match text.split_once(':') {
+            Some((code, count)) => (code, Some(count.parse().map_err(drop)?)),
+            None => (text, None),
+        };
+        let valid = |c: char| c.is_ascii_alphanumeric() || c == '.';
+        if code.is_empty() || !code.chars().all(valid) {
+            return Err(());
+        }
+        Ok(Self {
+            code: code.to_owned(),
+            count,
+        })
+    }
+}
+
+/// When a fault of the link strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct After {
+    /// How much passes first, in each connection anew.
+    pub amount: Amount,
+    /// In how many connections of a session; in all when `None`.
+    pub times: Option<u32>,
+}
+
+/// So much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// Messages: Output messages outward, any inward.
+    Messages(u64),
+    /// Bytes of payload in them.
+    Bytes(u64),
+}
+
+impl FromStr for After {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (amount, times) = match text.split_once(':') {
+            Some((amount, times)) => (amount, Some(times.parse().map_err(drop)?)),
+            None => (text, None),
+        };
+        let units = [("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+        let unit = units
+            .iter()
+            .find_map(|(suffix, size)| Some((amount.strip_suffix(suffix)?, *size)));
+        let amount = match unit {
+            Some((n, size)) => Amount::Bytes(
+                n.parse::<u64>()
+                    .map_err(drop)?
+                    .checked_mul(size)
+                    .ok_or(())?,
+            ),
+            None => Amount::Messages(amount.parse().map_err(drop)?),
+        };
+        Ok(Self { amount, times })
+    }
+}
+
+/// How a connection is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// TCP is closed, the WebSocket is not.
+    Drop,
+    /// TCP is reset.
+    Reset,
+    /// Nothing is read or written any more.
+    BlackHole,
+    /// Frozen, then close code 1012.
+    Freeze,
+}
+
+/// The faults of one connection, with what it has counted.
+#[derive(Debug)]
+pub struct LinkFaults {
+    faults: Faults,
+    /// Which connection of its session this is, from 0.
+    nth: u32,
+    out: Count,
+    inward: Count,
+    held: Option<Frame>,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    messages: u64,
+    bytes: u64,
+}
+
+impl Count {
+    fn add(&mut self, frame: &Frame) {
+        self.messages += 1;
+        self.bytes += frame.payload.len() as u64;
+    }
+
+    fn reached(&self, amount: Amount) -> bool {
+        match amount {
+            Amount::Messages(n) => self.messages >= n,
+            Amount::Bytes(n) => self.bytes >= n,
+        }
+    }
+}
+
+impl LinkFaults {
+    /// The faults of the `nth` connection of a session, counted from 0.
+    #[must_use]
+    pub fn new(faults: &Faults, nth: u32) -> Self {
+        Self {
+            faults: faults.clone(),
+            nth,
+            out: Count::default(),
+            inward: Count::default(),
+            held: None,
+        }
+    }
+
+    /// What becomes of a message to the client: the messages to send now, and whether the connection
+    /// is cut after them.
+    pub fn outward(&mut self, frame: Frame) -> (Vec<Frame>, Option<Cut>) {
+        if frame.kind != Kind::Output {
+            return (vec![frame], None);
+        }
+        self.out.add(&frame);
+        let n = self.out.messages;
+        let every = |step: Option<u64>| step.is_some_and(|step| step > 0 && n.is_multiple_of(step));
+        let mut send = Vec::with_capacity(2);
+        if self.held.is_none() && every(self.faults.reorder) {
+            self.held = Some(frame);
+        } else if self.nth > 0 || self.faults.swallow != Some(n) {
+            if every(self.faults.duplicate) {
+                send.push(frame.clone());
+            }
+            send.push(frame);
+            send.extend(self.held.take());
+        }
+        (send, self.cut_outward())
+    }
+
+    /// Takes note of a message from the client: whether the connection is cut now.
+    pub fn inward(&mut self, frame: &Frame) -> Option<Cut> {
+        self.inward.add(frame);
+        let strikes = self.strikes(self.faults.drop_after_in, &self.inward);
+        strikes.then_some(Cut::Drop)
+    }
+
+    /// What is still held back when nothing follows it.
+    pub fn flush(&mut self) -> Option<Frame> {
+        self.held.take()
+    }
+
+    /// Whether a message is held back.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        self.held.is_some()
+    }
+
+    fn cut_outward(&self) -> Option<Cut> {
+        let faults = &self.faults;
+        let cuts = [
+            (faults.drop_after_out, Cut::Drop),
+            (faults.reset_after, Cut::Reset),
+            (faults.blackhole_after, Cut::BlackHole),
+            (faults.freeze_after, Cut::Freeze),
+        ];
+        let struck = cuts
+            .into_iter()
+            .find(|(after, _)| self.strikes(*after, &self.out));
+        struck.map(|(_, cut)| cut)
+    }
+
+    fn strikes(&self, after: Option<After>, count: &Count) -> bool {
+        after.is_some_and(|after| {
+            after.times.is_none_or(|times| self.nth < times) && count.reached(after.amount)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::frame::Version;
+
+    fn faults(settings: &[(&str, &str)]) -> Faults {
+        let mut faults = Faults::default();
+        for (name, value) in settings {
+            faults.set(name, value).unwrap();
+        }
+        faults
+    }
+
+    /// The numbers of the outputs that arrive of `n` sent, and the cut.
+    fn arriving(faults: &Faults, nth: u32, n: u32) -> (Vec<u32>, Option<Cut>) {
+        let mut link = LinkFaults::new(faults, nth);
+        let mut arrived = Vec::new();
+        for seq in 1..=n {
+            let mut frame = Frame::new(Kind::Output, Version::V1_02, 1, "12345".into());
+            frame.output_seq = seq;
+            let (frames, cut) = link.outward(frame);
+            arrived.extend(frames.iter().map(|frame| frame.output_seq));
+            if cut.is_some() {
+                return (arrived, cut);
+            }
+        }
+        arrived.extend(link.flush().map(|frame| frame.output_seq));
+        (arrived, None)
+    }
+
+    #[test]
+    fn each_fault_does_what_its_name_says() {
+        for (name, value, arrived, cut) in [
+            ("duplicate", "2", vec![1, 2, 2, 3, 4, 4], None),
+            ("reorder", "2", vec![1, 3, 2, 4], None),
+            ("swallow", "2", vec![1, 3, 4], None),
+            ("drop-after-out", "2", vec![1, 2], Some(Cut::Drop)),
+            ("drop-after-out", "11B", vec![1, 2, 3], Some(Cut::Drop)),
+            ("reset-after", "1", vec![1], Some(Cut::Reset)),
+            ("freeze-after", "3", vec![1, 2, 3], Some(Cut::Freeze)),
+            ("blackhole-after", "3", vec![1, 2, 3], Some(Cut::BlackHole)),
+            ("duplicate", "0", vec![1, 2, 3, 4], None),
+        ] {
+            assert_eq!(
+                arriving(&faults(&[(name, value)]), 0, 4),
+                (arrived, cut),
+                "{name}={value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_counted_fault_leaves_later_connections_alone() {
+        let faults = faults(&[("drop-after-out", "1:2")]);
+        assert_eq!(arriving(&faults, 1, 2), (vec![1], Some(Cut::Drop)));
+        assert_eq!(arriving(&faults, 2, 2), (vec![1, 2], None));
+    }
+
+    #[test]
+    fn values_are_read_or_refused() {
+        assert_eq!(
+            "64KiB:3".parse(),
+            Ok(After {
+                amount: Amount::Bytes(65536),
+                times: Some(3)
+            })
+        );
+        for bad in ["", "x", "1:", "1:x", "-1", "99999999999999999MiB"] {
+            assert_eq!(bad.parse::<After>(), Err(()), "{bad}");
+        }
+        for bad in ["", ":1", "A B", "Throttling:x"] {
+            assert_eq!(bad.parse::<ApiFault>(), Err(()), "{bad}");
+        }
+        let message = Faults::default()
+            .set("old-agent", "yes")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(message, "old-agent=yes: neither true nor false");
+    }
+}

@@ -1,0 +1,345 @@
+//! The session gateway: who may open a WebSocket, and what happens before and after the talk on it.
+//!
+//! Documented: the URL's two parameters, its validity, the token header, the limit of connected
+//! sessions, Frozen before a restart, `channelId` to resume. Inferred: the HTTP statuses (401 for a
+//! missing token, 403 for a wrong one, an unknown session or an old URL, 404 for an unknown
+//! channel), that a session whose agent has ended can be opened again while its URL is good, that
+//! the URL's validity holds for resuming too, and the Aborted text of a full instance.
+
+use super::Shared;
+use super::agent;
+use super::conversation::Conversation;
+use super::event::End;
+use super::faults::{Cut, LinkFaults};
+use super::flow::Bucket;
+use super::link::{Channel, Order, end_agent};
+use super::store::{Denied, Session};
+use crate::protocol::frame::{Frame, Kind, Version};
+use crate::protocol::status::Status;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use bytes::Bytes;
+use futures_util::{SinkExt as _, StreamExt as _};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::downcast;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
+
+/// The WebSocket towards a client.
+pub(super) type Socket = WebSocketStream<TcpStream>;
+
+/// The largest message taken from a client, in bytes.
+const MAX_MESSAGE: usize = 128 * 1024;
+/// How long a client may take to answer a close.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// Answers a request for `/session`.
+pub(super) async fn upgrade(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request<Body>,
+) -> Response<Body> {
+    let upgrade = hyper::upgrade::on(&mut request);
+    match admit(&shared, &request) {
+        Ok(Admitted {
+            session,
+            channel_id,
+            accept,
+        }) => {
+            let entrance = Entrance {
+                shared: shared.clone(),
+                session,
+                channel_id,
+                peer,
+            };
+            shared.tasks.spawn(entrance.enter(upgrade));
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            let headers = response.headers_mut();
+            headers.insert(
+                header::CONNECTION,
+                header::HeaderValue::from_static("upgrade"),
+            );
+            headers.insert(
+                header::UPGRADE,
+                header::HeaderValue::from_static("websocket"),
+            );
+            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+            response
+        }
+        Err((status, words)) => {
+            tracing::debug!(%status, words, "refused a WebSocket");
+            let mut response = Response::new(Body::from(words));
+            *response.status_mut() = status;
+            response
+        }
+    }
+}
+
+struct Admitted {
+    session: Session,
+    channel_id: Option<String>,
+    accept: header::HeaderValue,
+}
+
+fn admit(shared: &Shared, request: &Request<Body>) -> Result<Admitted, (StatusCode, &'static str)> {
+    let query: HashMap<String, String> =
+        url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+    let accept = accept_key(request.headers())
+        .ok_or((StatusCode::BAD_REQUEST, "this is no WebSocket request"))?;
+    let (Some(id), Some(token)) = (query.get("sessionId"), query.get("token")) else {
+        return Err((StatusCode::UNAUTHORIZED, "sessionId or token is missing"));
+    };
+    let header_token = request
+        .headers()
+        .get("x-acs-session-token")
+        .and_then(|value| value.to_str().ok());
+    let header_token = header_token.ok_or((
+        StatusCode::UNAUTHORIZED,
+        "the header x-acs-session-token is missing",
+    ))?;
+    let session = shared
+        .store
+        .admit(id, token, header_token, shared.clock.now())
+        .map_err(|denied| match denied {
+            Denied::Unknown => (StatusCode::FORBIDDEN, "there is no such session"),
+            Denied::Token => (StatusCode::FORBIDDEN, "the token is not the session's"),
+            Denied::Expired => (StatusCode::FORBIDDEN, "the URL has expired"),
+        })?;
+    let channel_id = query.get("channelId").filter(|id| !id.is_empty()).cloned();
+    if channel_id.is_some() && shared.options.faults.refuse_resume {
+        return Err((StatusCode::FORBIDDEN, "the session can't be resumed"));
+    }
+    if channel_id.is_some() && !session.link.is_open() {
+        return Err((StatusCode::NOT_FOUND, "there is no such channel"));
+    }
+    Ok(Admitted {
+        session,
+        channel_id,
+        accept,
+    })
+}
+
+fn accept_key(headers: &HeaderMap) -> Option<header::HeaderValue> {
+    let has = |name, word: &str| {
+        let values = headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split(','))
+            .any(|part| part.trim().eq_ignore_ascii_case(word))
+    };
+    let whole = has(header::UPGRADE, "websocket")
+        && has(header::CONNECTION, "upgrade")
+        && has(header::SEC_WEBSOCKET_VERSION, "13");
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| whole)?;
+    derive_accept_key(key.as_bytes()).try_into().ok()
+}
+
+/// A client that was let in.
+struct Entrance {
+    shared: Arc<Shared>,
+    session: Session,
+    channel_id: Option<String>,
+    peer: SocketAddr,
+}
+
+impl Entrance {
+    async fn enter(self, upgrade: OnUpgrade) {
+        let Some(socket) = socket(upgrade).await else {
+            return;
+        };
+        let (store, limit) = (&self.shared.store, self.shared.options.limits.per_instance);
+        let ip = self.peer.ip().to_string();
+        let Some(nth) = store.connect(
+            &self.session.spec.session_id,
+            &ip,
+            self.shared.clock.now(),
+            limit,
+        ) else {
+            return self
+                .turn_away(socket, Status::Aborted("ConnectionCountExceedLimit".into()))
+                .await;
+        };
+        let state = self.shared.options.instance(&self.session.spec.instance_id);
+        if let Some(reason) = state.closed_reason() {
+            self.record(nth, "Failed", reason, reason);
+            return self.turn_away(socket, Status::Aborted(reason.into())).await;
+        }
+        match self.channel().await {
+            Some((channel, orders)) => self.talk(nth, socket, channel, orders).await,
+            None => {
+                self.record(nth, "Failed", "ClientClosed", "SessionIdDuplicate");
+                self.turn_away(socket, Status::Closed("SessionIdDuplicate".into()))
+                    .await;
+            }
+        }
+    }
+
+    /// The channel to talk over: a new one, or the one to resume.
+    async fn channel(&self) -> Option<(Channel, mpsc::UnboundedReceiver<Order>)> {
+        let link = &self.session.link;
+        if let Some(id) = &self.channel_id {
+            return link.resume(id.as_bytes()).await;
+        }
+        let orders = link.open()?;
+        let limits = &self.shared.options.limits;
+        let now = Instant::now();
+        let channel = Channel {
+            agent: agent::start(self.session.spec.clone(), &self.shared.agent_options),
+            reason: None,
+            id: Bytes::from(uuid::Uuid::new_v4().simple().to_string()),
+            reached: 0,
+            bucket: Bucket::new(limits.rate_bytes, limits.burst_bytes, now),
+            started: now,
+            last_message: now,
+            resumable: !self.shared.agent_options.old,
+        };
+        Some((channel, orders))
+    }
+
+    async fn talk(
+        &self,
+        nth: usize,
+        mut socket: Socket,
+        mut channel: Channel,
+        orders: mpsc::UnboundedReceiver<Order>,
+    ) {
+        let id = &self.session.spec.session_id;
+        self.shared
+            .store
+            .update(id, nth, |connection| connection.status = "Connected");
+        let faults = LinkFaults::new(
+            &self.shared.options.faults,
+            u32::try_from(nth).unwrap_or(u32::MAX),
+        );
+        let mut talk = Conversation::new(&self.shared, &self.session, &mut channel, faults);
+        talk.greet(self.channel_id.is_some());
+        let end = talk.run(&mut socket, orders).await;
+        tracing::debug!(session = id, ?end, "a connection ended");
+        let (status, closed_reason, detail) = end.record();
+        // The record first: whoever sees the socket close finds it.
+        self.record(nth, status, closed_reason, detail);
+        if end.keeps_agent() && channel.resumable {
+            let limits = &self.shared.options.limits;
+            let ends = [
+                limits.resume_window.map(|window| Instant::now() + window),
+                limits.idle.map(|idle| channel.last_message + idle),
+                limits.session_length.map(|length| channel.started + length),
+            ];
+            self.session
+                .link
+                .park(channel, ends.into_iter().flatten().min());
+            self.leave(socket, end).await;
+        } else {
+            self.session.link.closed();
+            tokio::join!(end_agent(channel), self.leave(socket, end));
+        }
+    }
+
+    fn record(&self, nth: usize, status: &'static str, reason: &'static str, detail: &str) {
+        let now = self.shared.clock.now();
+        self.shared
+            .store
+            .update(&self.session.spec.session_id, nth, |connection| {
+                connection.end = Some(now);
+                connection.status = status;
+                connection.closed_reason = Some(reason);
+                connection.detail = Some(detail.to_owned());
+            });
+    }
+
+    async fn turn_away(&self, mut socket: Socket, status: Status) {
+        let version = if self.shared.agent_options.old {
+            Version::V1_01
+        } else {
+            Version::V1_02
+        };
+        let now = self.shared.clock.now().as_millisecond().unsigned_abs();
+        let frame = Frame::new(Kind::Status, version, now, status.encode());
+        // A client that is gone already needs no telling.
+        let _ = socket.send(Message::Binary(frame.encode())).await;
+        close(socket, CloseCode::Normal).await;
+    }
+
+    /// Leaves the socket as the end of the talk wants it left.
+    async fn leave(&self, mut socket: Socket, end: End) {
+        match end {
+            End::Cut(Cut::Freeze) | End::Order(Order::Restart) => {
+                close(socket, CloseCode::Restart).await
+            }
+            End::Order(Order::GiveUp) => close(socket, CloseCode::Away).await,
+            End::Cut(Cut::BlackHole) => {
+                tokio::spawn(async move {
+                    // Nobody reads or writes it until the emulator stops or a session's longest life is over.
+                    tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
+                    drop(socket);
+                });
+            }
+            End::Cut(Cut::Reset) => {
+                if let Err(error) = socket.get_mut().set_zero_linger() {
+                    tracing::warn!(%error, "the connection is closed, not reset");
+                }
+            }
+            End::Cut(Cut::Drop) | End::Lost => {}
+            _ if self.shared.options.faults.silent_end => {}
+            _ => close(socket, CloseCode::Normal).await,
+        }
+    }
+}
+
+async fn socket(upgrade: OnUpgrade) -> Option<Socket> {
+    let upgraded: Upgraded = upgrade
+        .await
+        .inspect_err(|error| tracing::debug!(%error, "no upgrade"))
+        .ok()?;
+    // What came in through a TcpListener is a TcpStream.
+    let parts = downcast::<TokioIo<TcpStream>>(upgraded).ok()?;
+    let stream = parts.io.into_inner();
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
+    }
+    let mut config = WebSocketConfig::default();
+    config.max_message_size = Some(MAX_MESSAGE);
+    config.max_frame_size = Some(MAX_MESSAGE);
+    config.read_buffer_size = 16 * 1024;
+    Some(
+        WebSocketStream::from_partially_read(
+            stream,
+            parts.read_buf.to_vec(),
+            Role::Server,
+            Some(config),
+        )
+        .await,
+    )
+}
+
+/// Closes a WebSocket and waits, though not for long, for the client to do the same: a socket that
+/// is dropped with unread bytes in it would be reset and might take the last messages with it.
+async fn close(mut socket: Socket, code: CloseCode) {
+    let closing = async {
+        let frame = CloseFrame {
+            code,
+            reason: "".into(),
+        };
+        if socket.close(Some(frame)).await.is_ok() {
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    };
+    // A client that takes longer is left alone.
+    let _ = timeout(CLOSING, closing).await;
+}

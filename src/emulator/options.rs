@@ -1,0 +1,274 @@
+//! What an emulator can be told: limits, faults, the agent's ways, which instances exist.
+
+use super::agent::AgentOptions;
+use super::faults::Faults;
+use super::settings::{self, Setting, Slot};
+use crate::error::Result;
+use std::time::Duration;
+
+/// How an emulator behaves. The default is the service as its documents describe it.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Limits and delays.
+    pub limits: Limits,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
+    /// How the agents of sessions behave; `limits` decides their delays.
+    pub agent: AgentOptions,
+    /// Instances that are not simply there and running. Any other id `i-…` or `mi-…` is.
+    pub instances: Vec<Instance>,
+    /// The region that [`super::Emulator::exports`] names; `cn-hangzhou` when `None`.
+    pub region: Option<String>,
+    /// Whether the emulator may listen on an address other machines can reach. Whoever then knows
+    /// its credentials has a shell as the user who runs it.
+    pub allow_remote: bool,
+    /// What WebSocket URLs begin with, such as `wss://gateway.test:8443`, when something stands in
+    /// front of the emulator; the request's `Host` decides when `None`.
+    pub websocket_base: Option<String>,
+}
+
+/// An instance with something to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its id.
+    pub id: String,
+    /// What a connection to it meets.
+    pub state: InstanceState,
+}
+
+/// What a connection to an instance meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstanceState {
+    /// A running agent.
+    Running,
+    /// The API does not know it (`InvalidInstance.NotFound`).
+    Missing,
+    /// It is stopped.
+    NotRunning,
+    /// It runs, its agent does not.
+    AgentNotOnline,
+    /// Its agent is too old for sessions.
+    AgentNeedUpgrade,
+}
+
+impl InstanceState {
+    /// The `ClosedReason` that the DescribeTerminalSessions page has for it.
+    #[must_use]
+    pub fn closed_reason(self) -> Option<&'static str> {
+        match self {
+            Self::Running => None,
+            Self::Missing => Some("InstanceNotExists"),
+            Self::NotRunning => Some("InstanceNotRunning"),
+            Self::AgentNotOnline => Some("AgentNotOnline"),
+            Self::AgentNeedUpgrade => Some("AgentNeedUpgrade"),
+        }
+    }
+}
+
+/// Limits and delays; `None` lifts a limit. Those without a source below are this emulator's choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a WebSocket URL is good for: 10 minutes (StartTerminalSession page).
+    pub url_validity: Option<Duration>,
+    /// Without a message from the client for so long, the session ends: 180 s (same page, agent).
+    pub idle: Option<Duration>,
+    /// No session lasts longer: 3 hours (agent).
+    pub session_length: Option<Duration>,
+    /// How long an agent whose client vanished waits to be resumed: 5 minutes.
+    pub resume_window: Option<Duration>,
+    /// Connected sessions of one instance: 20 (StartTerminalSession page).
+    pub per_instance: Option<u64>,
+    /// Active sessions of one region: 100 (same page).
+    pub per_region: Option<u64>,
+    /// Bytes a second a client may send, whole messages counted: 200,000 (same page, `200 KB/s`).
+    pub rate_bytes: Option<u64>,
+    /// Bytes a client may be ahead of that: 400,000, two seconds' worth.
+    pub burst_bytes: Option<u64>,
+    /// The limit that Status Stream names, in bit/s: 1,600,000; `None` sends no such status.
+    pub stream_bits: Option<u64>,
+    /// How far a request's clock may be off: 15 minutes.
+    pub clock_skew: Option<Duration>,
+    /// How long an agent takes until its terminal or its TCP target is ready.
+    pub start_delay: Option<Duration>,
+    /// How long an agent keeps output back.
+    pub output_delay: Option<Duration>,
+    /// How fast an agent sends output, in bit/s (the official agent starts at 200,000).
+    pub output_bits: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let minutes = |n: u64| Some(Duration::from_secs(n * 60));
+        Self {
+            url_validity: minutes(10),
+            idle: minutes(3),
+            session_length: minutes(180),
+            resume_window: minutes(5),
+            per_instance: Some(20),
+            per_region: Some(100),
+            rate_bytes: Some(200_000),
+            burst_bytes: Some(400_000),
+            stream_bits: Some(1_600_000),
+            clock_skew: minutes(15),
+            start_delay: None,
+            output_delay: None,
+            output_bits: None,
+        }
+    }
+}
+
+const LIMITS: &[Setting<Limits>] = &[
+    Setting {
+        name: "url-validity",
+        help: "how long a WebSocket URL is good for (10m)",
+        slot: |l| Slot::Time(&mut l.url_validity),
+    },
+    Setting {
+        name: "idle",
+        help: "the session ends without a client message for so long (180s)",
+        slot: |l| Slot::Time(&mut l.idle),
+    },
+    Setting {
+        name: "session-length",
+        help: "no session lasts longer (3h)",
+        slot: |l| Slot::Time(&mut l.session_length),
+    },
+    Setting {
+        name: "resume-window",
+        help: "how long an agent waits for its client to come back (5m)",
+        slot: |l| Slot::Time(&mut l.resume_window),
+    },
+    Setting {
+        name: "per-instance",
+        help: "connected sessions of one instance (20)",
+        slot: |l| Slot::Number(&mut l.per_instance),
+    },
+    Setting {
+        name: "per-region",
+        help: "active sessions of one region (100)",
+        slot: |l| Slot::Number(&mut l.per_region),
+    },
+    Setting {
+        name: "rate-bytes",
+        help: "bytes a second a client may send (200000)",
+        slot: |l| Slot::Number(&mut l.rate_bytes),
+    },
+    Setting {
+        name: "burst-bytes",
+        help: "bytes it may be ahead of that (400000)",
+        slot: |l| Slot::Number(&mut l.burst_bytes),
+    },
+    Setting {
+        name: "stream-bits",
+        help: "the bit/s that Status Stream names (1600000); none: not sent",
+        slot: |l| Slot::Number(&mut l.stream_bits),
+    },
+    Setting {
+        name: "clock-skew",
+        help: "how far a request's clock may be off (15m)",
+        slot: |l| Slot::Time(&mut l.clock_skew),
+    },
+    Setting {
+        name: "start-delay",
+        help: "how long an agent takes to be ready (none)",
+        slot: |l| Slot::Time(&mut l.start_delay),
+    },
+    Setting {
+        name: "output-delay",
+        help: "how long an agent keeps output back (none)",
+        slot: |l| Slot::Time(&mut l.output_delay),
+    },
+    Setting {
+        name: "output-bits",
+        help: "bit/s at which an agent sends output (none)",
+        slot: |l| Slot::Number(&mut l.output_bits),
+    },
+];
+
+impl Limits {
+    /// Sets one limit, as `--limit NAME=VALUE` does: durations `500ms`, `90s`, `5m`; numbers; `none`.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Usage`] listing the valid names, or saying what is wrong with the value.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        settings::set(LIMITS, self, name, value)
+    }
+
+    /// The limits there are, one a line, for a help text.
+    #[must_use]
+    pub fn help() -> String {
+        settings::help(LIMITS)
+    }
+}
+
+impl Options {
+    /// The agents' options with the limits' delays in them.
+    #[must_use]
+    pub(super) fn agent_options(&self) -> AgentOptions {
+        AgentOptions {
+            old: self.agent.old || self.faults.old_agent,
+            start_delay: self.limits.start_delay.unwrap_or(self.agent.start_delay),
+            output_delay: self.limits.output_delay.unwrap_or(self.agent.output_delay),
+            rate_bits: self
+                .limits
+                .output_bits
+                .map_or(self.agent.rate_bits, |bits| {
+                    Some(u32::try_from(bits).unwrap_or(u32::MAX))
+                }),
+            ..self.agent.clone()
+        }
+    }
+
+    /// The state of the instance `id`, declared or made up.
+    #[must_use]
+    pub(super) fn instance(&self, id: &str) -> InstanceState {
+        let declared = self.instances.iter().find(|instance| instance.id == id);
+        match declared {
+            Some(instance) => instance.state,
+            None if id.starts_with("i-") || id.starts_with("mi-") => InstanceState::Running,
+            None => InstanceState::Missing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_set_by_name() {
+        let mut limits = Limits::default();
+        limits.set("idle", "500ms").unwrap();
+        limits.set("per-region", "none").unwrap();
+        assert_eq!(limits.idle, Some(Duration::from_millis(500)));
+        assert_eq!(limits.per_region, None);
+    }
+
+    #[test]
+    fn a_wrong_limit_says_what_is_right() {
+        let mut limits = Limits::default();
+        let message = limits.set("idel", "1s").unwrap_err().to_string();
+        assert!(
+            message.contains("url-validity, idle, session-length"),
+            "{message}"
+        );
+        for (name, value) in [
+            ("idle", "-1s"),
+            ("idle", "5"),
+            ("per-region", "many"),
+            ("per-region", ""),
+        ] {
+            let message = limits.set(name, value).unwrap_err().to_string();
+            assert!(
+                message.starts_with(&format!("{name}={value}: ")),
+                "{message}"
+            );
+        }
+        assert_eq!(limits, Limits::default());
+    }
+
+    #[test]
+    fn the_help_names_every_limit() {
+        assert_eq!(Limits::help().lines().count(), LIMITS.len());
+    }
+}
