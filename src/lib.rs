@@ -1,4 +1,5 @@
 //! The map of the program.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
 pub mod cli;
 pub mod commands;
