@@ -9,13 +9,16 @@ use crate::openapi::client::Client;
 use crate::openapi::endpoint::{self, Product};
 use std::time::Duration;
 
+/// Looks an environment variable up.
+type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+
 /// The way to the service, as flags, environment and profile describe it.
 pub struct Context {
     /// The settings, each with its source.
     pub settings: Settings,
     /// Proxies, trust and timeouts.
     pub network: Network,
-    env: Box<dyn Fn(&str) -> Option<String>>,
+    env: Lookup,
     /// Runs until the context is dropped.
     #[cfg(feature = "emulator")]
     _emulator: Option<crate::emulator::Emulator>,

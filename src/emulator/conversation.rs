@@ -9,10 +9,10 @@
 use super::Shared;
 use super::agent::AgentHandle;
 use super::event::{End, Event, Wants};
-use super::faults::{Cut, LinkFaults};
 use super::gateway::Socket;
 use super::link::{Channel, Order};
 use super::options::Limits;
+use super::sabotage::{Cut, LinkFaults};
 use super::store::Session;
 use crate::protocol::frame::{Frame, Kind, Version};
 use crate::protocol::status::Status;
@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::Message;
 
 /// Bytes of client messages that wait for a slow agent before the socket is no longer read.
 const INBOX: usize = 1 << 20;
@@ -178,6 +178,7 @@ impl<'a> Conversation<'a> {
 
     fn handle(&mut self, event: Event, socket: &mut Socket) -> Option<End> {
         match event {
+            Event::Order(Order::Cut(cut)) => return Some(End::Cut(cut)),
             Event::Order(order) => return Some(End::Order(order)),
             Event::Output(frame) => self.deliver(frame),
             Event::Ended(reason) => self.channel.reason = Some(reason),

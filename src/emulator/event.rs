@@ -1,8 +1,8 @@
 //! What wakes a talk between client and agent, and what ends it.
 
-use super::faults::Cut;
 use super::gateway::Socket;
 use super::link::Order;
+use super::sabotage::Cut;
 use crate::protocol::frame::Frame;
 use crate::protocol::status::Status;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -39,7 +39,9 @@ impl End {
             Self::Client(reason) => ("Terminated", "ClientClosed", reason),
             Self::Order(Order::End) => ("Terminated", "ClientClosed", "EndTerminalSession"),
             Self::Lost => ("Disconnected", "ClientClosed", "the connection was lost"),
-            Self::Cut(_) => ("Disconnected", "ClientClosed", "cut by a fault"),
+            Self::Cut(_) | Self::Order(Order::Cut(_)) => {
+                ("Disconnected", "ClientClosed", "cut by a fault")
+            }
             Self::Order(Order::GiveUp) => (
                 "Disconnected",
                 "ClientClosed",
@@ -55,7 +57,7 @@ impl End {
     pub(super) fn keeps_agent(&self) -> bool {
         matches!(
             self,
-            Self::Lost | Self::Cut(_) | Self::Order(Order::GiveUp | Order::Restart)
+            Self::Lost | Self::Cut(_) | Self::Order(Order::GiveUp | Order::Restart | Order::Cut(_))
         )
     }
 
@@ -67,7 +69,7 @@ impl End {
             }
             Self::Order(Order::End) => Some(Status::Closed("Notified".into())),
             Self::Order(Order::Restart) | Self::Cut(Cut::Freeze) => Some(Status::Frozen),
-            Self::Lost | Self::Cut(_) | Self::Order(Order::GiveUp) => None,
+            Self::Lost | Self::Cut(_) | Self::Order(Order::GiveUp | Order::Cut(_)) => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::agent::AgentHandle;
 use super::flow::Bucket;
+use super::sabotage::Cut;
 use bytes::Bytes;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,6 +45,8 @@ pub enum Order {
     End,
     /// The gateway restarts.
     Restart,
+    /// The connection is cut.
+    Cut(Cut),
 }
 
 /// Which state a session's link is in.

@@ -12,6 +12,7 @@
 pub mod agent;
 mod api;
 mod clock;
+mod codes;
 mod conversation;
 mod event;
 pub mod faults;
@@ -21,17 +22,21 @@ mod inbound;
 mod link;
 pub mod options;
 mod reply;
+mod sabotage;
 mod settings;
+mod shared;
+mod signed;
+mod start;
 mod store;
 mod verify;
 
 pub use clock::Clock;
 pub use options::{Instance, InstanceState, Limits, Options};
+pub use sabotage::Cut;
 pub use store::{Connection, Counts};
 pub use verify::Credentials;
 
 use crate::error::{Error, Result};
-use agent::AgentOptions;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, State};
@@ -39,18 +44,19 @@ use axum::http::{Request, Response};
 use axum::routing::{any, get};
 use link::Order;
 use reply::{Asked, Refusal};
+use shared::{Shared, random_text};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use store::Store;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
-use tokio_util::task::TaskTracker;
 
 /// How long stopping waits for agents to end.
 const STOP: Duration = Duration::from_secs(3);
+/// How soon it tells sessions again to end.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// A running emulator, on a thread and runtime of its own. Dropping it ends every session and
 /// everything the sessions had started.
@@ -209,6 +215,13 @@ impl Emulator {
         }
     }
 
+    /// Cuts every connection there is, now; the agents wait to be resumed.
+    pub fn cut_connections(&self, cut: Cut) {
+        for session in self.shared.store.sessions() {
+            session.link.order(Order::Cut(cut));
+        }
+    }
+
     /// Ends a session as if somebody had called EndTerminalSession.
     pub fn end_session(&self, session_id: &str) {
         if let Some(session) = self.shared.store.end(session_id) {
@@ -231,60 +244,6 @@ impl Drop for Emulator {
             tracing::error!("the emulator's thread panicked");
         }
     }
-}
-
-/// What the emulator's parts have in common.
-#[derive(Debug)]
-struct Shared {
-    options: Options,
-    agent_options: AgentOptions,
-    credentials: Credentials,
-    clock: Clock,
-    store: Store,
-    /// Connections and agents on their way out.
-    tasks: TaskTracker,
-    api_faults: Mutex<Vec<faults::ApiFault>>,
-}
-
-impl Shared {
-    fn new(options: Options) -> Result<Self> {
-        // The one place where randomness can be missing: later on, it was there once.
-        getrandom::fill(&mut [0]).map_err(|error| io_error(io::Error::other(error.to_string())))?;
-        let credentials = Credentials {
-            access_key_id: format!("LTAI{}", &random_text()[..20]),
-            access_key_secret: random_text(),
-        };
-        Ok(Self {
-            agent_options: options.agent_options(),
-            api_faults: Mutex::new(options.faults.api_errors.clone()),
-            options,
-            credentials,
-            clock: Clock::default(),
-            store: Store::default(),
-            tasks: TaskTracker::new(),
-        })
-    }
-
-    /// The error the next call meets by the faults' will.
-    fn next_api_fault(&self) -> Option<Refusal> {
-        let mut faults = self
-            .api_faults
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        faults.retain(|fault| fault.count != Some(0));
-        let fault = faults.first_mut()?;
-        fault.count = fault.count.map(|left| left - 1);
-        Some(api::refuse(&fault.code))
-    }
-}
-
-/// 64 hexadecimal digits, 244 bits of them random.
-fn random_text() -> String {
-    format!(
-        "{}{}",
-        uuid::Uuid::new_v4().simple(),
-        uuid::Uuid::new_v4().simple()
-    )
 }
 
 fn io_error(source: io::Error) -> Error {
@@ -313,12 +272,21 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, stopped: oneshot::Rec
         // A sender that is gone means the same.
         _ = stopped => {}
     }
-    for session in shared.store.sessions() {
-        shared.tasks.spawn(async move { session.link.end().await });
-    }
     shared.tasks.close();
-    if timeout(STOP, shared.tasks.wait()).await.is_err() {
+    if timeout(STOP, end_everything(&shared)).await.is_err() {
         tracing::warn!("sessions were still ending after {STOP:?}");
+    }
+}
+
+/// Ends all sessions, again and again: one that is just being opened takes no order yet.
+async fn end_everything(shared: &Shared) {
+    loop {
+        for session in shared.store.sessions() {
+            shared.tasks.spawn(async move { session.link.end().await });
+        }
+        if timeout(AGAIN, shared.tasks.wait()).await.is_ok() {
+            return;
+        }
     }
 }
 

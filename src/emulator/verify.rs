@@ -7,7 +7,6 @@
 use super::clock::{self, Clock};
 use super::reply::{Format, Refusal};
 use super::store::Store;
-use crate::openapi::signature;
 use http::{HeaderMap, Method, header};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -56,25 +55,12 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-/// Common parameters of V1: those that are not the API's own.
-const COMMON: &[&str] = &[
-    "Action",
-    "Version",
-    "Format",
-    "AccessKeyId",
-    "Signature",
-    "SignatureMethod",
-    "SignatureVersion",
-    "SignatureNonce",
-    "SignatureType",
-    "Timestamp",
-    "SecurityToken",
-];
-
-type Params = Vec<(String, String)>;
+/// Parameters as they came, in order.
+pub(super) type Params = Vec<(String, String)>;
 
 impl Incoming<'_> {
-    fn header(&self, name: &str) -> Option<&str> {
+    /// The header `name`, as far as it is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
@@ -174,172 +160,6 @@ impl Incoming<'_> {
             .map_err(|_| Refusal::new(400, "InvalidParameter", "The body is not UTF-8."))?;
         Ok(pairs(text))
     }
-
-    fn v1(&self, mut params: Params, form: Params, keys: &Credentials) -> Result<Signed, Refusal> {
-        params.extend(form);
-        let mut named: BTreeMap<String, String> = params.iter().cloned().collect();
-        let mut take = |name: &str| {
-            let value = named.remove(name).filter(|value| !value.is_empty());
-            value.ok_or_else(|| {
-                Refusal::new(
-                    400,
-                    "MissingParameter",
-                    format!("{name} is mandatory for this action."),
-                )
-            })
-        };
-        let (action, version) = (take("Action")?, take("Version")?);
-        let (id, given) = (take("AccessKeyId")?, take("Signature")?);
-        let (nonce, timestamp) = (take("SignatureNonce")?, take("Timestamp")?);
-        if take("SignatureMethod")? != "HMAC-SHA1" {
-            return Err(Refusal::new(
-                400,
-                "InvalidSignatureMethod",
-                "Specified signature method is not supported.",
-            ));
-        }
-        if take("SignatureVersion")? != "1.0" {
-            return Err(Refusal::new(
-                400,
-                "InvalidSignatureVersion",
-                "Specified signature version is not supported.",
-            ));
-        }
-        check_key(&id, keys)?;
-        check_security_token(take("SecurityToken").ok().as_deref())?;
-        params.retain(|(name, _)| name != "Signature");
-        let verdict = same_signature(
-            &signature::v1(self.method.as_str(), &params, &keys.access_key_secret),
-            &given,
-            || signature::v1_string_to_sign(self.method.as_str(), &params),
-        );
-        named.retain(|name, _| !COMMON.contains(&name.as_str()));
-        Ok(Signed {
-            call: Call {
-                action,
-                version,
-                params: named,
-            },
-            timestamp,
-            nonce,
-            verdict,
-        })
-    }
-
-    fn acs3(
-        &self,
-        authorization: &str,
-        query: Params,
-        form: Params,
-        keys: &Credentials,
-    ) -> Result<Signed, Refusal> {
-        let incomplete = |what: &str| {
-            Refusal::new(
-                400,
-                "IncompleteSignature",
-                format!("The request signature does not conform to Aliyun standards. {what}"),
-            )
-        };
-        let fields = authorization
-            .strip_prefix(signature::ACS3)
-            .ok_or_else(|| incomplete("Unknown algorithm."))?;
-        let field = |name: &str| {
-            let mut parts = fields.split(',').map(str::trim);
-            let found = parts.find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-            found.ok_or_else(|| incomplete(&format!("{name} is missing.")))
-        };
-        let (id, names, given) = (
-            field("Credential")?,
-            field("SignedHeaders")?,
-            field("Signature")?,
-        );
-        let names: Vec<_> = names.split(';').collect();
-        let must_be_signed = |name: &str| name == "host" || name.starts_with("x-acs-");
-        let unsigned = self
-            .headers
-            .keys()
-            .find(|name| must_be_signed(name.as_str()) && !names.contains(&name.as_str()));
-        if let Some(name) = unsigned {
-            return Err(incomplete(&format!("The header {name} is not signed.")));
-        }
-        let header = |name: &str| {
-            let value = self.header(name).filter(|value| !value.is_empty());
-            value.map(str::to_owned).ok_or_else(|| {
-                Refusal::new(
-                    400,
-                    "MissingParameter",
-                    format!("{name} is mandatory for this action."),
-                )
-            })
-        };
-        let (action, version) = (header("x-acs-action")?, header("x-acs-version")?);
-        let (timestamp, nonce) = (header("x-acs-date")?, header("x-acs-signature-nonce")?);
-        check_key(id, keys)?;
-        check_security_token(
-            self.header("x-acs-security-token")
-                .filter(|token| !token.is_empty()),
-        )?;
-        let body_sha256 = signature::sha256_hex(self.body);
-        if header("x-acs-content-sha256")? != body_sha256 {
-            return Err(incomplete("x-acs-content-sha256 is not the body's."));
-        }
-        let headers: Params = names
-            .iter()
-            .flat_map(|name| {
-                self.headers
-                    .get_all(*name)
-                    .iter()
-                    .map(move |value| (*name, value))
-            })
-            .map(|(name, value)| {
-                (
-                    name.to_owned(),
-                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                )
-            })
-            .collect();
-        let request = signature::acs3_canonical_request(
-            self.method.as_str(),
-            self.path,
-            &query,
-            &headers,
-            &body_sha256,
-        );
-        let verdict = same_signature(
-            &signature::acs3(&request, &keys.access_key_secret),
-            given,
-            || {
-                format!(
-                    "{}\n{}",
-                    signature::ACS3,
-                    signature::sha256_hex(request.as_bytes())
-                )
-            },
-        );
-        let params = query
-            .into_iter()
-            .chain(form)
-            .filter(|(name, _)| name != "Format")
-            .collect();
-        Ok(Signed {
-            call: Call {
-                action,
-                version,
-                params,
-            },
-            timestamp,
-            nonce,
-            verdict,
-        })
-    }
-}
-
-/// A call whose signature was looked at; a wrong clock is named before a wrong signature.
-struct Signed {
-    call: Call,
-    timestamp: String,
-    nonce: String,
-    verdict: Result<(), Refusal>,
 }
 
 fn pairs(text: &str) -> Params {
@@ -359,29 +179,6 @@ fn no_duplicates<'a>(params: impl Iterator<Item = &'a (String, String)>) -> Resu
     Ok(())
 }
 
-fn check_key(id: &str, keys: &Credentials) -> Result<(), Refusal> {
-    if signature::same(id, &keys.access_key_id) {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        404,
-        "InvalidAccessKeyId.NotFound",
-        "Specified access key is not found.",
-    ))
-}
-
-/// The emulator's keys are lasting ones: no token belongs to them.
-fn check_security_token(token: Option<&str>) -> Result<(), Refusal> {
-    match token {
-        None => Ok(()),
-        Some(_) => Err(Refusal::new(
-            400,
-            "InvalidSecurityToken.MismatchWithAccessKey",
-            "Specified SecurityToken mismatch with the AccessKey.",
-        )),
-    }
-}
-
 fn check_clock(timestamp: &str, clock: &Clock, skew: Option<Duration>) -> Result<(), Refusal> {
     let Some(time) = clock::parse_api_time(timestamp) else {
         let message = "Specified time stamp or date value is not well formatted.";
@@ -393,19 +190,4 @@ fn check_clock(timestamp: &str, clock: &Clock, skew: Option<Duration>) -> Result
         return Err(Refusal::new(400, "InvalidTimeStamp.Expired", message));
     }
     Ok(())
-}
-
-fn same_signature(
-    expected: &str,
-    given: &str,
-    to_sign: impl FnOnce() -> String,
-) -> Result<(), Refusal> {
-    if signature::same(expected, given) {
-        return Ok(());
-    }
-    let message = format!(
-        "Specified signature is not matched with our calculation. server string to sign is:{}",
-        to_sign()
-    );
-    Err(Refusal::new(400, "SignatureDoesNotMatch", message))
 }

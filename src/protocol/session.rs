@@ -27,6 +27,10 @@ const KEEP_INPUT: usize = 64 * 1024;
 /// input is sent, which could overtake what was lost.
 const SETTLE: Duration = Duration::from_secs(1);
 
+/// Output taken, in bytes, after which it is acknowledged without waiting for something to send:
+/// an agent has to keep what is not acknowledged.
+const ACKNOWLEDGE_EVERY: usize = 512 * 1024;
+
 /// How a session is to behave.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -66,6 +70,8 @@ pub struct Session {
     hold: Hold,
     bucket: Bucket,
     liveness: Liveness,
+    /// Bytes of output taken since a message last told the agent so.
+    untold: usize,
     /// Bytes from the user, not yet in a message.
     input: BytesMut,
     size: Option<(u16, u16)>,
@@ -103,6 +109,7 @@ impl Session {
             hold: Hold::new(options.eager, now.at),
             bucket: Bucket::new(rate, now.at),
             liveness: Liveness::new(options.keepalive, options.dead_after, now),
+            untold: 0,
             input: BytesMut::new(),
             size: None,
             events: VecDeque::new(),
@@ -155,6 +162,8 @@ impl Session {
                 self.settling = None;
             }
             self.prove_resume(news || !frame.payload.is_empty());
+            self.untold += frame.payload.len();
+            self.due.heartbeat |= self.untold >= ACKNOWLEDGE_EVERY;
         }
         let first = !self.hold.is_released() || !self.opened;
         self.open();
@@ -263,6 +272,7 @@ impl Session {
         let mut frame = Frame::new(kind, Version::V1_02, now.unix_ms, payload);
         frame.channel_id = self.channel_id.clone();
         frame.output_seq = self.inbound.taken();
+        self.untold = 0;
         let numbered = matches!(kind, Kind::Input | Kind::Resize);
         frame.input_seq = self.sent.last().wrapping_add(u32::from(numbered));
         let bytes = frame.encode();

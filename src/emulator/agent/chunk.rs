@@ -8,9 +8,6 @@
 
 use bytes::Bytes;
 
-/// Bytes read from a PTY at once, at most.
-pub const PTY_CHUNK: usize = 1024;
-
 /// The most bytes that wait for the next read.
 const MAX_PENDING: usize = 3;
 

@@ -6,6 +6,9 @@
 //! it, and a 1.01 client gets none of it from a new agent: its numbers are one i64, checked by
 //! nobody.
 
+#[cfg(test)]
+mod tests;
+
 use crate::protocol::frame::{Frame, Kind, Version};
 use bytes::Bytes;
 use std::collections::VecDeque;

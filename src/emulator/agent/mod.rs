@@ -3,10 +3,11 @@
 //! [`start`] gives a session two channels of messages and the reason it ended with. How the guest
 //! behaves follows the real agent, `aliyun/aliyun_assist_client`, its faults included.
 //!
-//! `session` is the loop, `link` the sequence numbers, `chunk` the cutting of terminal output,
+//! `session` is the loop, `guest` what stands behind it, `link` the sequence numbers, `chunk` the cutting of terminal output,
 //! `words` the splitting of a CommandLine, `user`, `pty` and `tcp` the real world.
 
 mod chunk;
+mod guest;
 mod link;
 #[cfg(unix)]
 mod pty;
@@ -28,7 +29,7 @@ use tokio::sync::{mpsc, oneshot};
 /// Messages that wait in each direction between gateway and agent, at most.
 const CHANNEL: usize = 64;
 
-/// What a StartTerminalSession asked for.
+/// What a StartTerminalSession asked for. `Debug` names the session alone: the rest may be secret.
 #[derive(Clone, Default)]
 pub struct SessionSpec {
     /// The session's id.
@@ -47,6 +48,16 @@ pub struct SessionSpec {
     pub target_server: Option<String>,
     /// Asks for an encrypted session.
     pub encryption: Option<Encryption>,
+}
+
+impl fmt::Debug for SessionSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionSpec")
+            .field("session_id", &self.session_id)
+            .field("instance_id", &self.instance_id)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How the key of an encrypted session comes about.

@@ -8,6 +8,9 @@ use std::io;
 use std::time::Duration;
 use tokio::process::Child;
 
+/// Bytes read from a PTY at once, at most.
+pub const PTY_CHUNK: usize = 1024;
+
 /// How long a program that was hung up may take to leave before it is killed.
 const GRACE: Duration = Duration::from_millis(500);
 

@@ -1,21 +1,17 @@
 //! One session of the agent: the loop between the client's messages and the guest.
 
-use super::chunk::{Chunker, PTY_CHUNK};
+use super::guest::{Event, Open, Stage};
 use super::link::{Link, Taken};
 use super::tcp::{self, TCP_CHUNK};
 use super::{AgentOptions, Failure, Guest, SessionSpec};
 use crate::protocol::frame::{Frame, Kind, parse_resize};
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
-use std::future::{Future, pending};
 use std::io;
 use std::ops::ControlFlow;
-use std::pin::Pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 /// Input that waits for the guest, in bytes; beyond it no more is taken.
 const MAX_QUEUED: usize = 256 << 10;
@@ -35,55 +31,11 @@ pub struct Session {
     size: Option<(u16, u16)>,
 }
 
-/// How far the guest is.
-enum Stage {
-    /// Starts at that time.
-    Waiting(Instant),
-    Connecting(Connecting),
-    Open(Box<Open>),
-    Echo,
-    /// An old agent whose target has closed: the next Input connects anew.
-    Detached,
-    /// Nothing more comes; the reason is told when all Output is sent.
-    Over(String),
-}
-
-type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, Failure>> + Send>>;
-
-/// A guest that runs.
-struct Open {
-    output: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
-    input: Input,
-    /// Bytes read at once, at most.
-    chunk: usize,
-    /// Cuts the output of a terminal.
-    chunker: Option<Chunker>,
-    /// No output is read before.
-    not_before: Option<Instant>,
-    #[cfg(unix)]
-    child: Option<tokio::process::Child>,
-}
-
-/// Where Input goes.
-enum Input {
-    #[cfg(unix)]
-    Pty(pty_process::OwnedWritePty),
-    Tcp(tokio::net::tcp::OwnedWriteHalf),
-}
-
 /// Why the loop woke up.
 enum Wake<'a> {
     Client(Option<Frame>),
     Send(Option<mpsc::Permit<'a, Frame>>),
     Guest(Event),
-}
-
-/// What the guest did.
-enum Event {
-    Start,
-    Connected(Result<TcpStream, Failure>),
-    Read(io::Result<usize>),
-    Wrote(io::Result<usize>),
 }
 
 impl Session {
@@ -195,7 +147,9 @@ impl Session {
             Kind::Input => self.on_input(&frame.payload),
             Kind::Resize => {
                 self.size = parse_resize(&frame.payload).or(self.size);
-                self.resize();
+                if let (Stage::Open(open), Some(size)) = (&self.stage, self.size) {
+                    open.resize(size);
+                }
             }
             Kind::Close => return ControlFlow::Break(()),
             _ => {}
@@ -218,16 +172,6 @@ impl Session {
         }
     }
 
-    fn resize(&self) {
-        #[cfg(unix)]
-        if let (Stage::Open(open), Some((rows, cols))) = (&self.stage, self.size)
-            && let Input::Pty(pty) = &open.input
-        {
-            // It fails only on a PTY that is about to end.
-            let _ = pty.resize(pty_process::Size::new(rows, cols));
-        }
-    }
-
     async fn on_event(&mut self, event: Event, buffer: &[u8]) {
         match event {
             Event::Start => self.start(),
@@ -247,7 +191,7 @@ impl Session {
         } else if self.spec.port.is_some() {
             self.connect("OpenTargetPortFailed");
         } else {
-            match self.open_terminal() {
+            match Open::terminal(&self.spec, &self.options, self.size) {
                 Ok(open) => self.open(open),
                 Err(failure) => self.stage = Stage::Over(ending(&self.options, &failure)),
             }
@@ -257,25 +201,6 @@ impl Session {
     fn open(&mut self, open: Open) {
         self.stage = Stage::Open(Box::new(open));
         self.was_open = true;
-    }
-
-    #[cfg(unix)]
-    fn open_terminal(&self) -> Result<Open, Failure> {
-        let program = super::pty::open(&self.spec, &self.options, self.size)?;
-        let delay = self.options.output_delay;
-        Ok(Open {
-            output: BufReader::new(Box::new(program.output)),
-            input: Input::Pty(program.input),
-            chunk: PTY_CHUNK,
-            chunker: Some(Chunker::default()),
-            not_before: (!delay.is_zero()).then(|| Instant::now() + delay),
-            child: Some(program.child),
-        })
-    }
-
-    #[cfg(not(unix))]
-    fn open_terminal(&self) -> Result<Open, Failure> {
-        Err(Failure::new("OpenPtyFailed", "no PTY on this system"))
     }
 
     /// Begins to connect to the target; `code` names a failure.
@@ -294,12 +219,8 @@ impl Session {
         let Stage::Open(open) = &mut self.stage else {
             return;
         };
-        let bytes = match &mut open.chunker {
-            Some(chunker) => chunker.push(read),
-            None => Bytes::copy_from_slice(read),
-        };
-        let pause = self.options.rate_bits.map(|bits| pause(bits, open.chunk));
-        open.not_before = pause.map(|pause| Instant::now() + pause);
+        let bytes = open.chunk(read);
+        open.pace(self.options.rate_bits);
         // Agents send no empty Output.
         if !bytes.is_empty() {
             self.link.output(bytes);
@@ -361,92 +282,6 @@ impl Session {
             self.link.output(payload);
         }
     }
-}
-
-impl Stage {
-    /// Waits for the guest: `front` is offered to it, its output comes into `read`.
-    async fn event(&mut self, front: Option<&[u8]>, read: Option<&mut [u8]>) -> Event {
-        match self {
-            Self::Waiting(at) => {
-                sleep_until(*at).await;
-                Event::Start
-            }
-            Self::Connecting(connecting) => Event::Connected(connecting.await),
-            Self::Open(open) => open.event(front, read).await,
-            Self::Echo | Self::Detached | Self::Over(_) => pending().await,
-        }
-    }
-}
-
-impl Open {
-    fn tcp(stream: TcpStream) -> Self {
-        let (output, input) = stream.into_split();
-        Self {
-            output: BufReader::new(Box::new(output)),
-            input: Input::Tcp(input),
-            chunk: TCP_CHUNK,
-            chunker: None,
-            not_before: None,
-            #[cfg(unix)]
-            child: None,
-        }
-    }
-
-    async fn event(&mut self, front: Option<&[u8]>, read: Option<&mut [u8]>) -> Event {
-        let Self {
-            output,
-            input,
-            not_before,
-            chunk,
-            ..
-        } = self;
-        let reading = async {
-            let Some(buffer) = read else {
-                return pending().await;
-            };
-            if let Some(at) = not_before {
-                sleep_until(*at).await;
-            }
-            let end = buffer.len().min(*chunk);
-            output.read(buffer.get_mut(..end).unwrap_or_default()).await
-        };
-        let writing = async {
-            match front {
-                Some(bytes) => input.writer().write(bytes).await,
-                None => pending().await,
-            }
-        };
-        tokio::select! {
-            result = reading => Event::Read(result),
-            result = writing => Event::Wrote(result),
-        }
-    }
-
-    /// Closes both ends, then waits until nothing runs any more.
-    async fn close(self) {
-        drop((self.output, self.input));
-        #[cfg(unix)]
-        if let Some(child) = self.child {
-            super::pty::hang_up(child).await;
-        }
-    }
-}
-
-impl Input {
-    fn writer(&mut self) -> &mut (dyn AsyncWrite + Send + Unpin) {
-        match self {
-            #[cfg(unix)]
-            Self::Pty(pty) => pty,
-            Self::Tcp(tcp) => tcp,
-        }
-    }
-}
-
-/// How long the real agent pauses after each read to keep to `bits` per second.
-fn pause(bits: u32, chunk: usize) -> Duration {
-    let chunk = u32::try_from(chunk).unwrap_or(u32::MAX);
-    let chunks_per_second = (bits / 8 / chunk).max(1);
-    Duration::from_millis(u64::from(1000 / chunks_per_second))
 }
 
 /// The reason of a session that ended as it should.

@@ -146,6 +146,17 @@ fn heartbeats_go_before_the_session_is_open_too() {
 }
 
 #[test]
+fn much_output_is_acknowledged_before_the_heartbeat() {
+    let mut rig = Rig::open();
+    let chunk = "x".repeat(1024);
+    for seq in 2..=513 {
+        rig.output(seq, 0, &chunk);
+    }
+    let acknowledged: Vec<_> = rig.sent.iter().map(|f| f.output_seq).collect();
+    assert_eq!(acknowledged, [513]);
+}
+
+#[test]
 fn typing_puts_the_heartbeat_off() {
     let mut rig = Rig::open();
     for i in 0..4 {

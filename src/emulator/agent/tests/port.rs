@@ -1,0 +1,106 @@
+//! Port sessions against local listeners.
+
+use super::*;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+async fn target() -> (TcpListener, SessionSpec) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let spec = SessionSpec {
+        port: Some(listener.local_addr().unwrap().port()),
+        target_server: Some("127.0.0.1".into()),
+        ..SessionSpec::default()
+    };
+    (listener, spec)
+}
+
+async fn read(stream: &mut TcpStream, count: usize) -> String {
+    let mut bytes = vec![0; count];
+    stream.read_exact(&mut bytes).await.unwrap();
+    String::from_utf8(bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_target_may_speak_first_or_wait_and_its_close_ends_the_session() {
+    let (listener, spec) = target().await;
+    let mut client = Client::new(spec, &AgentOptions::default());
+    client.input("question").await;
+    let (mut stream, _) = listener.accept().await.unwrap();
+    stream.write_all(b"banner ").await.unwrap();
+    client.wait_for("banner ").await;
+    assert_eq!(read(&mut stream, 8).await, "question");
+    stream.write_all(&[b'x'; 5000]).await.unwrap();
+    drop(stream);
+    assert_eq!(client.ended().await, "ReadFromTargetPortFailed: EOF");
+    assert_eq!(client.screen.len(), 5007);
+}
+
+#[tokio::test]
+async fn a_target_that_refuses_says_so() {
+    let (listener, spec) = target().await;
+    drop(listener);
+    let reason = Client::new(spec.clone(), &AgentOptions::default())
+        .ended()
+        .await;
+    assert_eq!(reason, "OpenTargetPortFailed: connection refused");
+    assert_eq!(Client::new(spec, &old()).ended().await, "OpenChannelFailed");
+}
+
+#[tokio::test]
+async fn the_clients_close_closes_the_connection() {
+    let (listener, spec) = target().await;
+    let mut client = Client::new(spec, &AgentOptions::default());
+    let (mut stream, _) = listener.accept().await.unwrap();
+    client.input("bye").await;
+    assert_eq!(read(&mut stream, 3).await, "bye");
+    client.send(Kind::Close, "1").await;
+    assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
+    assert_eq!(client.agent.ended.await.unwrap(), "Ok");
+}
+
+#[tokio::test]
+async fn an_old_agent_connects_anew_with_the_next_input() {
+    let (listener, spec) = target().await;
+    let mut client = Client::new(spec, &old());
+    let (mut stream, _) = listener.accept().await.unwrap();
+    stream.write_all(b"one").await.unwrap();
+    drop(stream);
+    client.wait_for("one").await;
+    // Until the agent has seen the close, Input goes where it went; then it connects anew.
+    let mut stream = loop {
+        client.send(Kind::Input, "two").await;
+        tokio::select! {
+            accepted = listener.accept() => break accepted.unwrap().0,
+            () = tokio::task::yield_now() => {}
+        }
+    };
+    assert_eq!(read(&mut stream, 3).await, "two");
+}
+
+#[tokio::test]
+async fn a_slow_target_holds_the_client_up() {
+    let (listener, spec) = target().await;
+    let client = Client::new(spec, &AgentOptions::default());
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let sender = client.agent.to_agent.clone();
+    let total = 20_000u32;
+    let sending = tokio::spawn(async move {
+        for number in 1..=total {
+            let payload = Bytes::from(vec![b'x'; 2000]);
+            let mut frame = Frame::new(Kind::Input, Version::V1_02, 1, payload);
+            frame.input_seq = number;
+            sender.send(frame).await.unwrap();
+        }
+    });
+    // 40 MB don't fit into the sockets: the sender stands still with its channel full.
+    while client.agent.to_agent.capacity() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!sending.is_finished());
+    let mut buffer = vec![0; 1 << 16];
+    let mut got = 0;
+    while got < 40_000_000 {
+        got += stream.read(&mut buffer).await.unwrap();
+    }
+    sending.await.unwrap();
+}

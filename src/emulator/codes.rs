@@ -1,0 +1,245 @@
+//! Error codes of the API with their HTTP status and message, and the regions there are.
+
+use super::reply::Refusal;
+use std::time::Duration;
+
+/// What a client told to slow down is told to wait.
+const RETRY_AFTER: Duration = Duration::from_millis(200);
+
+/// Regions that exist, as the public endpoint lists name them.
+pub(super) const REGIONS: &[&str] = &[
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ap-southeast-8",
+    "cn-beijing",
+    "cn-beijing-finance-1",
+    "cn-chengdu",
+    "cn-fuzhou",
+    "cn-guangzhou",
+    "cn-hangzhou",
+    "cn-hangzhou-finance",
+    "cn-heyuan",
+    "cn-heyuan-acdr-1",
+    "cn-hongkong",
+    "cn-huhehaote",
+    "cn-nanjing",
+    "cn-north-2-gov-1",
+    "cn-qingdao",
+    "cn-shanghai",
+    "cn-shanghai-finance-1",
+    "cn-shenzhen",
+    "cn-shenzhen-finance-1",
+    "cn-wuhan-lr",
+    "cn-wulanchabu",
+    "cn-zhangjiakou",
+    "cn-zhengzhou-jva",
+    "cn-zhongwei",
+    "eu-central-1",
+    "eu-west-1",
+    "me-central-1",
+    "me-east-1",
+    "na-south-1",
+    "us-east-1",
+    "us-southeast-1",
+    "us-west-1",
+];
+
+/// Codes with their HTTP status and message: those of the StartTerminalSession page, then common
+/// ones that a fault may name.
+const CODES: &[(u16, &str, &str)] = &[
+    (
+        400,
+        "RegionId.ApiNotSupported",
+        "The api is not supported in this region.",
+    ),
+    (400, "PortNumber.Invalid", "The port number is invalid."),
+    (
+        400,
+        "InvalidParameter.ConnectionType",
+        "The specified parameter ConnectionType is not valid.",
+    ),
+    (
+        400,
+        "InvalidClientToken.Malformed",
+        "The specified parameter clientToken is not valid.",
+    ),
+    (
+        500,
+        "InternalError.Dispatch",
+        "An error occurred when you dispatched the request.",
+    ),
+    (
+        403,
+        "InstanceIds.ExceedLimit",
+        "The number of instance IDs exceeds the upper limit.",
+    ),
+    (
+        403,
+        "SessionCount.ExceedLimit",
+        "The number of sessions exceeds the upper limit.",
+    ),
+    (
+        403,
+        "Operation.Forbidden",
+        "The operation is not permitted.",
+    ),
+    (
+        403,
+        "PortForwarding.NotSupported",
+        "Port forwarding is not supported currently.",
+    ),
+    (
+        403,
+        "UserBehavior.SessionManagerDisabled",
+        "The api is disabled by user behavior.",
+    ),
+    (
+        403,
+        "InvalidCommandLine.Conflict",
+        "The parameter PortNumber or TargetServer cannot be specified with parameter CommandLine.",
+    ),
+    (
+        403,
+        "InvalidTargetServer.MissingPortNumber",
+        "The parameter PortNumber must be specified with parameter TargetServer.",
+    ),
+    (
+        403,
+        "InvalidCommandLine.LengthLimitExceeded",
+        "The length of the parameter CommandLine exceeded the limit of 512 characters.",
+    ),
+    (
+        403,
+        "InvalidInstanceIds.CountLimitExceeded",
+        "The count of Instances exceeded the maximum limit of 1 when TargetServer or CommandLine parameter was specified.",
+    ),
+    (
+        403,
+        "Username.ExceedLimit",
+        "The length of the username exceeds the upper limit.",
+    ),
+    (
+        403,
+        "InvalidOperation.SecurityGroupRuleDenied",
+        "The operation is not allowed by the security group inbound rules of the specified instance.",
+    ),
+    (
+        403,
+        "InvalidTargetServer.LengthLimitExceeded",
+        "The length of the parameter TargetServer exceeded the limit of 128 characters.",
+    ),
+    (
+        403,
+        "InvalidOperation.ConnectionTypeUnsupported",
+        "The operation is not supported for the parameter ConnectionType.",
+    ),
+    (
+        403,
+        "InvalidPasswordName.LengthLimitExceeded",
+        "The length of the parameter PasswordName exceeds the limit of 255 characters.",
+    ),
+    (
+        403,
+        "InvalidEncryptionOptionsMode.EncryptionDisabled",
+        "EncryptionOptions.Mode cannot be specified when encryption is disabled.",
+    ),
+    (
+        403,
+        "InvalidParameter.EncryptionOptionsKMSKeyId",
+        "The specified parameter EncryptionOptions.KMSKeyId is not valid.",
+    ),
+    (
+        403,
+        "InvalidParameter.EncryptionOptionsMode",
+        "The specified parameter EncryptionOptions.Mode is not valid.",
+    ),
+    (
+        403,
+        "MissingParameter.EncryptionOptionsKMSKeyId",
+        "The input parameter EncryptionOptions.KMSKeyId that is mandatory for processing this request is not supplied.",
+    ),
+    (
+        403,
+        "UnsupportedAgentVersion.Encryption",
+        "The cloud assistant agent version on the instance do not support encryption.",
+    ),
+    (
+        403,
+        "InvalidEncryptionOptions.Conflict",
+        "The parameter PortNumber or TargetServer cannot be specified with parameter EncryptionOptions.",
+    ),
+    (
+        403,
+        "IdempotentParameterMismatch",
+        "The specified parameter has changed while using an already used clientToken.",
+    ),
+    (
+        403,
+        "IdempotentProcessing",
+        "The previous idempotent request(s) is still processing.",
+    ),
+    (
+        404,
+        "InvalidRegionId.NotFound",
+        "The RegionId provided does not exist in our records.",
+    ),
+    (
+        404,
+        "InvalidInstance.NotFound",
+        "The specified instances not found.",
+    ),
+    (
+        400,
+        "Throttling",
+        "Request was denied due to request throttling.",
+    ),
+    (
+        400,
+        "Throttling.User",
+        "Request was denied due to user flow control.",
+    ),
+    (
+        400,
+        "Throttling.Api",
+        "Request was denied due to api flow control.",
+    ),
+    (
+        500,
+        "InternalError",
+        "The request processing has failed due to some unknown error, exception or failure.",
+    ),
+    (
+        503,
+        "ServiceUnavailable",
+        "The request has failed due to a temporary failure of the server.",
+    ),
+    (
+        403,
+        "Forbidden.RAM",
+        "User not authorized to operate on the specified resource, or this API doesn't support RAM.",
+    ),
+    (
+        400,
+        "InvalidSecurityToken.Expired",
+        "Specified SecurityToken is expired.",
+    ),
+];
+
+/// The refusal with a code; one that is not listed gets status 400.
+pub(super) fn refuse(code: &str) -> Refusal {
+    let listed = CODES.iter().find(|(_, listed, _)| *listed == code);
+    let (status, message) = listed
+        .map_or((400, "The request was refused."), |(status, _, message)| {
+            (*status, *message)
+        });
+    let mut refusal = Refusal::new(status, code, message);
+    refusal.retry_after = code.starts_with("Throttling").then_some(RETRY_AFTER);
+    refusal
+}

@@ -1,0 +1,184 @@
+//! What the faults do to one connection.
+//!
+//! They work on whole messages, counted over what the gateway sends or takes; whatever a fault
+//! swallows is still there for a Sync to ask for.
+
+use super::faults::{After, Amount, Faults};
+use crate::protocol::frame::{Frame, Kind};
+
+/// How a connection is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// TCP is closed, the WebSocket is not.
+    Drop,
+    /// TCP is reset.
+    Reset,
+    /// Nothing is read or written any more.
+    BlackHole,
+    /// Frozen, then close code 1012.
+    Freeze,
+}
+
+/// The faults of one connection, with what it has counted.
+#[derive(Debug)]
+pub struct LinkFaults {
+    faults: Faults,
+    /// Which connection of its session this is, from 0.
+    nth: u32,
+    out: Count,
+    inward: Count,
+    held: Option<Frame>,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    messages: u64,
+    bytes: u64,
+}
+
+impl Count {
+    fn add(&mut self, frame: &Frame) {
+        self.messages += 1;
+        self.bytes += frame.payload.len() as u64;
+    }
+
+    fn reached(&self, amount: Amount) -> bool {
+        match amount {
+            Amount::Messages(n) => self.messages >= n,
+            Amount::Bytes(n) => self.bytes >= n,
+        }
+    }
+}
+
+impl LinkFaults {
+    /// The faults of the `nth` connection of a session, counted from 0.
+    #[must_use]
+    pub fn new(faults: &Faults, nth: u32) -> Self {
+        Self {
+            faults: faults.clone(),
+            nth,
+            out: Count::default(),
+            inward: Count::default(),
+            held: None,
+        }
+    }
+
+    /// What becomes of a message to the client: the messages to send now, and whether the connection
+    /// is cut after them.
+    pub fn outward(&mut self, frame: Frame) -> (Vec<Frame>, Option<Cut>) {
+        if frame.kind != Kind::Output {
+            return (vec![frame], None);
+        }
+        self.out.add(&frame);
+        let n = self.out.messages;
+        let every = |step: Option<u64>| step.is_some_and(|step| step > 0 && n.is_multiple_of(step));
+        let mut send = Vec::with_capacity(2);
+        if self.held.is_none() && every(self.faults.reorder) {
+            self.held = Some(frame);
+        } else if self.nth > 0 || self.faults.swallow != Some(n) {
+            if every(self.faults.duplicate) {
+                send.push(frame.clone());
+            }
+            send.push(frame);
+            send.extend(self.held.take());
+        }
+        (send, self.cut_outward())
+    }
+
+    /// Takes note of a message from the client: whether the connection is cut now.
+    pub fn inward(&mut self, frame: &Frame) -> Option<Cut> {
+        self.inward.add(frame);
+        let strikes = self.strikes(self.faults.drop_after_in, &self.inward);
+        strikes.then_some(Cut::Drop)
+    }
+
+    /// What is still held back when nothing follows it.
+    pub fn flush(&mut self) -> Option<Frame> {
+        self.held.take()
+    }
+
+    /// Whether a message is held back.
+    #[must_use]
+    pub fn is_holding(&self) -> bool {
+        self.held.is_some()
+    }
+
+    fn cut_outward(&self) -> Option<Cut> {
+        let faults = &self.faults;
+        let cuts = [
+            (faults.drop_after_out, Cut::Drop),
+            (faults.reset_after, Cut::Reset),
+            (faults.blackhole_after, Cut::BlackHole),
+            (faults.freeze_after, Cut::Freeze),
+        ];
+        let struck = cuts
+            .into_iter()
+            .find(|(after, _)| self.strikes(*after, &self.out));
+        struck.map(|(_, cut)| cut)
+    }
+
+    fn strikes(&self, after: Option<After>, count: &Count) -> bool {
+        after.is_some_and(|after| {
+            after.times.is_none_or(|times| self.nth < times) && count.reached(after.amount)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::frame::Version;
+
+    fn faults(settings: &[(&str, &str)]) -> Faults {
+        let mut faults = Faults::default();
+        for (name, value) in settings {
+            faults.set(name, value).unwrap();
+        }
+        faults
+    }
+
+    /// The numbers of the outputs that arrive of `n` sent, and the cut.
+    fn arriving(faults: &Faults, nth: u32, n: u32) -> (Vec<u32>, Option<Cut>) {
+        let mut link = LinkFaults::new(faults, nth);
+        let mut arrived = Vec::new();
+        for seq in 1..=n {
+            let mut frame = Frame::new(Kind::Output, Version::V1_02, 1, "12345".into());
+            frame.output_seq = seq;
+            let (frames, cut) = link.outward(frame);
+            arrived.extend(frames.iter().map(|frame| frame.output_seq));
+            if cut.is_some() {
+                return (arrived, cut);
+            }
+        }
+        arrived.extend(link.flush().map(|frame| frame.output_seq));
+        (arrived, None)
+    }
+
+    #[test]
+    fn each_fault_does_what_its_name_says() {
+        for (name, value, arrived, cut) in [
+            ("duplicate", "2", vec![1, 2, 2, 3, 4, 4], None),
+            ("reorder", "2", vec![1, 3, 2, 4], None),
+            ("swallow", "2", vec![1, 3, 4], None),
+            ("drop-after-out", "2", vec![1, 2], Some(Cut::Drop)),
+            ("drop-after-out", "11B", vec![1, 2, 3], Some(Cut::Drop)),
+            ("reset-after", "1", vec![1], Some(Cut::Reset)),
+            ("freeze-after", "3", vec![1, 2, 3], Some(Cut::Freeze)),
+            ("blackhole-after", "3", vec![1, 2, 3], Some(Cut::BlackHole)),
+            ("duplicate", "0", vec![1, 2, 3, 4], None),
+        ] {
+            assert_eq!(
+                arriving(&faults(&[(name, value)]), 0, 4),
+                (arrived, cut),
+                "{name}={value}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_counted_fault_leaves_later_connections_alone() {
+        let faults = faults(&[("drop-after-out", "1:2")]);
+        assert_eq!(arriving(&faults, 1, 2), (vec![1], Some(Cut::Drop)));
+        assert_eq!(arriving(&faults, 2, 2), (vec![1, 2], None));
+    }
+}
