@@ -11,7 +11,7 @@ use crate::protocol::escape::Escape;
 use crate::protocol::filter::{Filter, Plain, Stop};
 use crate::protocol::session::Session;
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
-use crate::terminal::{self, Modes, RawGuard, Signal, Signals, Size, Stdin};
+use crate::terminal::{self, Modes, RawGuard, Signal, Signals, Size, Stdin, Stdout};
 use crate::ui::Ui;
 use crate::wire::Target;
 use futures_util::future::BoxFuture;
@@ -67,7 +67,11 @@ pub async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Result<Exit
         Some(exec) => run.pump(link, exec, signals).await,
         None => run.pump(link, Plain { end_of_file }, signals).await,
     };
-    Ok(conclude(outcome?)?)
+    let outcome = outcome?;
+    if matches!(outcome, Outcome::Escaped) {
+        ui.say("session ended");
+    }
+    Ok(conclude(outcome)?)
 }
 
 /// What the arguments come to.
@@ -168,10 +172,11 @@ impl Run<'_> {
             ending: None,
             quiet: !self.plan.terminal,
         };
-        let ends = (
-            Stdin::open().map_err(no_stdin)?,
-            Stdout::new(screen.modes()),
-        );
+        let stdout = Watched {
+            inner: Stdout::open().map_err(no_stdio)?,
+            modes: screen.modes(),
+        };
+        let ends = (Stdin::open().map_err(no_stdio)?, stdout);
         let pump = Pump::new(channel, filter, ends, from_signals, &mut host, options);
         let outcome = pump.run(link).await;
         screen.leave();
@@ -298,20 +303,13 @@ fn help(escape: &str) -> String {
     format!("escape sequences, after a newline:\n{}", lines.join("\n"))
 }
 
-/// Standard output; what goes to a terminal is watched for modes that have to be undone.
-struct Stdout {
-    inner: tokio::io::Stdout,
+/// Standard output, watched for modes that have to be undone if it is a terminal.
+struct Watched {
+    inner: Stdout,
     modes: Option<Modes>,
 }
 
-impl Stdout {
-    fn new(modes: Option<Modes>) -> Self {
-        let inner = tokio::io::stdout();
-        Self { inner, modes }
-    }
-}
-
-impl AsyncWrite for Stdout {
+impl AsyncWrite for Watched {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -401,7 +399,9 @@ fn exit_of_stop(stop: Stop) -> Exit {
 fn conclude(outcome: Outcome) -> Result<Exit> {
     const SIGPIPE: u8 = 13;
     match outcome {
-        Outcome::Ended(Ending::Normal { .. }) | Outcome::Escaped => Ok(Exit::Ok),
+        Outcome::Ended(Ending::Normal { .. }) => Ok(Exit::Ok),
+        // As with ssh: how the far end would have ended is not known.
+        Outcome::Escaped => Ok(Exit::Failed),
         Outcome::Ended(Ending::Status(status)) => Ok(Exit::Remote(status)),
         Outcome::Ended(Ending::Failed(error)) => Err(error),
         Outcome::Stopped(stop) => Ok(exit_of_stop(stop)),
@@ -409,9 +409,9 @@ fn conclude(outcome: Outcome) -> Result<Exit> {
     }
 }
 
-fn no_stdin(source: io::Error) -> Error {
+fn no_stdio(source: io::Error) -> Error {
     Error::Io {
-        what: "standard input can't be opened",
+        what: "standard input and output can't be opened",
         source,
     }
 }

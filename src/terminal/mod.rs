@@ -5,6 +5,7 @@ pub mod raw;
 pub mod signals;
 pub mod size;
 pub mod stdin;
+pub mod stdout;
 #[cfg(windows)]
 mod windows;
 
@@ -13,6 +14,7 @@ pub use raw::{Modes, RawGuard, stop_self};
 pub use signals::{Signal, Signals};
 pub use size::Size;
 pub use stdin::Stdin;
+pub use stdout::Stdout;
 
 use std::io::IsTerminal as _;
 

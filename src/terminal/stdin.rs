@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc as answers;
 
 /// The most that is read at once, in bytes.
-const MAX_CHUNK: usize = 16 * 1024;
+const MAX_CHUNK: usize = 32 * 1024;
 /// The reading thread calls read(2) and little else; in bytes.
 const STACK: usize = 64 * 1024;
 

@@ -1,12 +1,16 @@
 //! What the integration tests share.
 #![allow(
     dead_code,
+    unused_imports,
     clippy::print_stderr,
     clippy::unwrap_used,
     reason = "each test binary uses a part of this"
 )]
 
+#[cfg(feature = "emulator")]
+pub mod axt;
 pub mod need;
+#[cfg(unix)]
+pub mod screen;
 
-#[allow(unused_imports, reason = "not every test binary needs a program")]
 pub use need::need;

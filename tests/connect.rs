@@ -1,0 +1,206 @@
+//! Shells in a terminal: what a user types, sees and gets back.
+
+#![cfg(all(unix, feature = "emulator"))]
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod support;
+
+use axt::emulator::Options;
+use rustix::process::Signal;
+use rustix::termios::LocalModes;
+use support::axt::Cloud;
+use support::need;
+use support::screen::Screen;
+
+/// An emulator whose shells greet with a prompt that no configuration changes.
+fn cloud() -> Cloud {
+    Cloud::with(options())
+}
+
+fn options() -> Options {
+    let mut options = Options::default();
+    options.agent.shell = Some("/bin/sh".into());
+    options
+}
+
+/// A user at a terminal of 24 rows and 80 columns, with the remote prompt before them.
+fn connect(cloud: &Cloud, args: &[&str]) -> Screen {
+    let mut axt = cloud.axt(["connect", "i-test"]);
+    axt.args(args);
+    let screen = Screen::start(&axt, 24, 80);
+    screen.wait("a prompt", |s| s.contents().ends_with(['$', '#', '>']));
+    screen
+}
+
+fn is_raw(screen: &Screen) -> bool {
+    !screen.termios().local_modes.contains(LocalModes::ICANON)
+}
+
+#[test]
+fn a_shell_takes_keys_and_sizes_and_ends() {
+    let cloud = cloud();
+    let screen = connect(&cloud, &[]);
+    assert!(is_raw(&screen));
+    screen.type_text("stty size\r");
+    screen.wait_line("24 80");
+    screen.resize(50, 132);
+    screen.type_text("clear; stty size\r");
+    screen.wait_line("50 132");
+    screen.type_text("echo 你好, wörld\r");
+    screen.wait_line("你好, wörld");
+    screen.type_text("cat\rline\r");
+    screen.wait("cat's echo", |s| s.contents().matches("line").count() == 2);
+    screen.type_text("\x04");
+    screen.type_text("exit 3\r");
+    let ended = screen.end();
+    assert_eq!(
+        ended.code(),
+        Some(0),
+        "the service tells no status of its default shell"
+    );
+    cloud.assert_all_ended();
+}
+
+#[test]
+fn control_characters_reach_the_program() {
+    let cloud = cloud();
+    let screen = connect(&cloud, &[]);
+    screen.type_text("sleep 1000; echo \"was $?\"\r");
+    screen.wait_text("sleep");
+    screen.type_text("\x03");
+    screen.type_text("\rtrap 'echo caught' INT; kill -INT $$\r");
+    screen.wait_line("caught");
+    screen.type_text("sh -mi\r");
+    screen.type_text("sleep 1000\r");
+    screen.wait("sleep to start", |s| {
+        s.contents().matches("sleep 1000").count() == 2
+    });
+    screen.type_text("\x1a\rjobs\r");
+    screen.wait("the stopped job", |s| s.contents().contains("Stopped"));
+    screen.type_text("kill %1\r\x04\x04");
+    let _ = screen.end();
+}
+
+#[test]
+fn a_full_screen_program_opens_and_leaves() {
+    let Some(less) = need("less") else { return };
+    let cloud = cloud();
+    let screen = connect(&cloud, &[]);
+    screen.type_text(&format!("seq 1 500 | {}\r", less.display()));
+    screen.wait("less' first page", |s| {
+        s.contents().starts_with("1\n2\n") && s.alternate_screen()
+    });
+    screen.type_text("G");
+    screen.wait("the last page", |s| s.contents().contains("500"));
+    screen.type_text("q");
+    screen.wait("the shell's screen", |s| !s.alternate_screen());
+    screen.type_text("exit\r");
+    assert_eq!(screen.end().code(), Some(0));
+}
+
+#[test]
+fn a_large_paste_arrives_whole() {
+    let cloud = Cloud::unlimited();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("pasted");
+    let screen = connect(&cloud, &[]);
+    screen.type_text(&format!(
+        "stty -echo; cat >{}; md5sum <{0}; stty echo\r",
+        file.display()
+    ));
+    screen.wait_text("stty echo");
+    let line = "0123456789 the quick brown fox jumps over the lazy dog\r";
+    screen.type_text(&line.repeat(1024 * 1024 / line.len()));
+    screen.type_text("\x04");
+    screen.wait("cat's end", |s| s.contents().contains("  -"));
+    let pasted = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(
+        pasted,
+        line.replace('\r', "\n").repeat(1024 * 1024 / line.len())
+    );
+}
+
+#[test]
+fn the_terminal_is_given_back_after_each_signal() {
+    for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
+        let cloud = cloud();
+        let screen = connect(&cloud, &[]);
+        assert!(is_raw(&screen));
+        screen.signal(signal);
+        let pty = Keep::of(&screen);
+        assert_eq!(screen.end().code(), Some(status));
+        assert!(pty.is_cooked());
+        cloud.assert_all_ended();
+    }
+}
+
+#[test]
+fn a_gateway_that_dies_under_a_full_screen_program_leaves_a_clean_terminal() {
+    let Some(less) = need("less") else { return };
+    let cloud = cloud();
+    let screen = connect(&cloud, &["--no-resume"]);
+    screen.type_text(&format!("seq 1 500 | {}\r", less.display()));
+    screen.wait("less", |s| s.alternate_screen());
+    let pty = Keep::of(&screen);
+    cloud.emulator.cut_connections(axt::emulator::Cut::Reset);
+    screen.wait("the shell's screen", |s| !s.alternate_screen());
+    screen.wait_text("axt: the connection was lost");
+    assert_eq!(screen.end().code(), Some(255));
+    assert!(pty.is_cooked());
+}
+
+#[test]
+fn escapes_work_at_the_start_of_a_line() {
+    let cloud = cloud();
+    let screen = connect(&cloud, &[]);
+    screen.type_text("echo a~.b\r");
+    screen.wait_line("a~.b");
+    screen.type_text("~?");
+    screen.wait_text("axt:  ~.   end the session");
+    screen.type_text("~s");
+    screen.wait_text("resumed 0 times");
+    screen.type_text("~.");
+    screen.wait_text("axt: session ended");
+    assert_eq!(screen.end().code(), Some(255));
+    cloud.assert_all_ended();
+}
+
+#[test]
+fn suspending_gives_the_terminal_back_and_takes_it_again() {
+    let cloud = cloud();
+    let screen = connect(&cloud, &[]);
+    screen.type_text("~\x1a");
+    let pty = Keep::of(&screen);
+    while !pty.is_cooked() {
+        std::thread::yield_now();
+    }
+    screen.resize(30, 100);
+    screen.signal(Signal::CONT);
+    while pty.is_cooked() {
+        std::thread::yield_now();
+    }
+    screen.type_text("stty size\r");
+    screen.wait_line("30 100");
+    screen.type_text("exit\r");
+    assert_eq!(screen.end().code(), Some(0));
+}
+
+#[test]
+fn a_forced_terminal_needs_none_here() {
+    let done = cloud().connect(["-t", "--command", "tty -s && echo terminal"], b"");
+    assert_eq!((done.status, done.text().trim()), (0, "terminal"));
+}
+
+/// The terminal itself, which outlives the program in it.
+struct Keep(std::os::fd::OwnedFd);
+
+impl Keep {
+    fn of(screen: &Screen) -> Self {
+        Self(screen.terminal())
+    }
+
+    fn is_cooked(&self) -> bool {
+        let modes = rustix::termios::tcgetattr(&self.0).unwrap().local_modes;
+        modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+    }
+}

@@ -1,0 +1,132 @@
+//! The real binary against an emulator of the test's own.
+
+use axt::emulator::{Emulator, Options};
+use std::io::Write;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// A hang guard: nothing here is expected to take anywhere near as long.
+pub const HANG: Duration = Duration::from_secs(120);
+
+/// An emulator, and the way to run axt against it.
+pub struct Cloud {
+    pub emulator: Emulator,
+}
+
+/// How a run of axt ended.
+#[derive(Debug)]
+pub struct Done {
+    /// The exit status; -n for death by signal n.
+    pub status: i32,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Done {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+impl Cloud {
+    pub fn new() -> Self {
+        Self::with(Options::default())
+    }
+
+    /// An emulator without bandwidth limits, for tests that move much.
+    pub fn unlimited() -> Self {
+        let mut options = Options::default();
+        for limit in ["rate-bytes", "burst-bytes", "output-bits"] {
+            options.limits.set(limit, "none").unwrap();
+        }
+        // The client's rate follows the gateway's Stream status.
+        options.limits.set("stream-bits", "4000000000").unwrap();
+        Self::with(options)
+    }
+
+    pub fn with(options: Options) -> Self {
+        let emulator = Emulator::on_loopback(options).unwrap();
+        Self { emulator }
+    }
+
+    /// `axt ARGS…` with an environment that leads to this emulator and nowhere else.
+    pub fn axt<I: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
+        let mut command = axt(args);
+        command.envs(self.emulator.exports());
+        command
+    }
+
+    /// Runs `axt connect i-test ARGS…` with this on its standard input.
+    pub fn connect<I: AsRef<std::ffi::OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = I>,
+        stdin: &[u8],
+    ) -> Done {
+        let mut command = self.axt(["connect", "i-test"]);
+        command.args(args);
+        run(command, stdin)
+    }
+
+    /// Fails if any session that was started has not been ended.
+    pub fn assert_all_ended(&self) {
+        let left: Vec<_> = self.emulator.sessions();
+        let left: Vec<_> = left.iter().filter(|s| !s.ended).collect();
+        assert!(left.is_empty(), "sessions left behind: {left:?}");
+    }
+}
+
+/// `axt ARGS…` with nothing configured.
+pub fn axt<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_axt"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        let steers =
+            text.starts_with("AXT_") || text.starts_with("ALI") || text.ends_with("_PROXY");
+        if steers || text.ends_with("_proxy") {
+            command.env_remove(&name);
+        }
+    }
+    command.env("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE");
+    command.args(args);
+    command
+}
+
+/// Runs a program to its end with this on its standard input.
+pub fn run(mut command: Command, stdin: &[u8]) -> Done {
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let bytes = stdin.to_vec();
+    // A program that ends early takes no more: that is its right.
+    let writer = std::thread::spawn(move || drop(pipe.write_all(&bytes)));
+    let done = finish(child);
+    writer.join().unwrap();
+    done
+}
+
+/// Waits for a child to end, but not forever.
+pub fn finish(child: Child) -> Done {
+    let id = child.id();
+    let (ended, wait) = mpsc::channel();
+    std::thread::spawn(move || ended.send(child.wait_with_output()));
+    let Ok(output) = wait.recv_timeout(HANG) else {
+        let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
+        panic!("axt hangs");
+    };
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = output.unwrap();
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal = None::<i32>;
+    Done {
+        status: status.code().unwrap_or_else(|| -signal.unwrap_or(0)),
+        stdout,
+        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+    }
+}

@@ -1,0 +1,138 @@
+//! A program in a pseudo-terminal, and the screen that its user would see.
+
+use pty_process::blocking::{Command, Pty, open};
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{Read, Write};
+use std::process::{Child, ExitStatus};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+const HANG: Duration = Duration::from_secs(60);
+
+/// A terminal of some size with a program in it.
+pub struct Screen {
+    pty: Arc<Pty>,
+    shared: Arc<Shared>,
+    child: Child,
+}
+
+struct Shared {
+    parser: Mutex<(vt100::Parser, bool)>,
+    changed: Condvar,
+}
+
+impl Screen {
+    pub fn start(command: &std::process::Command, rows: u16, cols: u16) -> Self {
+        let (pty, pts) = open().unwrap();
+        pty.resize(pty_process::Size::new(rows, cols)).unwrap();
+        let mut inside = Command::new(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            inside = match value {
+                Some(value) => inside.env(name, value),
+                None => inside.env_remove(name),
+            };
+        }
+        let child = inside.env("TERM", "xterm-256color").spawn(pts).unwrap();
+        let pty = Arc::new(pty);
+        let shared = Arc::new(Shared {
+            parser: Mutex::new((vt100::Parser::new(rows, cols, 1000), false)),
+            changed: Condvar::new(),
+        });
+        let (reader, feeds) = (pty.clone(), shared.clone());
+        std::thread::spawn(move || {
+            let mut bytes = [0; 65536];
+            let mut reader = &*reader;
+            loop {
+                let n = reader.read(&mut bytes).unwrap_or(0);
+                let mut parser = feeds.parser.lock().unwrap();
+                parser.0.process(&bytes[..n]);
+                parser.1 = n == 0;
+                feeds.changed.notify_all();
+                if n == 0 {
+                    return;
+                }
+            }
+        });
+        Self { pty, shared, child }
+    }
+
+    /// Types, whatever the program does with it.
+    pub fn type_text(&self, text: &str) {
+        (&*self.pty).write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Changes the size of the window.
+    pub fn resize(&self, rows: u16, cols: u16) {
+        let mut parser = self.shared.parser.lock().unwrap();
+        parser.0.screen_mut().set_size(rows, cols);
+        self.pty.resize(pty_process::Size::new(rows, cols)).unwrap();
+    }
+
+    /// Waits until the screen looks as it should.
+    pub fn wait(&self, what: &str, looks: impl Fn(&vt100::Screen) -> bool) {
+        let started = Instant::now();
+        let mut parser = self.shared.parser.lock().unwrap();
+        while !looks(parser.0.screen()) {
+            let left = HANG.checked_sub(started.elapsed());
+            let Some(left) = left.filter(|_| !parser.1) else {
+                panic!(
+                    "never saw {what}; the screen:\n{}",
+                    parser.0.screen().contents()
+                );
+            };
+            parser = self.shared.changed.wait_timeout(parser, left).unwrap().0;
+        }
+    }
+
+    /// Waits until this text stands on the screen.
+    pub fn wait_text(&self, text: &str) {
+        self.wait(text, |screen| screen.contents().contains(text));
+    }
+
+    /// Waits until a line of the screen is this, save for blanks around it.
+    pub fn wait_line(&self, line: &str) {
+        self.wait(line, |screen| {
+            screen.contents().lines().any(|l| l.trim() == line)
+        });
+    }
+
+    pub fn contents(&self) -> String {
+        self.shared.parser.lock().unwrap().0.screen().contents()
+    }
+
+    /// Looks at the screen.
+    pub fn look<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+        look(self.shared.parser.lock().unwrap().0.screen())
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// The terminal's modes, as `stty` would show them.
+    pub fn termios(&self) -> rustix::termios::Termios {
+        rustix::termios::tcgetattr(&*self.pty).unwrap()
+    }
+
+    /// The terminal itself, to be looked at when the program has ended.
+    pub fn terminal(&self) -> std::os::fd::OwnedFd {
+        use std::os::fd::AsFd;
+        self.pty.as_fd().try_clone_to_owned().unwrap()
+    }
+
+    /// Waits for the program to end.
+    pub fn end(mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(
+                started.elapsed() < HANG,
+                "hangs; the screen:\n{}",
+                self.contents()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
