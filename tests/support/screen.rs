@@ -7,7 +7,7 @@ use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-const HANG: Duration = Duration::from_secs(60);
+const HANG: Duration = Duration::from_secs(30);
 
 /// A terminal of some size with a program in it.
 pub struct Screen {
@@ -89,11 +89,9 @@ impl Screen {
         self.wait(text, |screen| screen.contents().contains(text));
     }
 
-    /// Waits until a line of the screen is this, save for blanks around it.
-    pub fn wait_line(&self, line: &str) {
-        self.wait(line, |screen| {
-            screen.contents().lines().any(|l| l.trim() == line)
-        });
+    /// Waits until this text stands on the screen so many times: typed, and answered.
+    pub fn wait_times(&self, text: &str, times: usize) {
+        self.wait(text, |screen| screen.contents().matches(text).count() == times);
     }
 
     pub fn contents(&self) -> String {
