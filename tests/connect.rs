@@ -28,7 +28,9 @@ fn connect(cloud: &Cloud, args: &[&str]) -> Screen {
     let mut axt = cloud.axt(["connect", "i-test"]);
     axt.args(args);
     let screen = Screen::start(&axt, 24, 80);
-    screen.wait("a prompt", |s| s.contents().trim_end().ends_with(['$', '#', '>']));
+    screen.wait("a prompt", |s| {
+        s.contents().trim_end().ends_with(['$', '#', '>'])
+    });
     screen
 }
 

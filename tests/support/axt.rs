@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 /// A hang guard: nothing here is expected to take anywhere near as long.
-pub const HANG: Duration = Duration::from_secs(120);
+pub const HANG: Duration = Duration::from_secs(40);
 
 /// An emulator, and the way to run axt against it.
 pub struct Cloud {
@@ -34,14 +34,20 @@ impl Cloud {
         Self::with(Options::default())
     }
 
-    /// An emulator without bandwidth limits, for tests that move much.
+    /// Limits of an emulator that is to move much. The client's rate follows the Stream status.
+    pub const NO_BANDWIDTH_LIMITS: [(&'static str, &'static str); 4] = [
+        ("rate-bytes", "none"),
+        ("burst-bytes", "none"),
+        ("output-bits", "none"),
+        ("stream-bits", "4000000000"),
+    ];
+
+    /// An emulator without bandwidth limits.
     pub fn unlimited() -> Self {
         let mut options = Options::default();
-        for limit in ["rate-bytes", "burst-bytes", "output-bits"] {
-            options.limits.set(limit, "none").unwrap();
+        for (limit, value) in Self::NO_BANDWIDTH_LIMITS {
+            options.limits.set(limit, value).unwrap();
         }
-        // The client's rate follows the gateway's Stream status.
-        options.limits.set("stream-bits", "4000000000").unwrap();
         Self::with(options)
     }
 

@@ -91,7 +91,9 @@ impl Screen {
 
     /// Waits until this text stands on the screen so many times: typed, and answered.
     pub fn wait_times(&self, text: &str, times: usize) {
-        self.wait(text, |screen| screen.contents().matches(text).count() == times);
+        self.wait(text, |screen| {
+            screen.contents().matches(text).count() == times
+        });
     }
 
     pub fn contents(&self) -> String {

@@ -109,7 +109,7 @@ impl Exec {
             None => {}
             Some(Said::Ready) => {
                 let text = script::stage_two(&self.program, &self.mark);
-                flow.far.put_slice(format!("{}\n", text.len()).as_bytes());
+                flow.far.put_slice(script::header(text.len()).as_bytes());
                 flow.far.put_slice(&text);
                 let mark = self.mark.as_bytes();
                 self.state = State::Running {
@@ -190,7 +190,7 @@ impl Filter for Exec {
     fn input(&mut self, bytes: &[u8], flow: &mut Flow) {
         if !self.program.terminal {
             self.asked = false;
-            flow.far.put_slice(format!("{}\n", bytes.len()).as_bytes());
+            flow.far.put_slice(script::header(bytes.len()).as_bytes());
         }
         flow.far.put_slice(bytes);
     }
@@ -199,7 +199,7 @@ impl Filter for Exec {
         if self.program.terminal {
             flow.far.put_slice(b"\x04");
         } else {
-            flow.far.put_slice(b"0\n");
+            flow.far.put_slice(script::header(0).as_bytes());
         }
     }
 
@@ -217,12 +217,12 @@ impl Filter for Exec {
         if !running || self.program.terminal {
             return false;
         }
-        let signal: &[u8] = match stop {
-            Stop::Signal(1) => b"HUP\n",
-            Stop::Signal(2) => b"INT\n",
-            Stop::Signal(_) | Stop::Timeout => b"TERM\n",
+        let name = match stop {
+            Stop::Signal(1) => "HUP",
+            Stop::Signal(2) => "INT",
+            Stop::Signal(_) | Stop::Timeout => "TERM",
         };
-        flow.far.put_slice(signal);
+        flow.far.put_slice(script::signal(name).as_bytes());
         true
     }
 

@@ -43,12 +43,13 @@ const PIECE: usize = 96 * 1024;
 ///
 /// The terminal is silenced before anything is said or read, so that nothing is echoed and no byte
 /// changed; how it was is kept for programs that want it. Then the script is read to its exact
-/// length: `read` and `dd bs=1` take no byte too many from a terminal.
+/// length, which goes before it in [`header`]'s form: `dd bs=1` takes no byte too many, whereas the
+/// shells' `read` may.
 #[must_use]
 pub fn command_line(nonce: &str) -> String {
     format!(
         "sh -c 'm={nonce};for t in stty dd;do command -v $t >/dev/null||{{ printf %s \"$m!$t;\";exit 69;}};done;\
-         s=$(stty -g);stty raw -echo;printf %s \"$m?\";IFS= read -r n;eval \"$(dd bs=1 count=$n 2>/dev/null)\"'"
+         s=$(stty -g);stty raw -echo;printf %s \"$m?\";n=$(dd bs=1 count=8 2>/dev/null);eval \"$(dd bs=1 count=$n 2>/dev/null)\"'"
     )
 }
 
@@ -93,6 +94,18 @@ pub fn stage_two(program: &Program, mark: &str) -> Vec<u8> {
     text
 }
 
+/// What goes before a script or a chunk of standard input: its length.
+#[must_use]
+pub fn header(len: usize) -> String {
+    format!("{len:08}")
+}
+
+/// What interrupts instead of a chunk: the name of a signal without `SIG`.
+#[must_use]
+pub fn signal(name: &str) -> String {
+    format!("{name:<8}")
+}
+
 /// Words quoted for a shell, joined by spaces.
 #[must_use]
 pub fn quote_all(words: &[OsString]) -> Vec<u8> {
@@ -122,7 +135,7 @@ fn line(text: &mut Vec<u8>, line: &str) {
 }
 
 /// Leads standard input to the command, chunk by chunk as it is asked for, and signals to the
-/// whole process group. A line says what comes: the length of a chunk, 0 for the end, or a signal.
+/// whole process group. A header says what comes: the length of a chunk, 0 for the end, or a signal.
 /// `dd` reads a whole chunk before it writes any of it, so that the terminal never holds data that
 /// nobody reads; where it can't do that, it reads byte by byte and the feeding ends with the
 /// command's interest.
@@ -131,11 +144,12 @@ feed(){
 trap : INT TERM QUIT
 while :;do
 [ -z "$w" ]||printf %s "$M+" >&3
-IFS= read -r n||exit
+n=$(dd bs=1 count=8 2>/dev/null)||{ [ $? -gt 128 ]&&continue;exit;}
 case $n in
-0)w=;exec >/dev/null;;
-[1-9]*)dd $d$n 2>/dev/null||case $d in bs*)exit;;*)w=;exec >/dev/null;;esac;;
-?*)kill -s "$n" 0;;
+00000000)w=;exec >/dev/null;;
+[0-9]*)dd $d$n 2>/dev/null||case $d in bs*)exit;;*)w=;exec >/dev/null;;esac;;
+?*)kill -s $n 0;;
+*)exit;;
 esac
 done
 }"#;

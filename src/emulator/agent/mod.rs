@@ -21,6 +21,7 @@ mod user;
 mod words;
 
 use crate::protocol::frame::Frame;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -89,6 +90,8 @@ pub struct AgentOptions {
     pub guest: Guest,
     /// The shell to run where there is no CommandLine; else the user's, `$SHELL` or `/bin/sh`.
     pub shell: Option<PathBuf>,
+    /// Where programs are looked for; else as the emulator's own PATH says.
+    pub path: Option<OsString>,
     /// Speak 1.01, with an old agent's habits.
     pub old: bool,
     /// Wait this long before the guest starts; the real agent waits 1 s.
@@ -109,6 +112,7 @@ impl Default for AgentOptions {
         Self {
             guest: Guest::Pty,
             shell: None,
+            path: None,
             old: false,
             start_delay: Duration::ZERO,
             output_delay: Duration::ZERO,

@@ -52,6 +52,9 @@ pub fn open(
     if std::env::var_os("LANG").is_none_or(|lang| lang.is_empty()) {
         command = command.env("LANG", "C.UTF-8");
     }
+    if let Some(path) = &options.path {
+        command = command.env("PATH", path);
+    }
     if let Some((uid, gid)) = account.switch {
         command = command.uid(uid).gid(gid);
     }

@@ -1,0 +1,560 @@
+//! `--command`, scripts and pipes: exit statuses, exact bytes, no terminal needed.
+
+#![cfg(all(unix, feature = "emulator"))]
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod support;
+
+use axt::emulator::agent::AgentOptions;
+use axt::emulator::{Cut, Options};
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use support::axt::{Cloud, Done, axt, finish};
+use support::need;
+use tempfile::TempDir;
+
+/// A far end whose `sh` is the one named, with the tools that come with it.
+struct Far {
+    cloud: Cloud,
+    _path: TempDir,
+}
+
+/// The shells that the bootstrap must get along with, as far as they are installed.
+fn far_ends() -> Vec<(&'static str, Far)> {
+    ["dash", "bash", "busybox"]
+        .into_iter()
+        .filter_map(|shell| Some((shell, far_end(shell, AgentOptions::default())?)))
+        .collect()
+}
+
+fn far_end(shell: &str, agent: AgentOptions) -> Option<Far> {
+    let program = need(shell)?;
+    let dir = tempfile::tempdir().unwrap();
+    let mut path = dir.path().as_os_str().to_owned();
+    if shell == "busybox" {
+        // Nothing but BusyBox's own tools.
+        let install = Command::new(&program)
+            .args(["--install", "-s"])
+            .arg(dir.path())
+            .status();
+        assert!(install.unwrap().success());
+    } else {
+        symlink(program, dir.path().join("sh")).unwrap();
+        path.push(":/usr/bin:/bin");
+    }
+    let mut options = unlimited();
+    options.agent = AgentOptions {
+        path: Some(path),
+        ..agent
+    };
+    let cloud = Cloud::with(options);
+    Some(Far { cloud, _path: dir })
+}
+
+fn unlimited() -> Options {
+    let mut options = Options::default();
+    for (limit, value) in Cloud::NO_BANDWIDTH_LIMITS {
+        options.limits.set(limit, value).unwrap();
+    }
+    options
+}
+
+impl Far {
+    fn run(&self, command: &str, stdin: &[u8]) -> Done {
+        self.cloud.connect(["--command", command], stdin)
+    }
+}
+
+/// Text with everything that a terminal would change.
+fn awkward_text(len: usize) -> Vec<u8> {
+    let line = "tab\there, return\r\nbell\x07 bs\x08 ^D\x04 ^C\x03 ^Z\x1a ^S\x13 ^Q\x11 nul\0 esc\x1b[31m ünïcödé 你好 end\n";
+    line.as_bytes().iter().copied().cycle().take(len).collect()
+}
+
+/// Bytes without any order, the same in every run.
+fn random_bytes(len: usize) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(7);
+    std::iter::repeat_with(|| random.u8(..)).take(len).collect()
+}
+
+#[test]
+fn the_status_is_the_commands_own() {
+    for (shell, far) in far_ends() {
+        for status in [0, 1, 2, 7, 42, 126, 127, 130, 137, 143, 254] {
+            let done = far.run(&format!("exit {status}"), b"");
+            assert_eq!(
+                (done.status, done.text().as_str()),
+                (status, ""),
+                "{shell}: {done:?}"
+            );
+            assert_eq!(done.stderr, "");
+        }
+        far.cloud.assert_all_ended();
+    }
+}
+
+#[test]
+fn a_death_by_signal_and_a_missing_program_have_their_status() {
+    for (shell, far) in far_ends() {
+        for (command, status) in [
+            ("kill -9 $$", 137),
+            ("kill -TERM $$", 143),
+            ("no-such-program", 127),
+            ("/", 126),
+        ] {
+            let done = far.run(command, b"");
+            assert_eq!(done.status, status, "{shell}: {command}: {done:?}");
+        }
+    }
+}
+
+#[test]
+fn output_is_exact_and_without_echo_prompt_or_return() {
+    for (shell, far) in far_ends() {
+        let done = far.run(
+            r"printf 'one\ntwo\r\n\tthree'; printf '\001\002\003\n' >&2",
+            b"",
+        );
+        assert_eq!(
+            done.text(),
+            "one\ntwo\r\n\tthree\u{1}\u{2}\u{3}\n",
+            "{shell}: {done:?}"
+        );
+    }
+}
+
+#[test]
+fn ten_megabytes_of_text_come_and_go_unchanged() {
+    for (shell, far) in far_ends() {
+        let text = awkward_text(10 * 1024 * 1024);
+        let done = far.run("cat", &text);
+        assert_eq!(done.status, 0, "{shell}: {}", done.stderr);
+        assert!(done.stdout == text, "{shell}: {} bytes", done.stdout.len());
+    }
+}
+
+#[test]
+fn a_megabyte_of_random_bytes_comes_and_goes_unchanged_with_binary() {
+    for (shell, far) in far_ends() {
+        let mut bytes = random_bytes(1024 * 1024);
+        // What agents garble: a literal U+FFFD, and a sequence without its end.
+        bytes.extend_from_slice("\u{fffd}".as_bytes());
+        bytes.extend_from_slice(b"\xe4\xbd");
+        let done = far.cloud.connect(["--binary", "-c", "cat; exit 3"], &bytes);
+        assert_eq!(done.status, 3, "{shell}: {}", done.stderr);
+        assert!(done.stdout == bytes, "{shell}: {} bytes", done.stdout.len());
+    }
+}
+
+#[test]
+fn output_streams_as_it_is_printed() {
+    use std::io::{BufRead, BufReader, Write};
+    for (shell, far) in far_ends() {
+        for option in ["--binary", "-v"] {
+            let args = [
+                "connect",
+                "i-test",
+                option,
+                "-c",
+                "while read l; do echo \"got $l\"; done",
+            ];
+            let mut axt = far.cloud.axt(args);
+            axt.stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null());
+            let mut child = axt.spawn().unwrap();
+            let mut stdin = child.stdin.take().unwrap();
+            let mut stdout = BufReader::new(child.stdout.take().unwrap());
+            // The answer to each line comes before the next is sent, or never.
+            for i in 0..3 {
+                writeln!(stdin, "{i}").unwrap();
+                let mut line = String::new();
+                stdout.read_line(&mut line).unwrap();
+                assert_eq!(line, format!("got {i}\n"), "{shell} {option}");
+            }
+            drop(stdin);
+            assert_eq!(finish(child).status, 0);
+        }
+    }
+}
+
+#[test]
+fn stdin_that_nobody_reads_does_not_hinder() {
+    for (shell, far) in far_ends() {
+        let done = far.run("echo done; exit 5", &awkward_text(500_000));
+        assert_eq!(
+            (done.status, done.text().as_str()),
+            (5, "done\n"),
+            "{shell}: {done:?}"
+        );
+        let done = far.run(
+            "exec <&-; sleep 0.2; echo still here",
+            &awkward_text(500_000),
+        );
+        assert_eq!(
+            (done.status, done.text().as_str()),
+            (0, "still here\n"),
+            "{shell}: {done:?}"
+        );
+        let done = far
+            .cloud
+            .connect(["-n", "-c", "cat; echo end"], b"not for you");
+        assert_eq!(
+            (done.status, done.text().as_str()),
+            (0, "end\n"),
+            "{shell}: {done:?}"
+        );
+    }
+}
+
+#[test]
+fn only_what_is_asked_for_is_read_from_stdin() {
+    // More than the far end asks for before its command ends stays for the next reader.
+    let far = far_end("dash", AgentOptions::default()).unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let feeding = std::thread::spawn(move || {
+        use std::io::Write;
+        let _ = writer.write_all(&vec![b'x'; 1_000_000]);
+    });
+    let mut axt = far.cloud.axt(["connect", "i-test", "-c", "sleep 0.3"]);
+    let child = axt.stdin(reader.try_clone().unwrap()).spawn().unwrap();
+    assert_eq!(finish(child).status, 0);
+    let left = std::io::Read::bytes(reader).count();
+    feeding.join().unwrap();
+    assert!(left >= 1_000_000 - 4 * 32 * 1024, "{left} bytes left");
+}
+
+#[test]
+fn a_script_runs_from_stdin() {
+    for (shell, far) in far_ends() {
+        let script = b"x='a b'\nfor i in 1 2; do echo \"$i $x\"; done\nexit 9\n";
+        let done = far.cloud.connect(&[] as &[&str], script);
+        assert_eq!(
+            (done.status, done.text().as_str()),
+            (9, "1 a b\n2 a b\n"),
+            "{shell}: {done:?}"
+        );
+    }
+}
+
+#[test]
+fn arguments_arrive_as_they_are() {
+    let words = [
+        "it's",
+        "a  b",
+        "$HOME",
+        "`x`",
+        "new\nline",
+        "*",
+        "\\",
+        "\"",
+        "",
+        "-n",
+        "ü你",
+    ];
+    for (shell, far) in far_ends() {
+        let mut args = vec!["--", "printf", "<%s>"];
+        args.extend(words);
+        let done = far.cloud.connect(args, b"");
+        let expected: String = words.map(|word| format!("<{word}>")).concat();
+        assert_eq!(done.text(), expected, "{shell}: {done:?}");
+    }
+}
+
+#[test]
+fn commands_of_any_length_arrive_unchanged() {
+    use std::os::unix::ffi::OsStrExt;
+    for (shell, far) in far_ends() {
+        for len in [600, 5_000, 100_000] {
+            let text = "x'\"$y\n\\ü".repeat(len / 10);
+            let quoted = text.replace('\'', "'\\''");
+            let done = far.run(&format!("printf %s '{quoted}'"), b"");
+            assert!(done.text() == text, "{shell}, {len}: {}", done.stderr);
+        }
+        // All bytes but NUL and the quote, as a word of an argument.
+        let bytes: Vec<u8> = (1..=255).filter(|b| *b != b'\'').collect();
+        let command = [b"printf %s '", &bytes[..], b"'"].concat();
+        let args = [
+            "--binary".as_ref(),
+            "-c".as_ref(),
+            std::ffi::OsStr::from_bytes(&command),
+        ];
+        let done = far.cloud.connect(args, b"");
+        assert!(
+            done.stdout == bytes,
+            "{shell}: {:?}",
+            done.stdout.escape_ascii().to_string()
+        );
+    }
+}
+
+#[test]
+fn many_words_make_a_long_command() {
+    for (shell, far) in far_ends() {
+        let words: Vec<String> = (0..40_000).map(|i| format!("word{i}")).collect();
+        let mut args = vec!["--".to_owned(), "printf".into(), "%s\n".into()];
+        args.extend(words.clone());
+        let done = far.cloud.connect(args, b"");
+        assert!(
+            done.text() == words.join("\n") + "\n",
+            "{shell}: {} bytes {}",
+            done.stdout.len(),
+            done.stderr
+        );
+    }
+}
+
+#[test]
+fn children_that_hold_the_terminal_do_not_hold_axt() {
+    for (shell, far) in far_ends() {
+        for option in ["-v", "--binary"] {
+            let done = far
+                .cloud
+                .connect([option, "-c", "sleep 1000 & echo started; exit 4"], b"");
+            assert_eq!(
+                (done.status, done.text().as_str()),
+                (4, "started\n"),
+                "{shell} {option}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_signal_interrupts_the_command_and_names_the_status() {
+    use rustix::process::{Pid, Signal, kill_process};
+    use std::io::{BufRead, BufReader};
+    for (shell, far) in far_ends() {
+        for (signal, name, status) in [(Signal::INT, "INT", 130), (Signal::TERM, "TERM", 143)] {
+            let command = format!(
+                "trap 'echo caught {name}; exit 1' {name}; echo ready; while :; do sleep 0.05; done"
+            );
+            let mut axt = far.cloud.axt(["connect", "i-test", "-c", &command]);
+            axt.stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut child = axt.spawn().unwrap();
+            let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
+            assert_eq!(stdout.next().unwrap().unwrap(), "ready", "{shell}");
+            kill_process(Pid::from_child(&child), signal).unwrap();
+            let rest: Vec<_> = stdout.map(Result::unwrap).collect();
+            assert_eq!(rest, [format!("caught {name}")], "{shell}");
+            assert_eq!(finish(child).status, status, "{shell}");
+        }
+        far.cloud.assert_all_ended();
+    }
+}
+
+#[test]
+fn a_time_limit_ends_with_124() {
+    let far = far_end("dash", AgentOptions::default()).unwrap();
+    let done = far
+        .cloud
+        .connect(["--timeout", "300ms", "-c", "echo on; sleep 1000"], b"");
+    assert_eq!(
+        (done.status, done.text().as_str()),
+        (124, "on\n"),
+        "{done:?}"
+    );
+    far.cloud.assert_all_ended();
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_both_sides_quietly() {
+    use std::io::{BufRead, BufReader};
+    let far = far_end("dash", AgentOptions::default()).unwrap();
+    let mut axt = far.cloud.axt(["connect", "i-test", "-n", "-c", "yes"]);
+    axt.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = axt.spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    drop(stdout);
+    let done = finish(child);
+    assert_eq!(
+        (line.as_str(), done.status, done.stderr.as_str()),
+        ("y\n", 141, "")
+    );
+    far.cloud.assert_all_ended();
+}
+
+#[test]
+fn raw_commands_go_as_they_are() {
+    let far = far_end("dash", AgentOptions::default()).unwrap();
+    let done = far
+        .cloud
+        .connect(["--raw-command", "-c", "echo 'no  shell' $HOME"], b"");
+    assert_eq!(
+        (done.status, done.text().as_str()),
+        (0, "no  shell $HOME\r\n"),
+        "{done:?}"
+    );
+    let long = "x".repeat(513);
+    let done = far.cloud.connect(["--raw-command", "-c", &long], b"");
+    assert_eq!(done.status, 255);
+    assert!(
+        done.stderr
+            .contains("InvalidCommandLine.LengthLimitExceeded"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn two_hundred_in_a_row_and_twenty_at_once_get_their_own_status() {
+    let far = far_end("dash", AgentOptions::default()).unwrap();
+    for i in 0..200 {
+        let done = far.run(&format!("echo {i}; exit {}", i % 250), b"");
+        assert_eq!(
+            (done.status, done.text()),
+            (i % 250, format!("{i}\n")),
+            "{}",
+            done.stderr
+        );
+    }
+    std::thread::scope(|scope| {
+        for i in 0..20 {
+            let far = &far;
+            scope.spawn(move || {
+                let done = far.run(&format!("seq 1 2000; exit {i}"), b"");
+                let expected: String = (1..=2000).map(|n| format!("{n}\n")).collect();
+                assert_eq!((done.status, done.text()), (i, expected), "{}", done.stderr);
+            });
+        }
+    });
+    far.cloud.assert_all_ended();
+}
+
+#[test]
+fn an_agent_that_is_slow_or_old_changes_nothing() {
+    let realistic = AgentOptions::realistic();
+    let old = AgentOptions {
+        old: true,
+        ..AgentOptions::realistic()
+    };
+    for agent in [realistic, old] {
+        let far = far_end("dash", agent).unwrap();
+        let text = awkward_text(20_000);
+        let done = far.run("cat; exit 42", &text);
+        assert_eq!(done.status, 42, "{}", done.stderr);
+        assert!(done.stdout == text, "{} bytes", done.stdout.len());
+    }
+}
+
+#[test]
+fn a_session_that_dies_in_mid_command_is_a_failure() {
+    use std::io::{BufRead, BufReader};
+    for how in ["agent", "gateway"] {
+        let far = far_end("dash", AgentOptions::default()).unwrap();
+        let mut axt = far.cloud.axt([
+            "connect",
+            "i-test",
+            "-n",
+            "--no-resume",
+            "-c",
+            "echo $PPID; sleep 1000",
+        ]);
+        axt.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = axt.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        if how == "agent" {
+            // The bootstrap is the session's leader: with it the terminal goes.
+            assert!(
+                Command::new("kill")
+                    .args(["-9", line.trim()])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            let _ = Command::new("pkill")
+                .args(["-9", "-s", line.trim()])
+                .status();
+        } else {
+            far.cloud.emulator.cut_connections(Cut::Drop);
+        }
+        let done = finish(child);
+        assert_eq!(done.status, 255, "{how}: {done:?}");
+        assert!(done.stderr.starts_with("axt: "), "{how}: {done:?}");
+    }
+}
+
+#[test]
+fn a_terminal_on_both_ends_makes_a_terminal_session_with_a_status() {
+    let far = far_end("dash", AgentOptions::default()).unwrap();
+    let axt = far.cloud.axt([
+        "connect",
+        "i-test",
+        "-c",
+        "tty -s && stty size; read x; exit 6",
+    ]);
+    let screen = support::screen::Screen::start(&axt, 31, 97);
+    screen.wait_text("31 97");
+    screen.type_text("\r");
+    assert_eq!(screen.end().code(), Some(6));
+}
+
+#[test]
+fn the_login_shell_starts_at_home_and_tells_its_status() {
+    let far = far_end("dash", AgentOptions::default()).unwrap();
+    let mut axt = far.cloud.axt(["connect", "i-test", "--login"]);
+    axt.env("LANG", "C.UTF-8").env("COLORTERM", "truecolor");
+    let screen = support::screen::Screen::start(&axt, 24, 80);
+    screen.type_text("cd; echo \"$PWD is ${HOME}, $COLORTERM, $LOGNAME\"; exit 12\r");
+    screen.wait_text(", truecolor, ");
+    assert_eq!(screen.end().code(), Some(12));
+    let done = far
+        .cloud
+        .connect(["--login", "-c", "echo $0; pwd; exit 3"], b"");
+    assert_eq!(done.status, 3, "{done:?}");
+}
+
+#[test]
+fn what_is_missing_at_the_far_end_is_named() {
+    let Some(dash) = need("dash") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    symlink(dash, dir.path().join("sh")).unwrap();
+    let mut options = unlimited();
+    options.agent.path = Some(dir.path().into());
+    let cloud = Cloud::with(options);
+    let done = cloud.connect(["-c", "true"], b"");
+    assert_eq!(done.status, 255);
+    assert_eq!(
+        done.stderr,
+        "axt: on the instance: stty is missing there, and --command needs it\n"
+    );
+    let nothing: PathBuf = dir.path().join("empty");
+    std::fs::create_dir(&nothing).unwrap();
+    let mut options = unlimited();
+    options.agent.path = Some(nothing.into());
+    let done = Cloud::with(options).connect(["-c", "true"], b"");
+    assert_eq!(done.status, 255);
+    assert!(
+        done.stderr.contains("ShellCommandNotFound") || done.stderr.contains("shell"),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn usage_errors_are_255_too() {
+    for args in [
+        &["connect"][..],
+        &["connect", "i-1", "--keepalive", "1h"],
+        &["connect", "web-1"],
+    ] {
+        let done = finish(
+            axt(args)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap(),
+        );
+        assert_eq!(done.status, 255, "{args:?}: {done:?}");
+        assert!(
+            !done.stderr.is_empty() && done.stdout.is_empty(),
+            "{done:?}"
+        );
+    }
+}
