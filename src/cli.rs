@@ -86,6 +86,20 @@ pub struct Connect {
     /// The instance, i-… or mi-…; USER@ names the user there
     #[arg(value_name = "[USER@]TARGET", required_unless_present = "wss_url")]
     pub target: Option<String>,
+    /// What to run there, and on what.
+    #[command(flatten)]
+    pub run: Run,
+    /// Pass the command to the agent as it is: no shell, no status, at most 512 characters
+    #[arg(long, env = "AXT_RAW_COMMAND", conflicts_with_all = ["login", "binary"])]
+    pub raw_command: bool,
+    /// Options of every session.
+    #[command(flatten)]
+    pub session: Session,
+}
+
+/// What to run, and on what: options of every command that may run something.
+#[derive(Debug, Clone, Args)]
+pub struct Run {
     /// Run this shell command and end with its exit status
     #[arg(short, long, value_name = "STR", env = "AXT_COMMAND")]
     pub command: Option<OsString>,
@@ -107,18 +121,12 @@ pub struct Connect {
     /// Make it no terminal session
     #[arg(short = 'T', long = "no-tty", env = "AXT_NO_TTY")]
     pub no_tty: bool,
-    /// Pass the command to the agent as it is: no shell, no status, at most 512 characters
-    #[arg(long, env = "AXT_RAW_COMMAND", conflicts_with_all = ["login", "binary"])]
-    pub raw_command: bool,
     /// End the command after this time, with status 124
     #[arg(long, value_name = "DURATION", env = "AXT_TIMEOUT", value_parser = duration)]
     pub timeout: Option<Duration>,
     /// Escape character of terminal sessions, or `none`
     #[arg(short, long, value_name = "CHAR", env = "AXT_ESCAPE_CHAR", default_value = "~", value_parser = escape_char)]
     pub escape_char: EscapeChar,
-    /// Options of every session.
-    #[command(flatten)]
-    pub session: Session,
 }
 
 /// Options of every session.
@@ -135,8 +143,21 @@ pub struct Session {
     #[arg(long, value_name = "TOKEN", env = "AXT_CLIENT_TOKEN")]
     pub client_token: Option<String>,
     /// Use this session URL instead of asking the API for one; `-` reads it from stdin
+    #[cfg_attr(feature = "emulator", arg(conflicts_with = "emulator"))]
     #[arg(long, value_name = "URL", env = "AXT_WSS_URL", hide_env_values = true)]
     pub wss_url: Option<String>,
+    /// End when the connection breaks, instead of resuming the session
+    #[arg(long, env = "AXT_NO_RESUME")]
+    pub no_resume: bool,
+    /// Options of every connection.
+    #[command(flatten)]
+    pub connection: Connection,
+}
+
+/// Options of every connection to a far end.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Session options")]
+pub struct Connection {
     /// Time for each step of opening: API call, connection, the agent's answer
     #[arg(long, value_name = "DURATION", env = "AXT_CONNECT_TIMEOUT", default_value = "15s", value_parser = timeout)]
     pub connect_timeout: Duration,
@@ -149,12 +170,9 @@ pub struct Session {
     /// Send no more bytes per second than this
     #[arg(long, value_name = "BYTES/S", env = "AXT_RATE_LIMIT", value_parser = clap::value_parser!(u64).range(1..))]
     pub rate_limit: Option<u64>,
-    /// End when the connection breaks, instead of resuming the session
-    #[arg(long, env = "AXT_NO_RESUME")]
-    pub no_resume: bool,
     /// Use an emulator inside this process: every instance is this machine
     #[cfg(feature = "emulator")]
-    #[arg(long, env = "AXT_EMULATOR", conflicts_with_all = ["endpoint", "wss_url"])]
+    #[arg(long, env = "AXT_EMULATOR", conflicts_with = "endpoint")]
     pub emulator: bool,
 }
 
@@ -283,7 +301,7 @@ mod tests {
         let Command::Connect(connect) = cli.command else {
             panic!("connect was asked for");
         };
-        assert_eq!(connect.argv, ["ls", "-l"]);
+        assert_eq!(connect.run.argv, ["ls", "-l"]);
         assert_eq!(cli.global.verbose, 1);
     }
 

@@ -1,11 +1,16 @@
 //! The commands, one file each; they know every layer and not each other.
 
+mod attach;
 mod connect;
 mod context;
 mod exec;
 mod generate;
 mod log;
+mod outcome;
+mod plan;
+mod screen;
 mod session;
+mod stdio;
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;

@@ -10,6 +10,7 @@ use crate::openapi::endpoint::Product;
 use crate::protocol::session;
 use crate::pump::Link;
 use crate::wire::{self, Target};
+use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use std::io::Read;
 use std::time::Duration;
@@ -60,7 +61,9 @@ impl Started {
             return Ok(Self { target, ender });
         }
         let client = context.client(Product::Ecs)?;
-        let started = client.call(&request, args.connect_timeout).await?;
+        let started = client
+            .call(&request, args.connection.connect_timeout)
+            .await?;
         tracing::info!(session = started.session_id, "session started");
         let ender = Some(Ender {
             client,
@@ -112,6 +115,23 @@ pub async fn dial(network: Network, target: Target, limit: Duration) -> Result<L
     Ok(Link { outgoing, incoming })
 }
 
+/// Connects again: to go on with the channel `resume`, or from the start where there is none yet.
+pub fn redial(
+    network: &Network,
+    target: &Target,
+    resume: Option<String>,
+    limit: Duration,
+) -> BoxFuture<'static, Result<Link>> {
+    let (network, target) = (network.clone(), target.clone());
+    Box::pin(async move {
+        let target = match resume {
+            Some(id) => target.resuming(&id)?,
+            None => target,
+        };
+        dial(network, target, limit).await
+    })
+}
+
 /// The request for a session on `target` (`[USER@]INSTANCE`), as the session options describe it.
 ///
 /// # Errors
@@ -143,11 +163,10 @@ pub fn request(
 /// The protocol's options as the session options describe them.
 #[must_use]
 pub fn protocol_options(args: &cli::Session) -> session::Options {
-    let unless_zero = |span: Duration| Some(span).filter(|span| !span.is_zero());
     session::Options {
-        keepalive: unless_zero(args.keepalive),
-        dead_after: unless_zero(args.dead_after),
-        rate_limit: args.rate_limit,
+        keepalive: unless_zero(args.connection.keepalive),
+        dead_after: unless_zero(args.connection.dead_after),
+        rate_limit: args.connection.rate_limit,
         eager: false,
     }
 }
@@ -156,12 +175,18 @@ pub fn protocol_options(args: &cli::Session) -> session::Options {
 ///
 /// # Errors
 /// As [`Context::new`].
-pub fn context(global: &cli::Global, args: &cli::Session) -> Result<Context> {
+pub fn context(global: &cli::Global, args: &cli::Connection) -> Result<Context> {
     #[cfg(feature = "emulator")]
     if args.emulator {
         return Context::emulated(args.connect_timeout);
     }
     Context::new(global, args.connect_timeout)
+}
+
+/// A duration of 0 means never.
+#[must_use]
+pub fn unless_zero(span: Duration) -> Option<Duration> {
+    Some(span).filter(|span| !span.is_zero())
 }
 
 /// The session URL given by `--wss-url`; `-` reads its line from stdin.

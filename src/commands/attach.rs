@@ -1,0 +1,208 @@
+//! A session on this process's terminal or pipes, joined to them until it is over.
+
+use super::screen::Screen;
+use super::session::{self, Started};
+use super::stdio::{self, Stdout};
+use crate::cli;
+use crate::error::Result;
+use crate::net::Network;
+use crate::protocol::channel::{Channel, Now};
+use crate::protocol::escape::Escape;
+use crate::protocol::filter::{Filter, Stop};
+use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
+use crate::terminal::{self, Signal, Signals, Size};
+use crate::ui::Ui;
+use futures_util::future::BoxFuture;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// A terminal's end-of-file character.
+pub const CTRL_D: &[u8] = b"\x04";
+
+/// What joining needs beside the channel, its connection and the filter.
+pub struct Attach<'a> {
+    /// Where to say something.
+    pub ui: &'a Ui,
+    /// How the session was asked for.
+    pub run: &'a cli::Run,
+    /// A terminal session: raw mode, sizes, escapes.
+    pub terminal: bool,
+    /// The way back when the connection breaks.
+    pub network: Network,
+    /// The session.
+    pub started: Started,
+    /// Whether to take that way.
+    pub resume: bool,
+    /// Time for each step of a connection.
+    pub connect_timeout: Duration,
+}
+
+impl Attach<'_> {
+    /// Runs the session until it is over.
+    ///
+    /// # Errors
+    /// When the terminal or standard input can't be had.
+    pub async fn run<C: Channel, F: Filter>(
+        self,
+        channel: C,
+        link: Link,
+        filter: F,
+        signals: Signals,
+    ) -> Result<Outcome> {
+        let screen = self.screen()?;
+        let (control, from_signals) = mpsc::channel(8);
+        if self.terminal {
+            let Size { rows, cols } = Size::current().unwrap_or_default();
+            let _ = control.try_send(Control::Resize { rows, cols });
+        }
+        if let Some(limit) = self.run.timeout {
+            tokio::spawn(stop_after(limit, control.clone()));
+        }
+        tokio::spawn(forward_signals(
+            signals,
+            control,
+            screen.clone(),
+            self.terminal,
+        ));
+        let watches = self.terminal && terminal::stdin_is_terminal();
+        let escape = self.run.escape_char.0.filter(|_| watches);
+        let options = pump::Options {
+            escape: escape.map(Escape::new),
+            resume: self.resume,
+            open_within: Some(self.connect_timeout),
+        };
+        let mut host = AttachedHost {
+            ui: self.ui.clone(),
+            network: self.network,
+            limit: self.connect_timeout,
+            screen: screen.clone(),
+            started: self.started,
+            ending: None,
+            quiet: !self.terminal,
+        };
+        let ends = (stdio::stdin()?, Stdout::open(screen.modes())?);
+        let pump = Pump::new(channel, filter, ends, from_signals, &mut host, options);
+        let outcome = pump.run(link).await;
+        screen.leave();
+        self.ui.set_raw(false);
+        if let Some(ending) = host.ending {
+            let _ = ending.await;
+        }
+        if matches!(outcome, Outcome::Escaped) {
+            self.ui.say("session ended");
+        }
+        Ok(outcome)
+    }
+
+    /// Takes the terminal, if this is a session for one.
+    fn screen(&self) -> Result<Screen> {
+        if !self.terminal || !terminal::stdin_is_terminal() {
+            return Ok(Screen::none());
+        }
+        let screen = Screen::take()?;
+        self.ui.set_raw(true);
+        Ok(screen)
+    }
+}
+
+/// What the pump asks of whoever runs it.
+struct AttachedHost {
+    ui: Ui,
+    network: Network,
+    limit: Duration,
+    screen: Screen,
+    started: Started,
+    ending: Option<tokio::task::JoinHandle<()>>,
+    /// Scripts see nothing of a broken connection but a delay.
+    quiet: bool,
+}
+
+impl Host for AttachedHost {
+    fn reconnect(&mut self, resume: Option<String>) -> BoxFuture<'static, Result<Link>> {
+        session::redial(&self.network, &self.started.target, resume, self.limit)
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        tracing::info!(?notice);
+        if self.quiet {
+            return;
+        }
+        match notice {
+            Notice::Opened | Notice::Resumed => {}
+            Notice::Reconnecting { .. } => self.ui.say("connection lost, reconnecting… ~. ends"),
+            Notice::InputFull => self
+                .ui
+                .say("no more input is kept until the connection is back"),
+            Notice::Status(status) => self.ui.say(&status),
+            Notice::Help { escape } => self.ui.say(&help(&escape)),
+        }
+    }
+
+    fn suspend(&mut self) -> Option<(u16, u16)> {
+        self.screen.suspend();
+        None
+    }
+
+    fn ending(&mut self) {
+        let started = self.started.clone();
+        self.ending = Some(tokio::spawn(async move { started.end().await }));
+    }
+}
+
+fn help(escape: &str) -> String {
+    let commands = [
+        (".", "end the session"),
+        ("?", "this help"),
+        ("s", "state of the session"),
+        ("^Z", "suspend axt"),
+        (escape, "the escape character itself"),
+    ];
+    let lines = commands.map(|(key, what)| format!(" {escape}{key:<3} {what}"));
+    format!("escape sequences, after a newline:\n{}", lines.join("\n"))
+}
+
+/// Turns signals into what the pump is asked, for as long as it listens.
+async fn forward_signals(
+    mut signals: Signals,
+    pump: mpsc::Sender<Control>,
+    screen: Screen,
+    sizes: bool,
+) {
+    loop {
+        let signal = signals.recv().await;
+        tracing::debug!(?signal);
+        let asked = match signal {
+            Signal::Suspend => {
+                screen.suspend();
+                continue;
+            }
+            Signal::Continue => {
+                screen.resume();
+                size_now(sizes)
+            }
+            Signal::Resize => size_now(sizes),
+            other => other.number().map(|n| Control::Stop(Stop::Signal(n))),
+        };
+        if let Some(asked) = asked
+            && pump.send(asked).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn size_now(wanted: bool) -> Option<Control> {
+    let size = Size::current().filter(|_| wanted);
+    size.map(|Size { rows, cols }| Control::Resize { rows, cols })
+}
+
+async fn stop_after(limit: Duration, pump: mpsc::Sender<Control>) {
+    tokio::time::sleep(limit).await;
+    let _ = pump.send(Control::Stop(Stop::Timeout)).await;
+}
+
+/// Now, on the clock of the pump.
+#[must_use]
+pub fn now() -> Now {
+    Now::at(tokio::time::Instant::now().into_std())
+}

@@ -1,0 +1,63 @@
+//! What a session is to run and whether on a terminal, as the arguments say.
+
+use super::exec;
+use crate::cli::{self, bytes_of};
+use crate::error::{Error, Result};
+use crate::terminal;
+
+/// What the arguments come to.
+#[derive(Debug)]
+pub struct Plan {
+    /// A terminal session: raw mode, sizes, escapes.
+    pub terminal: bool,
+    /// What the bootstrap runs; `None` for the service's default shell.
+    pub program: Option<exec::Program>,
+}
+
+impl Plan {
+    /// Decides by the arguments and by what stdin and stdout are.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for `-n` without a command.
+    pub fn of(run: &cli::Run) -> Result<Self> {
+        let terminal = is_terminal(run);
+        let what = match (command(run), run.login) {
+            (Some(command), _) => exec::What::Command(command),
+            (None, true) => exec::What::LoginShell,
+            (None, false) if terminal => {
+                let program = None;
+                return Ok(Self { terminal, program });
+            }
+            (None, false) if run.no_stdin => {
+                let what = "-n leaves no standard input to take the script from; give a --command";
+                return Err(Error::Usage(what.into()));
+            }
+            (None, false) => exec::What::Script,
+        };
+        let program = exec::Program {
+            what,
+            login: run.login,
+            terminal,
+            binary: run.binary,
+            stdin: !run.no_stdin,
+        };
+        Ok(Self {
+            terminal,
+            program: Some(program),
+        })
+    }
+}
+
+/// Whether it is a terminal session: stdin and stdout are terminals, or the user says so.
+#[must_use]
+pub fn is_terminal(run: &cli::Run) -> bool {
+    let both = terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
+    run.tty || (both && !run.no_tty)
+}
+
+/// The command that is to run, as one shell command line.
+#[must_use]
+pub fn command(run: &cli::Run) -> Option<Vec<u8>> {
+    let argv = (!run.argv.is_empty()).then(|| exec::quote_all(&run.argv));
+    run.command.as_deref().map(bytes_of).or(argv)
+}
