@@ -1,5 +1,9 @@
 //! The command line: these types are the grammar, their comments are the help.
 
+mod forward;
+
+pub use forward::{Listen, Remote};
+
 use crate::config::settings::ConnectionType;
 use crate::exit::Exit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -71,6 +75,10 @@ pub struct Global {
 pub enum Command {
     /// Open a shell on an instance, or run a command there
     Connect(Box<Connect>),
+    /// Forward local TCP ports to an instance, or to what the instance can reach
+    Forward(Box<Forward>),
+    /// Join stdin and stdout to a port of an instance: `ProxyCommand axt proxy %h %p`
+    Proxy(Box<Proxy>),
     /// Print the completion script of a shell
     Completion {
         /// The shell
@@ -127,6 +135,74 @@ pub struct Run {
     /// Escape character of terminal sessions, or `none`
     #[arg(short, long, value_name = "CHAR", env = "AXT_ESCAPE_CHAR", default_value = "~", value_parser = escape_char)]
     pub escape_char: EscapeChar,
+}
+
+/// `axt proxy`.
+#[derive(Debug, Args)]
+pub struct Proxy {
+    /// The instance, i-… or mi-…
+    #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
+    pub target: Option<String>,
+    /// The TCP port
+    #[arg(value_name = "PORT", default_value = "22", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
+    /// The port's host, as the instance reaches it [default: the instance itself]
+    #[arg(long, value_name = "HOST", env = "AXT_TARGET_SERVER")]
+    pub target_server: Option<String>,
+    /// Options of every port session.
+    #[command(flatten)]
+    pub ports: Ports,
+    /// Options of every session.
+    #[command(flatten)]
+    pub session: Session,
+}
+
+/// `axt forward`.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("forwards").required(true).multiple(true).args(["local", "dynamic"]))]
+pub struct Forward {
+    /// The instance, i-… or mi-…
+    #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
+    pub target: Option<String>,
+    /// Listen on PORT (0: any free one) of this machine for HOSTPORT of the instance, or of HOST
+    #[arg(short = 'L', long, value_name = "[BIND:]PORT:[HOST:]HOSTPORT", env = "AXT_LOCAL", value_delimiter = ' ', value_parser = forward::local)]
+    pub local: Vec<Listen>,
+    /// Be a SOCKS proxy on PORT: every connection goes where its client asks, from the instance
+    #[arg(short = 'D', long, value_name = "[BIND:]PORT", env = "AXT_DYNAMIC", value_delimiter = ' ', value_parser = forward::dynamic)]
+    pub dynamic: Vec<Listen>,
+    /// Run this program with AXT_FORWARD_1_PORT and so on set, and end with its status
+    #[arg(long, env = "AXT_EXEC", requires = "argv", conflicts_with = "json")]
+    pub exec: bool,
+    /// The program of --exec, with its arguments
+    #[arg(last = true, value_name = "CMD", requires = "exec")]
+    pub argv: Vec<OsString>,
+    /// Sessions at once; further connections wait for their turn
+    #[arg(long, value_name = "N", env = "AXT_MAX_SESSIONS", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub max_sessions: u16,
+    /// Keep N opened sessions in reserve for each -L. Unwise for servers that count or time idle logins
+    #[arg(long, value_name = "N", env = "AXT_WARM", default_value = "0", value_parser = clap::value_parser!(u16).range(..=100))]
+    pub warm: u16,
+    /// Tell what happens as JSON lines on stdout
+    #[arg(long, env = "AXT_JSON")]
+    pub json: bool,
+    /// Options of every port session.
+    #[command(flatten)]
+    pub ports: Ports,
+    /// Options of every session.
+    #[command(flatten)]
+    pub session: Session,
+}
+
+/// Options of every port session.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Port options")]
+pub struct Ports {
+    /// Send at once instead of waiting until the far end is ready: agents must be new enough to queue
+    #[arg(long, env = "AXT_EAGER")]
+    pub eager: bool,
+    /// After the local side's end, end the session when the far end is silent for so long
+    #[arg(long, value_name = "DURATION", env = "AXT_LINGER", default_value = "5s", value_parser = duration)]
+    pub linger: Duration,
 }
 
 /// Options of every session.

@@ -60,6 +60,8 @@ pub enum Control {
     },
     /// End it.
     Stop(Stop),
+    /// From now on, [`Options::linger`] is this.
+    Linger(Duration),
 }
 
 /// What the user may want to read.
@@ -122,6 +124,9 @@ pub struct Options {
     pub resume: bool,
     /// How long the far end may take to show that it is there.
     pub open_within: Option<Duration>,
+    /// Once the user's input has ended and was delivered, end the session when the far end has been
+    /// silent for so long; `None` leaves the end to the far end. The protocol has no half-close.
+    pub linger: Option<Duration>,
 }
 
 /// One session on its way between the user's end and the wire.
@@ -139,6 +144,12 @@ pub struct Pump<'h, C, F, R, W> {
     open_by: Option<Instant>,
     opened: bool,
     said_full: bool,
+    /// Since when neither side has given or taken a byte.
+    quiet_since: Instant,
+    /// Everything the user has sent is delivered, and no more will come.
+    drained: bool,
+    /// The session ends from this side, without anybody's failure.
+    lingered: bool,
 }
 
 /// The user's end.
@@ -230,6 +241,9 @@ where
             open_by: None,
             opened: false,
             said_full: false,
+            quiet_since: Instant::now(),
+            drained: false,
+            lingered: false,
         }
     }
 
@@ -255,6 +269,11 @@ where
         while let Some(event) = self.channel.poll_event() {
             self.tell(event);
         }
+        let drained = self.user.eof && self.channel.drained();
+        if drained != self.drained {
+            self.drained = drained;
+            self.quiet_since = clock().at;
+        }
         if !self.flow.far.is_empty() {
             let far = self.flow.far.split();
             self.channel.write(clock(), &far);
@@ -265,6 +284,9 @@ where
     }
 
     fn tell(&mut self, event: Event) {
+        if matches!(event, Event::Opened | Event::Output(_)) {
+            self.quiet_since = clock().at;
+        }
         match event {
             Event::Opened => {
                 self.opened = true;
@@ -328,8 +350,23 @@ where
         };
         let open_by = self.open_by.filter(|_| !self.opened);
         let stop_by = self.stopping.map(|(_, by)| by);
-        let times = [self.channel.deadline(now), retry, open_by, stop_by];
+        let linger_by = self.linger_by();
+        let times = [
+            self.channel.deadline(now),
+            retry,
+            open_by,
+            stop_by,
+            linger_by,
+        ];
         times.into_iter().flatten().min()
+    }
+
+    /// When the far end will have been silent for long enough.
+    fn linger_by(&self) -> Option<Instant> {
+        let up = matches!(self.wire.state, WireState::Up(_));
+        let waits = self.drained && self.opened && up && self.flow.user.is_empty();
+        let span = self.options.linger.filter(|_| waits)?;
+        Some(self.quiet_since + span)
     }
 
     async fn next_wake(&mut self, mut timer: Pin<&mut Sleep>) -> Wake {
@@ -386,13 +423,19 @@ where
             Wake::Typed(Ok(0)) => {
                 self.user.eof = true;
                 self.filter.input_end(&mut self.flow);
+                if self.options.linger.is_some() {
+                    self.channel.input_ended();
+                }
             }
             Wake::Typed(Ok(_)) => self.typed(),
             Wake::Typed(Err(source)) => self.fail(Error::Io {
                 what: "reading input failed",
                 source,
             }),
-            Wake::Written(Ok(n)) if n > 0 => self.flow.user.advance(n),
+            Wake::Written(Ok(n)) if n > 0 => {
+                self.flow.user.advance(n);
+                self.quiet_since = now.at;
+            }
             Wake::Written(Ok(_)) => self.conclude(Outcome::OutputClosed),
             Wake::Written(Err(error)) => self.write_failed(error),
             Wake::Control(control) => self.control(now, control),
@@ -461,6 +504,7 @@ where
                     self.conclude(Outcome::Stopped(stop));
                 }
             }
+            Some(Control::Linger(span)) => self.options.linger = Some(span),
             // Whoever could have stopped it is gone; treat it as a hangup.
             None => self.conclude(Outcome::Stopped(Stop::Signal(1))),
         }
@@ -503,13 +547,27 @@ where
             let resume = self.channel.resume_id();
             self.wire.state = WireState::Dialing(self.host.reconnect(resume));
         }
+        if self.linger_by().is_some_and(|by| by <= now.at) {
+            self.lingered = true;
+            return self.conclude(Outcome::Ended(Ending::Normal {
+                code: String::new(),
+            }));
+        }
+        // While the user's end takes no output, what has arrived waits unread: that is no silence.
+        if self.flow.user.len() >= OUTPUT_ROOM
+            && let WireState::Up(link) = &self.wire.state
+            && !link.incoming.is_empty()
+        {
+            self.channel.receive(now, Incoming::Alive);
+        }
         self.channel.wake(now);
     }
 
     /// Says goodbye to the far end and delivers what is left, both at once.
     async fn finish(mut self, outcome: Outcome) -> Outcome {
         self.host.ending();
-        let far_ended = matches!(outcome, Outcome::Ended(Ending::Normal { .. }));
+        let normal = matches!(outcome, Outcome::Ended(Ending::Normal { .. }));
+        let far_ended = normal && !self.lingered;
         if !far_ended {
             self.channel.close(clock());
         }
@@ -627,7 +685,7 @@ async fn stopped(control: &mut mpsc::Receiver<Control>) -> Stop {
     loop {
         match control.recv().await {
             Some(Control::Stop(stop)) => return stop,
-            Some(Control::Resize { .. }) => {}
+            Some(Control::Resize { .. } | Control::Linger(_)) => {}
             None => std::future::pending().await,
         }
     }

@@ -70,6 +70,7 @@ impl Attach<'_> {
             escape: escape.map(Escape::new),
             resume: self.resume,
             open_within: Some(self.connect_timeout),
+            linger: None,
         };
         let mut host = AttachedHost {
             ui: self.ui.clone(),

@@ -4,10 +4,13 @@ mod attach;
 mod connect;
 mod context;
 mod exec;
+mod forward;
 mod generate;
 mod log;
 mod outcome;
 mod plan;
+mod port;
+mod proxy;
 mod screen;
 mod session;
 mod stdio;
@@ -22,7 +25,7 @@ use crate::ui::Ui;
 pub fn run(cli: Cli) -> Exit {
     let ui = Ui::new(cli.global.quiet);
     let failed = match cli.command {
-        Command::Connect(_) => Exit::Failed,
+        Command::Connect(_) | Command::Proxy(_) => Exit::Failed,
         _ => Exit::Unsuccessful,
     };
     let done = log::start(&cli.global).and_then(|()| dispatch(cli, &ui));
@@ -35,6 +38,8 @@ pub fn run(cli: Cli) -> Exit {
 fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Connect(args) => block_on(connect::run(&cli.global, *args, ui)),
+        Command::Forward(args) => block_on(forward::run(&cli.global, *args, ui)),
+        Command::Proxy(args) => block_on(proxy::run(&cli.global, *args, ui)),
         Command::Completion { shell } => generate::completion(shell, ui),
         Command::Man => generate::man(ui),
     }

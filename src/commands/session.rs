@@ -168,6 +168,7 @@ pub fn protocol_options(args: &cli::Session) -> session::Options {
         dead_after: unless_zero(args.connection.dead_after),
         rate_limit: args.connection.rate_limit,
         eager: false,
+        silence_opens: false,
     }
 }
 

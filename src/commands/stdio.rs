@@ -1,11 +1,14 @@
 //! Standard input and output as a session's user's end.
 
 use crate::error::{Error, Result};
+use crate::pump::Control;
 use crate::terminal::{self, Modes, Stdin};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::AsyncWrite;
+use tokio::sync::mpsc;
 
 /// This process's standard input.
 ///
@@ -59,3 +62,25 @@ impl AsyncWrite for Stdout {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
+
+/// Once nobody reads standard output any more, there is no answer to wait for when the input ends.
+/// The wait is a thread's, which ends with the process.
+#[cfg(unix)]
+pub fn tell_when_unread(pump: mpsc::Sender<Control>) {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let watch = move || {
+        let stdout = io::stdout();
+        // Errors and hangups are told unasked; a plain file has none.
+        let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+        while let Ok(0) | Err(rustix::io::Errno::INTR) = poll(&mut watched, None) {}
+        let _ = pump.blocking_send(Control::Linger(Duration::ZERO));
+    };
+    let thread = std::thread::Builder::new().name("stdout".into());
+    if let Err(error) = thread.stack_size(64 * 1024).spawn(watch) {
+        tracing::info!(%error, "standard output is not watched");
+    }
+}
+
+/// Not known on this system: the end of the input is followed by the usual wait.
+#[cfg(not(unix))]
+pub fn tell_when_unread(_pump: mpsc::Sender<Control>) {}

@@ -105,6 +105,15 @@ pub trait Channel {
     /// Bytes from the user, to be delivered once and in order.
     fn write(&mut self, now: Now, bytes: &[u8]);
 
+    /// Nothing more will be written: find out when the other side has taken what was.
+    fn input_ended(&mut self) {}
+
+    /// Whether the other side has shown, since [`Channel::input_ended`], that it has taken everything
+    /// written before.
+    fn drained(&self) -> bool {
+        true
+    }
+
     /// The terminal's new size.
     fn resize(&mut self, now: Now, rows: u16, cols: u16);
 

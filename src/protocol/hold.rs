@@ -55,11 +55,13 @@ impl Hold {
         *self = Self::Released;
     }
 
-    /// Lets the time pass.
-    pub fn wake(&mut self, now: Instant) {
-        if self.deadline().is_some_and(|until| until <= now) {
+    /// Lets the time pass; says whether that released it.
+    pub fn wake(&mut self, now: Instant) -> bool {
+        let released = self.deadline().is_some_and(|until| until <= now);
+        if released {
             *self = Self::Released;
         }
+        released
     }
 
     /// When it releases by itself.

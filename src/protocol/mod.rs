@@ -8,6 +8,7 @@ pub mod hold;
 pub mod inbound;
 pub mod liveness;
 pub mod pace;
+pub mod port;
 pub mod resend;
 pub mod session;
 pub mod status;

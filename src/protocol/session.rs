@@ -42,6 +42,9 @@ pub struct Options {
     pub rate_limit: Option<u64>,
     /// Send input at once, without waiting for the far end to be ready.
     pub eager: bool,
+    /// Take a session for open when the gateway has said nothing about it for 3 s. A terminal's
+    /// prompt shows that it is there; a port may have nothing to say before it is spoken to.
+    pub silence_opens: bool,
 }
 
 impl Default for Options {
@@ -51,6 +54,7 @@ impl Default for Options {
             dead_after: Some(Duration::from_secs(45)),
             rate_limit: None,
             eager: false,
+            silence_opens: false,
         }
     }
 }
@@ -81,6 +85,21 @@ pub struct Session {
     settling: Option<Instant>,
     resumes: u32,
     resume_unproven: bool,
+    flush: Flush,
+}
+
+/// Whether the other side has taken all input. Input is acknowledged with the next Output only, and
+/// there may be none; but a ping's answer shows that what was sent before it has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flush {
+    /// Nobody asks: more input may come.
+    Off,
+    /// A ping is to follow the last of the input.
+    Wanted,
+    /// The ping is under way.
+    Asked,
+    /// It was answered.
+    Done,
 }
 
 /// Messages that never wait behind data, in the order in which they are sent.
@@ -117,6 +136,7 @@ impl Session {
             settling: None,
             resumes: 0,
             resume_unproven: false,
+            flush: Flush::Off,
             options,
         }
     }
@@ -233,6 +253,9 @@ impl Session {
     fn broke(&mut self, why: String) {
         if self.up && !self.ended {
             self.up = false;
+            if self.flush != Flush::Off {
+                self.flush = Flush::Wanted;
+            }
             let resumable = self.resumable();
             self.events.push_back(Event::Broken { why, resumable });
         }
@@ -290,7 +313,9 @@ impl Session {
 
     fn control_due(&self) -> bool {
         let due = &self.due;
-        due.sync || due.ping || due.close || (self.settled() && (due.resize || due.heartbeat))
+        let flush = self.flush == Flush::Wanted && self.settled() && self.input.is_empty();
+        let numbered = self.settled() && (due.resize || due.heartbeat);
+        due.sync || due.ping || due.close || numbered || flush
     }
 
     fn poll_control(&mut self, now: Now) -> Option<Outgoing> {
@@ -311,6 +336,10 @@ impl Session {
         }
         if settled && std::mem::take(&mut due.heartbeat) {
             return Some(self.message(now, Kind::Input, Bytes::new()));
+        }
+        if settled && self.flush == Flush::Wanted && self.input.is_empty() {
+            self.flush = Flush::Asked;
+            return Some(Outgoing::Ping);
         }
         None
     }
@@ -353,6 +382,7 @@ impl Channel for Session {
                 let what = format!("a text frame of {} bytes", text.len());
                 self.fail(Error::Protocol(what));
             }
+            Incoming::Alive if self.flush == Flush::Asked => self.flush = Flush::Done,
             Incoming::Alive => {}
             Incoming::Closed(code) => self.closed(code),
             Incoming::Failed(why) => self.broke(why),
@@ -366,6 +396,14 @@ impl Channel for Session {
 
     fn write(&mut self, _now: Now, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
+    }
+
+    fn input_ended(&mut self) {
+        self.flush = Flush::Wanted;
+    }
+
+    fn drained(&self) -> bool {
+        self.flush == Flush::Done
     }
 
     fn resize(&mut self, _now: Now, rows: u16, cols: u16) {
@@ -428,7 +466,9 @@ impl Channel for Session {
         if !self.up || self.ended {
             return;
         }
-        self.hold.wake(now.at);
+        if self.hold.wake(now.at) && self.options.silence_opens {
+            self.open();
+        }
         if self.settling.is_some_and(|until| until <= now.at) {
             self.settling = None;
         }

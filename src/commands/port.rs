@@ -1,0 +1,102 @@
+//! One port session: what `axt proxy` and each connection of `axt forward` have in common.
+
+use super::session::{self, Started};
+use crate::cli;
+use crate::error::Result;
+use crate::net::Network;
+use crate::protocol::channel::Now;
+use crate::protocol::port::Port;
+use crate::protocol::session::Session;
+use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
+use futures_util::future::BoxFuture;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+
+/// A started port session with its connection to the gateway.
+pub struct PortSession {
+    started: Started,
+    network: Network,
+    link: Link,
+}
+
+impl PortSession {
+    /// Connects to a session that was started; one that can't be reached is ended.
+    ///
+    /// # Errors
+    /// As [`Started::dial`].
+    pub async fn dial(started: Started, network: Network, limit: Duration) -> Result<Self> {
+        match started.dial(&network, limit).await {
+            Ok(link) => Ok(Self {
+                started,
+                network,
+                link,
+            }),
+            Err(error) => {
+                started.end().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Joins the session to the user's end until either is done, and ends it for good: not before
+    /// everything that was sent has been handed over, which ending it by the API could overtake.
+    pub async fn run<R, W>(
+        self,
+        ends: (R, W),
+        control: mpsc::Receiver<Control>,
+        (ports, args): (&cli::Ports, &cli::Session),
+        notices: impl FnMut(Notice) + Send,
+    ) -> Outcome
+    where
+        R: AsyncRead + Unpin,
+        W: AsyncWrite + Unpin,
+    {
+        let mut options = session::protocol_options(args);
+        options.eager = ports.eager;
+        options.silence_opens = true;
+        let now = Now::at(tokio::time::Instant::now().into_std());
+        let channel = Session::new(options, now);
+        let options = pump::Options {
+            escape: None,
+            resume: !args.no_resume,
+            open_within: Some(args.connection.connect_timeout),
+            linger: Some(ports.linger),
+        };
+        let mut host = PortHost {
+            session: &self.started,
+            network: self.network,
+            limit: args.connection.connect_timeout,
+            notices,
+        };
+        let pump = Pump::new(channel, Port, ends, control, &mut host, options);
+        let outcome = pump.run(self.link).await;
+        self.started.end().await;
+        outcome
+    }
+}
+
+/// What the pump asks of a port session.
+struct PortHost<'a, N> {
+    session: &'a Started,
+    network: Network,
+    limit: Duration,
+    notices: N,
+}
+
+impl<N: FnMut(Notice) + Send> Host for PortHost<'_, N> {
+    fn reconnect(&mut self, resume: Option<String>) -> BoxFuture<'static, Result<Link>> {
+        session::redial(&self.network, &self.session.target, resume, self.limit)
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        tracing::info!(?notice);
+        (self.notices)(notice);
+    }
+
+    fn suspend(&mut self) -> Option<(u16, u16)> {
+        None
+    }
+
+    fn ending(&mut self) {}
+}

@@ -1,0 +1,61 @@
+//! `axt proxy`: stdin and stdout joined to a port, for ssh's `ProxyCommand` and its like.
+
+use super::outcome::{conclude, exit_of_stop, start_until_stopped, until_stopped};
+use super::port::PortSession;
+use super::session::{self, Started};
+use super::stdio::{self, Stdout};
+use crate::cli::{Global, Proxy, Remote};
+use crate::exit::Exit;
+use crate::protocol::filter::Stop;
+use crate::pump::Control;
+use crate::terminal::{self, Signal, Signals};
+use crate::ui::Ui;
+use tokio::sync::mpsc;
+
+/// Runs `axt proxy`.
+pub async fn run(global: &Global, args: Proxy, _ui: &Ui) -> anyhow::Result<Exit> {
+    let context = session::context(global, &args.session.connection)?;
+    let mut request = session::request(&context, &args.session, args.target.as_deref())?;
+    let remote = Remote::new(args.target_server.as_deref(), args.port);
+    request.port_number = Some(remote.port);
+    request.target_server = remote.host;
+    let mut signals = Signals::listen()?;
+    let limit = args.session.connection.connect_timeout;
+    let starting = Started::start(&context, &args.session, request);
+    let started = match start_until_stopped(starting, &mut signals).await {
+        Ok(started) => started?,
+        Err(stop) => return Ok(exit_of_stop(stop)),
+    };
+    let dialing = PortSession::dial(started.clone(), context.network.clone(), limit);
+    let session = match until_stopped(dialing, &mut signals).await {
+        Ok(session) => session?,
+        Err(stop) => {
+            started.end().await;
+            return Ok(exit_of_stop(stop));
+        }
+    };
+    let (control, asked) = mpsc::channel(8);
+    stdio::tell_when_unread(control.clone());
+    tokio::spawn(pass_stops(signals, control));
+    let ends = (stdio::stdin()?, Stdout::open(None)?);
+    let outcome = session
+        .run(ends, asked, (&args.ports, &args.session), |_| {})
+        .await;
+    Ok(conclude(outcome)?)
+}
+
+/// Turns the signals that end a process into the pump's stops, for as long as it listens.
+async fn pass_stops(mut signals: Signals, pump: mpsc::Sender<Control>) {
+    loop {
+        let signal = signals.recv().await;
+        if signal == Signal::Suspend {
+            let _ = terminal::stop_self();
+        }
+        if let Some(number) = signal.number() {
+            let stop = Control::Stop(Stop::Signal(number));
+            if pump.send(stop).await.is_err() {
+                return;
+            }
+        }
+    }
+}
