@@ -4,7 +4,7 @@ use axt::emulator::{Emulator, Options};
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A hang guard: nothing here is expected to take anywhere near as long.
 pub const HANG: Duration = Duration::from_secs(40);
@@ -63,6 +63,13 @@ impl Cloud {
         command
     }
 
+    /// Another program, such as ssh, that will run axt against this emulator.
+    pub fn outside(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = unconfigured(program);
+        command.envs(self.emulator.exports());
+        command
+    }
+
     /// Runs `axt connect i-test ARGS…` with this on its standard input.
     pub fn connect<I: AsRef<std::ffi::OsStr>>(
         &self,
@@ -82,9 +89,19 @@ impl Cloud {
     }
 }
 
+/// The binary under test.
+pub const AXT: &str = env!("CARGO_BIN_EXE_axt");
+
 /// `axt ARGS…` with nothing configured.
 pub fn axt<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_axt"));
+    let mut command = unconfigured(AXT);
+    command.args(args);
+    command
+}
+
+/// A program in an environment that holds nothing for axt.
+fn unconfigured(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let steers =
@@ -94,7 +111,6 @@ pub fn axt<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Comm
         }
     }
     command.env("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE");
-    command.args(args);
     command
 }
 
@@ -135,4 +151,29 @@ pub fn finish(child: Child) -> Done {
         stdout,
         stderr: String::from_utf8_lossy(&stderr).into_owned(),
     }
+}
+
+/// Runs a program to its end and returns its stdout; fails unless it succeeds.
+pub fn success(command: Command) -> Vec<u8> {
+    let shown = format!("{command:?}");
+    let done = run(command, b"");
+    assert_eq!(done.status, 0, "{}\n{shown}", done.stderr);
+    done.stdout
+}
+
+/// Waits until it is so, but not forever.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < HANG, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// `length` bytes without a pattern.
+pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    std::iter::repeat_with(|| random.u8(..))
+        .take(length)
+        .collect()
 }

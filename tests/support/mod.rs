@@ -12,5 +12,7 @@ pub mod axt;
 pub mod need;
 #[cfg(unix)]
 pub mod screen;
+#[cfg(feature = "emulator")]
+pub mod sshd;
 
 pub use need::need;
