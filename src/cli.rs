@@ -158,7 +158,7 @@ pub struct Proxy {
 }
 
 /// `axt forward`.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("forwards").required(true).multiple(true).args(["local", "dynamic"]))]
 pub struct Forward {
     /// The instance, i-… or mi-…

@@ -135,7 +135,7 @@ pub struct Pump<'h, C, F, R, W> {
     filter: F,
     user: User<R, W>,
     wire: Wire,
-    host: &'h mut dyn Host,
+    host: &'h mut (dyn Host + Send),
     options: Options,
     flow: Flow,
     outcome: Option<Outcome>,
@@ -212,7 +212,7 @@ where
         filter: F,
         (reader, writer): (R, W),
         control: mpsc::Receiver<Control>,
-        host: &'h mut dyn Host,
+        host: &'h mut (dyn Host + Send),
         options: Options,
     ) -> Self {
         Self {

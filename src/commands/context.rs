@@ -10,7 +10,7 @@ use crate::openapi::endpoint::{self, Product};
 use std::time::Duration;
 
 /// Looks an environment variable up.
-type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The way to the service, as flags, environment and profile describe it.
 pub struct Context {

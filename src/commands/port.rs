@@ -39,8 +39,14 @@ impl PortSession {
         }
     }
 
-    /// Joins the session to the user's end until either is done, and ends it for good: not before
-    /// everything that was sent has been handed over, which ending it by the API could overtake.
+    /// The session, to be ended when the run is over: not before, as ending it by the API could overtake
+    /// what has been sent.
+    #[must_use]
+    pub fn started(&self) -> &Started {
+        &self.started
+    }
+
+    /// Joins the session to the user's end until either is done.
     pub async fn run<R, W>(
         self,
         ends: (R, W),
@@ -70,9 +76,7 @@ impl PortSession {
             notices,
         };
         let pump = Pump::new(channel, Port, ends, control, &mut host, options);
-        let outcome = pump.run(self.link).await;
-        self.started.end().await;
-        outcome
+        pump.run(self.link).await
     }
 }
 

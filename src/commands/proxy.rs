@@ -41,6 +41,7 @@ pub async fn run(global: &Global, args: Proxy, _ui: &Ui) -> anyhow::Result<Exit>
     let outcome = session
         .run(ends, asked, (&args.ports, &args.session), |_| {})
         .await;
+    started.end().await;
     Ok(conclude(outcome)?)
 }
 

@@ -61,16 +61,32 @@ impl Started {
             return Ok(Self { target, ender });
         }
         let client = context.client(Product::Ecs)?;
-        let started = client
-            .call(&request, args.connection.connect_timeout)
-            .await?;
+        Self::by(&client, request, args.connection.connect_timeout).await
+    }
+
+    /// Asks the API for the session.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn by(
+        client: &Client,
+        request: StartTerminalSession,
+        limit: Duration,
+    ) -> Result<Self> {
+        let started = client.call(&request, limit).await?;
         tracing::info!(session = started.session_id, "session started");
         let ender = Some(Ender {
-            client,
+            client: client.clone(),
             session_id: started.session_id,
         });
         let target = Target::session(&started.web_socket_url, Some(started.security_token));
         Ok(Self { target, ender })
+    }
+
+    /// The session's id, where it is known.
+    #[must_use]
+    pub fn session_id(&self) -> Option<&str> {
+        self.ender.as_ref().map(|ender| ender.session_id.as_str())
     }
 
     /// Connects to the gateway.

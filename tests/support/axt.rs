@@ -157,7 +157,7 @@ pub fn finish(child: Child) -> Done {
 pub fn success(command: Command) -> Vec<u8> {
     let shown = format!("{command:?}");
     let done = run(command, b"");
-    assert_eq!(done.status, 0, "{}\n{shown}", done.stderr);
+    assert_eq!(done.status, 0, "{}{}\n{shown}", done.text(), done.stderr);
     done.stdout
 }
 

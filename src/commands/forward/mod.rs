@@ -1,10 +1,219 @@
-//! `axt forward`: local TCP ports that lead to an instance.
+//! `axt forward`: local TCP ports that lead to an instance, one session for each connection.
+//!
+//! `listen` has the sockets, `connection` what becomes of an accepted one, `tunnel` the session that
+//! carries it, `starter` where sessions come from, `warm` those in reserve, `socks` the clients of
+//! `-D`, `child` the program of `--exec`, `events` what is told.
 
-use crate::cli::{Forward, Global};
+mod child;
+mod connection;
+mod events;
+mod listen;
+mod socks;
+mod starter;
+mod tunnel;
+mod warm;
+
+use crate::cli::{Forward, Global, Listen};
+use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::terminal::{self, Signal, Signals};
 use crate::ui::Ui;
+use connection::Forwarder;
+use events::{Events, Name};
+use starter::Starter;
+use std::future::pending;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::process::Child;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use warm::Reserve;
+
+/// How long connections may take to end after a signal to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long ending the last sessions may take.
+const END: Duration = Duration::from_secs(5);
 
 /// Runs `axt forward`.
-pub async fn run(_global: &Global, _args: Forward, _ui: &Ui) -> anyhow::Result<Exit> {
-    Ok(Exit::Failed)
+pub async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Result<Exit> {
+    let limit = limits(&args)?;
+    let events = Events::new(ui, args.json);
+    let starter = Starter::new(global, &args)?;
+    let mut signals = Signals::listen()?;
+    let mut running = Running {
+        forwarder: Arc::new(Forwarder::new(starter, events, limit)),
+        connections: TaskTracker::new(),
+        others: TaskTracker::new(),
+        reserves: Vec::new(),
+        numbers: Arc::default(),
+    };
+    let ports = running.listen(&args).await?;
+    let child = match args.exec {
+        true => Some(child::start(&args.argv, &ports)?),
+        false => None,
+    };
+    let exit = wait(child, &mut signals).await;
+    running.stop(&mut signals, args.exec).await;
+    Ok(exit)
+}
+
+/// How many sessions may be open at once, once it is clear that the arguments fit together.
+fn limits(args: &Forward) -> Result<usize> {
+    let limit = usize::from(args.max_sessions);
+    let reserved = usize::from(args.warm) * args.local.len();
+    let problem = if args.session.wss_url.is_some() && (args.warm > 0 || !args.dynamic.is_empty()) {
+        "--wss-url is for one connection: it can't serve --dynamic or --warm".to_owned()
+    } else if reserved >= limit {
+        format!(
+            "--warm keeps {reserved} sessions in reserve, which leaves none of {limit} to connections"
+        )
+    } else {
+        return Ok(limit);
+    };
+    Err(Error::Usage(problem))
+}
+
+/// Waits for what ends the forwards: the program of `--exec`, or a signal.
+async fn wait(mut child: Option<Child>, signals: &mut Signals) -> Exit {
+    loop {
+        let ended = async {
+            match &mut child {
+                Some(child) => child.wait().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            status = ended => return status.map_or(Exit::Failed, child::exit),
+            signal = signals.recv() => match (signal, &child) {
+                (Signal::Suspend, _) => {
+                    let _ = terminal::stop_self();
+                }
+                (signal, Some(child)) => child::pass(child, signal),
+                (signal, None) if signal.number().is_some() => return Exit::Ok,
+                _ => {}
+            },
+        }
+    }
+}
+
+/// The forwards while they are there.
+struct Running {
+    forwarder: Arc<Forwarder>,
+    /// One task for each connection.
+    connections: TaskTracker,
+    /// Tasks that accept, or keep reserves.
+    others: TaskTracker,
+    reserves: Vec<Arc<Reserve>>,
+    numbers: Arc<AtomicU64>,
+}
+
+impl Running {
+    /// Binds everything before anything is accepted; returns the ports, in the order `-L`, `-D`.
+    async fn listen(&mut self, args: &Forward) -> Result<Vec<u16>> {
+        let mut ports = Vec::new();
+        let mut bound = Vec::new();
+        for listen in args.local.iter().chain(&args.dynamic) {
+            let listeners = listen::bind(listen).await?;
+            let addresses: Vec<SocketAddr> = listeners
+                .iter()
+                .filter_map(|listener| listener.local_addr().ok())
+                .collect();
+            ports.push(addresses.first().map_or(listen.port, SocketAddr::port));
+            bound.push((listen, listeners, addresses));
+        }
+        let via = args.target.as_deref().unwrap_or("the instance");
+        for (index, (listen, listeners, addresses)) in bound.into_iter().enumerate() {
+            let reserve = self.reserve(listen, args.warm);
+            for (listener, at) in listeners.into_iter().zip(addresses) {
+                let events = &self.forwarder.events;
+                if !at.ip().is_loopback() {
+                    events.exposed(at);
+                }
+                events.listening(index + 1, at, listen.remote.as_ref(), via);
+                self.accept(listener, at, index + 1, listen, reserve.clone());
+            }
+        }
+        Ok(ports)
+    }
+
+    /// Starts keeping `count` sessions in reserve.
+    fn reserve(&mut self, listen: &Listen, count: u16) -> Option<Arc<Reserve>> {
+        let remote = listen.remote.as_ref().filter(|_| count > 0)?;
+        let reserve = Arc::new(Reserve::default());
+        for _ in 0..count {
+            let keeping = warm::keep(self.forwarder.clone(), reserve.clone(), remote.clone());
+            self.until_stopped(keeping);
+        }
+        self.reserves.push(reserve.clone());
+        Some(reserve)
+    }
+
+    /// Starts accepting.
+    fn accept(
+        &self,
+        listener: TcpListener,
+        at: SocketAddr,
+        forward: usize,
+        listen: &Listen,
+        reserve: Option<Arc<Reserve>>,
+    ) {
+        let forwarder = self.forwarder.clone();
+        let (connections, numbers) = (self.connections.clone(), self.numbers.clone());
+        let remote = listen.remote.clone();
+        self.until_stopped(async move {
+            loop {
+                let (stream, peer) = listen::accept(&listener, at, &forwarder.events).await;
+                let name = Name {
+                    connection: numbers.fetch_add(1, Ordering::Relaxed) + 1,
+                    forward,
+                    peer,
+                };
+                let serving = forwarder.clone();
+                connections.spawn(serving.serve(stream, name, remote.clone(), reserve.clone()));
+            }
+        });
+    }
+
+    fn until_stopped(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.forwarder.stop.clone();
+        self.others.spawn(async move {
+            stop.run_until_cancelled(task).await;
+        });
+    }
+
+    /// No new connections; the old ones get their time, or less after a second signal; every session
+    /// is ended.
+    async fn stop(self, signals: &mut Signals, at_once: bool) {
+        let forwarder = &self.forwarder;
+        forwarder.stop.cancel();
+        self.connections.close();
+        self.others.close();
+        self.others.wait().await;
+        for reserve in &self.reserves {
+            reserve.clear();
+        }
+        if !at_once {
+            forwarder.events.stopping(self.connections.len());
+            tokio::select! {
+                _ = timeout(GRACE, self.connections.wait()) => {}
+                () = next_stop(signals) => {}
+            }
+        }
+        forwarder.cut.cancel();
+        let ended = timeout(END, async {
+            self.connections.wait().await;
+            forwarder.all_ended().await;
+        });
+        if ended.await.is_err() {
+            tracing::info!("sessions were still being ended after {END:?}");
+        }
+    }
+}
+
+async fn next_stop(signals: &mut Signals) {
+    while signals.recv().await.number().is_none() {}
 }

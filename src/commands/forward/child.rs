@@ -1,0 +1,60 @@
+//! `--exec`: a program that runs while the forwards are there.
+
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::terminal::{self, Signal};
+use std::ffi::OsString;
+use std::process::ExitStatus;
+use tokio::process::{Child, Command};
+
+/// Starts the program with `AXT_FORWARD_<n>_PORT` set for each of `ports`.
+///
+/// # Errors
+/// [`Error::Usage`] when it can't be started.
+pub fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
+    let Some((program, args)) = argv.split_first() else {
+        return Err(Error::Usage("--exec needs a program".into()));
+    };
+    let mut command = Command::new(program);
+    command.args(args);
+    for (index, port) in ports.iter().enumerate() {
+        command.env(format!("AXT_FORWARD_{}_PORT", index + 1), port.to_string());
+    }
+    command
+        .spawn()
+        .map_err(|error| Error::Usage(format!("can't run {}: {error}", program.to_string_lossy())))
+}
+
+/// Passes a signal on, so that the program can end in its own way.
+pub fn pass(child: &Child, signal: Signal) {
+    // A terminal's Ctrl-C reaches the program without axt.
+    if signal == Signal::Interrupt && terminal::stdin_is_terminal() {
+        return;
+    }
+    #[cfg(unix)]
+    if let (Some(number), Some(id)) = (signal.number(), child.id())
+        && let Some(pid) = i32::try_from(id)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        && let Some(kind) = rustix::process::Signal::from_named_raw(number.into())
+    {
+        // Between its end and our hearing of it, the id is still the program's: nobody has waited.
+        let _ = rustix::process::kill_process(pid, kind);
+    }
+    #[cfg(not(unix))]
+    let _ = child;
+}
+
+/// The program's status as axt's own.
+#[must_use]
+pub fn exit(status: ExitStatus) -> Exit {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return Exit::Signal(u8::try_from(signal).unwrap_or(u8::MAX));
+    }
+    match status.code().map(u8::try_from) {
+        Some(Ok(0)) => Exit::Ok,
+        Some(Ok(code)) => Exit::Remote(code),
+        _ => Exit::Failed,
+    }
+}

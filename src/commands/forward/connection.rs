@@ -1,0 +1,258 @@
+//! One accepted connection: its turn, its session, its end.
+
+use super::events::{Events, Name};
+use super::socks::{self, Reply, Version};
+use super::starter::Starter;
+use super::tunnel::{Over, Surroundings, Tunnel, close};
+use super::warm::Reserve;
+use crate::cli::Remote;
+use crate::error::{Error, Result};
+use std::future::pending;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// How long a client of `-D` may take to say where it wants to.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long the answer that names a started session may take when the program ends.
+const LATE: Duration = Duration::from_secs(2);
+
+/// What all connections share.
+pub struct Forwarder {
+    /// Makes sessions.
+    pub starter: Arc<Starter>,
+    /// Tells what happens.
+    pub events: Events,
+    /// No new sessions.
+    pub stop: CancellationToken,
+    /// No sessions at all.
+    pub cut: CancellationToken,
+    permits: Arc<Semaphore>,
+    limit: usize,
+    waiting: watch::Sender<usize>,
+}
+
+/// How a connection gets its session.
+enum Turn {
+    Permit(OwnedSemaphorePermit),
+    Ready(Tunnel),
+}
+
+impl Forwarder {
+    /// At most `limit` sessions at once.
+    #[must_use]
+    pub fn new(starter: Starter, events: Events, limit: usize) -> Self {
+        Self {
+            starter: Arc::new(starter),
+            events,
+            stop: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            permits: Arc::new(Semaphore::new(limit)),
+            limit,
+            waiting: watch::Sender::new(0),
+        }
+    }
+
+    /// Serves one connection to its end.
+    pub async fn serve(
+        self: Arc<Self>,
+        mut stream: TcpStream,
+        name: Name,
+        remote: Option<Remote>,
+        reserve: Option<Arc<Reserve>>,
+    ) {
+        let _ = stream.set_nodelay(true);
+        let (remote, socks) = match remote {
+            Some(remote) => (remote, None),
+            None => match self.asked(&mut stream).await {
+                Ok(request) => (request.remote, Some(request.version)),
+                Err(why) => return self.events.refused(&name, &why),
+            },
+        };
+        let over = self.carry(stream, &name, &remote, socks, reserve).await;
+        self.events.closed(&name, over.traffic, over.error.as_ref());
+    }
+
+    async fn asked(&self, stream: &mut TcpStream) -> Result<socks::Request, String> {
+        let asked = timeout(HANDSHAKE, socks::request(stream));
+        tokio::select! {
+            asked = asked => asked.unwrap_or_else(|_| Err("it does not say where it wants to".into())),
+            () = self.stop.cancelled() => Err("axt was stopped".into()),
+        }
+    }
+
+    /// Finds a session for the connection and lets it run.
+    async fn carry(
+        &self,
+        mut stream: TcpStream,
+        name: &Name,
+        remote: &Remote,
+        socks: Option<Version>,
+        reserve: Option<Arc<Reserve>>,
+    ) -> Over {
+        loop {
+            let tunnel = match self.tunnel(name, remote, reserve.as_deref()).await {
+                Ok(tunnel) => tunnel,
+                Err(error) => return reject(stream, socks, error).await,
+            };
+            self.events
+                .opened(name, remote, tunnel.session_id.as_deref());
+            let mut tunnel = tunnel;
+            if let Some(version) = socks {
+                if (&mut tunnel.opened).await.is_err() {
+                    let error = tunnel.ended().await.error;
+                    let error = error.unwrap_or_else(|| Error::Lost("it ended at once".into()));
+                    return reject(stream, socks, error).await;
+                }
+                if socks::answer(&mut stream, version, Reply::Granted)
+                    .await
+                    .is_err()
+                {
+                    return tunnel.ended().await;
+                }
+            }
+            match tunnel.carry(stream).await {
+                Ok(over) => return over,
+                // A reserve that ended just now; the next one, or one of its own.
+                Err(back) => stream = back,
+            }
+            if self.stop.is_cancelled() || reserve.is_none() {
+                let error = Error::Lost("the session ended at once".into());
+                return reject(stream, socks, error).await;
+            }
+        }
+    }
+
+    async fn tunnel(
+        &self,
+        name: &Name,
+        remote: &Remote,
+        reserve: Option<&Reserve>,
+    ) -> Result<Tunnel> {
+        if let Some(tunnel) = reserve.and_then(Reserve::take) {
+            return Ok(tunnel);
+        }
+        let turn = tokio::select! {
+            turn = self.turn(name, reserve) => turn,
+            () = self.stop.cancelled() => return Err(Error::Lost("axt was stopped".into())),
+        };
+        match turn {
+            Turn::Ready(tunnel) => Ok(tunnel),
+            Turn::Permit(permit) => self.open(remote, permit).await,
+        }
+    }
+
+    /// Waits in order for one of the sessions that may be open at once, or for a reserve.
+    async fn turn(&self, name: &Name, reserve: Option<&Reserve>) -> Turn {
+        if let Ok(permit) = self.permits.clone().try_acquire_owned() {
+            return Turn::Permit(permit);
+        }
+        self.events.waiting(name, self.limit);
+        let _counted = Waiting::new(&self.waiting);
+        let mut permit = pin!(self.permits.clone().acquire_owned());
+        loop {
+            let came = async {
+                match reserve {
+                    Some(reserve) => reserve.came.notified().await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                permit = &mut permit => match permit {
+                    Ok(permit) => return Turn::Permit(permit),
+                    // Nobody closes the semaphore.
+                    Err(_) => pending().await,
+                },
+                () = came => if let Some(tunnel) = reserve.and_then(Reserve::take) {
+                    return Turn::Ready(tunnel);
+                },
+            }
+        }
+    }
+
+    /// A permit that no connection waits for.
+    pub async fn spare_permit(&self) -> OwnedSemaphorePermit {
+        loop {
+            if *self.waiting.borrow() == 0
+                && let Ok(permit) = self.permits.clone().try_acquire_owned()
+            {
+                return permit;
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Waits until no session is open any more, reserves among them.
+    pub async fn all_ended(&self) {
+        let all = u32::try_from(self.limit).unwrap_or(u32::MAX);
+        let _ = self.permits.acquire_many(all).await;
+    }
+
+    /// Opens a session.
+    ///
+    /// # Errors
+    /// As [`Starter::start`] and [`Starter::dial`]; [`Error::Lost`] when the program ends meanwhile.
+    pub async fn open(&self, remote: &Remote, permit: OwnedSemaphorePermit) -> Result<Tunnel> {
+        let stopped = || Error::Lost("axt was stopped".into());
+        let mut starting = pin!(self.starter.start(remote));
+        let started = tokio::select! {
+            started = &mut starting => started?,
+            () = self.cut.cancelled() => {
+                // Its id is not known before the answer is there.
+                if let Ok(Ok(late)) = timeout(LATE, starting).await {
+                    late.end().await;
+                }
+                return Err(stopped());
+            }
+        };
+        let session = tokio::select! {
+            session = self.starter.dial(started.clone()) => session?,
+            () = self.cut.cancelled() => {
+                started.end().await;
+                return Err(stopped());
+            }
+        };
+        let around = Surroundings {
+            cut: self.cut.clone(),
+            waiting: self.waiting.subscribe(),
+        };
+        Ok(Tunnel::run(session, &self.starter, around, permit))
+    }
+}
+
+/// Counts one connection as waiting, as long as it lives.
+struct Waiting<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// Ends a connection that gets no session.
+async fn reject(mut stream: TcpStream, socks: Option<Version>, error: Error) -> Over {
+    let clean = match socks {
+        Some(version) => {
+            let reply = socks::reply_of(Some(&error));
+            socks::answer(&mut stream, version, reply).await.is_ok()
+        }
+        None => false,
+    };
+    close(stream, clean);
+    Over {
+        error: Some(error),
+        ..Over::default()
+    }
+}

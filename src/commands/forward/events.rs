@@ -1,0 +1,151 @@
+//! What `axt forward` tells: lines on stderr, or with `--json` one object a line on stdout.
+
+use crate::cli::Remote;
+use crate::error::Error;
+use crate::ui::Ui;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+
+/// Where events go.
+#[derive(Debug, Clone)]
+pub struct Events {
+    ui: Ui,
+    json: bool,
+}
+
+/// One accepted connection, as events name it.
+#[derive(Debug, Clone)]
+pub struct Name {
+    /// Counts connections from 1.
+    pub connection: u64,
+    /// Counts the forwards from 1.
+    pub forward: usize,
+    /// Who connected.
+    pub peer: SocketAddr,
+}
+
+/// Bytes of a connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// From the local client.
+    pub sent: u64,
+    /// To the local client.
+    pub received: u64,
+}
+
+impl Events {
+    /// Lines, or JSON objects.
+    #[must_use]
+    pub fn new(ui: &Ui, json: bool) -> Self {
+        Self {
+            ui: ui.clone(),
+            json,
+        }
+    }
+
+    /// A socket is there.
+    pub fn listening(&self, forward: usize, at: SocketAddr, remote: Option<&Remote>, via: &str) {
+        let target = remote.map_or_else(|| "socks".to_owned(), ToString::to_string);
+        let text = match remote {
+            Some(remote) if remote.host.is_some() => {
+                format!("listening on {at} for {remote} through {via}")
+            }
+            Some(remote) => format!("listening on {at} for {remote} of {via}"),
+            None => format!("listening on {at} as a SOCKS proxy through {via}"),
+        };
+        let object = json!({"event": "listening", "forward": forward, "address": at.ip(),
+            "port": at.port(), "target": target});
+        self.tell(&text, object);
+    }
+
+    /// Other machines can reach a socket.
+    pub fn exposed(&self, at: SocketAddr) {
+        let text = format!(
+            "warning: {at} is not a loopback address: whoever reaches this machine can use the forward"
+        );
+        self.tell(&text, json!({"event": "warning", "message": text}));
+    }
+
+    /// A socket takes no connections for now.
+    pub fn accept_failed(&self, at: SocketAddr, error: &std::io::Error) {
+        let text = format!("accepting connections on {at} failed, trying on: {error}");
+        self.tell(&text, json!({"event": "warning", "message": text}));
+    }
+
+    /// A connection waits for another to end.
+    pub fn waiting(&self, name: &Name, limit: usize) {
+        let text = format!(
+            "connection {} from {} waits: {limit} sessions are open, which is the most that --max-sessions lets",
+            name.connection, name.peer
+        );
+        self.tell(&text, name.object("waiting", json!({"limit": limit})));
+    }
+
+    /// A connection has its session.
+    pub fn opened(&self, name: &Name, remote: &Remote, session: Option<&str>) {
+        let text = format!("opened {} from {} to {remote}", name.connection, name.peer);
+        let more = json!({"target": remote.to_string(), "session": session});
+        self.tell(&text, name.object("opened", more));
+    }
+
+    /// A connection is over; `error` says that it ended before its time.
+    pub fn closed(&self, name: &Name, traffic: Traffic, error: Option<&Error>) {
+        let Traffic { sent, received } = traffic;
+        let text = format!(
+            "closed {}: {sent} bytes sent, {received} received",
+            name.connection
+        );
+        let more = json!({"sent": sent, "received": received,
+            "error": error.map(ToString::to_string), "hint": error.and_then(Error::hint)});
+        match error {
+            Some(error) if !self.json => {
+                self.ui
+                    .error(&format!("{text}; {error}"), error.hint().as_deref());
+            }
+            _ => self.tell(&text, name.object("closed", more)),
+        }
+    }
+
+    /// The connection of a client that spoke no SOCKS, or no longer.
+    pub fn refused(&self, name: &Name, why: &str) {
+        let text = format!("closed {} from {}: {why}", name.connection, name.peer);
+        self.tell(&text, name.object("closed", json!({"error": why})));
+    }
+
+    /// No session can be kept in reserve for now.
+    pub fn reserve_failed(&self, remote: &Remote, error: &Error) {
+        let text = format!("no session can be kept in reserve for {remote}: {error}");
+        self.tell(&text, json!({"event": "warning", "message": text}));
+    }
+
+    /// No connection is taken any more; `open` ones have a little time.
+    pub fn stopping(&self, open: usize) {
+        let text = match open {
+            0 => "stopping".to_owned(),
+            1 => "stopping; 1 connection has 5s to end".to_owned(),
+            n => format!("stopping; {n} connections have 5s to end"),
+        };
+        self.tell(&text, json!({"event": "stopping", "open": open}));
+    }
+
+    fn tell(&self, text: &str, object: Value) {
+        if !self.json {
+            return self.ui.say(text);
+        }
+        if let Err(error) = self.ui.data(&format!("{object}\n")) {
+            tracing::info!(%error, "an event could not be written");
+        }
+    }
+}
+
+impl Name {
+    /// An event about this connection.
+    fn object(&self, event: &str, more: Value) -> Value {
+        let mut object = json!({"event": event, "connection": self.connection,
+            "forward": self.forward, "peer": self.peer});
+        if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
+            object.extend(more);
+        }
+        object
+    }
+}

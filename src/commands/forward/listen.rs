@@ -1,0 +1,104 @@
+//! The local sockets: where they are bound, and how they go on accepting whatever happens.
+
+use super::events::Events;
+use crate::cli::Listen;
+use crate::error::{Error, Result};
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream, lookup_host};
+
+/// How often a free port of both loopback addresses is looked for.
+const ATTEMPTS: usize = 16;
+
+/// The pauses after a failure to accept, such as too many open files.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Binds what one `-L` or `-D` asks for; all sockets have the same port.
+///
+/// # Errors
+/// [`Error::Io`] with the system's reason.
+pub async fn bind(listen: &Listen) -> Result<Vec<TcpListener>> {
+    let port = listen.port;
+    let bound = match listen.bind.as_deref() {
+        None => loopback(port).await,
+        Some("*") => everywhere(port).await,
+        Some(host) => named(host, port).await,
+    };
+    let what = match listen.bind.as_deref() {
+        Some(host) => format!("can't listen on {host}:{port}"),
+        None => format!("can't listen on port {port} of this machine"),
+    };
+    bound.map_err(|source| Error::Usage(format!("{what}: {source}")))
+}
+
+/// The next connection. Failures are told once and waited out: the listener stays.
+pub async fn accept(
+    listener: &TcpListener,
+    at: SocketAddr,
+    events: &Events,
+) -> (TcpStream, SocketAddr) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            // A connection that was gone before it was accepted.
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                if pause == FIRST_PAUSE {
+                    events.accept_failed(at, &error);
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
+}
+
+/// 127.0.0.1 and, where there is IPv6, ::1: `localhost` may mean either.
+async fn loopback(port: u16) -> io::Result<Vec<TcpListener>> {
+    let mut attempts = ATTEMPTS;
+    loop {
+        let four = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let chosen = four.local_addr()?.port();
+        attempts -= 1;
+        match TcpListener::bind((Ipv6Addr::LOCALHOST, chosen)).await {
+            Ok(six) => return Ok(vec![four, six]),
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => return Ok(vec![four]),
+            Err(_) if port == 0 && attempts > 0 => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Every interface: one socket for both families where the system makes it so.
+async fn everywhere(port: u16) -> io::Result<Vec<TcpListener>> {
+    let Ok(six) = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await else {
+        return Ok(vec![
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?,
+        ]);
+    };
+    let chosen = six.local_addr()?.port();
+    let four = TcpListener::bind((Ipv4Addr::UNSPECIFIED, chosen)).await;
+    Ok(std::iter::once(six).chain(four.ok()).collect())
+}
+
+async fn named(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
+    let mut bound: Vec<TcpListener> = Vec::new();
+    for mut address in lookup_host((host, port)).await? {
+        if let Some(first) = bound.first() {
+            address.set_port(first.local_addr()?.port());
+        }
+        bound.push(TcpListener::bind(address).await?);
+    }
+    Ok(bound)
+}

@@ -1,0 +1,322 @@
+//! The little of SOCKS that `-D` needs: CONNECT in versions 5 (RFC 1928, no authentication), 4 and 4a.
+
+use crate::cli::Remote;
+use crate::error::Error;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// The longest name in a version 4a request; DNS allows 253.
+const LONGEST_NAME: usize = 255;
+
+const CONNECT: u8 = 1;
+
+/// Which answers the client understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// 4 and 4a.
+    Four,
+    /// 5.
+    Five,
+}
+
+/// What a request came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// The far end is there.
+    Granted,
+    /// No session could be had.
+    Failed,
+    /// The host could not be reached.
+    Unreachable,
+    /// The port took no connection.
+    Refused,
+    /// Not CONNECT.
+    Unsupported,
+    /// An address of a kind that is not known.
+    BadAddress,
+}
+
+/// A client's wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// How to answer.
+    pub version: Version,
+    /// Where to.
+    pub remote: Remote,
+}
+
+/// Reads a request and answers what is not one. An error says, for people, why the client is refused.
+///
+/// # Errors
+/// A sentence about what the client did.
+pub async fn request<S>(stream: &mut S) -> Result<Request, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match byte(stream).await? {
+        5 => version_five(stream).await,
+        4 => version_four(stream).await,
+        other => Err(format!("it speaks no SOCKS: the first byte is {other}")),
+    }
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// The system's.
+pub async fn answer<S>(stream: &mut S, version: Version, reply: Reply) -> std::io::Result<()>
+where
+    S: AsyncWrite + Unpin,
+{
+    let five = match reply {
+        Reply::Granted => 0,
+        Reply::Failed => 1,
+        Reply::Unreachable => 4,
+        Reply::Refused => 5,
+        Reply::Unsupported => 7,
+        Reply::BadAddress => 8,
+    };
+    match version {
+        // The address from which the instance connects is not known: 0.0.0.0:0.
+        Version::Five => {
+            let head = [5, five, 0, 1, 0, 0, 0, 0, 0, 0];
+            stream.write_all(&head).await
+        }
+        Version::Four => {
+            let code = if reply == Reply::Granted { 90 } else { 91 };
+            stream.write_all(&[0, code, 0, 0, 0, 0, 0, 0]).await
+        }
+    }
+}
+
+/// The answer that fits a session's failure.
+#[must_use]
+pub fn reply_of(error: Option<&Error>) -> Reply {
+    let Some(Error::Ended { code, detail }) = error else {
+        return Reply::Failed;
+    };
+    let says = |what: &str| detail.to_ascii_lowercase().contains(what);
+    match code.as_str() {
+        "OpenTargetPortFailed" if says("refused") => Reply::Refused,
+        "OpenTargetPortFailed" => Reply::Unreachable,
+        _ => Reply::Failed,
+    }
+}
+
+async fn version_five<S>(stream: &mut S) -> Result<Request, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let methods = usize::from(byte(stream).await?);
+    let methods = bytes(stream, methods).await?;
+    if !methods.contains(&0) {
+        let _ = stream.write_all(&[5, 0xff]).await;
+        return Err("it wants to authenticate, which this proxy has no use for".into());
+    }
+    stream.write_all(&[5, 0]).await.map_err(words)?;
+    let [version, command, _, kind] = array(stream).await?;
+    if version != 5 {
+        return Err("its SOCKS request makes no sense".into());
+    }
+    let host = match kind {
+        1 => Ipv4Addr::from(array(stream).await?).to_string(),
+        3 => {
+            let length = usize::from(byte(stream).await?);
+            name(&bytes(stream, length).await?)?
+        }
+        4 => Ipv6Addr::from(array(stream).await?).to_string(),
+        other => return refuse(stream, Version::Five, Reply::BadAddress, other).await,
+    };
+    let port = u16::from_be_bytes(array(stream).await?);
+    if command != CONNECT {
+        return refuse(stream, Version::Five, Reply::Unsupported, command).await;
+    }
+    to(Version::Five, &host, port)
+}
+
+async fn version_four<S>(stream: &mut S) -> Result<Request, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let command = byte(stream).await?;
+    let port = u16::from_be_bytes(array(stream).await?);
+    let address: [u8; 4] = array(stream).await?;
+    until_zero(stream).await?;
+    // 4a: an address 0.0.0.x stands for a name behind the user's.
+    let host = match address {
+        [0, 0, 0, last] if last > 0 => name(&until_zero(stream).await?)?,
+        _ => Ipv4Addr::from(address).to_string(),
+    };
+    if command != CONNECT {
+        return refuse(stream, Version::Four, Reply::Unsupported, command).await;
+    }
+    to(Version::Four, &host, port)
+}
+
+fn to(version: Version, host: &str, port: u16) -> Result<Request, String> {
+    if port == 0 {
+        return Err("it asks for port 0".into());
+    }
+    let remote = Remote::new(Some(host), port);
+    Ok(Request { version, remote })
+}
+
+async fn refuse<S>(
+    stream: &mut S,
+    version: Version,
+    reply: Reply,
+    what: u8,
+) -> Result<Request, String>
+where
+    S: AsyncWrite + Unpin,
+{
+    let _ = answer(stream, version, reply).await;
+    Err(match reply {
+        Reply::BadAddress => format!("it gives an address of the unknown kind {what}"),
+        _ => format!("its SOCKS command is {what}; only CONNECT (1) is possible here"),
+    })
+}
+
+/// A host's name; what can't be one must not get into an API call or onto a terminal.
+fn name(bytes: &[u8]) -> Result<String, String> {
+    let text = std::str::from_utf8(bytes).ok();
+    let sound = |text: &&str| {
+        let odd = |c: char| c.is_control() || c.is_whitespace();
+        !text.is_empty() && !text.contains(odd)
+    };
+    text.filter(sound)
+        .map(str::to_owned)
+        .ok_or_else(|| "it asks for a host whose name is none".into())
+}
+
+async fn byte<S: AsyncRead + Unpin>(stream: &mut S) -> Result<u8, String> {
+    stream.read_u8().await.map_err(words)
+}
+
+async fn array<S: AsyncRead + Unpin, const N: usize>(stream: &mut S) -> Result<[u8; N], String> {
+    let mut bytes = [0; N];
+    stream.read_exact(&mut bytes).await.map_err(words)?;
+    Ok(bytes)
+}
+
+async fn bytes<S: AsyncRead + Unpin>(stream: &mut S, length: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).await.map_err(words)?;
+    Ok(bytes)
+}
+
+/// What stands before the next zero byte.
+async fn until_zero<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    loop {
+        match byte(stream).await? {
+            0 => return Ok(bytes),
+            _ if bytes.len() >= LONGEST_NAME => {
+                return Err("its SOCKS request is too long".into());
+            }
+            other => bytes.push(other),
+        }
+    }
+}
+
+fn words(error: std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => "it left before it had asked for anything".into(),
+        _ => format!("it can't be heard: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What comes of these bytes, and what the client is answered.
+    fn ask(bytes: &[u8]) -> (Result<Request, String>, Vec<u8>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (mut client, mut server) = tokio::io::duplex(4096);
+            client.write_all(bytes).await.unwrap();
+            client.shutdown().await.unwrap();
+            let asked = request(&mut server).await;
+            drop(server);
+            let mut answered = Vec::new();
+            client.read_to_end(&mut answered).await.unwrap();
+            (asked, answered)
+        })
+    }
+
+    fn granted(bytes: &[u8]) -> (Version, String) {
+        let request = ask(bytes).0.unwrap();
+        (request.version, request.remote.to_string())
+    }
+
+    #[test]
+    fn every_kind_of_address_is_read() {
+        let five = b"\x05\x02\x02\x00\x05\x01\x00";
+        let with = |rest: &[u8]| granted(&[&five[..], rest].concat());
+        assert_eq!(
+            with(b"\x01\x0a\x00\x00\x01\x00\x50"),
+            (Version::Five, "10.0.0.1:80".into())
+        );
+        assert_eq!(
+            with(b"\x03\x02db\x0c\xea"),
+            (Version::Five, "db:3306".into())
+        );
+        assert_eq!(
+            with(b"\x03\x09localhost\x00\x50"),
+            (Version::Five, "port 80".into())
+        );
+        let six = [&b"\x04"[..], &Ipv6Addr::LOCALHOST.octets(), b"\x00\x50"].concat();
+        assert_eq!(with(&six), (Version::Five, "[::1]:80".into()));
+        let four = granted(b"\x04\x01\x00\x50\x0a\x00\x00\x01me\0");
+        assert_eq!(four, (Version::Four, "10.0.0.1:80".into()));
+        let four_a = granted(b"\x04\x01\x00\x50\x00\x00\x00\x01\0db\0");
+        assert_eq!(four_a, (Version::Four, "db:80".into()));
+    }
+
+    #[test]
+    fn what_is_not_possible_is_answered_and_named() {
+        for (bytes, answered, said) in [
+            (&b"\x05\x01\x02"[..], &b"\x05\xff"[..], "authenticate"),
+            (
+                b"\x05\x01\x00\x05\x02\x00\x01\x01\x01\x01\x01\x00\x50",
+                b"\x05\x00\x05\x07\x00\x01\x00\x00\x00\x00\x00\x00",
+                "CONNECT",
+            ),
+            (
+                b"\x05\x01\x00\x05\x01\x00\x09",
+                b"\x05\x00\x05\x08\x00\x01\x00\x00\x00\x00\x00\x00",
+                "kind 9",
+            ),
+            (
+                b"\x04\x02\x00\x50\x0a\x00\x00\x01\0",
+                b"\x00\x5b\x00\x00\x00\x00\x00\x00",
+                "CONNECT",
+            ),
+            (b"GET / HTTP/1.1\r\n", b"", "no SOCKS"),
+            (
+                b"\x05\x01\x00\x05\x01\x00\x03\x02\x1b[\x00\x50",
+                b"\x05\x00",
+                "name",
+            ),
+            (b"\x05\x01", b"", "left"),
+        ] {
+            let (asked, was) = ask(bytes);
+            let why = asked.unwrap_err();
+            assert!(why.contains(said), "{why}");
+            assert_eq!(was, answered, "{why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_fail_otherwise(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+            if let Ok(request) = ask(&bytes).0 {
+                prop_assert!(request.remote.port > 0);
+            }
+        }
+    }
+}

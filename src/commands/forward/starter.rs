@@ -1,0 +1,124 @@
+//! Starts the sessions of a listener that may live for weeks: each has a URL of its own, and
+//! credentials that have expired are looked up again.
+
+use crate::cli::{Forward, Global, Remote};
+use crate::commands::context::Context;
+use crate::commands::port::PortSession;
+use crate::commands::session::{self, Started};
+use crate::error::{Error, Result};
+use crate::openapi::client::Client;
+use crate::openapi::endpoint::Product;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// What it takes to start a session.
+pub struct Starter {
+    global: Global,
+    args: Forward,
+    context: Context,
+    /// Made at first need; made anew when its credentials are refused.
+    client: Mutex<Option<Client>>,
+    /// Sessions asked for so far.
+    asked: AtomicU64,
+}
+
+impl Starter {
+    /// Reads the settings, and fails for what no later session could work with either.
+    ///
+    /// # Errors
+    /// As [`session::context`], [`session::request`] and [`Context::client`].
+    pub fn new(global: &Global, args: &Forward) -> Result<Self> {
+        let context = session::context(global, &args.session.connection)?;
+        session::request(&context, &args.session, args.target.as_deref())?;
+        let starter = Self {
+            global: global.clone(),
+            args: args.clone(),
+            context,
+            client: Mutex::default(),
+            asked: AtomicU64::new(0),
+        };
+        if args.session.wss_url.is_none() {
+            starter.client()?;
+        }
+        Ok(starter)
+    }
+
+    /// The command line.
+    #[must_use]
+    pub fn args(&self) -> &Forward {
+        &self.args
+    }
+
+    /// Starts a session for `remote`.
+    ///
+    /// # Errors
+    /// As [`Started::start`]; [`Error::Usage`] when `--wss-url` has had its one session.
+    pub async fn start(&self, remote: &Remote) -> Result<Started> {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let args = &self.args.session;
+        let mut request = session::request(&self.context, args, self.args.target.as_deref())?;
+        request.port_number = Some(remote.port);
+        request.target_server = remote.host.clone();
+        if let Some(token) = &args.client_token {
+            // The same token would give the same session again.
+            request.client_token = format!("{token}-{number}");
+        }
+        if args.wss_url.is_some() {
+            if number > 0 {
+                let what = "the URL of --wss-url is for one session, and has had it";
+                return Err(Error::Usage(what.into()));
+            }
+            return Started::start(&self.context, args, request).await;
+        }
+        let limit = args.connection.connect_timeout;
+        match Started::by(&self.client()?, request.clone(), limit).await {
+            Err(error) if are_stale(&error) => {
+                self.renew()?;
+                Started::by(&self.client()?, request, limit).await
+            }
+            other => other,
+        }
+    }
+
+    /// Connects to a session that was started.
+    ///
+    /// # Errors
+    /// As [`PortSession::dial`].
+    pub async fn dial(&self, started: Started) -> Result<PortSession> {
+        let limit = self.args.session.connection.connect_timeout;
+        PortSession::dial(started, self.context.network.clone(), limit).await
+    }
+
+    fn client(&self) -> Result<Client> {
+        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &*client {
+            return Ok(client.clone());
+        }
+        let made = self.context.client(Product::Ecs)?;
+        Ok(client.insert(made).clone())
+    }
+
+    /// Reads the profile again: somebody may have logged in anew since.
+    fn renew(&self) -> Result<()> {
+        tracing::info!("the credentials were refused; looking for new ones");
+        let context = session::context(&self.global, &self.args.session.connection)?;
+        let made = context.client(Product::Ecs)?;
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+        Ok(())
+    }
+}
+
+/// Whether the service refuses credentials that were good once.
+fn are_stale(error: &Error) -> bool {
+    let Error::Api(error) = error else {
+        return false;
+    };
+    let code = error.code.as_str();
+    [
+        "InvalidSecurityToken",
+        "InvalidAccessKeyId",
+        "SecurityToken",
+    ]
+    .iter()
+    .any(|stale| code.starts_with(stale))
+}

@@ -1,0 +1,312 @@
+//! One session that waits for, and then carries, one local connection.
+
+use super::events::Traffic;
+use super::starter::Starter;
+use crate::commands::port::PortSession;
+use crate::error::{Error, Result};
+use crate::protocol::channel::Ending;
+use crate::protocol::filter::Stop;
+use crate::pump::{Control, Notice, Outcome};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// While other connections wait for a session, one that is only kept for a late answer waits no
+/// longer than this.
+const CROWDED: Duration = Duration::from_millis(500);
+
+/// How long a client may go on sending after its connection's end, before it is cut.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What tunnels hear of the rest of the program.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// End at once.
+    pub cut: CancellationToken,
+    /// How many connections wait for a session.
+    pub waiting: watch::Receiver<usize>,
+}
+
+/// A running session.
+pub struct Tunnel {
+    /// The session's id, where the API has started it.
+    pub session_id: Option<String>,
+    /// The far end is there; an error when the session has ended before.
+    pub opened: oneshot::Receiver<()>,
+    /// Cancelled when the session is over.
+    pub over: CancellationToken,
+    seats: [oneshot::Sender<Arc<TcpStream>>; 2],
+    done: JoinHandle<Over>,
+}
+
+/// How a tunnel ended.
+#[derive(Debug, Default)]
+pub struct Over {
+    /// What it carried.
+    pub traffic: Traffic,
+    /// Why it ended before its time.
+    pub error: Option<Error>,
+}
+
+impl Tunnel {
+    /// Runs the session; `permit` is given back when it has been ended.
+    #[must_use]
+    pub fn run(
+        session: PortSession,
+        starter: &Arc<Starter>,
+        around: Surroundings,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        let (read_seat, read_from) = oneshot::channel();
+        let (write_seat, write_to) = oneshot::channel();
+        let (open, opened) = oneshot::channel();
+        let over = CancellationToken::new();
+        let session_id = session.started().session_id().map(str::to_owned);
+        let carrying = Carrying {
+            starter: starter.clone(),
+            around,
+            reader: Seat::new(read_from),
+            writer: Seat::new(write_to),
+        };
+        let guard = over.clone().drop_guard();
+        let done = tokio::spawn(async move {
+            let ended = carrying.carry(session, open).await;
+            drop((guard, permit));
+            ended
+        });
+        Self {
+            session_id,
+            opened,
+            over,
+            seats: [read_seat, write_seat],
+            done,
+        }
+    }
+
+    /// Puts the local connection into its place, and waits until it is over.
+    ///
+    /// # Errors
+    /// The connection again, when the session has ended without it.
+    pub async fn carry(self, stream: TcpStream) -> Result<Over, TcpStream> {
+        let stream = Arc::new(stream);
+        let [read, write] = self.seats;
+        let _ = read.send(stream.clone());
+        let _ = write.send(stream.clone());
+        // Both places hold it now, or neither: they go together.
+        match Arc::try_unwrap(stream) {
+            Ok(stream) => return Err(stream),
+            Err(shared) => drop(shared),
+        }
+        Ok(self.done.await.unwrap_or_default())
+    }
+
+    /// Waits for the end of a session that has got no connection.
+    pub async fn ended(self) -> Over {
+        drop(self.seats);
+        self.done.await.unwrap_or_default()
+    }
+}
+
+/// A tunnel's inside.
+struct Carrying {
+    starter: Arc<Starter>,
+    around: Surroundings,
+    reader: Seat,
+    writer: Seat,
+}
+
+impl Carrying {
+    async fn carry(mut self, session: PortSession, open: oneshot::Sender<()>) -> Over {
+        let started = session.started().clone();
+        let mut open = Some(open);
+        let notices = |notice| {
+            if notice == Notice::Opened
+                && let Some(open) = open.take()
+            {
+                let _ = open.send(());
+            }
+        };
+        let args = self.starter.args();
+        let (control, asked) = mpsc::channel(4);
+        let ends = (&mut self.reader, &mut self.writer);
+        let run = session.run(ends, asked, (&args.ports, &args.session), notices);
+        let outcome = steered(run, control, self.around, args.ports.linger).await;
+        let traffic = Traffic {
+            sent: self.reader.bytes,
+            received: self.writer.bytes,
+        };
+        let clean = is_clean(&outcome);
+        drop(self.writer);
+        if let Some(stream) = self.reader.leave().and_then(Arc::into_inner) {
+            close(stream, clean);
+        }
+        started.end().await;
+        Over {
+            traffic,
+            error: failure(outcome),
+        }
+    }
+}
+
+/// Runs the session while passing on what happens around it.
+async fn steered(
+    run: impl Future<Output = Outcome>,
+    control: mpsc::Sender<Control>,
+    mut around: Surroundings,
+    linger: Duration,
+) -> Outcome {
+    let mut run = pin!(run);
+    let (mut told, mut hurried) = (false, linger <= CROWDED);
+    loop {
+        tokio::select! {
+            outcome = &mut run => return outcome,
+            () = around.cut.cancelled(), if !told => {
+                told = true;
+                let _ = control.send(Control::Stop(Stop::Signal(15))).await;
+            }
+            () = crowded(&mut around.waiting), if !hurried => {
+                hurried = true;
+                let _ = control.send(Control::Linger(CROWDED)).await;
+            }
+        }
+    }
+}
+
+async fn crowded(waiting: &mut watch::Receiver<usize>) {
+    let _ = waiting.wait_for(|waiting| *waiting > 0).await;
+}
+
+/// Whether the client may take what it got for everything.
+fn is_clean(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Ended(Ending::Normal { .. }) | Outcome::OutputClosed
+    )
+}
+
+/// What to say about the end; a client that goes away is none.
+fn failure(outcome: Outcome) -> Option<Error> {
+    match outcome {
+        Outcome::Ended(Ending::Failed(Error::Io { source, .. })) if is_gone(&source) => None,
+        Outcome::Ended(Ending::Failed(error)) => Some(error),
+        Outcome::Stopped(_) => Some(Error::Lost("axt was stopped".into())),
+        _ => None,
+    }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    matches!(
+        error.kind(),
+        BrokenPipe | ConnectionAborted | ConnectionReset
+    )
+}
+
+/// Closes the local connection: in good order, or with a reset, so that nobody takes a part of the
+/// answer for the whole.
+pub fn close(mut stream: TcpStream, clean: bool) {
+    if !clean {
+        let _ = stream.set_zero_linger();
+        return;
+    }
+    // What the client still sends would, unread, turn the close into a reset, and a reset may throw
+    // away the end of the answer at the client's.
+    tokio::spawn(timeout(DRAIN, async move {
+        let _ = stream.shutdown().await;
+        let mut unread = [0; 4096];
+        while let Ok(1..) = stream.read(&mut unread).await {}
+    }));
+}
+
+/// One direction of a local connection that may come later.
+struct Seat {
+    coming: oneshot::Receiver<Arc<TcpStream>>,
+    stream: Option<Arc<TcpStream>>,
+    /// Bytes that went through.
+    bytes: u64,
+}
+
+impl Seat {
+    fn new(coming: oneshot::Receiver<Arc<TcpStream>>) -> Self {
+        Self {
+            coming,
+            stream: None,
+            bytes: 0,
+        }
+    }
+
+    /// The connection, also one that came and was not looked at any more.
+    fn leave(mut self) -> Option<Arc<TcpStream>> {
+        self.stream.take().or_else(|| self.coming.try_recv().ok())
+    }
+
+    /// The connection, once it is there; an error when none will come.
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<TcpStream>>> {
+        if self.stream.is_none() {
+            let came = ready!(Pin::new(&mut self.coming).poll(cx));
+            let came = came.map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
+            self.stream = Some(came);
+        }
+        let stream = self.stream.clone();
+        Poll::Ready(stream.ok_or_else(|| io::ErrorKind::NotConnected.into()))
+    }
+}
+
+impl AsyncRead for Seat {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let stream = ready!(self.poll_stream(cx))?;
+        loop {
+            ready!(stream.poll_read_ready(cx))?;
+            match stream.try_read(buf.initialize_unfilled()) {
+                Ok(count) => {
+                    buf.advance(count);
+                    self.bytes += count as u64;
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Seat {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let stream = ready!(self.poll_stream(cx))?;
+        loop {
+            ready!(stream.poll_write_ready(cx))?;
+            match stream.try_write(bytes) {
+                Ok(count) => {
+                    self.bytes += count as u64;
+                    return Poll::Ready(Ok(count));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
