@@ -34,21 +34,9 @@ impl Cloud {
         Self::with(Options::default())
     }
 
-    /// Limits of an emulator that is to move much. The client's rate follows the Stream status.
-    pub const NO_BANDWIDTH_LIMITS: [(&'static str, &'static str); 4] = [
-        ("rate-bytes", "none"),
-        ("burst-bytes", "none"),
-        ("output-bits", "none"),
-        ("stream-bits", "4000000000"),
-    ];
-
-    /// An emulator without bandwidth limits.
+    /// An emulator without bandwidth limits, for tests that move much.
     pub fn unlimited() -> Self {
-        let mut options = Options::default();
-        for (limit, value) in Self::NO_BANDWIDTH_LIMITS {
-            options.limits.set(limit, value).unwrap();
-        }
-        Self::with(options)
+        Self::with(unlimited())
     }
 
     pub fn with(options: Options) -> Self {
@@ -87,6 +75,17 @@ impl Cloud {
         let left: Vec<_> = left.iter().filter(|s| !s.ended).collect();
         assert!(left.is_empty(), "sessions left behind: {left:?}");
     }
+}
+
+/// Options that limit no bandwidth.
+pub fn unlimited() -> Options {
+    let mut options = Options::default();
+    for limit in ["rate-bytes", "burst-bytes", "output-bits"] {
+        options.limits.set(limit, "none").unwrap();
+    }
+    // The client's rate follows the gateway's Stream status.
+    options.limits.set("stream-bits", "4000000000").unwrap();
+    options
 }
 
 /// The binary under test.

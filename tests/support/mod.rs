@@ -10,6 +10,7 @@
 #[cfg(feature = "emulator")]
 pub mod axt;
 pub mod need;
+pub mod peer;
 #[cfg(unix)]
 pub mod screen;
 #[cfg(feature = "emulator")]

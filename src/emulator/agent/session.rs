@@ -9,12 +9,15 @@ use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 use std::io;
 use std::ops::ControlFlow;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 /// Input that waits for the guest, in bytes; beyond it no more is taken.
 const MAX_QUEUED: usize = 256 << 10;
+
+/// How long a target may take for what came before a Close; the gateway waits for 2 s.
+const REST: Duration = Duration::from_millis(1500);
 
 /// A session: its numbers, its guest, and the Input between them.
 pub struct Session {
@@ -92,6 +95,7 @@ impl Session {
                 }
             };
             if flow.is_break() {
+                self.write_rest().await;
                 break;
             }
             self.echo();
@@ -104,6 +108,21 @@ impl Session {
         if let (Some(end), Stage::Over(reason)) = (end, self.stage) {
             let _ = end.send(reason);
         }
+    }
+
+    /// Hands a connection what came before the Close: a real agent writes each Input before it reads
+    /// the next message.
+    async fn write_rest(&mut self) {
+        let rest = async {
+            while let Some(front) = self.queue.front().cloned()
+                && self.spec.port.is_some()
+                && matches!(self.stage, Stage::Open(_))
+                && let Event::Wrote(Ok(count)) = self.stage.event(Some(&front), None).await
+            {
+                self.consume(count);
+            }
+        };
+        let _ = timeout(REST, rest).await;
     }
 
     /// Waits for the next thing to do. Messages go before the guest's start, so that a size that is
