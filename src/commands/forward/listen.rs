@@ -26,11 +26,14 @@ pub async fn bind(listen: &Listen) -> Result<Vec<TcpListener>> {
         Some("*") => everywhere(port).await,
         Some(host) => named(host, port).await,
     };
-    let what = match listen.bind.as_deref() {
-        Some(host) => format!("can't listen on {host}:{port}"),
-        None => format!("can't listen on port {port} of this machine"),
+    let at = match listen.bind.as_deref() {
+        Some(host) => format!("{host}:{port}"),
+        None => format!("port {port} of this machine"),
     };
-    bound.map_err(|source| Error::Usage(format!("{what}: {source}")))
+    bound.map_err(|error| Error::Io {
+        what: "can't listen",
+        source: io::Error::new(error.kind(), format!("{at}: {error}")),
+    })
 }
 
 /// The next connection. Failures are told once and waited out: the listener stays.

@@ -467,3 +467,46 @@ proptest! {
         rig.pass(120 * SECOND);
     }
 }
+
+#[test]
+fn the_end_of_the_input_is_followed_by_a_ping_whose_answer_drains_it() {
+    let mut rig = Rig::open();
+    rig.session.write(rig.now, b"last words");
+    rig.session.input_ended();
+    assert!(!rig.session.drained());
+    rig.settle();
+    assert_eq!(
+        (rig.inputs(), rig.pings),
+        (vec!["last words".to_owned()], 1)
+    );
+    assert!(!rig.session.drained());
+    rig.session.receive(rig.now, Incoming::Alive);
+    assert!(rig.session.drained());
+    rig.settle();
+    assert_eq!(rig.pings, 1);
+}
+
+#[test]
+fn a_broken_connection_drains_nothing() {
+    let mut rig = Rig::open();
+    rig.session.input_ended();
+    rig.settle();
+    rig.session.receive(rig.now, Incoming::Failed("cut".into()));
+    rig.session.connected(rig.now);
+    rig.session.receive(rig.now, Incoming::Alive);
+    assert!(!rig.session.drained());
+}
+
+#[test]
+fn silence_opens_a_port_and_no_terminal() {
+    for (silence_opens, told) in [(true, vec!["Opened"]), (false, vec![])] {
+        let mut rig = Rig::new(Options {
+            silence_opens,
+            ..Options::default()
+        });
+        rig.now.at += Duration::from_secs(3);
+        rig.session.wake(rig.now);
+        rig.settle();
+        assert_eq!(rig.told, told);
+    }
+}
