@@ -268,6 +268,8 @@ where
     fn collect(&mut self) {
         while let Some(event) = self.channel.poll_event() {
             self.tell(event);
+            // Before the next event: what the program said goes before what the agent says of it.
+            self.conclude_by_filter();
         }
         let drained = self.user.eof && self.channel.drained();
         if drained != self.drained {
@@ -278,6 +280,10 @@ where
             let far = self.flow.far.split();
             self.channel.write(clock(), &far);
         }
+        self.conclude_by_filter();
+    }
+
+    fn conclude_by_filter(&mut self) {
         if let Some(ending) = self.flow.ending.take() {
             self.conclude(Outcome::Ended(ending));
         }

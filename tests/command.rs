@@ -5,12 +5,12 @@
 
 mod support;
 
+use axt::emulator::Cut;
 use axt::emulator::agent::AgentOptions;
-use axt::emulator::{Cut, Options};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use support::axt::{Cloud, Done, axt, finish};
+use support::axt::{Cloud, Done, axt, finish, unlimited};
 use support::need;
 use tempfile::TempDir;
 
@@ -52,14 +52,6 @@ fn far_end(shell: &str, agent: AgentOptions) -> Option<Far> {
     Some(Far { cloud, _path: dir })
 }
 
-fn unlimited() -> Options {
-    let mut options = Options::default();
-    for (limit, value) in Cloud::NO_BANDWIDTH_LIMITS {
-        options.limits.set(limit, value).unwrap();
-    }
-    options
-}
-
 impl Far {
     fn run(&self, command: &str, stdin: &[u8]) -> Done {
         self.cloud.connect(["--command", command], stdin)
@@ -99,12 +91,18 @@ fn a_death_by_signal_and_a_missing_program_have_their_status() {
     for (shell, far) in far_ends() {
         for (command, status) in [
             ("kill -9 $$", 137),
+            ("sh -c 'kill -9 $$'; exit $?", 137),
             ("kill -TERM $$", 143),
             ("no-such-program", 127),
             ("/", 126),
         ] {
             let done = far.run(command, b"");
             assert_eq!(done.status, status, "{shell}: {command}: {done:?}");
+            let silent = command.starts_with("kill");
+            assert!(
+                !silent || done.stdout.is_empty(),
+                "{shell}: {command}: {done:?}"
+            );
         }
     }
 }
@@ -337,7 +335,8 @@ fn a_signal_interrupts_the_command_and_names_the_status() {
             assert_eq!(stdout.next().unwrap().unwrap(), "ready", "{shell}");
             kill_process(Pid::from_child(&child), signal).unwrap();
             let rest: Vec<_> = stdout.map(Result::unwrap).collect();
-            assert_eq!(rest, [format!("caught {name}")], "{shell}");
+            // The shell may also say that its sleep was terminated.
+            assert_eq!(rest.last(), Some(&format!("caught {name}")), "{shell}");
             assert_eq!(finish(child).status, status, "{shell}");
         }
         far.cloud.assert_all_ended();
@@ -445,32 +444,19 @@ fn a_session_that_dies_in_mid_command_is_a_failure() {
     use std::io::{BufRead, BufReader};
     for how in ["agent", "gateway"] {
         let far = far_end("dash", AgentOptions::default()).unwrap();
-        let mut axt = far.cloud.axt([
-            "connect",
-            "i-test",
-            "-n",
-            "--no-resume",
-            "-c",
-            "echo $PPID; sleep 1000",
-        ]);
-        axt.stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A signal to its whole process group takes the far end's bootstrap along.
+        let command = "echo on; read x; kill -9 0";
+        let args = ["connect", "i-test", "--no-resume", "-c", command];
+        let mut axt = far.cloud.axt(args);
+        axt.stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = axt.spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
         if how == "agent" {
-            // The bootstrap is the session's leader: with it the terminal goes.
-            assert!(
-                Command::new("kill")
-                    .args(["-9", line.trim()])
-                    .status()
-                    .unwrap()
-                    .success()
-            );
-            let _ = Command::new("pkill")
-                .args(["-9", "-s", line.trim()])
-                .status();
+            std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"go\n").unwrap();
         } else {
             far.cloud.emulator.cut_connections(Cut::Drop);
         }

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// A hang guard: nothing here is expected to take anywhere near as long.
-pub const HANG: Duration = Duration::from_secs(120);
+pub const HANG: Duration = Duration::from_secs(60);
 
 /// An emulator, and the way to run axt against it.
 pub struct Cloud {

@@ -67,30 +67,31 @@ pub fn stage_two(program: &Program, mark: &str) -> Vec<u8> {
         line(&mut text, LOGIN);
     }
     let run = run(program, &mut text);
+    // What the bootstrap's own shell says, such as `Terminated`, is nobody's output. It says so
+    // where the command's redirections hold, hence the subshell around the command.
+    line(&mut text, "exec 3>&1 4>&2 2>/dev/null");
     if program.terminal {
         export(&mut text);
-        line(
-            &mut text,
-            &format!("stty \"$s\"\n{run}\nprintf %s \"$M=$?;\""),
-        );
-        return text;
-    }
-    line(&mut text, "exec 3>&1");
-    line(&mut text, FEED);
-    let want = if program.stdin { "w=1" } else { "w=" };
-    let input = if program.stdin { "" } else { " </dev/null" };
-    if program.is_encoded() {
-        line(&mut text, ENCODE);
-        let status = "printf %s \"$M=$?;\"";
-        let inner = format!("{{ trap : INT TERM QUIT;{run} 2>&1 3>&-{input};{status};}}");
-        line(&mut text, &format!("{want};feed|{{ {inner}|encode >&3;}}"));
-    } else {
         let status = "printf %s \"$M=$?;\" >&3";
         line(
             &mut text,
-            &format!("{want};feed|{{ trap : INT TERM QUIT;{run} 3>&-{input};{status};}}"),
+            &format!("stty \"$s\" 2>&4\n(exec {run} 2>&4 3>&- 4>&-)\n{status}"),
         );
+        return text;
     }
+    line(&mut text, FEED);
+    let want = if program.stdin { "w=1" } else { "w=" };
+    let input = if program.stdin { "" } else { " </dev/null" };
+    let traps = "trap : INT TERM QUIT";
+    let command = if program.is_encoded() {
+        line(&mut text, ENCODE);
+        let run = format!("(exec {run} 2>&1 3>&- 4>&-{input});printf %s \"$M=$?;\"");
+        format!("{{ {{ {traps};{run};}}|encode >&3;}}")
+    } else {
+        let run = format!("(exec {run} 2>&4 3>&- 4>&-{input});printf %s \"$M=$?;\" >&3");
+        format!("{{ {traps};{run};}}")
+    };
+    line(&mut text, &format!("{want};feed|{command}"));
     text
 }
 
