@@ -1,6 +1,7 @@
 //! The session protocol without any IO: bytes, frames and the time in; actions and a deadline out.
 
 pub mod channel;
+pub mod crypto;
 pub mod escape;
 pub mod filter;
 pub mod frame;

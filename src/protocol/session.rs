@@ -5,6 +5,7 @@
 //! (`aliyun/aliyun_assist_client`).
 
 use super::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
+use super::crypto::{self, BLOCK, Exchange, Failure, Privacy};
 use super::frame::{self, Frame, Kind, MAX_INPUT, Version};
 use super::hold::Hold;
 use super::inbound::{Inbound, Verdict};
@@ -81,6 +82,7 @@ pub struct Session {
     size: Option<(u16, u16)>,
     events: VecDeque<Event>,
     due: Control,
+    privacy: Privacy,
     /// After a reconnect: when to stop waiting for the agent to ask.
     settling: Option<Instant>,
     resumes: u32,
@@ -133,12 +135,21 @@ impl Session {
             size: None,
             events: VecDeque::new(),
             due: Control::default(),
+            privacy: Privacy::Plain,
             settling: None,
             resumes: 0,
             resume_unproven: false,
             flush: Flush::Off,
             options,
         }
+    }
+
+    /// The same session, encrypted: nothing is sent or shown before `exchange` is done, and nothing
+    /// plain after it.
+    #[must_use]
+    pub fn encrypted(mut self, exchange: Exchange) -> Self {
+        self.privacy = Privacy::after(exchange);
+        self
     }
 
     fn receive_frame(&mut self, now: Now, bytes: &Bytes) {
@@ -162,6 +173,7 @@ impl Session {
             Kind::Output => self.receive_output(now, frame),
             Kind::Status => self.receive_status(now, &Status::decode(&frame.payload)),
             Kind::Sync => self.receive_sync(&frame),
+            Kind::KeyExchange => self.receive_exchange(now, &frame.payload),
             kind => tracing::debug!(?kind, "message ignored"),
         }
     }
@@ -176,13 +188,17 @@ impl Session {
             }
             Verdict::Take => {}
         }
+        let payload = match self.privacy.unseal(frame.payload) {
+            Ok(payload) => payload,
+            Err(fault) => return self.fail(Error::Protocol(fault.to_string())),
+        };
         if frame.output_seq > 0 {
             let news = self.sent.acknowledge(frame.input_seq);
             if frame.input_seq >= self.sent.last() {
                 self.settling = None;
             }
-            self.prove_resume(news || !frame.payload.is_empty());
-            self.untold += frame.payload.len();
+            self.prove_resume(news || !payload.is_empty());
+            self.untold += payload.len();
             self.due.heartbeat |= self.untold >= ACKNOWLEDGE_EVERY;
         }
         let first = !self.hold.is_released() || !self.opened;
@@ -191,8 +207,22 @@ impl Session {
         if first && self.size.is_some() {
             self.due.resize = true;
         }
-        if !frame.payload.is_empty() {
-            self.events.push_back(Event::Output(frame.payload));
+        if !payload.is_empty() {
+            self.events.push_back(Event::Output(payload));
+        }
+    }
+
+    fn receive_exchange(&mut self, now: Now, message: &[u8]) {
+        match self.privacy.receive(message) {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::debug!("key exchange done");
+                // Only now does the agent start what it has to get ready.
+                self.hold = Hold::new(self.options.eager, now.at);
+                self.hold.opened(now.at);
+            }
+            Err(Failure::Broken(fault)) => self.fail(Error::Protocol(fault.to_string())),
+            Err(Failure::Refused { code, message }) => self.end(refused(&code, &message)),
         }
     }
 
@@ -247,7 +277,8 @@ impl Session {
         let numbered =
             !self.inbound.is_unnumbered() && self.version.is_none_or(|v| v >= Version::V1_02);
         let untouched = self.sent.last() == 0 && self.inbound.taken() == 0;
-        numbered && (untouched || !self.channel_id.is_empty())
+        // Half an exchange can't be taken up again: its messages bear no numbers.
+        numbered && !self.privacy.is_underway() && (untouched || !self.channel_id.is_empty())
     }
 
     fn broke(&mut self, why: String) {
@@ -313,13 +344,15 @@ impl Session {
 
     fn control_due(&self) -> bool {
         let due = &self.due;
-        let flush = self.flush == Flush::Wanted && self.settled() && self.input.is_empty();
-        let numbered = self.settled() && (due.resize || due.heartbeat);
-        due.sync || due.ping || due.close || numbered || flush
+        let flush = self.flush == Flush::Wanted && self.input.is_empty();
+        let numbered = due.resize || (due.heartbeat && self.privacy.is_ready()) || flush;
+        let now = due.sync || due.ping || due.close || self.privacy.wants_send();
+        now || (self.settled() && numbered)
     }
 
     fn poll_control(&mut self, now: Now) -> Option<Outgoing> {
         let settled = self.settled();
+        let ready = self.privacy.is_ready();
         let due = &mut self.due;
         if std::mem::take(&mut due.sync) {
             return Some(self.message(now, Kind::Sync, Bytes::new()));
@@ -330,11 +363,15 @@ impl Session {
         if std::mem::take(&mut due.close) {
             return Some(self.message(now, Kind::Close, Bytes::from_static(b"1")));
         }
+        if let Some(message) = self.privacy.poll() {
+            return Some(self.message(now, Kind::KeyExchange, message));
+        }
+        let due = &mut self.due;
         if settled && std::mem::take(&mut due.resize) {
             let (rows, cols) = self.size?;
             return Some(self.message(now, Kind::Resize, frame::resize_payload(rows, cols)));
         }
-        if settled && std::mem::take(&mut due.heartbeat) {
+        if settled && ready && std::mem::take(&mut due.heartbeat) {
             return Some(self.message(now, Kind::Input, Bytes::new()));
         }
         if settled && self.flush == Flush::Wanted && self.input.is_empty() {
@@ -350,7 +387,8 @@ impl Session {
     }
 
     fn data_due(&self) -> bool {
-        self.sent.is_due() || (self.settled() && self.hold.is_released() && !self.input.is_empty())
+        let ready = self.settled() && self.hold.is_released() && self.privacy.is_ready();
+        self.sent.is_due() || (ready && !self.input.is_empty())
     }
 }
 
@@ -358,6 +396,7 @@ impl Channel for Session {
     fn connected(&mut self, now: Now) {
         self.up = true;
         self.liveness.restart(now);
+        self.privacy.connected(now.at);
         if self.sent.last() > 0 || self.inbound.taken() > 0 || !self.channel_id.is_empty() {
             self.due.sync = true;
             self.inbound.reconnected();
@@ -436,10 +475,12 @@ impl Channel for Session {
         if !self.data_due() {
             return None;
         }
-        let payload = self
-            .input
-            .split_to(self.input.len().min(MAX_INPUT))
-            .freeze();
+        let room = match self.privacy {
+            Privacy::Encrypted(_) => MAX_INPUT - MAX_INPUT % BLOCK - 1,
+            _ => MAX_INPUT,
+        };
+        let payload = self.input.split_to(self.input.len().min(room)).freeze();
+        let payload = self.privacy.seal(payload);
         Some(self.message(now, Kind::Input, payload))
     }
 
@@ -457,6 +498,7 @@ impl Channel for Session {
             self.hold.deadline(),
             self.inbound.deadline(),
             self.settling,
+            self.privacy.deadline(),
             data.flatten(),
         ];
         times.into_iter().flatten().min()
@@ -465,6 +507,12 @@ impl Channel for Session {
     fn wake(&mut self, now: Now) {
         if !self.up || self.ended {
             return;
+        }
+        if self.privacy.deadline().is_some_and(|by| by <= now.at) {
+            return self.fail(Error::Timeout {
+                what: "the key exchange with the agent".into(),
+                limit: crypto::LIMIT,
+            });
         }
         if self.hold.wake(now.at) && self.options.silence_opens {
             self.open();
@@ -497,10 +545,11 @@ impl Channel for Session {
             self.inbound.taken(),
             self.bucket.rate(),
             self.resumes,
-            if self.up {
-                "connected"
-            } else {
-                "connection lost"
+            match (self.up, &self.privacy) {
+                (false, _) => "connection lost",
+                (true, Privacy::Plain) => "connected",
+                (true, Privacy::Exchanging { .. }) => "connected, exchanging keys",
+                (true, Privacy::Encrypted(_)) => "connected, encrypted",
             },
         )
     }

@@ -1,5 +1,7 @@
 //! A session on a virtual clock, driven frame by frame.
 
+mod encrypted;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -19,8 +21,13 @@ impl Rig {
             at: Instant::now(),
             unix_ms: 1_700_000_000_000,
         };
+        Self::of(Session::new(options, now), now)
+    }
+
+    /// A session that has just got its connection.
+    fn of(session: Session, now: Now) -> Self {
         let mut rig = Self {
-            session: Session::new(options, now),
+            session,
             now,
             sent: Vec::new(),
             pings: 0,

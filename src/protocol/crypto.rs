@@ -1,0 +1,157 @@
+//! End-to-end encryption of a session (EncryptionOptions): a key exchange with the agent, then every
+//! Input and Output encrypted.
+//!
+//! The scheme is the agent's (`aliyun/aliyun_assist_client`, `agent/session/shell/shell.go`). It
+//! keeps what is typed and shown from the gateway and its records. It authenticates nobody and
+//! nothing: a gateway that takes part in the exchange instead of passing it on is not noticed, nor
+//! is a message that was altered; and as all messages of a session begin with one IV, equal
+//! beginnings of messages look equal.
+
+mod cipher;
+mod exchange;
+mod message;
+
+pub use cipher::{BLOCK, Cipher, KEY};
+pub use exchange::{Exchange, Failure, Fault, KeyPair, KeySource, Step};
+pub use message::{
+    Action, AgentHello, ClientHello, EcdheAnswer, EcdheKey, Empty, KmsKey, Refusal, Suite, read,
+};
+
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+
+/// How long the exchange may take: the agent waits as long, and then ends the session.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// How a session's payloads travel.
+#[derive(Debug)]
+pub enum Privacy {
+    /// As they are.
+    Plain,
+    /// Not at all, until there is a key.
+    Exchanging {
+        /// The exchange.
+        exchange: Exchange,
+        /// The message of it that is to be sent.
+        due: Option<Bytes>,
+        /// When it must be done; `None` before there is a connection.
+        until: Option<Instant>,
+    },
+    /// Encrypted.
+    Encrypted(Cipher),
+}
+
+impl Privacy {
+    /// Encrypted, once `exchange` is done.
+    #[must_use]
+    pub fn after(exchange: Exchange) -> Self {
+        Self::Exchanging {
+            exchange,
+            due: None,
+            until: None,
+        }
+    }
+
+    /// There is a connection: begins an exchange that has not begun.
+    pub fn connected(&mut self, now: Instant) {
+        if let Self::Exchanging {
+            exchange,
+            due,
+            until: until @ None,
+        } = self
+        {
+            *due = Some(exchange.hello());
+            *until = Some(now + LIMIT);
+        }
+    }
+
+    /// Whether payloads may travel.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !matches!(self, Self::Exchanging { .. })
+    }
+
+    /// Whether an exchange has begun and is not done: it can't be taken up on another connection.
+    #[must_use]
+    pub fn is_underway(&self) -> bool {
+        self.deadline().is_some()
+    }
+
+    /// When the exchange has taken too long.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Exchanging { until, .. } => *until,
+            Self::Plain | Self::Encrypted(_) => None,
+        }
+    }
+
+    /// Whether [`Privacy::poll`] has something.
+    #[must_use]
+    pub fn wants_send(&self) -> bool {
+        matches!(self, Self::Exchanging { due: Some(_), .. })
+    }
+
+    /// The message of the exchange that is to be sent now.
+    pub fn poll(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Exchanging { due, .. } => due.take(),
+            Self::Plain | Self::Encrypted(_) => None,
+        }
+    }
+
+    /// Takes the agent's message of an exchange. Says whether the exchange is done by it.
+    ///
+    /// # Errors
+    /// [`Failure`], also for a message that nobody waits for. In a plain session it means nothing.
+    pub fn receive(&mut self, message: &[u8]) -> Result<bool, Failure> {
+        match self {
+            Self::Plain => Ok(false),
+            Self::Encrypted(_) => match Action::split(message)? {
+                (Action::Error, json) => Err(exchange::refused(json)),
+                (action, _) => {
+                    let what = format!("{action:?} after the exchange was done");
+                    Err(Fault::new("InvalidKeyExchangeStateError", what).into())
+                }
+            },
+            Self::Exchanging { exchange, due, .. } => match exchange.receive(message)? {
+                Step::Send(message) => {
+                    *due = Some(message);
+                    Ok(false)
+                }
+                Step::Done(cipher) => {
+                    *self = Self::Encrypted(cipher);
+                    Ok(true)
+                }
+            },
+        }
+    }
+
+    /// An Input's payload as it travels; an empty one stays empty.
+    #[must_use]
+    pub fn seal(&self, plain: Bytes) -> Bytes {
+        match self {
+            Self::Encrypted(cipher) if !plain.is_empty() => cipher.seal(&plain),
+            _ => plain,
+        }
+    }
+
+    /// An Output's payload as it was before it travelled; an empty one is empty.
+    ///
+    /// # Errors
+    /// [`Fault`] for anything that is not encrypted with the agreed key.
+    pub fn unseal(&self, payload: Bytes) -> Result<Bytes, Fault> {
+        match self {
+            _ if payload.is_empty() => Ok(payload),
+            Self::Plain => Ok(payload),
+            Self::Encrypted(cipher) => cipher.unseal(&payload),
+            Self::Exchanging { .. } => Err(Fault::new(
+                "AgentOutputBeforeKeyExchange",
+                "output came before there was a key",
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,228 @@
+//! The client's side of a key exchange, without any IO: randomness and KMS's answer come in.
+
+use super::cipher::{BLOCK, Cipher, KEY};
+use super::message::{
+    Action, AgentHello, ClientHello, EcdheAnswer, EcdheKey, Empty, KmsKey, Refusal, Suite, read,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use p256::elliptic_curve::sec1::ToSec1Point as _;
+use p256::{PublicKey, SecretKey};
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// Bytes of an uncompressed point of P-256.
+const POINT: usize = 65;
+
+/// What the other side did wrong, by the names that agents use in `KeyExchangeError.<Name>`, or by
+/// the like name for what only a client can find wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("KeyExchangeError.{name}: {what}")]
+pub struct Fault {
+    name: &'static str,
+    what: String,
+}
+
+impl Fault {
+    /// A payload that is not encrypted with the agreed key.
+    pub const NOT_ENCRYPTED: &str = "NotEncrypted";
+
+    /// The fault called `name`, with more about it.
+    #[must_use]
+    pub fn new(name: &'static str, what: impl Into<String>) -> Self {
+        let what = what.into();
+        Self { name, what }
+    }
+
+    /// Its name, without `KeyExchangeError.`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// Why an exchange came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The agent broke the rules.
+    Broken(Fault),
+    /// The agent gave up: its code, and more about it.
+    Refused {
+        /// `KeyExchangeError.` and a name.
+        code: String,
+        /// The agent's words.
+        message: String,
+    },
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Broken(fault)
+    }
+}
+
+/// A key pair for one exchange. The private half is zeroized on drop.
+pub struct KeyPair(SecretKey);
+
+impl KeyPair {
+    /// The pair whose private key these random bytes are; `None` for the one in four thousand
+    /// million that is no private key: draw again.
+    #[must_use]
+    pub fn from_random(bytes: &[u8; KEY]) -> Option<Self> {
+        SecretKey::from_slice(bytes).ok().map(Self)
+    }
+
+    /// The public key as the exchange carries it.
+    #[must_use]
+    pub fn public(&self) -> String {
+        STANDARD.encode(self.0.public_key().to_sec1_point(false).as_bytes())
+    }
+
+    /// The key that this pair and the other side's public key come to.
+    ///
+    /// # Errors
+    /// A [`Fault`] called `name` when `public` is not Base64 of an uncompressed point on the curve.
+    pub fn agree(&self, public: &str, name: &'static str) -> Result<Zeroizing<[u8; KEY]>, Fault> {
+        let fault = |what: &str| Fault::new(name, what);
+        let bytes = STANDARD
+            .decode(public)
+            .map_err(|_| fault("the public key is not Base64"))?;
+        if bytes.len() != POINT {
+            let what = format!("the public key has {} bytes and not {POINT}", bytes.len());
+            return Err(fault(&what));
+        }
+        let public = PublicKey::from_sec1_bytes(&bytes)
+            .map_err(|_| fault("the public key is no point on P-256"))?;
+        let secret = self.0.diffie_hellman(&public);
+        let mut key = Zeroizing::new([0; KEY]);
+        key.copy_from_slice(secret.raw_secret_bytes());
+        Ok(key)
+    }
+}
+
+/// Where the key comes from.
+pub enum KeySource {
+    /// Both ends agree on it (Mode Auto).
+    Ecdhe(KeyPair),
+    /// KMS made it (Mode Kms).
+    Kms {
+        /// The data key.
+        key: Zeroizing<[u8; KEY]>,
+        /// The same, as KMS encrypted it.
+        ciphertext: String,
+    },
+}
+
+/// The client's side of the exchange.
+pub struct Exchange {
+    iv: [u8; BLOCK],
+    source: KeySource,
+    /// The client's key is sent.
+    key_sent: bool,
+}
+
+/// What follows from a message of the agent.
+#[derive(Debug)]
+pub enum Step {
+    /// Send this.
+    Send(Bytes),
+    /// Both sides have the key.
+    Done(Cipher),
+}
+
+impl Exchange {
+    /// An exchange that begins with [`Exchange::hello`]; `iv` must be random.
+    #[must_use]
+    pub fn new(iv: [u8; BLOCK], source: KeySource) -> Self {
+        let key_sent = false;
+        Self {
+            iv,
+            source,
+            key_sent,
+        }
+    }
+
+    /// The first message.
+    #[must_use]
+    pub fn hello(&self) -> Bytes {
+        let suite = match self.source {
+            KeySource::Ecdhe(_) => Suite::Ecdhe,
+            KeySource::Kms { .. } => Suite::Kms,
+        };
+        Action::ClientHello.message(&ClientHello {
+            cipher_suite: suite.name().into(),
+            encrypt_iv: STANDARD.encode(self.iv),
+        })
+    }
+
+    /// Takes a message of the agent.
+    ///
+    /// # Errors
+    /// [`Failure`]: the exchange is over, and so is the session.
+    pub fn receive(&mut self, message: &[u8]) -> Result<Step, Failure> {
+        let (action, json) = Action::split(message)?;
+        match (action, self.key_sent) {
+            (Action::Error, _) => Err(refused(json)),
+            (Action::AgentHello, false) => Ok(Step::Send(self.answer(json)?)),
+            (Action::AgentKeyExchange, true) => Ok(Step::Done(self.finish(json)?)),
+            (action, sent) => {
+                let wanted = if sent {
+                    Action::AgentKeyExchange
+                } else {
+                    Action::AgentHello
+                };
+                let what = format!("expected {wanted:?} and got {action:?}");
+                Err(Fault::new("WrongActionTypeError", what).into())
+            }
+        }
+    }
+
+    fn answer(&mut self, json: &[u8]) -> Result<Bytes, Fault> {
+        let hello: AgentHello = read(json, "AgentHelloParseError")?;
+        if hello.client_certificate {
+            let what = "the agent asks for a signed key, which axt can't give";
+            return Err(Fault::new("ClientCertificateError", what));
+        }
+        self.key_sent = true;
+        let action = Action::ClientKeyExchange;
+        Ok(match &self.source {
+            KeySource::Ecdhe(pair) => action.message(&EcdheKey {
+                client_pub: pair.public(),
+                signature: String::new(),
+            }),
+            KeySource::Kms { ciphertext, .. } => action.message(&KmsKey {
+                kms_cipher_text_key: ciphertext.clone(),
+            }),
+        })
+    }
+
+    fn finish(&self, json: &[u8]) -> Result<Cipher, Fault> {
+        let name = "AgentKeyExchangeParseError";
+        match &self.source {
+            KeySource::Kms { key, .. } => {
+                let Empty {} = read(json, name)?;
+                Ok(Cipher::new(key, self.iv))
+            }
+            KeySource::Ecdhe(pair) => {
+                let answer: EcdheAnswer = read(json, name)?;
+                let key = pair.agree(&answer.agent_pub, "AgentPublicKeyDecodeError")?;
+                Ok(Cipher::new(&key, self.iv))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Exchange(key sent: {})", self.key_sent)
+    }
+}
+
+/// The agent's own account of why it gave up.
+pub(super) fn refused(json: &[u8]) -> Failure {
+    match read::<Refusal>(json, "ErrorParseError") {
+        Ok(Refusal { code, message }) => Failure::Refused { code, message },
+        Err(fault) => fault.into(),
+    }
+}
