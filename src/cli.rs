@@ -6,6 +6,7 @@ pub use forward::{Listen, Remote};
 
 use crate::config::settings::ConnectionType;
 use crate::exit::Exit;
+use crate::openapi::ecs::Encryption;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -215,6 +216,12 @@ pub struct Session {
     /// Name of the user's password in the parameter store (Windows instances)
     #[arg(long, value_name = "NAME", env = "AXT_PASSWORD_NAME")]
     pub password_name: Option<String>,
+    /// Encrypt the session end to end: auto, or kms:KEYID for a key that KMS makes under this one
+    #[arg(long, value_name = "auto|kms:KEYID", env = "AXT_ENCRYPT", value_parser = encryption)]
+    pub encrypt: Option<Encryption>,
+    /// Base URL of KMS, for --encrypt kms:KEYID [default: --endpoint, or the region's]
+    #[arg(long, value_name = "URL", env = "AXT_KMS_ENDPOINT")]
+    pub kms_endpoint: Option<String>,
     /// Idempotence token of the call that starts the session [default: a new UUID]
     #[arg(long, value_name = "TOKEN", env = "AXT_CLIENT_TOKEN")]
     pub client_token: Option<String>,
@@ -316,6 +323,14 @@ fn keepalive(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| problem.to_owned())
 }
 
+fn encryption(text: &str) -> Result<Encryption, String> {
+    match text.split_once(':') {
+        None if text == "auto" => Ok(Encryption::Auto),
+        Some(("kms", key)) if !key.is_empty() => Ok(Encryption::Kms(key.to_owned())),
+        _ => Err("auto, or kms: and the id of a KMS key".into()),
+    }
+}
+
 fn escape_char(text: &str) -> Result<EscapeChar, String> {
     match text.as_bytes() {
         b"none" => Ok(EscapeChar(None)),
@@ -368,6 +383,18 @@ mod tests {
         assert_eq!(escape_char("none"), Ok(EscapeChar(None)));
         for text in ["", "ab", "é", "^é"] {
             assert!(escape_char(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn encryption_is_read() {
+        assert_eq!(encryption("auto"), Ok(Encryption::Auto));
+        for key in ["key-1", "alias/axt", "acs:kms:cn-beijing:1:key/key-1"] {
+            let read = encryption(&format!("kms:{key}"));
+            assert_eq!(read, Ok(Encryption::Kms(key.to_owned())));
+        }
+        for text in ["", "on", "kms", "kms:", "auto:key-1", "AUTO"] {
+            assert!(encryption(text).is_err(), "{text}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! `axt connect`: a shell, or a command with its status.
 
 use super::attach::{Attach, CTRL_D, now};
+use super::encrypt;
 use super::exec::Exec;
 use super::outcome::{conclude, exit_of_stop, start_until_stopped, until_stopped};
 use super::plan::{Plan, command, is_terminal};
@@ -32,6 +33,12 @@ pub async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Result<Exit
     };
     let mut signals = Signals::listen()?;
     let limit = args.session.connection.connect_timeout;
+    // The key first: without it there is no use in a session.
+    let preparing = encrypt::exchange(&context, &args.session, &request);
+    let exchange = match until_stopped(preparing, &mut signals).await {
+        Ok(exchange) => exchange?,
+        Err(stop) => return Ok(exit_of_stop(stop)),
+    };
     let starting = Started::start(&context, &args.session, request);
     let started = match start_until_stopped(starting, &mut signals).await {
         Ok(started) => started?,
@@ -49,7 +56,10 @@ pub async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Result<Exit
             return Ok(exit_of_stop(stop));
         }
     };
-    let channel = Session::new(session::protocol_options(&args.session), now());
+    let mut channel = Session::new(session::protocol_options(&args.session), now());
+    if let Some(exchange) = exchange {
+        channel = channel.encrypted(exchange);
+    }
     let attach = Attach {
         ui,
         run: &args.run,

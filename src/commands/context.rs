@@ -77,9 +77,18 @@ impl Context {
     /// # Errors
     /// [`crate::error::Error::NoRegion`], and whatever is wrong with endpoint, credentials or TLS.
     pub fn client(&self, product: Product) -> Result<Client> {
+        self.client_at(product, None)
+    }
+
+    /// The same, with an endpoint of this product's own if one is given.
+    ///
+    /// # Errors
+    /// As [`Context::client`].
+    pub fn client_at(&self, product: Product, endpoint: Option<&str>) -> Result<Client> {
         let settings = &self.settings;
         let region = settings.region()?;
-        let given = settings.endpoint.as_ref().map(|url| url.value.as_str());
+        let general = settings.endpoint.as_ref().map(|url| url.value.as_str());
+        let given = endpoint.or(general);
         let base = endpoint::base(product, region, settings.connection_type.value, given)?;
         self.network.check(&base)?;
         let credentials = credentials::provider(settings, &*self.env)?;

@@ -3,6 +3,7 @@
 mod attach;
 mod connect;
 mod context;
+mod encrypt;
 mod exec;
 mod forward;
 mod generate;

@@ -54,6 +54,10 @@ impl Started {
         request: StartTerminalSession,
     ) -> Result<Self> {
         if let Some(url) = &args.wss_url {
+            if request.encryption.is_some() && request.port_number.is_some() {
+                let what = "the service encrypts terminal sessions only: --encrypt can't go with a port";
+                return Err(Error::Usage(what.into()));
+            }
             let url = given_url(url)?;
             let target = Target::session(&url, None);
             target.url()?;
@@ -170,6 +174,7 @@ pub fn request(
     request.username = args.user.clone().or(user).filter(|user| !user.is_empty());
     request.password_name = args.password_name.clone();
     request.connection_type = context.settings.connection_type.value;
+    request.encryption = args.encrypt.clone();
     if let Some(token) = &args.client_token {
         request.client_token = token.clone();
     }

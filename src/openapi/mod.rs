@@ -3,6 +3,7 @@
 pub mod client;
 pub mod ecs;
 pub mod endpoint;
+pub mod kms;
 pub mod reply;
 pub mod retry;
 pub mod signature;

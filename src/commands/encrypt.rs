@@ -1,0 +1,66 @@
+//! What an encrypted session needs before it is started: random numbers, and perhaps a data key of KMS.
+
+use super::context::Context;
+use crate::cli;
+use crate::error::{Error, Result};
+use crate::openapi::client::Action as _;
+use crate::openapi::ecs::{Encryption, StartTerminalSession};
+use crate::openapi::endpoint::Product;
+use crate::openapi::kms::GenerateDataKey;
+use crate::protocol::crypto::{BLOCK, Exchange, KEY, KeyPair, KeySource};
+use secrecy::ExposeSecret as _;
+use std::io;
+use zeroize::Zeroizing;
+
+/// The key exchange of the session that `request` asks for; `None` for a plain one.
+///
+/// # Errors
+/// As [`crate::openapi::client::Client::call`] when KMS is asked for a key; what
+/// [`StartTerminalSession`] would be refused for is found before that.
+pub async fn exchange(
+    context: &Context,
+    args: &cli::Session,
+    request: &StartTerminalSession,
+) -> Result<Option<Exchange>> {
+    let Some(encryption) = &request.encryption else {
+        return Ok(None);
+    };
+    if args.wss_url.is_none() {
+        request.check()?;
+    }
+    let source = match encryption {
+        Encryption::Auto => KeySource::Ecdhe(key_pair()?),
+        Encryption::Kms(key_id) => data_key(context, args, key_id).await?,
+    };
+    let mut iv = [0; BLOCK];
+    fill(&mut iv)?;
+    Ok(Some(Exchange::new(iv, source)))
+}
+
+async fn data_key(context: &Context, args: &cli::Session, key_id: &str) -> Result<KeySource> {
+    let client = context.client_at(Product::Kms, args.kms_endpoint.as_deref())?;
+    let key_id = key_id.to_owned();
+    let call = GenerateDataKey { key_id };
+    let data_key = client.call(&call, args.connection.connect_timeout).await?;
+    Ok(KeySource::Kms {
+        key: data_key.bytes()?,
+        ciphertext: data_key.ciphertext_blob.expose_secret().to_owned(),
+    })
+}
+
+fn key_pair() -> Result<KeyPair> {
+    let mut bytes = Zeroizing::new([0; KEY]);
+    loop {
+        fill(&mut *bytes)?;
+        if let Some(pair) = KeyPair::from_random(&bytes) {
+            return Ok(pair);
+        }
+    }
+}
+
+fn fill(bytes: &mut [u8]) -> Result<()> {
+    getrandom::fill(bytes).map_err(|error| Error::Io {
+        what: "the system gives no random numbers",
+        source: io::Error::other(error.to_string()),
+    })
+}

@@ -1,0 +1,104 @@
+//! The actions of KMS (version 2016-01-20) that encrypted sessions need.
+
+use super::client::Action;
+use crate::error::{ApiError, Error, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+/// Bytes of a data key of KeySpec `AES_256`.
+pub const DATA_KEY: usize = 32;
+
+/// Makes a data key of 256 bits: `GenerateDataKey`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenerateDataKey {
+    /// The KMS key that encrypts it: an id, an alias, or an ARN.
+    pub key_id: String,
+}
+
+/// A data key. Debug shows neither form of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DataKey {
+    /// The key, encrypted: what the agent is given.
+    pub ciphertext_blob: SecretString,
+    /// The key itself, in Base64.
+    pub plaintext: SecretString,
+}
+
+impl DataKey {
+    /// The key's bytes.
+    ///
+    /// # Errors
+    /// [`Error::Api`] when they are not [`DATA_KEY`] bytes in Base64; they are not repeated.
+    pub fn bytes(&self) -> Result<Zeroizing<[u8; DATA_KEY]>> {
+        let decoded = STANDARD.decode(self.plaintext.expose_secret());
+        let decoded = Zeroizing::new(decoded.unwrap_or_default());
+        let mut key = Zeroizing::new([0; DATA_KEY]);
+        if decoded.len() != key.len() {
+            return Err(unexpected("the data key is not 32 bytes in Base64"));
+        }
+        key.copy_from_slice(&decoded);
+        Ok(key)
+    }
+}
+
+impl Action for GenerateDataKey {
+    const NAME: &'static str = "GenerateDataKey";
+    const VERSION: &'static str = "2016-01-20";
+    // Each call makes another key, and none is kept: one too many harms nobody.
+    const IDEMPOTENT: bool = true;
+    type Reply = DataKey;
+
+    fn params(&self, _region: &str) -> Vec<(String, String)> {
+        vec![
+            ("KeyId".to_owned(), self.key_id.clone()),
+            ("KeySpec".to_owned(), "AES_256".to_owned()),
+        ]
+    }
+}
+
+fn unexpected(message: &str) -> Error {
+    Error::from(ApiError {
+        action: GenerateDataKey::NAME.into(),
+        code: ApiError::UNEXPECTED.into(),
+        message: message.into(),
+        request_id: None,
+        status: 200,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reply(plaintext: &str) -> DataKey {
+        let json = format!(
+            r#"{{"RequestId":"r","KeyId":"k","KeyVersionId":"v","CiphertextBlob":"blob","Plaintext":"{plaintext}"}}"#
+        );
+        serde_json::from_str(&json).unwrap()
+    }
+
+    #[test]
+    fn the_call_names_key_and_length() {
+        let call = GenerateDataKey {
+            key_id: "alias/axt".into(),
+        };
+        let wanted = [("KeyId", "alias/axt"), ("KeySpec", "AES_256")];
+        let wanted = wanted.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(call.params("cn-beijing"), wanted);
+    }
+
+    #[test]
+    fn a_key_of_another_length_is_refused_and_none_is_shown() {
+        let key = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+        assert_eq!(reply(key).bytes().unwrap()[..], [7; DATA_KEY]);
+        assert!(!format!("{:?}", reply(key)).contains("BwcH"));
+        for wrong in ["", "BwcHBwcHBwcHBwcHBwcHBw==", "no Base64!"] {
+            let error = reply(wrong).bytes().unwrap_err().to_string();
+            assert!(error.contains("not 32 bytes"), "{error}");
+        }
+    }
+}
