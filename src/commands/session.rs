@@ -55,7 +55,8 @@ impl Started {
     ) -> Result<Self> {
         if let Some(url) = &args.wss_url {
             if request.encryption.is_some() && request.port_number.is_some() {
-                let what = "the service encrypts terminal sessions only: --encrypt can't go with a port";
+                let what =
+                    "the service encrypts terminal sessions only: --encrypt can't go with a port";
                 return Err(Error::Usage(what.into()));
             }
             let url = given_url(url)?;

@@ -5,6 +5,7 @@
 
 use super::Shared;
 use super::codes::{REGIONS, refuse};
+use super::kms;
 use super::reply::{Asked, Refusal, response};
 use super::start::start_terminal_session;
 use super::verify::{Call, Incoming};
@@ -39,6 +40,9 @@ pub(super) fn handle(shared: &Shared, incoming: &Incoming<'_>) -> Response<Strin
 }
 
 fn dispatch(shared: &Shared, call: &Call, host: &str) -> Result<Map<String, Value>, Refusal> {
+    if call.version == kms::VERSION {
+        return kms::handle(&shared.agent_options.kms, call);
+    }
     if call.version != "2014-05-26" {
         return Err(Refusal::new(
             400,

@@ -19,6 +19,7 @@ pub mod faults;
 mod flow;
 mod gateway;
 mod inbound;
+pub mod kms;
 mod link;
 pub mod options;
 mod reply;

@@ -14,6 +14,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// How far the guest is.
 pub enum Stage {
+    /// The keys of an encrypted session are being exchanged, until that time at most.
+    Exchanging(Instant),
     /// Starts at that time.
     Waiting(Instant),
     /// On the way to the target.
@@ -54,6 +56,8 @@ enum Input {
 
 /// What the guest did.
 pub enum Event {
+    /// The key exchange has taken too long.
+    Late,
     /// The time to start has come.
     Start,
     /// The target was reached, or not.
@@ -68,6 +72,10 @@ impl Stage {
     /// Waits for the guest: `front` is offered to it, its output comes into `read`.
     pub async fn event(&mut self, front: Option<&[u8]>, read: Option<&mut [u8]>) -> Event {
         match self {
+            Self::Exchanging(at) => {
+                sleep_until(*at).await;
+                Event::Late
+            }
             Self::Waiting(at) => {
                 sleep_until(*at).await;
                 Event::Start

@@ -39,6 +39,8 @@ pub struct Link {
     /// The number asked for by the last Sync, and when (ms).
     asked: Option<(u32, u64)>,
     sync_due: bool,
+    /// Messages of the key exchange; they bear no number and are not kept.
+    exchange: VecDeque<Bytes>,
     /// A message was turned away for want of room.
     starved: bool,
     /// Output that is not yet acknowledged, oldest first; `kept[0]` bears the number `first`.
@@ -63,6 +65,7 @@ impl Link {
             taken: 0,
             asked: None,
             sync_due: false,
+            exchange: VecDeque::new(),
             starved: false,
             kept: VecDeque::new(),
             first: 1,
@@ -121,10 +124,15 @@ impl Link {
         self.kept.push_back(payload);
     }
 
+    /// Adds a message of the key exchange.
+    pub fn exchange(&mut self, message: Bytes) {
+        self.exchange.push_back(message);
+    }
+
     /// Whether [`Link::next`] has something.
     #[must_use]
     pub fn has_next(&self) -> bool {
-        self.sync_due || self.sent < self.kept.len()
+        self.sync_due || !self.exchange.is_empty() || self.sent < self.kept.len()
     }
 
     /// The next message to send, stamped `now` (ms); its ids are empty.
@@ -133,6 +141,12 @@ impl Link {
             self.sync_due = false;
             let mut frame = Frame::new(Kind::Sync, Version::V1_02, now, Bytes::new());
             frame.input_seq = self.taken.saturating_add(1);
+            frame.output_seq = self.number(self.sent).saturating_sub(1);
+            return Some(frame);
+        }
+        if let Some(message) = self.exchange.pop_front() {
+            let mut frame = Frame::new(Kind::KeyExchange, Version::V1_02, now, message);
+            frame.input_seq = self.taken;
             frame.output_seq = self.number(self.sent).saturating_sub(1);
             return Some(frame);
         }

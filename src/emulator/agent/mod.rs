@@ -11,6 +11,7 @@ mod guest;
 mod link;
 #[cfg(unix)]
 mod pty;
+mod secrecy;
 mod session;
 mod tcp;
 #[cfg(all(test, unix))]
@@ -20,10 +21,12 @@ mod user;
 #[cfg(unix)]
 mod words;
 
+use super::kms::Kms;
 use crate::protocol::frame::Frame;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -105,6 +108,8 @@ pub struct AgentOptions {
     pub window: usize,
     /// Give up connecting to a port session's target after this long; the real agent: 10 s.
     pub connect_timeout: Duration,
+    /// Decrypts the data keys of encrypted sessions.
+    pub kms: Arc<Kms>,
 }
 
 impl Default for AgentOptions {
@@ -119,6 +124,7 @@ impl Default for AgentOptions {
             rate_bits: None,
             window: 4 << 20,
             connect_timeout: Duration::from_secs(10),
+            kms: Arc::default(),
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use super::guest::{Event, Open, Stage};
 use super::link::{Link, Taken};
+use super::secrecy::{self, Answer, Secrecy};
 use super::tcp::{self, TCP_CHUNK};
 use super::{AgentOptions, Failure, Guest, SessionSpec};
+use crate::protocol::crypto;
 use crate::protocol::frame::{Frame, Kind, parse_resize};
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
@@ -25,6 +27,7 @@ pub struct Session {
     options: AgentOptions,
     link: Link,
     stage: Stage,
+    secrecy: Secrecy,
     /// The guest has been open at least once.
     was_open: bool,
     /// Input that the guest has not taken yet.
@@ -44,16 +47,18 @@ enum Wake<'a> {
 impl Session {
     /// A session that has not begun; [`Session::run`] begins it.
     pub fn new(spec: SessionSpec, options: AgentOptions) -> Self {
-        let stage = if spec.encryption.is_some() {
-            Stage::Over(ending(&options, &key_exchange_failed()))
+        let now = Instant::now();
+        let (secrecy, stage) = if spec.encryption.is_some() {
+            (Secrecy::Hello, Stage::Exchanging(now + crypto::LIMIT))
         } else {
-            Stage::Waiting(Instant::now() + options.start_delay)
+            (Secrecy::Off, Stage::Waiting(now + options.start_delay))
         };
         Self {
             link: Link::new(options.old, options.window),
             spec,
             options,
             stage,
+            secrecy,
             was_open: false,
             queue: VecDeque::new(),
             queued: 0,
@@ -81,7 +86,7 @@ impl Session {
             }
             let wake = self.wake(&mut client, &to_client, &mut buffer).await;
             let flow = match wake {
-                Wake::Client(Some(frame)) => self.on_frame(&frame),
+                Wake::Client(Some(frame)) => self.on_frame(&frame).await,
                 Wake::Send(Some(permit)) => {
                     if let Some(frame) = self.next_frame() {
                         permit.send(frame);
@@ -157,13 +162,20 @@ impl Session {
     }
 
     /// Acts on a client's message; breaks when it ends the session.
-    fn on_frame(&mut self, frame: &Frame) -> ControlFlow<()> {
+    async fn on_frame(&mut self, frame: &Frame) -> ControlFlow<()> {
         let room = frame.payload.is_empty() || self.has_room();
         if self.link.take(frame, room, now()) == Taken::No {
             return ControlFlow::Continue(());
         }
         match frame.kind {
-            Kind::Input => self.on_input(&frame.payload),
+            Kind::Input => match self.secrecy.unseal(&frame.payload) {
+                Ok(payload) => self.on_input(payload),
+                Err(answer) => self.on_answer(answer).await,
+            },
+            Kind::KeyExchange => {
+                let answer = self.secrecy.receive(&frame.payload, &self.options.kms);
+                self.on_answer(answer).await;
+            }
             Kind::Resize => {
                 self.size = parse_resize(&frame.payload).or(self.size);
                 if let (Stage::Open(open), Some(size)) = (&self.stage, self.size) {
@@ -176,7 +188,24 @@ impl Session {
         ControlFlow::Continue(())
     }
 
-    fn on_input(&mut self, payload: &Bytes) {
+    /// Goes on with the key exchange, or ends the session for its failure.
+    async fn on_answer(&mut self, answer: Answer) {
+        if matches!(self.stage, Stage::Over(_)) {
+            return;
+        }
+        if let Some(message) = answer.message {
+            self.link.exchange(message);
+        }
+        match answer.outcome {
+            Err(failure) => self.fail(&failure).await,
+            Ok(()) if self.secrecy.is_done() => {
+                self.stage = Stage::Waiting(Instant::now() + self.options.start_delay);
+            }
+            Ok(()) => {}
+        }
+    }
+
+    fn on_input(&mut self, payload: Bytes) {
         match self.stage {
             Stage::Waiting(_) | Stage::Connecting(_) if self.options.old && !self.was_open => {
                 return;
@@ -187,12 +216,13 @@ impl Session {
         }
         if !payload.is_empty() {
             self.queued += payload.len();
-            self.queue.push_back(payload.clone());
+            self.queue.push_back(payload);
         }
     }
 
     async fn on_event(&mut self, event: Event, buffer: &[u8]) {
         match event {
+            Event::Late => self.fail(&secrecy::failed("key exchange timeout")).await,
             Event::Start => self.start(),
             Event::Connected(Ok(stream)) => self.open(Open::tcp(stream)),
             Event::Connected(Err(failure)) => self.fail(&failure).await,
@@ -242,7 +272,7 @@ impl Session {
         open.pace(self.options.rate_bits);
         // Agents send no empty Output.
         if !bytes.is_empty() {
-            self.link.output(bytes);
+            self.link.output(self.secrecy.seal(bytes));
         }
     }
 
@@ -298,7 +328,7 @@ impl Session {
             && let Some(payload) = self.queue.pop_front()
         {
             self.queued -= payload.len();
-            self.link.output(payload);
+            self.link.output(self.secrecy.seal(payload));
         }
     }
 }
@@ -320,11 +350,6 @@ fn ending(options: &AgentOptions, failure: &Failure) -> String {
         "OpenPtyFailed"
     };
     code.to_owned()
-}
-
-/// Encrypted sessions end here until the agent knows the handshake.
-fn key_exchange_failed() -> Failure {
-    Failure::new("KeyExchangeFailed", "")
 }
 
 /// Milliseconds since 1970; never 0, which would be an invalid timestamp.

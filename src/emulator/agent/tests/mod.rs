@@ -2,6 +2,7 @@
 
 mod numbers;
 mod port;
+mod secrecy;
 mod terminal;
 
 use super::*;

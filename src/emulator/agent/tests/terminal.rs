@@ -168,14 +168,6 @@ async fn a_new_agent_keeps_what_comes_early() {
 }
 
 #[tokio::test]
-async fn encryption_is_refused_for_now() {
-    let mut spec = command("id");
-    spec.encryption = Some(Encryption::Auto);
-    let mut client = Client::new(spec, &AgentOptions::default());
-    assert_eq!(client.ended().await, "KeyExchangeFailed");
-}
-
-#[tokio::test]
 async fn a_slow_agent_waits_and_paces_like_the_real_one() {
     // 200 kbit/s in chunks of 1024 bytes: a pause of 40 ms after each.
     let mut client = Client::new(

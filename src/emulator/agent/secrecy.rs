@@ -1,0 +1,178 @@
+//! The agent's side of an encrypted session: its part of the key exchange, and the cipher.
+//!
+//! Steps and names of errors are the real agent's. It goes on with a point that is not on the curve
+//! and trips over a wrong IV later; here both are errors at once.
+
+use super::Failure;
+use crate::emulator::kms::Kms;
+use crate::protocol::crypto::{
+    Action, AgentHello, BLOCK, Cipher, ClientHello, EcdheAnswer, EcdheKey, Empty, Fault, KEY,
+    KeyPair, KmsKey, Refusal, Suite, read,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use zeroize::Zeroizing;
+
+/// How far the encryption of a session is.
+pub enum Secrecy {
+    /// Not asked for.
+    Off,
+    /// The client has not spoken.
+    Hello,
+    /// The client's key is due.
+    Key {
+        /// How it is agreed on.
+        suite: Suite,
+        /// What every message begins with.
+        iv: [u8; BLOCK],
+    },
+    /// Both sides have the key.
+    On(Cipher),
+}
+
+/// What comes of a message of the exchange.
+pub struct Answer {
+    /// What to send, if anything.
+    pub message: Option<Bytes>,
+    /// Whether the session goes on.
+    pub outcome: Result<(), Failure>,
+}
+
+impl Secrecy {
+    /// Takes a message of the exchange.
+    pub fn receive(&mut self, message: &[u8], kms: &Kms) -> Answer {
+        if matches!(self, Self::Off) {
+            return Answer {
+                message: None,
+                outcome: Err(failed("key exchange is not enabled")),
+            };
+        }
+        match self.step(message, kms) {
+            Ok(message) => Answer {
+                message: Some(message),
+                outcome: Ok(()),
+            },
+            Err(fault) => Answer {
+                message: Some(refusal(&fault)),
+                outcome: Err(failed(&fault.to_string())),
+            },
+        }
+    }
+
+    /// Whether the session's program may run.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Off | Self::On(_))
+    }
+
+    /// An Input's payload as it was typed; an empty one is empty.
+    ///
+    /// # Errors
+    /// What to send and why the session ends, when it came too early or is not encrypted.
+    pub fn unseal(&self, payload: &Bytes) -> Result<Bytes, Answer> {
+        let unsealed = match self {
+            Self::On(cipher) if !payload.is_empty() => cipher.unseal(payload),
+            Self::Hello | Self::Key { .. } if !payload.is_empty() => Err(Fault::new(
+                "RecvDataMessageBeforeKeyExchange",
+                "Input came before there was a key",
+            )),
+            _ => Ok(payload.clone()),
+        };
+        unsealed.map_err(|fault| Answer {
+            message: Some(refusal(&fault)),
+            outcome: Err(failed(&fault.to_string())),
+        })
+    }
+
+    /// An Output's payload as it travels.
+    pub fn seal(&self, payload: Bytes) -> Bytes {
+        match self {
+            Self::On(cipher) => cipher.seal(&payload),
+            _ => payload,
+        }
+    }
+
+    fn step(&mut self, message: &[u8], kms: &Kms) -> Result<Bytes, Fault> {
+        let (action, json) = Action::split(message)?;
+        let wanted = match self {
+            Self::Off | Self::On(_) => {
+                let what = format!("{action:?} after the exchange was done");
+                return Err(Fault::new("InvalidKeyExchangeStateError", what));
+            }
+            Self::Hello => Action::ClientHello,
+            Self::Key { .. } => Action::ClientKeyExchange,
+        };
+        if action != wanted {
+            let what = format!("expected {wanted:?} and got {action:?}");
+            return Err(Fault::new("WrongActionTypeError", what));
+        }
+        let (next, answer) = match *self {
+            Self::Key { suite, iv } => client_key(json, suite, iv, kms)?,
+            _ => client_hello(json)?,
+        };
+        *self = next;
+        Ok(answer)
+    }
+}
+
+/// The end of a session whose key exchange failed.
+pub fn failed(what: &str) -> Failure {
+    Failure::new("KeyExchangeFailed", what)
+}
+
+fn refusal(fault: &Fault) -> Bytes {
+    Action::Error.message(&Refusal {
+        code: format!("KeyExchangeError.{}", fault.name()),
+        message: fault.to_string(),
+    })
+}
+
+fn client_hello(json: &[u8]) -> Result<(Secrecy, Bytes), Fault> {
+    let hello: ClientHello = read(json, "ClientHelloParseError")?;
+    let iv = STANDARD.decode(&hello.encrypt_iv).ok();
+    let iv = iv.and_then(|iv| iv.try_into().ok());
+    let iv = iv.ok_or_else(|| Fault::new("IVDecodeError", "the IV is not 16 bytes in Base64"))?;
+    let suite = Suite::named(&hello.cipher_suite)
+        .ok_or_else(|| Fault::new("UnknownCipherSuiteError", "there is no such cipher suite"))?;
+    let answer = Action::AgentHello.message(&AgentHello {
+        client_certificate: false,
+    });
+    Ok((Secrecy::Key { suite, iv }, answer))
+}
+
+fn client_key(
+    json: &[u8],
+    suite: Suite,
+    iv: [u8; BLOCK],
+    kms: &Kms,
+) -> Result<(Secrecy, Bytes), Fault> {
+    let name = "ClientKeyExchangeParseError";
+    let action = Action::AgentKeyExchange;
+    let (key, answer) = match suite {
+        Suite::Kms => {
+            let sent: KmsKey = read(json, name)?;
+            let key = kms.decrypt(&sent.kms_cipher_text_key);
+            let key = key.ok_or_else(|| Fault::new("KMSDecryptError", "KMS decrypt failed"))?;
+            (key, action.message(&Empty {}))
+        }
+        Suite::Ecdhe => {
+            let sent: EcdheKey = read(json, name)?;
+            let pair = key_pair()?;
+            let key = pair.agree(&sent.client_pub, "ClientPublicKeyDecodeError")?;
+            let agent_pub = pair.public();
+            (key, action.message(&EcdheAnswer { agent_pub }))
+        }
+    };
+    Ok((Secrecy::On(Cipher::new(&key, iv)), answer))
+}
+
+fn key_pair() -> Result<KeyPair, Fault> {
+    let mut bytes = Zeroizing::new([0; KEY]);
+    loop {
+        getrandom::fill(&mut *bytes)
+            .map_err(|_| Fault::new("AgentKeyGenerateError", "there are no random numbers"))?;
+        if let Some(pair) = KeyPair::from_random(&bytes) {
+            return Ok(pair);
+        }
+    }
+}
