@@ -15,5 +15,6 @@ pub mod peer;
 pub mod screen;
 #[cfg(feature = "emulator")]
 pub mod sshd;
+pub mod tap;
 
 pub use need::need;
