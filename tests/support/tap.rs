@@ -7,10 +7,13 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+/// What has passed in one direction of one connection.
+type Note = Arc<Mutex<Vec<u8>>>;
+
 /// The relay; it serves until the test's process ends.
 pub struct Tap {
     pub address: SocketAddr,
-    streams: Arc<Mutex<Vec<Arc<Mutex<Vec<u8>>>>>>,
+    streams: Arc<Mutex<Vec<Note>>>,
 }
 
 impl Tap {
@@ -24,7 +27,7 @@ impl Tap {
             for client in listener.incoming() {
                 let (client, server) = (client.unwrap(), TcpStream::connect(target).unwrap());
                 for (from, to) in [(&client, &server), (&server, &client)] {
-                    let note = Arc::new(Mutex::new(Vec::new()));
+                    let note = Note::default();
                     noted.lock().unwrap().push(Arc::clone(&note));
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                     thread::spawn(move || relay(from, to, &note));
