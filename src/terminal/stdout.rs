@@ -187,7 +187,9 @@ mod tests {
         }
     }
 
-    fn gated() -> (Stdout, mpsc::Sender<io::Result<()>>, Arc<Mutex<Vec<u8>>>) {
+    type Opener = mpsc::Sender<io::Result<()>>;
+
+    fn gated() -> (Stdout, Opener, Arc<Mutex<Vec<u8>>>) {
         let (opener, open) = mpsc::channel();
         let written = Arc::default();
         let gate = Gate {

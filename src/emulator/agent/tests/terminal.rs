@@ -110,7 +110,11 @@ async fn letting_go_kills_the_program_and_its_children() {
             test_kill_process(leader).is_err(),
             "the leader is gone and reaped"
         );
-        assert!(is_dead(pids[1]), "the child is gone");
+        // Its signal has been sent; it dies when the system comes around to it.
+        let begun = std::time::Instant::now();
+        while !is_dead(pids[1]) {
+            assert!(begun.elapsed().as_secs() < 20, "the child is still there");
+        }
     }
 }
 
