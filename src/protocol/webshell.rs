@@ -1,0 +1,310 @@
+//! One web shell of SAE: plain bytes both ways, no header of any kind.
+//!
+//! What is known of it comes from `devsapp/saectl`: frames of text, one for each read of the
+//! keyboard; no message for the terminal's size, which is fixed when the token is asked for; a
+//! Kubernetes status as the last output. Nothing is numbered or acknowledged, so that a broken
+//! connection is the end of the session.
+
+use super::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
+use super::hold::Hold;
+use super::kube_status::{Held, StatusScanner};
+use super::liveness::{Due, Liveness};
+use super::pace::Bucket;
+use crate::error::Error;
+use bytes::{Bytes, BytesMut};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// User bytes kept while they can't go out; above it the user's end is not read.
+const KEEP_INPUT: usize = 64 * 1024;
+
+/// Bytes of one message, at most.
+const MAX_MESSAGE: usize = 2048;
+
+/// How long the rest of a character may take. Then what there is of it goes out as it is: a keyboard
+/// that is not UTF-8 sends bytes of which no rest will come.
+const REST_OF_CHARACTER: Duration = Duration::from_millis(50);
+
+/// How long output is held back that may become a closing status, by how much there is of it. A
+/// lone brace is on the way of whoever types one; a whole status wants to be the last output.
+const HOLD_START: Duration = Duration::from_millis(100);
+const HOLD_PART: Duration = Duration::from_secs(2);
+const HOLD_WHOLE: Duration = Duration::from_secs(1);
+
+/// How a web shell is to behave.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A WebSocket ping after so long without sending; `None` for none.
+    pub keepalive: Option<Duration>,
+    /// Silence after which the connection counts as dead; `None` for never.
+    pub dead_after: Option<Duration>,
+    /// An upper limit for what is sent, bytes per second.
+    pub rate_limit: Option<u64>,
+}
+
+/// The client's side of a web shell.
+#[derive(Debug)]
+pub struct Webshell {
+    up: bool,
+    ended: bool,
+    hold: Hold,
+    liveness: Liveness,
+    bucket: Option<Bucket>,
+    input: BytesMut,
+    /// When the user has written last.
+    written: Instant,
+    ping: bool,
+    scanner: StatusScanner,
+    /// When something was received last that the scanner holds.
+    held_since: Instant,
+    events: VecDeque<Event>,
+    /// Bytes in each direction, for [`Channel::describe`].
+    sent: u64,
+    taken: u64,
+}
+
+impl Webshell {
+    /// A web shell that has no connection yet.
+    #[must_use]
+    pub fn new(options: &Options, now: Now) -> Self {
+        Self {
+            up: false,
+            ended: false,
+            hold: Hold::new(false, now.at),
+            liveness: Liveness::new(options.keepalive, options.dead_after, now),
+            bucket: options.rate_limit.map(|rate| Bucket::new(rate, now.at)),
+            input: BytesMut::new(),
+            written: now.at,
+            ping: false,
+            scanner: StatusScanner::default(),
+            held_since: now.at,
+            events: VecDeque::new(),
+            sent: 0,
+            taken: 0,
+        }
+    }
+
+    fn receive_output(&mut self, now: Now, bytes: &[u8]) {
+        self.hold.spoke();
+        self.taken += bytes.len() as u64;
+        let mut output = BytesMut::with_capacity(bytes.len());
+        self.scanner
+            .feed(bytes, |part| output.extend_from_slice(part));
+        self.held_since = now.at;
+        self.output(output.freeze());
+    }
+
+    fn output(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            self.events.push_back(Event::Output(bytes));
+        }
+    }
+
+    /// The stream is over: by a status, or else as `without` says.
+    fn end(&mut self, without: impl FnOnce() -> Event) {
+        if self.ended {
+            return;
+        }
+        self.ended = true;
+        let ending = self.scanner.end();
+        let held = self.scanner.release();
+        self.output(held.into());
+        let event = ending.map_or_else(without, Event::Ended);
+        self.events.push_back(event);
+    }
+
+    /// The connection is gone, and with it the session.
+    fn broke(&mut self, why: String) {
+        self.end(|| Event::Broken {
+            why,
+            resumable: false,
+        });
+    }
+
+    fn closed(&mut self, code: Option<u16>) {
+        let code = code.unwrap_or(1005);
+        let shown = self.taken > 0;
+        self.end(|| {
+            Event::Ended(match code {
+                1000 if shown => Ending::Normal {
+                    code: String::new(),
+                },
+                1000 => lost("the service closed it before it opened".into()),
+                code => lost(format!("the service closed it with code {code}")),
+            })
+        });
+    }
+
+    /// When what is held back will have been held back for long enough.
+    fn held_until(&self) -> Option<Instant> {
+        let span = match self.scanner.held() {
+            Held::Nothing => return None,
+            Held::Start => HOLD_START,
+            Held::Part => HOLD_PART,
+            Held::Whole => HOLD_WHOLE,
+        };
+        Some(self.held_since + span)
+    }
+
+    /// The length of the next message, and whether it is text: valid UTF-8, no character cut. `None`
+    /// while there is nothing to send but a part of a character, whose rest may come.
+    fn next_message(&self, now: Instant) -> Option<(usize, bool)> {
+        let chunk = self.input.get(..MAX_MESSAGE).unwrap_or(&self.input);
+        match std::str::from_utf8(chunk) {
+            Ok(text) => Some((text.len(), true)).filter(|_| !text.is_empty()),
+            Err(error) if error.error_len().is_some() => {
+                Some((chunk.len() - unfinished(chunk), false))
+            }
+            Err(error) if error.valid_up_to() > 0 => Some((error.valid_up_to(), true)),
+            Err(_) => (self.rest_by() <= now).then_some((chunk.len(), false)),
+        }
+    }
+
+    /// When to give up on the rest of a character.
+    fn rest_by(&self) -> Instant {
+        self.written + REST_OF_CHARACTER
+    }
+
+    /// When the bucket lets more through, if not now.
+    fn wait_until(&self, now: Instant) -> Option<Instant> {
+        self.bucket.as_ref()?.wait_until(now)
+    }
+}
+
+impl Channel for Webshell {
+    fn connected(&mut self, now: Now) {
+        self.up = true;
+        self.liveness.restart(now);
+        self.hold = Hold::new(false, now.at);
+        self.events.push_back(Event::Opened);
+    }
+
+    fn receive(&mut self, now: Now, incoming: Incoming) {
+        if self.ended {
+            return;
+        }
+        self.liveness.heard(now);
+        match incoming {
+            Incoming::Binary(bytes) | Incoming::Text(bytes) => self.receive_output(now, &bytes),
+            Incoming::Alive => {}
+            Incoming::Closed(code) => self.closed(code),
+            Incoming::Failed(why) => self.broke(why),
+            Incoming::Invalid(what) => {
+                self.end(|| Event::Ended(Ending::Failed(Error::Protocol(what))));
+            }
+        }
+    }
+
+    fn can_write(&self) -> bool {
+        self.input.len() < KEEP_INPUT
+    }
+
+    fn write(&mut self, now: Now, bytes: &[u8]) {
+        self.written = now.at;
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// The size is settled when the token is asked for; there is no message for another.
+    fn resize(&mut self, _now: Now, _rows: u16, _cols: u16) {}
+
+    /// Closing the WebSocket says it all.
+    fn close(&mut self, _now: Now) {}
+
+    fn wants_send(&self, now: Now) -> bool {
+        let data = self.hold.is_released() && self.next_message(now.at).is_some();
+        let data = data && self.wait_until(now.at).is_none();
+        self.up && !self.ended && (self.ping || data)
+    }
+
+    fn poll_send(&mut self, now: Now) -> Option<Outgoing> {
+        if !self.wants_send(now) {
+            return None;
+        }
+        self.liveness.sent(now);
+        if std::mem::take(&mut self.ping) {
+            return Some(Outgoing::Ping);
+        }
+        let (len, text) = self.next_message(now.at)?;
+        let message = self.input.split_to(len).freeze();
+        self.sent += message.len() as u64;
+        if let Some(bucket) = &mut self.bucket {
+            bucket.spend(message.len(), now.at);
+        }
+        Some(if text {
+            Outgoing::Text(message)
+        } else {
+            Outgoing::Binary(message)
+        })
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn deadline(&self, now: Now) -> Option<Instant> {
+        if !self.up || self.ended {
+            return None;
+        }
+        let input = self.hold.is_released() && !self.input.is_empty();
+        let waits = input && self.next_message(now.at).is_none();
+        let times = [
+            self.liveness.deadline(),
+            self.hold.deadline(),
+            self.held_until(),
+            waits.then(|| self.rest_by()),
+            self.wait_until(now.at).filter(|_| input),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    fn wake(&mut self, now: Now) {
+        if !self.up || self.ended {
+            return;
+        }
+        self.hold.wake(now.at);
+        if self.held_until().is_some_and(|until| until <= now.at) {
+            if self.scanner.held() == Held::Whole {
+                return self.end(|| Event::Ended(lost("the shell ended".into())));
+            }
+            let held = self.scanner.release();
+            self.output(held.into());
+        }
+        match self.liveness.poll(now) {
+            Some(Due::Heartbeat) => {
+                self.ping = true;
+                self.liveness.sent(now);
+            }
+            Some(Due::Ping) => self.ping = true,
+            Some(Due::Dead) => self.broke("the network is dead: nothing was heard any more".into()),
+            None => {}
+        }
+    }
+
+    fn resume_id(&self) -> Option<String> {
+        None
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "web shell, {} bytes sent, {} taken; its size can't change, and it can't be resumed",
+            self.sent, self.taken
+        )
+    }
+}
+
+fn lost(why: String) -> Ending {
+    Ending::Failed(Error::Lost(why))
+}
+
+/// How many bytes at the end begin a character without ending it.
+fn unfinished(bytes: &[u8]) -> usize {
+    let is_beginning = |len: &usize| {
+        let tail = bytes.len().checked_sub(*len).and_then(|at| bytes.get(at..));
+        let error = tail.and_then(|tail| std::str::from_utf8(tail).err());
+        error.is_some_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+    };
+    (1..=3).find(is_beginning).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;
