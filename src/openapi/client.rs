@@ -2,12 +2,13 @@
 
 use super::reply::Reply;
 use super::retry::{Again, Failure, Retry};
+use super::roa::{self, Fresh};
 use super::signature;
 use crate::config::credentials::{Credentials, CredentialsProvider};
 use crate::error::{ApiError, Error, Result};
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use std::io;
@@ -20,7 +21,16 @@ use zeroize::Zeroizing;
 /// The longest reply that is read, in bytes.
 const LONGEST_REPLY: usize = 1 << 20;
 
-/// One action of an RPC-style API: its parameters and what it answers.
+/// How an action is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// RPC: a POST with everything in its body.
+    Rpc,
+    /// ROA: a GET of this path.
+    Get(&'static str),
+}
+
+/// One action of an API: its parameters and what it answers.
 pub trait Action {
     /// The action's name, such as `StartTerminalSession`.
     const NAME: &'static str;
@@ -28,6 +38,8 @@ pub trait Action {
     const VERSION: &'static str;
     /// Whether the same call may be made twice to the effect of one: only then is it tried again.
     const IDEMPOTENT: bool;
+    /// How it is called.
+    const STYLE: Style = Style::Rpc;
     /// What it answers.
     type Reply: DeserializeOwned;
 
@@ -102,13 +114,9 @@ impl Client {
 
     async fn attempt<A: Action>(&self, params: &[(String, String)]) -> Result<A::Reply, Failure> {
         let credentials = self.credentials.credentials().await?;
-        let signed = sign::<A>(params, &credentials);
-        let request = self.http.post(self.endpoint.clone());
-        let request = request
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .header(ACCEPT, "application/json")
-            .body(signed.body);
+        let (request, string_to_sign) = self.request::<A>(params, &credentials);
         let response = request
+            .header(ACCEPT, "application/json")
             .send()
             .await
             .map_err(|error| self.failed::<A>(&error))?;
@@ -119,7 +127,7 @@ impl Client {
             status: status.as_u16(),
             body: &body,
         };
-        let answer = reply.read(&credentials, &signed.string_to_sign);
+        let answer = reply.read(&credentials, &string_to_sign);
         tracing::debug!(
             action = A::NAME,
             status = status.as_u16(),
@@ -127,6 +135,33 @@ impl Client {
             "answered"
         );
         answer.map_err(|error| judged::<A>(error, status, &headers))
+    }
+
+    /// A signed request, and what was signed.
+    fn request<A: Action>(
+        &self,
+        params: &[(String, String)],
+        credentials: &Credentials,
+    ) -> (RequestBuilder, String) {
+        match A::STYLE {
+            Style::Rpc => {
+                let signed = sign::<A>(params, credentials);
+                let request = self.http.post(self.endpoint.clone());
+                let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+                (request.body(signed.body), signed.string_to_sign)
+            }
+            Style::Get(path) => {
+                let action = (A::NAME, A::VERSION);
+                let fresh = Fresh::new();
+                let signed = roa::sign(&self.endpoint, path, action, params, credentials, fresh);
+                let request = self.http.get(signed.url);
+                let add = |request: RequestBuilder, (name, value)| {
+                    request.header::<String, String>(name, value)
+                };
+                let request = signed.headers.into_iter().fold(request, add);
+                (request, signed.string_to_sign)
+            }
+        }
     }
 
     async fn body<A: Action>(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failure> {

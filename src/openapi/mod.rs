@@ -6,4 +6,6 @@ pub mod endpoint;
 pub mod kms;
 pub mod reply;
 pub mod retry;
+mod roa;
+pub mod sae;
 pub mod signature;
