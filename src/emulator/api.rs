@@ -7,9 +7,10 @@ use super::Shared;
 use super::codes::{REGIONS, refuse};
 use super::kms;
 use super::reply::{Asked, Refusal, response};
+use super::sae::{TOKEN_PATH, get_webshell_token};
 use super::start::start_terminal_session;
 use super::verify::{Call, Incoming};
-use http::Response;
+use http::{Method, Response};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -31,7 +32,7 @@ pub(super) fn handle(shared: &Shared, incoming: &Incoming<'_>) -> Response<Strin
         if let Some(refusal) = shared.next_api_fault() {
             return Err(refusal);
         }
-        dispatch(shared, &call, host)
+        dispatch(shared, incoming, &call, host)
     });
     if let Err(refusal) = &outcome {
         tracing::debug!(action = asked.action, code = refusal.code, "refused a call");
@@ -39,11 +40,19 @@ pub(super) fn handle(shared: &Shared, incoming: &Incoming<'_>) -> Response<Strin
     response(&asked, outcome)
 }
 
-fn dispatch(shared: &Shared, call: &Call, host: &str) -> Result<Map<String, Value>, Refusal> {
+fn dispatch(
+    shared: &Shared,
+    incoming: &Incoming<'_>,
+    call: &Call,
+    host: &str,
+) -> Result<Map<String, Value>, Refusal> {
     if call.version == kms::VERSION {
         return kms::handle(&shared.agent_options.kms, call);
     }
-    if call.version != "2014-05-26" {
+    // A product of its own, with another version and style.
+    let sae = incoming.path == TOKEN_PATH;
+    let version = if sae { "2019-05-06" } else { "2014-05-26" };
+    if call.version != version {
         return Err(Refusal::new(
             400,
             "InvalidVersion",
@@ -51,14 +60,19 @@ fn dispatch(shared: &Shared, call: &Call, host: &str) -> Result<Map<String, Valu
         ));
     }
     match call.action.as_str() {
+        "GetWebshellToken" if sae && *incoming.method == Method::GET => {
+            get_webshell_token(shared, &call.params, host)
+        }
+        _ if sae => Err(no_such_action()),
         "StartTerminalSession" => start_terminal_session(shared, &call.params, host),
         "EndTerminalSession" => end_terminal_session(shared, &call.params),
-        _ => Err(Refusal::new(
-            404,
-            "InvalidAction.NotFound",
-            "Specified api is not found, please check your url and method.",
-        )),
+        _ => Err(no_such_action()),
     }
+}
+
+fn no_such_action() -> Refusal {
+    let message = "Specified api is not found, please check your url and method.";
+    Refusal::new(404, "InvalidAction.NotFound", message)
 }
 
 /// An API's own parameters.

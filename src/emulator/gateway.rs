@@ -64,19 +64,7 @@ pub(super) async fn upgrade(
                 peer,
             };
             shared.tasks.spawn(entrance.enter(upgrade));
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-            let headers = response.headers_mut();
-            headers.insert(
-                header::CONNECTION,
-                header::HeaderValue::from_static("upgrade"),
-            );
-            headers.insert(
-                header::UPGRADE,
-                header::HeaderValue::from_static("websocket"),
-            );
-            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-            response
+            switching_protocols(accept)
         }
         Err((status, words)) => {
             tracing::debug!(%status, words, "refused a WebSocket");
@@ -133,7 +121,20 @@ fn admit(shared: &Shared, request: &Request<Body>) -> Result<Admitted, (StatusCo
     })
 }
 
-fn accept_key(headers: &HeaderMap) -> Option<header::HeaderValue> {
+/// The answer that makes the connection a WebSocket.
+pub(super) fn switching_protocols(accept: header::HeaderValue) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    let word = header::HeaderValue::from_static;
+    headers.insert(header::CONNECTION, word("upgrade"));
+    headers.insert(header::UPGRADE, word("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    response
+}
+
+/// What a WebSocket request is accepted with; `None` for any other request.
+pub(super) fn accept_key(headers: &HeaderMap) -> Option<header::HeaderValue> {
     let has = |name, word: &str| {
         let values = headers
             .get_all(name)
@@ -302,7 +303,8 @@ impl Entrance {
     }
 }
 
-async fn socket(upgrade: OnUpgrade) -> Option<Socket> {
+/// The WebSocket that a request has become.
+pub(super) async fn socket(upgrade: OnUpgrade) -> Option<Socket> {
     let upgraded: Upgraded = upgrade
         .await
         .inspect_err(|error| tracing::debug!(%error, "no upgrade"))
@@ -330,7 +332,7 @@ async fn socket(upgrade: OnUpgrade) -> Option<Socket> {
 
 /// Closes a WebSocket and waits, though not for long, for the client to do the same: a socket that
 /// is dropped with unread bytes in it would be reset and might take the last messages with it.
-async fn close(mut socket: Socket, code: CloseCode) {
+pub(super) async fn close(mut socket: Socket, code: CloseCode) {
     let closing = async {
         let frame = CloseFrame {
             code,

@@ -1,8 +1,9 @@
 //! The emulator: a local stand-in for the cloud service, from the signed API to the agent.
 //!
 //! `verify` and `api` are the API, `gateway` and `link` the session gateway, `agent` the other end;
-//! `store` remembers, `options` and `faults` say what is to be different. One HTTP port serves the
-//! API at `/` and the WebSockets at `/session`. What the documents leave open is marked "inferred"
+//! `store` remembers, `options` and `faults` say what is to be different. `sae` and
+//! `webshell` are another product's API and sockets. One HTTP port serves the API at `/` (SAE's at a
+//! path of its own) and the WebSockets at `/session` and `/websocket/eamWebshell`. What the documents leave open is marked "inferred"
 //! where it is decided.
 //!
 //! Whoever has an emulator's credentials has a shell as the user who runs it. They are random in
@@ -24,16 +25,20 @@ mod link;
 pub mod options;
 mod reply;
 mod sabotage;
+mod sae;
 mod settings;
 mod shared;
 mod signed;
 mod start;
 mod store;
 mod verify;
+#[cfg(unix)]
+mod webshell;
 
 pub use clock::Clock;
 pub use options::{Instance, InstanceState, Limits, Options};
 pub use sabotage::Cut;
+pub use sae::{Frames, Sae};
 pub use store::{Connection, Counts};
 pub use verify::Credentials;
 
@@ -261,7 +266,11 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, stopped: oneshot::Rec
     };
     let router = Router::new()
         .route("/", any(call))
-        .route("/session", get(gateway::upgrade))
+        .route(sae::TOKEN_PATH, any(call))
+        .route("/session", get(gateway::upgrade));
+    #[cfg(unix)]
+    let router = router.route(sae::SOCKET_PATH, get(webshell::upgrade));
+    let router = router
         .with_state(shared.clone())
         .into_make_service_with_connect_info::<SocketAddr>();
     tokio::select! {
@@ -273,6 +282,7 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, stopped: oneshot::Rec
         // A sender that is gone means the same.
         _ = stopped => {}
     }
+    shared.stopping.cancel();
     shared.tasks.close();
     if timeout(STOP, end_everything(&shared)).await.is_err() {
         tracing::warn!("sessions were still ending after {STOP:?}");

@@ -2,6 +2,7 @@
 
 use super::agent::AgentOptions;
 use super::faults::Faults;
+use super::sae::Sae;
 use super::settings::{self, Setting, Slot};
 use crate::error::Result;
 use std::time::Duration;
@@ -15,6 +16,8 @@ pub struct Options {
     pub faults: Faults,
     /// How the agents of sessions behave; `limits` decides their delays.
     pub agent: AgentOptions,
+    /// SAE, and its web shells.
+    pub sae: Sae,
     /// Instances that are not simply there and running. Any other id `i-…` or `mi-…` is.
     pub instances: Vec<Instance>,
     /// The region that [`super::Emulator::exports`] names; `cn-hangzhou` when `None`.

@@ -6,11 +6,13 @@ use super::codes;
 use super::faults::ApiFault;
 use super::options::Options;
 use super::reply::Refusal;
+use super::sae::Tickets;
 use super::store::Store;
 use super::verify::Credentials;
 use super::{Result, io_error};
 use std::io;
 use std::sync::{Mutex, PoisonError};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// What the emulator's parts have in common.
@@ -23,6 +25,10 @@ pub(super) struct Shared {
     pub(super) store: Store,
     /// Connections and agents on their way out.
     pub(super) tasks: TaskTracker,
+    /// Cancelled when the emulator stops.
+    pub(super) stopping: CancellationToken,
+    /// The tokens of web shells.
+    pub(super) tickets: Tickets,
     api_faults: Mutex<Vec<ApiFault>>,
 }
 
@@ -42,6 +48,8 @@ impl Shared {
             clock: Clock::default(),
             store: Store::default(),
             tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            tickets: Tickets::default(),
         })
     }
 

@@ -10,7 +10,7 @@ mod chunk;
 mod guest;
 mod link;
 #[cfg(unix)]
-mod pty;
+pub(super) mod pty;
 mod secrecy;
 mod session;
 mod tcp;
@@ -175,7 +175,7 @@ pub fn start(spec: SessionSpec, options: &AgentOptions) -> AgentHandle {
 
 /// Why a session failed, as newer agents name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Failure {
+pub(super) struct Failure {
     code: &'static str,
     text: String,
 }

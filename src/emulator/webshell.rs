@@ -1,0 +1,227 @@
+//! The web shells' socket: a PTY's bytes as they are, and a Kubernetes status at the end.
+//!
+//! From `devsapp/saectl`: the token in the URL, the `Origin` header, bytes without any envelope, the
+//! status as the last output. Inferred: that the origin is checked, and the HTTP statuses.
+
+use super::Shared;
+use super::agent::{SessionSpec, pty};
+use super::gateway::{self, Socket};
+use super::sae::{Frames, Sae, Ticket};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{Request, Response, StatusCode, header};
+use bytes::{Buf as _, BytesMut};
+use futures_util::{SinkExt as _, StreamExt as _};
+use hyper::upgrade::OnUpgrade;
+use serde_json::Value;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+/// Where a web shell's page is.
+const ORIGIN: &str = "https://sae.console.aliyun.com";
+
+/// Input that waits for the PTY, in bytes; beyond it no more is taken.
+const MAX_QUEUED: usize = 64 * 1024;
+
+/// Answers a request for the socket.
+pub(super) async fn upgrade(
+    State(shared): State<Arc<Shared>>,
+    mut request: Request<Body>,
+) -> Response<Body> {
+    let upgrade = hyper::upgrade::on(&mut request);
+    match admit(&shared, &request) {
+        Ok((ticket, accept)) => {
+            let tasks = shared.tasks.clone();
+            tasks.spawn(async move { enter(&shared, &ticket, upgrade).await });
+            gateway::switching_protocols(accept)
+        }
+        Err((status, words)) => {
+            tracing::debug!(%status, words, "refused a web shell");
+            let mut response = Response::new(Body::from(words));
+            *response.status_mut() = status;
+            response
+        }
+    }
+}
+
+fn admit(
+    shared: &Shared,
+    request: &Request<Body>,
+) -> Result<(Ticket, header::HeaderValue), (StatusCode, &'static str)> {
+    let accept = gateway::accept_key(request.headers())
+        .ok_or((StatusCode::BAD_REQUEST, "this is no WebSocket request"))?;
+    let origin = request.headers().get(header::ORIGIN);
+    if origin.is_none_or(|origin| origin != ORIGIN) {
+        return Err((StatusCode::FORBIDDEN, "the origin is not the console's"));
+    }
+    let query = request.uri().query().unwrap_or_default();
+    let token = url::form_urlencoded::parse(query.as_bytes())
+        .find_map(|(name, value)| (name == "tokenId").then_some(value))
+        .ok_or((StatusCode::UNAUTHORIZED, "tokenId is missing"))?;
+    let ticket = shared
+        .tickets
+        .redeem(&token, shared.clock.now())
+        .ok_or((StatusCode::FORBIDDEN, "the token is unknown or has expired"))?;
+    Ok((ticket, accept))
+}
+
+async fn enter(shared: &Shared, ticket: &Ticket, upgrade: OnUpgrade) {
+    let Some(mut socket) = gateway::socket(upgrade).await else {
+        return;
+    };
+    let sae = &shared.options.sae;
+    let spec = SessionSpec::default();
+    let status = match pty::open(&spec, &shared.agent_options, ticket.size) {
+        Ok(program) => {
+            let pty::Program {
+                output,
+                input,
+                mut child,
+            } = program;
+            let over = tokio::select! {
+                over = talk(&mut socket, sae, output, input) => over,
+                () = shared.stopping.cancelled() => Over::Left,
+            };
+            let ended = match over {
+                Over::Ended => child.wait().await.ok(),
+                Over::Left => None,
+            };
+            match ended {
+                Some(ended) => closing_status(ended),
+                None => {
+                    pty::hang_up(child).await;
+                    return gateway::close(socket, CloseCode::Away).await;
+                }
+            }
+        }
+        Err(failure) => failure_status(&failure.to_string(), "InternalError", r#","code":500"#),
+    };
+    let sent = send_status(&mut socket, sae, &status).await;
+    if sent.is_ok() && sae.stay_open {
+        tokio::select! {
+            () = async { while let Some(Ok(_)) = socket.next().await {} } => {}
+            () = shared.stopping.cancelled() => {}
+        }
+    }
+    gateway::close(socket, CloseCode::Normal).await;
+}
+
+/// How a talk came to its end.
+enum Over {
+    /// Nobody holds the PTY any more.
+    Ended,
+    /// The client is gone.
+    Left,
+}
+
+/// Passes bytes both ways.
+async fn talk(
+    socket: &mut Socket,
+    sae: &Sae,
+    mut output: pty_process::OwnedReadPty,
+    mut input: pty_process::OwnedWritePty,
+) -> Over {
+    let mut queue = BytesMut::new();
+    let mut unsent = BytesMut::new();
+    loop {
+        tokio::select! {
+            read = output.read_buf(&mut unsent) => match read {
+                Ok(1..) => {
+                    while let Some(message) = next_message(sae.frames, &mut unsent) {
+                        if socket.send(message).await.is_err() {
+                            return Over::Left;
+                        }
+                    }
+                }
+                Ok(0) | Err(_) => return send_rest(socket, sae.frames, unsent).await,
+            },
+            message = socket.next(), if queue.len() < MAX_QUEUED => match message {
+                Some(Ok(Message::Text(text))) => queue.extend_from_slice(text.as_bytes()),
+                Some(Ok(Message::Binary(bytes))) => queue.extend_from_slice(&bytes),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Over::Left,
+                Some(Ok(_)) => {}
+            },
+            written = input.write(&queue), if !queue.is_empty() => match written {
+                Ok(count) => queue.advance(count),
+                // The end shows in what is read.
+                Err(_) => queue.clear(),
+            },
+        }
+    }
+}
+
+/// Sends what has not become whole.
+async fn send_rest(socket: &mut Socket, frames: Frames, unsent: BytesMut) -> Over {
+    let rest = match frames {
+        _ if unsent.is_empty() => return Over::Ended,
+        Frames::Text => text(unsent),
+        Frames::Either | Frames::Binary => Message::binary(unsent.freeze()),
+    };
+    match socket.send(rest).await {
+        Ok(()) => Over::Ended,
+        Err(_) => Over::Left,
+    }
+}
+
+/// The next frame of `unsent`; the beginning of a character waits for its rest, where it matters.
+fn next_message(frames: Frames, unsent: &mut BytesMut) -> Option<Message> {
+    if unsent.is_empty() {
+        return None;
+    }
+    let error = std::str::from_utf8(unsent).err();
+    let unfinished = error.is_some_and(|error| error.error_len().is_none());
+    let valid = error.map_or(unsent.len(), |error| error.valid_up_to());
+    match frames {
+        Frames::Either if error.is_none() => Some(text(unsent.split())),
+        Frames::Either | Frames::Binary => Some(Message::binary(unsent.split().freeze())),
+        Frames::Text if unfinished => Some(unsent.split_to(valid))
+            .filter(|whole| !whole.is_empty())
+            .map(text),
+        Frames::Text => Some(text(unsent.split())),
+    }
+}
+
+fn text(bytes: BytesMut) -> Message {
+    Message::text(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+async fn send_status(
+    socket: &mut Socket,
+    sae: &Sae,
+    status: &str,
+) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    let cut = sae.cut_status.unwrap_or(0);
+    let (first, second) = status.split_at_checked(cut).unwrap_or(("", status));
+    for part in [first, second].into_iter().filter(|part| !part.is_empty()) {
+        let message = match sae.frames {
+            Frames::Binary => Message::binary(part.as_bytes().to_vec()),
+            Frames::Either | Frames::Text => Message::text(part),
+        };
+        socket.send(message).await?;
+    }
+    Ok(())
+}
+
+/// What Kubernetes says of a program that has ended so.
+fn closing_status(ended: ExitStatus) -> String {
+    if ended.success() {
+        return r#"{"metadata":{},"status":"Success"}"#.into();
+    }
+    let by_signal = || 128 + ended.signal().unwrap_or(0);
+    let code = ended.code().unwrap_or_else(by_signal);
+    let message = format!("command terminated with non-zero exit code: exit code {code}");
+    let causes = format!(r#","details":{{"causes":[{{"reason":"ExitCode","message":"{code}"}}]}}"#);
+    failure_status(&message, "NonZeroExitCode", &causes)
+}
+
+/// In the order of members in which Kubernetes writes them; `more` stands behind the others.
+fn failure_status(message: &str, reason: &str, more: &str) -> String {
+    let message = Value::from(message);
+    format!(
+        r#"{{"metadata":{{}},"status":"Failure","message":{message},"reason":"{reason}"{more}}}"#
+    )
+}
