@@ -80,6 +80,8 @@ pub enum Command {
     Forward(Box<Forward>),
     /// Join stdin and stdout to a port of an instance: `ProxyCommand axt proxy %h %p`
     Proxy(Box<Proxy>),
+    /// Open a shell in a pod of SAE, or run a command there
+    Webshell(Box<Webshell>),
     /// Print the completion script of a shell
     Completion {
         /// The shell
@@ -104,6 +106,29 @@ pub struct Connect {
     /// Options of every session.
     #[command(flatten)]
     pub session: Session,
+}
+
+/// `axt webshell`.
+#[derive(Debug, Args)]
+pub struct Webshell {
+    /// Id of the SAE application
+    #[arg(long, value_name = "ID", env = "AXT_APP_ID")]
+    pub app_id: String,
+    /// Pod of the application: the name of one of its instances
+    #[arg(long, value_name = "NAME", env = "AXT_POD")]
+    pub pod: String,
+    /// Container in the pod [default: the application's own]
+    #[arg(long, value_name = "NAME", env = "AXT_CONTAINER")]
+    pub container: Option<String>,
+    /// Print the address of the shell's web page instead; whoever has it has the shell
+    #[arg(long, env = "AXT_PRINT_URL", conflicts_with_all = ["command", "argv", "login"])]
+    pub print_url: bool,
+    /// What to run there, and on what.
+    #[command(flatten)]
+    pub run: Run,
+    /// Options of every connection.
+    #[command(flatten)]
+    pub connection: Connection,
 }
 
 /// What to run, and on what: options of every command that may run something.

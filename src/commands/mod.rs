@@ -15,6 +15,7 @@ mod proxy;
 mod screen;
 mod session;
 mod stdio;
+mod webshell;
 
 use crate::cli::{Cli, Command};
 use crate::error::Error;
@@ -26,7 +27,7 @@ use crate::ui::Ui;
 pub fn run(cli: Cli) -> Exit {
     let ui = Ui::new(cli.global.quiet);
     let failed = match cli.command {
-        Command::Connect(_) | Command::Proxy(_) => Exit::Failed,
+        Command::Connect(_) | Command::Proxy(_) | Command::Webshell(_) => Exit::Failed,
         _ => Exit::Unsuccessful,
     };
     let done = log::start(&cli.global).and_then(|()| dispatch(cli, &ui));
@@ -41,6 +42,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Connect(args) => block_on(connect::run(&cli.global, *args, ui)),
         Command::Forward(args) => block_on(forward::run(&cli.global, *args, ui)),
         Command::Proxy(args) => block_on(proxy::run(&cli.global, *args, ui)),
+        Command::Webshell(args) => block_on(webshell::run(&cli.global, *args, ui)),
         Command::Completion { shell } => generate::completion(shell, ui),
         Command::Man => generate::man(ui),
     }

@@ -62,8 +62,7 @@ impl Started {
             let url = given_url(url)?;
             let target = Target::session(&url, None);
             target.url()?;
-            let ender = None;
-            return Ok(Self { target, ender });
+            return Ok(Self::given(target));
         }
         let client = context.client(Product::Ecs)?;
         Self::by(&client, request, args.connection.connect_timeout).await
@@ -92,6 +91,13 @@ impl Started {
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
         self.ender.as_ref().map(|ender| ender.session_id.as_str())
+    }
+
+    /// A session that somebody else has started, and ends.
+    #[must_use]
+    pub fn given(target: Target) -> Self {
+        let ender = None;
+        Self { target, ender }
     }
 
     /// Connects to the gateway.

@@ -120,6 +120,18 @@ impl Screen {
         self.pty.as_fd().try_clone_to_owned().unwrap()
     }
 
+    /// Waits for the program to end: its status, and the whole of what it leaves on the screen.
+    pub fn end_seen(self) -> (ExitStatus, String) {
+        let shared = self.shared.clone();
+        let status = self.end();
+        let parser = shared.parser.lock().unwrap();
+        let unread = |parser: &mut (vt100::Parser, bool)| !parser.1;
+        let waited = shared.changed.wait_timeout_while(parser, HANG, unread);
+        let (parser, late) = waited.unwrap();
+        assert!(!late.timed_out(), "the terminal stays open");
+        (status, parser.0.screen().contents())
+    }
+
     /// Waits for the program to end.
     pub fn end(mut self) -> ExitStatus {
         let started = Instant::now();

@@ -227,8 +227,13 @@ impl Filter for Exec {
     }
 
     fn ended(&mut self, ending: Ending, flow: &mut Flow) -> Ending {
-        let Ending::Normal { code } = ending else {
-            return ending;
+        let code = match ending {
+            Ending::Normal { code } => code,
+            // A shell that never became ours has a status of its own, not the command's.
+            Ending::Status(status) if matches!(self.state, State::Starting { .. }) => {
+                format!("status {status}")
+            }
+            other => return other,
         };
         let what = match &mut self.state {
             State::Starting { scanner, preamble } => {

@@ -1,0 +1,111 @@
+//! `axt webshell`: a shell in a pod of SAE, or a command with its status.
+
+use super::attach::{Attach, CTRL_D, now};
+use super::exec::Exec;
+use super::outcome::{conclude, exit_of_stop, until_stopped};
+use super::plan::{Plan, is_terminal};
+use super::session::{self, Started, unless_zero};
+use crate::cli::{Global, Webshell};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::openapi::endpoint::Product;
+use crate::openapi::sae::{GetWebshellToken, WebshellToken};
+use crate::protocol::channel::Channel as _;
+use crate::protocol::filter::Plain;
+use crate::protocol::webshell::{self, Webshell as Shell};
+use crate::terminal::{self, Signals, Size};
+use crate::ui::Ui;
+use crate::wire::Target;
+use secrecy::ExposeSecret as _;
+
+/// Where the service expects its web shells to be opened from (`devsapp/saectl`).
+const ORIGIN: &str = "https://sae.console.aliyun.com";
+
+/// Runs `axt webshell`.
+pub async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exit> {
+    let context = session::context(global, &args.connection)?;
+    let client = context.client(Product::Sae)?;
+    let limit = args.connection.connect_timeout;
+    let mut signals = Signals::listen()?;
+    let request = request(&args);
+    let asking = request.call(&client, limit);
+    if args.print_url {
+        return match until_stopped(asking, &mut signals).await {
+            Ok(token) => print_url(&token?, ui),
+            Err(stop) => Ok(exit_of_stop(stop)),
+        };
+    }
+    let plan = Plan::of(&args.run)?;
+    let exec = plan.program.as_ref().map(Exec::new).transpose()?;
+    let opening = async {
+        let token = asking.await?;
+        let target = Target::webshell(&token.web_socket_url, ORIGIN);
+        let started = Started::given(target);
+        let link = started.dial(&context.network, limit).await?;
+        Ok::<_, Error>((started, link))
+    };
+    let (started, link) = match until_stopped(opening, &mut signals).await {
+        Ok(opened) => opened?,
+        Err(stop) => return Ok(exit_of_stop(stop)),
+    };
+    let attach = Attach {
+        ui,
+        run: &args.run,
+        terminal: plan.terminal,
+        network: context.network.clone(),
+        started,
+        resume: false,
+        connect_timeout: limit,
+    };
+    let mut channel = Shell::new(&options(&args), now());
+    let outcome = match exec {
+        Some(exec) => {
+            channel.write(now(), &typed(&exec));
+            attach.run(channel, link, exec, signals).await
+        }
+        None => {
+            let end_of_file = CTRL_D;
+            let plain = Plain { end_of_file };
+            attach.run(channel, link, plain, signals).await
+        }
+    };
+    Ok(conclude(outcome?)?)
+}
+
+fn request(args: &Webshell) -> GetWebshellToken {
+    let size = Size::current().filter(|_| is_terminal(&args.run));
+    GetWebshellToken {
+        app_id: args.app_id.clone(),
+        pod_name: args.pod.clone(),
+        container_name: args.container.clone(),
+        size: size.map(|Size { rows, cols }| (rows, cols)),
+    }
+}
+
+fn options(args: &Webshell) -> webshell::Options {
+    webshell::Options {
+        keepalive: unless_zero(args.connection.keepalive),
+        dead_after: unless_zero(args.connection.dead_after),
+        rate_limit: args.connection.rate_limit,
+    }
+}
+
+/// What starts the bootstrap: the service runs a shell and nothing else, so it is typed at its
+/// prompt. The shell makes way for it, so that both end as one; the space keeps the line out of
+/// histories that heed it.
+fn typed(exec: &Exec) -> Vec<u8> {
+    format!(" exec {}\r", exec.command_line()).into_bytes()
+}
+
+fn print_url(token: &WebshellToken, ui: &Ui) -> anyhow::Result<Exit> {
+    let Some(url) = &token.http_url else {
+        anyhow::bail!(
+            "the service named no web page for this shell; without --print-url axt opens it"
+        );
+    };
+    if terminal::stdout_is_terminal() {
+        ui.say("whoever has this address has the shell: keep it to yourself");
+    }
+    ui.data(&format!("{}\n", url.expose_secret()))?;
+    Ok(Exit::Ok)
+}
