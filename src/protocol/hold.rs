@@ -50,6 +50,14 @@ impl Hold {
         }
     }
 
+    /// A new connection for a session that was being opened: whether it is open by now may never
+    /// be said again.
+    pub fn reconnected(&mut self, now: Instant) {
+        if *self == Self::Opening {
+            *self = Self::Silent { until: now + GRACE };
+        }
+    }
+
     /// The far end has spoken.
     pub fn spoke(&mut self) {
         *self = Self::Released;
@@ -108,6 +116,16 @@ mod tests {
         assert_eq!(hold.deadline(), Some(now + GRACE));
         hold.wake(now + GRACE);
         assert!(hold.is_released());
+    }
+
+    #[test]
+    fn a_session_that_broke_while_opening_is_not_held_for_ever() {
+        let now = Instant::now();
+        let mut hold = Hold::new(false, now);
+        hold.opening();
+        assert_eq!(hold.deadline(), None);
+        hold.reconnected(now);
+        assert_eq!(hold.deadline(), Some(now + GRACE));
     }
 
     #[test]

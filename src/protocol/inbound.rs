@@ -5,6 +5,14 @@ use std::time::{Duration, Instant};
 /// How long a missing message may be on its way before it is asked for once more.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
+/// How often a missing message is asked for before it is given up, if each time later ones come
+/// instead: half a minute of asking. An agent that says nothing at all may just not be heard, so
+/// it gets ten minutes.
+const ASKS: u32 = 15;
+
+/// What an ask without any answer weighs, against one with a wrong answer.
+const UNHEARD: u32 = 20;
+
 /// The outputs taken so far.
 #[derive(Debug, Default)]
 pub struct Inbound {
@@ -14,6 +22,10 @@ pub struct Inbound {
     unnumbered: bool,
     /// What is missing was asked for then.
     asked: Option<Instant>,
+    /// How often it was asked for in vain, in parts of [`UNHEARD`].
+    asks: u32,
+    /// Whether a later message has come since it was asked for.
+    answered: bool,
 }
 
 /// What to do with an output.
@@ -54,14 +66,25 @@ impl Inbound {
         }
         if seq == self.taken.wrapping_add(1) {
             self.taken = seq;
-            self.asked = None;
+            self.reconnected();
             return Verdict::Take;
         }
         let ask = self.asked.is_none();
-        if ask {
-            self.asked = Some(now);
-        }
+        self.answered = !ask;
+        self.asked.get_or_insert(now);
         Verdict::Gap { ask }
+    }
+
+    /// Whether something is known to be missing.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// The number of an output that was asked for in vain so often that the agent can't have it.
+    #[must_use]
+    pub fn given_up(&self) -> Option<u32> {
+        (self.asks >= ASKS * UNHEARD).then(|| self.taken.wrapping_add(1))
     }
 
     /// When to ask once more for what is missing.
@@ -75,6 +98,8 @@ impl Inbound {
         let due = self.deadline().is_some_and(|at| at <= now);
         if due {
             self.asked = Some(now);
+            let answered = std::mem::take(&mut self.answered);
+            self.asks += if answered { UNHEARD } else { 1 };
         }
         due
     }
@@ -82,6 +107,7 @@ impl Inbound {
     /// A new connection: its first message asks for what is missing.
     pub fn reconnected(&mut self) {
         self.asked = None;
+        self.asks = 0;
     }
 }
 
@@ -111,6 +137,26 @@ mod tests {
         assert!(!inbound.ask_again(now + ASK_AGAIN));
         inbound.judge(1, now);
         assert_eq!(inbound.deadline(), None);
+    }
+
+    #[test]
+    fn what_is_asked_for_in_vain_is_given_up() {
+        for (answered, patience) in [(true, ASKS), (false, ASKS * UNHEARD)] {
+            let (mut inbound, mut now) = (Inbound::default(), Instant::now());
+            inbound.judge(3, now);
+            let mut asks = 0;
+            while inbound.given_up().is_none() {
+                if answered {
+                    inbound.judge(3, now);
+                }
+                now += ASK_AGAIN;
+                assert!(inbound.ask_again(now));
+                asks += 1;
+            }
+            assert_eq!((asks, inbound.given_up()), (patience, Some(1)));
+            inbound.judge(1, now);
+            assert!(inbound.given_up().is_none() && !inbound.is_missing());
+        }
     }
 
     #[test]

@@ -6,6 +6,10 @@ use std::collections::VecDeque;
 /// The most that is kept for sending again, in bytes of whole messages.
 pub const KEEP: usize = 4 * 1024 * 1024;
 
+/// How often in a row an agent may ask for what it has acknowledged. A request that was under way
+/// for long does so; an agent that goes on has lost what it had.
+const STALE: u32 = 20;
+
 /// Numbers client messages from 1 and remembers them until they are acknowledged.
 ///
 /// What passes [`KEEP`] is forgotten, oldest first: an agent that asks for it gets an error, never
@@ -19,6 +23,10 @@ pub struct Sent {
     kept_bytes: usize,
     /// The next message to be sent again, if any are due.
     again: Option<u32>,
+    /// The highest number that was acknowledged.
+    acknowledged: u32,
+    /// How many requests in a row were for messages acknowledged before.
+    stale: u32,
 }
 
 /// The other side asked for a message that is no longer kept.
@@ -59,36 +67,50 @@ impl Sent {
         }
     }
 
-    /// The other side has everything up to and including `seq`. Says whether that was news.
+    /// The other side has everything up to and including `seq`. Says whether that was news. A number
+    /// that was never sent says nothing.
     pub fn acknowledge(&mut self, seq: u32) -> bool {
-        let mut news = false;
-        while self.oldest() <= seq.min(self.last) && !self.kept.is_empty() {
-            self.forget_oldest();
-            news = true;
+        if seq <= self.acknowledged || seq > self.last {
+            return false;
         }
-        news
+        self.acknowledged = seq;
+        self.stale = 0;
+        while self.oldest() <= seq && !self.kept.is_empty() {
+            self.forget_oldest();
+        }
+        true
     }
 
     /// The other side asks for everything from `seq` on, which also acknowledges what came before.
+    /// Requests for what it has acknowledged come late, and those beyond the next number make no
+    /// sense: neither has an effect.
     ///
     /// # Errors
     /// [`Forgotten`] if some of it is no longer here.
     pub fn ask(&mut self, seq: u32) -> Result<(), Forgotten> {
         let seq = seq.max(1);
-        if seq > self.last {
-            self.acknowledge(self.last);
-            self.again = None;
-            return Ok(());
+        let oldest = self.oldest();
+        if seq <= self.acknowledged {
+            self.stale += 1;
+            let patient = self.stale <= STALE;
+            return patient
+                .then_some(())
+                .ok_or(Forgotten { asked: seq, oldest });
         }
-        if seq < self.oldest() {
-            return Err(Forgotten {
-                asked: seq,
-                oldest: self.oldest(),
-            });
+        if seq < oldest {
+            return Err(Forgotten { asked: seq, oldest });
         }
         self.acknowledge(seq - 1);
-        self.again = Some(seq);
+        if seq <= self.last {
+            self.again = Some(seq);
+        }
         Ok(())
+    }
+
+    /// A new connection: what has to be sent again is for the other side to say anew.
+    pub fn reconnected(&mut self) {
+        self.again = None;
+        self.stale = 0;
     }
 
     /// Whether something waits to be sent again.
@@ -144,13 +166,31 @@ mod tests {
         assert_eq!(again(&mut sent), [0u8; 0]);
         sent.ask(3).unwrap();
         assert_eq!(again(&mut sent), [3, 4, 5]);
-        assert_eq!(
-            sent.ask(2),
-            Err(Forgotten {
-                asked: 2,
-                oldest: 3
-            })
-        );
+    }
+
+    #[test]
+    fn a_late_request_has_no_effect_and_a_stubborn_one_is_an_error() {
+        let mut sent = sent(5);
+        sent.acknowledge(4);
+        for _ in 0..STALE {
+            sent.ask(2).unwrap();
+            assert_eq!(again(&mut sent), [0u8; 0]);
+        }
+        let gone = Forgotten {
+            asked: 2,
+            oldest: 5,
+        };
+        assert_eq!(sent.ask(2), Err(gone));
+    }
+
+    #[test]
+    fn a_new_connection_forgets_what_was_asked_over_the_old_one() {
+        let mut sent = sent(5);
+        sent.ask(2).unwrap();
+        sent.reconnected();
+        assert!(!sent.is_due());
+        sent.ask(2).unwrap();
+        assert_eq!(again(&mut sent), [2, 3, 4, 5]);
     }
 
     #[test]

@@ -32,6 +32,10 @@ const SETTLE: Duration = Duration::from_secs(1);
 /// an agent has to keep what is not acknowledged.
 const ACKNOWLEDGE_EVERY: usize = 512 * 1024;
 
+/// How long a new connection has to last until it counts as progress in itself: a session in which
+/// nothing happens makes no other.
+const STEADY: Duration = Duration::from_secs(3);
+
 /// How a session is to behave.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -86,7 +90,10 @@ pub struct Session {
     /// After a reconnect: when to stop waiting for the agent to ask.
     settling: Option<Instant>,
     resumes: u32,
-    resume_unproven: bool,
+    /// After a reconnect without progress so far: when it counts as such that the connection lasts.
+    unproven: Option<Instant>,
+    /// Whether an output came since the last heartbeat.
+    heard_output: bool,
     flush: Flush,
 }
 
@@ -138,7 +145,8 @@ impl Session {
             privacy: Privacy::Plain,
             settling: None,
             resumes: 0,
-            resume_unproven: false,
+            unproven: None,
+            heard_output: false,
             flush: Flush::Off,
             options,
         }
@@ -180,6 +188,13 @@ impl Session {
 
     fn receive_output(&mut self, now: Now, frame: Frame) {
         self.version.get_or_insert(frame.version);
+        self.heard_output = true;
+        // What it acknowledges holds whether or not the output itself is taken.
+        let news = frame.output_seq > 0 && self.sent.acknowledge(frame.input_seq);
+        if self.sent.all_acknowledged() {
+            self.settling = None;
+        }
+        self.prove_resume(news);
         match self.inbound.judge(frame.output_seq, now.at) {
             Verdict::Duplicate => return,
             Verdict::Gap { ask } => {
@@ -192,21 +207,14 @@ impl Session {
             Ok(payload) => payload,
             Err(fault) => return self.fail(Error::Protocol(fault.to_string())),
         };
+        self.prove_resume(true);
         if frame.output_seq > 0 {
-            let news = self.sent.acknowledge(frame.input_seq);
-            if frame.input_seq >= self.sent.last() {
-                self.settling = None;
-            }
-            self.prove_resume(news || !payload.is_empty());
             self.untold += payload.len();
             self.due.heartbeat |= self.untold >= ACKNOWLEDGE_EVERY;
         }
-        let first = !self.hold.is_released() || !self.opened;
+        self.due.resize |= !self.hold.is_released() && self.size.is_some();
         self.open();
         self.hold.spoke();
-        if first && self.size.is_some() {
-            self.due.resize = true;
-        }
         if !payload.is_empty() {
             self.events.push_back(Event::Output(payload));
         }
@@ -232,7 +240,6 @@ impl Session {
             Status::Initial | Status::Opening => self.hold.opening(),
             Status::Opened => {
                 self.hold.opened(now.at);
-                self.due.resize |= self.size.is_some() && !self.opened;
                 self.open();
             }
             Status::Stream(bits) if *bits > 0 => {
@@ -249,6 +256,8 @@ impl Session {
 
     /// The far end asks for messages again; a client older than 1.02 would not be asked.
     fn receive_sync(&mut self, frame: &Frame) {
+        self.version.get_or_insert(frame.version);
+        self.open();
         self.settling = None;
         if let Err(gone) = self.sent.ask(frame.input_seq) {
             let (asked, oldest) = (gone.asked, gone.oldest);
@@ -262,23 +271,29 @@ impl Session {
     fn open(&mut self) {
         if !self.opened {
             self.opened = true;
+            self.due.resize = self.size.is_some();
             self.events.push_back(Event::Opened);
         }
     }
 
     fn prove_resume(&mut self, progress: bool) {
-        if self.resume_unproven && progress {
-            self.resume_unproven = false;
+        if progress && self.unproven.take().is_some() {
             self.events.push_back(Event::Resumed);
         }
     }
 
-    fn resumable(&self) -> bool {
-        let numbered =
-            !self.inbound.is_unnumbered() && self.version.is_none_or(|v| v >= Version::V1_02);
+    /// What keeps the session from being resumed, if anything.
+    fn obstacle(&self) -> Option<&'static str> {
+        if self.inbound.is_unnumbered() || self.version.is_some_and(|v| v < Version::V1_02) {
+            return Some("the agent is too old to resume a session");
+        }
         let untouched = self.sent.last() == 0 && self.inbound.taken() == 0;
         // Half an exchange can't be taken up again: its messages bear no numbers.
-        numbered && !self.privacy.is_underway() && (untouched || !self.channel_id.is_empty())
+        if self.privacy.is_underway() {
+            return Some("a key exchange can't be resumed half-way");
+        }
+        let nameless = self.channel_id.is_empty() && !untouched;
+        nameless.then_some("the gateway has not yet said how to resume the session")
     }
 
     fn broke(&mut self, why: String) {
@@ -287,7 +302,9 @@ impl Session {
             if self.flush != Flush::Off {
                 self.flush = Flush::Wanted;
             }
-            let resumable = self.resumable();
+            let obstacle = self.obstacle();
+            let why = obstacle.map_or(why.clone(), |obstacle| format!("{why}, and {obstacle}"));
+            let resumable = obstacle.is_none();
             self.events.push_back(Event::Broken { why, resumable });
         }
     }
@@ -315,9 +332,43 @@ impl Session {
     }
 
     fn end(&mut self, ending: Ending) {
-        if !self.ended {
-            self.ended = true;
-            self.events.push_back(Event::Ended(ending));
+        if self.ended {
+            return;
+        }
+        self.ended = true;
+        let ending = match ending {
+            Ending::Normal { .. } if self.inbound.is_missing() => Ending::Failed(Error::Lost(
+                "the session ended while a part of its output was missing".into(),
+            )),
+            ending => ending,
+        };
+        self.events.push_back(Event::Ended(ending));
+    }
+
+    /// Asks for what is missing, as long as there is hope.
+    fn ask_again(&mut self, now: Now) {
+        self.due.sync |= self.inbound.ask_again(now.at);
+        if let Some(number) = self.inbound.given_up() {
+            self.fail(Error::Lost(format!(
+                "output {number} is missing, and the agent does not send it again"
+            )));
+        }
+    }
+
+    /// Does what the liveness of the connection asks for. A heartbeat of a quiet session goes with a
+    /// Sync: nothing else would show that the last output, or an answer to a Sync, was lost.
+    fn keep_alive(&mut self, now: Now) {
+        match self.liveness.poll(now) {
+            Some(Due::Heartbeat) => {
+                self.due.heartbeat = true;
+                let numbers = self.version.is_some_and(|v| v >= Version::V1_02);
+                let quiet = !std::mem::take(&mut self.heard_output);
+                self.due.sync |= quiet && (numbers || self.resumes > 0);
+                self.liveness.sent(now);
+            }
+            Some(Due::Ping) => self.due.ping = true,
+            Some(Due::Dead) => self.broke("the network is dead: nothing was heard any more".into()),
+            None => {}
         }
     }
 
@@ -400,8 +451,10 @@ impl Channel for Session {
         if self.sent.last() > 0 || self.inbound.taken() > 0 || !self.channel_id.is_empty() {
             self.due.sync = true;
             self.inbound.reconnected();
+            self.sent.reconnected();
+            self.hold.reconnected(now.at);
             self.resumes += 1;
-            self.resume_unproven = true;
+            self.unproven = Some(now.at + STEADY);
             if !self.sent.all_acknowledged() {
                 self.settling = Some(now.at + SETTLE);
             }
@@ -433,8 +486,12 @@ impl Channel for Session {
         self.input.len() < KEEP_INPUT
     }
 
-    fn write(&mut self, _now: Now, bytes: &[u8]) {
+    fn write(&mut self, now: Now, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
+        // Whoever types may just have woken the machine.
+        if self.up && !self.ended {
+            self.keep_alive(now);
+        }
     }
 
     fn input_ended(&mut self) {
@@ -451,6 +508,8 @@ impl Channel for Session {
     }
 
     fn close(&mut self, _now: Now) {
+        // Nothing that is asked for now would be waited for.
+        (self.due.sync, self.due.ping) = (false, false);
         self.due.close = true;
     }
 
@@ -499,6 +558,7 @@ impl Channel for Session {
             self.inbound.deadline(),
             self.settling,
             self.privacy.deadline(),
+            self.unproven,
             data.flatten(),
         ];
         times.into_iter().flatten().min()
@@ -520,16 +580,11 @@ impl Channel for Session {
         if self.settling.is_some_and(|until| until <= now.at) {
             self.settling = None;
         }
-        self.due.sync |= self.inbound.ask_again(now.at);
-        match self.liveness.poll(now) {
-            Some(Due::Heartbeat) => {
-                self.due.heartbeat = true;
-                self.liveness.sent(now);
-            }
-            Some(Due::Ping) => self.due.ping = true,
-            Some(Due::Dead) => self.broke("the network is dead: nothing was heard any more".into()),
-            None => {}
+        if self.unproven.is_some_and(|until| until <= now.at) {
+            self.prove_resume(true);
         }
+        self.ask_again(now);
+        self.keep_alive(now);
     }
 
     fn resume_id(&self) -> Option<String> {

@@ -8,7 +8,7 @@
 
 mod chunk;
 mod guest;
-mod link;
+pub mod link;
 #[cfg(unix)]
 pub(super) mod pty;
 mod secrecy;

@@ -41,7 +41,20 @@ impl Rig {
 
     /// Open, and ready for input.
     fn open() -> Self {
-        let mut rig = Self::new(Options::default());
+        Self::open_with(Options::default())
+    }
+
+    /// The same over a network that is never taken for dead.
+    fn patient() -> Self {
+        let dead_after = None;
+        Self::open_with(Options {
+            dead_after,
+            ..Options::default()
+        })
+    }
+
+    fn open_with(options: Options) -> Self {
+        let mut rig = Self::new(options);
         rig.status(&Status::Opened);
         rig.output(1, 0, "$ ");
         rig
@@ -309,7 +322,11 @@ fn an_old_agent_is_taken_as_it_comes_and_never_resumed() {
     assert_eq!(rig.output, b"abb");
     rig.session.receive(rig.now, Incoming::Closed(None));
     rig.settle();
-    assert!(rig.told[1].contains("resumable: false"), "{:?}", rig.told);
+    let told = &rig.told[1];
+    assert!(
+        told.contains("resumable: false") && told.contains("too old"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -329,6 +346,10 @@ fn asking_for_what_is_gone_ends_the_session_with_an_error() {
     let mut rig = Rig::open();
     rig.write("one");
     rig.output(2, 1, "");
+    for _ in 0..20 {
+        rig.sync(1);
+        assert_eq!(rig.told.len(), 1, "it may have come late");
+    }
     rig.sync(1);
     assert!(rig.told[1].contains("Lost"), "{:?}", rig.told);
 }
@@ -364,6 +385,108 @@ fn a_resumed_session_goes_on_when_the_agent_misses_nothing() {
     assert_eq!(rig.inputs(), ["one"]);
     rig.pass(SECOND);
     assert_eq!(rig.inputs(), ["one", "two"]);
+}
+
+#[test]
+fn a_connection_that_lasts_counts_as_progress() {
+    let mut rig = Rig::open();
+    rig.session.receive(rig.now, Incoming::Closed(None));
+    rig.session.connected(rig.now);
+    rig.pass(STEADY - Duration::from_millis(1));
+    assert!(!rig.told.iter().any(|t| t == "Resumed"), "{:?}", rig.told);
+    rig.pass(Duration::from_millis(1));
+    assert!(rig.told.iter().any(|t| t == "Resumed"), "{:?}", rig.told);
+}
+
+#[test]
+fn what_was_asked_over_the_old_connection_does_not_go_over_the_new_one() {
+    let mut rig = Rig::open();
+    rig.write(&"x".repeat(60_000));
+    rig.sync(1);
+    rig.session.receive(rig.now, Incoming::Closed(None));
+    rig.pass(SECOND);
+    let before = rig.sent.len();
+    rig.session.connected(rig.now);
+    rig.settle();
+    assert_eq!(rig.kinds()[before..], [Kind::Sync]);
+}
+
+#[test]
+fn an_upload_past_the_window_ends_when_its_beginning_is_asked_for() {
+    let mut rig = Rig::patient();
+    for _ in 0..100 {
+        rig.write(&"x".repeat(50_000));
+        rig.pass(SECOND);
+    }
+    let last = rig.session.sent.last();
+    assert!(rig.session.sent.kept_bytes() <= super::super::resend::KEEP);
+    rig.sync(last);
+    assert_eq!(rig.told.len(), 1, "{:?}", rig.told);
+    let mut rig = Rig::patient();
+    for _ in 0..100 {
+        rig.write(&"x".repeat(50_000));
+        rig.pass(SECOND);
+    }
+    rig.sync(1);
+    let told = &rig.told[1];
+    assert!(
+        told.contains("Lost") && told.contains("asked for message 1 again"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_quiet_session_asks_with_its_heartbeat_whether_something_is_missing() {
+    let mut rig = Rig::patient();
+    rig.pass(60 * SECOND);
+    assert_eq!(rig.kinds(), [Kind::Input], "output was heard");
+    rig.pass(60 * SECOND);
+    assert_eq!(rig.kinds()[1..], [Kind::Sync, Kind::Input]);
+    let mut old = Rig::new(Options {
+        dead_after: None,
+        ..Options::default()
+    });
+    let mut frame = old.server(Kind::Output, "$ ");
+    frame.version = Version::V1_01;
+    old.receive(&frame);
+    old.pass(180 * SECOND);
+    assert!(!old.kinds().contains(&Kind::Sync));
+}
+
+#[test]
+fn an_end_in_a_gap_is_a_loss() {
+    let mut rig = Rig::open();
+    rig.output(3, 0, "c");
+    rig.status(&Status::Closed("Ok".into()));
+    assert!(rig.told[1].contains("Lost"), "{:?}", rig.told);
+}
+
+#[test]
+fn typing_on_a_woken_machine_tries_the_connection_at_once() {
+    let mut rig = Rig::open();
+    rig.pass(SECOND);
+    rig.now.unix_ms += 3_600_000;
+    rig.write("l");
+    assert_eq!(rig.pings, 1);
+    rig.pass(5 * SECOND);
+    assert!(rig.told[1].contains("resumable: true"), "{:?}", rig.told);
+}
+
+#[test]
+fn what_can_not_be_resumed_says_why() {
+    let mut rig = Rig::new(Options {
+        eager: true,
+        ..Options::default()
+    });
+    rig.write("GET /");
+    rig.session
+        .receive(rig.now, Incoming::Failed("reset".into()));
+    rig.settle();
+    assert!(
+        rig.told[0].contains("reset, and the gateway has not yet said how"),
+        "{:?}",
+        rig.told
+    );
 }
 
 #[test]
