@@ -11,6 +11,7 @@ use crate::protocol::escape::{Escape, Typed};
 use crate::protocol::filter::{Filter, Flow, Stop};
 use bytes::{Buf, BytesMut};
 use futures_util::future::BoxFuture;
+use std::fmt::Display;
 use std::io;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -334,13 +335,21 @@ where
             return self.fail(Error::Lost(why));
         }
         let now = clock().at;
-        if *self.wire.broken_at.get_or_insert(now) == now {
+        self.retry_later(now, &why);
+        if self.wire.broken_at.is_none() {
+            self.wire.broken_at = Some(now);
             self.host.notice(Notice::Reconnecting { why });
         }
-        self.retry_later(now);
     }
 
-    fn retry_later(&mut self, now: Instant) {
+    /// Waits before the next attempt, unless there were attempts for long enough. A connection that
+    /// breaks before the session has made any progress over it is only one more of them.
+    fn retry_later(&mut self, now: Instant, why: &dyn Display) {
+        if self.wire.broken_at.is_some_and(|at| now - at >= GIVE_UP) {
+            let minutes = GIVE_UP.as_secs() / 60;
+            let what = format!("{minutes} minutes of reconnecting were in vain; at last: {why}");
+            return self.fail(Error::Lost(what));
+        }
         self.wire.attempts += 1;
         let pause = Duration::from_secs(1 << self.wire.attempts.clamp(1, 5) >> 1).min(MAX_PAUSE);
         let jitter = pause.mul_f64(0.25 * fastrand::f64());
@@ -384,7 +393,7 @@ where
             timer.as_mut().reset(at.into());
         }
         let sends = self.channel.wants_send(now);
-        let reads = !self.user.eof && self.filter.wants_input() && self.channel.can_write();
+        let reads = !self.user.eof && self.filter.wants_input() && self.has_use_for_input();
         let room = self.flow.user.len() < OUTPUT_ROOM;
         let User {
             reader,
@@ -403,7 +412,7 @@ where
         let (incoming, outgoing) = link.map(|l| (&mut l.incoming, &l.outgoing)).unzip();
         tokio::select! {
             _ = receive(incoming, batch), if room => Wake::Received,
-            permit = reserve(outgoing), if sends => {
+            permit = reserve(outgoing), if sends && outgoing.is_some_and(|o| !o.is_closed()) => {
                 send(&mut self.channel, permit, outgoing);
                 Wake::Sent
             }
@@ -471,7 +480,23 @@ where
                 }
             }
         }
-        if self.wire.broken_at.is_some() && !self.channel.can_write() && !self.said_full {
+    }
+
+    /// While the connection is gone, a terminal is read on although nothing more can be kept: an
+    /// escape may come.
+    fn has_use_for_input(&self) -> bool {
+        self.channel.can_write() || (self.options.escape.is_some() && !self.is_up())
+    }
+
+    fn is_up(&self) -> bool {
+        matches!(self.wire.state, WireState::Up(_))
+    }
+
+    /// Passes on what was typed, or says once that it is not kept.
+    fn typed_data(&mut self, bytes: &[u8]) {
+        if self.channel.can_write() || self.is_up() {
+            self.filter.input(bytes, &mut self.flow);
+        } else if !self.said_full {
             self.said_full = true;
             self.host.notice(Notice::InputFull);
         }
@@ -479,7 +504,7 @@ where
 
     fn escaped(&mut self, typed: Typed) {
         match typed {
-            Typed::Data(bytes) => self.filter.input(&bytes, &mut self.flow),
+            Typed::Data(bytes) => self.typed_data(&bytes),
             Typed::End => self.conclude(Outcome::Escaped),
             Typed::Status => {
                 let status = self.channel.describe();
@@ -503,8 +528,7 @@ where
             Some(Control::Resize { rows, cols }) => self.channel.resize(now, rows, cols),
             Some(Control::Stop(stop)) => {
                 let told = self.stopping.is_none() && self.filter.stop(stop, &mut self.flow);
-                let connected = matches!(self.wire.state, WireState::Up(_));
-                if told && connected {
+                if told && self.is_up() {
                     self.stopping = Some((stop, now.at + GRACE));
                 } else {
                     self.conclude(Outcome::Stopped(stop));
@@ -517,20 +541,15 @@ where
     }
 
     fn dialed(&mut self, now: Now, dialed: Result<Link, Error>) {
-        let broken_for = self
-            .wire
-            .broken_at
-            .map(|at| now.at - at)
-            .unwrap_or_default();
         match dialed {
             Ok(link) => {
                 self.wire.state = WireState::Up(link);
                 self.channel.connected(now);
             }
-            Err(error) if is_final(&error) || broken_for > GIVE_UP => self.fail(error),
+            Err(error) if is_final(&error) => self.fail(error),
             Err(error) => {
                 tracing::info!(%error, attempt = self.wire.attempts, "reconnecting failed");
-                self.retry_later(now.at);
+                self.retry_later(now.at, &error);
             }
         }
     }
@@ -696,3 +715,6 @@ async fn stopped(control: &mut mpsc::Receiver<Control>) -> Stop {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
