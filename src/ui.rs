@@ -61,6 +61,13 @@ impl Ui {
         let _ = out.write_all(bytes).and_then(|()| out.flush());
     }
 
+    /// Bytes that cover a part of the terminal's screen or uncover it, unless quiet.
+    pub fn cover(&self, bytes: &[u8]) {
+        if !self.quiet && !bytes.is_empty() {
+            self.terminal(bytes);
+        }
+    }
+
     /// One line on stderr; a stderr that is gone is nobody's loss.
     fn line(&self, text: &str) {
         let end = if self.raw.load(Ordering::Relaxed) {

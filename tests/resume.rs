@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 /// Longer than anything takes; only a hang reaches it.
-const HANG: Duration = Duration::from_secs(120);
+const HANG: Duration = Duration::from_secs(20);
 
 /// An emulator without bandwidth limits and with these faults.
 fn emulator(faults: &[(&str, &str)]) -> Emulator {
@@ -157,4 +157,132 @@ fn what_can_not_be_resumed_ends_with_the_reason() {
             "EndTerminalSession was called"
         );
     }
+}
+
+/// axt in a terminal of 24 rows and 80 columns.
+struct Terminal {
+    pty: Arc<Pty>,
+    child: Child,
+    shown: Arc<(Mutex<vt100::Parser>, Condvar)>,
+}
+
+impl Terminal {
+    fn open(emulator: &Emulator, args: &[&str]) -> Self {
+        let (pty, pts) = pty_process::blocking::open().unwrap();
+        pty.resize(pty_process::Size::new(24, 80)).unwrap();
+        let axt = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_axt"));
+        let axt = lead!(axt, emulator).args(["connect", "i-test"]).args(args);
+        let child = axt.env("TERM", "xterm-256color").spawn(pts).unwrap();
+        let pty = Arc::new(pty);
+        let parser = vt100::Parser::new(24, 80, 0);
+        let shown = Arc::new((Mutex::new(parser), Condvar::new()));
+        let (reader, screen) = (Arc::clone(&pty), Arc::clone(&shown));
+        std::thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(count @ 1..) = (&*reader).read(&mut chunk) {
+                screen.0.lock().unwrap().process(&chunk[..count]);
+                screen.1.notify_all();
+            }
+        });
+        Self { pty, child, shown }
+    }
+
+    fn type_in(&self, text: &str) {
+        (&*self.pty).write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Waits until the screen's text is as wished, and gives it.
+    fn wait_until(&self, wish: impl Fn(&str) -> bool) -> String {
+        let (parser, changed) = &*self.shown;
+        let waits = |parser: &mut vt100::Parser| !wish(&parser.screen().contents());
+        let guard = parser.lock().unwrap();
+        let (guard, timeout) = changed.wait_timeout_while(guard, HANG, waits).unwrap();
+        let text = guard.screen().contents();
+        assert!(!timeout.timed_out(), "{text}");
+        text
+    }
+
+    /// Has the shell prompt with a word that nothing else shows.
+    fn prompt(&self) -> String {
+        self.wait_until(|screen| !screen.is_empty());
+        self.type_in("PS1=prompt:; clear\r");
+        self.wait_until(|screen| screen == "prompt:")
+    }
+
+    fn wait_for(&self, text: &str) -> String {
+        self.wait_until(|screen| screen.contains(text))
+    }
+
+    fn end(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+const LOST: &str = "axt: connection lost, reconnecting… ~. ends";
+
+#[test]
+fn a_shell_sees_one_line_that_goes_away() {
+    let emulator = emulator(&[]);
+    let terminal = Terminal::open(&emulator, &[]);
+    let before = terminal.prompt();
+    emulator.cut_connections(Cut::Reset);
+    let lost = terminal.wait_for("reconnecting");
+    assert_eq!(lost, format!("{before}\n{LOST}"));
+    terminal.type_in("echo typed mean\"\"while\r");
+    let after = terminal.wait_for("typed meanwhile");
+    let expected = format!("{before}echo typed mean\"\"while\ntyped meanwhile\n{before}");
+    if after != expected {
+        terminal.wait_until(|screen| screen == expected);
+    }
+    terminal.type_in("exit\r");
+    assert_eq!(terminal.end(), Some(0));
+}
+
+#[test]
+fn vim_survives_a_restart_of_the_gateway() {
+    if support::need("vim").is_none() {
+        return;
+    }
+    let screens = [false, true].map(|restart| {
+        let emulator = emulator(&[]);
+        let terminal = Terminal::open(&emulator, &[]);
+        terminal.prompt();
+        terminal.type_in("seq 1 200 | vim -u NONE -i NONE -N -\r");
+        terminal.wait_for("\n23");
+        terminal.type_in(":100\r");
+        terminal.wait_for("\n110");
+        if restart {
+            emulator.restart_gateway();
+            terminal.wait_for("reconnecting");
+        }
+        terminal.type_in("Ityped \x1b");
+        let wish = |screen: &str| screen.contains("typed 100") && !screen.contains("axt:");
+        let screen = terminal.wait_until(wish);
+        terminal.type_in(":q!\rexit\r");
+        assert_eq!(terminal.end(), Some(0));
+        assert_eq!(connections(&emulator), 1 + usize::from(restart));
+        screen
+    });
+    assert_eq!(screens[0], screens[1]);
+}
+
+#[test]
+fn an_expired_url_ends_a_terminal_session_with_the_terminal_restored() {
+    let emulator = emulator(&[]);
+    let terminal = Terminal::open(&emulator, &[]);
+    terminal.prompt();
+    emulator.clock().advance(Duration::from_secs(11 * 60));
+    emulator.cut_connections(Cut::Drop);
+    let end = terminal.wait_for("HTTP 403");
+    assert!(
+        end.contains("the URL has expired") && !end.contains(LOST),
+        "{end}"
+    );
+    let modes = rustix::termios::tcgetattr(&*terminal.pty).unwrap();
+    assert!(
+        modes
+            .local_modes
+            .contains(rustix::termios::LocalModes::ECHO)
+    );
+    assert_eq!(terminal.end(), Some(255));
 }

@@ -1,5 +1,6 @@
 //! A session on this process's terminal or pipes, joined to them until it is over.
 
+use super::lost_line::LostLine;
 use super::screen::Screen;
 use super::session::{self, Started};
 use super::stdio::{self, Stdout};
@@ -58,6 +59,8 @@ impl Attach<'_> {
         if let Some(limit) = self.run.timeout {
             tokio::spawn(stop_after(limit, control.clone()));
         }
+        let modes = screen.modes().filter(|_| terminal::stdout_is_terminal());
+        let lost_line = LostLine::new(self.ui.clone(), modes, control.clone());
         tokio::spawn(forward_signals(
             signals,
             control,
@@ -74,6 +77,7 @@ impl Attach<'_> {
         };
         let mut host = AttachedHost {
             ui: self.ui.clone(),
+            lost_line,
             network: self.network,
             limit: self.connect_timeout,
             screen: screen.clone(),
@@ -109,6 +113,7 @@ impl Attach<'_> {
 /// What the pump asks of whoever runs it.
 struct AttachedHost {
     ui: Ui,
+    lost_line: LostLine,
     network: Network,
     limit: Duration,
     screen: Screen,
@@ -129,11 +134,15 @@ impl Host for AttachedHost {
             return;
         }
         match notice {
-            Notice::Opened | Notice::Resumed => {}
-            Notice::Reconnecting { .. } => self.ui.say("connection lost, reconnecting… ~. ends"),
+            Notice::Opened => {}
+            Notice::Resumed => self.lost_line.hide(),
+            Notice::Reconnecting { .. } => {
+                self.lost_line
+                    .show("connection lost, reconnecting… ~. ends");
+            }
             Notice::InputFull => self
-                .ui
-                .say("no more input is kept until the connection is back"),
+                .lost_line
+                .show("no more input is kept until the connection is back"),
             Notice::Status(status) => self.ui.say(&status),
             Notice::Help { escape } => self.ui.say(&help(&escape)),
         }
@@ -145,6 +154,7 @@ impl Host for AttachedHost {
     }
 
     fn ending(&mut self) {
+        self.lost_line.hide();
         let started = self.started.clone();
         self.ending = Some(tokio::spawn(async move { started.end().await }));
     }

@@ -8,6 +8,7 @@ mod exec;
 mod forward;
 mod generate;
 mod log;
+mod lost_line;
 mod outcome;
 mod plan;
 mod port;

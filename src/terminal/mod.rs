@@ -1,5 +1,6 @@
 //! The user's terminal: raw mode that is always undone, its size, the keyboard, the signals.
 
+pub mod banner;
 pub mod modes;
 pub mod raw;
 pub mod signals;
@@ -9,6 +10,7 @@ pub mod stdout;
 #[cfg(windows)]
 mod windows;
 
+pub use banner::Banner;
 pub use modes::ModeTracker;
 pub use raw::{Modes, RawGuard, stop_self};
 pub use signals::{Signal, Signals};

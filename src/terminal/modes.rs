@@ -149,6 +149,19 @@ impl ModeTracker {
         out.into_bytes()
     }
 
+    /// Whether no control sequence is begun and not yet whole.
+    #[must_use]
+    pub fn is_between(&self) -> bool {
+        matches!(self.state, State::Ground)
+    }
+
+    /// Whether the alternate screen is shown, as full-screen programs do.
+    #[must_use]
+    pub fn is_alternate(&self) -> bool {
+        self.switched()
+            .any(|(number, _)| matches!(number, 47 | 1047 | 1049))
+    }
+
     fn switched(&self) -> impl Iterator<Item = (u16, bool)> {
         let switches = self.modes.switches;
         let numbered = SWITCHES.into_iter().enumerate();

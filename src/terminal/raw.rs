@@ -17,6 +17,18 @@ impl Modes {
         self.with(|tracker| tracker.feed(output));
     }
 
+    /// As [`ModeTracker::is_between`].
+    #[must_use]
+    pub fn is_between(&self) -> bool {
+        self.with(|tracker| tracker.is_between())
+    }
+
+    /// As [`ModeTracker::is_alternate`].
+    #[must_use]
+    pub fn is_alternate(&self) -> bool {
+        self.with(|tracker| tracker.is_alternate())
+    }
+
     fn with<T>(&self, look: impl FnOnce(&mut ModeTracker) -> T) -> T {
         // A tracker is whole after every byte, so a panic elsewhere does it no harm.
         let mut tracker = self.tracker.lock().unwrap_or_else(PoisonError::into_inner);
