@@ -6,8 +6,9 @@ use crate::ui::Ui;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How long a program is shown a screen one row smaller, so that it draws all of it again.
-const SHRUNK: Duration = Duration::from_millis(200);
+/// How long a program is shown a screen one column narrower, so that it draws all of it again. (A row
+/// less would make some programs scroll, for good.)
+const NARROWED: Duration = Duration::from_millis(200);
 
 /// The line. It stands on the screen of the remote program and is taken back when the connection is
 /// back, as if nothing had been.
@@ -63,10 +64,10 @@ impl LostLine {
 async fn redraw_all(pump: mpsc::Sender<Control>) {
     let size = || Size::current().unwrap_or_default();
     let Size { rows, cols } = size();
-    let rows = rows.saturating_sub(1).max(1);
+    let cols = cols.saturating_sub(1).max(1);
     // Nobody listens any more when the session has ended.
     let _ = pump.send(Control::Resize { rows, cols }).await;
-    tokio::time::sleep(SHRUNK).await;
+    tokio::time::sleep(NARROWED).await;
     let Size { rows, cols } = size();
     let _ = pump.send(Control::Resize { rows, cols }).await;
 }
