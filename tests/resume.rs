@@ -94,11 +94,8 @@ fn a_connection_that_goes_dead_is_found_and_replaced() {
 fn what_can_not_be_resumed_ends_with_the_reason() {
     let cut = ("drop-after-out", "2");
     for (fault, args, reason) in [
-        (
-            ("refuse-resume", ""),
-            &[][..],
-            "the session can't be resumed",
-        ),
+        (("expire-url", ""), &[][..], "the URL has expired"),
+        (("refuse-resume", ""), &[], "the session can't be resumed"),
         (
             ("old-agent", ""),
             &[],

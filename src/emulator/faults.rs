@@ -18,8 +18,12 @@ pub struct Faults {
     pub drop_after_in: Option<After>,
     /// The connection is reset (TCP RST) after so much output.
     pub reset_after: Option<After>,
+    /// The same after so much from the client.
+    pub reset_after_in: Option<After>,
     /// After so much output nothing goes either way, and the connection stays.
     pub blackhole_after: Option<After>,
+    /// The same after so much from the client.
+    pub blackhole_after_in: Option<After>,
     /// After so much output the gateway says Frozen and closes with 1012.
     pub freeze_after: Option<After>,
     /// Every nth Output is sent twice.
@@ -28,8 +32,12 @@ pub struct Faults {
     pub reorder: Option<u64>,
     /// The nth Output of a session's first connection is lost.
     pub swallow: Option<u64>,
+    /// The nth message of the client over a session's first connection is lost.
+    pub swallow_in: Option<u64>,
     /// No session can be resumed.
     pub refuse_resume: bool,
+    /// A session's URL is no longer good once it was used.
+    pub expire_url: bool,
     /// Sessions end without a Closed status.
     pub silent_end: bool,
     /// No Opening, Opened or Stream status is sent, as with old agents.
@@ -65,9 +73,19 @@ const FAULTS: &[Setting<Faults>] = &[
         slot: |f| Slot::After(&mut f.reset_after),
     },
     Setting {
+        name: "reset-after-in",
+        help: "AMOUNT[:TIMES]: the same after so much input",
+        slot: |f| Slot::After(&mut f.reset_after_in),
+    },
+    Setting {
         name: "blackhole-after",
         help: "AMOUNT[:TIMES]: let nothing through after so much output",
         slot: |f| Slot::After(&mut f.blackhole_after),
+    },
+    Setting {
+        name: "blackhole-after-in",
+        help: "AMOUNT[:TIMES]: the same after so much input",
+        slot: |f| Slot::After(&mut f.blackhole_after_in),
     },
     Setting {
         name: "freeze-after",
@@ -88,6 +106,16 @@ const FAULTS: &[Setting<Faults>] = &[
         name: "swallow",
         help: "lose the Nth output of a session's first connection",
         slot: |f| Slot::Number(&mut f.swallow),
+    },
+    Setting {
+        name: "swallow-in",
+        help: "lose the Nth client message of a session's first connection",
+        slot: |f| Slot::Number(&mut f.swallow_in),
+    },
+    Setting {
+        name: "expire-url",
+        help: "a session's URL is good for one connection only",
+        slot: |f| Slot::Switch(&mut f.expire_url),
     },
     Setting {
         name: "refuse-resume",

@@ -108,10 +108,16 @@ fn admit(shared: &Shared, request: &Request<Body>) -> Result<Admitted, (StatusCo
             Denied::Expired => (StatusCode::FORBIDDEN, "the URL has expired"),
         })?;
     let channel_id = query.get("channelId").filter(|id| !id.is_empty()).cloned();
+    if channel_id.is_some() && shared.options.faults.expire_url {
+        return Err((StatusCode::FORBIDDEN, "the URL has expired"));
+    }
     if channel_id.is_some() && shared.options.faults.refuse_resume {
         return Err((StatusCode::FORBIDDEN, "the session can't be resumed"));
     }
-    if channel_id.is_some() && !session.link.is_open() {
+    if channel_id
+        .as_ref()
+        .is_some_and(|id| !session.link.has(id.as_bytes()))
+    {
         return Err((StatusCode::NOT_FOUND, "there is no such channel"));
     }
     Ok(Admitted {
@@ -197,13 +203,14 @@ impl Entrance {
         if let Some(id) = &self.channel_id {
             return link.resume(id.as_bytes()).await;
         }
-        let orders = link.open()?;
+        let id = Bytes::from(uuid::Uuid::new_v4().simple().to_string());
+        let orders = link.open(&id)?;
         let limits = &self.shared.options.limits;
         let now = Instant::now();
         let channel = Channel {
             agent: agent::start(self.session.spec.clone(), &self.shared.agent_options),
             reason: None,
-            id: Bytes::from(uuid::Uuid::new_v4().simple().to_string()),
+            id,
             reached: 0,
             bucket: Bucket::new(limits.rate_bytes, limits.burst_bytes, now),
             started: now,

@@ -46,6 +46,9 @@ impl Conversation<'_> {
         if let Some(cut) = self.faults.inward(&frame) {
             return Ok(Some(End::Cut(cut)));
         }
+        if self.faults.swallows_input() {
+            return Ok(None);
+        }
         let is_numbered = match frame.version {
             Version::V1_01 => false,
             Version::V1_02 => true,

@@ -55,8 +55,8 @@ enum State {
     /// No agent.
     #[default]
     Closed,
-    /// A connection has the channel and listens to orders.
-    Attached(mpsc::UnboundedSender<Order>),
+    /// A connection has the channel of this name and listens to orders.
+    Attached(Bytes, mpsc::UnboundedSender<Order>),
     /// The client is gone, its agent waits.
     Waiting(Box<Channel>),
 }
@@ -85,14 +85,24 @@ impl Link {
         !matches!(*self.lock(), State::Closed)
     }
 
-    /// Attaches a first connection; `None` when the session has an agent already.
-    pub fn open(&self) -> Option<mpsc::UnboundedReceiver<Order>> {
+    /// Whether there is a channel of this name.
+    pub fn has(&self, name: &[u8]) -> bool {
+        match &*self.lock() {
+            State::Closed => false,
+            State::Attached(id, _) => id == name,
+            State::Waiting(channel) => channel.id == name,
+        }
+    }
+
+    /// Attaches a first connection, which will have the channel `id`; `None` when the session has an
+    /// agent already.
+    pub fn open(&self, id: &Bytes) -> Option<mpsc::UnboundedReceiver<Order>> {
         let mut state = self.lock();
         if !matches!(*state, State::Closed) {
             return None;
         }
         let (orders, received) = mpsc::unbounded_channel();
-        *state = State::Attached(orders);
+        *state = State::Attached(id.clone(), orders);
         Some(received)
     }
 
@@ -117,13 +127,13 @@ impl Link {
         match mem::take(&mut *state) {
             State::Waiting(channel) if channel.id == id => {
                 let (orders, received) = mpsc::unbounded_channel();
-                *state = State::Attached(orders);
+                *state = State::Attached(channel.id.clone(), orders);
                 Resume::Done(channel, received)
             }
-            State::Attached(orders) => {
+            State::Attached(own, orders) if own == id => {
                 // The connection may just be ending for another reason: then it changes the state.
                 let _ = orders.send(Order::GiveUp);
-                *state = State::Attached(orders);
+                *state = State::Attached(own, orders);
                 Resume::Busy
             }
             other => {
@@ -157,7 +167,7 @@ impl Link {
 
     /// Passes an order to the connection there is, if any.
     pub fn order(&self, order: Order) {
-        if let State::Attached(orders) = &*self.lock() {
+        if let State::Attached(_, orders) = &*self.lock() {
             // A connection that is ending anyway doesn't listen any more.
             let _ = orders.send(order);
         }

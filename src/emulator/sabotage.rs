@@ -88,8 +88,19 @@ impl LinkFaults {
     /// Takes note of a message from the client: whether the connection is cut now.
     pub fn inward(&mut self, frame: &Frame) -> Option<Cut> {
         self.inward.add(frame);
-        let strikes = self.strikes(self.faults.drop_after_in, &self.inward);
-        strikes.then_some(Cut::Drop)
+        let faults = &self.faults;
+        let cuts = [
+            (faults.drop_after_in, Cut::Drop),
+            (faults.reset_after_in, Cut::Reset),
+            (faults.blackhole_after_in, Cut::BlackHole),
+        ];
+        self.first(&cuts, &self.inward)
+    }
+
+    /// Whether the message that was just noted is lost.
+    #[must_use]
+    pub fn swallows_input(&self) -> bool {
+        self.nth == 0 && self.faults.swallow_in == Some(self.inward.messages)
     }
 
     /// What is still held back when nothing follows it.
@@ -111,10 +122,13 @@ impl LinkFaults {
             (faults.blackhole_after, Cut::BlackHole),
             (faults.freeze_after, Cut::Freeze),
         ];
-        let struck = cuts
-            .into_iter()
-            .find(|(after, _)| self.strikes(*after, &self.out));
-        struck.map(|(_, cut)| cut)
+        self.first(&cuts, &self.out)
+    }
+
+    /// The first of the cuts that strike by now.
+    fn first(&self, cuts: &[(Option<After>, Cut)], count: &Count) -> Option<Cut> {
+        let mut struck = cuts.iter().filter(|(after, _)| self.strikes(*after, count));
+        struck.next().map(|(_, cut)| *cut)
     }
 
     fn strikes(&self, after: Option<After>, count: &Count) -> bool {

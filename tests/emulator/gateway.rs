@@ -319,6 +319,63 @@ async fn a_restarting_gateway_says_so() {
 }
 
 #[tokio::test]
+async fn a_channel_of_another_name_is_refused_and_harms_nobody() {
+    let emulator = emulator(&[], &[]);
+    let session = started(&emulator).await;
+    let mut client = Client::open(&session).await;
+    client.type_in("a").await;
+    client.output(1).await;
+    let wrong = format!("{}&channelId=0123456789abcdef", session.url);
+    for _ in 0..2 {
+        assert_eq!(dial(&wrong, Some(&session.token)).await.err(), Some(404));
+    }
+    client.type_in("b").await;
+    assert_eq!(client.output(1).await, "b");
+    assert_eq!(emulator.counts().connections, 1);
+    let mut client = resume(&session, client).await;
+    client.channel_id = Bytes::from("0123456789abcdef");
+    let frame = client.input("c");
+    client.send(&frame).await;
+    let status = client.last_status().await;
+    assert!(
+        matches!(&status, Some(Status::Closed(reason)) if reason.starts_with("ProcessDataError")),
+        "{status:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_lost_message_of_the_client_is_asked_for() {
+    let emulator = emulator(&[], &[("swallow-in", "2")]);
+    let mut client = Client::open(&started(&emulator).await).await;
+    client.type_in("a").await;
+    assert_eq!(client.output(1).await, "a");
+    let lost = client.input("b");
+    client.send(&lost).await;
+    let next = client.input("c");
+    client.send(&next).await;
+    let sync = client.next_data().await.unwrap();
+    assert_eq!((sync.kind, sync.input_seq), (Kind::Sync, 2));
+    client.send(&lost).await;
+    client.send(&next).await;
+    assert_eq!(client.output(2).await, "bc");
+}
+
+#[tokio::test]
+async fn an_expired_url_resumes_nothing() {
+    for (fault, words) in [("expire-url", 403), ("refuse-resume", 403)] {
+        let emulator = emulator(&[], &[(fault, ""), ("reset-after-in", "1")]);
+        let session = started(&emulator).await;
+        let mut client = Client::open(&session).await;
+        client.next().await.unwrap();
+        client.type_in("a").await;
+        assert!(client.next_data().await.is_none());
+        let id = String::from_utf8_lossy(&client.channel_id).into_owned();
+        let url = format!("{}&channelId={id}", session.url);
+        assert_eq!(dial(&url, Some(&session.token)).await.err(), Some(words));
+    }
+}
+
+#[tokio::test]
 async fn a_refused_resume_is_http_403() {
     let emulator = emulator(&[], &[("refuse-resume", ""), ("reset-after", "1")]);
     let session = started(&emulator).await;
