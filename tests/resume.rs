@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use std::time::Duration;
 use support::axt::{Cloud, Done};
 use support::screen::Screen;
+use support::sshd::Sshd;
 
 /// An emulator without bandwidth limits and with these faults.
 fn cloud(faults: &[(&str, &str)]) -> Cloud {
@@ -203,4 +204,18 @@ fn an_expired_url_ends_a_terminal_session_with_the_terminal_restored() {
     let modes = rustix::termios::tcgetattr(terminal).unwrap().local_modes;
     let echo = rustix::termios::LocalModes::ECHO;
     assert!(modes.contains(echo) && !raw.contains(echo));
+}
+
+#[test]
+fn ssh_survives_cuts_of_its_proxy() {
+    let Some(sshd) = Sshd::start() else { return };
+    let faults = [("drop-after-out", "32KiB:3"), ("reset-after-in", "16KiB:3")];
+    let cloud = cloud(&faults);
+    let mut ssh = sshd.client(&cloud, "ssh");
+    ssh.args(["i-demo", "cat; seq 1 20000; exit 42"]);
+    let bytes = support::axt::noise(200_000, 9);
+    let done = support::axt::run(ssh, &bytes);
+    assert_quiet(&done, 42);
+    assert!(done.stdout == [bytes, numbers(20_000).into_bytes()].concat());
+    assert!(connections(&cloud) > 3, "{}", connections(&cloud));
 }
