@@ -5,12 +5,16 @@
 //! the wire is stuck, output, escapes and signals are still served. The arms' guards are the whole
 //! flow control.
 
+mod contract;
+mod wire;
+
+pub use contract::{Control, Host, Link, Notice, Options, Outcome};
+
 use crate::error::Error;
-use crate::protocol::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
+use crate::protocol::channel::{Channel, Ending, Event, Incoming, Now};
 use crate::protocol::escape::{Escape, Typed};
 use crate::protocol::filter::{Filter, Flow, Stop};
 use bytes::{Buf, BytesMut};
-use futures_util::future::BoxFuture;
 use std::fmt::Display;
 use std::io;
 use std::pin::Pin;
@@ -18,6 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
+use wire::{Wire, WireState, is_final};
 
 /// Bytes that may wait for the user's end before the wire is no longer read.
 const OUTPUT_ROOM: usize = 64 * 1024;
@@ -25,110 +30,11 @@ const OUTPUT_ROOM: usize = 64 * 1024;
 /// Bytes read from the user's end at once.
 const INPUT_CHUNK: usize = 32 * 1024;
 
-/// Messages taken off the wire at once.
-const BATCH: usize = 64;
-
 /// How long a stopped far end may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// How long a session that is ended from this side may take to deliver and to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
-
-/// How long a broken session is kept trying: what the service says a URL is good for.
-const GIVE_UP: Duration = Duration::from_secs(600);
-
-/// The longest pause between two attempts to reconnect.
-const MAX_PAUSE: Duration = Duration::from_secs(15);
-
-/// A connection: two bounded queues with the wire behind them.
-#[derive(Debug)]
-pub struct Link {
-    /// Towards the gateway; dropping it closes the WebSocket.
-    pub outgoing: mpsc::Sender<Outgoing>,
-    /// From the gateway; ends when the connection does.
-    pub incoming: mpsc::Receiver<Incoming>,
-}
-
-/// What the user's side asks of a running session, beside its bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Control {
-    /// The terminal's new size.
-    Resize {
-        /// Lines.
-        rows: u16,
-        /// Columns.
-        cols: u16,
-    },
-    /// End it.
-    Stop(Stop),
-    /// From now on, [`Options::linger`] is this.
-    Linger(Duration),
-}
-
-/// What the user may want to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// The far end is there.
-    Opened,
-    /// The connection is gone; it is being made anew.
-    Reconnecting {
-        /// What happened.
-        why: String,
-    },
-    /// It is back.
-    Resumed,
-    /// While the connection is gone, no more input can be kept.
-    InputFull,
-    /// `~?`.
-    Help {
-        /// The escape character as it is written.
-        escape: String,
-    },
-    /// `~s`.
-    Status(String),
-}
-
-/// What the pump asks of whoever runs it.
-pub trait Host {
-    /// Makes a new connection for the channel `resume`. An error that [`is_final`] ends the session.
-    fn reconnect(&mut self, resume: Option<String>) -> BoxFuture<'static, Result<Link, Error>>;
-
-    /// Shows something to the user.
-    fn notice(&mut self, notice: Notice);
-
-    /// `~^Z`: stops the process and returns when it goes on; the terminal's size then.
-    fn suspend(&mut self) -> Option<(u16, u16)>;
-
-    /// The session is over; the last bytes are being delivered.
-    fn ending(&mut self);
-}
-
-/// How a run ended.
-#[derive(Debug)]
-pub enum Outcome {
-    /// By the far end, or by a failure.
-    Ended(Ending),
-    /// By `~.`.
-    Escaped,
-    /// By a signal or a time limit.
-    Stopped(Stop),
-    /// Nobody reads the output any more.
-    OutputClosed,
-}
-
-/// Switches of one run.
-#[derive(Debug)]
-pub struct Options {
-    /// Watch for escape sequences.
-    pub escape: Option<Escape>,
-    /// Reconnect when the connection breaks.
-    pub resume: bool,
-    /// How long the far end may take to show that it is there.
-    pub open_within: Option<Duration>,
-    /// Once the user's input has ended and was delivered, end the session when the far end has been
-    /// silent for so long; `None` leaves the end to the far end. The protocol has no half-close.
-    pub linger: Option<Duration>,
-}
 
 /// One session on its way between the user's end and the wire.
 pub struct Pump<'h, C, F, R, W> {
@@ -162,23 +68,6 @@ struct User<R, W> {
     eof: bool,
 }
 
-/// The wire's end.
-struct Wire {
-    state: WireState,
-    batch: Vec<Incoming>,
-    attempts: u32,
-    broken_at: Option<Instant>,
-}
-
-enum WireState {
-    Up(Link),
-    /// Waiting before the next attempt.
-    Down {
-        retry_at: Instant,
-    },
-    Dialing(BoxFuture<'static, Result<Link, Error>>),
-}
-
 /// What woke the loop.
 enum Wake {
     Received,
@@ -188,16 +77,6 @@ enum Wake {
     Control(Option<Control>),
     Dialed(Result<Link, Error>),
     Time,
-}
-
-/// Whether an error in reconnecting means that trying again is no use.
-#[must_use]
-pub fn is_final(error: &Error) -> bool {
-    match error {
-        Error::Refused { status, .. } => (400..500).contains(status) && *status != 429,
-        Error::Connect { .. } | Error::Timeout { .. } => false,
-        _ => true,
-    }
 }
 
 impl<'h, C, F, R, W> Pump<'h, C, F, R, W>
@@ -226,14 +105,7 @@ where
                 typed: BytesMut::new(),
                 eof: false,
             },
-            wire: Wire {
-                state: WireState::Down {
-                    retry_at: Instant::now(),
-                },
-                batch: Vec::with_capacity(BATCH),
-                attempts: 0,
-                broken_at: None,
-            },
+            wire: Wire::new(),
             host,
             options,
             flow: Flow::default(),
@@ -305,8 +177,7 @@ where
             }
             Event::Broken { why, resumable } => self.broke(why, resumable),
             Event::Resumed => {
-                self.wire.attempts = 0;
-                self.wire.broken_at = None;
+                self.wire.made_progress();
                 self.said_full = false;
                 self.host.notice(Notice::Resumed);
             }
@@ -336,39 +207,27 @@ where
         }
         let now = clock().at;
         self.retry_later(now, &why);
-        if self.wire.broken_at.is_none() {
-            self.wire.broken_at = Some(now);
+        if self.wire.is_newly_broken(now) {
             self.host.notice(Notice::Reconnecting { why });
         }
     }
 
-    /// Waits before the next attempt, unless there were attempts for long enough. A connection that
-    /// breaks before the session has made any progress over it is only one more of them.
+    /// Waits before the next attempt, unless there were attempts for long enough.
     fn retry_later(&mut self, now: Instant, why: &dyn Display) {
-        if self.wire.broken_at.is_some_and(|at| now - at >= GIVE_UP) {
-            let minutes = GIVE_UP.as_secs() / 60;
+        if let Err(tried) = self.wire.retry_later(now) {
+            let minutes = tried.as_secs() / 60;
             let what = format!("{minutes} minutes of reconnecting were in vain; at last: {why}");
-            return self.fail(Error::Lost(what));
+            self.fail(Error::Lost(what));
         }
-        self.wire.attempts += 1;
-        let pause = Duration::from_secs(1 << self.wire.attempts.clamp(1, 5) >> 1).min(MAX_PAUSE);
-        let jitter = pause.mul_f64(0.25 * fastrand::f64());
-        self.wire.state = WireState::Down {
-            retry_at: now + pause + jitter,
-        };
     }
 
     fn deadline(&self, now: Now) -> Option<Instant> {
-        let retry = match &self.wire.state {
-            WireState::Down { retry_at } => Some(*retry_at),
-            _ => None,
-        };
         let open_by = self.open_by.filter(|_| !self.opened);
         let stop_by = self.stopping.map(|(_, by)| by);
         let linger_by = self.linger_by();
         let times = [
             self.channel.deadline(now),
-            retry,
+            self.wire.retry_at(),
             open_by,
             stop_by,
             linger_by,
@@ -378,8 +237,7 @@ where
 
     /// When the far end will have been silent for long enough.
     fn linger_by(&self) -> Option<Instant> {
-        let up = matches!(self.wire.state, WireState::Up(_));
-        let waits = self.drained && self.opened && up && self.flow.user.is_empty();
+        let waits = self.drained && self.opened && self.wire.is_up() && self.flow.user.is_empty();
         let span = self.options.linger.filter(|_| waits)?;
         Some(self.quiet_since + span)
     }
@@ -403,17 +261,16 @@ where
             ..
         } = &mut self.user;
         typed.reserve(INPUT_CHUNK);
-        let Wire { state, batch, .. } = &mut self.wire;
-        let (link, dialing) = match state {
-            WireState::Up(link) => (Some(link), None),
-            WireState::Dialing(dialing) => (None, Some(dialing)),
-            WireState::Down { .. } => (None, None),
-        };
-        let (incoming, outgoing) = link.map(|l| (&mut l.incoming, &l.outgoing)).unzip();
+        let wire::Arms {
+            incoming,
+            outgoing,
+            dialing,
+            batch,
+        } = self.wire.arms();
         tokio::select! {
-            _ = receive(incoming, batch), if room => Wake::Received,
-            permit = reserve(outgoing), if sends && outgoing.is_some_and(|o| !o.is_closed()) => {
-                send(&mut self.channel, permit, outgoing);
+            () = wire::receive(incoming, batch), if room => Wake::Received,
+            permit = wire::reserve(outgoing), if sends && outgoing.is_some_and(|o| !o.is_closed()) => {
+                wire::send(&mut self.channel, permit, outgoing);
                 Wake::Sent
             }
             read = reader.read_buf(typed), if reads => Wake::Typed(read),
@@ -421,7 +278,7 @@ where
                 Wake::Written(written)
             }
             control = control.recv() => Wake::Control(control),
-            dialed = dialed(dialing) => Wake::Dialed(dialed),
+            dialed = wire::dialed(dialing) => Wake::Dialed(dialed),
             () = timer, if deadline.is_some() => Wake::Time,
         }
     }
@@ -485,16 +342,12 @@ where
     /// While the connection is gone, a terminal is read on although nothing more can be kept: an
     /// escape may come.
     fn has_use_for_input(&self) -> bool {
-        self.channel.can_write() || (self.options.escape.is_some() && !self.is_up())
-    }
-
-    fn is_up(&self) -> bool {
-        matches!(self.wire.state, WireState::Up(_))
+        self.channel.can_write() || (self.options.escape.is_some() && !self.wire.is_up())
     }
 
     /// Passes on what was typed, or says once that it is not kept.
     fn typed_data(&mut self, bytes: &[u8]) {
-        if self.channel.can_write() || self.is_up() {
+        if self.channel.can_write() || self.wire.is_up() {
             self.filter.input(bytes, &mut self.flow);
         } else if !self.said_full {
             self.said_full = true;
@@ -528,7 +381,7 @@ where
             Some(Control::Resize { rows, cols }) => self.channel.resize(now, rows, cols),
             Some(Control::Stop(stop)) => {
                 let told = self.stopping.is_none() && self.filter.stop(stop, &mut self.flow);
-                if told && self.is_up() {
+                if told && self.wire.is_up() {
                     self.stopping = Some((stop, now.at + GRACE));
                 } else {
                     self.conclude(Outcome::Stopped(stop));
@@ -548,7 +401,7 @@ where
             }
             Err(error) if is_final(&error) => self.fail(error),
             Err(error) => {
-                tracing::info!(%error, attempt = self.wire.attempts, "reconnecting failed");
+                tracing::info!(%error, "reconnecting failed");
                 self.retry_later(now.at, &error);
             }
         }
@@ -566,9 +419,7 @@ where
                 limit: self.options.open_within.unwrap_or_default(),
             });
         }
-        if let WireState::Down { retry_at } = self.wire.state
-            && retry_at <= now.at
-        {
+        if self.wire.retry_at().is_some_and(|at| at <= now.at) {
             let resume = self.channel.resume_id();
             self.wire.state = WireState::Dialing(self.host.reconnect(resume));
         }
@@ -605,7 +456,7 @@ where
         } = self;
         let goodbye = async move {
             if let WireState::Up(link) = wire.state {
-                say_goodbye(&mut channel, link).await;
+                wire::say_goodbye(&mut channel, link).await;
             }
         };
         let complete = matches!(outcome, Outcome::Ended(_));
@@ -633,60 +484,6 @@ where
 /// Now, on the clock that tests may turn.
 fn clock() -> Now {
     Now::at(tokio::time::Instant::now().into_std())
-}
-
-async fn receive(incoming: Option<&mut mpsc::Receiver<Incoming>>, batch: &mut Vec<Incoming>) {
-    match incoming {
-        Some(incoming) => {
-            if incoming.recv_many(batch, BATCH).await == 0 {
-                batch.push(Incoming::Failed("the connection's task ended".into()));
-            }
-        }
-        None => std::future::pending().await,
-    }
-}
-
-async fn reserve<'a>(
-    outgoing: Option<&'a mpsc::Sender<Outgoing>>,
-) -> Option<mpsc::Permit<'a, Outgoing>> {
-    match outgoing {
-        Some(outgoing) => outgoing.reserve().await.ok(),
-        None => std::future::pending().await,
-    }
-}
-
-async fn dialed(
-    dialing: Option<&mut BoxFuture<'static, Result<Link, Error>>>,
-) -> Result<Link, Error> {
-    match dialing {
-        Some(dialing) => dialing.await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Fills the reserved place, and as many more as are free.
-fn send<C: Channel>(
-    channel: &mut C,
-    permit: Option<mpsc::Permit<'_, Outgoing>>,
-    outgoing: Option<&mpsc::Sender<Outgoing>>,
-) {
-    let mut next = permit;
-    while let Some(permit) = next {
-        let Some(message) = channel.poll_send(clock()) else {
-            return;
-        };
-        permit.send(message);
-        next = outgoing.and_then(|outgoing| outgoing.try_reserve().ok());
-    }
-}
-
-/// Sends what never waits, closes the WebSocket and waits for the other side to do the same.
-async fn say_goodbye<C: Channel>(channel: &mut C, mut link: Link) {
-    if let Some(message) = channel.poll_send(clock()) {
-        let _ = link.outgoing.send(message).await;
-    }
-    drop(link.outgoing);
-    while link.incoming.recv().await.is_some() {}
 }
 
 async fn deliver<W: AsyncWrite + Unpin>(

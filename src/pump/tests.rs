@@ -1,6 +1,7 @@
 //! A session over connections that break, on a clock that jumps: user and gateway are played here.
 
 use super::*;
+use crate::protocol::channel::Outgoing;
 use crate::protocol::filter::Plain;
 use crate::protocol::frame::{Frame, Kind, Version};
 use crate::protocol::session::{self, Session};

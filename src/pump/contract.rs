@@ -1,0 +1,99 @@
+//! What the pump is given and what it asks of whoever runs it.
+
+use crate::error::Error;
+use crate::protocol::channel::{Ending, Incoming, Outgoing};
+use crate::protocol::escape::Escape;
+use crate::protocol::filter::Stop;
+use futures_util::future::BoxFuture;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// A connection: two bounded queues with the wire behind them.
+#[derive(Debug)]
+pub struct Link {
+    /// Towards the gateway; dropping it closes the WebSocket.
+    pub outgoing: mpsc::Sender<Outgoing>,
+    /// From the gateway; ends when the connection does.
+    pub incoming: mpsc::Receiver<Incoming>,
+}
+
+/// What the user's side asks of a running session, beside its bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// The terminal's new size.
+    Resize {
+        /// Lines.
+        rows: u16,
+        /// Columns.
+        cols: u16,
+    },
+    /// End it.
+    Stop(Stop),
+    /// From now on, [`Options::linger`] is this.
+    Linger(Duration),
+}
+
+/// What the user may want to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The far end is there.
+    Opened,
+    /// The connection is gone; it is being made anew.
+    Reconnecting {
+        /// What happened.
+        why: String,
+    },
+    /// It is back.
+    Resumed,
+    /// While the connection is gone, no more input can be kept.
+    InputFull,
+    /// `~?`.
+    Help {
+        /// The escape character as it is written.
+        escape: String,
+    },
+    /// `~s`.
+    Status(String),
+}
+
+/// What the pump asks of whoever runs it.
+pub trait Host {
+    /// Makes a new connection for the channel `resume`. An error that [`is_final`] ends the session.
+    fn reconnect(&mut self, resume: Option<String>) -> BoxFuture<'static, Result<Link, Error>>;
+
+    /// Shows something to the user.
+    fn notice(&mut self, notice: Notice);
+
+    /// `~^Z`: stops the process and returns when it goes on; the terminal's size then.
+    fn suspend(&mut self) -> Option<(u16, u16)>;
+
+    /// The session is over; the last bytes are being delivered.
+    fn ending(&mut self);
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// By the far end, or by a failure.
+    Ended(Ending),
+    /// By `~.`.
+    Escaped,
+    /// By a signal or a time limit.
+    Stopped(Stop),
+    /// Nobody reads the output any more.
+    OutputClosed,
+}
+
+/// Switches of one run.
+#[derive(Debug)]
+pub struct Options {
+    /// Watch for escape sequences.
+    pub escape: Option<Escape>,
+    /// Reconnect when the connection breaks.
+    pub resume: bool,
+    /// How long the far end may take to show that it is there.
+    pub open_within: Option<Duration>,
+    /// Once the user's input has ended and was delivered, end the session when the far end has been
+    /// silent for so long; `None` leaves the end to the far end. The protocol has no half-close.
+    pub linger: Option<Duration>,
+}

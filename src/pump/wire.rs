@@ -1,0 +1,191 @@
+//! The wire's end of the pump: up, down until the next attempt, or being dialled.
+
+use super::{Link, clock};
+use crate::error::Error;
+use crate::protocol::channel::{Channel, Incoming, Outgoing};
+use futures_util::future::BoxFuture;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// Messages taken off the wire at once.
+const BATCH: usize = 64;
+
+/// How long a broken session is kept trying: what the service says a URL is good for.
+const GIVE_UP: Duration = Duration::from_secs(600);
+
+/// The longest pause between two attempts to reconnect.
+const MAX_PAUSE: Duration = Duration::from_secs(15);
+
+/// The wire's end.
+pub struct Wire {
+    pub state: WireState,
+    /// What has arrived and is not yet handled.
+    pub batch: Vec<Incoming>,
+    attempts: u32,
+    broken_at: Option<Instant>,
+}
+
+/// How the connection is.
+pub enum WireState {
+    /// There.
+    Up(Link),
+    /// Waiting before the next attempt.
+    Down {
+        retry_at: Instant,
+    },
+    Dialing(BoxFuture<'static, Result<Link, Error>>),
+}
+
+/// What the loop waits for, as far as it is there.
+pub struct Arms<'a> {
+    /// What arrives.
+    pub incoming: Option<&'a mut mpsc::Receiver<Incoming>>,
+    /// The queue of what goes out.
+    pub outgoing: Option<&'a mpsc::Sender<Outgoing>>,
+    /// The connection that is being made.
+    pub dialing: Option<&'a mut BoxFuture<'static, Result<Link, Error>>>,
+    /// Where to put what has arrived.
+    pub batch: &'a mut Vec<Incoming>,
+}
+
+/// Whether an error in reconnecting means that trying again is no use.
+#[must_use]
+pub fn is_final(error: &Error) -> bool {
+    match error {
+        Error::Refused { status, .. } => (400..500).contains(status) && *status != 429,
+        Error::Connect { .. } | Error::Timeout { .. } => false,
+        _ => true,
+    }
+}
+
+impl Wire {
+    /// Not connected yet.
+    pub fn new() -> Self {
+        Self {
+            state: WireState::Down {
+                retry_at: Instant::now(),
+            },
+            batch: Vec::with_capacity(BATCH),
+            attempts: 0,
+            broken_at: None,
+        }
+    }
+
+    /// Whether there is a connection.
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, WireState::Up(_))
+    }
+
+    /// When to dial again.
+    pub fn retry_at(&self) -> Option<Instant> {
+        match self.state {
+            WireState::Down { retry_at } => Some(retry_at),
+            WireState::Up(_) | WireState::Dialing(_) => None,
+        }
+    }
+
+    /// The arms of the loop that this end has now.
+    pub fn arms(&mut self) -> Arms<'_> {
+        let (link, dialing) = match &mut self.state {
+            WireState::Up(link) => (Some(link), None),
+            WireState::Dialing(dialing) => (None, Some(dialing)),
+            WireState::Down { .. } => (None, None),
+        };
+        let (incoming, outgoing) = link.map(|l| (&mut l.incoming, &l.outgoing)).unzip();
+        Arms {
+            incoming,
+            outgoing,
+            dialing,
+            batch: &mut self.batch,
+        }
+    }
+
+    /// Notes that the connection broke; whether that is news, not one more failed attempt.
+    pub fn is_newly_broken(&mut self, now: Instant) -> bool {
+        let news = self.broken_at.is_none();
+        self.broken_at.get_or_insert(now);
+        news
+    }
+
+    /// The session goes on over the new connection.
+    pub fn made_progress(&mut self) {
+        self.attempts = 0;
+        self.broken_at = None;
+    }
+
+    /// Plans the next attempt: after a second, then twice as long each time, with jitter. A
+    /// connection that breaks before the session has made any progress over it is only one more.
+    ///
+    /// # Errors
+    /// For how long it was tried, when that is long enough.
+    pub fn retry_later(&mut self, now: Instant) -> Result<(), Duration> {
+        if self.broken_at.is_some_and(|at| now - at >= GIVE_UP) {
+            return Err(GIVE_UP);
+        }
+        let doubled = Duration::from_secs(1 << self.attempts.min(4));
+        self.attempts += 1;
+        let pause = doubled.min(MAX_PAUSE);
+        let jitter = pause.mul_f64(0.25 * fastrand::f64());
+        self.state = WireState::Down {
+            retry_at: now + pause + jitter,
+        };
+        Ok(())
+    }
+}
+
+/// Takes what has arrived into `batch`; a connection whose task has ended counts as failed.
+pub async fn receive(incoming: Option<&mut mpsc::Receiver<Incoming>>, batch: &mut Vec<Incoming>) {
+    match incoming {
+        Some(incoming) => {
+            if incoming.recv_many(batch, BATCH).await == 0 {
+                batch.push(Incoming::Failed("the connection's task ended".into()));
+            }
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for a place in the wire's queue.
+pub async fn reserve<'a>(
+    outgoing: Option<&'a mpsc::Sender<Outgoing>>,
+) -> Option<mpsc::Permit<'a, Outgoing>> {
+    match outgoing {
+        Some(outgoing) => outgoing.reserve().await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits for a connection that is being made.
+pub async fn dialed(
+    dialing: Option<&mut BoxFuture<'static, Result<Link, Error>>>,
+) -> Result<Link, Error> {
+    match dialing {
+        Some(dialing) => dialing.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Fills the reserved place, and as many more as are free.
+pub fn send<C: Channel>(
+    channel: &mut C,
+    permit: Option<mpsc::Permit<'_, Outgoing>>,
+    outgoing: Option<&mpsc::Sender<Outgoing>>,
+) {
+    let mut next = permit;
+    while let Some(permit) = next {
+        let Some(message) = channel.poll_send(clock()) else {
+            return;
+        };
+        permit.send(message);
+        next = outgoing.and_then(|outgoing| outgoing.try_reserve().ok());
+    }
+}
+
+/// Sends what never waits, closes the WebSocket and waits for the other side to do the same.
+pub async fn say_goodbye<C: Channel>(channel: &mut C, mut link: Link) {
+    if let Some(message) = channel.poll_send(clock()) {
+        let _ = link.outgoing.send(message).await;
+    }
+    drop(link.outgoing);
+    while link.incoming.recv().await.is_some() {}
+}
