@@ -434,7 +434,8 @@ fn a_program_runs_with_the_ports_and_its_status_counts() {
     let done = run(command, b"");
     assert_eq!(done.status, 1, "{}", done.stderr);
     assert!(
-        done.stderr.contains("can't run /no/such/program"),
+        done.stderr
+            .contains("can't run the program: /no/such/program"),
         "{}",
         done.stderr
     );
@@ -449,7 +450,7 @@ fn what_makes_no_sense_is_said_at_once() {
     for (args, status, said) in [
         (&["-L", "80"][..], 2, "[BIND:]PORT:[HOST:]HOSTPORT"),
         (&[], 2, "--local"),
-        (&["-L", "0:80", "--warm", "16"], 1, "--warm"),
+        (&["-L", "0:80", "--warm", "16"], 2, "--warm"),
         (&["-L", taken.as_str()], 1, "can't listen"),
         (&["-L", "0:80", "--exec"], 2, "CMD"),
     ] {
@@ -533,5 +534,18 @@ fn an_old_agents_silence_is_lived_with() {
     assert_eq!(&back, b"anybody?");
     drop(stream);
     assert_eq!(forward.closed(1)["error"], Value::Null);
+    none_left(&cloud);
+}
+
+#[test]
+fn credentials_that_have_expired_are_looked_up_again() {
+    let mut options = Options::default();
+    let expired = "InvalidSecurityToken.Expired:1";
+    options.faults.set("api-error", expired).unwrap();
+    let cloud = Cloud::with(options);
+    let port = peer::serve(|mut stream| stream.write_all(b"renewed").unwrap());
+    let forward = Forward::start(&cloud, &["-L", &to(port)], 1);
+    assert_eq!(read_all(&forward.connect()).unwrap(), b"renewed");
+    assert_eq!(forward.stop().status, 0);
     none_left(&cloud);
 }

@@ -34,7 +34,10 @@ pub fn run(cli: Cli) -> Exit {
     let done = log::start(&cli.global).and_then(|()| dispatch(cli, &ui));
     done.unwrap_or_else(|error| {
         report(&ui, &error);
-        failed
+        match error.downcast_ref() {
+            Some(Error::Usage(_)) if failed == Exit::Unsuccessful => Exit::Usage,
+            _ => failed,
+        }
     })
 }
 

@@ -1,5 +1,8 @@
 //! A session over connections that break, on a clock that jumps: user and gateway are played here.
 
+mod linger;
+
+use super::wire::GIVE_UP;
 use super::*;
 use crate::protocol::channel::Outgoing;
 use crate::protocol::filter::Plain;
@@ -8,6 +11,7 @@ use crate::protocol::session::{self, Session};
 use crate::protocol::status::Status;
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use tokio::io::DuplexStream;

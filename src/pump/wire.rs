@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 const BATCH: usize = 64;
 
 /// How long a broken session is kept trying: what the service says a URL is good for.
-const GIVE_UP: Duration = Duration::from_secs(600);
+pub const GIVE_UP: Duration = Duration::from_secs(600);
 
 /// The longest pause between two attempts to reconnect.
 const MAX_PAUSE: Duration = Duration::from_secs(15);

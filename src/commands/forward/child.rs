@@ -4,13 +4,14 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::terminal::{self, Signal};
 use std::ffi::OsString;
+use std::io;
 use std::process::ExitStatus;
 use tokio::process::{Child, Command};
 
 /// Starts the program with `AXT_FORWARD_<n>_PORT` set for each of `ports`.
 ///
 /// # Errors
-/// [`Error::Usage`] when it can't be started.
+/// [`Error::Io`] when it can't be started.
 pub fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
     let Some((program, args)) = argv.split_first() else {
         return Err(Error::Usage("--exec needs a program".into()));
@@ -20,9 +21,10 @@ pub fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
     for (index, port) in ports.iter().enumerate() {
         command.env(format!("AXT_FORWARD_{}_PORT", index + 1), port.to_string());
     }
-    command
-        .spawn()
-        .map_err(|error| Error::Usage(format!("can't run {}: {error}", program.to_string_lossy())))
+    command.spawn().map_err(|error| Error::Io {
+        what: "can't run the program",
+        source: io::Error::new(error.kind(), format!("{}: {error}", program.display())),
+    })
 }
 
 /// Passes a signal on, so that the program can end in its own way.

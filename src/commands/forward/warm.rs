@@ -92,7 +92,12 @@ async fn one(
     remote: &Remote,
 ) -> Result<(), Option<crate::error::Error>> {
     let permit = forwarder.spare_permit().await;
-    let tunnel = forwarder.open(remote, permit).await.map_err(Some)?;
+    // In a task of its own: stopping in the middle would leave a session that nobody ends. One that
+    // is opened for nobody ends at once.
+    let (opener, to) = (forwarder.clone(), remote.clone());
+    let opening = tokio::spawn(async move { opener.open(&to, permit).await });
+    let opened = opening.await.map_err(|_| None)?;
+    let tunnel = opened.map_err(Some)?;
     let over = tunnel.over.clone();
     let taken = reserve.put(tunnel);
     tokio::select! {
