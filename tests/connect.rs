@@ -8,7 +8,7 @@ mod support;
 use axt::emulator::Options;
 use rustix::process::Signal;
 use rustix::termios::LocalModes;
-use support::axt::Cloud;
+use support::axt::{Cloud, unlimited};
 use support::need;
 use support::screen::Screen;
 
@@ -99,7 +99,10 @@ fn a_full_screen_program_opens_and_leaves() {
 
 #[test]
 fn a_large_paste_arrives_whole() {
-    let cloud = Cloud::unlimited();
+    // Not a shell that edits lines: it would take the terminal out of raw mode in mid-paste.
+    let mut options = unlimited();
+    options.agent.shell = Some("/bin/sh".into());
+    let cloud = Cloud::with(options);
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("pasted");
     let screen = connect(&cloud, &[]);
