@@ -1,8 +1,16 @@
 //! The command line: these types are the grammar, their comments are the help.
 
+mod doctor;
+#[cfg(feature = "emulator")]
+mod emulator;
 mod forward;
+mod sessions;
 
+pub use doctor::Doctor;
+#[cfg(feature = "emulator")]
+pub use emulator::{Emulator, GuestKind};
 pub use forward::{Listen, Remote};
+pub use sessions::{Sessions, SessionsEnd, SessionsList};
 
 use crate::config::settings::ConnectionType;
 use crate::exit::Exit;
@@ -82,6 +90,14 @@ pub enum Command {
     Proxy(Box<Proxy>),
     /// Open a shell in a pod of SAE, or run a command there
     Webshell(Box<Webshell>),
+    /// List sessions, or end them
+    #[command(subcommand)]
+    Sessions(Sessions),
+    /// Look for what would stop a session, and name its remedy
+    Doctor(Doctor),
+    /// Run the local stand-in for the cloud service, in the foreground
+    #[cfg(feature = "emulator")]
+    Emulator(Box<Emulator>),
     /// Print the completion script of a shell
     Completion {
         /// The shell

@@ -39,8 +39,25 @@ impl Ui {
     pub fn error(&self, what: &str, hint: Option<&str>) {
         self.line(what);
         if let Some(hint) = hint {
-            self.line(&format!("hint: {hint}"));
+            self.hint(hint);
         }
+    }
+
+    /// One more thing that can be done about a failure.
+    pub fn hint(&self, hint: &str) {
+        self.line(&format!("hint: {hint}"));
+    }
+
+    /// Asks on the terminal; anything but a yes is a no.
+    ///
+    /// # Errors
+    /// When standard input can't be read.
+    pub fn ask(&self, question: &str) -> io::Result<bool> {
+        let mut err = io::stderr();
+        let _ = write!(err, "axt: {} [y/N] ", printable(question)).and_then(|()| err.flush());
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer)?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
     /// Data that was asked for. A reader that has gone away is not an error of ours.

@@ -16,6 +16,7 @@ use crate::ui::Ui;
 use futures_util::future::BoxFuture;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// A terminal's end-of-file character.
 pub const CTRL_D: &[u8] = b"\x04";
@@ -36,6 +37,8 @@ pub struct Attach<'a> {
     pub resume: bool,
     /// Time for each step of a connection.
     pub connect_timeout: Duration,
+    /// Cancelled once the far end is there.
+    pub answered: CancellationToken,
 }
 
 impl Attach<'_> {
@@ -81,6 +84,7 @@ impl Attach<'_> {
             network: self.network,
             limit: self.connect_timeout,
             screen: screen.clone(),
+            answered: self.answered,
             started: self.started,
             ending: None,
             quiet: !self.terminal,
@@ -117,6 +121,7 @@ struct AttachedHost {
     network: Network,
     limit: Duration,
     screen: Screen,
+    answered: CancellationToken,
     started: Started,
     ending: Option<tokio::task::JoinHandle<()>>,
     /// Scripts see nothing of a broken connection but a delay.
@@ -130,6 +135,9 @@ impl Host for AttachedHost {
 
     fn notice(&mut self, notice: Notice) {
         tracing::info!(?notice);
+        if matches!(notice, Notice::Opened) {
+            self.answered.cancel();
+        }
         if self.quiet {
             return;
         }

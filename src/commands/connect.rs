@@ -1,23 +1,27 @@
 //! `axt connect`: a shell, or a command with its status.
 
 use super::attach::{Attach, CTRL_D, now};
+use super::context::Context;
 use super::encrypt;
 use super::exec::Exec;
+use super::explain::{explained, wondering};
 use super::outcome::{conclude, exit_of_stop, start_until_stopped, until_stopped};
 use super::plan::{Plan, command, is_terminal};
 use super::session::{self, Started};
 use crate::cli::{Connect, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::openapi::ecs::StartTerminalSession;
 use crate::protocol::filter::Plain;
 use crate::protocol::session::Session;
 use crate::terminal::Signals;
 use crate::ui::Ui;
+use tokio_util::sync::CancellationToken;
 
 /// Runs `axt connect`.
 pub async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Result<Exit> {
     let verbatim = verbatim(&args)?;
-    let plan = match verbatim {
+    let plan = match &verbatim {
         Some(_) => Plan {
             terminal: is_terminal(&args.run),
             program: None,
@@ -26,20 +30,34 @@ pub async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Result<Exit
     };
     let context = session::context(global, &args.session.connection)?;
     let mut request = session::request(&context, &args.session, args.target.as_deref())?;
+    request.command_line = verbatim;
+    let instance = request.instance_id.clone();
+    let done = connect(&context, &args, &plan, request, ui).await;
+    explained(done, &context, &args.session, &instance, ui).await
+}
+
+/// The session, from its call to its end.
+async fn connect(
+    context: &Context,
+    args: &Connect,
+    plan: &Plan,
+    mut request: StartTerminalSession,
+    ui: &Ui,
+) -> anyhow::Result<Exit> {
+    let instance = request.instance_id.clone();
     let exec = plan.program.as_ref().map(Exec::new).transpose()?;
-    request.command_line = match (&exec, verbatim) {
-        (Some(exec), _) => Some(exec.command_line()),
-        (None, verbatim) => verbatim,
-    };
+    if let Some(exec) = &exec {
+        request.command_line = Some(exec.command_line());
+    }
     let mut signals = Signals::listen()?;
     let limit = args.session.connection.connect_timeout;
     // The key first: without it there is no use in a session.
-    let preparing = encrypt::exchange(&context, &args.session, &request);
+    let preparing = encrypt::exchange(context, &args.session, &request);
     let exchange = match until_stopped(preparing, &mut signals).await {
         Ok(exchange) => exchange?,
         Err(stop) => return Ok(exit_of_stop(stop)),
     };
-    let starting = Started::start(&context, &args.session, request);
+    let starting = Started::start(context, &args.session, request);
     let started = match start_until_stopped(starting, &mut signals).await {
         Ok(started) => started?,
         Err(stop) => return Ok(exit_of_stop(stop)),
@@ -68,16 +86,22 @@ pub async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Result<Exit
         started,
         resume: !args.session.no_resume,
         connect_timeout: limit,
+        answered: CancellationToken::new(),
     };
+    let answered = attach.answered.clone();
     let end_of_file = if plan.terminal { CTRL_D } else { b"" };
-    let outcome = match exec {
-        Some(exec) => attach.run(channel, link, exec, signals).await,
-        None => {
-            let plain = Plain { end_of_file };
-            attach.run(channel, link, plain, signals).await
+    let session = async {
+        match exec {
+            Some(exec) => attach.run(channel, link, exec, signals).await,
+            None => {
+                let plain = Plain { end_of_file };
+                attach.run(channel, link, plain, signals).await
+            }
         }
     };
-    Ok(conclude(outcome?)?)
+    let whose = (context, &args.session, instance.as_str());
+    let outcome = wondering(session, answered, whose, ui).await?;
+    Ok(conclude(outcome)?)
 }
 
 /// What the agent is to run itself, without a shell.

@@ -1,12 +1,14 @@
 //! What a command needs to reach the service: settings, network, credentials.
 
 use crate::cli::Global;
+use crate::config::credentials::CredentialsProvider;
 use crate::config::settings::{Flags, Settings};
 use crate::config::{credentials, process_env};
 use crate::error::Result;
 use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::endpoint::{self, Product};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Looks an environment variable up.
@@ -91,8 +93,15 @@ impl Context {
         let given = endpoint.or(general);
         let base = endpoint::base(product, region, settings.connection_type.value, given)?;
         self.network.check(&base)?;
-        let credentials = credentials::provider(settings, &*self.env)?;
+        let credentials = self.credentials()?;
         let http = self.network.http_client()?;
         Ok(Client::new(http, base, region, credentials))
+    }
+    /// Whoever tells the credentials.
+    ///
+    /// # Errors
+    /// As [`credentials::provider`].
+    pub fn credentials(&self) -> Result<Arc<dyn CredentialsProvider>> {
+        credentials::provider(&self.settings, &*self.env)
     }
 }

@@ -1,10 +1,16 @@
 //! The commands, one file each; they know every layer and not each other.
 
 mod attach;
+mod checks;
 mod connect;
 mod context;
+mod doctor;
+#[cfg(feature = "emulator")]
+mod emulator;
 mod encrypt;
 mod exec;
+mod explain;
+mod finding;
 mod forward;
 mod generate;
 mod log;
@@ -15,7 +21,9 @@ mod port;
 mod proxy;
 mod screen;
 mod session;
+mod sessions;
 mod stdio;
+mod table;
 mod webshell;
 
 use crate::cli::{Cli, Command};
@@ -47,6 +55,10 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Forward(args) => block_on(forward::run(&cli.global, *args, ui)),
         Command::Proxy(args) => block_on(proxy::run(&cli.global, *args, ui)),
         Command::Webshell(args) => block_on(webshell::run(&cli.global, *args, ui)),
+        Command::Doctor(args) => block_on(doctor::run(&cli.global, args, ui)),
+        Command::Sessions(command) => block_on(sessions::run(&cli.global, command, ui)),
+        #[cfg(feature = "emulator")]
+        Command::Emulator(args) => block_on(emulator::run(&cli.global, *args, ui)),
         Command::Completion { shell } => generate::completion(shell, ui),
         Command::Man => generate::man(ui),
     }

@@ -1,11 +1,14 @@
 //! `axt proxy`: stdin and stdout joined to a port, for ssh's `ProxyCommand` and its like.
 
+use super::context::Context;
+use super::explain::explained;
 use super::outcome::{conclude, exit_of_stop, start_until_stopped, until_stopped};
 use super::port::PortSession;
 use super::session::{self, Started};
 use super::stdio::{self, Stdout};
 use crate::cli::{Global, Proxy, Remote};
 use crate::exit::Exit;
+use crate::openapi::ecs::StartTerminalSession;
 use crate::protocol::filter::Stop;
 use crate::pump::Control;
 use crate::terminal::{self, Signal, Signals};
@@ -13,15 +16,26 @@ use crate::ui::Ui;
 use tokio::sync::mpsc;
 
 /// Runs `axt proxy`.
-pub async fn run(global: &Global, args: Proxy, _ui: &Ui) -> anyhow::Result<Exit> {
+pub async fn run(global: &Global, args: Proxy, ui: &Ui) -> anyhow::Result<Exit> {
     let context = session::context(global, &args.session.connection)?;
     let mut request = session::request(&context, &args.session, args.target.as_deref())?;
     let remote = Remote::new(args.target_server.as_deref(), args.port);
     request.port_number = Some(remote.port);
     request.target_server = remote.host;
+    let instance = request.instance_id.clone();
+    let done = join(&context, &args, request).await;
+    explained(done, &context, &args.session, &instance, ui).await
+}
+
+/// The session, from its call to its end.
+async fn join(
+    context: &Context,
+    args: &Proxy,
+    request: StartTerminalSession,
+) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen()?;
     let limit = args.session.connection.connect_timeout;
-    let starting = Started::start(&context, &args.session, request);
+    let starting = Started::start(context, &args.session, request);
     let started = match start_until_stopped(starting, &mut signals).await {
         Ok(started) => started?,
         Err(stop) => return Ok(exit_of_stop(stop)),

@@ -17,6 +17,7 @@ use crate::terminal::{self, Signals, Size};
 use crate::ui::Ui;
 use crate::wire::Target;
 use secrecy::ExposeSecret as _;
+use tokio_util::sync::CancellationToken;
 
 /// Where the service expects its web shells to be opened from (`devsapp/saectl`).
 const ORIGIN: &str = "https://sae.console.aliyun.com";
@@ -56,6 +57,7 @@ pub async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exi
         started,
         resume: false,
         connect_timeout: limit,
+        answered: CancellationToken::new(),
     };
     let mut channel = Shell::new(&options(&args), now());
     let outcome = match exec {

@@ -4,8 +4,12 @@
 //! public), and that ending a session again is fine.
 
 use super::Shared;
+use super::account;
+use super::clock::http_date;
 use super::codes::{REGIONS, refuse};
+use super::instances;
 use super::kms;
+use super::records::describe_terminal_sessions;
 use super::reply::{Asked, Refusal, response};
 use super::sae::{TOKEN_PATH, get_webshell_token};
 use super::start::start_terminal_session;
@@ -37,7 +41,12 @@ pub(super) fn handle(shared: &Shared, incoming: &Incoming<'_>) -> Response<Strin
     if let Err(refusal) = &outcome {
         tracing::debug!(action = asked.action, code = refusal.code, "refused a call");
     }
-    response(&asked, outcome)
+    let mut response = response(&asked, outcome);
+    // The emulator's own time, which a test may have pushed forward.
+    if let Ok(date) = http_date(shared.clock.now()).parse() {
+        response.headers_mut().insert("date", date);
+    }
+    response
 }
 
 fn dispatch(
@@ -46,12 +55,20 @@ fn dispatch(
     call: &Call,
     host: &str,
 ) -> Result<Map<String, Value>, Refusal> {
+    let (action, params) = (call.action.as_str(), &call.params);
+    if shared.options.denied.iter().any(|denied| denied == action) {
+        return Err(refuse("Forbidden.RAM"));
+    }
     if call.version == kms::VERSION {
         return kms::handle(&shared.agent_options.kms, call);
     }
     // A product of its own, with another version and style.
     let sae = incoming.path == TOKEN_PATH;
-    let version = if sae { "2019-05-06" } else { "2014-05-26" };
+    let version = match action {
+        _ if sae => "2019-05-06",
+        "GetCallerIdentity" => "2015-04-01",
+        _ => "2014-05-26",
+    };
     if call.version != version {
         return Err(Refusal::new(
             400,
@@ -59,13 +76,22 @@ fn dispatch(
             "Specified parameter Version is not valid.",
         ));
     }
-    match call.action.as_str() {
+    match action {
         "GetWebshellToken" if sae && *incoming.method == Method::GET => {
-            get_webshell_token(shared, &call.params, host)
+            get_webshell_token(shared, params, host)
         }
         _ if sae => Err(no_such_action()),
-        "StartTerminalSession" => start_terminal_session(shared, &call.params, host),
-        "EndTerminalSession" => end_terminal_session(shared, &call.params),
+        "StartTerminalSession" => start_terminal_session(shared, params, host),
+        "EndTerminalSession" => end_terminal_session(shared, params),
+        "DescribeTerminalSessions" => describe_terminal_sessions(shared, params),
+        "DescribeInstances" => instances::describe_instances(shared, params),
+        "DescribeCloudAssistantStatus" => {
+            instances::describe_cloud_assistant_status(shared, params)
+        }
+        "InstallCloudAssistant" => instances::install_cloud_assistant(shared, params),
+        "DescribeRegions" => Ok(account::describe_regions()),
+        "DescribeUserBusinessBehavior" => account::describe_user_business_behavior(shared, params),
+        "GetCallerIdentity" => Ok(account::get_caller_identity()),
         _ => Err(no_such_action()),
     }
 }
@@ -107,5 +133,26 @@ pub(super) fn region(params: &Params) -> Result<&str, Refusal> {
         Ok(region)
     } else {
         Err(refuse("InvalidRegionId.NotFound"))
+    }
+}
+
+/// The ids of `InstanceId.N`, in the order of N.
+pub(super) fn instance_ids(params: &Params) -> Result<Vec<&str>, Refusal> {
+    let numbered = params.iter().filter_map(|(name, value)| {
+        let n: u32 = name.strip_prefix("InstanceId.")?.parse().ok()?;
+        (n > 0 && !value.is_empty()).then_some((n, value.as_str()))
+    });
+    let ids: BTreeMap<_, _> = numbered.collect();
+    if ids.is_empty() {
+        return Err(Refusal::missing("InstanceId"));
+    }
+    Ok(ids.into_values().collect())
+}
+
+/// The members of a value that was written as an object.
+pub(super) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        _ => Map::new(),
     }
 }

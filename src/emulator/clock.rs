@@ -47,3 +47,15 @@ pub fn parse_api_time(text: &str) -> Option<Timestamp> {
 pub fn later(time: Timestamp, by: Duration) -> Timestamp {
     time.checked_add(by).unwrap_or(Timestamp::MAX)
 }
+
+/// `time` minus `by`, saturating.
+#[must_use]
+pub fn before(time: Timestamp, by: Duration) -> Timestamp {
+    time.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// A time as HTTP's `Date` header has it.
+#[must_use]
+pub fn http_date(time: Timestamp) -> String {
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}

@@ -51,8 +51,8 @@ pub(super) const REGIONS: &[&str] = &[
     "us-west-1",
 ];
 
-/// Codes with their HTTP status and message: those of the StartTerminalSession page, then common
-/// ones that a fault may name.
+/// Codes with their HTTP status and message: those of the pages of StartTerminalSession,
+/// DescribeTerminalSessions and GetWebshellToken, then common ones that a fault may name.
 const CODES: &[(u16, &str, &str)] = &[
     (
         400,
@@ -194,6 +194,41 @@ const CODES: &[(u16, &str, &str)] = &[
         404,
         "InvalidInstance.NotFound",
         "The specified instances not found.",
+    ),
+    (
+        400,
+        "InvalidParameter.NextToken",
+        "The specified parameter NextToken is not valid.",
+    ),
+    (
+        400,
+        "InvalidParameter.MaxResults",
+        "The specified parameter MaxResults is not valid.",
+    ),
+    (
+        400,
+        "InvalidApplication.NotFound",
+        "The current application does not exist.",
+    ),
+    (
+        400,
+        "InvalidParameter.NotEmpty",
+        "You must specify the parameter AppId.",
+    ),
+    (
+        400,
+        "InvalidParameter.Obviously",
+        "The specified parameter is invalid {PodName}.",
+    ),
+    (
+        400,
+        "InvalidParameter.WithMessage",
+        "The parameter is invalid {PodName}: no such pod.",
+    ),
+    (
+        500,
+        "OperationFailed.RPCError",
+        "Internal RPC request processing error.",
     ),
     (
         400,

@@ -182,8 +182,8 @@ impl Entrance {
                 .turn_away(socket, Status::Aborted("ConnectionCountExceedLimit".into()))
                 .await;
         };
-        let state = self.shared.options.instance(&self.session.spec.instance_id);
-        if let Some(reason) = state.closed_reason() {
+        let instance = self.shared.options.instance(&self.session.spec.instance_id);
+        if let Some(reason) = instance.state.closed_reason() {
             self.record(nth, "Failed", reason, reason);
             return self.turn_away(socket, Status::Aborted(reason.into())).await;
         }

@@ -10,6 +10,7 @@
 //! each run, as are the tokens of sessions, and both are compared in constant time; it listens on
 //! loopback addresses unless [`Options::allow_remote`] says otherwise.
 
+mod account;
 pub mod agent;
 mod api;
 mod clock;
@@ -20,9 +21,11 @@ pub mod faults;
 mod flow;
 mod gateway;
 mod inbound;
+mod instances;
 pub mod kms;
 mod link;
 pub mod options;
+mod records;
 mod reply;
 mod sabotage;
 mod sae;
@@ -36,7 +39,8 @@ mod verify;
 mod webshell;
 
 pub use clock::Clock;
-pub use options::{Instance, InstanceState, Limits, Options};
+pub use instances::{Instance, InstanceState, Os};
+pub use options::{Limits, Options};
 pub use sabotage::Cut;
 pub use sae::{Frames, Sae};
 pub use store::{Connection, Counts};

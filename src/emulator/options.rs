@@ -2,9 +2,10 @@
 
 use super::agent::AgentOptions;
 use super::faults::Faults;
+use super::instances::{Instance, InstanceState};
 use super::sae::Sae;
 use super::settings::{self, Setting, Slot};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use std::time::Duration;
 
 /// How an emulator behaves. The default is the service as its documents describe it.
@@ -20,6 +21,10 @@ pub struct Options {
     pub sae: Sae,
     /// Instances that are not simply there and running. Any other id `i-…` or `mi-…` is.
     pub instances: Vec<Instance>,
+    /// Actions that RAM denies the caller, such as `StartTerminalSession`.
+    pub denied: Vec<String>,
+    /// Whether the account has Session Manager switched off.
+    pub session_manager_off: bool,
     /// The region that [`super::Emulator::exports`] names; `cn-hangzhou` when `None`.
     pub region: Option<String>,
     /// Whether the emulator may listen on an address other machines can reach. Whoever then knows
@@ -28,44 +33,6 @@ pub struct Options {
     /// What WebSocket URLs begin with, such as `wss://gateway.test:8443`, when something stands in
     /// front of the emulator; the request's `Host` decides when `None`.
     pub websocket_base: Option<String>,
-}
-
-/// An instance with something to tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Instance {
-    /// Its id.
-    pub id: String,
-    /// What a connection to it meets.
-    pub state: InstanceState,
-}
-
-/// What a connection to an instance meets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InstanceState {
-    /// A running agent.
-    Running,
-    /// The API does not know it (`InvalidInstance.NotFound`).
-    Missing,
-    /// It is stopped.
-    NotRunning,
-    /// It runs, its agent does not.
-    AgentNotOnline,
-    /// Its agent is too old for sessions.
-    AgentNeedUpgrade,
-}
-
-impl InstanceState {
-    /// The `ClosedReason` that the DescribeTerminalSessions page has for it.
-    #[must_use]
-    pub fn closed_reason(self) -> Option<&'static str> {
-        match self {
-            Self::Running => None,
-            Self::Missing => Some("InstanceNotExists"),
-            Self::NotRunning => Some("InstanceNotRunning"),
-            Self::AgentNotOnline => Some("AgentNotOnline"),
-            Self::AgentNeedUpgrade => Some("AgentNeedUpgrade"),
-        }
-    }
 }
 
 /// Limits and delays; `None` lifts a limit. Those without a source below are this emulator's choice.
@@ -192,7 +159,7 @@ impl Limits {
     /// Sets one limit, as `--limit NAME=VALUE` does: durations `500ms`, `90s`, `5m`; numbers; `none`.
     ///
     /// # Errors
-    /// [`crate::error::Error::Usage`] listing the valid names, or saying what is wrong with the value.
+    /// [`Error::Usage`] listing the valid names, or saying what is wrong with the value.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         settings::set(LIMITS, self, name, value)
     }
@@ -222,15 +189,34 @@ impl Options {
         }
     }
 
-    /// The state of the instance `id`, declared or made up.
+    /// The instance `id`, declared or made up.
     #[must_use]
-    pub(super) fn instance(&self, id: &str) -> InstanceState {
+    pub(super) fn instance(&self, id: &str) -> Instance {
         let declared = self.instances.iter().find(|instance| instance.id == id);
-        match declared {
-            Some(instance) => instance.state,
-            None if id.starts_with("i-") || id.starts_with("mi-") => InstanceState::Running,
-            None => InstanceState::Missing,
+        let made_up = || {
+            let exists = id.starts_with("i-") || id.starts_with("mi-");
+            let state = if exists {
+                InstanceState::Running
+            } else {
+                InstanceState::Missing
+            };
+            Instance::new(id, state)
+        };
+        declared.cloned().unwrap_or_else(made_up)
+    }
+
+    /// Has RAM deny an action: `StartTerminalSession`, or `ecs:StartTerminalSession`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what can't be an action's name.
+    pub fn deny(&mut self, action: &str) -> Result<()> {
+        let name = action.rsplit_once(':').map_or(action, |(_, name)| name);
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric()) {
+            let what = format!("{action:?} is no action such as ecs:StartTerminalSession");
+            return Err(Error::Usage(what));
         }
+        self.denied.push(name.to_owned());
+        Ok(())
     }
 }
 

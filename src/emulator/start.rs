@@ -4,15 +4,14 @@
 //! malformed EncryptionOptions meet.
 
 use super::agent::{Encryption, SessionSpec};
-use super::api::{Params, given, region};
+use super::api::{Params, given, instance_ids, object, region};
 use super::codes::refuse;
-use super::options::InstanceState;
+use super::instances::InstanceState;
 use super::reply::Refusal;
 use super::store::{Session, TokenUse};
 use super::{Shared, random_text};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
 /// Answers the call.
 pub(super) fn start_terminal_session(
@@ -21,6 +20,9 @@ pub(super) fn start_terminal_session(
     host: &str,
 ) -> Result<Map<String, Value>, Refusal> {
     let region = region(params)?;
+    if shared.options.session_manager_off {
+        return Err(refuse("UserBehavior.SessionManagerDisabled"));
+    }
     let client_token = client_token(params)?;
     if let Some(token) = client_token {
         match shared.store.client_token(token, params) {
@@ -123,7 +125,7 @@ fn session_spec(shared: &Shared, params: &Params) -> Result<SessionSpec, Refusal
     if encryption.is_some() && port.is_some() {
         return Err(refuse("InvalidEncryptionOptions.Conflict"));
     }
-    if shared.options.instance(instance_id) == InstanceState::Missing {
+    if shared.options.instance(instance_id).state == InstanceState::Missing {
         return Err(refuse("InvalidInstance.NotFound"));
     }
     if encryption.is_some() && shared.agent_options.old {
@@ -146,19 +148,6 @@ fn session_spec(shared: &Shared, params: &Params) -> Result<SessionSpec, Refusal
         target_server,
         encryption,
     })
-}
-
-/// The ids of `InstanceId.N`, in the order of N.
-fn instance_ids(params: &Params) -> Result<Vec<&str>, Refusal> {
-    let numbered = params.iter().filter_map(|(name, value)| {
-        let n: u32 = name.strip_prefix("InstanceId.")?.parse().ok()?;
-        (n > 0 && !value.is_empty()).then_some((n, value.as_str()))
-    });
-    let ids: BTreeMap<_, _> = numbered.collect();
-    if ids.is_empty() {
-        return Err(Refusal::missing("InstanceId"));
-    }
-    Ok(ids.into_values().collect())
 }
 
 #[derive(Default, Deserialize)]
@@ -203,12 +192,5 @@ fn encryption(params: &Params) -> Result<Option<Encryption>, Refusal> {
         (Some("Kms"), Some(key_id)) => Ok(Some(Encryption::Kms { key_id })),
         (Some("Kms"), None) => Err(refuse("MissingParameter.EncryptionOptionsKMSKeyId")),
         (Some(_), _) => Err(refuse("InvalidParameter.EncryptionOptionsMode")),
-    }
-}
-
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => Map::new(),
     }
 }

@@ -1,5 +1,9 @@
 //! Signs calls, sends them, tries again where that is safe, and reads what comes back.
 
+mod probe;
+
+pub use probe::{Clock, Probe};
+
 use super::reply::Reply;
 use super::retry::{Again, Failure, Retry};
 use super::roa::{self, Fresh};
@@ -97,6 +101,12 @@ impl Client {
         &self.region
     }
 
+    /// The base URL that calls are sent to.
+    #[must_use]
+    pub fn endpoint(&self) -> &Url {
+        &self.endpoint
+    }
+
     /// Makes one call and takes at most `limit` for it, further attempts and pauses included.
     ///
     /// # Errors
@@ -186,28 +196,31 @@ impl Client {
         Ok(body)
     }
 
-    /// A failure of the network, in the words of its innermost cause: the outer ones only say that
-    /// sending failed, and where to.
     fn failed<A: Action>(&self, error: &reqwest::Error) -> Failure {
-        let cause = innermost(error).to_string();
-        let to = self.host();
-        let error = match (error.is_connect(), error.is_timeout()) {
-            // It was as patient as it was told to be; trying again would not be.
-            (_, true) => {
-                let cause = "no answer within the connect timeout".into();
-                return Error::Connect { to, cause }.into();
-            }
-            (true, _) if is_tls(error) => return Error::Connect { to, cause }.into(),
-            (true, _) => Error::Connect { to, cause },
-            (false, _) => Error::Lost(format!("{to}: {cause}")),
-        };
+        // It was as patient as it was told to be, and a certificate doesn't get better with time.
+        let hopeless = error.is_timeout() || (error.is_connect() && is_tls(error));
         Failure {
-            error,
-            again: if A::IDEMPOTENT {
+            error: self.unreachable(error),
+            again: if A::IDEMPOTENT && !hopeless {
                 Again::Yes
             } else {
                 Again::Never
             },
+        }
+    }
+
+    /// A failure of the network, in the words of its innermost cause: the outer ones only say that
+    /// sending failed, and where to.
+    fn unreachable(&self, error: &reqwest::Error) -> Error {
+        let cause = innermost(error).to_string();
+        let to = self.host();
+        match (error.is_connect(), error.is_timeout()) {
+            (_, true) => {
+                let cause = "no answer within the connect timeout".into();
+                Error::Connect { to, cause }
+            }
+            (true, _) => Error::Connect { to, cause },
+            (false, _) => Error::Lost(format!("{to}: {cause}")),
         }
     }
 
@@ -292,14 +305,8 @@ fn judged<A: Action>(mut error: ApiError, status: StatusCode, headers: &HeaderMa
 
 /// How far this machine's clock is from the server's, as an addition to a message.
 fn skew(theirs: Option<&str>, ours: Timestamp) -> String {
-    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
-    let Some(theirs) = theirs.and_then(|text| parser.parse_timestamp(text).ok()) else {
-        return String::new();
-    };
-    let seconds = ours.as_second() - theirs.as_second();
-    let side = if seconds < 0 { "behind" } else { "ahead of" };
-    let size = Duration::from_secs(seconds.unsigned_abs());
-    format!(" (this machine's clock is {size:?} {side} the server's)")
+    let clock = theirs.and_then(|text| Clock::read(text, ours));
+    clock.map_or_else(String::new, |clock| format!(" ({clock})"))
 }
 
 fn innermost<'a>(

@@ -1,11 +1,14 @@
 //! The signed HTTP API: signatures, endpoints, the client that sends and retries, one file for each product.
 
 pub mod client;
+pub mod describe;
 pub mod ecs;
 pub mod endpoint;
 pub mod kms;
+pub mod lenient;
 pub mod reply;
 pub mod retry;
 mod roa;
 pub mod sae;
 pub mod signature;
+pub mod sts;

@@ -457,10 +457,7 @@ async fn an_instance_may_have_no_agent_to_talk_to() {
         InstanceState::AgentNotOnline,
         InstanceState::AgentNeedUpgrade,
     ];
-    let instance = |state: InstanceState| Instance {
-        id: format!("i-{state:?}"),
-        state,
-    };
+    let instance = |state: InstanceState| Instance::new(format!("i-{state:?}"), state);
     let options = Options {
         instances: states.map(instance).into(),
         ..Options::default()

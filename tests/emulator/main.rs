@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod api;
+#[cfg(unix)]
+mod command;
 mod gateway;
 mod support;
 

@@ -1,0 +1,87 @@
+//! The grammar of `axt emulator`.
+
+use clap::{Args, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// `axt emulator`.
+///
+/// It prints its address and the lines that point a shell at it, then runs until it is interrupted.
+#[derive(Debug, Args)]
+#[command(after_long_help = settings())]
+pub struct Emulator {
+    /// Address to listen on; port 0 is any free one
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "AXT_LISTEN",
+        default_value = "127.0.0.1:0"
+    )]
+    pub listen: SocketAddr,
+    /// What stands behind a session
+    #[arg(long, value_name = "KIND", env = "AXT_GUEST", default_value = "pty")]
+    pub guest: GuestKind,
+    /// Shell of sessions without a command [default: the user's]
+    #[arg(long, value_name = "PATH", env = "AXT_SHELL")]
+    pub shell: Option<PathBuf>,
+    /// Change a limit; repeatable
+    #[arg(
+        long,
+        value_name = "NAME=VALUE",
+        env = "AXT_EMULATOR_LIMIT",
+        value_delimiter = ','
+    )]
+    pub limit: Vec<String>,
+    /// Let something go wrong; repeatable
+    #[arg(
+        long,
+        value_name = "NAME[=VALUE]",
+        env = "AXT_EMULATOR_FAULT",
+        value_delimiter = ','
+    )]
+    pub fault: Vec<String>,
+    /// Describe an instance, as in i-1:stopped or i-2:windows:old; repeatable
+    #[arg(
+        long,
+        value_name = "ID[:WORD]...",
+        env = "AXT_EMULATOR_INSTANCE",
+        value_delimiter = ','
+    )]
+    pub instance: Vec<String>,
+    /// Deny an action as RAM would, such as ecs:StartTerminalSession; repeatable
+    #[arg(
+        long,
+        value_name = "ACTION",
+        env = "AXT_EMULATOR_DENY",
+        value_delimiter = ','
+    )]
+    pub deny: Vec<String>,
+    /// Switch Session Manager off for the account
+    #[arg(long, env = "AXT_NO_SESSION_MANAGER")]
+    pub no_session_manager: bool,
+    /// Listen on an address that other machines can reach: they may get a shell as you
+    #[arg(long, env = "AXT_ALLOW_REMOTE")]
+    pub allow_remote: bool,
+}
+
+/// What stands behind an emulated session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GuestKind {
+    /// A shell or a command on a terminal, or a TCP connection
+    Pty,
+    /// Whatever is sent, sent back
+    Echo,
+}
+
+/// The names that `--limit`, `--fault` and `--instance` take, for the long help.
+fn settings() -> String {
+    let indented = |text: String| {
+        let lines = text.lines().map(|line| format!("  {line}\n"));
+        lines.collect::<String>()
+    };
+    format!(
+        "Limits (--limit):\n{}\nFaults (--fault):\n{}\nWords of --instance: running, stopped, missing, no-agent, offline, old; linux, windows, freebsd; version=V",
+        indented(crate::emulator::Limits::help()),
+        indented(crate::emulator::faults::Faults::help()),
+    )
+}

@@ -1,0 +1,286 @@
+//! What may stop a session, looked up through the API: for `axt doctor` and for a connect that failed.
+
+use super::finding::{Finding, Fix, Verdict, is_denial};
+use crate::error::Result;
+use crate::openapi::client::{Action, Client};
+use crate::openapi::describe::{
+    Agent, DescribeCloudAssistantStatus, DescribeInstances, DescribeRegions,
+    DescribeUserBusinessBehavior,
+};
+use crate::openapi::sts::GetCallerIdentity;
+use std::time::Duration;
+
+/// One call; a denial becomes a finding of what can't be looked at.
+async fn look<A: Action>(
+    client: &Client,
+    action: &A,
+    at: &str,
+    limit: Duration,
+) -> Result<Result<A::Reply, Finding>> {
+    match client.call(action, limit).await {
+        Ok(reply) => Ok(Ok(reply)),
+        Err(error) if is_denial(&error) => Ok(Err(Finding::new(
+            Verdict::Warn,
+            format!("can't look at {at}"),
+            error.hint(),
+        ))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Who the credentials belong to, as STS sees it: `client` is one of STS.
+///
+/// # Errors
+/// As [`Client::call`].
+pub async fn identity(client: &Client, limit: Duration) -> Result<Finding> {
+    let caller = match look(client, &GetCallerIdentity, "the identity", limit).await? {
+        Ok(caller) => caller,
+        Err(finding) => return Ok(finding),
+    };
+    let kind = caller.identity_type.unwrap_or_else(|| "identity".into());
+    let name = caller.arn.or(caller.account_id).unwrap_or_default();
+    Ok(Finding::ok(format!("{kind} {name}")))
+}
+
+/// Whether the region exists.
+///
+/// # Errors
+/// As [`Client::call`].
+pub async fn region(client: &Client, limit: Duration) -> Result<Finding> {
+    let all = match look(client, &DescribeRegions, "the regions", limit).await? {
+        Ok(all) => all.regions,
+        Err(finding) => return Ok(finding),
+    };
+    let id = client.region();
+    if all
+        .iter()
+        .any(|region| region.region_id.as_deref() == Some(id))
+    {
+        return Ok(Finding::ok(format!("{id} exists")));
+    }
+    let area = id.split('-').next().unwrap_or_default();
+    let alike = all.iter().filter_map(|region| region.region_id.as_deref());
+    let alike: Vec<&str> = alike.filter(|other| other.starts_with(area)).collect();
+    Ok(Finding::fail(
+        format!("there is no region {id} for this account"),
+        match alike.as_slice() {
+            [] => "give another --region".to_owned(),
+            alike => format!("give another --region: {}", alike.join(", ")),
+        },
+    ))
+}
+
+/// Whether Session Manager is switched on.
+///
+/// # Errors
+/// As [`Client::call`].
+pub async fn session_manager(client: &Client, limit: Duration) -> Result<Finding> {
+    let at = "whether Session Manager is on";
+    Ok(
+        match look(client, &DescribeUserBusinessBehavior, at, limit).await? {
+            Ok(choice) if choice.status_value.as_deref() == Some("disabled") => Finding::fail(
+                "Session Manager is off for this account",
+                "switch it on in the ECS console: Cloud Assistant, Session Manager settings",
+            ),
+            Ok(_) => Finding::ok("on for this account"),
+            Err(finding) => finding,
+        },
+    )
+}
+
+/// The instance, then its agent: installed, online, new enough. What can't be otherwise because of
+/// the one before is skipped.
+///
+/// # Errors
+/// As [`Client::call`], for the instance.
+pub async fn instance_and_agent(
+    client: &Client,
+    id: &str,
+    limit: Duration,
+) -> Result<[Finding; 4]> {
+    let (there, agent) = tokio::join!(instance(client, id, limit), agent(client, id, limit));
+    let there = there?;
+    let unknown = || Finding::skip("nothing is known of the agent");
+    let [installed, online, version] =
+        agent.unwrap_or_else(|error| [Finding::of(&error), unknown(), unknown()]);
+    Ok(match there.verdict {
+        // An agent is never online on an instance that isn't running.
+        Verdict::Fail if installed.verdict == Verdict::Ok => {
+            let online = Finding::skip("the instance is not Running");
+            [there, installed, online, version]
+        }
+        Verdict::Fail => [there, unknown(), unknown(), unknown()],
+        _ => [there, installed, online, version],
+    })
+}
+
+/// Whether the instance is there and running.
+async fn instance(client: &Client, id: &str, limit: Duration) -> Result<Finding> {
+    if id.starts_with("mi-") {
+        let text = "a machine outside of ECS: only its agent can be looked at";
+        return Ok(Finding::skip(text));
+    }
+    let instance_ids = vec![id.to_owned()];
+    let found = match look(
+        client,
+        &DescribeInstances { instance_ids },
+        "the instance",
+        limit,
+    )
+    .await?
+    {
+        Ok(found) => found.instances,
+        Err(finding) => return Ok(finding),
+    };
+    let Some(instance) = found.first() else {
+        return Ok(Finding::fail(
+            format!(
+                "there is no instance {id} in {} that this identity may see",
+                client.region()
+            ),
+            "check its id and --region, and the resources that the RAM policy names",
+        ));
+    };
+    Ok(match instance.status.as_deref() {
+        Some("Running") => Finding::ok("the instance is Running"),
+        Some("Stopped") => Finding::fail("the instance is Stopped", "start the instance"),
+        Some(status) => Finding::fail(
+            format!("the instance is {status}"),
+            "wait until it is Running",
+        ),
+        None => Finding::warn(
+            "the instance's status is not told",
+            "look at it in the ECS console",
+        ),
+    })
+}
+
+/// The instance's agent: installed, online, new enough.
+async fn agent(client: &Client, id: &str, limit: Duration) -> Result<[Finding; 3]> {
+    let query = DescribeCloudAssistantStatus {
+        instance_id: id.to_owned(),
+    };
+    let unknown = || Finding::skip("nothing is known of the agent");
+    let found = match look(client, &query, "the agent", limit).await? {
+        Ok(found) => found.agents,
+        Err(finding) => return Ok([finding, unknown(), unknown()]),
+    };
+    let installed = found
+        .first()
+        .filter(|agent| agent.version.is_some() || agent.online == Some(true));
+    Ok(match installed {
+        Some(agent) => [
+            Finding::ok(format!("installed, {}", version_of(agent))),
+            online(agent),
+            new_enough(agent),
+        ],
+        None => {
+            let missing = Finding {
+                fix: Some(Fix::InstallAgent),
+                ..Finding::fail(
+                    "no Cloud Assistant agent is installed",
+                    format!("`axt doctor {id} --fix` installs it; restart the instance then"),
+                )
+            };
+            [missing, unknown(), unknown()]
+        }
+    })
+}
+
+fn version_of(agent: &Agent) -> String {
+    let version = agent.version.as_deref().unwrap_or("of unknown version");
+    let os = agent.os_type.as_deref().unwrap_or("unknown system");
+    format!("{version} on {os}")
+}
+
+fn online(agent: &Agent) -> Finding {
+    let heard = match &agent.last_heartbeat_time {
+        Some(time) => format!("last heard of at {time}"),
+        None => "never heard of".to_owned(),
+    };
+    match agent.online {
+        Some(true) => Finding::ok(format!("online, {heard}")),
+        Some(false) => Finding::fail(
+            format!("the agent is not online ({heard})"),
+            "see that the instance is running, that its aliyun service is, and that it reaches Cloud Assistant's servers",
+        ),
+        None => Finding::warn(
+            format!("whether the agent is online is not told ({heard})"),
+            "look at Cloud Assistant in the ECS console",
+        ),
+    }
+}
+
+/// The version that an agent must be newer than (StartTerminalSession page); `None` where the page
+/// names none.
+fn minimum(os: Option<&str>) -> Option<&'static str> {
+    match os?.to_ascii_lowercase().as_str() {
+        "linux" => Some("2.2.3.256"),
+        "windows" => Some("2.1.3.256"),
+        _ => None,
+    }
+}
+
+fn new_enough(agent: &Agent) -> Finding {
+    let minimum = minimum(agent.os_type.as_deref());
+    let version = agent.version.as_deref().unwrap_or_default();
+    let needs = minimum.map_or("a newer one".to_owned(), |minimum| {
+        format!("one newer than {minimum}")
+    });
+    let by_number = match (numbers(version), minimum.and_then(numbers)) {
+        (Some(version), Some(minimum)) => Some(version > minimum),
+        _ => None,
+    };
+    match (agent.support_session_manager, by_number) {
+        (Some(false), _) | (None, Some(false)) => Finding::fail(
+            format!("the agent is {version}, and sessions need {needs}"),
+            "update the agent: Cloud Assistant in the ECS console, or its upgrade command on the instance",
+        ),
+        (Some(true), _) | (None, Some(true)) => Finding::ok("new enough for sessions"),
+        (None, None) => Finding::warn(
+            format!(
+                "whether the agent ({}) knows sessions is not told",
+                version_of(agent)
+            ),
+            format!("sessions need {needs}"),
+        ),
+    }
+}
+
+/// A version's numbers, to be compared as numbers.
+fn numbers(version: &str) -> Option<Vec<u32>> {
+    version.split('.').map(|part| part.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_as_numbers() {
+        let verdict = |os: &str, version: &str, supports: Option<bool>| {
+            let agent = Agent {
+                os_type: Some(os.into()),
+                version: Some(version.into()),
+                support_session_manager: supports,
+                ..Agent::default()
+            };
+            new_enough(&agent).verdict
+        };
+        for (os, version, expected) in [
+            ("Linux", "2.2.3.256", Verdict::Fail),
+            ("linux", "2.2.3.257", Verdict::Ok),
+            ("Linux", "2.2.3.1000", Verdict::Ok),
+            ("Linux", "2.10.0.1", Verdict::Ok),
+            ("Windows", "2.1.3.256", Verdict::Fail),
+            ("Windows", "2.1.3.300", Verdict::Ok),
+            ("FreeBSD", "1.0.0.1", Verdict::Warn),
+            ("Linux", "unheard of", Verdict::Warn),
+        ] {
+            assert_eq!(verdict(os, version, None), expected, "{os} {version}");
+        }
+        // What the service itself says counts for more.
+        assert_eq!(verdict("Linux", "2.2.3.100", Some(true)), Verdict::Ok);
+        assert_eq!(verdict("FreeBSD", "9.9.9.9", Some(false)), Verdict::Fail);
+    }
+}

@@ -1,0 +1,337 @@
+//! `axt doctor`: what would stop a session, from the settings to a real one, each with its remedy.
+
+mod local;
+mod report;
+mod trial;
+
+use super::checks;
+use super::context::Context;
+use super::finding::{Finding, Fix};
+use crate::cli::{Doctor, Global};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::openapi::client::Client;
+use crate::openapi::describe::InstallCloudAssistant;
+use crate::openapi::ecs::StartTerminalSession;
+use crate::openapi::endpoint::Product;
+use crate::openapi::retry::Retry;
+use crate::terminal::{self, Signals};
+use crate::ui::Ui;
+use futures_util::future::{LocalBoxFuture, join_all};
+use report::{Report, Row};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+
+/// Runs `axt doctor`.
+pub async fn run(global: &Global, args: Doctor, ui: &Ui) -> anyhow::Result<Exit> {
+    let target = args.target.as_deref().map(Target::parse).transpose()?;
+    let mut report = Report::default();
+    let context = match context(global, &args) {
+        Ok(context) => context,
+        Err(error) => {
+            report.add("configuration", Finding::of(&error));
+            return finish(report, &args, ui);
+        }
+    };
+    let scene = match Scene::new(&context, target, &args, &mut report).await {
+        Some(scene) => scene,
+        None => return finish(report, &args, ui),
+    };
+    if let Some(signal) = scene.examine(&mut report).await? {
+        return Ok(Exit::Signal(signal));
+    }
+    report.skip_missing(names());
+    if args.fix {
+        scene.fix(&args, &mut report, ui).await?;
+    }
+    finish(report, &args, ui)
+}
+
+fn context(global: &Global, args: &Doctor) -> Result<Context> {
+    #[cfg(feature = "emulator")]
+    if args.emulator {
+        return Context::emulated(args.connect_timeout);
+    }
+    Context::new(global, args.connect_timeout)
+}
+
+fn finish(mut report: Report, args: &Doctor, ui: &Ui) -> anyhow::Result<Exit> {
+    report.skip_missing(names());
+    ui.data(&if args.json {
+        report.json()?
+    } else {
+        report.text(terminal::stdout_is_terminal())
+    })?;
+    Ok(if report.is_ok() {
+        Exit::Ok
+    } else {
+        Exit::Unsuccessful
+    })
+}
+
+/// Whom the session would be with.
+struct Target {
+    user: Option<String>,
+    instance: String,
+}
+
+impl Target {
+    fn parse(text: &str) -> Result<Self> {
+        let (user, instance) = match text.rsplit_once('@') {
+            Some((user, instance)) => (Some(user.to_owned()), instance),
+            None => (None, text),
+        };
+        if !instance.starts_with("i-") && !instance.starts_with("mi-") {
+            let what = format!("{instance:?} is not an instance id: it begins with i- or mi-");
+            return Err(Error::Usage(what));
+        }
+        Ok(Self {
+            user: user.filter(|user| !user.is_empty()),
+            instance: instance.to_owned(),
+        })
+    }
+}
+
+/// The checks that need no call.
+const LOCAL: &[&str] = &[
+    "configuration",
+    "settings",
+    "credentials",
+    "network",
+    "api",
+    "clock",
+];
+
+/// A check by API call: what it looks at, and how. One call may tell several things.
+struct Check {
+    names: &'static [&'static str],
+    run: for<'a> fn(&'a Scene<'a>) -> LocalBoxFuture<'a, Result<Vec<Finding>>>,
+}
+
+/// The checks that all other calls depend on, but not on each other.
+const FIRST: &[Check] = &[
+    Check {
+        names: &["identity"],
+        run: |scene| Box::pin(async { Ok(vec![checks::identity(&scene.sts, scene.limit).await?]) }),
+    },
+    Check {
+        names: &["region"],
+        run: |scene| Box::pin(async { Ok(vec![checks::region(&scene.ecs, scene.limit).await?]) }),
+    },
+];
+
+/// The checks that follow.
+const THEN: &[Check] = &[
+    Check {
+        names: &["session manager"],
+        run: |scene| {
+            Box::pin(async {
+                Ok(vec![
+                    checks::session_manager(&scene.ecs, scene.limit).await?,
+                ])
+            })
+        },
+    },
+    Check {
+        names: &["instance", "agent", "agent online", "agent version"],
+        run: |scene| {
+            Box::pin(async {
+                let Some(target) = &scene.target else {
+                    return Ok(std::iter::repeat_with(no_target).take(4).collect());
+                };
+                let findings =
+                    checks::instance_and_agent(&scene.ecs, &target.instance, scene.limit);
+                Ok(findings.await?.into())
+            })
+        },
+    },
+];
+
+fn no_target() -> Finding {
+    Finding::skip("no TARGET was given")
+}
+
+/// What is looked at, in order.
+fn names() -> impl Iterator<Item = &'static str> {
+    let calls = FIRST.iter().chain(THEN).flat_map(|check| check.names);
+    LOCAL.iter().chain(calls).chain(trial::PHASES).copied()
+}
+
+/// Everything the checks by API call need.
+struct Scene<'a> {
+    context: &'a Context,
+    ecs: Client,
+    sts: Client,
+    target: Option<Target>,
+    limit: Duration,
+}
+
+impl<'a> Scene<'a> {
+    /// Looks at what is on this machine and at the way to the API; `None` when nothing that needs
+    /// the API can follow.
+    async fn new(
+        context: &'a Context,
+        target: Option<Target>,
+        args: &Doctor,
+        report: &mut Report,
+    ) -> Option<Self> {
+        let settings = &context.settings;
+        report.add("configuration", local::configuration(settings));
+        report.add("settings", local::region_and_endpoint(settings));
+        let limit = args.connect_timeout;
+        report.add("credentials", local::credentials(context, limit).await);
+        let retry = Retry {
+            attempts: 2,
+            ..Retry::default()
+        };
+        let client = |product| {
+            context
+                .client(product)
+                .map(|client| client.with_retry(retry))
+        };
+        let (ecs, sts) = match (client(Product::Ecs), client(Product::Sts)) {
+            (Ok(ecs), Ok(sts)) => (ecs, sts),
+            (Err(error), _) | (_, Err(error)) => {
+                // What was wrong with settings or credentials has been said.
+                if report.is_ok() {
+                    report.add("network", Finding::of(&error));
+                }
+                return None;
+            }
+        };
+        report.add(
+            "network",
+            match context.network.describe(ecs.endpoint()) {
+                Ok(route) => Finding::ok(route.to_string()),
+                Err(error) => Finding::of(&error),
+            },
+        );
+        let probe = match ecs.probe(limit).await {
+            Ok(probe) => probe,
+            Err(error) => {
+                report.add("api", Finding::of(&error));
+                return None;
+            }
+        };
+        let took = probe.took.as_millis();
+        report.add(
+            "api",
+            Finding::ok(format!("{} answered in {took} ms", probe.host)),
+        );
+        report.add("clock", local::clock(probe.clock));
+        report.is_ok().then_some(Self {
+            context,
+            ecs,
+            sts,
+            target,
+            limit,
+        })
+    }
+
+    /// Makes the calls, then tries a real session; each as far as nothing before speaks against it.
+    /// Gives the signal that ended it early.
+    async fn examine(&self, report: &mut Report) -> Result<Option<u8>> {
+        for checks in [FIRST, THEN] {
+            if report.is_ok() {
+                let found = join_all(checks.iter().map(|check| self.check(check))).await;
+                report.rows.extend(found.into_iter().flatten());
+            }
+        }
+        if report.is_ok() {
+            return self.try_session(report).await;
+        }
+        Ok(None)
+    }
+
+    /// Makes one check; its error is its first finding.
+    async fn check(&self, check: &Check) -> Vec<Row> {
+        let start = Instant::now();
+        let found = timeout(self.limit, (check.run)(self)).await;
+        let found = found.unwrap_or_else(|_| {
+            Err(Error::Timeout {
+                what: "the check".into(),
+                limit: self.limit,
+            })
+        });
+        let findings = found.unwrap_or_else(|error| vec![Finding::of(&error)]);
+        let unknown = std::iter::repeat_with(|| Finding::skip("nothing is known of it"));
+        let took = start.elapsed();
+        let rows = check.names.iter().zip(findings.into_iter().chain(unknown));
+        let row = |(name, finding): (&&'static str, Finding)| Row {
+            name,
+            finding,
+            took,
+        };
+        rows.map(row).collect()
+    }
+
+    async fn try_session(&self, report: &mut Report) -> Result<Option<u8>> {
+        let Some(target) = &self.target else {
+            trial::PHASES
+                .iter()
+                .for_each(|name| report.add(name, no_target()));
+            return Ok(None);
+        };
+        // From here on a signal must not leave a session behind.
+        let mut signals = Signals::listen().map_err(|source| Error::Io {
+            what: "signals can't be caught",
+            source,
+        })?;
+        let stopped = async {
+            loop {
+                if let Some(number) = signals.recv().await.number() {
+                    return number;
+                }
+            }
+        };
+        let mut request = StartTerminalSession::new(&target.instance);
+        request.username = target.user.clone();
+        request.connection_type = self.context.settings.connection_type.value;
+        let network = &self.context.network;
+        let tried = trial::run(&self.ecs, network, &request, self.limit, stopped);
+        let (findings, signal) = tried.await;
+        for (name, finding) in trial::PHASES.iter().zip(findings) {
+            report.add(name, finding);
+        }
+        Ok(signal)
+    }
+
+    /// Does what axt can do about the findings.
+    async fn fix(&self, args: &Doctor, report: &mut Report, ui: &Ui) -> anyhow::Result<()> {
+        let (Some(Fix::InstallAgent), Some(target)) = (report.fix(), &self.target) else {
+            return Ok(());
+        };
+        let id = &target.instance;
+        let can_ask = terminal::stdin_is_terminal() && terminal::stderr_is_terminal();
+        if !args.yes {
+            if !can_ask {
+                report.add(
+                    "fix",
+                    Finding::warn(
+                        "nothing was installed",
+                        "there is no terminal to ask on: give --yes",
+                    ),
+                );
+                return Ok(());
+            }
+            if !ui.ask(&format!("install the Cloud Assistant agent on {id}?"))? {
+                report.add("fix", Finding::skip("nothing was installed"));
+                return Ok(());
+            }
+        }
+        let install = InstallCloudAssistant {
+            instance_id: id.clone(),
+        };
+        report.add(
+            "fix",
+            match self.ecs.call(&install, self.limit).await {
+                Ok(_) => Finding::warn(
+                    "the Cloud Assistant agent will be installed",
+                    format!("restart {id}: the installation takes effect then"),
+                ),
+                Err(error) => Finding::of(&error),
+            },
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,259 @@
+//! A real session as the last check: started, connected, opened, echoed through and ended, each
+//! phase with its time.
+
+use crate::commands::finding::{Finding, Verdict};
+use crate::error::{Error, Result};
+use crate::net::Network;
+use crate::openapi::client::Client;
+use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession};
+use crate::protocol::channel::{Ending, Now};
+use crate::protocol::filter::{Filter, Flow, Stop};
+use crate::protocol::session::{self, Session};
+use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
+use crate::wire::{self, Target};
+use bytes::BufMut as _;
+use futures_util::future::BoxFuture;
+use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// The phases, in their order.
+pub const PHASES: &[&str] = &["session", "gateway", "terminal", "echo", "session end"];
+
+/// Goes through the phases; those after a failed one are skipped, but what was started is ended.
+/// A signal that `stopped` tells of skips the rest, too, and is given back.
+pub async fn run(
+    client: &Client,
+    network: &Network,
+    request: &StartTerminalSession,
+    limit: Duration,
+    stopped: impl Future<Output = u8>,
+) -> (Vec<Finding>, Option<u8>) {
+    let mut findings = vec![];
+    let mut signal = None;
+    let start = Instant::now();
+    match client.call(request, limit).await {
+        Ok(started) => {
+            findings.push(Finding::ok(format!("started in {}", since(start))));
+            let target = Target::session(&started.web_socket_url, Some(started.security_token));
+            tokio::select! {
+                went = connected(network, &target, limit, &mut findings) => if let Err(error) = went {
+                    findings.push(Finding::of(&error));
+                },
+                number = stopped => signal = Some(number),
+            }
+            findings.resize_with(PHASES.len() - 1, skipped);
+            findings.push(end(client, started.session_id, limit).await);
+        }
+        // A denial, too: without the right there is no session.
+        Err(error) => findings.push(Finding {
+            verdict: Verdict::Fail,
+            ..Finding::of(&error)
+        }),
+    }
+    findings.resize_with(PHASES.len(), skipped);
+    (findings, signal)
+}
+
+fn skipped() -> Finding {
+    Finding::skip("it did not come to that")
+}
+
+/// The phases that need a connection; an error belongs to the first one that `findings` lacks.
+async fn connected(
+    network: &Network,
+    target: &Target,
+    limit: Duration,
+    findings: &mut Vec<Finding>,
+) -> Result<()> {
+    let start = Instant::now();
+    let url = target.url()?;
+    let stream = network.dial(&url).await?;
+    let reached = since(start);
+    let opening = timeout(limit, wire::open(target, stream)).await;
+    let (outgoing, incoming) = opening.map_err(|_| Error::Timeout {
+        what: "the gateway's answer".into(),
+        limit,
+    })??;
+    let way = network.describe(&url)?;
+    findings.push(Finding::ok(format!(
+        "{way}: reached in {reached}, answered in {}",
+        since(start)
+    )));
+    let times = echo(Link { outgoing, incoming }, limit).await;
+    if let Some(opened) = times.opened {
+        findings.push(Finding::ok(format!("the agent answered in {}", ms(opened))));
+    }
+    match times.outcome {
+        Ok(echoed) => findings.push(Finding::ok(format!("came back in {}", ms(echoed)))),
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+async fn end(client: &Client, session_id: String, limit: Duration) -> Finding {
+    let start = Instant::now();
+    match client.call(&EndTerminalSession { session_id }, limit).await {
+        Ok(_) => Finding::ok(format!("ended in {}", since(start))),
+        Err(error) => Finding::of(&error),
+    }
+}
+
+/// What an echo came to.
+struct Times {
+    /// From the connection to the agent's answer.
+    opened: Option<Duration>,
+    /// From the answer to the echo.
+    outcome: Result<Duration>,
+}
+
+/// Has the terminal echo a line.
+async fn echo(link: Link, limit: Duration) -> Times {
+    let marker = format!("axt-{:08x}", fastrand::u32(..));
+    let (mut typing, typed) = tokio::io::duplex(256);
+    let (control, asked) = mpsc::channel(1);
+    let _ = control.try_send(Control::Resize { rows: 24, cols: 80 });
+    let (opened, mut on_open) = mpsc::channel(1);
+    let mut host = Watch {
+        opened: opened.clone(),
+    };
+    let now = Now::at(tokio::time::Instant::now().into_std());
+    let options = pump::Options {
+        escape: None,
+        resume: false,
+        open_within: Some(limit),
+        linger: None,
+    };
+    let filter = Echo {
+        marker: marker.clone().into_bytes(),
+        seen: vec![],
+        opened,
+    };
+    let channel = Session::new(session::Options::default(), now);
+    let ends = (typed, tokio::io::sink());
+    let pump = Pump::new(channel, filter, ends, asked, &mut host, options);
+    // A space before it keeps the line out of most shells' histories.
+    let line = format!(" echo {marker}\r");
+    let start = Instant::now();
+    let mut opened_at = None;
+    let outcome = {
+        let waiting = async {
+            opened_at = on_open.recv().await;
+            // The duplex is longer than the line, and its other end outlives this.
+            let _ = typing.write_all(line.as_bytes()).await;
+            tokio::time::sleep(limit).await;
+        };
+        tokio::select! {
+            outcome = pump.run(link) => Some(outcome),
+            () = waiting => None,
+        }
+    };
+    let outcome = match outcome {
+        Some(Outcome::Ended(Ending::Failed(error))) => Err(error),
+        Some(Outcome::Ended(Ending::Status(_))) => Ok(opened_at.unwrap_or(start).elapsed()),
+        Some(_) => Err(Error::Remote("the session ended before the echo".into())),
+        None => Err(Error::Timeout {
+            what: "the echo".into(),
+            limit,
+        }),
+    };
+    Times {
+        opened: opened_at.map(|at| at - start),
+        outcome,
+    }
+}
+
+/// Learns when the far end is there.
+struct Watch {
+    opened: mpsc::Sender<Instant>,
+}
+
+impl Host for Watch {
+    fn reconnect(&mut self, _resume: Option<String>) -> BoxFuture<'static, Result<Link>> {
+        Box::pin(async { Err(Error::Lost("a trial is not resumed".into())) })
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        if matches!(notice, Notice::Opened) {
+            let _ = self.opened.try_send(Instant::now());
+        }
+    }
+
+    fn suspend(&mut self) -> Option<(u16, u16)> {
+        None
+    }
+
+    fn ending(&mut self) {}
+}
+
+/// Waits for the marker in the output; its status 0 says that it was there.
+struct Echo {
+    marker: Vec<u8>,
+    seen: Vec<u8>,
+    opened: mpsc::Sender<Instant>,
+}
+
+impl Filter for Echo {
+    fn output(&mut self, bytes: &[u8], flow: &mut Flow) {
+        // Old agents don't say that they are there, they just prompt.
+        let _ = self.opened.try_send(Instant::now());
+        self.seen.extend_from_slice(bytes);
+        let marker = self.marker.as_slice();
+        if self.seen.windows(marker.len()).any(|part| part == marker) {
+            flow.ending = Some(Ending::Status(0));
+        }
+        // Only the beginning of a marker may still be completed.
+        let old = self.seen.len().saturating_sub(marker.len());
+        self.seen.drain(..old);
+    }
+
+    fn input(&mut self, bytes: &[u8], flow: &mut Flow) {
+        flow.far.put_slice(bytes);
+    }
+
+    fn input_end(&mut self, _flow: &mut Flow) {}
+
+    fn wants_input(&self) -> bool {
+        true
+    }
+
+    fn stop(&mut self, _stop: Stop, _flow: &mut Flow) -> bool {
+        false
+    }
+}
+
+fn since(start: Instant) -> String {
+    ms(start.elapsed())
+}
+
+fn ms(span: Duration) -> String {
+    format!("{} ms", span.as_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(pieces: &[&[u8]]) -> bool {
+        let mut echo = Echo {
+            marker: b"axt-12345678".to_vec(),
+            seen: vec![],
+            opened: mpsc::channel(1).0,
+        };
+        let mut flow = Flow::default();
+        pieces
+            .iter()
+            .for_each(|piece| echo.output(piece, &mut flow));
+        flow.ending.is_some()
+    }
+
+    #[test]
+    fn an_echo_is_found_wherever_it_is_cut() {
+        let text = b"$ echo axt-12345678\r\n";
+        for cut in 0..text.len() {
+            assert!(found(&[&text[..cut], &text[cut..]]), "{cut}");
+        }
+        assert!(!found(&[b"axt-1234", b"", b"-5678 axt-"]));
+    }
+}

@@ -1,0 +1,78 @@
+//! `axt emulator`: the local stand-in for the cloud service, in the foreground.
+
+use crate::cli::{self, Global, GuestKind};
+use crate::emulator::agent::Guest;
+use crate::emulator::{Emulator, Options};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::terminal::{self, Signal, Signals};
+use crate::ui::Ui;
+use std::net::TcpListener;
+
+/// Runs `axt emulator` until a signal asks it to end, which is no failure: a supervisor wants 0.
+pub async fn run(global: &Global, args: cli::Emulator, ui: &Ui) -> anyhow::Result<Exit> {
+    let options = options(global, &args)?;
+    let mut signals = Signals::listen()?;
+    let listener = TcpListener::bind(args.listen).map_err(|source| Error::Io {
+        what: "can't listen on the address that --listen names",
+        source,
+    })?;
+    let emulator = Emulator::start(options, listener).map_err(|error| match error {
+        Error::Usage(problem) => Error::Usage(format!("{problem}; --allow-remote lets it")),
+        other => other,
+    })?;
+    if !emulator.is_loopback() {
+        let warning = "WARNING: other machines can reach this emulator, without TLS. Whoever reads its credentials off the network has a shell here as you.";
+        ui.error(warning, None);
+    }
+    ui.data(&greeting(&emulator))?;
+    loop {
+        let signal = signals.recv().await;
+        if signal.number().is_some() {
+            return Ok(Exit::Ok);
+        }
+        if signal == Signal::Suspend {
+            terminal::stop_self()?;
+        }
+    }
+}
+
+/// The address, and the lines that point a shell at it.
+fn greeting(emulator: &Emulator) -> String {
+    let lines = emulator.exports().into_iter();
+    // Addresses, keys and regions hold nothing that a shell would have to be kept from.
+    let lines = lines.map(|(name, value)| format!("export {name}={value}\n"));
+    format!(
+        "# axt emulator on {}\n{}",
+        emulator.api_url(),
+        lines.collect::<String>()
+    )
+}
+
+fn options(global: &Global, args: &cli::Emulator) -> Result<Options> {
+    let mut options = Options {
+        region: global.region.clone(),
+        allow_remote: args.allow_remote,
+        session_manager_off: args.no_session_manager,
+        ..Options::default()
+    };
+    options.agent.shell = args.shell.clone();
+    options.agent.guest = match args.guest {
+        GuestKind::Pty => Guest::Pty,
+        GuestKind::Echo => Guest::Echo,
+    };
+    for setting in &args.limit {
+        let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+        options.limits.set(name, value)?;
+    }
+    for setting in &args.fault {
+        let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
+        options.faults.set(name, value)?;
+    }
+    for action in &args.deny {
+        options.deny(action)?;
+    }
+    let instances = args.instance.iter().map(|text| text.parse());
+    options.instances = instances.collect::<Result<_>>()?;
+    Ok(options)
+}

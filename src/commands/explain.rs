@@ -1,0 +1,173 @@
+//! Why a connect failed: the part of the doctor's checks that its error calls for.
+
+use super::checks;
+use super::context::Context;
+use super::finding::{Finding, Verdict};
+use super::outcome::until_stopped;
+use crate::cli;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::hints;
+use crate::openapi::endpoint::Product;
+use crate::terminal::Signals;
+use crate::ui::Ui;
+use std::time::Duration;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// How long explaining a failure may keep its user waiting.
+const EXPLAINING: Duration = Duration::from_secs(4);
+
+/// Shows the failure of a session with the instance `id`, and what explains it; anything but a
+/// failure of axt's own passes through.
+pub async fn explained(
+    done: anyhow::Result<Exit>,
+    context: &Context,
+    args: &cli::Session,
+    id: &str,
+    ui: &Ui,
+) -> anyhow::Result<Exit> {
+    let cause = done.as_ref().err().and_then(|error| error.downcast_ref());
+    let Some::<&Error>(cause) = cause else {
+        return done;
+    };
+    if args.wss_url.is_some() {
+        return done;
+    }
+    ui.error(&cause.to_string(), cause.hint().as_deref());
+    let mut signals = Signals::listen()?;
+    let reasons = until_stopped(explain(context, id, cause), &mut signals).await;
+    let reasons = reasons.unwrap_or_default();
+    reasons.iter().for_each(|reason| ui.hint(reason));
+    Ok(Exit::Failed)
+}
+
+/// Does `session` and, if the instance `id` lets it wait for its answer, says what may be the reason.
+pub async fn wondering<T>(
+    session: impl Future<Output = T>,
+    answered: CancellationToken,
+    (context, args, id): (&Context, &cli::Session, &str),
+    ui: &Ui,
+) -> T {
+    let wonder = async {
+        let slow = tokio::time::sleep(args.connection.connect_timeout / 3);
+        if args.wss_url.is_none() && answered.run_until_cancelled(slow).await.is_some() {
+            let reasons = answered.run_until_cancelled(suspect(context, id)).await;
+            let reasons = reasons.unwrap_or_default();
+            let say = |reason: &String| ui.say(&format!("no answer yet: {reason}"));
+            reasons.iter().for_each(say);
+        }
+        std::future::pending().await
+    };
+    tokio::select! {
+        biased;
+        done = session => done,
+        never = wonder => never,
+    }
+}
+
+/// What may be the reason that the instance `id` lets its caller wait, a line each.
+async fn suspect(context: &Context, id: &str) -> Vec<String> {
+    let looking = timeout(EXPLAINING, look(context, id, Symptom::Instance)).await;
+    let findings = looking.ok().and_then(Result::ok).unwrap_or_default();
+    let fails = |finding: &Finding| finding.verdict == Verdict::Fail;
+    findings.into_iter().filter(fails).map(line).collect()
+}
+
+/// What explains a failed connect to the instance `id`, a line each; nothing where nothing was
+/// found or looking takes too long.
+async fn explain(context: &Context, id: &str, error: &Error) -> Vec<String> {
+    let Some(symptom) = symptom(error) else {
+        return vec![];
+    };
+    let findings = match timeout(EXPLAINING, look(context, id, symptom)).await {
+        Ok(Ok(findings)) => findings,
+        Ok(Err(error)) => {
+            tracing::info!(%error, "looking for the reason failed");
+            vec![]
+        }
+        Err(_) => vec![],
+    };
+    let well = |finding: &Finding| matches!(finding.verdict, Verdict::Ok | Verdict::Skip);
+    let all_is_well = !findings.is_empty() && findings.iter().all(well);
+    let none_fails = findings
+        .iter()
+        .all(|finding| finding.verdict != Verdict::Fail);
+    let mut reasons: Vec<String> = vec![];
+    match error {
+        // Where nothing was found, or nothing could be looked at, the gateway's word has to do.
+        Error::Ended { detail, .. } if none_fails => {
+            reasons.extend(hints::closed_reason(detail).map(Into::into));
+        }
+        Error::Timeout { .. } if all_is_well => reasons.push(format!(
+            "instance and agent are as they should be, says the API: try again; `axt doctor {id}` tries each step"
+        )),
+        Error::Timeout { .. } if findings.is_empty() => {
+            reasons.push(format!("`axt doctor {id}` tries each step"));
+        }
+        _ => {}
+    }
+    let telling = findings.into_iter().filter(|finding| !well(finding));
+    reasons.extend(telling.map(line));
+    reasons
+}
+
+fn line(finding: Finding) -> String {
+    match finding.remedy {
+        Some(remedy) => format!("{}: {remedy}", finding.text),
+        None => finding.text,
+    }
+}
+
+async fn look(context: &Context, id: &str, symptom: Symptom) -> Result<Vec<Finding>> {
+    let client = context.client(Product::Ecs)?;
+    Ok(match symptom {
+        Symptom::Instance => {
+            let (instance, account) = tokio::join!(
+                checks::instance_and_agent(&client, id, EXPLAINING),
+                checks::session_manager(&client, EXPLAINING)
+            );
+            instance?.into_iter().chain(account).collect()
+        }
+        Symptom::Identity => {
+            let sts = context.client(Product::Sts)?;
+            let caller = checks::identity(&sts, EXPLAINING).await?;
+            let text = format!(
+                "the call was made in {} as {}",
+                client.region(),
+                caller.text
+            );
+            vec![Finding::new(Verdict::Warn, text, None)]
+        }
+    })
+}
+
+/// Where the reason of a failure is to be looked for.
+enum Symptom {
+    /// With the instance and its agent.
+    Instance,
+    /// With who has called, and where.
+    Identity,
+}
+
+fn symptom(error: &Error) -> Option<Symptom> {
+    match error {
+        // Not those of calls: the API that was too slow then would be asked again.
+        Error::Timeout { what, .. } if what.contains("agent") => Some(Symptom::Instance),
+        Error::Ended { code, .. } => match code.as_str() {
+            "Aborted"
+            | "AgentTimeout"
+            | "InitChannelFailed"
+            | "OpenChannelFailed"
+            | "ServerDomainUnavailable" => Some(Symptom::Instance),
+            _ => None,
+        },
+        Error::Lost(_) => Some(Symptom::Instance),
+        Error::Api(error) => {
+            let code = error.code.as_str();
+            let elsewhere = hints::is_denial(code) || code == "InvalidInstance.NotFound";
+            elsewhere.then_some(Symptom::Identity)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,130 @@
+//! What a check finds: how bad it is, and what to do about it.
+
+use crate::error::Error;
+use crate::hints;
+
+/// What came of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is well.
+    Ok,
+    /// It may be well: it could not be looked at, or it is unusual.
+    Warn,
+    /// This stops a session.
+    Fail,
+    /// It was not looked at, as something else is missing.
+    Skip,
+}
+
+/// What a check has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether it stops a session.
+    pub verdict: Verdict,
+    /// What was found, without a full stop.
+    pub text: String,
+    /// What to do about it.
+    pub remedy: Option<String>,
+    /// What axt can do about it.
+    pub fix: Option<Fix>,
+}
+
+/// What axt can do about a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fix {
+    /// Install the Cloud Assistant agent.
+    InstallAgent,
+}
+
+impl Finding {
+    /// A finding that axt can do nothing about.
+    pub fn new(verdict: Verdict, text: impl Into<String>, remedy: Option<String>) -> Self {
+        Self {
+            verdict,
+            text: text.into(),
+            remedy,
+            fix: None,
+        }
+    }
+
+    /// All is well.
+    pub fn ok(text: impl Into<String>) -> Self {
+        Self::new(Verdict::Ok, text, None)
+    }
+
+    /// Something unusual.
+    pub fn warn(text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Verdict::Warn, text, Some(remedy.into()))
+    }
+
+    /// Something that stops a session.
+    pub fn fail(text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Verdict::Fail, text, Some(remedy.into()))
+    }
+
+    /// Not looked at.
+    pub fn skip(text: impl Into<String>) -> Self {
+        Self::new(Verdict::Skip, text, None)
+    }
+
+    /// What a failed check means: one that the caller lacks the right for says nothing about what
+    /// it would have looked at, any other stops a session.
+    pub fn of(error: &Error) -> Self {
+        let verdict = if is_denial(error) {
+            Verdict::Warn
+        } else {
+            Verdict::Fail
+        };
+        Self::new(verdict, error.to_string(), Some(remedy(error)))
+    }
+}
+
+/// Whether RAM denies the call.
+pub fn is_denial(error: &Error) -> bool {
+    matches!(error, Error::Api(error) if hints::is_denial(&error.code))
+}
+
+/// What to do about an error; every finding has something.
+fn remedy(error: &Error) -> String {
+    let general = match error {
+        Error::Connect { .. } | Error::Lost(_) => {
+            "see that this machine reaches it: its network, its DNS, HTTPS_PROXY and NO_PROXY, a firewall"
+        }
+        Error::Timeout { .. } => "try again, or give it more time with --connect-timeout",
+        Error::Usage(_) => "correct it",
+        Error::Config { .. } => "correct the file, or name another one with --config-file",
+        _ => "try again; -vv and --log-file FILE tell more",
+    };
+    error.hint().unwrap_or_else(|| general.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_has_a_remedy() {
+        let limit = std::time::Duration::from_secs(1);
+        for error in [
+            Error::NoRegion,
+            Error::Usage("x".into()),
+            Error::Lost("x".into()),
+            Error::Protocol("x".into()),
+            Error::Timeout {
+                what: "x".into(),
+                limit,
+            },
+            Error::Refused {
+                status: 500,
+                detail: String::new(),
+            },
+        ] {
+            let finding = Finding::of(&error);
+            assert_eq!(finding.verdict, Verdict::Fail);
+            assert!(
+                finding.remedy.is_some_and(|remedy| !remedy.is_empty()),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! `axt sessions`: the records of sessions, and the end of those that go on.
+
+use super::context::Context;
+use super::table::{self, table};
+use crate::cli::{Global, Sessions, SessionsEnd, SessionsList};
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::hints;
+use crate::openapi::client::Client;
+use crate::openapi::describe::{
+    ConnectionRecord, DescribeTerminalSessions, SessionRecord, all_sessions,
+};
+use crate::openapi::ecs::EndTerminalSession;
+use crate::openapi::endpoint::Product;
+use crate::terminal;
+use crate::ui::Ui;
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use std::time::Duration;
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(15);
+/// How long one call may take, further attempts included.
+const CALL: Duration = Duration::from_secs(60);
+/// Calls under way at once.
+const AT_ONCE: usize = 8;
+
+/// Runs `axt sessions`.
+pub async fn run(global: &Global, command: Sessions, ui: &Ui) -> anyhow::Result<Exit> {
+    let client = Context::new(global, CONNECT)?.client(Product::Ecs)?;
+    match command {
+        Sessions::List(args) => list(&client, args, ui).await,
+        Sessions::End(args) => end(&client, args, ui).await,
+    }
+}
+
+async fn list(client: &Client, args: SessionsList, ui: &Ui) -> anyhow::Result<Exit> {
+    let query = DescribeTerminalSessions {
+        instance_id: args.instance,
+        session_id: args.session,
+        ..DescribeTerminalSessions::default()
+    };
+    let sessions = all_sessions(client, query, args.limit, CALL).await?;
+    if args.json {
+        ui.data(&table::json(&json!({"Sessions": sessions}))?)?;
+    } else {
+        ui.data(&listing(
+            &sessions,
+            Timestamp::now(),
+            terminal::stdout_is_terminal(),
+        ))?;
+    }
+    Ok(Exit::Ok)
+}
+
+async fn end(client: &Client, args: SessionsEnd, ui: &Ui) -> anyhow::Result<Exit> {
+    let ends = stream::iter(args.ids).map(|session_id| async move {
+        let ended = client
+            .call(
+                &EndTerminalSession {
+                    session_id: session_id.clone(),
+                },
+                CALL,
+            )
+            .await;
+        (session_id, ended.map(drop))
+    });
+    let results: Vec<(String, Result<()>)> = ends.buffered(AT_ONCE).collect().await;
+    for (id, result) in &results {
+        if let Err(error) = result {
+            ui.error(&format!("{id}: {error}"), error.hint().as_deref());
+        }
+    }
+    let text = if args.json {
+        let results = results.iter().map(|(id, result)| {
+            let error = result.as_ref().err().map(ToString::to_string);
+            json!({"SessionId": id, "Ended": result.is_ok(), "Error": error})
+        });
+        let results: Vec<_> = results.collect();
+        table::json(&json!({"Sessions": results}))?
+    } else {
+        let rows = results.iter().map(|(id, result)| {
+            let what = if result.is_ok() { "ended" } else { "failed" };
+            [id.clone(), what.to_owned()]
+        });
+        let rows: Vec<_> = rows.collect();
+        table(["SESSION", "RESULT"], &rows, terminal::stdout_is_terminal())
+    };
+    ui.data(&text)?;
+    Ok(if results.iter().all(|(_, result)| result.is_ok()) {
+        Exit::Ok
+    } else {
+        Exit::Unsuccessful
+    })
+}
+
+/// The records as a table.
+fn listing(sessions: &[SessionRecord], now: Timestamp, terminal: bool) -> String {
+    let header = [
+        "SESSION",
+        "INSTANCE",
+        "USER",
+        "STATE",
+        "STARTED",
+        "DURATION",
+        "CLOSED",
+        "CLIENT",
+        "PRINCIPAL",
+    ];
+    let rows: Vec<_> = sessions.iter().map(|session| row(session, now)).collect();
+    table(header, &rows, terminal)
+}
+
+fn row(session: &SessionRecord, now: Timestamp) -> [String; 9] {
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    let last = session.connections.last();
+    let of_last = |field: fn(&ConnectionRecord) -> &Option<String>| last.map(field).map(text);
+    let principal = [text(&session.identity_type), text(&session.principal_id)];
+    [
+        text(&session.session_id),
+        of_last(|connection| &connection.instance_id).unwrap_or_default(),
+        text(&session.username),
+        of_last(|connection| &connection.status).unwrap_or_default(),
+        text(&session.creation_time),
+        duration(&session.connections, now).unwrap_or_default(),
+        last.map(closed).unwrap_or_default(),
+        text(&session.client_ip),
+        principal.join(" ").trim().to_owned(),
+    ]
+}
+
+/// From the first connection's start to the last one's end, or until now.
+fn duration(connections: &[ConnectionRecord], now: Timestamp) -> Option<String> {
+    let start: Timestamp = connections.first()?.start_time.as_ref()?.parse().ok()?;
+    let end = match &connections.last()?.end_time {
+        Some(end) => end.parse().ok()?,
+        None => now,
+    };
+    let seconds = end.as_second() - start.as_second();
+    Some(format!("{:#}", SignedDuration::from_secs(seconds)))
+}
+
+/// Why a connection was closed, in words.
+fn closed(connection: &ConnectionRecord) -> String {
+    let code = connection.closed_reason.as_deref().unwrap_or_default();
+    let words = hints::closed_reason(code).unwrap_or(code);
+    match &connection.failed_detail {
+        Some(detail) if !words.is_empty() => format!("{words} ({detail})"),
+        _ => words.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The API page's example, a session that goes on, and one of which next to nothing is known.
+    fn records() -> Vec<SessionRecord> {
+        serde_json::from_value(json!([
+            {
+                "CreationTime": "2024-01-19T09:15:46Z", "TargetServer": "192.168.0.246", "PortNumber": "22",
+                "PrincipalId": "123456xxxx", "Username": "管理员", "ClientIP": "192.168.1.1",
+                "IdentityType": "RAMUser", "SessionId": "s-hz023od0x9****",
+                "Connections": {"Connection": [{
+                    "ClosedReason": "AgentNeedUpgrade", "EndTime": "2024-01-19T09:16:46Z",
+                    "Status": "Failed", "StartTime": "2024-01-19T09:16:40Z",
+                    "InstanceId": "i-bp1i7gg30r52z2em****",
+                }]},
+            },
+            {
+                "SessionId": "s-2", "CreationTime": "2024-01-19T08:00:00Z",
+                "Connections": [{"Status": "Connected", "StartTime": "2024-01-19T08:00:00Z", "InstanceId": "i-2"}],
+            },
+            {"SessionId": "s-3\x1b[2J", "Connections": null},
+        ]))
+        .unwrap()
+    }
+
+    #[test]
+    fn records_are_shown_as_a_table() {
+        let now = "2024-01-19T09:30:01Z".parse().unwrap();
+        insta::assert_snapshot!(listing(&records(), now, true), @r"
+        SESSION           INSTANCE                USER    STATE      STARTED               DURATION   CLOSED                                           CLIENT       PRINCIPAL
+        s-hz023od0x9****  i-bp1i7gg30r52z2em****  管理员  Failed     2024-01-19T09:15:46Z  6s         the Cloud Assistant agent is too old: update it  192.168.1.1  RAMUser 123456xxxx
+        s-2               i-2                     -       Connected  2024-01-19T08:00:00Z  1h 30m 1s  -                                                -            -
+        s-3�[2J           -                       -       -          -                     -          -                                                -            -
+        ");
+        let piped = listing(&records(), now, false);
+        assert!(
+            piped.lines().all(|line| line.split('\t').count() == 9),
+            "{piped}"
+        );
+        assert!(!piped.contains('\x1b'));
+    }
+
+    #[test]
+    fn reasons_are_told_in_words() {
+        let closed_by = |reason: &str, detail: Option<&str>| {
+            closed(&ConnectionRecord {
+                closed_reason: Some(reason.into()),
+                failed_detail: detail.map(Into::into),
+                ..ConnectionRecord::default()
+            })
+        };
+        assert_eq!(closed_by("ClientClosed", None), "the client ended it");
+        assert_eq!(closed_by("Unheard", Some("of")), "Unheard (of)");
+        assert_eq!(closed(&ConnectionRecord::default()), "");
+    }
+}

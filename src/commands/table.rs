@@ -1,0 +1,98 @@
+//! Tables and JSON: aligned for people, plain for programs; what they hold can steer no terminal.
+
+use crate::ui::printable;
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
+
+/// The table's text. For a terminal it has a header and aligned columns, in which `-` stands for
+/// nothing; otherwise each row is a line of cells with a tab in between.
+#[must_use]
+pub fn table<const N: usize>(header: [&str; N], rows: &[[String; N]], terminal: bool) -> String {
+    let cells = rows
+        .iter()
+        .map(|row| row.each_ref().map(|cell| printable(cell)));
+    if !terminal {
+        return cells.map(|row| row.join("\t") + "\n").collect();
+    }
+    let or_dash = |cell: String| if cell.is_empty() { "-".into() } else { cell };
+    let shown = std::iter::once(header.map(str::to_owned));
+    let shown: Vec<_> = shown.chain(cells.map(|row| row.map(or_dash))).collect();
+    let mut widths = [0; N];
+    for row in &shown {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.width().max(*width);
+        }
+    }
+    shown.iter().map(|row| line(row, &widths)).collect()
+}
+
+/// A value as indented JSON with a newline after it. Control characters that JSON allows in a text
+/// are escaped too.
+///
+/// # Errors
+/// When the value has no JSON form.
+pub fn json(value: &impl Serialize) -> serde_json::Result<String> {
+    let text = serde_json::to_string_pretty(value)?;
+    let mut safe = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // All that is left of them is inside of texts, but for the newlines of the indentation.
+        if c.is_control() && c != '\n' {
+            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe.push('\n');
+    Ok(safe)
+}
+
+fn line(row: &[String], widths: &[usize]) -> String {
+    let mut line = String::new();
+    for (cell, width) in row.iter().zip(widths) {
+        line.push_str(cell);
+        line.push_str(&" ".repeat(width.saturating_sub(cell.width()) + 2));
+    }
+    line.truncate(line.trim_end().len());
+    line + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{json, table};
+
+    fn rows() -> Vec<[String; 3]> {
+        vec![
+            ["s-1".into(), "张三".into(), "x\x1b[2J\ty".into()],
+            ["s-22".into(), String::new(), "z".into()],
+        ]
+    }
+
+    #[test]
+    fn columns_line_up_whatever_their_characters_width() {
+        insta::assert_snapshot!(table(["ID", "USER", "NOTE"], &rows(), true), @r"
+        ID    USER  NOTE
+        s-1   张三  x�[2J�y
+        s-22  -     z
+        ");
+    }
+
+    #[test]
+    fn programs_get_tabs_and_nothing_else() {
+        let text = table(["ID", "USER", "NOTE"], &rows(), false);
+        assert_eq!(text, "s-1\t张三\tx\u{fffd}[2J\u{fffd}y\ns-22\t\tz\n");
+    }
+
+    #[test]
+    fn json_is_escaped_to_the_last_control_character() {
+        let value = serde_json::json!({"text": "a\u{9b}2J\u{7f}\n\x1b"});
+        let text = json(&value).unwrap();
+        assert!(
+            text.chars().all(|c| c == '\n' || !c.is_control()),
+            "{text:?}"
+        );
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
+    }
+}

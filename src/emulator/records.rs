@@ -1,0 +1,139 @@
+//! DescribeTerminalSessions: the records of four weeks, page by page.
+//!
+//! Inferred: that the newest session comes first, that a session's records are dated by its start,
+//! that a token is good for the query it came from alone, and an empty `NextToken` on the last page.
+
+use super::Shared;
+use super::account::ACCOUNT;
+use super::api::{Params, given, object, region};
+use super::clock::{api_time, before};
+use super::codes::refuse;
+use super::reply::Refusal;
+use super::store::{Connection, Session};
+use crate::openapi::signature;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// How far back records go (DescribeTerminalSessions page).
+const KEPT: Duration = Duration::from_secs(28 * 24 * 3600);
+
+/// A session's place in the order of the answer: when it was created, in nanoseconds, and its id.
+type Place = (i128, String);
+
+/// Answers the call.
+pub(super) fn describe_terminal_sessions(
+    shared: &Shared,
+    params: &Params,
+) -> Result<Map<String, Value>, Refusal> {
+    let region = region(params)?;
+    let size = page_size(params)?;
+    let (instance, id) = (given(params, "InstanceId"), given(params, "SessionId"));
+    let query = format!("{region} {instance:?} {id:?}");
+    let after = match given(params, "NextToken") {
+        Some(token) => Some(
+            read_token(shared, &query, token)
+                .ok_or_else(|| refuse("InvalidParameter.NextToken"))?,
+        ),
+        None => None,
+    };
+    let oldest = before(shared.clock.now(), KEPT);
+    let mut sessions = shared.store.sessions();
+    sessions.retain(|session| {
+        session.region == region
+            && session.created >= oldest
+            && instance.is_none_or(|instance| session.spec.instance_id == instance)
+            && id.is_none_or(|id| session.spec.session_id == id)
+            && after.as_ref().is_none_or(|after| place(session) < *after)
+    });
+    sessions.sort_by_cached_key(|session| std::cmp::Reverse(place(session)));
+    let page = sessions.get(..size).unwrap_or(&sessions);
+    let next = match page.last() {
+        Some(last) if sessions.len() > size => token(shared, &query, &place(last)),
+        _ => String::new(),
+    };
+    let records: Vec<Value> = page.iter().map(record).collect();
+    Ok(object(
+        json!({"NextToken": next, "Sessions": {"Session": records}}),
+    ))
+}
+
+fn page_size(params: &Params) -> Result<usize, Refusal> {
+    let Some(text) = given(params, "MaxResults") else {
+        return Ok(10);
+    };
+    let size = text.parse().ok().filter(|size| (1..=100).contains(size));
+    size.ok_or_else(|| refuse("InvalidParameter.MaxResults"))
+}
+
+fn place(session: &Session) -> Place {
+    (
+        session.created.as_nanosecond(),
+        session.spec.session_id.clone(),
+    )
+}
+
+/// An opaque token for what follows `place` in the answer to `query`.
+fn token(shared: &Shared, query: &str, (created, id): &Place) -> String {
+    let place = format!("{created} {id}");
+    let seal = seal(shared, query, &place);
+    URL_SAFE_NO_PAD.encode(format!("{seal} {place}"))
+}
+
+/// The place in a token of ours for `query`.
+fn read_token(shared: &Shared, query: &str, token: &str) -> Option<Place> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
+    let (given, place) = text.split_once(' ')?;
+    if !signature::same(given, &seal(shared, query, place)) {
+        return None;
+    }
+    let (created, id) = place.split_once(' ')?;
+    Some((created.parse().ok()?, id.to_owned()))
+}
+
+fn seal(shared: &Shared, query: &str, place: &str) -> String {
+    let text = format!("{query}\n{place}");
+    signature::acs3(&text, &shared.credentials.access_key_secret)
+}
+
+fn record(session: &Session) -> Value {
+    let spec = &session.spec;
+    let connections = session.connections.iter();
+    let connections: Vec<Value> = connections
+        .map(|connection| connection_record(&spec.instance_id, connection))
+        .collect();
+    let mut record = object(json!({
+        "SessionId": spec.session_id,
+        "CreationTime": api_time(session.created),
+        "Username": spec.username.as_deref().unwrap_or_default(),
+        "ClientIP": session.client_ip.as_deref().unwrap_or_default(),
+        "TargetServer": spec.target_server.as_deref().unwrap_or_default(),
+        "PrincipalId": ACCOUNT,
+        "IdentityType": "Account",
+        "Connections": {"Connection": connections},
+    }));
+    if let Some(port) = spec.port {
+        record.insert("PortNumber".into(), port.into());
+    }
+    Value::Object(record)
+}
+
+fn connection_record(instance_id: &str, connection: &Connection) -> Value {
+    let mut record = object(json!({
+        "InstanceId": instance_id,
+        "Status": connection.status,
+        "StartTime": api_time(connection.start),
+    }));
+    let optional = [
+        ("EndTime", connection.end.map(api_time)),
+        ("ClosedReason", connection.closed_reason.map(str::to_owned)),
+        ("FailedDetail", connection.detail.clone()),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            record.insert(name.into(), value.into());
+        }
+    }
+    Value::Object(record)
+}

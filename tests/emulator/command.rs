@@ -1,0 +1,107 @@
+//! `axt emulator` as a process of its own.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+/// axt with nothing configured.
+fn axt(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_axt"));
+    command
+        .env_clear()
+        .env("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE")
+        .stdin(Stdio::null())
+        .args(args);
+    command
+}
+
+/// A running emulator, with what it exports.
+struct Running {
+    child: Child,
+    exports: HashMap<String, String>,
+}
+
+impl Running {
+    fn new(args: &[&str]) -> Self {
+        let mut command = axt(&[&["emulator"], args].concat());
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+        // The address, then four variables, while it runs.
+        let lines: Vec<String> = lines.take(5).map(Result::unwrap).collect();
+        assert!(
+            lines[0].starts_with("# axt emulator on http://127.0.0.1:"),
+            "{lines:?}"
+        );
+        let export = |line: &String| {
+            let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+            Some((name.to_owned(), value.to_owned()))
+        };
+        let exports = lines[1..]
+            .iter()
+            .map(|line| export(line).unwrap())
+            .collect();
+        Self { child, exports }
+    }
+
+    fn connect(&self, id: &str) -> Output {
+        let mut connect = axt(&["connect", id, "--command", "echo over there; exit 7"]);
+        connect.envs(&self.exports).output().unwrap()
+    }
+
+    /// Sends a signal and gives the exit status.
+    fn end(mut self, signal: &str) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.child.wait().unwrap().code()
+    }
+}
+
+#[test]
+fn a_client_in_another_process_finds_it() {
+    let emulator = Running::new(&["--instance", "i-off:stopped", "--region", "cn-beijing"]);
+    assert_eq!(emulator.exports["ALIBABA_CLOUD_REGION_ID"], "cn-beijing");
+    let output = emulator.connect("i-one");
+    assert_eq!(
+        (output.status.code(), &output.stdout[..]),
+        (Some(7), &b"over there\n"[..])
+    );
+    assert_eq!(emulator.connect("i-off").status.code(), Some(255));
+    assert_eq!(emulator.end("-TERM"), Some(0));
+}
+
+#[test]
+fn it_is_set_up_from_the_command_line() {
+    let emulator = Running::new(&["--deny", "ecs:StartTerminalSession", "--guest", "echo"]);
+    let said = String::from_utf8(emulator.connect("i-one").stderr).unwrap();
+    assert!(said.contains("Forbidden.RAM"), "{said}");
+    assert_eq!(emulator.end("-INT"), Some(0));
+    let emulator = Running::new(&["--no-session-manager"]);
+    let said = String::from_utf8(emulator.connect("i-one").stderr).unwrap();
+    assert!(said.contains("SessionManagerDisabled"), "{said}");
+    assert_eq!(emulator.end("-HUP"), Some(0));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    for args in [
+        ["--limit", "idel=5s"],
+        ["--fault", "delay"],
+        ["--instance", "i-1:asleep"],
+        ["--deny", "ecs:"],
+        ["--listen", "0.0.0.0:0"],
+    ] {
+        let output = axt(&[&["emulator"], &args[..]].concat()).output().unwrap();
+        assert_eq!(
+            (output.status.code(), output.stdout.len()),
+            (Some(2), 0),
+            "{args:?}"
+        );
+        assert!(output.stderr.starts_with(b"axt: "), "{args:?}");
+    }
+}

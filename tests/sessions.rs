@@ -1,0 +1,285 @@
+//! `axt sessions` against the emulator, and against servers that an emulator is not.
+#![cfg(feature = "emulator")]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+use assert_cmd::Command;
+use axt::config::credentials::Credentials;
+use axt::emulator::{Emulator, Instance, Options};
+use axt::net::{Network, NetworkOptions};
+use axt::openapi::client::Client;
+use axt::openapi::describe::DescribeTerminalSessions;
+use axt::openapi::ecs::StartTerminalSession;
+use futures_util::StreamExt as _;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer than anything takes; only a hang reaches it.
+const HANG: Duration = Duration::from_secs(60);
+
+/// An emulator with room for any number of sessions.
+fn roomy() -> Emulator {
+    let mut options = Options::default();
+    options.limits.set("per-region", "none").unwrap();
+    options.limits.set("clock-skew", "none").unwrap();
+    options.instances = vec!["i-off:stopped".parse::<Instance>().unwrap()];
+    Emulator::on_loopback(options).unwrap()
+}
+
+/// axt, pointed at the emulator and at nothing else.
+fn axt(emulator: &Emulator, args: &[&str]) -> Command {
+    let mut command = Command::cargo_bin("axt").unwrap();
+    command
+        .env_clear()
+        .env("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE")
+        .envs(emulator.exports())
+        .args(args)
+        .timeout(HANG);
+    command
+}
+
+fn stdout(command: &mut Command) -> String {
+    String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
+}
+
+fn client(emulator: &Emulator) -> Client {
+    let network = Network::new(NetworkOptions {
+        connect_timeout: HANG,
+        ..NetworkOptions::default()
+    });
+    let keys = emulator.credentials();
+    let credentials = Credentials {
+        access_key_id: keys.access_key_id.clone(),
+        access_key_secret: keys.access_key_secret.clone().into(),
+        security_token: None,
+        source: "the emulator".into(),
+    };
+    let endpoint = emulator.api_url().parse().unwrap();
+    let http = network.http_client().unwrap();
+    Client::new(http, endpoint, "cn-hangzhou", Arc::new(credentials))
+}
+
+/// Starts this many sessions on an instance.
+async fn start(client: &Client, instance: &str, count: usize) {
+    let starts = futures_util::stream::iter(0..count).map(|_| async {
+        let request = StartTerminalSession::new(instance);
+        client.call(&request, HANG).await.unwrap();
+    });
+    starts.buffer_unordered(8).collect::<()>().await;
+}
+
+/// The code of the error that a page meets.
+async fn code(client: &Client, page: DescribeTerminalSessions) -> String {
+    match client.call(&page, HANG).await {
+        Err(axt::error::Error::Api(error)) => error.code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn more_than_a_thousand_records_come_page_by_page() {
+    let emulator = roomy();
+    let client = client(&emulator);
+    start(&client, "i-one", 1005).await;
+    start(&client, "i-two", 12).await;
+
+    let list = |args: &[&str]| -> Vec<String> {
+        let text = stdout(axt(&emulator, &["sessions", "list"]).args(args));
+        text.lines().map(str::to_owned).collect()
+    };
+    let all = list(&[]);
+    assert_eq!(all.len(), 1017);
+    let ids: HashSet<&str> = all
+        .iter()
+        .filter_map(|line| line.split('\t').next())
+        .collect();
+    assert_eq!(ids.len(), 1017);
+    let times: Vec<&str> = all
+        .iter()
+        .filter_map(|line| line.split('\t').nth(4))
+        .collect();
+    assert!(times.is_sorted_by(|newer, older| newer >= older));
+    assert_eq!(list(&["--limit", "150"]), all[..150]);
+    assert_eq!(list(&["--instance", "i-two"]).len(), 12);
+    let one = ids.iter().next().unwrap();
+    assert_eq!(list(&["--session", one]).len(), 1);
+
+    // Four weeks later nobody remembers.
+    let week = Duration::from_secs(7 * 24 * 3600);
+    emulator
+        .clock()
+        .advance(4 * week - Duration::from_secs(600));
+    assert_eq!(list(&["--limit", "1"]).len(), 1);
+    emulator.clock().advance(Duration::from_secs(600));
+    assert_eq!(list(&[]).len(), 0);
+}
+
+#[tokio::test]
+async fn bad_pages_are_refused() {
+    let emulator = roomy();
+    let client = client(&emulator);
+    start(&client, "i-one", 3).await;
+    let page = |max_results, next_token: Option<&str>| DescribeTerminalSessions {
+        max_results,
+        next_token: next_token.map(Into::into),
+        ..DescribeTerminalSessions::default()
+    };
+    for size in [0, 101] {
+        assert_eq!(
+            code(&client, page(size, None)).await,
+            "InvalidParameter.MaxResults"
+        );
+    }
+    let first = client.call(&page(2, None), HANG).await.unwrap();
+    let token = first.next_token.unwrap();
+    assert!(!token.contains(first.sessions[1].session_id.as_ref().unwrap()));
+    let rest = client.call(&page(2, Some(&token)), HANG).await.unwrap();
+    assert_eq!((rest.sessions.len(), rest.next_token), (1, None));
+    for token in ["x", &token[1..], &format!("{token}A")] {
+        assert_eq!(
+            code(&client, page(2, Some(token))).await,
+            "InvalidParameter.NextToken"
+        );
+    }
+    let of_another = DescribeTerminalSessions {
+        instance_id: Some("i-two".into()),
+        ..page(2, Some(&token))
+    };
+    assert_eq!(
+        code(&client, of_another).await,
+        "InvalidParameter.NextToken"
+    );
+}
+
+#[test]
+fn records_tell_how_sessions_went() {
+    let emulator = roomy();
+    axt(&emulator, &["connect", "nobody@i-off", "--command", "true"])
+        .assert()
+        .code(255);
+    let line = stdout(&mut axt(&emulator, &["sessions", "list"]));
+    let cells: Vec<&str> = line.trim_end().split('\t').collect();
+    assert!(cells[0].starts_with("s-"), "{line}");
+    assert_eq!(cells[1..4], ["i-off", "nobody", "Failed"]);
+    assert!(
+        cells[6].starts_with("the instance was not running: start it"),
+        "{line}"
+    );
+    assert_eq!(cells[7..], ["127.0.0.1", "Account 1000000000000001"]);
+}
+
+#[test]
+fn json_has_every_field_of_the_api_page() {
+    let emulator = roomy();
+    axt(&emulator, &["connect", "i-off", "--command", "true"])
+        .assert()
+        .code(255);
+    let text = stdout(&mut axt(&emulator, &["sessions", "list", "--json"]));
+    let value: Value = serde_json::from_str(&text).unwrap();
+    let session = &value["Sessions"][0];
+    assert_eq!(
+        shape(session),
+        "ClientIP:text Connections:list CreationTime:text IdentityType:text PortNumber:null \
+         PrincipalId:text SessionId:text TargetServer:null Username:null"
+    );
+    assert_eq!(
+        shape(&session["Connections"][0]),
+        "ClosedReason:text EndTime:text FailedDetail:text InstanceId:text StartTime:text Status:text"
+    );
+    assert_eq!(
+        session["Connections"][0]["ClosedReason"],
+        "InstanceNotRunning"
+    );
+}
+
+/// An object's members with the types of their values.
+fn shape(value: &Value) -> String {
+    let kind = |value: &Value| match value {
+        Value::Null => "null",
+        Value::Bool(_) => "truth",
+        Value::Number(_) => "number",
+        Value::String(_) => "text",
+        Value::Array(_) => "list",
+        Value::Object(_) => "object",
+    };
+    let members = value.as_object().unwrap().iter();
+    let mut members: Vec<_> = members
+        .map(|(name, value)| format!("{name}:{}", kind(value)))
+        .collect();
+    members.sort();
+    members.join(" ")
+}
+
+#[tokio::test]
+async fn sessions_are_ended_one_by_one() {
+    let emulator = roomy();
+    start(&client(&emulator), "i-one", 2).await;
+    let ids: Vec<String> = emulator
+        .sessions()
+        .into_iter()
+        .map(|session| session.session_id)
+        .collect();
+    let (one, two) = (ids[0].as_str(), ids[1].as_str());
+    let ended = stdout(&mut axt(&emulator, &["sessions", "end", one]));
+    assert_eq!(ended, format!("{one}\tended\n"));
+
+    let mixed = axt(&emulator, &["sessions", "end", "s-none", two])
+        .assert()
+        .code(1);
+    let output = mixed.get_output();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        format!("s-none\tfailed\n{two}\tended\n")
+    );
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.starts_with("axt: s-none: EndTerminalSession: InvalidSessionId.NotFound"),
+        "{said}"
+    );
+    assert_eq!(emulator.counts().ended, 2);
+}
+
+/// Answers every request with this page.
+fn stubborn(page: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 8192];
+            let _ = stream.read(&mut request);
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+            let _ = write!(
+                stream,
+                "{head}\r\ncontent-length: {}\r\n\r\n{page}",
+                page.len()
+            );
+        }
+    });
+    url
+}
+
+#[test]
+fn a_server_that_repeats_a_page_for_ever_is_noticed() {
+    let emulator = roomy();
+    let page = r#"{"NextToken":"again","Sessions":{"Session":[{"SessionId":"s-\u001b[2J"}]}}"#;
+    let url = stubborn(page);
+    let failed = axt(&emulator, &["sessions", "list", "--endpoint", &url])
+        .assert()
+        .code(1);
+    let said = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert!(
+        said.contains("the answer points to a page that was there already"),
+        "{said}"
+    );
+
+    // What was asked for is there before that matters, and its text steers no terminal.
+    let text = stdout(&mut axt(
+        &emulator,
+        &["sessions", "list", "--limit", "1", "--endpoint", &url],
+    ));
+    assert_eq!(text, "s-\u{fffd}[2J\t\t\t\t\t\t\t\t\n");
+}
