@@ -248,7 +248,8 @@ where
         if let Some(at) = deadline
             && timer.deadline().into_std() != at
         {
-            timer.as_mut().reset(at.into());
+            // Not `reset`: a timer that is put off wakes the runtime at its old time all the same.
+            timer.as_mut().set(tokio::time::sleep_until(at.into()));
         }
         let sends = self.channel.wants_send(now);
         let reads = !self.user.eof && self.filter.wants_input() && self.has_use_for_input();

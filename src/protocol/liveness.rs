@@ -27,7 +27,7 @@ pub struct Liveness {
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
-    /// An empty Input message.
+    /// An empty Input message, and a ping with it: one wakeup of an idle machine serves both.
     Heartbeat,
     /// A WebSocket ping.
     Ping,
@@ -85,14 +85,14 @@ impl Liveness {
         if self.dead_at().is_some_and(|at| at <= now.at) {
             return Some(Due::Dead);
         }
-        if self.ping_at().is_some_and(|at| at <= now.at) {
-            self.pinged = true;
-            return Some(Due::Ping);
-        }
         let heartbeat = self.keepalive.map(|span| self.sent_at + span);
-        heartbeat
-            .is_some_and(|at| at <= now.at)
-            .then_some(Due::Heartbeat)
+        if heartbeat.is_some_and(|at| at <= now.at) {
+            self.pinged = true;
+            return Some(Due::Heartbeat);
+        }
+        let ping = self.ping_at().is_some_and(|at| at <= now.at);
+        self.pinged |= ping;
+        ping.then_some(Due::Ping)
     }
 
     /// A wall clock that ran ahead of the monotonic one means that the machine slept: the
@@ -103,17 +103,18 @@ impl Liveness {
         self.last = now;
         if self.dead_after.is_some() && wall > ran + SLEPT {
             self.pinged = false;
-            self.heard_at = now.at.checked_sub(self.half()).unwrap_or(now.at);
+            self.heard_at = now.at.checked_sub(self.patience()).unwrap_or(now.at);
             self.dead_at = Some(now.at + AFTER_SLEEP);
         }
     }
 
-    fn half(&self) -> Duration {
-        self.dead_after.unwrap_or_default() / 2
+    /// How much silence is not asked about: with the defaults, half of a heartbeat's interval.
+    fn patience(&self) -> Duration {
+        self.dead_after.unwrap_or_default() * 2 / 3
     }
 
     fn ping_at(&self) -> Option<Instant> {
-        let at = self.dead_after.map(|_| self.heard_at + self.half());
+        let at = self.dead_after.map(|_| self.heard_at + self.patience());
         at.filter(|_| !self.pinged)
     }
 
@@ -129,6 +130,7 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
     const DEAD: Duration = Duration::from_secs(45);
+    const PATIENCE: Duration = Duration::from_secs(30);
 
     fn start() -> (Now, Liveness) {
         let now = Now {
@@ -162,17 +164,30 @@ mod tests {
     #[test]
     fn silence_is_pinged_once_and_then_deadly() {
         let (t0, mut liveness) = start();
-        assert_eq!(liveness.deadline(), Some(t0.at + DEAD / 2));
-        assert_eq!(liveness.poll(after(t0, DEAD / 2)), Some(Due::Ping));
-        assert_eq!(liveness.poll(after(t0, DEAD / 2)), None);
+        assert_eq!(liveness.deadline(), Some(t0.at + PATIENCE));
+        assert_eq!(liveness.poll(after(t0, PATIENCE)), Some(Due::Ping));
+        assert_eq!(liveness.poll(after(t0, PATIENCE)), None);
         assert_eq!(liveness.deadline(), Some(t0.at + DEAD));
         assert_eq!(liveness.poll(after(t0, DEAD)), Some(Due::Dead));
     }
 
     #[test]
+    fn an_idle_minute_has_two_moments() {
+        let (t0, mut liveness) = start();
+        let soon = Duration::from_millis(40);
+        assert_eq!(liveness.poll(after(t0, PATIENCE)), Some(Due::Ping));
+        liveness.heard(after(t0, PATIENCE + soon));
+        assert_eq!(liveness.poll(after(t0, MINUTE)), Some(Due::Heartbeat));
+        liveness.sent(after(t0, MINUTE));
+        liveness.heard(after(t0, MINUTE + soon));
+        let next = t0.at + MINUTE + soon + PATIENCE;
+        assert_eq!(liveness.deadline(), Some(next));
+    }
+
+    #[test]
     fn a_pong_starts_the_silence_afresh() {
         let (t0, mut liveness) = start();
-        liveness.poll(after(t0, DEAD / 2));
+        liveness.poll(after(t0, PATIENCE));
         liveness.heard(after(t0, DEAD - Duration::from_secs(1)));
         assert_eq!(liveness.poll(after(t0, DEAD)), None);
     }

@@ -361,6 +361,7 @@ impl Session {
         match self.liveness.poll(now) {
             Some(Due::Heartbeat) => {
                 self.due.heartbeat = true;
+                self.due.ping |= self.options.dead_after.is_some();
                 let numbers = self.version.is_some_and(|v| v >= Version::V1_02);
                 let quiet = !std::mem::take(&mut self.heard_output);
                 self.due.sync |= quiet && (numbers || self.resumes > 0);
