@@ -87,9 +87,15 @@ impl ModeTracker {
     }
 
     /// Takes in bytes that were sent to the terminal.
-    pub fn feed(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
+    pub fn feed(&mut self, mut bytes: &[u8]) {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            bytes = rest;
             self.state = self.step(byte);
+            if matches!(self.state, State::Ground) {
+                // Plain text, which is most of what there is: only ESC begins anything.
+                let text = memchr::memchr(0x1b, bytes).unwrap_or(bytes.len());
+                bytes = bytes.get(text..).unwrap_or_default();
+            }
         }
     }
 

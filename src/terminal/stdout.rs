@@ -1,14 +1,23 @@
 //! Standard output on a thread of its own that writes at once, whatever the reader does.
 //!
 //! A write to a terminal or pipe that is not read blocks and can't be cancelled, so it must not sit
-//! in the runtime, which would stand still with it.
+//! in the runtime, which would stand still with it. A terminal with room is written to without the
+//! thread, where the system has a way to ask for that.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use tokio::io::AsyncWrite;
+#[cfg(target_os = "linux")]
+use {
+    rustix::fs::OFlags,
+    std::io::IsTerminal as _,
+    std::os::fd::{AsFd, AsRawFd as _},
+    std::os::unix::fs::OpenOptionsExt as _,
+};
 
 /// The most that is handed over at once, in bytes.
 const MAX_CHUNK: usize = 64 * 1024;
@@ -20,6 +29,8 @@ const STACK: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Stdout {
     desk: Arc<Desk>,
+    /// The same file, never blocking: tried first, so that a keystroke's echo wakes no thread.
+    direct: Option<File>,
 }
 
 /// Where the two sides meet.
@@ -41,6 +52,13 @@ struct Tray {
     waker: Option<Waker>,
 }
 
+impl Tray {
+    /// Whether everything that was accepted has been written.
+    fn is_done(&self) -> bool {
+        self.bytes.is_empty() && !self.writing
+    }
+}
+
 impl Stdout {
     /// This process's standard output.
     ///
@@ -50,12 +68,19 @@ impl Stdout {
         // The standard library's own handle would hold back the end of an unfinished line.
         #[cfg(unix)]
         let writer = {
-            use std::os::fd::AsFd;
-            std::fs::File::from(io::stdout().as_fd().try_clone_to_owned()?)
+            use std::os::fd::AsFd as _;
+            File::from(io::stdout().as_fd().try_clone_to_owned()?)
         };
         #[cfg(windows)]
         let writer = io::stdout();
-        Self::new(writer)
+        let stdout = Self::new(writer)?;
+        #[cfg(target_os = "linux")]
+        let stdout = if io::stdout().is_terminal() {
+            stdout.with_direct(io::stdout())
+        } else {
+            stdout
+        };
+        Ok(stdout)
     }
 
     /// Any blocking writer; it is flushed after each write.
@@ -69,19 +94,55 @@ impl Stdout {
             .name("stdout".into())
             .stack_size(STACK)
             .spawn(move || served.serve(writer))?;
-        Ok(Self { desk })
+        let direct = None;
+        Ok(Self { desk, direct })
     }
+
+    /// The same, with the way past the thread: `fd` is what its writer writes to.
+    #[cfg(target_os = "linux")]
+    fn with_direct(mut self, fd: impl AsFd) -> Self {
+        self.direct = reopen(fd);
+        self
+    }
+
+    /// Writes what there is room for now; `None` leaves it to the thread.
+    fn write_directly(&mut self, bytes: &[u8]) -> Option<io::Result<usize>> {
+        let written = self.direct.as_mut()?.write(bytes);
+        let later = |error: &io::Error| {
+            use io::ErrorKind::{Interrupted, WouldBlock};
+            matches!(error.kind(), WouldBlock | Interrupted)
+        };
+        Some(written).filter(|written| !written.as_ref().is_err_and(later))
+    }
+}
+
+/// The terminal or pipe behind `fd` for writing, with a mode of its own: others who share `fd` do
+/// not see that it never blocks. Not for files, whose position would be another one.
+#[cfg(target_os = "linux")]
+fn reopen(fd: impl AsFd) -> Option<File> {
+    let path = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut options = File::options();
+    options.write(true).custom_flags(flags.bits().cast_signed());
+    // Without /proc, or on a terminal that belongs to another user, there is still the thread.
+    options.open(path).ok()
 }
 
 impl AsyncWrite for Stdout {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let mut tray = self.desk.lock();
+        let desk = Arc::clone(&self.desk);
+        let mut tray = desk.lock();
         if let Some(error) = tray.error.take() {
             return Poll::Ready(Err(error));
+        }
+        if tray.is_done()
+            && let Some(written) = self.write_directly(bytes)
+        {
+            return Poll::Ready(written);
         }
         let room = MAX_CHUNK.saturating_sub(tray.bytes.len());
         let taken = bytes.get(..room.min(bytes.len())).unwrap_or_default();
@@ -99,7 +160,7 @@ impl AsyncWrite for Stdout {
         if let Some(error) = tray.error.take() {
             return Poll::Ready(Err(error));
         }
-        if tray.bytes.is_empty() && !tray.writing {
+        if tray.is_done() {
             return Poll::Ready(Ok(()));
         }
         tray.waker = Some(cx.waker().clone());
@@ -219,6 +280,34 @@ mod tests {
         stdout.flush().await.unwrap();
         accepted.extend_from_slice(b"end");
         assert_eq!(*written.lock().unwrap(), accepted);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn what_a_full_pipe_does_not_take_follows_in_order() {
+        use std::io::Read as _;
+        let (mut reader, writer) = io::pipe().unwrap();
+        let same = writer.try_clone().unwrap();
+        let mut stdout = Stdout::new(writer).unwrap().with_direct(same);
+        assert!(stdout.direct.is_some());
+        let sent: Vec<u8> = (0..1_000_000_u32)
+            .map(|n| n.to_le_bytes()[n as usize % 3])
+            .collect();
+        let mut rest = sent.as_slice();
+        while let Some(n) = futures_util::FutureExt::now_or_never(stdout.write(rest)) {
+            rest = &rest[n.unwrap()..];
+        }
+        // The pipe is full and so is the tray.
+        assert!(!rest.is_empty());
+        let reading = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            reader.read_to_end(&mut all).unwrap();
+            all
+        });
+        stdout.write_all(rest).await.unwrap();
+        stdout.flush().await.unwrap();
+        drop(stdout);
+        assert!(reading.join().unwrap() == sent);
     }
 
     #[tokio::test]

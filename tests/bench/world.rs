@@ -1,0 +1,199 @@
+//! The world of a benchmark: an emulator, and programs under a pseudo-terminal that are measured
+//! from outside.
+
+use super::floor;
+use axt::config::credentials;
+use axt::config::settings::{Flags, Settings};
+use axt::emulator::agent::Guest;
+use axt::emulator::{Emulator, Options};
+use axt::net::{Network, NetworkOptions};
+use axt::openapi::client::Client;
+use axt::openapi::ecs::{StartTerminalSession, TerminalSession};
+use axt::openapi::endpoint::{self, Product};
+use pty_process::blocking::{Command, Pty};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use secrecy::ExposeSecret as _;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+/// The program that is measured.
+pub const AXT: &str = env!("CARGO_BIN_EXE_axt");
+
+/// Longer than any call to the emulator takes.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// A number that is read again and again until it stops changing is taken to be settled then.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// An emulator and the way to call it.
+pub struct World {
+    emulator: Emulator,
+}
+
+impl World {
+    /// An emulator whose sessions have this guest.
+    pub fn new(guest: Guest) -> Self {
+        let mut options = Options::default();
+        options.agent.guest = guest;
+        let emulator = Emulator::on_loopback(options).expect("a free port");
+        Self { emulator }
+    }
+
+    /// `axt connect`, all the real way; `command` is run by the agent itself.
+    pub fn axt(&self, command: Option<&str>) -> Program {
+        let mut run = Command::new(AXT);
+        run = run.args(["connect", "i-bench"]);
+        if let Some(command) = command {
+            run = run.args(["--raw-command", "--command", command]);
+        }
+        Program::start(run.envs(self.emulator.exports()))
+    }
+
+    /// The floor client on a session like it.
+    pub fn floor(&self, command: Option<&str>) -> Program {
+        let session = self.start_session(command);
+        let run = Command::new(std::env::current_exe().expect("this binary has a path"));
+        Program::start(run.args([
+            floor::ROLE,
+            session.web_socket_url.expose_secret(),
+            session.security_token.expose_secret(),
+        ]))
+    }
+
+    fn start_session(&self, command: Option<&str>) -> TerminalSession {
+        let exports = self.emulator.exports();
+        let env = move |name: &str| {
+            let export = exports.iter().find(|(key, _)| key == name);
+            export.map(|(_, value)| value.clone())
+        };
+        let flags = Flags {
+            endpoint: Some(self.emulator.api_url()),
+            ..Flags::default()
+        };
+        let settings = Settings::resolve(&flags, &env).expect("the exports are complete");
+        let region = settings.region().expect("they name a region");
+        let given = Some(self.emulator.api_url());
+        let base = endpoint::base(
+            Product::Ecs,
+            region,
+            settings.connection_type.value,
+            given.as_deref(),
+        )
+        .expect("a URL");
+        let credentials = credentials::provider(&settings, &env).expect("they hold a key");
+        let network = Network::new(NetworkOptions::default());
+        let http = network.http_client().expect("there is TLS");
+        let mut request = StartTerminalSession::new("i-bench");
+        request.command_line = command.map(str::to_owned);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("the system has an epoll");
+        let client = Client::new(http, base, region, credentials);
+        let call = client.call(&request, LIMIT);
+        runtime.block_on(call).expect("the emulator answers")
+    }
+}
+
+/// A program under a pseudo-terminal. Dropping it kills it.
+pub struct Program {
+    child: Child,
+    pty: Pty,
+}
+
+impl Program {
+    fn start(command: Command) -> Self {
+        let (pty, pts) = pty_process::blocking::open().expect("a pseudo-terminal");
+        let size = pty_process::Size::new(40, 120);
+        pty.resize(size).expect("a size like any other");
+        // Raw from the start: nothing that is typed early is echoed on this side.
+        let mut modes = tcgetattr(&pty).expect("it is a terminal");
+        modes.make_raw();
+        tcsetattr(&pty, OptionalActions::Now, &modes).expect("it is a terminal");
+        let child = command.spawn(pts).expect("the program is there");
+        Self { child, pty }
+    }
+
+    /// Types `key` and waits for its echo, `times` over.
+    pub fn type_and_read(&mut self, key: u8, times: usize) {
+        for _ in 0..times {
+            self.pty.write_all(&[key]).expect("the program lives");
+            self.read(1);
+        }
+    }
+
+    /// Waits for that many bytes on the screen.
+    pub fn read(&mut self, count: usize) {
+        let mut buffer = vec![0; 256 * 1024];
+        let mut left = count;
+        while left > 0 {
+            let room = buffer.len().min(left);
+            let into = buffer.get_mut(..room).unwrap_or_default();
+            let read = self.pty.read(into).expect("the program lives");
+            assert!(read > 0, "the program ended with {left} bytes to go");
+            left -= read;
+        }
+    }
+
+    /// The time all its threads have been on a processor so far, once they have come to rest.
+    pub fn cpu(&self) -> Duration {
+        let mut before = self.cpu_now();
+        let started = Instant::now();
+        loop {
+            std::thread::sleep(QUIET);
+            let now = self.cpu_now();
+            if now == before || started.elapsed() > 10 * QUIET {
+                return now;
+            }
+            before = now;
+        }
+    }
+
+    /// The first number of `schedstat` is nanoseconds on a processor, user and system.
+    fn cpu_now(&self) -> Duration {
+        let total = self.threads("schedstat", |text| number(text.split(' ').next()));
+        Duration::from_nanos(total)
+    }
+
+    /// How often its threads have gone to sleep and woken, or been made to wait, so far.
+    pub fn switches(&self) -> u64 {
+        self.threads("status", |text| {
+            let lines = text.lines().filter_map(|line| line.split_once(':'));
+            let counts = lines.filter(|(name, _)| name.ends_with("_ctxt_switches"));
+            counts.map(|(_, value)| number(Some(value))).sum()
+        })
+    }
+
+    /// Memory that is resident, in bytes: (all of it, what is its own and not a file's).
+    pub fn resident(&self) -> (u64, u64) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("the program lives");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            number(line.map(|line| line.trim_end_matches("kB"))) * 1024
+        };
+        (field("VmRSS:"), field("RssAnon:"))
+    }
+
+    fn threads(&self, file: &str, read: impl Fn(&str) -> u64) -> u64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let tasks = tasks.expect("the program lives").filter_map(Result::ok);
+        // A thread that has ended meanwhile has nothing to add.
+        let texts = tasks.filter_map(|task| fs::read_to_string(task.path().join(file)).ok());
+        texts.map(|text| read(&text)).sum()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn number(text: Option<&str>) -> u64 {
+    let text = text.unwrap_or_default().trim();
+    text.parse().expect("a number, as proc(5) has it")
+}
