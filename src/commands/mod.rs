@@ -8,7 +8,7 @@ mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod encrypt;
-mod exec;
+pub mod exec;
 mod explain;
 mod finding;
 mod forward;

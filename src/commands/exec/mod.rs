@@ -12,7 +12,7 @@
 //! as its standard output.
 
 mod decode;
-mod scan;
+pub mod scan;
 mod script;
 
 pub use script::{Program, What, quote_all};

@@ -1,0 +1,90 @@
+//! A session takes anything at any time: it tells nothing after its end, numbers what it sends one
+//! by one, and gives out no more bytes than it was given.
+#![no_main]
+
+use axt::protocol::channel::{Channel as _, Event, Incoming, Now, Outgoing};
+use axt::protocol::frame::{Frame, Kind};
+use axt::protocol::session::{Options, Session};
+use bytes::Bytes;
+use libfuzzer_sys::fuzz_target;
+use std::time::{Duration, Instant};
+
+/// What has been seen of the session.
+#[derive(Default)]
+struct Seen {
+    given: usize,
+    shown: usize,
+    ended: bool,
+    up: bool,
+    reached: u32,
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut now = Now {
+        at: Instant::now(),
+        unix_ms: 1_700_000_000_000,
+    };
+    let mut session = Session::new(Options::default(), now);
+    session.connected(now);
+    let mut seen = Seen {
+        up: true,
+        ..Seen::default()
+    };
+    let mut rest = data;
+    while let [what, len, tail @ ..] = rest {
+        let (part, tail) = tail.split_at(tail.len().min(usize::from(*len)));
+        rest = tail;
+        let span = Duration::from_millis(u64::from(*len) * 100);
+        match what % 12 {
+            0 => session.write(now, part),
+            1 => session.resize(now, u16::from(*len), 80),
+            2 => session.close(now),
+            3 => {
+                now.at += span;
+                now.unix_ms += u64::from(*len) * 100;
+            }
+            4 if !seen.up => {
+                seen.up = true;
+                session.connected(now);
+            }
+            5 => session.receive(now, Incoming::Text(Bytes::copy_from_slice(part))),
+            6 => session.receive(now, Incoming::Alive),
+            7 => session.receive(now, Incoming::Closed(Some(1000 + u16::from(*len)))),
+            8 => session.receive(now, Incoming::Failed("cut".into())),
+            _ => {
+                seen.given += part.len();
+                session.receive(now, Incoming::Binary(Bytes::copy_from_slice(part)));
+            }
+        }
+        look(&mut session, now, &mut seen);
+    }
+});
+
+fn look(session: &mut Session, now: Now, seen: &mut Seen) {
+    if session.deadline(now).is_some_and(|at| at <= now.at) {
+        session.wake(now);
+    }
+    while let Some(event) = session.poll_event() {
+        assert!(!seen.ended, "{event:?} after the end");
+        match event {
+            Event::Output(bytes) => seen.shown += bytes.len(),
+            Event::Ended(_) => seen.ended = true,
+            Event::Broken { .. } => seen.up = false,
+            Event::Opened | Event::Resumed => {}
+        }
+    }
+    assert!(seen.shown <= seen.given);
+    // A bounded number of messages a step: nothing is sent for ever.
+    for _ in 0..1000 {
+        let Some(sent) = session.poll_send(now) else {
+            return;
+        };
+        if let Outgoing::Binary(bytes) = sent {
+            let frame = Frame::decode(&bytes).expect("a session sends frames").frame;
+            let numbered = matches!(frame.kind, Kind::Input | Kind::Resize);
+            assert!(frame.input_seq <= seen.reached + u32::from(numbered));
+            seen.reached = seen.reached.max(frame.input_seq);
+        }
+    }
+    panic!("it sends without an end");
+}

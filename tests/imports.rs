@@ -1,0 +1,233 @@
+//! The architecture, enforced: who may import whom, how long a file may be, how it begins.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each layer with the layers it may import. Every layer stands below all that it imports: arrows
+/// never turn back.
+const LAYERS: [(&str, &[&str]); 16] = [
+    ("hints", &[]),
+    ("error", &["hints"]),
+    ("exit", &[]),
+    ("ui", &[]),
+    ("terminal", &[]),
+    ("protocol", &["error"]),
+    ("net", &["error"]),
+    ("config", &["error"]),
+    ("pump", &["protocol", "error"]),
+    ("wire", &["protocol", "error"]),
+    ("openapi", &["config", "error"]),
+    ("emulator", &["protocol", "openapi", "error"]),
+    ("cli", &["config", "openapi", "exit"]),
+    ("commands", &["*"]),
+    ("main", &["cli", "commands"]),
+    ("lib", &[]),
+];
+
+/// What a layer may use of another, where not all of it.
+const PARTS: [(&str, &str, &[&str]); 6] = [
+    ("wire", "protocol", &["channel", "frame"]),
+    ("pump", "protocol", &["channel", "escape", "filter"]),
+    ("openapi", "config", &["credentials", "settings"]),
+    ("emulator", "openapi", &["signature"]),
+    ("cli", "config", &["settings"]),
+    ("cli", "openapi", &["ecs"]),
+];
+
+/// Longer files hide something; tests in files of their own are not counted.
+const MAX_LINES: usize = 400;
+
+/// Longer ones all the same, with what they may come to: each is one state machine with one state.
+const LONG: [(&str, usize); 2] = [("pump.rs", 760), ("protocol/session.rs", 660)];
+
+/// One `crate::LAYER::PART` in a source file.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Import {
+    from: String,
+    to: String,
+    part: String,
+    file: PathBuf,
+}
+
+#[test]
+fn imports_follow_the_table() {
+    let table = table();
+    let mut wrong = Vec::new();
+    for import in all_imports() {
+        let Import { from, to, part, .. } = &import;
+        let allowed = table.get(from.as_str());
+        let Some(allowed) = allowed else {
+            wrong.push(format!(
+                "{}: the layer {from} is in no table",
+                import.file.display()
+            ));
+            continue;
+        };
+        let parts = PARTS.iter().find(|(f, t, _)| f == from && t == to);
+        let layer = from == to || allowed.contains(to.as_str()) || allowed.contains("*");
+        let fits = parts.is_none_or(|(_, _, parts)| parts.contains(&part.as_str()));
+        if !(layer && fits) {
+            wrong.push(format!(
+                "{}: {from} must not use {to}::{part}",
+                import.file.display()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn arrows_never_turn_back() {
+    // Taking away whatever imports only what is taken away already leaves nothing, unless there is a circle.
+    let mut rest = table();
+    let layers: BTreeSet<&str> = rest.keys().copied().collect();
+    while let Some(free) = rest
+        .iter()
+        .find(|(_, imports)| imports.iter().all(|to| !rest.contains_key(to)))
+        .map(|(layer, _)| *layer)
+    {
+        rest.remove(free);
+    }
+    assert!(rest.is_empty(), "a circle among {:?}", rest.keys());
+    for (layer, imports) in LAYERS {
+        for to in imports {
+            assert!(
+                *to == "*" || layers.contains(to),
+                "{layer} may import {to}, which is none"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_table_allows_nothing_that_nobody_uses() {
+    let used: BTreeSet<(String, String)> =
+        all_imports().into_iter().map(|i| (i.from, i.to)).collect();
+    let rows = LAYERS
+        .iter()
+        .flat_map(|(layer, imports)| imports.iter().map(move |to| (*layer, *to)));
+    let unused: Vec<_> = rows
+        .filter(|(layer, to)| {
+            *to != "*" && !used.contains(&((*layer).to_owned(), (*to).to_owned()))
+        })
+        .collect();
+    assert!(unused.is_empty(), "no longer imported: {unused:?}");
+}
+
+#[test]
+fn every_file_says_what_it_is_and_stays_short() {
+    for file in sources() {
+        let text = read(&file);
+        let name = file.display();
+        assert!(text.starts_with("//! "), "{name} does not begin with //!");
+        let lines = without_tests(&text).lines().count();
+        let known = LONG.iter().find(|(long, _)| file.ends_with(long));
+        let most = known.map_or(MAX_LINES, |(_, lines)| *lines);
+        assert!(is_test(&file) || lines <= most, "{name} has {lines} lines");
+    }
+}
+
+fn table() -> BTreeMap<&'static str, BTreeSet<&'static str>> {
+    let rows = LAYERS.iter();
+    rows.map(|(layer, imports)| (*layer, imports.iter().copied().collect()))
+        .collect()
+}
+
+fn all_imports() -> Vec<Import> {
+    let files = sources().into_iter().filter(|file| !is_test(file));
+    files.flat_map(|file| imports_of(&file)).collect()
+}
+
+/// What the file uses of the crate, outside of its tests and comments.
+fn imports_of(file: &Path) -> BTreeSet<Import> {
+    let text = read(file);
+    let code = text
+        .split("\n#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default();
+    let from = layer_of(file);
+    let mut imports = BTreeSet::new();
+    for line in code
+        .lines()
+        .map(str::trim_start)
+        .filter(|line| !line.starts_with("//"))
+    {
+        for path in paths(line) {
+            let mut words = path.split("::");
+            let to = words.next().unwrap_or_default().to_owned();
+            let part = words.next().unwrap_or_default().to_owned();
+            // Macros and items of the crate's root are not layers.
+            if LAYERS.iter().any(|(layer, _)| *layer == to) {
+                imports.insert(Import {
+                    from: from.clone(),
+                    to,
+                    part,
+                    file: file.to_owned(),
+                });
+            }
+        }
+    }
+    imports
+}
+
+/// What stands before the file's own tests, which come last.
+fn without_tests(text: &str) -> &str {
+    let end = text
+        .find("\n#[cfg(test)]\n")
+        .or_else(|| text.find("\n#[cfg(all(test"));
+    text.get(..end.unwrap_or(text.len())).unwrap_or_default()
+}
+
+/// The paths below `crate::` and, for `main`, `axt::` that a line of code names.
+fn paths(line: &str) -> impl Iterator<Item = &str> {
+    let starts = ["crate::", "axt::"].into_iter();
+    starts.flat_map(move |start| {
+        line.match_indices(start).filter_map(move |(at, _)| {
+            let before = line.get(..at)?.chars().next_back();
+            let inside = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+            let rest = line.get(at + start.len()..)?;
+            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+            let path = rest.get(..end.unwrap_or(rest.len()))?;
+            (!inside).then_some(path)
+        })
+    })
+}
+
+/// The layer a file belongs to: the name of its file or folder directly below `src`.
+fn layer_of(file: &Path) -> String {
+    let below = file.strip_prefix(root()).expect("it was found there");
+    let first = below.components().next().expect("a name");
+    let name = first.as_os_str().to_string_lossy();
+    name.trim_end_matches(".rs").to_owned()
+}
+
+fn is_test(file: &Path) -> bool {
+    let mut names = file.components().map(|part| part.as_os_str());
+    names.any(|name| name == "tests" || name == "tests.rs") && !file.ends_with("src")
+}
+
+fn sources() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("the sources are there") {
+            let path = entry.expect("it can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    assert!(found.len() > 10, "the sources are somewhere else");
+    found
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).expect("a source is UTF-8")
+}
