@@ -19,20 +19,22 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("wire", &["protocol", "error"]),
     ("openapi", &["config", "error"]),
     ("emulator", &["protocol", "openapi", "error"]),
-    ("cli", &["config", "openapi", "exit"]),
+    ("cli", &["config", "openapi", "emulator", "exit"]),
     ("commands", &["*"]),
     ("main", &["cli", "commands"]),
     ("lib", &[]),
 ];
 
 /// What a layer may use of another, where not all of it.
-const PARTS: [(&str, &str, &[&str]); 6] = [
+const PARTS: [(&str, &str, &[&str]); 7] = [
     ("wire", "protocol", &["channel", "frame"]),
     ("pump", "protocol", &["channel", "escape", "filter"]),
     ("openapi", "config", &["credentials", "settings"]),
     ("emulator", "openapi", &["signature"]),
     ("cli", "config", &["settings"]),
     ("cli", "openapi", &["ecs"]),
+    // The names of limits and faults, for the help text.
+    ("cli", "emulator", &["Limits", "faults"]),
 ];
 
 /// Longer files hide something; tests in files of their own are not counted.
