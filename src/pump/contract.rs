@@ -58,7 +58,8 @@ pub enum Notice {
 
 /// What the pump asks of whoever runs it.
 pub trait Host {
-    /// Makes a new connection for the channel `resume`. An error that [`is_final`] ends the session.
+    /// Makes a new connection for the channel `resume`. A refusal ends the session; after
+    /// any other error it is tried again.
     fn reconnect(&mut self, resume: Option<String>) -> BoxFuture<'static, Result<Link, Error>>;
 
     /// Shows something to the user.

@@ -2,9 +2,9 @@
 //!
 //! The service runs `CommandLine` on a terminal: input is echoed, newlines become returns, no shell
 //! is there, 512 characters are the limit, and the exit status is lost. So `CommandLine` carries a
-//! small bootstrap for the far end's `sh` instead (see [`script`]): it silences the terminal, says
+//! small bootstrap for the far end's `sh` instead (in `script`): it silences the terminal, says
 //! that it is ready, takes the real script over the channel, and reports what it has to say, the
-//! exit status at last, behind a random mark ([`scan`]) that never reaches the user. Standard input
+//! exit status at last, behind a random mark (found by `scan`) that never reaches the user. Standard input
 //! goes over in chunks that the far end asks for, so that nothing piles up on the way: at most one
 //! chunk (32 KiB) and the far end's pipe (64 KiB on Linux) are read ahead of the command.
 //!
