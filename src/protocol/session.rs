@@ -4,17 +4,23 @@
 //! (`aliyun/cloud-assistant-starter`); times and old agents' habits follow the agent itself
 //! (`aliyun/aliyun_assist_client`).
 
+mod options;
+mod receive;
+mod send;
+
+pub use options::Options;
+
 use super::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
-use super::crypto::{self, BLOCK, Exchange, Failure, Privacy};
-use super::frame::{self, Frame, Kind, MAX_INPUT, Version};
+use super::crypto::{self, BLOCK, Exchange, Privacy};
+use super::frame::{Kind, MAX_INPUT, Version};
 use super::hold::Hold;
-use super::inbound::{Inbound, Verdict};
+use super::inbound::Inbound;
 use super::liveness::{Due, Liveness};
 use super::pace::Bucket;
 use super::resend::Sent;
-use super::status::Status;
 use crate::error::Error;
 use bytes::{Bytes, BytesMut};
+use send::{Control, Flush};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -35,34 +41,6 @@ const ACKNOWLEDGE_EVERY: usize = 512 * 1024;
 /// How long a new connection has to last until it counts as progress in itself: a session in which
 /// nothing happens makes no other.
 const STEADY: Duration = Duration::from_secs(3);
-
-/// How a session is to behave.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Heartbeat interval; `None` for none.
-    pub keepalive: Option<Duration>,
-    /// Silence after which the connection counts as dead; `None` for never.
-    pub dead_after: Option<Duration>,
-    /// An upper limit for what is sent, bytes per second.
-    pub rate_limit: Option<u64>,
-    /// Send input at once, without waiting for the far end to be ready.
-    pub eager: bool,
-    /// Take a session for open when the gateway has said nothing about it for 3 s. A terminal's
-    /// prompt shows that it is there; a port may have nothing to say before it is spoken to.
-    pub silence_opens: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            keepalive: Some(Duration::from_secs(60)),
-            dead_after: Some(Duration::from_secs(45)),
-            rate_limit: None,
-            eager: false,
-            silence_opens: false,
-        }
-    }
-}
 
 /// The client's side of a session.
 #[derive(Debug)]
@@ -95,30 +73,6 @@ pub struct Session {
     /// Whether an output came since the last heartbeat.
     heard_output: bool,
     flush: Flush,
-}
-
-/// Whether the other side has taken all input. Input is acknowledged with the next Output only, and
-/// there may be none; but a ping's answer shows that what was sent before it has arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flush {
-    /// Nobody asks: more input may come.
-    Off,
-    /// A ping is to follow the last of the input.
-    Wanted,
-    /// The ping is under way.
-    Asked,
-    /// It was answered.
-    Done,
-}
-
-/// Messages that never wait behind data, in the order in which they are sent.
-#[derive(Debug, Default)]
-struct Control {
-    sync: bool,
-    ping: bool,
-    close: bool,
-    resize: bool,
-    heartbeat: bool,
 }
 
 impl Session {
@@ -158,114 +112,6 @@ impl Session {
     pub fn encrypted(mut self, exchange: Exchange) -> Self {
         self.privacy = Privacy::after(exchange);
         self
-    }
-
-    fn receive_frame(&mut self, now: Now, bytes: &Bytes) {
-        let decoded = match Frame::decode(bytes) {
-            Ok(decoded) => decoded,
-            Err(error) => return self.fail(Error::Protocol(error.to_string())),
-        };
-        let frame = decoded.frame;
-        if usize::from(decoded.claimed_len) != frame.payload.len() {
-            tracing::debug!(
-                ?frame,
-                claimed = decoded.claimed_len,
-                "length field disagrees"
-            );
-        }
-        if self.channel_id.is_empty() && !frame.channel_id.is_empty() {
-            // A copy of its own: a slice would keep the whole frame alive.
-            self.channel_id = Bytes::copy_from_slice(&frame.channel_id);
-        }
-        match frame.kind {
-            Kind::Output => self.receive_output(now, frame),
-            Kind::Status => self.receive_status(now, &Status::decode(&frame.payload)),
-            Kind::Sync => self.receive_sync(&frame),
-            Kind::KeyExchange => self.receive_exchange(now, &frame.payload),
-            kind => tracing::debug!(?kind, "message ignored"),
-        }
-    }
-
-    fn receive_output(&mut self, now: Now, frame: Frame) {
-        self.version.get_or_insert(frame.version);
-        self.heard_output = true;
-        // What it acknowledges holds whether or not the output itself is taken.
-        let news = frame.output_seq > 0 && self.sent.acknowledge(frame.input_seq);
-        if self.sent.all_acknowledged() {
-            self.settling = None;
-        }
-        self.prove_resume(news);
-        match self.inbound.judge(frame.output_seq, now.at) {
-            Verdict::Duplicate => return,
-            Verdict::Gap { ask } => {
-                self.due.sync |= ask;
-                return;
-            }
-            Verdict::Take => {}
-        }
-        let payload = match self.privacy.unseal(frame.payload) {
-            Ok(payload) => payload,
-            Err(fault) => return self.fail(Error::Protocol(fault.to_string())),
-        };
-        self.prove_resume(true);
-        if frame.output_seq > 0 {
-            self.untold += payload.len();
-            self.due.heartbeat |= self.untold >= ACKNOWLEDGE_EVERY;
-        }
-        self.due.resize |= !self.hold.is_released() && self.size.is_some();
-        self.open();
-        self.hold.spoke();
-        if !payload.is_empty() {
-            self.events.push_back(Event::Output(payload));
-        }
-    }
-
-    fn receive_exchange(&mut self, now: Now, message: &[u8]) {
-        match self.privacy.receive(message) {
-            Ok(false) => {}
-            Ok(true) => {
-                tracing::debug!("key exchange done");
-                // Only now does the agent start what it has to get ready.
-                self.hold = Hold::new(self.options.eager, now.at);
-                self.hold.opened(now.at);
-            }
-            Err(Failure::Broken(fault)) => self.fail(Error::Protocol(fault.to_string())),
-            Err(Failure::Refused { code, message }) => self.end(refused(&code, &message)),
-        }
-    }
-
-    fn receive_status(&mut self, now: Now, status: &Status) {
-        tracing::debug!(?status, "status");
-        match status {
-            Status::Initial | Status::Opening => self.hold.opening(),
-            Status::Opened => {
-                self.hold.opened(now.at);
-                self.open();
-            }
-            Status::Stream(bits) if *bits > 0 => {
-                let limit = self.options.rate_limit.unwrap_or(u64::MAX);
-                let rate = (u64::from(*bits) / 8).max(1).min(limit);
-                self.bucket.set_rate(rate, now.at);
-            }
-            Status::Stream(_) | Status::Closing | Status::Unknown(_) => {}
-            Status::Aborted(text) => self.end(refused("Aborted", text)),
-            Status::Closed(text) | Status::Exited(text) => self.end(ending(text)),
-            Status::Frozen => self.broke("the gateway is restarting".into()),
-        }
-    }
-
-    /// The far end asks for messages again; a client older than 1.02 would not be asked.
-    fn receive_sync(&mut self, frame: &Frame) {
-        self.version.get_or_insert(frame.version);
-        self.open();
-        self.settling = None;
-        if let Err(gone) = self.sent.ask(frame.input_seq) {
-            let (asked, oldest) = (gone.asked, gone.oldest);
-            return self.fail(Error::Lost(format!(
-                "the agent asked for message {asked} again, and only {oldest} and later are kept"
-            )));
-        }
-        self.prove_resume(true);
     }
 
     fn open(&mut self) {
@@ -371,76 +217,6 @@ impl Session {
             Some(Due::Dead) => self.broke("the network is dead: nothing was heard any more".into()),
             None => {}
         }
-    }
-
-    /// Builds the message; numbers and remembers it if its kind is numbered.
-    fn message(&mut self, now: Now, kind: Kind, payload: Bytes) -> Outgoing {
-        let mut frame = Frame::new(kind, Version::V1_02, now.unix_ms, payload);
-        frame.channel_id = self.channel_id.clone();
-        frame.output_seq = self.inbound.taken();
-        self.untold = 0;
-        let numbered = matches!(kind, Kind::Input | Kind::Resize);
-        frame.input_seq = self.sent.last().wrapping_add(u32::from(numbered));
-        let bytes = frame.encode();
-        if numbered {
-            self.sent.push(bytes.clone());
-        }
-        self.account(now, &bytes)
-    }
-
-    fn account(&mut self, now: Now, bytes: &Bytes) -> Outgoing {
-        self.bucket.spend(bytes.len(), now.at);
-        self.liveness.sent(now);
-        Outgoing::Binary(bytes.clone())
-    }
-
-    fn control_due(&self) -> bool {
-        let due = &self.due;
-        let flush = self.flush == Flush::Wanted && self.input.is_empty();
-        let numbered = due.resize || (due.heartbeat && self.privacy.is_ready()) || flush;
-        let now = due.sync || due.ping || due.close || self.privacy.wants_send();
-        now || (self.settled() && numbered)
-    }
-
-    fn poll_control(&mut self, now: Now) -> Option<Outgoing> {
-        let settled = self.settled();
-        let ready = self.privacy.is_ready();
-        let due = &mut self.due;
-        if std::mem::take(&mut due.sync) {
-            return Some(self.message(now, Kind::Sync, Bytes::new()));
-        }
-        if std::mem::take(&mut due.ping) {
-            return Some(Outgoing::Ping);
-        }
-        if std::mem::take(&mut due.close) {
-            return Some(self.message(now, Kind::Close, Bytes::from_static(b"1")));
-        }
-        if let Some(message) = self.privacy.poll() {
-            return Some(self.message(now, Kind::KeyExchange, message));
-        }
-        let due = &mut self.due;
-        if settled && std::mem::take(&mut due.resize) {
-            let (rows, cols) = self.size?;
-            return Some(self.message(now, Kind::Resize, frame::resize_payload(rows, cols)));
-        }
-        if settled && ready && std::mem::take(&mut due.heartbeat) {
-            return Some(self.message(now, Kind::Input, Bytes::new()));
-        }
-        if settled && self.flush == Flush::Wanted && self.input.is_empty() {
-            self.flush = Flush::Asked;
-            return Some(Outgoing::Ping);
-        }
-        None
-    }
-
-    /// Whether numbered messages may go out in order.
-    fn settled(&self) -> bool {
-        self.settling.is_none() && !self.sent.is_due()
-    }
-
-    fn data_due(&self) -> bool {
-        let ready = self.settled() && self.hold.is_released() && self.privacy.is_ready();
-        self.sent.is_due() || (ready && !self.input.is_empty())
     }
 }
 
@@ -609,23 +385,6 @@ impl Channel for Session {
             },
         )
     }
-}
-
-/// The meaning of a Closed or Exited status' text: a code, perhaps with `: ` and more behind it.
-fn ending(text: &str) -> Ending {
-    let (code, detail) = text.split_once(':').unwrap_or((text, ""));
-    let (code, detail) = (code.trim(), detail.trim());
-    match code {
-        "" | "Exit" | "Ok" | "Notified" | "Exited" => Ending::Normal { code: code.into() },
-        _ => refused(code, detail),
-    }
-}
-
-fn refused(code: &str, detail: &str) -> Ending {
-    Ending::Failed(Error::Ended {
-        code: code.into(),
-        detail: detail.into(),
-    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 mod encrypted;
 
 use super::*;
+use crate::protocol::frame::Frame;
+use crate::protocol::status::Status;
 use proptest::prelude::*;
 
 /// A session, the time, and what it has sent and told.

@@ -1,0 +1,102 @@
+//! What is to be sent: messages that never wait, then what is asked for again, then input.
+
+use super::Session;
+use crate::protocol::channel::{Now, Outgoing};
+use crate::protocol::frame::{self, Frame, Kind, Version};
+use bytes::Bytes;
+
+/// Whether the other side has taken all input. Input is acknowledged with the next Output only, and
+/// there may be none; but a ping's answer shows that what was sent before it has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flush {
+    /// Nobody asks: more input may come.
+    Off,
+    /// A ping is to follow the last of the input.
+    Wanted,
+    /// The ping is under way.
+    Asked,
+    /// It was answered.
+    Done,
+}
+
+/// Messages that never wait behind data, in the order in which they are sent.
+#[derive(Debug, Default)]
+pub(super) struct Control {
+    pub(super) sync: bool,
+    pub(super) ping: bool,
+    pub(super) close: bool,
+    pub(super) resize: bool,
+    pub(super) heartbeat: bool,
+}
+
+impl Session {
+    /// Builds the message; numbers and remembers it if its kind is numbered.
+    pub(super) fn message(&mut self, now: Now, kind: Kind, payload: Bytes) -> Outgoing {
+        let mut frame = Frame::new(kind, Version::V1_02, now.unix_ms, payload);
+        frame.channel_id = self.channel_id.clone();
+        frame.output_seq = self.inbound.taken();
+        self.untold = 0;
+        let numbered = matches!(kind, Kind::Input | Kind::Resize);
+        frame.input_seq = self.sent.last().wrapping_add(u32::from(numbered));
+        let bytes = frame.encode();
+        if numbered {
+            self.sent.push(bytes.clone());
+        }
+        self.account(now, &bytes)
+    }
+
+    pub(super) fn account(&mut self, now: Now, bytes: &Bytes) -> Outgoing {
+        self.bucket.spend(bytes.len(), now.at);
+        self.liveness.sent(now);
+        Outgoing::Binary(bytes.clone())
+    }
+
+    pub(super) fn control_due(&self) -> bool {
+        let due = &self.due;
+        let flush = self.flush == Flush::Wanted && self.input.is_empty();
+        let numbered = due.resize || (due.heartbeat && self.privacy.is_ready()) || flush;
+        let now = due.sync || due.ping || due.close || self.privacy.wants_send();
+        now || (self.settled() && numbered)
+    }
+
+    pub(super) fn poll_control(&mut self, now: Now) -> Option<Outgoing> {
+        let settled = self.settled();
+        let ready = self.privacy.is_ready();
+        let due = &mut self.due;
+        if std::mem::take(&mut due.sync) {
+            return Some(self.message(now, Kind::Sync, Bytes::new()));
+        }
+        if std::mem::take(&mut due.ping) {
+            return Some(Outgoing::Ping);
+        }
+        if std::mem::take(&mut due.close) {
+            return Some(self.message(now, Kind::Close, Bytes::from_static(b"1")));
+        }
+        if let Some(message) = self.privacy.poll() {
+            return Some(self.message(now, Kind::KeyExchange, message));
+        }
+        let due = &mut self.due;
+        if settled && std::mem::take(&mut due.resize) {
+            let (rows, cols) = self.size?;
+            return Some(self.message(now, Kind::Resize, frame::resize_payload(rows, cols)));
+        }
+        if settled && ready && std::mem::take(&mut due.heartbeat) {
+            return Some(self.message(now, Kind::Input, Bytes::new()));
+        }
+        if settled && self.flush == Flush::Wanted && self.input.is_empty() {
+            self.flush = Flush::Asked;
+            return Some(Outgoing::Ping);
+        }
+        None
+    }
+
+    /// Whether numbered messages may go out in order.
+    pub(super) fn settled(&self) -> bool {
+        self.settling.is_none() && !self.sent.is_due()
+    }
+
+    pub(super) fn data_due(&self) -> bool {
+        let ready = self.settled() && self.hold.is_released() && self.privacy.is_ready();
+        self.sent.is_due() || (ready && !self.input.is_empty())
+    }
+}
