@@ -78,5 +78,32 @@ fn block_on(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Resu
 /// Shows a failure: its words with what led to it, and its hint.
 fn report(ui: &Ui, error: &anyhow::Error) {
     let hint = error.downcast_ref::<Error>().and_then(Error::hint);
-    ui.error(&format!("{error:#}"), hint.as_deref());
+    ui.error(&words(error), hint.as_deref());
+}
+
+/// A failure and what led to it, each said once: some repeat their cause in their own words.
+fn words(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !words.contains(&cause) {
+            words.push_str(": ");
+            words.push_str(&cause);
+        }
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let what = "writing output failed";
+        let source = std::io::Error::other("disk full");
+        let error = Err::<(), _>(Error::Io { what, source }).context("saving");
+        let said = words(&error.unwrap_err());
+        assert_eq!(said, "saving: writing output failed: disk full");
+    }
 }
