@@ -156,19 +156,19 @@ async fn read<S>(mut stream: SplitStream<WebSocketStream<S>>, pump: mpsc::Sender
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut code = None;
     loop {
         let incoming = match stream.next().await {
             Some(Ok(Message::Binary(bytes))) => Incoming::Binary(bytes),
             Some(Ok(Message::Text(text))) => Incoming::Text(Bytes::from(text)),
             Some(Ok(Message::Close(frame))) => {
-                code = frame.map(|frame| u16::from(frame.code));
-                continue;
+                let code = frame.map(|frame| u16::from(frame.code));
+                let _ = pump.send(Incoming::Closed(code)).await;
+                // Sends the answer. The connection's end should follow, but nothing depends on it.
+                let _ = tokio::time::timeout(CLOSING, stream.next()).await;
+                return;
             }
             Some(Ok(_)) => Incoming::Alive,
-            Some(Err(WsError::ConnectionClosed)) | None => Incoming::Closed(code),
-            // A closing frame came, the closing handshake was then cut short.
-            Some(Err(_)) if code.is_some() => Incoming::Closed(code),
+            Some(Err(WsError::ConnectionClosed)) | None => Incoming::Closed(None),
             Some(Err(error)) => failure(&error),
         };
         let last = !matches!(
