@@ -51,6 +51,8 @@ pub struct Pump<'h, C, F, R, W> {
     open_by: Option<Instant>,
     opened: bool,
     said_full: bool,
+    /// Why there is no connection, or was none, since the session last made progress.
+    lost_by: Option<String>,
     /// Since when neither side has given or taken a byte.
     quiet_since: Instant,
     /// Everything the user has sent is delivered, and no more will come.
@@ -114,6 +116,7 @@ where
             open_by: None,
             opened: false,
             said_full: false,
+            lost_by: None,
             quiet_since: Instant::now(),
             drained: false,
             lingered: false,
@@ -123,7 +126,7 @@ where
     /// Runs the session over `link` until it is over and its last byte is delivered.
     pub async fn run(mut self, link: Link) -> Outcome {
         let now = clock();
-        self.open_by = self.options.open_within.map(|span| now.at + span);
+        self.allow_time_to_open();
         self.wire.state = WireState::Up(link);
         self.channel.connected(now);
         let mut timer = Box::pin(tokio::time::sleep_until(now.at.into()));
@@ -168,17 +171,19 @@ where
         }
         match event {
             Event::Opened => {
-                self.opened = true;
+                self.opened();
                 self.host.notice(Notice::Opened);
             }
             Event::Output(bytes) => {
-                self.opened = true;
+                self.opened();
                 self.filter.output(&bytes, &mut self.flow);
             }
             Event::Broken { why, resumable } => self.broke(why, resumable),
             Event::Resumed => {
                 self.wire.made_progress();
+                self.lost_by = None;
                 self.said_full = false;
+                self.allow_time_to_open();
                 self.host.notice(Notice::Resumed);
             }
             Event::Ended(ending) => {
@@ -186,6 +191,25 @@ where
                 self.conclude(Outcome::Ended(ending));
             }
         }
+    }
+
+    fn opened(&mut self) {
+        if !self.opened {
+            self.opened = true;
+            self.allow_time_to_open();
+        }
+    }
+
+    /// The next step of opening, should there be one, has the whole time for itself.
+    fn allow_time_to_open(&mut self) {
+        self.open_by = self.options.open_within.map(|span| clock().at + span);
+    }
+
+    /// By when the far end has to show that it is there, and then that it is what was asked for. A
+    /// connection that is gone meanwhile is not its fault.
+    fn open_by(&self) -> Option<Instant> {
+        let waits = !self.opened || (self.wire.is_up() && !self.filter.is_ready());
+        self.open_by.filter(|_| waits)
     }
 
     /// The first outcome counts; a stop that was asked for explains whatever follows it.
@@ -214,6 +238,7 @@ where
 
     /// Waits before the next attempt, unless there were attempts for long enough.
     fn retry_later(&mut self, now: Instant, why: &dyn Display) {
+        self.lost_by = Some(why.to_string());
         if let Err(tried) = self.wire.retry_later(now) {
             let minutes = tried.as_secs() / 60;
             let what = format!("{minutes} minutes of reconnecting were in vain; at last: {why}");
@@ -222,13 +247,12 @@ where
     }
 
     fn deadline(&self, now: Now) -> Option<Instant> {
-        let open_by = self.open_by.filter(|_| !self.opened);
         let stop_by = self.stopping.map(|(_, by)| by);
         let linger_by = self.linger_by();
         let times = [
             self.channel.deadline(now),
             self.wire.retry_at(),
-            open_by,
+            self.open_by(),
             stop_by,
             linger_by,
         ];
@@ -414,11 +438,8 @@ where
         {
             return self.conclude(Outcome::Stopped(stop));
         }
-        if self.open_by.is_some_and(|by| by <= now.at) && !self.opened {
-            return self.fail(Error::Timeout {
-                what: "the answer of the agent".into(),
-                limit: self.options.open_within.unwrap_or_default(),
-            });
+        if self.open_by().is_some_and(|by| by <= now.at) {
+            return self.opens_too_late();
         }
         if self.wire.retry_at().is_some_and(|at| at <= now.at) {
             let resume = self.channel.resume_id();
@@ -438,6 +459,19 @@ where
             self.channel.receive(now, Incoming::Alive);
         }
         self.channel.wake(now);
+    }
+
+    /// Ends with the reason why the session is not open by now, or not what it was to be.
+    fn opens_too_late(&mut self) {
+        if self.opened {
+            let code = "too late".into();
+            let ending = self.filter.ended(Ending::Normal { code }, &mut self.flow);
+            return self.conclude(Outcome::Ended(ending));
+        }
+        let limit = self.options.open_within.unwrap_or_default();
+        let what = "the answer of the agent".into();
+        let lost = self.lost_by.take().map(Error::Lost);
+        self.fail(lost.unwrap_or(Error::Timeout { what, limit }));
     }
 
     /// Says goodbye to the far end and delivers what is left, both at once.

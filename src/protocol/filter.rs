@@ -38,6 +38,12 @@ pub trait Filter {
     /// Whether the user's input should be read now.
     fn wants_input(&self) -> bool;
 
+    /// Whether the far end has shown that it is what this was made for. Until then the time for
+    /// opening a session runs on.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     /// The user's side stops the session. Returns whether the far end was told and may have a
     /// moment to end by itself.
     fn stop(&mut self, stop: Stop, flow: &mut Flow) -> bool;

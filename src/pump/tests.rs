@@ -150,6 +150,16 @@ impl Rig {
     }
 
     fn start(plan: impl IntoIterator<Item = Attempt>, pipe: usize) -> Self {
+        Self::opening(plan, pipe, Plain { end_of_file: b"" }, None)
+    }
+
+    /// A session that has to open within a time, and be what the filter expects.
+    fn opening(
+        plan: impl IntoIterator<Item = Attempt>,
+        pipe: usize,
+        filter: impl Filter + Send + 'static,
+        open_within: Option<Duration>,
+    ) -> Self {
         let (user, theirs) = tokio::io::duplex(pipe);
         let (control, from_user) = mpsc::channel(8);
         let (peer, link) = Peer::pair();
@@ -166,13 +176,12 @@ impl Rig {
             let options = Options {
                 escape: Some(Escape::new(b'~')),
                 resume: true,
-                open_within: None,
+                open_within,
                 linger: None,
             };
             let session = Session::new(session::Options::default(), clock());
-            let plain = Plain { end_of_file: b"" };
             let ends = tokio::io::split(theirs);
-            Pump::new(session, plain, ends, from_user, &mut host, options)
+            Pump::new(session, filter, ends, from_user, &mut host, options)
                 .run(link)
                 .await
         });
@@ -507,4 +516,71 @@ async fn an_old_agents_session_ends_with_the_reason() {
     peer.cut();
     let failure = rig.failure().await;
     assert!(failure.contains("the agent is too old"), "{failure}");
+}
+
+/// A filter that waits for its far end to say `ready`.
+struct Waits(bool);
+
+impl Filter for Waits {
+    fn output(&mut self, bytes: &[u8], _flow: &mut Flow) {
+        self.0 |= bytes == b"ready";
+    }
+    fn input(&mut self, _bytes: &[u8], _flow: &mut Flow) {}
+    fn input_end(&mut self, _flow: &mut Flow) {}
+    fn wants_input(&self) -> bool {
+        false
+    }
+    fn is_ready(&self) -> bool {
+        self.0
+    }
+    fn stop(&mut self, _stop: Stop, _flow: &mut Flow) -> bool {
+        false
+    }
+    fn ended(&mut self, _ending: Ending, _flow: &mut Flow) -> Ending {
+        Ending::Failed(Error::Remote("that is not it".into()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_far_end_that_is_not_what_it_should_be_is_not_waited_for() {
+    let mut rig = Rig::opening([Attempt::Connects], 1024, Waits(false), Some(15 * SECOND));
+    let start = tokio::time::Instant::now();
+    let mut peer = rig.peer.take().unwrap();
+    peer.print("wel").await;
+    tokio::time::sleep(10 * SECOND).await;
+    peer.print("come").await;
+    // The time without a connection is not the far end's.
+    peer.cut();
+    let mut peer = rig.reconnected().await;
+    tokio::time::sleep(10 * SECOND).await;
+    peer.outputs = 2;
+    peer.print("again").await;
+    assert_eq!(rig.failure().await, "on the instance: that is not it");
+    let took = start.elapsed().as_secs();
+    assert!((25..=35).contains(&took), "{took}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_far_end_that_is_ready_has_all_the_time() {
+    let mut rig = Rig::opening([], 1024, Waits(false), Some(15 * SECOND));
+    let mut peer = rig.peer.take().unwrap();
+    peer.print("ready").await;
+    for _ in 0..10 {
+        tokio::time::sleep(10 * SECOND).await;
+        peer.to_client.send(Incoming::Alive).await.unwrap();
+    }
+    assert!(!rig.pump.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_never_opens_ends_with_what_broke_it() {
+    let plain = Plain { end_of_file: b"" };
+    let rig = |plan: Vec<Attempt>| Rig::opening(plan, 1024, plain, Some(15 * SECOND));
+    let silent = rig(vec![]);
+    let text = silent.failure().await;
+    assert_eq!(text, "the answer of the agent took longer than 15s");
+    let mut broken = rig((0..20).map(|_| Attempt::Fails).collect());
+    broken.cut();
+    let text = broken.failure().await;
+    assert!(text.starts_with("the connection was lost: "), "{text}");
 }

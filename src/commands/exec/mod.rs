@@ -212,6 +212,10 @@ impl Filter for Exec {
         }
     }
 
+    fn is_ready(&self) -> bool {
+        !matches!(self.state, State::Starting { .. })
+    }
+
     fn stop(&mut self, stop: Stop, flow: &mut Flow) -> bool {
         let running = matches!(self.state, State::Running { .. });
         if !running || self.program.terminal {
