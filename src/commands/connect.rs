@@ -12,6 +12,7 @@ use crate::cli::{Connect, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::openapi::ecs::StartTerminalSession;
+use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::Plain;
 use crate::protocol::session::Session;
 use crate::terminal::Signals;
@@ -77,6 +78,10 @@ async fn connect(
     let mut channel = Session::new(session::protocol_options(&args.session), now());
     if let Some(exchange) = exchange {
         channel = channel.encrypted(exchange);
+    }
+    if let (Some(exec), Some(_)) = (&exec, &args.session.wss_url) {
+        // Whoever started the session chose what it runs: by default a shell.
+        channel.write(now(), &exec.typed_line());
     }
     let attach = Attach {
         ui,

@@ -1,6 +1,7 @@
 //! One session as every command needs it: started by the API or given, dialled, ended for good.
 
 use super::context::Context;
+use super::stdio;
 use crate::cli;
 use crate::error::{Error, Result};
 use crate::net::Network;
@@ -12,15 +13,15 @@ use crate::pump::Link;
 use crate::wire::{self, Target};
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
-use std::io::Read;
 use std::time::Duration;
+use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 /// How long ending a session may take.
 const END: Duration = Duration::from_secs(2);
 
 /// The longest URL that is read from stdin, in bytes.
-const LONGEST_URL: u64 = 64 * 1024;
+const LONGEST_URL: usize = 64 * 1024;
 
 /// A session that can be dialled.
 #[derive(Debug, Clone)]
@@ -59,7 +60,7 @@ impl Started {
                     "the service encrypts terminal sessions only: --encrypt can't go with a port";
                 return Err(Error::Usage(what.into()));
             }
-            let url = given_url(url)?;
+            let url = given_url(url).await?;
             let target = Target::session(&url, None);
             target.url()?;
             return Ok(Self::given(target));
@@ -219,21 +220,23 @@ pub fn unless_zero(span: Duration) -> Option<Duration> {
 }
 
 /// The session URL given by `--wss-url`; `-` reads its line from stdin.
-fn given_url(given: &str) -> Result<SecretString> {
+async fn given_url(given: &str) -> Result<SecretString> {
     if given != "-" {
         return Ok(given.into());
     }
-    let mut line = Vec::new();
-    // Byte by byte: what follows the line is the command's.
-    for byte in std::io::stdin().lock().bytes().take(LONGEST_URL as usize) {
-        let byte = byte.map_err(|source| Error::Io {
+    let (mut stdin, mut line) = (stdio::stdin()?, Vec::new());
+    // Byte by byte and unbuffered: what follows the line is the command's.
+    let mut byte = [0];
+    while line.len() < LONGEST_URL {
+        let read = stdin.read(&mut byte).await;
+        let read = read.map_err(|source| Error::Io {
             what: "reading the session URL failed",
             source,
         })?;
-        if byte == b'\n' {
+        if read == 0 || byte == *b"\n" {
             break;
         }
-        line.push(byte);
+        line.extend(byte);
     }
     let line = String::from_utf8(line)
         .map_err(|_| Error::Usage("the session URL on stdin is not UTF-8".into()))?;

@@ -62,7 +62,7 @@ pub async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exi
     let mut channel = Shell::new(&options(&args), now());
     let outcome = match exec {
         Some(exec) => {
-            channel.write(now(), &typed(&exec));
+            channel.write(now(), &exec.typed_line());
             attach.run(channel, link, exec, signals).await
         }
         None => {
@@ -90,13 +90,6 @@ fn options(args: &Webshell) -> webshell::Options {
         dead_after: unless_zero(args.connection.dead_after),
         rate_limit: args.connection.rate_limit,
     }
-}
-
-/// What starts the bootstrap: the service runs a shell and nothing else, so it is typed at its
-/// prompt. The shell makes way for it, so that both end as one; the space keeps the line out of
-/// histories that heed it.
-fn typed(exec: &Exec) -> Vec<u8> {
-    format!(" exec {}\r", exec.command_line()).into_bytes()
 }
 
 fn print_url(token: &WebshellToken, ui: &Ui) -> anyhow::Result<Exit> {

@@ -91,6 +91,13 @@ impl Exec {
         script::command_line(&self.nonce)
     }
 
+    /// The same for a session that runs a shell already: typed at its prompt. The shell makes way
+    /// for it, so that both end as one; the space keeps the line out of histories that heed it.
+    #[must_use]
+    pub fn typed_line(&self) -> Vec<u8> {
+        format!(" exec {}\r", self.command_line()).into_bytes()
+    }
+
     fn starting(&mut self, bytes: &[u8], flow: &mut Flow) {
         let State::Starting { scanner, preamble } = &mut self.state else {
             return;
