@@ -5,13 +5,21 @@
 
 mod support;
 
+use axt::config::credentials::Credentials;
 use axt::emulator::Cut;
 use axt::emulator::agent::AgentOptions;
+use axt::net::{Network, NetworkOptions};
+use axt::openapi::client::Client;
+use axt::openapi::ecs::StartTerminalSession;
+use axt::protocol::frame::Kind;
+use secrecy::ExposeSecret as _;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use support::axt::{Cloud, Done, axt, finish, unlimited};
+use std::sync::Arc;
+use support::axt::{Cloud, Done, axt, finish, run, unlimited};
 use support::need;
+use support::tap::Tap;
 use tempfile::TempDir;
 
 /// A far end whose `sh` is the one named, with the tools that come with it.
@@ -543,4 +551,70 @@ fn usage_errors_are_255_too() {
             "{done:?}"
         );
     }
+}
+
+/// The URL of a new session with the service's default shell, as a broker would hand it out.
+fn session_url(cloud: &Cloud) -> String {
+    let keys = cloud.emulator.credentials();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        let http = Network::new(NetworkOptions::default())
+            .http_client()
+            .unwrap();
+        let credentials = Credentials {
+            access_key_id: keys.access_key_id.clone(),
+            access_key_secret: keys.access_key_secret.clone().into(),
+            security_token: None,
+            source: "the emulator".into(),
+        };
+        let endpoint = cloud.emulator.api_url().parse().unwrap();
+        let client = Client::new(http, endpoint, "cn-hangzhou", Arc::new(credentials));
+        let start = StartTerminalSession::new("i-test");
+        let started = client.call(&start, support::axt::HANG).await.unwrap();
+        started.web_socket_url.expose_secret().to_owned()
+    })
+}
+
+#[test]
+fn a_given_session_runs_the_command_and_what_follows_its_url_is_the_commands() {
+    let mut options = unlimited();
+    options.agent.shell = Some("/bin/sh".into());
+    let cloud = Cloud::with(options);
+    let mut stdin = session_url(&cloud).into_bytes();
+    stdin.push(b'\n');
+    stdin.extend(awkward_text(20_000));
+    let axt = axt(["connect", "--wss-url", "-", "-c", "cat; exit 3"]);
+    let done = run(axt, &stdin);
+    assert_eq!((done.status, &*done.stderr), (3, ""));
+    assert!(done.stdout == awkward_text(20_000), "{}", done.text());
+}
+
+#[test]
+fn a_signal_ends_the_wait_for_a_url() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let mut axt = axt(["connect", "--wss-url", "-", "-c", "true"]);
+    let mut child = axt.stdin(Stdio::piped()).spawn().unwrap();
+    // It has read this much only when it listens for signals.
+    let mut stdin = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, b"ws://").unwrap();
+    let unread = || rustix::io::ioctl_fionread(&stdin).unwrap();
+    support::axt::until("the URL is read", || unread() == 0);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(finish(child).status, 130);
+}
+
+#[test]
+fn a_command_costs_two_round_trips_more_than_its_session() {
+    let cloud = Cloud::new();
+    let tap = Tap::before(cloud.emulator.address());
+    let mut axt = cloud.axt(["connect", "i-test", "--command", "true"]);
+    axt.env("AXT_ENDPOINT", format!("http://{}", tap.address));
+    let done = run(axt, b"");
+    assert_eq!((done.status, &*done.stderr), (0, ""));
+    // No round trip without a message of the client's that is waited for.
+    let sent = tap.payloads(Kind::Input).len();
+    assert!((1..=2).contains(&sent), "{sent} messages");
+    assert!(tap.payloads(Kind::Resize).is_empty());
 }

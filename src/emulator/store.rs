@@ -226,7 +226,7 @@ impl Store {
         &self,
         session_id: &str,
         token: &str,
-        header_token: &str,
+        header_token: Option<&str>,
         now: Timestamp,
     ) -> Result<Session, Denied> {
         let state = self.lock();
@@ -236,7 +236,8 @@ impl Store {
             .filter(|session| !session.ended)
             .ok_or(Denied::Unknown)?;
         // Both are compared whatever the first comparison says.
-        if !(same(token, &session.token) & same(header_token, &session.token)) {
+        let header = header_token.is_none_or(|header| same(header, &session.token));
+        if !(same(token, &session.token) & header) {
             return Err(Denied::Token);
         }
         if session.url_expires.is_some_and(|expires| now > expires) {
