@@ -4,7 +4,10 @@
 //! sessions, Frozen before a restart, `channelId` to resume. Inferred: the HTTP statuses (401 for a
 //! missing token, 403 for a wrong one, an unknown session or an old URL, 404 for an unknown
 //! channel), that a session whose agent has ended can be opened again while its URL is good, that
-//! the URL's validity holds for resuming too, and the Aborted text of a full instance.
+//! the URL's validity holds for resuming too, and the Aborted text of a full instance. The header is
+//! required because the StartTerminalSession page puts the token there and the official command line
+//! client sends it; the official browser client (`cloud-assistant-starter`) can't and opens the URL
+//! alone, so the service itself is less strict.
 
 use super::Shared;
 use super::agent;
@@ -28,6 +31,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
@@ -343,9 +347,22 @@ pub(super) async fn close(mut socket: Socket, code: CloseCode) {
             reason: "".into(),
         };
         if socket.close(Some(frame)).await.is_ok() {
-            while let Some(Ok(_)) = socket.next().await {}
+            while let Some(message) = socket.next().await {
+                if message.is_err() {
+                    // After a broken frame nothing can be told apart any more.
+                    return discard(socket.get_mut()).await;
+                }
+            }
         }
     };
     // A client that takes longer is left alone.
     let _ = timeout(CLOSING, closing).await;
+}
+
+/// Reads and forgets whatever still comes.
+async fn discard(stream: &mut TcpStream) {
+    let mut bytes = [0; 4096];
+    if stream.shutdown().await.is_ok() {
+        while let Ok(1..) = stream.read(&mut bytes).await {}
+    }
 }

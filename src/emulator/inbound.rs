@@ -6,6 +6,7 @@ use super::link::AGENT_END;
 use crate::protocol::frame::{Decoded, Frame, Kind, Version};
 use bytes::Bytes;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message};
 
@@ -27,7 +28,13 @@ impl Conversation<'_> {
             Some(Ok(Message::Close(_))) | None => Some(End::Lost),
             Some(Ok(_)) => None,
             Some(Err(tungstenite::Error::Capacity(error))) => broken(&error.to_string()),
-            Some(Err(tungstenite::Error::Utf8(_))) => broken("a text frame"),
+            Some(Err(tungstenite::Error::Utf8(_))) => broken("a text that is not UTF-8"),
+            // A client that is gone is lost; one that breaks the WebSocket's rules is not to come back.
+            Some(Err(tungstenite::Error::Protocol(error)))
+                if error != ProtocolError::ResetWithoutClosingHandshake =>
+            {
+                broken(&error.to_string())
+            }
             Some(Err(error)) => {
                 tracing::debug!(%error, "lost a client");
                 Some(End::Lost)

@@ -7,6 +7,7 @@ use axt::protocol::status::Status;
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
@@ -153,16 +154,38 @@ async fn what_no_client_may_send_ends_the_session() {
         assert_eq!(client.last_status().await, closed(reason));
     }
     let mut client = Client::open(&started(&emulator).await).await;
-    // The gateway may have closed before all of it is written.
-    let _ = client
-        .socket
-        .send(Message::Binary(vec![0; 200_000].into()))
-        .await;
+    let too_long = Message::Binary(vec![0; 1_000_000].into());
+    client.socket.send(too_long).await.unwrap();
+    // What the gateway left unread must not take its last words with it.
     let status = client.last_status().await;
     assert!(
         matches!(&status, Some(Status::Closed(reason)) if reason.starts_with("ProcessDataError")),
         "{status:?}"
     );
+}
+
+#[tokio::test]
+async fn whoever_breaks_the_rules_of_websockets_is_not_waited_for() {
+    let emulator = emulator(&[], &[]);
+    for (bytes, words) in [
+        (&[0x82, 0x01, b'x'][..], "unmasked"),
+        (&[0xc2, 0x80, 0, 0, 0, 0], "Reserved bits"),
+        (&[0x80, 0x80, 0, 0, 0, 0], "Continue frame"),
+        (&[0x83, 0x80, 0, 0, 0, 0], "opcode: 3"),
+        (&[0x81, 0x81, 0, 0, 0, 0, 0xff], "not UTF-8"),
+    ] {
+        let mut client = Client::open(&started(&emulator).await).await;
+        client.socket.get_mut().write_all(bytes).await.unwrap();
+        let status = client.last_status().await;
+        let Some(Status::Closed(reason)) = &status else {
+            panic!("{words}: {status:?}");
+        };
+        assert!(
+            reason.starts_with("ProcessDataError: ") && reason.contains(words),
+            "{reason}"
+        );
+    }
+    assert_eq!(emulator.counts().connected, 0);
 }
 
 #[tokio::test]
