@@ -25,6 +25,10 @@ const QUEUE: usize = 64;
 /// The largest message taken from the other side; the service sends 2 KiB at most.
 const MAX_MESSAGE: usize = 1024 * 1024;
 
+/// The most bytes kept for a side that doesn't read: a flood of pings would otherwise fill the
+/// memory with pongs.
+const MAX_UNSENT: usize = 1024 * 1024;
+
 /// How long the other side may take to answer the closing frame.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -133,6 +137,7 @@ where
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = 32 * 1024;
     config.write_buffer_size = 16 * 1024;
+    config.max_write_buffer_size = MAX_UNSENT;
     config.max_message_size = Some(MAX_MESSAGE);
     config.max_frame_size = Some(MAX_MESSAGE);
     let handshake = client_async_with_config(request, stream, Some(config));

@@ -45,6 +45,9 @@ pub(super) type Socket = WebSocketStream<TcpStream>;
 
 /// The largest message taken from a client, in bytes.
 const MAX_MESSAGE: usize = 128 * 1024;
+/// The most bytes kept for a client that doesn't read: pings alone would otherwise fill the memory
+/// with their pongs.
+const MAX_UNSENT: usize = 1024 * 1024;
 /// How long a client may take to answer a close.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -326,6 +329,7 @@ pub(super) async fn socket(upgrade: OnUpgrade) -> Option<Socket> {
     let mut config = WebSocketConfig::default();
     config.max_message_size = Some(MAX_MESSAGE);
     config.max_frame_size = Some(MAX_MESSAGE);
+    config.max_write_buffer_size = MAX_UNSENT;
     config.read_buffer_size = 16 * 1024;
     Some(
         WebSocketStream::from_partially_read(
