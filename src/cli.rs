@@ -15,7 +15,7 @@ pub use sessions::{Sessions, SessionsEnd, SessionsList};
 use crate::config::settings::ConnectionType;
 use crate::exit::Exit;
 use crate::openapi::ecs::Encryption;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -321,7 +321,12 @@ pub struct EscapeChar(pub Option<u8>);
 /// How to exit when there is nothing to run: after printing help or a version, or a usage error.
 pub fn parse() -> Result<Cli, Exit> {
     let args: Vec<OsString> = std::env::args_os().collect();
-    Cli::try_parse_from(&args).map_err(|error| {
+    let mut command = without_empty_variables(Cli::command());
+    let parsed = command
+        .try_get_matches_from_mut(&args)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        let error = error.format(&mut command);
         let _ = error.print();
         if !error.use_stderr() {
             Exit::Ok
@@ -331,6 +336,18 @@ pub fn parse() -> Result<Cli, Exit> {
             Exit::Usage
         }
     })
+}
+
+/// The command with every variable forgotten that is set to nothing: it counts as unset, as Alibaba
+/// Cloud's own do.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| match arg.get_env() {
+            Some(name) if is_empty(name) => arg.env(None::<&'static str>),
+            _ => arg,
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// Whether the command is one whose exit status is the remote's, so that its usage errors are 255.
@@ -390,7 +407,6 @@ pub fn bytes_of(arg: &OsStr) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_grammar_is_sound() {

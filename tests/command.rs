@@ -79,6 +79,28 @@ fn random_bytes(len: usize) -> Vec<u8> {
 }
 
 #[test]
+fn a_variable_set_to_nothing_counts_as_unset() {
+    let cloud = Cloud::new();
+    let mut axt = cloud.axt(["connect", "i-test", "--command", "echo $((6*7))"]);
+    for name in [
+        "REGION",
+        "PROFILE",
+        "CONFIG_FILE",
+        "CONNECTION_TYPE",
+        "CLIENT_TOKEN",
+        "KEEPALIVE",
+        "ESCAPE_CHAR",
+        "WSS_URL",
+        "LOG_FILE",
+        "COLOR",
+    ] {
+        axt.env(format!("AXT_{name}"), "");
+    }
+    let done = support::axt::run(axt, b"");
+    assert_eq!((done.status, done.text().as_str()), (0, "42\n"), "{done:?}");
+}
+
+#[test]
 fn the_status_is_the_commands_own() {
     for (shell, far) in far_ends() {
         for status in [0, 1, 2, 7, 42, 126, 127, 130, 137, 143, 254] {
