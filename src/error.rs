@@ -84,7 +84,7 @@ pub enum Error {
 
 /// An error reply of the API.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{action}: {code}: {message} (HTTP {status}{})", request_id.as_ref().map(|id| format!(", request {id}")).unwrap_or_default())]
+#[error("{action}: {code}: {message}{}", origin(*.status, .request_id.as_deref()))]
 pub struct ApiError {
     /// The action that was called, such as `StartTerminalSession`.
     pub action: String,
@@ -101,6 +101,15 @@ pub struct ApiError {
 impl ApiError {
     /// axt's own code for a reply that is not the API's: a proxy's page, something that is not JSON.
     pub const UNEXPECTED: &str = "UnexpectedReply";
+}
+
+/// Which answer an error was; nothing where none was asked for.
+fn origin(status: u16, request_id: Option<&str>) -> String {
+    match (status, request_id) {
+        (0, _) => String::new(),
+        (status, None) => format!(" (HTTP {status})"),
+        (status, Some(id)) => format!(" (HTTP {status}, request {id})"),
+    }
 }
 
 impl From<ApiError> for Error {

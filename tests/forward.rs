@@ -453,6 +453,8 @@ fn what_makes_no_sense_is_said_at_once() {
         (&["-L", "0:80", "--warm", "16"], 2, "--warm"),
         (&["-L", taken.as_str()], 1, "can't listen"),
         (&["-L", "0:80", "--exec"], 2, "CMD"),
+        (&["-D", "0", "--encrypt", "auto"], 2, "--encrypt"),
+        (&["-L", &format!("0:{}:80", "h".repeat(129))], 1, "128"),
     ] {
         let mut command = cloud.axt(["forward", "i-demo"]);
         command.args(args);

@@ -99,6 +99,21 @@ fn a_port_that_refuses_is_a_failure_with_a_hint() {
 }
 
 #[test]
+fn encryption_is_refused_before_anything_is_started() {
+    let cloud = Cloud::new();
+    let url = "wss://127.0.0.1:1/?sessionId=s&token=t";
+    for more in [&[][..], &["--wss-url", url]] {
+        let mut command = proxy(&cloud, 22, &["--encrypt", "auto"]);
+        command.args(more);
+        let done = run(command, b"");
+        assert_eq!((done.status, done.stdout.len()), (255, 0));
+        assert!(done.stderr.contains("--encrypt"), "{}", done.stderr);
+        assert!(!done.stderr.contains("HTTP"), "{}", done.stderr);
+    }
+    assert_eq!(cloud.emulator.counts().created, 0);
+}
+
+#[test]
 fn a_connection_that_is_reset_is_no_normal_end() {
     let cloud = Cloud::new();
     let port = peer::serve(|mut stream| {

@@ -1,9 +1,12 @@
 //! One port session: what `axt proxy` and each connection of `axt forward` have in common.
 
+use super::context::Context;
 use super::session::{self, Started};
-use crate::cli;
-use crate::error::Result;
+use crate::cli::{self, Remote};
+use crate::error::{Error, Result};
 use crate::net::Network;
+use crate::openapi::client::Action as _;
+use crate::openapi::ecs::StartTerminalSession;
 use crate::protocol::channel::Now;
 use crate::protocol::port::Port;
 use crate::protocol::session::Session;
@@ -12,6 +15,29 @@ use futures_util::future::BoxFuture;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
+
+/// The request for a session with a port of the instance, or of what it can reach.
+///
+/// # Errors
+/// As [`session::request`]; [`Error::Usage`] for an encrypted session; [`Error::Api`] for what the
+/// service would refuse.
+pub fn request(
+    context: &Context,
+    args: &cli::Session,
+    target: Option<&str>,
+    remote: &Remote,
+) -> Result<StartTerminalSession> {
+    if args.encrypt.is_some() {
+        let what = "the service encrypts terminals only: --encrypt can't go with a port; \
+                    what is forwarded should be encrypted by itself, as ssh is";
+        return Err(Error::Usage(what.into()));
+    }
+    let mut request = session::request(context, args, target)?;
+    request.port_number = Some(remote.port);
+    request.target_server.clone_from(&remote.host);
+    request.check()?;
+    Ok(request)
+}
 
 /// A started port session with its connection to the gateway.
 pub struct PortSession {

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::explain::explained;
 use super::outcome::{conclude, exit_of_stop, start_until_stopped, until_stopped};
-use super::port::PortSession;
+use super::port::{self, PortSession};
 use super::session::{self, Started};
 use super::stdio::{self, Stdout};
 use crate::cli::{Global, Proxy, Remote};
@@ -18,10 +18,8 @@ use tokio::sync::mpsc;
 /// Runs `axt proxy`.
 pub async fn run(global: &Global, args: Proxy, ui: &Ui) -> anyhow::Result<Exit> {
     let context = session::context(global, &args.session.connection)?;
-    let mut request = session::request(&context, &args.session, args.target.as_deref())?;
     let remote = Remote::new(args.target_server.as_deref(), args.port);
-    request.port_number = Some(remote.port);
-    request.target_server = remote.host;
+    let request = port::request(&context, &args.session, args.target.as_deref(), &remote)?;
     let instance = request.instance_id.clone();
     let done = join(&context, &args, request).await;
     explained(done, &context, &args.session, &instance, ui).await

@@ -55,11 +55,6 @@ impl Started {
         request: StartTerminalSession,
     ) -> Result<Self> {
         if let Some(url) = &args.wss_url {
-            if request.encryption.is_some() && request.port_number.is_some() {
-                let what =
-                    "the service encrypts terminal sessions only: --encrypt can't go with a port";
-                return Err(Error::Usage(what.into()));
-            }
             let url = given_url(url).await?;
             let target = Target::session(&url, None);
             target.url()?;

@@ -74,9 +74,8 @@ async fn copy(url: &str, token: &str) {
             },
             received = stream.next() => match received {
                 Some(Ok(Message::Binary(bytes))) => {
-                    if let Some(output) = output(&bytes) {
-                        if stdout.write_all(output).is_err() { return }
-                    }
+                    let written = output(&bytes).map(|output| stdout.write_all(output));
+                    if written.is_some_and(|written| written.is_err()) { return }
                 }
                 Some(Ok(_)) => {}
                 _ => return,

@@ -3,10 +3,11 @@
 
 use crate::cli::{Forward, Global, Remote};
 use crate::commands::context::Context;
-use crate::commands::port::PortSession;
+use crate::commands::port::{self, PortSession};
 use crate::commands::session::{self, Started};
 use crate::error::{Error, Result};
 use crate::openapi::client::Client;
+use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::endpoint::Product;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -26,10 +27,9 @@ impl Starter {
     /// Reads the settings, and fails for what no later session could work with either.
     ///
     /// # Errors
-    /// As [`session::context`], [`session::request`] and [`Context::client`].
+    /// As [`session::context`], [`port::request`] and [`Context::client`].
     pub fn new(global: &Global, args: &Forward) -> Result<Self> {
         let context = session::context(global, &args.session.connection)?;
-        session::request(&context, &args.session, args.target.as_deref())?;
         let starter = Self {
             global: global.clone(),
             args: args.clone(),
@@ -37,6 +37,11 @@ impl Starter {
             client: Mutex::default(),
             asked: AtomicU64::new(0),
         };
+        // Where clients ask for the far end, any one stands for it.
+        let any = Remote::new(None, 1);
+        for listen in args.local.iter().chain(&args.dynamic) {
+            starter.request(listen.remote.as_ref().unwrap_or(&any))?;
+        }
         if args.session.wss_url.is_none() {
             starter.client()?;
         }
@@ -56,9 +61,7 @@ impl Starter {
     pub async fn start(&self, remote: &Remote) -> Result<Started> {
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
         let args = &self.args.session;
-        let mut request = session::request(&self.context, args, self.args.target.as_deref())?;
-        request.port_number = Some(remote.port);
-        request.target_server = remote.host.clone();
+        let mut request = self.request(remote)?;
         if let Some(token) = &args.client_token {
             // The same token would give the same session again.
             request.client_token = format!("{token}-{number}");
@@ -87,6 +90,11 @@ impl Starter {
     pub async fn dial(&self, started: Started) -> Result<PortSession> {
         let limit = self.args.session.connection.connect_timeout;
         PortSession::dial(started, self.context.network.clone(), limit).await
+    }
+
+    fn request(&self, remote: &Remote) -> Result<StartTerminalSession> {
+        let target = self.args.target.as_deref();
+        port::request(&self.context, &self.args.session, target, remote)
     }
 
     fn client(&self) -> Result<Client> {
