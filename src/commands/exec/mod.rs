@@ -24,6 +24,9 @@ use bytes::BufMut;
 use decode::Base64;
 use scan::{Said, Scanner};
 
+/// What may be typed before the far end's terminal is set, in bytes.
+const TYPE_AHEAD: usize = 16 * 1024;
+
 /// What came before the far end was ready and may explain why it never was, in bytes.
 const KEEP_PREAMBLE: usize = 2048;
 
@@ -36,8 +39,10 @@ pub struct Exec {
     /// Announces everything else. It goes over the channel only.
     mark: String,
     state: State,
-    /// The far end has asked for standard input.
+    /// The far end has asked for standard input; a terminal does so once, when it is set.
     asked: bool,
+    /// Typed before that.
+    ahead: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -82,6 +87,7 @@ impl Exec {
             nonce,
             mark: format!("\u{1e}{}", random()),
             asked: false,
+            ahead: Vec::new(),
         })
     }
 
@@ -168,7 +174,10 @@ impl Exec {
         }
         for what in said {
             match what {
-                Said::Wants => self.asked = true,
+                Said::Wants => {
+                    self.asked = true;
+                    flow.far.put_slice(&std::mem::take(&mut self.ahead));
+                }
                 Said::Status(status) => return self.finish(flow, Ending::Status(status)),
                 Said::Missing(tool) => {
                     let what = format!("{tool} is missing there, and this option needs it");
@@ -176,6 +185,14 @@ impl Exec {
                 }
                 Said::Ready => {}
             }
+        }
+    }
+
+    fn typed(&mut self, bytes: &[u8], flow: &mut Flow) {
+        if self.asked {
+            flow.far.put_slice(bytes);
+        } else {
+            self.ahead.extend_from_slice(bytes);
         }
     }
 
@@ -195,28 +212,25 @@ impl Filter for Exec {
     }
 
     fn input(&mut self, bytes: &[u8], flow: &mut Flow) {
-        if !self.program.terminal {
-            self.asked = false;
-            flow.far.put_slice(script::header(bytes.len()).as_bytes());
+        if self.program.terminal {
+            return self.typed(bytes, flow);
         }
+        self.asked = false;
+        flow.far.put_slice(script::header(bytes.len()).as_bytes());
         flow.far.put_slice(bytes);
     }
 
     fn input_end(&mut self, flow: &mut Flow) {
         if self.program.terminal {
-            flow.far.put_slice(b"\x04");
-        } else {
-            flow.far.put_slice(script::header(0).as_bytes());
+            return self.typed(b"\x04", flow);
         }
+        flow.far.put_slice(script::header(0).as_bytes());
     }
 
     fn wants_input(&self) -> bool {
-        match self.state {
-            State::Running { .. } => self.asked || self.program.terminal,
-            // Typing ahead, and ~. before anything has come.
-            State::Starting { .. } => false,
-            State::Done => false,
-        }
+        // A terminal is read from the start: an escape may come.
+        let ahead = self.program.terminal && self.ahead.len() < TYPE_AHEAD;
+        !matches!(self.state, State::Done) && (self.asked || ahead)
     }
 
     fn is_ready(&self) -> bool {

@@ -75,7 +75,7 @@ pub fn stage_two(program: &Program, mark: &str) -> Vec<u8> {
         let status = "printf %s \"$M=$?;\" >&3";
         line(
             &mut text,
-            &format!("stty \"$s\" 2>&4\n(exec {run} 2>&4 3>&- 4>&-)\n{status}"),
+            &format!("stty \"$s\" 2>&4;printf %s \"$M+\"\n(exec {run} 2>&4 3>&- 4>&-)\n{status}"),
         );
         return text;
     }

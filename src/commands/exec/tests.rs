@@ -134,3 +134,19 @@ fn a_stop_is_passed_on() {
     assert!(exec.stop(Stop::Timeout, &mut flow));
     assert_eq!(flow.far, "INT     TERM    ");
 }
+
+#[test]
+fn what_is_typed_early_waits_for_the_terminal() {
+    let mut exec = exec(false);
+    exec.program.terminal = true;
+    let mut flow = Flow::default();
+    assert!(exec.wants_input());
+    exec.input(b"early", &mut flow);
+    let hello = format!("{}?", exec.nonce);
+    exec.output(hello.as_bytes(), &mut flow);
+    assert!(!flow.far.ends_with(b"early"));
+    flow.far.clear();
+    exec.output(format!("{}+", exec.mark).as_bytes(), &mut flow);
+    exec.input(b" late", &mut flow);
+    assert_eq!(flow.far, "early late");
+}
