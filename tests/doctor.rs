@@ -495,6 +495,15 @@ fn a_connect_that_is_not_allowed_or_not_answered_says_why() {
     axt: hint: an administrator of the account has to grant this identity ecs:StartTerminalSession in RAM, on this resource
     axt: hint: the call was made in cn-hangzhou as Account acs:ram::1000000000000001:root
     ");
+    let both = self::emulator(|options| {
+        options.deny("StartTerminalSession").unwrap();
+        options.deny("GetCallerIdentity").unwrap();
+    });
+    assert_snapshot!(connect(&both, "i-fine"), @r"
+    axt: StartTerminalSession: Forbidden.RAM: User not authorized to operate on the specified resource, or this API doesn't support RAM. (HTTP 403)
+    axt: hint: an administrator of the account has to grant this identity ecs:StartTerminalSession in RAM, on this resource
+    axt: hint: can't look at the identity: an administrator of the account has to grant this identity sts:GetCallerIdentity in RAM, on this resource
+    ");
     let silent = self::emulator(|options| {
         options.limits.set("start-delay", "60s").unwrap();
         options.faults.set("no-status", "").unwrap();

@@ -132,6 +132,9 @@ async fn look(context: &Context, id: &str, symptom: Symptom) -> Result<Vec<Findi
         Symptom::Identity => {
             let sts = context.client(Product::Sts)?;
             let caller = checks::identity(&sts, EXPLAINING).await?;
+            if caller.verdict != Verdict::Ok {
+                return Ok(vec![caller]);
+            }
             let text = format!(
                 "the call was made in {} as {}",
                 client.region(),

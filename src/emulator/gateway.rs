@@ -4,10 +4,9 @@
 //! sessions, Frozen before a restart, `channelId` to resume. Inferred: the HTTP statuses (401 for a
 //! missing token, 403 for a wrong one, an unknown session or an old URL, 404 for an unknown
 //! channel), that a session whose agent has ended can be opened again while its URL is good, that
-//! the URL's validity holds for resuming too, and the Aborted text of a full instance. The header is
-//! required because the StartTerminalSession page puts the token there and the official command line
-//! client sends it; the official browser client (`cloud-assistant-starter`) can't and opens the URL
-//! alone, so the service itself is less strict.
+//! the URL's validity holds for resuming too, and the Aborted text of a full instance. The header may
+//! be missing, though its page knows no exception: the official browser client
+//! (`cloud-assistant-starter`) can't send one and opens the URL alone.
 
 use super::Shared;
 use super::agent;
