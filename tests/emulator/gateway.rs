@@ -83,8 +83,8 @@ async fn a_socket_opens_for_its_token_only() {
     let (session, other) = (started(&emulator).await, started(&emulator).await);
     let url = &session.url;
     let cases = [
-        (url.clone(), None, 401),
         (url.clone(), Some(""), 403),
+        (url.clone(), Some("sécret"), 403),
         (url.clone(), Some(&other.token[..]), 403),
         (
             url.replace(&session.token, &other.token),
@@ -96,6 +96,7 @@ async fn a_socket_opens_for_its_token_only() {
             Some(&session.token),
             403,
         ),
+        (url.replace(&session.token, &other.token), None, 403),
         (url.replace("token=", "tokin="), Some(&session.token), 401),
         (
             format!("{url}&channelId=nothing"),
@@ -108,6 +109,9 @@ async fn a_socket_opens_for_its_token_only() {
         let shown = url.replace(&session.token, "T");
         assert_eq!(dial(&url, token).await.err(), Some(status), "{shown}");
     }
+    // A browser's WebSocket has the URL alone.
+    let browser = started(&emulator).await;
+    dial(&browser.url, None).await.unwrap();
     emulator.clock().advance(Duration::from_secs(599));
     Client::open(&session).await;
     emulator.clock().advance(Duration::from_secs(2));
