@@ -65,11 +65,19 @@ impl Ui {
     /// # Errors
     /// Any other failure to write.
     pub fn data(&self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        match self.event(text) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
         }
+    }
+
+    /// Data that comes bit by bit.
+    ///
+    /// # Errors
+    /// Any failure to write; of kind `BrokenPipe` when nobody reads it any more.
+    pub fn event(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
     }
 
     /// Bytes that put the terminal back into shape, or clear a line.

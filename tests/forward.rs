@@ -372,6 +372,30 @@ fn a_signal_in_the_middle_leaves_no_listener_and_no_session() {
 }
 
 #[test]
+fn events_that_nobody_reads_end_it() {
+    let cloud = Cloud::new();
+    let port = peer::serve(|mut stream| stream.write_all(b"x").unwrap());
+    let mut command = cloud.axt(["forward", "i-demo", "--json", "-L", &to(port)]);
+    command.stdin(Stdio::null());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut events = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    events.read_line(&mut line).unwrap();
+    drop(events);
+    let told: Value = serde_json::from_str(&line).unwrap();
+    let port = u16::try_from(told["port"].as_u64().unwrap()).unwrap();
+    // Where the second socket's event was not enough.
+    let _ = TcpStream::connect(("127.0.0.1", port));
+    let done = finish(child);
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    none_left(&cloud);
+}
+
+#[test]
 fn a_reserve_is_there_before_its_connection() {
     let cloud = Cloud::new();
     let port = peer::serve(|mut stream| {

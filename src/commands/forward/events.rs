@@ -4,13 +4,17 @@ use crate::cli::Remote;
 use crate::error::Error;
 use crate::ui::Ui;
 use serde_json::{Value, json};
+use std::io::ErrorKind;
 use std::net::SocketAddr;
+use tokio_util::sync::CancellationToken;
 
 /// Where events go.
 #[derive(Debug, Clone)]
 pub struct Events {
     ui: Ui,
     json: bool,
+    /// Nobody reads them any more.
+    pub unread: CancellationToken,
 }
 
 /// One accepted connection, as events name it.
@@ -40,6 +44,7 @@ impl Events {
         Self {
             ui: ui.clone(),
             json,
+            unread: CancellationToken::new(),
         }
     }
 
@@ -132,8 +137,11 @@ impl Events {
         if !self.json {
             return self.ui.say(text);
         }
-        if let Err(error) = self.ui.data(&format!("{object}\n")) {
+        if let Err(error) = self.ui.event(&format!("{object}\n")) {
             tracing::info!(%error, "an event could not be written");
+            if error.kind() == ErrorKind::BrokenPipe {
+                self.unread.cancel();
+            }
         }
     }
 }

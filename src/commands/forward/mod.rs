@@ -42,6 +42,7 @@ const END: Duration = Duration::from_secs(5);
 pub async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Result<Exit> {
     let limit = limits(&args)?;
     let events = Events::new(ui, args.json);
+    let unread = events.unread.clone();
     let starter = Starter::new(global, &args)?;
     let mut signals = Signals::listen()?;
     let mut running = Running {
@@ -56,7 +57,11 @@ pub async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Result<Exit
         true => Some(child::start(&args.argv, &ports)?),
         false => None,
     };
-    let exit = wait(child, &mut signals).await;
+    let exit = tokio::select! {
+        exit = wait(child, &mut signals) => exit,
+        // As with any program whose reader has left.
+        () = unread.cancelled() => Exit::Ok,
+    };
     running.stop(&mut signals, args.exec).await;
     Ok(exit)
 }
@@ -77,7 +82,7 @@ fn limits(args: &Forward) -> Result<usize> {
     Err(Error::Usage(problem))
 }
 
-/// Waits for what ends the forwards: the program of `--exec`, or a signal.
+/// Waits for what the user ends the forwards by: the program of `--exec`, or a signal.
 async fn wait(mut child: Option<Child>, signals: &mut Signals) -> Exit {
     loop {
         let ended = async {
