@@ -518,6 +518,33 @@ fn a_socks_client_hears_why_not() {
 }
 
 #[test]
+fn a_socks_client_is_answered_by_what_the_far_end_does() {
+    let cloud = Cloud::new();
+    let leaves = peer::serve(drop);
+    let speaks = peer::serve(|mut stream| stream.write_all(b"hi").unwrap());
+    let forward = Forward::start(&cloud, &["-D", "0"], 1);
+    let asked = |name: &str, port: u16| {
+        let mut stream = forward.connect();
+        let mut request = b"\x05\x01\x00\x05\x01\x00\x03".to_vec();
+        request.push(u8::try_from(name.len()).unwrap());
+        request.extend(name.as_bytes());
+        request.extend(port.to_be_bytes());
+        stream.write_all(&request).unwrap();
+        let answer = read_all(&stream).unwrap();
+        // The choice of a method, and the answer without its address.
+        let (head, rest) = answer.split_at(12);
+        assert_eq!(head.get(..2), Some(&[5, 0][..]));
+        (head[3], rest.to_vec())
+    };
+    assert_eq!(asked("127.0.0.1", free_port()), (5, vec![]));
+    assert_eq!(asked("no-such-host.invalid", 80), (4, vec![]));
+    assert_eq!(asked("127.0.0.1", leaves), (0, vec![]));
+    assert_eq!(asked("127.0.0.1", speaks), (0, b"hi".to_vec()));
+    assert_eq!(forward.stop().status, 0);
+    none_left(&cloud);
+}
+
+#[test]
 fn too_many_open_files_do_not_end_the_listener() {
     let Some(shell) = need("sh") else { return };
     let cloud = Cloud::new();

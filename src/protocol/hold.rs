@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// How long after it is said to be open an agent may still drop input. The official client waits
 /// this long before it sends anything to a forwarded port.
-const GRACE: Duration = Duration::from_secs(3);
+pub const GRACE: Duration = Duration::from_secs(3);
 
 /// Holds input back until the far end shows that it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

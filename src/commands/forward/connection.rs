@@ -104,10 +104,8 @@ impl Forwarder {
                 .opened(name, remote, tunnel.session_id.as_deref());
             let mut tunnel = tunnel;
             if let Some(version) = socks {
-                if (&mut tunnel.opened).await.is_err() {
-                    let error = tunnel.ended().await.error;
-                    let error = error.unwrap_or_else(|| Error::Lost("it ended at once".into()));
-                    return reject(stream, socks, error).await;
+                if !tunnel.settled(self.starter.args().ports.eager).await {
+                    return end_early(stream, version, tunnel.ended().await).await;
                 }
                 if socks::answer(&mut stream, version, Reply::Granted)
                     .await
@@ -119,11 +117,11 @@ impl Forwarder {
             match tunnel.carry(stream).await {
                 Ok(over) => return over,
                 // A reserve that ended just now; the next one, or one of its own.
-                Err(back) => stream = back,
-            }
-            if self.stop.is_cancelled() || reserve.is_none() {
-                let error = Error::Lost("the session ended at once".into());
-                return reject(stream, socks, error).await;
+                Err((back, _)) if reserve.is_some() && !self.stop.is_cancelled() => stream = back,
+                Err((back, over)) => {
+                    close(back, over.error.is_none() && reserve.is_none());
+                    return over;
+                }
             }
         }
     }
@@ -241,18 +239,29 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Ends a connection that gets no session.
-async fn reject(mut stream: TcpStream, socks: Option<Version>, error: Error) -> Over {
-    let clean = match socks {
-        Some(version) => {
-            let reply = socks::reply_of(Some(&error));
-            socks::answer(&mut stream, version, reply).await.is_ok()
-        }
-        None => false,
+/// Answers a client whose session was over before it could be told of it: by a far end that took the
+/// connection and left, or by a failure.
+async fn end_early(mut stream: TcpStream, version: Version, over: Over) -> Over {
+    let reply = match &over.error {
+        None => Reply::Granted,
+        Some(error) => socks::reply_of(error),
     };
-    close(stream, clean);
-    Over {
+    let told = socks::answer(&mut stream, version, reply).await;
+    close(stream, told.is_ok());
+    over
+}
+
+/// Ends a connection that gets no session.
+async fn reject(stream: TcpStream, socks: Option<Version>, error: Error) -> Over {
+    let over = Over {
         error: Some(error),
         ..Over::default()
+    };
+    match socks {
+        Some(version) => end_early(stream, version, over).await,
+        None => {
+            close(stream, false);
+            over
+        }
     }
 }

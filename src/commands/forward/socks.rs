@@ -91,8 +91,8 @@ where
 
 /// The answer that fits a session's failure.
 #[must_use]
-pub fn reply_of(error: Option<&Error>) -> Reply {
-    let Some(Error::Ended { code, detail }) = error else {
+pub fn reply_of(error: &Error) -> Reply {
+    let Error::Ended { code, detail } = error else {
         return Reply::Failed;
     };
     let says = |what: &str| detail.to_ascii_lowercase().contains(what);

@@ -6,6 +6,7 @@ use crate::commands::port::PortSession;
 use crate::error::{Error, Result};
 use crate::protocol::channel::Ending;
 use crate::protocol::filter::Stop;
+use crate::protocol::hold::GRACE;
 use crate::pump::{Control, Notice, Outcome};
 use std::io;
 use std::pin::{Pin, pin};
@@ -16,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// While other connections wait for a session, one that is only kept for a late answer waits no
@@ -43,6 +44,9 @@ pub struct Tunnel {
     pub opened: oneshot::Receiver<()>,
     /// Cancelled when the session is over.
     pub over: CancellationToken,
+    /// Cancelled when the far end has said something.
+    pub spoke: CancellationToken,
+    begun: Instant,
     seats: [oneshot::Sender<Arc<TcpStream>>; 2],
     done: JoinHandle<Over>,
 }
@@ -68,13 +72,13 @@ impl Tunnel {
         let (read_seat, read_from) = oneshot::channel();
         let (write_seat, write_to) = oneshot::channel();
         let (open, opened) = oneshot::channel();
-        let over = CancellationToken::new();
+        let (over, spoke) = (CancellationToken::new(), CancellationToken::new());
         let session_id = session.started().session_id().map(str::to_owned);
         let carrying = Carrying {
             starter: starter.clone(),
             around,
-            reader: Seat::new(read_from),
-            writer: Seat::new(write_to),
+            reader: Seat::new(read_from, CancellationToken::new()),
+            writer: Seat::new(write_to, spoke.clone()),
         };
         let guard = over.clone().drop_guard();
         let done = tokio::spawn(async move {
@@ -86,6 +90,8 @@ impl Tunnel {
             session_id,
             opened,
             over,
+            spoke,
+            begun: Instant::now(),
             seats: [read_seat, write_seat],
             done,
         }
@@ -94,18 +100,37 @@ impl Tunnel {
     /// Puts the local connection into its place, and waits until it is over.
     ///
     /// # Errors
-    /// The connection again, when the session has ended without it.
-    pub async fn carry(self, stream: TcpStream) -> Result<Over, TcpStream> {
+    /// The connection again, when the session has ended without it, and how.
+    pub async fn carry(self, stream: TcpStream) -> Result<Over, (TcpStream, Over)> {
         let stream = Arc::new(stream);
         let [read, write] = self.seats;
         let _ = read.send(stream.clone());
         let _ = write.send(stream.clone());
         // Both places hold it now, or neither: they go together.
         match Arc::try_unwrap(stream) {
-            Ok(stream) => return Err(stream),
-            Err(shared) => drop(shared),
+            Ok(stream) => Err((stream, self.done.await.unwrap_or_default())),
+            Err(shared) => {
+                drop(shared);
+                Ok(self.done.await.unwrap_or_default())
+            }
         }
-        Ok(self.done.await.unwrap_or_default())
+    }
+
+    /// Waits until the far end has shown that it took the connection, or for as long as input would
+    /// be held back anyway. That the session is open says less: an agent opens it before it tries
+    /// the port. Says whether the session is still alive.
+    pub async fn settled(&mut self, eager: bool) -> bool {
+        if (&mut self.opened).await.is_err() {
+            return false;
+        }
+        tokio::select! {
+            // What it has said counts, even if it left at once.
+            biased;
+            () = self.spoke.cancelled() => true,
+            () = self.over.cancelled() => false,
+            () = sleep_until(self.begun + GRACE), if !eager => true,
+            () = std::future::ready(()), if eager => true,
+        }
     }
 
     /// Waits for the end of a session that has got no connection.
@@ -230,15 +255,18 @@ pub fn close(mut stream: TcpStream, clean: bool) {
 struct Seat {
     coming: oneshot::Receiver<Arc<TcpStream>>,
     stream: Option<Arc<TcpStream>>,
+    /// Cancelled when there is a use for the connection.
+    wanted: CancellationToken,
     /// Bytes that went through.
     bytes: u64,
 }
 
 impl Seat {
-    fn new(coming: oneshot::Receiver<Arc<TcpStream>>) -> Self {
+    fn new(coming: oneshot::Receiver<Arc<TcpStream>>, wanted: CancellationToken) -> Self {
         Self {
             coming,
             stream: None,
+            wanted,
             bytes: 0,
         }
     }
@@ -251,6 +279,7 @@ impl Seat {
     /// The connection, once it is there; an error when none will come.
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<TcpStream>>> {
         if self.stream.is_none() {
+            self.wanted.cancel();
             let came = ready!(Pin::new(&mut self.coming).poll(cx));
             let came = came.map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
             self.stream = Some(came);
