@@ -456,7 +456,7 @@ fn a_program_runs_with_the_ports_and_its_status_counts() {
     let mut command = cloud.axt(["forward", "i-demo", "-L", &to(port)]);
     command.args(["--exec", "--", "/no/such/program"]);
     let done = run(command, b"");
-    assert_eq!(done.status, 2, "{}", done.stderr);
+    assert_eq!(done.status, 1, "{}", done.stderr);
     assert!(
         done.stderr
             .contains("can't run the program: /no/such/program"),
