@@ -212,7 +212,7 @@ pub struct Forward {
     /// Be a SOCKS proxy on PORT: every connection goes where its client asks, from the instance
     #[arg(short = 'D', long, value_name = "[BIND:]PORT", env = "AXT_DYNAMIC", value_delimiter = ' ', value_parser = forward::dynamic)]
     pub dynamic: Vec<Listen>,
-    /// Run this program with AXT_FORWARD_1_PORT and so on set, and end with its status
+    /// Run this program with AXT_FORWARD_1_PORT and so on set (each -L, then each -D), and end with its status
     #[arg(long, env = "AXT_EXEC", requires = "argv", conflicts_with = "json")]
     pub exec: bool,
     /// The program of --exec, with its arguments

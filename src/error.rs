@@ -134,6 +134,11 @@ impl Error {
             Self::Refused { status: 401 | 403 | 404, .. } => Some(
                 "a session's URL is good for 10 minutes and for one session: start a new one".into(),
             ),
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::AddrInUse => Some("another program listens there; port 0 takes any free one".into()),
+                io::ErrorKind::AddrNotAvailable => Some("BIND has to be an address of this machine".into()),
+                _ => None,
+            },
             _ => None,
         }
     }

@@ -475,7 +475,12 @@ fn what_makes_no_sense_is_said_at_once() {
         (&["-L", "80"][..], 2, "[BIND:]PORT:[HOST:]HOSTPORT"),
         (&[], 2, "--local"),
         (&["-L", "0:80", "--warm", "16"], 2, "--warm"),
-        (&["-L", taken.as_str()], 1, "can't listen"),
+        (
+            &["-L", taken.as_str()],
+            1,
+            "hint: another program listens there",
+        ),
+        (&["-L", "192.0.2.1:0:80"], 1, "hint: BIND has to be"),
         (&["-L", "0:80", "--exec"], 2, "CMD"),
         (&["-D", "0", "--encrypt", "auto"], 2, "--encrypt"),
         (&["-L", &format!("0:{}:80", "h".repeat(129))], 1, "128"),

@@ -30,9 +30,16 @@ pub async fn bind(listen: &Listen) -> Result<Vec<TcpListener>> {
         Some(host) => format!("{host}:{port}"),
         None => format!("port {port} of this machine"),
     };
-    bound.map_err(|error| Error::Io {
-        what: "can't listen",
-        source: io::Error::new(error.kind(), format!("{at}: {error}")),
+    bound.map_err(|error| {
+        let denied = error.kind() == io::ErrorKind::PermissionDenied;
+        let why = match port {
+            1..1024 if denied => "; ports below 1024 are for privileged users",
+            _ => "",
+        };
+        Error::Io {
+            what: "can't listen",
+            source: io::Error::new(error.kind(), format!("{at}: {error}{why}")),
+        }
     })
 }
 
