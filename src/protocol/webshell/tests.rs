@@ -233,7 +233,7 @@ fn pings_keep_it_alive_and_find_it_dead() {
         rate_limit: None,
     });
     for _ in 0..3 {
-        shell.pass(22 * second + second / 2);
+        shell.pass(30 * second);
         assert_eq!(shell.sent(), [Outgoing::Ping]);
         shell.shell.receive(shell.now, Incoming::Alive);
     }
