@@ -6,6 +6,7 @@
 //! flow control.
 
 mod contract;
+mod user;
 mod wire;
 
 pub use contract::{Control, Host, Link, Notice, Options, Outcome};
@@ -19,9 +20,10 @@ use std::fmt::Display;
 use std::io;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
+use user::{User, deliver, stopped};
 use wire::{Wire, WireState, is_final};
 
 /// Bytes that may wait for the user's end before the wire is no longer read.
@@ -59,15 +61,6 @@ pub struct Pump<'h, C, F, R, W> {
     drained: bool,
     /// The session ends from this side, without anybody's failure.
     lingered: bool,
-}
-
-/// The user's end.
-struct User<R, W> {
-    reader: R,
-    writer: W,
-    control: mpsc::Receiver<Control>,
-    typed: BytesMut,
-    eof: bool,
 }
 
 /// What woke the loop.
@@ -519,33 +512,6 @@ where
 /// Now, on the clock that tests may turn.
 fn clock() -> Now {
     Now::at(tokio::time::Instant::now().into_std())
-}
-
-async fn deliver<W: AsyncWrite + Unpin>(
-    writer: &mut W,
-    bytes: &mut BytesMut,
-) -> Result<(), Outcome> {
-    let written = async {
-        writer.write_all_buf(bytes).await?;
-        writer.flush().await
-    };
-    written.await.map_err(|source| match source.kind() {
-        io::ErrorKind::BrokenPipe => Outcome::OutputClosed,
-        _ => Outcome::Ended(Ending::Failed(Error::Io {
-            what: "writing output failed",
-            source,
-        })),
-    })
-}
-
-async fn stopped(control: &mut mpsc::Receiver<Control>) -> Stop {
-    loop {
-        match control.recv().await {
-            Some(Control::Stop(stop)) => return stop,
-            Some(Control::Resize { .. } | Control::Linger(_)) => {}
-            None => std::future::pending().await,
-        }
-    }
 }
 
 #[cfg(test)]

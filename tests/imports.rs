@@ -41,7 +41,7 @@ const PARTS: [(&str, &str, &[&str]); 7] = [
 const MAX_LINES: usize = 400;
 
 /// Longer ones all the same, with what they may come to: each is one state machine with one state.
-const LONG: [(&str, usize); 1] = [("pump.rs", 540)];
+const LONG: [(&str, usize); 1] = [("pump.rs", 520)];
 
 /// One `crate::LAYER::PART` in a source file.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

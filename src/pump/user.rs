@@ -1,0 +1,56 @@
+//! The user's end of the pump: what is typed, where output goes, what is asked for beside both.
+
+use super::{Control, Outcome};
+use crate::error::Error;
+use crate::protocol::channel::Ending;
+use crate::protocol::filter::Stop;
+use bytes::BytesMut;
+use std::io;
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+
+/// The user's end.
+pub struct User<R, W> {
+    /// What the user types or sends.
+    pub reader: R,
+    /// Where output goes.
+    pub writer: W,
+    /// Sizes and stops.
+    pub control: mpsc::Receiver<Control>,
+    /// What was read and is not yet handled.
+    pub typed: BytesMut,
+    /// Nothing more will be read.
+    pub eof: bool,
+}
+
+/// Writes what is left.
+///
+/// # Errors
+/// What the run ends with instead, when it can't be written.
+pub async fn deliver<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    bytes: &mut BytesMut,
+) -> Result<(), Outcome> {
+    let written = async {
+        writer.write_all_buf(bytes).await?;
+        writer.flush().await
+    };
+    written.await.map_err(|source| match source.kind() {
+        io::ErrorKind::BrokenPipe => Outcome::OutputClosed,
+        _ => Outcome::Ended(Ending::Failed(Error::Io {
+            what: "writing output failed",
+            source,
+        })),
+    })
+}
+
+/// Waits until the user asks to stop.
+pub async fn stopped(control: &mut mpsc::Receiver<Control>) -> Stop {
+    loop {
+        match control.recv().await {
+            Some(Control::Stop(stop)) => return stop,
+            Some(Control::Resize { .. } | Control::Linger(_)) => {}
+            None => std::future::pending().await,
+        }
+    }
+}
