@@ -4,21 +4,24 @@ mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod forward;
+mod parse;
 mod sessions;
+mod values;
 
 pub use doctor::Doctor;
 #[cfg(feature = "emulator")]
 pub use emulator::{Emulator, GuestKind};
 pub use forward::{Listen, Remote};
+pub use parse::parse;
 pub use sessions::{Sessions, SessionsEnd, SessionsList};
 
 use crate::config::settings::ConnectionType;
-use crate::exit::Exit;
 use crate::openapi::ecs::Encryption;
-use clap::{Args, CommandFactory, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
+use values::{duration, encryption, escape_char, keepalive, timeout};
 
 /// Shells, commands and ports on Alibaba Cloud instances that have no public address.
 ///
@@ -159,7 +162,7 @@ pub struct Run {
     /// Start the user's login shell (and return its status)
     #[arg(long, env = "AXT_LOGIN")]
     pub login: bool,
-    /// Carry the command's output encoded, so that even bytes which agents garble arrive exactly
+    /// Carry the command's output encoded, so that even bytes which agents garble arrive exactly (not on a terminal)
     #[arg(long, env = "AXT_BINARY")]
     pub binary: bool,
     /// Give the command no standard input
@@ -266,7 +269,7 @@ pub struct Session {
     /// Idempotence token of the call that starts the session [default: a new UUID]
     #[arg(long, value_name = "TOKEN", env = "AXT_CLIENT_TOKEN")]
     pub client_token: Option<String>,
-    /// Use this session URL instead of asking the API for one; `-` reads it from stdin
+    /// Use this session URL instead of asking the API for one, with the user it was made for; `-` reads it from stdin
     #[cfg_attr(feature = "emulator", arg(conflicts_with = "emulator"))]
     #[arg(long, value_name = "URL", env = "AXT_WSS_URL", hide_env_values = true)]
     pub wss_url: Option<String>,
@@ -315,89 +318,6 @@ pub enum Color {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EscapeChar(pub Option<u8>);
 
-/// Reads the command line of this process.
-///
-/// # Errors
-/// How to exit when there is nothing to run: after printing help or a version, or a usage error.
-pub fn parse() -> Result<Cli, Exit> {
-    let args: Vec<OsString> = std::env::args_os().collect();
-    let mut command = without_empty_variables(Cli::command());
-    let parsed = command
-        .try_get_matches_from_mut(&args)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    parsed.map_err(|error| {
-        let error = error.format(&mut command);
-        let _ = error.print();
-        if !error.use_stderr() {
-            Exit::Ok
-        } else if passes_status(&args) {
-            Exit::Failed
-        } else {
-            Exit::Usage
-        }
-    })
-}
-
-/// The command with every variable forgotten that is set to nothing: it counts as unset, as Alibaba
-/// Cloud's own do.
-fn without_empty_variables(command: clap::Command) -> clap::Command {
-    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
-    command
-        .mut_args(|arg| match arg.get_env() {
-            Some(name) if is_empty(name) => arg.env(None::<&'static str>),
-            _ => arg,
-        })
-        .mut_subcommands(without_empty_variables)
-}
-
-/// Whether the command is one whose exit status is the remote's, so that its usage errors are 255.
-fn passes_status(args: &[OsString]) -> bool {
-    let mut words = args.iter().skip(1).filter_map(|arg| arg.to_str());
-    words.any(|word| matches!(word, "connect" | "proxy" | "webshell"))
-}
-
-/// `500ms`, `90s`, `5m`, or a bare number of seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Ok(Duration::from_secs(seconds.into()));
-    }
-    let span: Result<jiff::SignedDuration, _> = text.parse();
-    let span = span.map_err(|_| "a duration is written 500ms, 90s or 5m".to_owned())?;
-    Duration::try_from(span).map_err(|_| "a duration can't be negative".to_owned())
-}
-
-fn timeout(text: &str) -> Result<Duration, String> {
-    let span = duration(text)?;
-    let problem = "a time limit of 0 leaves no time at all".to_owned();
-    Some(span).filter(|span| !span.is_zero()).ok_or(problem)
-}
-
-fn keepalive(text: &str) -> Result<Duration, String> {
-    let span = duration(text)?;
-    let fits = span.is_zero() || (1..=170).contains(&span.as_secs());
-    let problem = "the agent gives up after 180s of silence: from 1s to 170s, or 0 for none";
-    Some(span)
-        .filter(|_| fits)
-        .ok_or_else(|| problem.to_owned())
-}
-
-fn encryption(text: &str) -> Result<Encryption, String> {
-    match text.split_once(':') {
-        None if text == "auto" => Ok(Encryption::Auto),
-        Some(("kms", key)) if !key.is_empty() => Ok(Encryption::Kms(key.to_owned())),
-        _ => Err("auto, or kms: and the id of a KMS key".into()),
-    }
-}
-
-fn escape_char(text: &str) -> Result<EscapeChar, String> {
-    match text.as_bytes() {
-        b"none" => Ok(EscapeChar(None)),
-        [c @ 0x21..=0x7e] => Ok(EscapeChar(Some(*c))),
-        [b'^', c @ (b'@'..=b'_' | b'a'..=b'z')] => Ok(EscapeChar(Some(c & 0x1f))),
-        _ => Err("one character, ^ and a letter, or none".into()),
-    }
-}
-
 /// The bytes of an argument, as the system gave them.
 #[must_use]
 pub fn bytes_of(arg: &OsStr) -> Vec<u8> {
@@ -407,52 +327,11 @@ pub fn bytes_of(arg: &OsStr) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory as _;
 
     #[test]
     fn the_grammar_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_are_read() {
-        for (text, ms) in [
-            ("500ms", 500),
-            ("90s", 90_000),
-            ("5m", 300_000),
-            ("15", 15_000),
-            ("0", 0),
-        ] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
-        }
-        for text in ["", "fast", "-1s", "1 parsec"] {
-            assert!(duration(text).is_err(), "{text}");
-        }
-        assert!(keepalive("171s").is_err());
-        assert!(keepalive("500ms").is_err());
-        assert!(timeout("0").is_err());
-    }
-
-    #[test]
-    fn escape_characters_are_read() {
-        for (text, byte) in [("~", b'~'), ("^]", 0x1d), ("^x", 0x18), ("^", b'^')] {
-            assert_eq!(escape_char(text), Ok(EscapeChar(Some(byte))), "{text}");
-        }
-        assert_eq!(escape_char("none"), Ok(EscapeChar(None)));
-        for text in ["", "ab", "é", "^é"] {
-            assert!(escape_char(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn encryption_is_read() {
-        assert_eq!(encryption("auto"), Ok(Encryption::Auto));
-        for key in ["key-1", "alias/axt", "acs:kms:cn-beijing:1:key/key-1"] {
-            let read = encryption(&format!("kms:{key}"));
-            assert_eq!(read, Ok(Encryption::Kms(key.to_owned())));
-        }
-        for text in ["", "on", "kms", "kms:", "auto:key-1", "AUTO"] {
-            assert!(encryption(text).is_err(), "{text}");
-        }
     }
 
     #[test]

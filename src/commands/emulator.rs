@@ -42,8 +42,10 @@ fn greeting(emulator: &Emulator) -> String {
     let lines = emulator.exports().into_iter();
     // Addresses, keys and regions hold nothing that a shell would have to be kept from.
     let lines = lines.map(|(name, value)| format!("export {name}={value}\n"));
+    // A token or a profile of another account would go before, or with, these keys.
+    let others = "unset ALIBABA_CLOUD_SECURITY_TOKEN AXT_PROFILE";
     format!(
-        "# axt emulator on {}\n{}",
+        "# axt emulator on {}\n{}{others}\n",
         emulator.api_url(),
         lines.collect::<String>()
     )

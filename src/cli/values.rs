@@ -1,0 +1,98 @@
+//! How the values of options are written.
+
+use super::EscapeChar;
+use crate::openapi::ecs::Encryption;
+use std::time::Duration;
+
+/// `500ms`, `90s`, `5m`, or a bare number of seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    if let Ok(seconds) = text.parse::<u32>() {
+        return Ok(Duration::from_secs(seconds.into()));
+    }
+    let span: Result<jiff::SignedDuration, _> = text.parse();
+    let span = span.map_err(|_| "a duration is written 500ms, 90s or 5m".to_owned())?;
+    Duration::try_from(span).map_err(|_| "a duration can't be negative".to_owned())
+}
+
+/// A duration that leaves some time.
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
+    let span = duration(text)?;
+    let problem = "a time limit of 0 leaves no time at all".to_owned();
+    Some(span).filter(|span| !span.is_zero()).ok_or(problem)
+}
+
+/// A heartbeat's interval.
+pub(super) fn keepalive(text: &str) -> Result<Duration, String> {
+    let span = duration(text)?;
+    let fits = span.is_zero() || (1..=170).contains(&span.as_secs());
+    let problem = "the agent gives up after 180s of silence: from 1s to 170s, or 0 for none";
+    Some(span)
+        .filter(|_| fits)
+        .ok_or_else(|| problem.to_owned())
+}
+
+/// `auto` or `kms:KEYID`.
+pub(super) fn encryption(text: &str) -> Result<Encryption, String> {
+    match text.split_once(':') {
+        None if text == "auto" => Ok(Encryption::Auto),
+        Some(("kms", key)) if !key.is_empty() => Ok(Encryption::Kms(key.to_owned())),
+        _ => Err("auto, or kms: and the id of a KMS key".into()),
+    }
+}
+
+/// `~`, `^]` or `none`.
+pub(super) fn escape_char(text: &str) -> Result<EscapeChar, String> {
+    match text.as_bytes() {
+        b"none" => Ok(EscapeChar(None)),
+        [c @ 0x21..=0x7e] => Ok(EscapeChar(Some(*c))),
+        [b'^', c @ (b'@'..=b'_' | b'a'..=b'z')] => Ok(EscapeChar(Some(c & 0x1f))),
+        _ => Err("one character, ^ and a letter, or none".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read() {
+        for (text, ms) in [
+            ("500ms", 500),
+            ("90s", 90_000),
+            ("5m", 300_000),
+            ("15", 15_000),
+            ("0", 0),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
+        }
+        for text in ["", "fast", "-1s", "1 parsec"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert!(keepalive("171s").is_err());
+        assert!(keepalive("500ms").is_err());
+        assert!(timeout("0").is_err());
+    }
+
+    #[test]
+    fn escape_characters_are_read() {
+        for (text, byte) in [("~", b'~'), ("^]", 0x1d), ("^x", 0x18), ("^", b'^')] {
+            assert_eq!(escape_char(text), Ok(EscapeChar(Some(byte))), "{text}");
+        }
+        assert_eq!(escape_char("none"), Ok(EscapeChar(None)));
+        for text in ["", "ab", "é", "^é"] {
+            assert!(escape_char(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn encryption_is_read() {
+        assert_eq!(encryption("auto"), Ok(Encryption::Auto));
+        for key in ["key-1", "alias/axt", "acs:kms:cn-beijing:1:key/key-1"] {
+            let read = encryption(&format!("kms:{key}"));
+            assert_eq!(read, Ok(Encryption::Kms(key.to_owned())));
+        }
+        for text in ["", "on", "kms", "kms:", "auto:key-1", "AUTO"] {
+            assert!(encryption(text).is_err(), "{text}");
+        }
+    }
+}
