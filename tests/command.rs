@@ -388,6 +388,18 @@ fn a_time_limit_ends_with_124() {
 }
 
 #[test]
+fn the_time_limit_holds_while_connecting_too() {
+    // It takes connections into its backlog and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let cloud = Cloud::new();
+    let mut axt = cloud.axt(["connect", "i-test", "-c", "true", "--timeout", "200ms"]);
+    axt.env("AXT_ENDPOINT", endpoint);
+    let done = support::axt::run(axt, b"");
+    assert_eq!((done.status, done.stderr.as_str()), (124, ""));
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_both_sides_quietly() {
     use std::io::{BufRead, BufReader};
     let far = far_end("dash", AgentOptions::default()).unwrap();

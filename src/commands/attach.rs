@@ -1,6 +1,7 @@
 //! A session on this process's terminal or pipes, joined to them until it is over.
 
 use super::lost_line::LostLine;
+use super::outcome::Stops;
 use super::screen::Screen;
 use super::session::{self, Started};
 use super::stdio::{self, Stdout};
@@ -16,6 +17,7 @@ use crate::ui::Ui;
 use futures_util::future::BoxFuture;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A terminal's end-of-file character.
@@ -51,7 +53,7 @@ impl Attach<'_> {
         channel: C,
         link: Link,
         filter: F,
-        signals: Signals,
+        stops: Stops,
     ) -> Result<Outcome> {
         let screen = self.screen()?;
         let (control, from_signals) = mpsc::channel(8);
@@ -59,13 +61,13 @@ impl Attach<'_> {
             let Size { rows, cols } = Size::current().unwrap_or_default();
             let _ = control.try_send(Control::Resize { rows, cols });
         }
-        if let Some(limit) = self.run.timeout {
-            tokio::spawn(stop_after(limit, control.clone()));
+        if let Some(by) = stops.by {
+            tokio::spawn(stop_at(by, control.clone()));
         }
         let modes = screen.modes().filter(|_| terminal::stdout_is_terminal());
         let lost_line = LostLine::new(self.ui.clone(), modes, control.clone());
         tokio::spawn(forward_signals(
-            signals,
+            stops.signals,
             control,
             screen.clone(),
             self.terminal,
@@ -215,8 +217,8 @@ fn size_now(wanted: bool) -> Option<Control> {
     size.map(|Size { rows, cols }| Control::Resize { rows, cols })
 }
 
-async fn stop_after(limit: Duration, pump: mpsc::Sender<Control>) {
-    tokio::time::sleep(limit).await;
+async fn stop_at(by: Instant, pump: mpsc::Sender<Control>) {
+    tokio::time::sleep_until(by).await;
     let _ = pump.send(Control::Stop(Stop::Timeout)).await;
 }
 

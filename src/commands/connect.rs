@@ -5,7 +5,7 @@ use super::context::Context;
 use super::encrypt;
 use super::exec::Exec;
 use super::explain::{explained, wondering};
-use super::outcome::{conclude, exit_of_stop, start_until_stopped, until_stopped};
+use super::outcome::{Stops, conclude, exit_of_stop, start_until_stopped, until_stopped};
 use super::plan::{Plan, command, is_terminal};
 use super::session::{self, Started};
 use crate::cli::{Connect, Global};
@@ -15,7 +15,6 @@ use crate::openapi::ecs::StartTerminalSession;
 use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::Plain;
 use crate::protocol::session::Session;
-use crate::terminal::Signals;
 use crate::ui::Ui;
 use tokio_util::sync::CancellationToken;
 
@@ -50,21 +49,21 @@ async fn connect(
     if let Some(exec) = &exec {
         request.command_line = Some(exec.command_line());
     }
-    let mut signals = Signals::listen()?;
+    let mut stops = Stops::listen(args.run.timeout)?;
     let limit = args.session.connection.connect_timeout;
     // The key first: without it there is no use in a session.
     let preparing = encrypt::exchange(context, &args.session, &request);
-    let exchange = match until_stopped(preparing, &mut signals).await {
+    let exchange = match until_stopped(preparing, &mut stops).await {
         Ok(exchange) => exchange?,
         Err(stop) => return Ok(exit_of_stop(stop)),
     };
     let starting = Started::start(context, &args.session, request);
-    let started = match start_until_stopped(starting, &mut signals).await {
+    let started = match start_until_stopped(starting, &mut stops).await {
         Ok(started) => started?,
         Err(stop) => return Ok(exit_of_stop(stop)),
     };
     let dialing = started.dial(&context.network, limit);
-    let link = match until_stopped(dialing, &mut signals).await {
+    let link = match until_stopped(dialing, &mut stops).await {
         Ok(Ok(link)) => link,
         Ok(Err(error)) => {
             started.end().await;
@@ -97,10 +96,10 @@ async fn connect(
     let end_of_file = if plan.terminal { CTRL_D } else { b"" };
     let session = async {
         match exec {
-            Some(exec) => attach.run(channel, link, exec, signals).await,
+            Some(exec) => attach.run(channel, link, exec, stops).await,
             None => {
                 let plain = Plain { end_of_file };
-                attach.run(channel, link, plain, signals).await
+                attach.run(channel, link, plain, stops).await
             }
         }
     };

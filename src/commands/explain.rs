@@ -3,13 +3,12 @@
 use super::checks;
 use super::context::Context;
 use super::finding::{Finding, Verdict};
-use super::outcome::until_stopped;
+use super::outcome::{Stops, until_stopped};
 use crate::cli;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::hints;
 use crate::openapi::endpoint::Product;
-use crate::terminal::Signals;
 use crate::ui::Ui;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -35,8 +34,8 @@ pub async fn explained(
         return done;
     }
     ui.error(&cause.to_string(), cause.hint().as_deref());
-    let mut signals = Signals::listen()?;
-    let reasons = until_stopped(explain(context, id, cause), &mut signals).await;
+    let mut stops = Stops::listen(None)?;
+    let reasons = until_stopped(explain(context, id, cause), &mut stops).await;
     let reasons = reasons.unwrap_or_default();
     reasons.iter().for_each(|reason| ui.hint(reason));
     Ok(Exit::Failed)

@@ -30,6 +30,8 @@ use crate::cli::{Cli, Command};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ui::Ui;
+use anyhow::anyhow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs the command and tells how to exit. Failures have been shown by then.
 #[must_use]
@@ -39,8 +41,12 @@ pub fn run(cli: Cli) -> Exit {
         Command::Connect(_) | Command::Proxy(_) | Command::Webshell(_) => Exit::Failed,
         _ => Exit::Unsuccessful,
     };
-    let done = log::start(&cli.global).and_then(|()| dispatch(cli, &ui));
-    done.unwrap_or_else(|error| {
+    // A panic has told where it was; the exit status stays within the contract.
+    let done = catch_unwind(AssertUnwindSafe(|| {
+        log::start(&cli.global).and_then(|()| dispatch(cli, &ui))
+    }));
+    let fault = |_| Err(anyhow!("a fault of axt's own ended it; please report it"));
+    done.unwrap_or_else(fault).unwrap_or_else(|error| {
         report(&ui, &error);
         match error.downcast_ref() {
             Some(Error::Usage(_)) if failed == Exit::Unsuccessful => Exit::Usage,

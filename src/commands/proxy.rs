@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::explain::explained;
-use super::outcome::{conclude, exit_of_stop, start_until_stopped, until_stopped};
+use super::outcome::{Stops, conclude, exit_of_stop, start_until_stopped, until_stopped};
 use super::port::{self, PortSession};
 use super::session::{self, Started};
 use super::stdio::{self, Stdout};
@@ -31,15 +31,15 @@ async fn join(
     args: &Proxy,
     request: StartTerminalSession,
 ) -> anyhow::Result<Exit> {
-    let mut signals = Signals::listen()?;
+    let mut stops = Stops::listen(None)?;
     let limit = args.session.connection.connect_timeout;
     let starting = Started::start(context, &args.session, request);
-    let started = match start_until_stopped(starting, &mut signals).await {
+    let started = match start_until_stopped(starting, &mut stops).await {
         Ok(started) => started?,
         Err(stop) => return Ok(exit_of_stop(stop)),
     };
     let dialing = PortSession::dial(started.clone(), context.network.clone(), limit);
-    let session = match until_stopped(dialing, &mut signals).await {
+    let session = match until_stopped(dialing, &mut stops).await {
         Ok(session) => session?,
         Err(stop) => {
             started.end().await;
@@ -48,7 +48,7 @@ async fn join(
     };
     let (control, asked) = mpsc::channel(8);
     stdio::tell_when_unread(control.clone());
-    tokio::spawn(pass_stops(signals, control));
+    tokio::spawn(pass_stops(stops.signals, control));
     let ends = (stdio::stdin()?, Stdout::open(None)?);
     let outcome = session
         .run(ends, asked, (&args.ports, &args.session), |_| {})

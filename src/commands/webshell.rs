@@ -2,7 +2,7 @@
 
 use super::attach::{Attach, CTRL_D, now};
 use super::exec::Exec;
-use super::outcome::{conclude, exit_of_stop, until_stopped};
+use super::outcome::{Stops, conclude, exit_of_stop, until_stopped};
 use super::plan::{Plan, is_terminal};
 use super::session::{self, Started, unless_zero};
 use crate::cli::{Global, Webshell};
@@ -13,7 +13,7 @@ use crate::openapi::sae::{GetWebshellToken, WebshellToken};
 use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::Plain;
 use crate::protocol::webshell::{self, Webshell as Shell};
-use crate::terminal::{self, Signals, Size};
+use crate::terminal::{self, Size};
 use crate::ui::Ui;
 use crate::wire::Target;
 use secrecy::ExposeSecret as _;
@@ -27,11 +27,11 @@ pub async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exi
     let context = session::context(global, &args.connection)?;
     let client = context.client(Product::Sae)?;
     let limit = args.connection.connect_timeout;
-    let mut signals = Signals::listen()?;
+    let mut stops = Stops::listen(args.run.timeout)?;
     let request = request(&args);
     let asking = request.call(&client, limit);
     if args.print_url {
-        return match until_stopped(asking, &mut signals).await {
+        return match until_stopped(asking, &mut stops).await {
             Ok(token) => print_url(&token?, ui),
             Err(stop) => Ok(exit_of_stop(stop)),
         };
@@ -45,7 +45,7 @@ pub async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exi
         let link = started.dial(&context.network, limit).await?;
         Ok::<_, Error>((started, link))
     };
-    let (started, link) = match until_stopped(opening, &mut signals).await {
+    let (started, link) = match until_stopped(opening, &mut stops).await {
         Ok(opened) => opened?,
         Err(stop) => return Ok(exit_of_stop(stop)),
     };
@@ -63,12 +63,12 @@ pub async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exi
     let outcome = match exec {
         Some(exec) => {
             channel.write(now(), &exec.typed_line());
-            attach.run(channel, link, exec, signals).await
+            attach.run(channel, link, exec, stops).await
         }
         None => {
             let end_of_file = CTRL_D;
             let plain = Plain { end_of_file };
-            attach.run(channel, link, plain, signals).await
+            attach.run(channel, link, plain, stops).await
         }
     };
     Ok(conclude(outcome?)?)

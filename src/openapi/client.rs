@@ -111,7 +111,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Error::Api`] for what the service (or a proxy in its place) answered and for what
-    /// [`Action::check`] found; [`Error::Connect`] and [`Error::Timeout`] for the
+    /// [`Action::check`] found; [`Error::Connect`], [`Error::Lost`] and [`Error::Timeout`] for the
     /// network; whatever the credentials' provider reports.
     pub async fn call<A: Action>(&self, action: &A, limit: Duration) -> Result<A::Reply> {
         action.check()?;
@@ -214,12 +214,14 @@ impl Client {
     fn unreachable(&self, error: &reqwest::Error) -> Error {
         let cause = innermost(error).to_string();
         let to = self.host();
-        let cause = if error.is_timeout() {
-            "no answer within the connect timeout".into()
-        } else {
-            cause
-        };
-        Error::Connect { to, cause }
+        match (error.is_connect(), error.is_timeout()) {
+            (_, true) => {
+                let cause = "no answer within the connect timeout".into();
+                Error::Connect { to, cause }
+            }
+            (true, _) => Error::Connect { to, cause },
+            (false, _) => Error::Lost(format!("{to}: {cause}")),
+        }
     }
 
     fn host(&self) -> String {
