@@ -253,7 +253,8 @@ pub fn close(mut stream: TcpStream, clean: bool) {
 
 /// One direction of a local connection that may come later.
 struct Seat {
-    coming: oneshot::Receiver<Arc<TcpStream>>,
+    /// `None` once it has come, or will not.
+    coming: Option<oneshot::Receiver<Arc<TcpStream>>>,
     stream: Option<Arc<TcpStream>>,
     /// Cancelled when there is a use for the connection.
     wanted: CancellationToken,
@@ -264,7 +265,7 @@ struct Seat {
 impl Seat {
     fn new(coming: oneshot::Receiver<Arc<TcpStream>>, wanted: CancellationToken) -> Self {
         Self {
-            coming,
+            coming: Some(coming),
             stream: None,
             wanted,
             bytes: 0,
@@ -272,17 +273,21 @@ impl Seat {
     }
 
     /// The connection, also one that came and was not looked at any more.
-    fn leave(mut self) -> Option<Arc<TcpStream>> {
-        self.stream.take().or_else(|| self.coming.try_recv().ok())
+    fn leave(self) -> Option<Arc<TcpStream>> {
+        let unseen = || self.coming?.try_recv().ok();
+        self.stream.or_else(unseen)
     }
 
     /// The connection, once it is there; an error when none will come.
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<TcpStream>>> {
         if self.stream.is_none() {
             self.wanted.cancel();
-            let came = ready!(Pin::new(&mut self.coming).poll(cx));
-            let came = came.map_err(|_| io::Error::from(io::ErrorKind::ConnectionAborted))?;
-            self.stream = Some(came);
+            // That none will come is said as often as somebody asks; the channel says it once.
+            let gone = || io::Error::from(io::ErrorKind::ConnectionAborted);
+            let coming = self.coming.as_mut().ok_or_else(gone)?;
+            let came = ready!(Pin::new(coming).poll(cx));
+            self.coming = None;
+            self.stream = Some(came.map_err(|_| gone())?);
         }
         let stream = self.stream.clone();
         Poll::Ready(stream.ok_or_else(|| io::ErrorKind::NotConnected.into()))
@@ -337,5 +342,22 @@ impl AsyncWrite for Seat {
 
     fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_seat_that_stays_empty_fails_however_often_it_is_asked() {
+        let (sender, coming) = oneshot::channel();
+        let mut seat = Seat::new(coming, CancellationToken::new());
+        drop(sender);
+        for _ in 0..2 {
+            let error = seat.write_all(b"early bird").await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
+        }
+        assert!(seat.leave().is_none());
     }
 }
