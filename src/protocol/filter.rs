@@ -24,19 +24,25 @@ pub enum Stop {
     Timeout,
 }
 
-/// Turns the session's bytes into the user's and back. Total over any bytes.
+/// Turns the session's bytes into the user's and back, by default as they are. Total over any bytes.
 pub trait Filter {
     /// Bytes from the far end.
-    fn output(&mut self, bytes: &[u8], flow: &mut Flow);
+    fn output(&mut self, bytes: &[u8], flow: &mut Flow) {
+        flow.user.put_slice(bytes);
+    }
 
     /// Bytes from the user.
-    fn input(&mut self, bytes: &[u8], flow: &mut Flow);
+    fn input(&mut self, bytes: &[u8], flow: &mut Flow) {
+        flow.far.put_slice(bytes);
+    }
 
     /// The user's input has ended.
-    fn input_end(&mut self, flow: &mut Flow);
+    fn input_end(&mut self, _flow: &mut Flow) {}
 
     /// Whether the user's input should be read now.
-    fn wants_input(&self) -> bool;
+    fn wants_input(&self) -> bool {
+        true
+    }
 
     /// Whether the far end has shown that it is what this was made for. Until then the time for
     /// opening a session runs on.
@@ -46,7 +52,9 @@ pub trait Filter {
 
     /// The user's side stops the session. Returns whether the far end was told and may have a
     /// moment to end by itself.
-    fn stop(&mut self, stop: Stop, flow: &mut Flow) -> bool;
+    fn stop(&mut self, _stop: Stop, _flow: &mut Flow) -> bool {
+        false
+    }
 
     /// The far end has ended the session; what that means here.
     fn ended(&mut self, ending: Ending, _flow: &mut Flow) -> Ending {
@@ -62,23 +70,7 @@ pub struct Plain {
 }
 
 impl Filter for Plain {
-    fn output(&mut self, bytes: &[u8], flow: &mut Flow) {
-        flow.user.put_slice(bytes);
-    }
-
-    fn input(&mut self, bytes: &[u8], flow: &mut Flow) {
-        flow.far.put_slice(bytes);
-    }
-
     fn input_end(&mut self, flow: &mut Flow) {
         flow.far.put_slice(self.end_of_file);
-    }
-
-    fn wants_input(&self) -> bool {
-        true
-    }
-
-    fn stop(&mut self, _stop: Stop, _flow: &mut Flow) -> bool {
-        false
     }
 }

@@ -1,33 +1,14 @@
 //! What a port session's end means: agents report the target's hanging up as a failure of theirs.
 
 use super::channel::Ending;
-use super::filter::{Filter, Flow, Stop};
+use super::filter::{Filter, Flow};
 use crate::error::Error;
-use bytes::BufMut;
 
 /// Bytes as they are, between a TCP connection of the instance and the user.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Port;
 
 impl Filter for Port {
-    fn output(&mut self, bytes: &[u8], flow: &mut Flow) {
-        flow.user.put_slice(bytes);
-    }
-
-    fn input(&mut self, bytes: &[u8], flow: &mut Flow) {
-        flow.far.put_slice(bytes);
-    }
-
-    fn input_end(&mut self, _flow: &mut Flow) {}
-
-    fn wants_input(&self) -> bool {
-        true
-    }
-
-    fn stop(&mut self, _stop: Stop, _flow: &mut Flow) -> bool {
-        false
-    }
-
     /// Once connected, an agent that can't read from the target (or can't connect to it anew) has seen
     /// the target close: that is how TCP connections end. One that was reset stays a failure: what
     /// came before may be incomplete.

@@ -7,11 +7,10 @@ use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession};
 use crate::protocol::channel::{Ending, Now};
-use crate::protocol::filter::{Filter, Flow, Stop};
+use crate::protocol::filter::{Filter, Flow};
 use crate::protocol::session::{self, Session};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
 use crate::wire::{self, Target};
-use bytes::BufMut as _;
 use futures_util::future::BoxFuture;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
@@ -206,20 +205,6 @@ impl Filter for Echo {
         // Only the beginning of a marker may still be completed.
         let old = self.seen.len().saturating_sub(marker.len());
         self.seen.drain(..old);
-    }
-
-    fn input(&mut self, bytes: &[u8], flow: &mut Flow) {
-        flow.far.put_slice(bytes);
-    }
-
-    fn input_end(&mut self, _flow: &mut Flow) {}
-
-    fn wants_input(&self) -> bool {
-        true
-    }
-
-    fn stop(&mut self, _stop: Stop, _flow: &mut Flow) -> bool {
-        false
     }
 }
 
