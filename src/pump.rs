@@ -386,11 +386,7 @@ where
                 let escape = escape.unwrap_or_default();
                 self.host.notice(Notice::Help { escape });
             }
-            Typed::Suspend => {
-                if let Some((rows, cols)) = self.host.suspend() {
-                    self.channel.resize(clock(), rows, cols);
-                }
-            }
+            Typed::Suspend => self.host.suspend(),
         }
     }
 

@@ -158,9 +158,8 @@ impl Host for AttachedHost {
         }
     }
 
-    fn suspend(&mut self) -> Option<(u16, u16)> {
+    fn suspend(&mut self) {
         self.screen.suspend();
-        None
     }
 
     fn ending(&mut self) {

@@ -123,10 +123,4 @@ impl<N: FnMut(Notice) + Send> Host for PortHost<'_, N> {
         tracing::info!(?notice);
         (self.notices)(notice);
     }
-
-    fn suspend(&mut self) -> Option<(u16, u16)> {
-        None
-    }
-
-    fn ending(&mut self) {}
 }

@@ -65,11 +65,11 @@ pub trait Host {
     /// Shows something to the user.
     fn notice(&mut self, notice: Notice);
 
-    /// `~^Z`: stops the process and returns when it goes on; the terminal's size then.
-    fn suspend(&mut self) -> Option<(u16, u16)>;
+    /// `~^Z`: stops the process and returns when it goes on. Only a terminal's user types that.
+    fn suspend(&mut self) {}
 
     /// The session is over; the last bytes are being delivered.
-    fn ending(&mut self);
+    fn ending(&mut self) {}
 }
 
 /// How a run ended.

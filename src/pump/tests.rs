@@ -120,12 +120,6 @@ impl Host for TestHost {
     fn notice(&mut self, notice: Notice) {
         self.record.lock().unwrap().notices.push(notice);
     }
-
-    fn suspend(&mut self) -> Option<(u16, u16)> {
-        None
-    }
-
-    fn ending(&mut self) {}
 }
 
 /// A running pump, with the user's end and the first gateway's in hand.

@@ -178,12 +178,6 @@ impl Host for Watch {
             let _ = self.opened.try_send(Instant::now());
         }
     }
-
-    fn suspend(&mut self) -> Option<(u16, u16)> {
-        None
-    }
-
-    fn ending(&mut self) {}
 }
 
 /// Waits for the marker in the output; its status 0 says that it was there.

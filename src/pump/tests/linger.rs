@@ -53,12 +53,6 @@ impl Host for Nobody {
     }
 
     fn notice(&mut self, _: Notice) {}
-
-    fn suspend(&mut self) -> Option<(u16, u16)> {
-        None
-    }
-
-    fn ending(&mut self) {}
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
