@@ -303,9 +303,6 @@ pub struct Region {
     /// Its id.
     #[serde(deserialize_with = "lenient::text")]
     pub region_id: Option<String>,
-    /// The host of its ECS API.
-    #[serde(deserialize_with = "lenient::text")]
-    pub region_endpoint: Option<String>,
 }
 
 impl Action for DescribeRegions {
