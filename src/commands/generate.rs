@@ -5,6 +5,7 @@ use crate::exit::Exit;
 use crate::ui::Ui;
 use clap::CommandFactory;
 use clap_complete::Shell;
+use std::io;
 
 /// Prints the completion script.
 pub fn completion(shell: Shell, ui: &Ui) -> anyhow::Result<Exit> {
@@ -18,13 +19,35 @@ pub fn completion(shell: Shell, ui: &Ui) -> anyhow::Result<Exit> {
 pub fn man(ui: &Ui) -> anyhow::Result<Exit> {
     let mut axt = Cli::command();
     axt.build();
-    let mut page = Vec::new();
-    clap_mangen::Man::new(axt.clone()).render(&mut page)?;
-    for command in axt.get_subcommands().filter(|c| c.get_name() != "help") {
-        let name = format!("axt-{}", command.get_name());
-        let command = command.clone().name(name);
-        clap_mangen::Man::new(command).render(&mut page)?;
-    }
-    ui.data(&String::from_utf8_lossy(&page))?;
+    let mut pages = Vec::new();
+    render(&axt, "axt", &mut pages)?;
+    ui.data(&String::from_utf8_lossy(&pages))?;
     Ok(Exit::Ok)
+}
+
+/// The page of a command, then those of its own commands.
+fn render(command: &clap::Command, name: &str, pages: &mut Vec<u8>) -> io::Result<()> {
+    let page = clap_mangen::Man::new(command.clone().name(name.to_owned()));
+    page.render(pages)?;
+    let own = command.get_subcommands();
+    own.filter(|command| command.get_name() != "help")
+        .try_for_each(|command| render(command, &format!("{name}-{}", command.get_name()), pages))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_its_page() {
+        let mut axt = Cli::command();
+        axt.build();
+        let mut pages = Vec::new();
+        render(&axt, "axt", &mut pages).unwrap();
+        let pages = String::from_utf8(pages).unwrap();
+        for name in ["axt", "axt-connect", "axt-sessions-list"] {
+            assert!(pages.contains(&format!(".TH {name} 1")), "{name}");
+        }
+        assert!(!pages.contains("-help 1"));
+    }
 }
