@@ -51,7 +51,7 @@ pub struct Global {
     /// Base URL for every API: a private endpoint, or an emulator
     #[arg(long, global = true, env = "AXT_ENDPOINT", value_name = "URL")]
     pub endpoint: Option<String>,
-    /// Reach API and gateway over the Internet or from inside a VPC
+    /// Reach API and gateway over the Internet or from inside a VPC [default: the profile's, or internet]
     #[arg(
         long,
         global = true,
@@ -254,13 +254,13 @@ pub struct Ports {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Session options")]
 pub struct Session {
-    /// User on the instance
+    /// User on the instance [default: the service's]
     #[arg(short = 'l', long, value_name = "NAME", env = "AXT_USER")]
     pub user: Option<String>,
     /// Name of the user's password in the parameter store (Windows instances)
     #[arg(long, value_name = "NAME", env = "AXT_PASSWORD_NAME")]
     pub password_name: Option<String>,
-    /// Encrypt the session end to end: auto, or kms:KEYID for a key that KMS makes under this one
+    /// Encrypt a terminal session end to end: auto, or kms:KEYID for a key that KMS makes under this one
     #[arg(long, value_name = "auto|kms:KEYID", env = "AXT_ENCRYPT", value_parser = encryption)]
     pub encrypt: Option<Encryption>,
     /// Base URL of KMS, for --encrypt kms:KEYID [default: --endpoint, or the region's]
@@ -294,7 +294,7 @@ pub struct Connection {
     /// Take the network for dead after this much silence of the other side; 0 for never
     #[arg(long, value_name = "DURATION", env = "AXT_DEAD_AFTER", default_value = "45s", value_parser = duration)]
     pub dead_after: Duration,
-    /// Send no more bytes per second than this
+    /// Send no more bytes per second than this [default: what the service takes]
     #[arg(long, value_name = "BYTES/S", env = "AXT_RATE_LIMIT", value_parser = clap::value_parser!(u64).range(1..))]
     pub rate_limit: Option<u64>,
     /// Use an emulator inside this process: every instance is this machine

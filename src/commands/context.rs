@@ -97,6 +97,7 @@ impl Context {
         let http = self.network.http_client()?;
         Ok(Client::new(http, base, region, credentials))
     }
+
     /// Whoever tells the credentials.
     ///
     /// # Errors
