@@ -17,7 +17,7 @@ pub use sessions::{Sessions, SessionsEnd, SessionsList};
 
 use crate::config::settings::ConnectionType;
 use crate::openapi::ecs::Encryption;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -62,7 +62,7 @@ pub struct Global {
     /// Configuration file [default: ~/.aliyun/config.json]
     #[arg(long, global = true, env = "AXT_CONFIG_FILE", value_name = "FILE")]
     pub config_file: Option<PathBuf>,
-    /// Colours: where there is something to colour
+    /// Colours in what axt says; auto: on a terminal, unless NO_COLOR is set
     #[arg(
         long,
         global = true,
@@ -70,7 +70,7 @@ pub struct Global {
         value_name = "WHEN",
         default_value = "auto"
     )]
-    pub color: Color,
+    pub color: ColorChoice,
     /// Say more, up to -vvv; never bytes of the session, tokens or secrets
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
@@ -301,17 +301,6 @@ pub struct Connection {
     #[cfg(feature = "emulator")]
     #[arg(long, env = "AXT_EMULATOR", conflicts_with = "endpoint")]
     pub emulator: bool,
-}
-
-/// When to use colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
 }
 
 /// The escape character of terminal sessions.

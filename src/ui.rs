@@ -5,6 +5,10 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Stands before a failure where colours are wanted.
+const RED: &str = "\x1b[1;31m";
+const PLAIN: &str = "\x1b[0m";
+
 /// What axt says, and how. Clones share the terminal's state.
 #[derive(Debug, Clone, Default)]
 pub struct Ui {
@@ -23,6 +27,16 @@ impl Ui {
         }
     }
 
+    /// Whether to use colours, for the whole process.
+    pub fn colour(choice: clap::ColorChoice) {
+        let choice = match choice {
+            clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+            clap::ColorChoice::Always => anstream::ColorChoice::Always,
+            clap::ColorChoice::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+
     /// Tells that the terminal is, or no longer is, in raw mode.
     pub fn set_raw(&self, raw: bool) {
         self.raw.store(raw, Ordering::Relaxed);
@@ -31,13 +45,13 @@ impl Ui {
     /// A fact that the user should know, unless quiet.
     pub fn say(&self, fact: &str) {
         if !self.quiet {
-            self.line(fact);
+            self.lines("axt:", fact);
         }
     }
 
     /// A failure, with what can be done about it.
     pub fn error(&self, what: &str, hint: Option<&str>) {
-        self.line(what);
+        self.lines(&format!("{RED}axt:{PLAIN}"), what);
         if let Some(hint) = hint {
             self.hint(hint);
         }
@@ -45,7 +59,7 @@ impl Ui {
 
     /// One more thing that can be done about a failure.
     pub fn hint(&self, hint: &str) {
-        self.line(&format!("hint: {hint}"));
+        self.lines("axt:", &format!("hint: {hint}"));
     }
 
     /// Asks on the terminal; anything but a yes is a no.
@@ -93,8 +107,8 @@ impl Ui {
         }
     }
 
-    /// One line on stderr; a stderr that is gone is nobody's loss.
-    fn line(&self, text: &str) {
+    /// Lines on stderr; a stderr that is gone is nobody's loss.
+    fn lines(&self, prefix: &str, text: &str) {
         let end = if self.raw.load(Ordering::Relaxed) {
             "\r\n"
         } else {
@@ -102,7 +116,7 @@ impl Ui {
         };
         let mut err = anstream::AutoStream::auto(io::stderr());
         for line in text.lines() {
-            let _ = err.write_all(format!("axt: {}{end}", printable(line)).as_bytes());
+            let _ = err.write_all(format!("{prefix} {}{end}", printable(line)).as_bytes());
         }
     }
 }

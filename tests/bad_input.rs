@@ -349,3 +349,16 @@ fn what_is_not_configured_or_not_readable_is_named() {
     axt.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "hush");
     assert_says(&connect(&mut axt), "no region given");
 }
+
+#[test]
+fn a_failure_has_colour_where_it_is_wanted() {
+    for (when, prefix) in [
+        ("always", "\x1b[1;31maxt:\x1b[0m "),
+        ("never", "axt: "),
+        ("auto", "axt: "),
+    ] {
+        let done = run(axt(["connect", "web-1", "--color", when]), b"");
+        assert_eq!(done.status, 255);
+        assert!(done.stderr.starts_with(prefix), "{when}: {:?}", done.stderr);
+    }
+}

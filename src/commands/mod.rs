@@ -36,6 +36,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Runs the command and tells how to exit. Failures have been shown by then.
 #[must_use]
 pub fn run(cli: Cli) -> Exit {
+    Ui::colour(cli.global.color);
     let ui = Ui::new(cli.global.quiet);
     let failed = match cli.command {
         Command::Connect(_) | Command::Proxy(_) | Command::Webshell(_) => Exit::Failed,

@@ -1,10 +1,10 @@
 //! The emulator: a local stand-in for the cloud service, from the signed API to the agent.
 //!
 //! `verify` and `api` are the API, `gateway` and `link` the session gateway, `agent` the other end;
-//! `store` remembers, `options` and `faults` say what is to be different. `sae` and
-//! `webshell` are another product's API and sockets. One HTTP port serves the API at `/` (SAE's at a
-//! path of its own) and the WebSockets at `/session` and `/websocket/eamWebshell`. What the documents leave open is marked "inferred"
-//! where it is decided.
+//! `store` remembers, `options` and `faults` say what is to be different. `sae` and `webshell` are
+//! another product's API and sockets. One HTTP port serves the API at `/` (SAE's at a path of its
+//! own) and the WebSockets at `/session` and `/websocket/eamWebshell`. What the documents leave open
+//! is marked "inferred" where it is decided.
 //!
 //! Whoever has an emulator's credentials has a shell as the user who runs it. They are random in
 //! each run, as are the tokens of sessions, and both are compared in constant time; it listens on
