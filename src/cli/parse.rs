@@ -20,7 +20,7 @@ pub fn parse() -> Result<Cli, Exit> {
         let _ = error.print();
         if !error.use_stderr() {
             Exit::Ok
-        } else if passes_status(&args) {
+        } else if passes_status(&command, &args) {
             Exit::Failed
         } else {
             Exit::Usage
@@ -73,14 +73,28 @@ fn overruled(args: &[OsString]) -> Vec<&'static str> {
 }
 
 /// Whether the command is one whose exit status is the remote's, so that its usage errors are 255.
-fn passes_status(args: &[OsString]) -> bool {
+/// The first word that is a command's name counts: later ones may be values.
+fn passes_status(axt: &clap::Command, args: &[OsString]) -> bool {
     let mut words = args.iter().skip(1).filter_map(|arg| arg.to_str());
-    words.any(|word| matches!(word, "connect" | "proxy" | "webshell"))
+    let command = words.find(|word| axt.find_subcommand(word).is_some());
+    matches!(command, Some("connect" | "proxy" | "webshell"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn usage_errors_end_as_their_command_does() {
+        let passes = |line: &str| {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            passes_status(&Cli::command(), &args)
+        };
+        assert!(passes("axt -v connect --bogus"));
+        assert!(passes("axt proxy sessions --bogus"));
+        assert!(!passes("axt sessions end connect --bogus"));
+        assert!(!passes("axt doctor --profile proxy --bogus"));
+    }
 
     #[test]
     fn what_is_typed_overrules_what_is_set() {
