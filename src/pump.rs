@@ -32,6 +32,9 @@ const OUTPUT_ROOM: usize = 64 * 1024;
 /// Bytes read from the user's end at once.
 const INPUT_CHUNK: usize = 32 * 1024;
 
+/// The same where a user types: little comes at once, and its room is kept.
+const TYPED_CHUNK: usize = 4 * 1024;
+
 /// How long a stopped far end may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -278,7 +281,10 @@ where
             typed,
             ..
         } = &mut self.user;
-        typed.reserve(INPUT_CHUNK);
+        typed.reserve(match self.options.escape {
+            Some(_) => TYPED_CHUNK,
+            None => INPUT_CHUNK,
+        });
         let wire::Arms {
             incoming,
             outgoing,

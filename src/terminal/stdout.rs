@@ -24,11 +24,15 @@ const MAX_CHUNK: usize = 64 * 1024;
 /// The writing thread calls write(2) and little else; in bytes.
 const STACK: usize = 64 * 1024;
 
+/// Starts a writer's thread.
+type Start = Box<dyn FnOnce() -> io::Result<()> + Send>;
+
 /// A blocking writer made asynchronous. What is accepted is written without a flush; a flush waits
 /// until it has been. An error shows at the next write or flush. Dropping it never waits.
-#[derive(Debug)]
 pub struct Stdout {
     desk: Arc<Desk>,
+    /// Starts the thread, unless that was done.
+    start: Option<Start>,
     /// The same file, never blocking: tried first, so that a keystroke's echo wakes no thread.
     direct: Option<File>,
 }
@@ -63,7 +67,7 @@ impl Stdout {
     /// This process's standard output.
     ///
     /// # Errors
-    /// The system's, if stdout is closed or there can be no thread.
+    /// The system's, if stdout is closed.
     pub fn open() -> io::Result<Self> {
         // The standard library's own handle would hold back the end of an unfinished line.
         #[cfg(unix)]
@@ -73,7 +77,7 @@ impl Stdout {
         };
         #[cfg(windows)]
         let writer = io::stdout();
-        let stdout = Self::new(writer)?;
+        let stdout = Self::new(writer);
         #[cfg(target_os = "linux")]
         let stdout = if io::stdout().is_terminal() {
             stdout.with_direct(io::stdout())
@@ -83,19 +87,21 @@ impl Stdout {
         Ok(stdout)
     }
 
-    /// Any blocking writer; it is flushed after each write.
-    ///
-    /// # Errors
-    /// The system's, if there can be no thread.
-    pub fn new(writer: impl Write + Send + 'static) -> io::Result<Self> {
+    /// Any blocking writer; it is flushed after each write. Its thread starts when it is needed: a
+    /// write fails if there can be none.
+    pub fn new(writer: impl Write + Send + 'static) -> Self {
         let desk = Arc::new(Desk::default());
         let served = desk.clone();
-        thread::Builder::new()
-            .name("stdout".into())
-            .stack_size(STACK)
-            .spawn(move || served.serve(writer))?;
-        let direct = None;
-        Ok(Self { desk, direct })
+        let start: Start = Box::new(move || {
+            let thread = thread::Builder::new().name("stdout".into());
+            let serve = move || served.serve(writer);
+            thread.stack_size(STACK).spawn(serve).map(drop)
+        });
+        Self {
+            desk,
+            start: Some(start),
+            direct: None,
+        }
     }
 
     /// The same, with the way past the thread: `fd` is what its writer writes to.
@@ -149,6 +155,9 @@ impl AsyncWrite for Stdout {
         if taken.is_empty() && !bytes.is_empty() {
             tray.waker = Some(cx.waker().clone());
             return Poll::Pending;
+        }
+        if let Some(start) = self.start.take() {
+            start()?;
         }
         tray.bytes.extend_from_slice(taken);
         self.desk.filled.notify_one();
@@ -257,7 +266,7 @@ mod tests {
             open,
             written: Arc::clone(&written),
         };
-        (Stdout::new(gate).unwrap(), opener, written)
+        (Stdout::new(gate), opener, written)
     }
 
     #[tokio::test]
@@ -288,7 +297,7 @@ mod tests {
         use std::io::Read as _;
         let (mut reader, writer) = io::pipe().unwrap();
         let same = writer.try_clone().unwrap();
-        let mut stdout = Stdout::new(writer).unwrap().with_direct(same);
+        let mut stdout = Stdout::new(writer).with_direct(same);
         assert!(stdout.direct.is_some());
         let sent: Vec<u8> = (0..1_000_000_u32)
             .map(|n| n.to_le_bytes()[n as usize % 3])
