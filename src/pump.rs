@@ -138,13 +138,15 @@ where
 
     /// Moves what the channel and the filter have produced to where it belongs.
     fn collect(&mut self) {
+        let mut heard = false;
         while let Some(event) = self.channel.poll_event() {
+            heard |= matches!(event, Event::Opened | Event::Output(_));
             self.tell(event);
             // Before the next event: what the program said goes before what the agent says of it.
             self.conclude_by_filter();
         }
         let drained = self.user.eof && self.channel.drained();
-        if drained != self.drained {
+        if heard || drained != self.drained {
             self.drained = drained;
             self.quiet_since = clock().at;
         }
@@ -162,9 +164,6 @@ where
     }
 
     fn tell(&mut self, event: Event) {
-        if matches!(event, Event::Opened | Event::Output(_)) {
-            self.quiet_since = clock().at;
-        }
         match event {
             Event::Opened => {
                 self.opened();
