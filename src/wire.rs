@@ -32,10 +32,11 @@ const MAX_UNSENT: usize = 1024 * 1024;
 /// How long the other side may take to answer the closing frame.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// Where a session is reached. Its `Debug` shows the host alone: URL and token are secrets.
+/// Where a session is reached: its URL, parsed once. `Debug` shows the host alone, as the rest of
+/// the URL and the token are secrets.
 #[derive(Clone)]
 pub struct Target {
-    url: SecretString,
+    url: Url,
     /// Sent as `x-acs-session-token`.
     token: Option<SecretString>,
     /// Sent as `Origin`.
@@ -44,65 +45,64 @@ pub struct Target {
 
 impl std::fmt::Debug for Target {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let url = self.url();
-        let host = url.as_ref().ok().and_then(Url::host_str);
-        write!(f, "Target({}, redacted)", host.unwrap_or("?"))
+        write!(f, "Target({}, redacted)", self.host())
     }
 }
 
 impl Target {
     /// A session's URL with the token that goes beside it. The key `sessionid`, which some old
     /// URLs bear, becomes `sessionId` as in the official client.
-    #[must_use]
-    pub fn session(url: &SecretString, token: Option<SecretString>) -> Self {
-        let url = url.expose_secret().replacen("sessionid", "sessionId", 1);
-        Self {
-            url: url.into(),
+    ///
+    /// # Errors
+    /// [`Error::Usage`] if the URL can't be read or is not a WebSocket's; it is not repeated.
+    pub fn session(url: &SecretString, token: Option<SecretString>) -> Result<Self> {
+        let mut url = parse(url)?;
+        if let Some(query) = url.query() {
+            let query = query.replacen("sessionid=", "sessionId=", 1);
+            url.set_query(Some(&query));
+        }
+        Ok(Self {
+            url,
             token,
             origin: None,
-        }
+        })
     }
 
     /// A web shell's URL, which carries its token itself.
-    #[must_use]
-    pub fn webshell(url: &SecretString, origin: &'static str) -> Self {
-        Self {
-            url: url.clone(),
+    ///
+    /// # Errors
+    /// As [`Target::session`].
+    pub fn webshell(url: &SecretString, origin: &'static str) -> Result<Self> {
+        Ok(Self {
+            url: parse(url)?,
             token: None,
             origin: Some(origin),
-        }
+        })
     }
 
     /// The URL, for dialling.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if it is none, or not a WebSocket's; the text does not repeat it.
-    pub fn url(&self) -> Result<Url> {
-        let url = Url::parse(self.url.expose_secret())
-            .map_err(|error| Error::Usage(format!("the WebSocket URL can't be read: {error}")))?;
-        if !matches!(url.scheme(), "ws" | "wss") || url.host_str().is_none() {
-            let what = "the WebSocket URL must begin with wss:// (or ws:// on this machine) and name a host";
-            return Err(Error::Usage(what.into()));
-        }
-        Ok(url)
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
     }
 
     /// The same target, asking to go on with the channel `id`.
-    ///
-    /// # Errors
-    /// As [`Target::url`].
-    pub fn resuming(&self, id: &str) -> Result<Self> {
-        let mut url = self.url()?;
-        url.query_pairs_mut().append_pair("channelId", id);
-        Ok(Self {
-            url: String::from(url).into(),
-            ..self.clone()
-        })
+    #[must_use]
+    pub fn resuming(&self, id: &str) -> Self {
+        let mut target = self.clone();
+        target.url.query_pairs_mut().append_pair("channelId", id);
+        target
+    }
+
+    /// The gateway's host name or address.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
     }
 
     fn request(&self) -> Result<Request> {
         let unfit = |what: &str| Error::Usage(format!("the {what} can't be sent in a request"));
-        let request = self.url()?.as_str().into_client_request();
+        let request = self.url.as_str().into_client_request();
         let mut request = request.map_err(|_| unfit("WebSocket URL"))?;
         let headers = request.headers_mut();
         if let Some(token) = &self.token {
@@ -116,6 +116,17 @@ impl Target {
         }
         Ok(request)
     }
+}
+
+fn parse(text: &SecretString) -> Result<Url> {
+    let url = Url::parse(text.expose_secret())
+        .map_err(|error| Error::Usage(format!("the WebSocket URL can't be read: {error}")))?;
+    if !matches!(url.scheme(), "ws" | "wss") || url.host_str().is_none() {
+        let what =
+            "the WebSocket URL must begin with wss:// (or ws:// on this machine) and name a host";
+        return Err(Error::Usage(what.into()));
+    }
+    Ok(url)
 }
 
 /// Opens the WebSocket over a connection that is already there, and starts its two tasks. They end
@@ -133,7 +144,7 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let request = target.request()?;
-    let host = target.url()?.host_str().unwrap_or_default().to_owned();
+    let host = target.host().to_owned();
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = 32 * 1024;
     config.write_buffer_size = 16 * 1024;
@@ -274,34 +285,31 @@ fn words(error: &WsError) -> String {
 mod tests {
     use super::*;
 
-    fn target(url: &str) -> Target {
+    fn target(url: &str) -> Result<Target> {
         Target::session(&SecretString::from(url), Some("tok-secret".into()))
     }
 
     #[test]
     fn a_target_keeps_its_secrets() {
-        let target = target("wss://gw.example/session?sessionId=s-1&token=hush");
-        assert_eq!(format!("{target:?}"), "Target(gw.example, redacted)");
-        let wrong = Target::session(&SecretString::from("https://gw/?token=hush"), None);
-        assert!(!wrong.url().unwrap_err().to_string().contains("hush"));
+        let shown = target("wss://gw.example/session?sessionId=s-1&token=hush").unwrap();
+        assert_eq!(format!("{shown:?}"), "Target(gw.example, redacted)");
+        for wrong in ["https://gw/?token=hush", "hush", "wss://?token=hush"] {
+            assert!(!target(wrong).unwrap_err().to_string().contains("hush"));
+        }
     }
 
     #[test]
     fn an_old_spelling_is_mended() {
-        let url = target("wss://gw/session?sessionid=s-1&x=sessionid")
-            .url()
-            .unwrap();
-        assert_eq!(url.query(), Some("sessionId=s-1&x=sessionid"));
+        let target = target("wss://gw/session?sessionid=s-1&x=sessionid").unwrap();
+        assert_eq!(target.url().query(), Some("sessionId=s-1&x=sessionid"));
     }
 
     #[test]
     fn resuming_names_the_channel() {
-        let target = target("wss://gw/session?sessionId=s-1&token=t")
-            .resuming("a&b")
-            .unwrap();
-        let query = target.url().unwrap().query().map(str::to_owned);
+        let target = target("wss://gw/session?sessionId=s-1&token=t").unwrap();
+        let resuming = target.resuming("a&b");
         assert_eq!(
-            query.as_deref(),
+            resuming.url().query(),
             Some("sessionId=s-1&token=t&channelId=a%26b")
         );
     }

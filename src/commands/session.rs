@@ -56,9 +56,7 @@ impl Started {
     ) -> Result<Self> {
         if let Some(url) = &args.wss_url {
             let url = given_url(url).await?;
-            let target = Target::session(&url, None);
-            target.url()?;
-            return Ok(Self::given(target));
+            return Ok(Self::given(Target::session(&url, None)?));
         }
         let client = context.client(Product::Ecs)?;
         Self::by(&client, request, args.connection.connect_timeout).await
@@ -75,12 +73,20 @@ impl Started {
     ) -> Result<Self> {
         let started = client.call(&request, limit).await?;
         tracing::info!(session = started.session_id, "session started");
-        let ender = Some(Ender {
+        let ender = Ender {
             client: client.clone(),
             session_id: started.session_id,
-        });
-        let target = Target::session(&started.web_socket_url, Some(started.security_token));
-        Ok(Self { target, ender })
+        };
+        match Target::session(&started.web_socket_url, Some(started.security_token)) {
+            Ok(target) => Ok(Self {
+                target,
+                ender: Some(ender),
+            }),
+            Err(error) => {
+                ender.end().await;
+                Err(error)
+            }
+        }
     }
 
     /// The session's id, where it is known.
@@ -107,11 +113,18 @@ impl Started {
     /// Ends the session, so that it no longer counts against the region's limit. The caller of axt
     /// may lack the right to: a failure is only logged.
     pub async fn end(&self) {
-        let Some(ender) = &self.ender else { return };
-        let session_id = ender.session_id.clone();
+        if let Some(ender) = &self.ender {
+            ender.end().await;
+        }
+    }
+}
+
+impl Ender {
+    async fn end(&self) {
+        let session_id = self.session_id.clone();
         let end = EndTerminalSession { session_id };
-        match timeout(END, ender.client.call(&end, END)).await {
-            Ok(Ok(_)) => tracing::info!(session = ender.session_id, "session ended"),
+        match timeout(END, self.client.call(&end, END)).await {
+            Ok(Ok(_)) => tracing::info!(session = self.session_id, "session ended"),
             Ok(Err(error)) => tracing::info!(%error, "the session could not be ended"),
             Err(_) => tracing::info!("ending the session took too long"),
         }
@@ -123,13 +136,9 @@ impl Started {
 /// # Errors
 /// As [`Network::dial`] and [`wire::open`]; [`Error::Timeout`].
 pub async fn dial(network: Network, target: Target, limit: Duration) -> Result<Link> {
-    let url = target.url()?;
-    let what = format!(
-        "the connection to {}",
-        url.host_str().unwrap_or("the gateway")
-    );
+    let what = format!("the connection to {}", target.host());
     let opening = async {
-        let stream = network.dial(&url).await?;
+        let stream = network.dial(target.url()).await?;
         wire::open(&target, stream).await
     };
     let (outgoing, incoming) = timeout(limit, opening)
@@ -148,7 +157,7 @@ pub fn redial(
     let (network, target) = (network.clone(), target.clone());
     Box::pin(async move {
         let target = match resume {
-            Some(id) => target.resuming(&id)?,
+            Some(id) => target.resuming(&id),
             None => target,
         };
         dial(network, target, limit).await

@@ -40,7 +40,7 @@ pub async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exi
     let exec = plan.program.as_ref().map(Exec::new).transpose()?;
     let opening = async {
         let token = asking.await?;
-        let target = Target::webshell(&token.web_socket_url, ORIGIN);
+        let target = Target::webshell(&token.web_socket_url, ORIGIN)?;
         let started = Started::given(target);
         let link = started.dial(&context.network, limit).await?;
         Ok::<_, Error>((started, link))

@@ -35,9 +35,13 @@ pub async fn run(
     match client.call(request, limit).await {
         Ok(started) => {
             findings.push(Finding::ok(format!("started in {}", since(start))));
-            let target = Target::session(&started.web_socket_url, Some(started.security_token));
+            let token = Some(started.security_token);
+            let connecting = async {
+                let target = Target::session(&started.web_socket_url, token)?;
+                connected(network, &target, limit, &mut findings).await
+            };
             tokio::select! {
-                went = connected(network, &target, limit, &mut findings) => if let Err(error) = went {
+                went = connecting => if let Err(error) = went {
                     findings.push(Finding::of(&error));
                 },
                 number = stopped => signal = Some(number),
@@ -67,15 +71,14 @@ async fn connected(
     findings: &mut Vec<Finding>,
 ) -> Result<()> {
     let start = Instant::now();
-    let url = target.url()?;
-    let stream = network.dial(&url).await?;
+    let stream = network.dial(target.url()).await?;
     let reached = since(start);
     let opening = timeout(limit, wire::open(target, stream)).await;
     let (outgoing, incoming) = opening.map_err(|_| Error::Timeout {
         what: "the gateway's answer".into(),
         limit,
     })??;
-    let way = network.describe(&url)?;
+    let way = network.describe(target.url())?;
     findings.push(Finding::ok(format!(
         "{way}: reached in {reached}, answered in {}",
         since(start)
