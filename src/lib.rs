@@ -22,9 +22,9 @@
 //!   configuration for API and WebSocket alike. [`openapi`] signs and makes the API's calls with what
 //!   [`config`] says; [`terminal`] has raw mode, size, keyboard and signals.
 //! - [`commands`] is the only layer that knows everything, one file or folder a verb. What several
-//!   verbs need stands beside them: starting and ending a session (`session`), joining it to the
-//!   terminal (`attach`), a command's bootstrap (`exec`), one forwarded connection (`port`), what
-//!   may be the reason of a failure (`explain`, `checks`).
+//!   verbs need is in `commands/shared`: the way to the service (`context`), starting and ending a
+//!   session (`session`), joining it to the terminal (`attach`), one forwarded connection (`port`).
+//!   A command's bootstrap is `commands/exec`; `commands/doctor` finds the reason of a failure.
 //! - [`emulator`] is the other side of the same wire: the signed API, the gateway, agents with real
 //!   terminals and TCP connections, and faults to order. It is what `--emulator` starts and what
 //!   every end-to-end test talks to.

@@ -1,13 +1,13 @@
 //! `axt connect`: a shell, or a command with its status.
 
-use super::attach::{Attach, CTRL_D, now};
-use super::context::Context;
-use super::encrypt;
+use super::doctor::explain::{explained, wondering};
 use super::exec::Exec;
-use super::explain::{explained, wondering};
-use super::outcome::{Stops, conclude, exit_of_stop, start_until_stopped, until_stopped};
-use super::plan::{Plan, command, is_terminal};
-use super::session::{self, Started};
+use super::shared::attach::{Attach, CTRL_D, now};
+use super::shared::context::Context;
+use super::shared::encrypt;
+use super::shared::plan::{Plan, command, is_terminal};
+use super::shared::session::{self, Started};
+use super::shared::stops::{Stops, conclude, exit_of_stop, start_until_stopped, until_stopped};
 use crate::cli::{Connect, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -28,7 +28,7 @@ pub async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Result<Exit
         },
         None => Plan::of(&args.run)?,
     };
-    let context = session::context(global, &args.session.connection)?;
+    let context = Context::from_args(global, &args.session.connection)?;
     let mut request = session::request(&context, &args.session, args.target.as_deref())?;
     request.command_line = verbatim;
     let instance = request.instance_id.clone();

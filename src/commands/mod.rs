@@ -1,29 +1,17 @@
-//! The commands, one file each; they know every layer and not each other.
+//! The commands, one file or folder each; they know every layer and not each other. What several of
+//! them need is in `shared`, what explains a failure in `doctor`.
 
-mod attach;
-mod checks;
 mod connect;
-mod context;
 mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
-mod encrypt;
 pub mod exec;
-mod explain;
-mod finding;
 mod forward;
 mod generate;
-mod log;
-mod lost_line;
-mod outcome;
-mod plan;
-mod port;
 mod proxy;
 mod screen;
-mod session;
 mod sessions;
-mod stdio;
-mod table;
+mod shared;
 mod webshell;
 
 use crate::cli::{Cli, Command};
@@ -44,7 +32,7 @@ pub fn run(cli: Cli) -> Exit {
     };
     // A panic has told where it was; the exit status stays within the contract.
     let done = catch_unwind(AssertUnwindSafe(|| {
-        log::start(&cli.global).and_then(|()| dispatch(cli, &ui))
+        shared::log::start(&cli.global).and_then(|()| dispatch(cli, &ui))
     }));
     let fault = |_| Err(anyhow!("a fault of axt's own ended it; please report it"));
     done.unwrap_or_else(fault).unwrap_or_else(|error| {

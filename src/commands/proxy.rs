@@ -1,11 +1,11 @@
 //! `axt proxy`: stdin and stdout joined to a port, for ssh's `ProxyCommand` and its like.
 
-use super::context::Context;
-use super::explain::explained;
-use super::outcome::{Stops, conclude, exit_of_stop, start_until_stopped, until_stopped};
-use super::port::{self, PortSession};
-use super::session::{self, Started};
-use super::stdio::{self, Stdout};
+use super::doctor::explain::explained;
+use super::shared::context::Context;
+use super::shared::port::{self, PortSession};
+use super::shared::session::Started;
+use super::shared::stdio::{self, Stdout};
+use super::shared::stops::{Stops, conclude, exit_of_stop, start_until_stopped, until_stopped};
 use crate::cli::{Global, Proxy, Remote};
 use crate::exit::Exit;
 use crate::openapi::ecs::StartTerminalSession;
@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 /// Runs `axt proxy`.
 pub async fn run(global: &Global, args: Proxy, ui: &Ui) -> anyhow::Result<Exit> {
-    let context = session::context(global, &args.session.connection)?;
+    let context = Context::from_args(global, &args.session.connection)?;
     let remote = Remote::new(args.target_server.as_deref(), args.port);
     let request = port::request(&context, &args.session, args.target.as_deref(), &remote)?;
     let instance = request.instance_id.clone();

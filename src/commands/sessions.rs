@@ -1,7 +1,7 @@
 //! `axt sessions`: the records of sessions, and the end of those that go on.
 
-use super::context::Context;
-use super::table::{self, table};
+use super::shared::context::Context;
+use super::shared::table::{self, table};
 use crate::cli::{Global, Sessions, SessionsEnd, SessionsList};
 use crate::error::Result;
 use crate::exit::Exit;

@@ -1,10 +1,11 @@
 //! `axt webshell`: a shell in a pod of SAE, or a command with its status.
 
-use super::attach::{Attach, CTRL_D, now};
 use super::exec::Exec;
-use super::outcome::{Stops, conclude, exit_of_stop, until_stopped};
-use super::plan::{Plan, is_terminal};
-use super::session::{self, Started, unless_zero};
+use super::shared::attach::{Attach, CTRL_D, now};
+use super::shared::context::Context;
+use super::shared::plan::{Plan, is_terminal};
+use super::shared::session::{Started, unless_zero};
+use super::shared::stops::{Stops, conclude, exit_of_stop, until_stopped};
 use crate::cli::{Global, Webshell};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -24,7 +25,7 @@ const ORIGIN: &str = "https://sae.console.aliyun.com";
 
 /// Runs `axt webshell`.
 pub async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exit> {
-    let context = session::context(global, &args.connection)?;
+    let context = Context::from_args(global, &args.connection)?;
     let client = context.client(Product::Sae)?;
     let limit = args.connection.connect_timeout;
     let mut stops = Stops::listen(args.run.timeout)?;

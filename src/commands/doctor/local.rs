@@ -1,7 +1,7 @@
 //! What can be checked without a signed call: settings, credentials, the clock.
 
-use crate::commands::context::Context;
-use crate::commands::finding::Finding;
+use super::finding::Finding;
+use crate::commands::shared::context::Context;
 use crate::config::settings::{Settings, Sourced};
 use crate::error::Error;
 use crate::openapi::client::Clock;
@@ -97,7 +97,7 @@ pub fn clock(clock: Option<Clock>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::finding::Verdict;
+    use crate::commands::doctor::finding::Verdict;
 
     #[test]
     fn clocks_may_differ_a_little() {

@@ -1,13 +1,14 @@
 //! `axt doctor`: what would stop a session, from the settings to a real one, each with its remedy.
 
+mod checks;
+pub mod explain;
+mod finding;
 mod local;
 mod report;
 mod trial;
 
-use super::checks;
-use super::context::Context;
-use super::finding::{Finding, Fix};
 use crate::cli::{Doctor, Global};
+use crate::commands::shared::context::Context;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::openapi::client::Client;
@@ -17,6 +18,7 @@ use crate::openapi::endpoint::Product;
 use crate::openapi::retry::Retry;
 use crate::terminal::{self, Signals};
 use crate::ui::Ui;
+use finding::{Finding, Fix};
 use futures_util::future::{LocalBoxFuture, join_all};
 use report::{Report, Row};
 use std::time::{Duration, Instant};

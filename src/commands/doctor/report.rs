@@ -1,7 +1,7 @@
 //! What was found, in order, for people and for programs.
 
-use crate::commands::finding::{Finding, Fix, Verdict};
-use crate::commands::table::{self, table};
+use super::finding::{Finding, Fix, Verdict};
+use crate::commands::shared::table::{self, table};
 use crate::ui::printable;
 use serde_json::json;
 use std::fmt::Write as _;

@@ -1,7 +1,7 @@
 //! A real session as the last check: started, connected, opened, echoed through and ended, each
 //! phase with its time.
 
-use crate::commands::finding::{Finding, Verdict};
+use super::finding::{Finding, Verdict};
 use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Client;

@@ -1,4 +1,4 @@
-//! One accepted connection: its turn, its session, its end.
+//! One accepted connection: its turn, its session, its end; and the sessions kept in reserve for it.
 
 use super::events::{Events, Name};
 use super::socks::{self, Reply, Version};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How long a client of `-D` may take to say where it wants to.
@@ -21,6 +21,13 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long the answer that names a started session may take when the program ends.
 const LATE: Duration = Duration::from_secs(2);
+
+/// The pauses after a reserve that could not be had, or ended early.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A reserve that lasted so long has not ended early.
+const LASTING: Duration = Duration::from_secs(30);
 
 /// What all connections share.
 pub struct Forwarder {
@@ -220,6 +227,51 @@ impl Forwarder {
             waiting: self.waiting.subscribe(),
         };
         Ok(Tunnel::run(session, &self.starter, around, permit))
+    }
+}
+
+/// Keeps one session in reserve until the program stops.
+pub async fn keep(forwarder: Arc<Forwarder>, reserve: Arc<Reserve>, remote: Remote) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let begun = Instant::now();
+        match one(&forwarder, &reserve, &remote).await {
+            Ok(()) => pause = FIRST_PAUSE,
+            Err(error) => {
+                if begun.elapsed() > LASTING {
+                    pause = FIRST_PAUSE;
+                }
+                match error {
+                    Some(error) if pause == FIRST_PAUSE => {
+                        forwarder.events.reserve_failed(&remote, &error);
+                    }
+                    error => tracing::info!(?error, ?pause, "a reserve ended"),
+                }
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+}
+
+/// Has one session in reserve until somebody takes it, or until it ends by itself.
+async fn one(
+    forwarder: &Arc<Forwarder>,
+    reserve: &Reserve,
+    remote: &Remote,
+) -> Result<(), Option<Error>> {
+    let permit = forwarder.spare_permit().await;
+    // In a task of its own: stopping in the middle would leave a session that nobody ends. One that
+    // is opened for nobody ends at once.
+    let (opener, to) = (forwarder.clone(), remote.clone());
+    let opening = tokio::spawn(async move { opener.open(&to, permit).await });
+    let opened = opening.await.map_err(|_| None)?;
+    let tunnel = opened.map_err(Some)?;
+    let over = tunnel.over.clone();
+    let taken = reserve.put(tunnel);
+    tokio::select! {
+        _ = taken => Ok(()),
+        () = over.cancelled() => Err(None),
     }
 }
 

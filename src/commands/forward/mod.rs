@@ -150,7 +150,7 @@ impl Running {
         let remote = listen.remote.as_ref().filter(|_| count > 0)?;
         let reserve = Arc::new(Reserve::default());
         for _ in 0..count {
-            let keeping = warm::keep(self.forwarder.clone(), reserve.clone(), remote.clone());
+            let keeping = connection::keep(self.forwarder.clone(), reserve.clone(), remote.clone());
             self.until_stopped(keeping);
         }
         self.reserves.push(reserve.clone());

@@ -2,9 +2,9 @@
 //! credentials that have expired are looked up again.
 
 use crate::cli::{Forward, Global, Remote};
-use crate::commands::context::Context;
-use crate::commands::port::{self, PortSession};
-use crate::commands::session::{self, Started};
+use crate::commands::shared::context::Context;
+use crate::commands::shared::port::{self, PortSession};
+use crate::commands::shared::session::Started;
 use crate::error::{Error, Result};
 use crate::openapi::client::Client;
 use crate::openapi::ecs::StartTerminalSession;
@@ -27,9 +27,9 @@ impl Starter {
     /// Reads the settings, and fails for what no later session could work with either.
     ///
     /// # Errors
-    /// As [`session::context`], [`port::request`] and [`Context::client`].
+    /// As [`Context::from_args`], [`port::request`] and [`Context::client`].
     pub fn new(global: &Global, args: &Forward) -> Result<Self> {
-        let context = session::context(global, &args.session.connection)?;
+        let context = Context::from_args(global, &args.session.connection)?;
         let starter = Self {
             global: global.clone(),
             args: args.clone(),
@@ -109,7 +109,7 @@ impl Starter {
     /// Reads the profile again: somebody may have logged in anew since.
     fn renew(&self) -> Result<()> {
         tracing::info!("the credentials were refused; looking for new ones");
-        let context = session::context(&self.global, &self.args.session.connection)?;
+        let context = Context::from_args(&self.global, &self.args.session.connection)?;
         let made = context.client(Product::Ecs)?;
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::events::Traffic;
 use super::starter::Starter;
-use crate::commands::port::PortSession;
+use crate::commands::shared::port::PortSession;
 use crate::error::{Error, Result};
 use crate::protocol::channel::Ending;
 use crate::protocol::filter::Stop;

@@ -1,20 +1,9 @@
 //! Opened sessions in reserve: a connection that finds one waits neither for the API nor for the agent.
 
-use super::connection::Forwarder;
 use super::tunnel::Tunnel;
-use crate::cli::Remote;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
 use tokio::sync::{Notify, oneshot};
-use tokio::time::{Instant, sleep};
-
-/// The pauses after a reserve that could not be had, or ended early.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// A reserve that lasted so long has not ended early.
-const LASTING: Duration = Duration::from_secs(30);
 
 /// The sessions in reserve for one `-L`.
 #[derive(Default)]
@@ -39,7 +28,8 @@ impl Reserve {
             .find(|tunnel| !tunnel.over.is_cancelled())
     }
 
-    fn put(&self, tunnel: Tunnel) -> oneshot::Receiver<()> {
+    /// Puts a session into the reserve; what it returns ends when somebody takes the session.
+    pub fn put(&self, tunnel: Tunnel) -> oneshot::Receiver<()> {
         let (taken, gone) = oneshot::channel();
         let ready = Ready {
             tunnel,
@@ -58,50 +48,5 @@ impl Reserve {
     pub fn clear(&self) {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         ready.clear();
-    }
-}
-
-/// Keeps one session in reserve until the program stops.
-pub async fn keep(forwarder: Arc<Forwarder>, reserve: Arc<Reserve>, remote: Remote) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        let begun = Instant::now();
-        match one(&forwarder, &reserve, &remote).await {
-            Ok(()) => pause = FIRST_PAUSE,
-            Err(error) => {
-                if begun.elapsed() > LASTING {
-                    pause = FIRST_PAUSE;
-                }
-                match error {
-                    Some(error) if pause == FIRST_PAUSE => {
-                        forwarder.events.reserve_failed(&remote, &error);
-                    }
-                    error => tracing::info!(?error, ?pause, "a reserve ended"),
-                }
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-        }
-    }
-}
-
-/// Has one session in reserve until somebody takes it, or until it ends by itself.
-async fn one(
-    forwarder: &Arc<Forwarder>,
-    reserve: &Reserve,
-    remote: &Remote,
-) -> Result<(), Option<crate::error::Error>> {
-    let permit = forwarder.spare_permit().await;
-    // In a task of its own: stopping in the middle would leave a session that nobody ends. One that
-    // is opened for nobody ends at once.
-    let (opener, to) = (forwarder.clone(), remote.clone());
-    let opening = tokio::spawn(async move { opener.open(&to, permit).await });
-    let opened = opening.await.map_err(|_| None)?;
-    let tunnel = opened.map_err(Some)?;
-    let over = tunnel.over.clone();
-    let taken = reserve.put(tunnel);
-    tokio::select! {
-        _ = taken => Ok(()),
-        () = over.cancelled() => Err(None),
     }
 }

@@ -1,7 +1,7 @@
 //! What a session is to run and whether on a terminal, as the arguments say.
 
-use super::exec;
 use crate::cli::{self, bytes_of};
+use crate::commands::exec;
 use crate::error::{Error, Result};
 use crate::terminal;
 

@@ -1,11 +1,11 @@
 //! A session on this process's terminal or pipes, joined to them until it is over.
 
 use super::lost_line::LostLine;
-use super::outcome::Stops;
-use super::screen::Screen;
 use super::session::{self, Started};
 use super::stdio::{self, Stdout};
+use super::stops::Stops;
 use crate::cli;
+use crate::commands::screen::Screen;
 use crate::error::Result;
 use crate::net::Network;
 use crate::protocol::channel::{Channel, Now};

@@ -1,6 +1,6 @@
 //! What a command needs to reach the service: settings, network, credentials.
 
-use crate::cli::Global;
+use crate::cli::{Connection, Global};
 use crate::config::credentials::CredentialsProvider;
 use crate::config::settings::{Flags, Settings};
 use crate::config::{credentials, process_env};
@@ -27,6 +27,18 @@ pub struct Context {
 }
 
 impl Context {
+    /// The way that the arguments name: the configured one, or an emulator of our own.
+    ///
+    /// # Errors
+    /// As [`Context::new`].
+    pub fn from_args(global: &Global, args: &Connection) -> Result<Self> {
+        #[cfg(feature = "emulator")]
+        if args.emulator {
+            return Self::emulated(args.connect_timeout);
+        }
+        Self::new(global, args.connect_timeout)
+    }
+
     /// Reads the settings; touches no network.
     ///
     /// # Errors

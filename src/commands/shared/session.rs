@@ -205,18 +205,6 @@ pub fn protocol_options(args: &cli::Session) -> session::Options {
     }
 }
 
-/// The way to the service: the configured one, or an emulator of our own.
-///
-/// # Errors
-/// As [`Context::new`].
-pub fn context(global: &cli::Global, args: &cli::Connection) -> Result<Context> {
-    #[cfg(feature = "emulator")]
-    if args.emulator {
-        return Context::emulated(args.connect_timeout);
-    }
-    Context::new(global, args.connect_timeout)
-}
-
 /// A duration of 0 means never.
 #[must_use]
 pub fn unless_zero(span: Duration) -> Option<Duration> {

@@ -1,10 +1,10 @@
 //! Why a connect failed: the part of the doctor's checks that its error calls for.
 
 use super::checks;
-use super::context::Context;
 use super::finding::{Finding, Verdict};
-use super::outcome::{Stops, until_stopped};
 use crate::cli;
+use crate::commands::shared::context::Context;
+use crate::commands::shared::stops::{Stops, until_stopped};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::hints;
