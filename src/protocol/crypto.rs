@@ -9,10 +9,12 @@
 
 mod cipher;
 mod exchange;
+mod fault;
 mod message;
 
 pub use cipher::{BLOCK, Cipher, KEY};
-pub use exchange::{Exchange, Failure, Fault, KeyPair, KeySource, Step};
+pub use exchange::{Exchange, KeyPair, KeySource, Step};
+pub use fault::{Failure, Fault};
 pub use message::{
     Action, AgentHello, ClientHello, EcdheAnswer, EcdheKey, Empty, KmsKey, Refusal, Suite, read,
 };

@@ -6,21 +6,23 @@
 
 mod options;
 mod receive;
+mod receive_window;
 mod send;
+mod send_window;
 
 pub use options::Options;
 
 use super::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
 use super::crypto::{self, BLOCK, Exchange, Privacy};
 use super::frame::{Kind, MAX_INPUT, Version};
-use super::hold::Hold;
-use super::inbound::Inbound;
 use super::liveness::{Due, Liveness};
 use super::pace::Bucket;
-use super::resend::Sent;
+use super::readiness::Readiness;
 use crate::error::Error;
 use bytes::{Bytes, BytesMut};
+use receive_window::ReceiveWindow;
 use send::{Control, Flush};
+use send_window::SendWindow;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -52,9 +54,9 @@ pub struct Session {
     up: bool,
     opened: bool,
     ended: bool,
-    sent: Sent,
-    inbound: Inbound,
-    hold: Hold,
+    send_window: SendWindow,
+    receive_window: ReceiveWindow,
+    readiness: Readiness,
     bucket: Bucket,
     liveness: Liveness,
     /// Bytes of output taken since a message last told the agent so.
@@ -86,9 +88,9 @@ impl Session {
             up: false,
             opened: false,
             ended: false,
-            sent: Sent::default(),
-            inbound: Inbound::default(),
-            hold: Hold::new(options.eager, now.at),
+            send_window: SendWindow::default(),
+            receive_window: ReceiveWindow::default(),
+            readiness: Readiness::new(options.eager, now.at),
             bucket: Bucket::new(rate, now.at),
             liveness: Liveness::new(options.keepalive, options.dead_after, now),
             untold: 0,
@@ -130,10 +132,10 @@ impl Session {
 
     /// What keeps the session from being resumed, if anything.
     fn obstacle(&self) -> Option<&'static str> {
-        if self.inbound.is_unnumbered() || self.version.is_some_and(|v| v < Version::V1_02) {
+        if self.receive_window.is_unnumbered() || self.version.is_some_and(|v| v < Version::V1_02) {
             return Some("the agent is too old to resume a session");
         }
-        let untouched = self.sent.last() == 0 && self.inbound.taken() == 0;
+        let untouched = self.send_window.last() == 0 && self.receive_window.taken() == 0;
         // Half an exchange can't be taken up again: its messages bear no numbers.
         if self.privacy.is_underway() {
             return Some("a key exchange can't be resumed half-way");
@@ -183,9 +185,9 @@ impl Session {
         }
         self.ended = true;
         let ending = match ending {
-            Ending::Normal { .. } if self.inbound.is_missing() => Ending::Failed(Error::Lost(
-                "the session ended while a part of its output was missing".into(),
-            )),
+            Ending::Normal { .. } if self.receive_window.is_missing() => Ending::Failed(
+                Error::Lost("the session ended while a part of its output was missing".into()),
+            ),
             ending => ending,
         };
         self.events.push_back(Event::Ended(ending));
@@ -193,8 +195,8 @@ impl Session {
 
     /// Asks for what is missing, as long as there is hope.
     fn ask_again(&mut self, now: Now) {
-        self.due.sync |= self.inbound.ask_again(now.at);
-        if let Some(number) = self.inbound.given_up() {
+        self.due.sync |= self.receive_window.ask_again(now.at);
+        if let Some(number) = self.receive_window.given_up() {
             self.fail(Error::Lost(format!(
                 "output {number} is missing, and the agent does not send it again"
             )));
@@ -225,18 +227,21 @@ impl Channel for Session {
         self.up = true;
         self.liveness.restart(now);
         self.privacy.connected(now.at);
-        if self.sent.last() > 0 || self.inbound.taken() > 0 || !self.channel_id.is_empty() {
+        if self.send_window.last() > 0
+            || self.receive_window.taken() > 0
+            || !self.channel_id.is_empty()
+        {
             self.due.sync = true;
-            self.inbound.reconnected();
-            self.sent.reconnected();
-            self.hold.reconnected(now.at);
+            self.receive_window.reconnected();
+            self.send_window.reconnected();
+            self.readiness.reconnected(now.at);
             self.resumes += 1;
             self.unproven = Some(now.at + STEADY);
-            if !self.sent.all_acknowledged() {
+            if !self.send_window.all_acknowledged() {
                 self.settling = Some(now.at + SETTLE);
             }
         } else {
-            self.hold = Hold::new(self.options.eager, now.at);
+            self.readiness = Readiness::new(self.options.eager, now.at);
         }
     }
 
@@ -305,7 +310,7 @@ impl Channel for Session {
         if self.bucket.wait_until(now.at).is_some() {
             return None;
         }
-        if let Some(again) = self.sent.next_again() {
+        if let Some(again) = self.send_window.next_again() {
             return Some(self.account(now, &again));
         }
         if !self.data_due() {
@@ -331,8 +336,8 @@ impl Channel for Session {
         let data = self.data_due().then(|| self.bucket.wait_until(now.at));
         let times = [
             self.liveness.deadline(),
-            self.hold.deadline(),
-            self.inbound.deadline(),
+            self.readiness.deadline(),
+            self.receive_window.deadline(),
             self.settling,
             self.privacy.deadline(),
             self.unproven,
@@ -351,7 +356,7 @@ impl Channel for Session {
                 limit: crypto::LIMIT,
             });
         }
-        if self.hold.wake(now.at) && self.options.silence_opens {
+        if self.readiness.wake(now.at) && self.options.silence_opens {
             self.open();
         }
         if self.settling.is_some_and(|until| until <= now.at) {
@@ -372,9 +377,9 @@ impl Channel for Session {
     fn describe(&self) -> String {
         format!(
             "sent {} messages ({} bytes unacknowledged), taken {} outputs, limit {} B/s, resumed {} times, {}",
-            self.sent.last(),
-            self.sent.kept_bytes(),
-            self.inbound.taken(),
+            self.send_window.last(),
+            self.send_window.kept_bytes(),
+            self.receive_window.taken(),
             self.bucket.rate(),
             self.resumes,
             match (self.up, &self.privacy) {

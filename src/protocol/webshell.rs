@@ -5,13 +5,15 @@
 //! Kubernetes status as the last output. Nothing is numbered or acknowledged, so that a broken
 //! connection is the end of the session.
 
+mod closing_status;
+
 use super::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
-use super::hold::Hold;
-use super::kube_status::{Held, StatusScanner};
 use super::liveness::{Due, Liveness};
 use super::pace::Bucket;
+use super::readiness::Readiness;
 use crate::error::Error;
 use bytes::{Bytes, BytesMut};
+use closing_status::{Held, StatusScanner};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -47,7 +49,7 @@ pub struct Options {
 pub struct Webshell {
     up: bool,
     ended: bool,
-    hold: Hold,
+    readiness: Readiness,
     liveness: Liveness,
     bucket: Option<Bucket>,
     input: BytesMut,
@@ -70,7 +72,7 @@ impl Webshell {
         Self {
             up: false,
             ended: false,
-            hold: Hold::new(false, now.at),
+            readiness: Readiness::new(false, now.at),
             liveness: Liveness::new(options.keepalive, options.dead_after, now),
             bucket: options.rate_limit.map(|rate| Bucket::new(rate, now.at)),
             input: BytesMut::new(),
@@ -85,7 +87,7 @@ impl Webshell {
     }
 
     fn receive_output(&mut self, now: Now, bytes: &[u8]) {
-        self.hold.spoke();
+        self.readiness.spoke();
         self.taken += bytes.len() as u64;
         let mut output = BytesMut::with_capacity(bytes.len());
         self.scanner
@@ -175,7 +177,7 @@ impl Channel for Webshell {
     fn connected(&mut self, now: Now) {
         self.up = true;
         self.liveness.restart(now);
-        self.hold = Hold::new(false, now.at);
+        self.readiness = Readiness::new(false, now.at);
         self.events.push_back(Event::Opened);
     }
 
@@ -211,7 +213,7 @@ impl Channel for Webshell {
     fn close(&mut self, _now: Now) {}
 
     fn wants_send(&self, now: Now) -> bool {
-        let data = self.hold.is_released() && self.next_message(now.at).is_some();
+        let data = self.readiness.is_released() && self.next_message(now.at).is_some();
         let data = data && self.wait_until(now.at).is_none();
         self.up && !self.ended && (self.ping || data)
     }
@@ -245,11 +247,11 @@ impl Channel for Webshell {
         if !self.up || self.ended {
             return None;
         }
-        let input = self.hold.is_released() && !self.input.is_empty();
+        let input = self.readiness.is_released() && !self.input.is_empty();
         let waits = input && self.next_message(now.at).is_none();
         let times = [
             self.liveness.deadline(),
-            self.hold.deadline(),
+            self.readiness.deadline(),
             self.held_until(),
             waits.then(|| self.rest_by()),
             self.wait_until(now.at).filter(|_| input),
@@ -261,7 +263,7 @@ impl Channel for Webshell {
         if !self.up || self.ended {
             return;
         }
-        self.hold.wake(now.at);
+        self.readiness.wake(now.at);
         if self.held_until().is_some_and(|until| until <= now.at) {
             if self.scanner.held() == Held::Whole {
                 return self.end(|| Event::Ended(lost("the shell ended".into())));

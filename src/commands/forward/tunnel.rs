@@ -6,7 +6,7 @@ use crate::commands::shared::port::PortSession;
 use crate::error::{Error, Result};
 use crate::protocol::channel::Ending;
 use crate::protocol::filter::Stop;
-use crate::protocol::hold::GRACE;
+use crate::protocol::readiness::GRACE;
 use crate::pump::{Control, Notice, Outcome};
 use std::io;
 use std::pin::{Pin, pin};

@@ -1,6 +1,6 @@
 //! The cipher of an encrypted session: AES-256-CBC with PKCS#7 padding, each message on its own.
 
-use super::exchange::Fault;
+use super::fault::Fault;
 use aes::Aes256;
 use aes::cipher::block_padding::Pkcs7;
 use aes::cipher::consts::U16;

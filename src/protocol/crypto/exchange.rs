@@ -1,6 +1,7 @@
 //! The client's side of a key exchange, without any IO: randomness and KMS's answer come in.
 
 use super::cipher::{BLOCK, Cipher, KEY};
+use super::fault::{Failure, Fault};
 use super::message::{
     Action, AgentHello, ClientHello, EcdheAnswer, EcdheKey, Empty, KmsKey, Refusal, Suite, read,
 };
@@ -14,53 +15,6 @@ use zeroize::Zeroizing;
 
 /// Bytes of an uncompressed point of P-256.
 const POINT: usize = 65;
-
-/// What the other side did wrong, by the names that agents use in `KeyExchangeError.<Name>`, or by
-/// the like name for what only a client can find wrong.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("KeyExchangeError.{name}: {what}")]
-pub struct Fault {
-    name: &'static str,
-    what: String,
-}
-
-impl Fault {
-    /// A payload that is not encrypted with the agreed key.
-    pub const NOT_ENCRYPTED: &str = "NotEncrypted";
-
-    /// The fault called `name`, with more about it.
-    #[must_use]
-    pub fn new(name: &'static str, what: impl Into<String>) -> Self {
-        let what = what.into();
-        Self { name, what }
-    }
-
-    /// Its name, without `KeyExchangeError.`.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-}
-
-/// Why an exchange came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
-    /// The agent broke the rules.
-    Broken(Fault),
-    /// The agent gave up: its code, and more about it.
-    Refused {
-        /// `KeyExchangeError.` and a name.
-        code: String,
-        /// The agent's words.
-        message: String,
-    },
-}
-
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        Self::Broken(fault)
-    }
-}
 
 /// A key pair for one exchange. The private half is zeroized on drop.
 pub struct KeyPair(SecretKey);

@@ -1,6 +1,6 @@
 //! The messages of a key exchange: an action byte, then JSON.
 
-use super::exchange::Fault;
+use super::fault::Fault;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

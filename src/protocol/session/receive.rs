@@ -1,12 +1,12 @@
 //! What arrives: outputs in order, states, requests to send again, the key exchange.
 
+use super::receive_window::Verdict;
 use super::{ACKNOWLEDGE_EVERY, Session};
 use crate::error::Error;
 use crate::protocol::channel::{Ending, Event, Now};
 use crate::protocol::crypto::Failure;
 use crate::protocol::frame::{Frame, Kind};
-use crate::protocol::hold::Hold;
-use crate::protocol::inbound::Verdict;
+use crate::protocol::readiness::Readiness;
 use crate::protocol::status::Status;
 use bytes::Bytes;
 
@@ -41,12 +41,12 @@ impl Session {
         self.version.get_or_insert(frame.version);
         self.heard_output = true;
         // What it acknowledges holds whether or not the output itself is taken.
-        let news = frame.output_seq > 0 && self.sent.acknowledge(frame.input_seq);
-        if self.sent.all_acknowledged() {
+        let news = frame.output_seq > 0 && self.send_window.acknowledge(frame.input_seq);
+        if self.send_window.all_acknowledged() {
             self.settling = None;
         }
         self.prove_resume(news);
-        match self.inbound.judge(frame.output_seq, now.at) {
+        match self.receive_window.judge(frame.output_seq, now.at) {
             Verdict::Duplicate => return,
             Verdict::Gap { ask } => {
                 self.due.sync |= ask;
@@ -63,9 +63,9 @@ impl Session {
             self.untold += payload.len();
             self.due.heartbeat |= self.untold >= ACKNOWLEDGE_EVERY;
         }
-        self.due.resize |= !self.hold.is_released() && self.size.is_some();
+        self.due.resize |= !self.readiness.is_released() && self.size.is_some();
         self.open();
-        self.hold.spoke();
+        self.readiness.spoke();
         if !payload.is_empty() {
             self.events.push_back(Event::Output(payload));
         }
@@ -77,8 +77,8 @@ impl Session {
             Ok(true) => {
                 tracing::debug!("key exchange done");
                 // Only now does the agent start what it has to get ready.
-                self.hold = Hold::new(self.options.eager, now.at);
-                self.hold.opened(now.at);
+                self.readiness = Readiness::new(self.options.eager, now.at);
+                self.readiness.opened(now.at);
             }
             Err(Failure::Broken(fault)) => self.fail(Error::Protocol(fault.to_string())),
             Err(Failure::Refused { code, message }) => self.end(refused(&code, &message)),
@@ -88,9 +88,9 @@ impl Session {
     pub(super) fn receive_status(&mut self, now: Now, status: &Status) {
         tracing::debug!(?status, "status");
         match status {
-            Status::Initial | Status::Opening => self.hold.opening(),
+            Status::Initial | Status::Opening => self.readiness.opening(),
             Status::Opened => {
-                self.hold.opened(now.at);
+                self.readiness.opened(now.at);
                 self.open();
             }
             Status::Stream(bits) if *bits > 0 => {
@@ -110,7 +110,7 @@ impl Session {
         self.version.get_or_insert(frame.version);
         self.open();
         self.settling = None;
-        if let Err(gone) = self.sent.ask(frame.input_seq) {
+        if let Err(gone) = self.send_window.ask(frame.input_seq) {
             let (asked, oldest) = (gone.asked, gone.oldest);
             return self.fail(Error::Lost(format!(
                 "the agent asked for message {asked} again, and only {oldest} and later are kept"

@@ -34,13 +34,13 @@ impl Session {
     pub(super) fn message(&mut self, now: Now, kind: Kind, payload: Bytes) -> Outgoing {
         let mut frame = Frame::new(kind, Version::V1_02, now.unix_ms, payload);
         frame.channel_id = self.channel_id.clone();
-        frame.output_seq = self.inbound.taken();
+        frame.output_seq = self.receive_window.taken();
         self.untold = 0;
         let numbered = matches!(kind, Kind::Input | Kind::Resize);
-        frame.input_seq = self.sent.last().wrapping_add(u32::from(numbered));
+        frame.input_seq = self.send_window.last().wrapping_add(u32::from(numbered));
         let bytes = frame.encode();
         if numbered {
-            self.sent.push(bytes.clone());
+            self.send_window.push(bytes.clone());
         }
         self.account(now, &bytes)
     }
@@ -92,11 +92,11 @@ impl Session {
 
     /// Whether numbered messages may go out in order.
     pub(super) fn settled(&self) -> bool {
-        self.settling.is_none() && !self.sent.is_due()
+        self.settling.is_none() && !self.send_window.is_due()
     }
 
     pub(super) fn data_due(&self) -> bool {
-        let ready = self.settled() && self.hold.is_released() && self.privacy.is_ready();
-        self.sent.is_due() || (ready && !self.input.is_empty())
+        let ready = self.settled() && self.readiness.is_released() && self.privacy.is_ready();
+        self.send_window.is_due() || (ready && !self.input.is_empty())
     }
 }

@@ -291,7 +291,7 @@ fn a_long_upload_keeps_to_the_rate_and_uses_it() {
         }
         rig.pass(Duration::from_millis(250));
         seq += 1;
-        rig.output(seq, rig.session.sent.last(), "");
+        rig.output(seq, rig.session.send_window.last(), "");
     }
     let bytes: usize = rig.sent.iter().map(Frame::encoded_len).sum();
     assert!(
@@ -420,8 +420,8 @@ fn an_upload_past_the_window_ends_when_its_beginning_is_asked_for() {
         rig.write(&"x".repeat(50_000));
         rig.pass(SECOND);
     }
-    let last = rig.session.sent.last();
-    assert!(rig.session.sent.kept_bytes() <= super::super::resend::KEEP);
+    let last = rig.session.send_window.last();
+    assert!(rig.session.send_window.kept_bytes() <= super::send_window::KEEP);
     rig.sync(last);
     assert_eq!(rig.told.len(), 1, "{:?}", rig.told);
     let mut rig = Rig::patient();

@@ -15,7 +15,7 @@ const UNHEARD: u32 = 20;
 
 /// The outputs taken so far.
 #[derive(Debug, Default)]
-pub struct Inbound {
+pub struct ReceiveWindow {
     /// The number of the last output taken; 0 before the first.
     taken: u32,
     /// The agent numbers nothing: everything is taken as it comes.
@@ -42,7 +42,7 @@ pub enum Verdict {
     },
 }
 
-impl Inbound {
+impl ReceiveWindow {
     /// The number of the last output taken.
     #[must_use]
     pub fn taken(&self) -> u32 {
@@ -118,51 +118,51 @@ mod tests {
 
     #[test]
     fn each_number_is_taken_once_and_in_order() {
-        let (mut inbound, now) = (Inbound::default(), Instant::now());
-        let verdicts = [1, 2, 2, 5, 6, 3, 1, 4, 5].map(|seq| inbound.judge(seq, now));
+        let (mut window, now) = (ReceiveWindow::default(), Instant::now());
+        let verdicts = [1, 2, 2, 5, 6, 3, 1, 4, 5].map(|seq| window.judge(seq, now));
         let (asked, waiting) = (Gap { ask: true }, Gap { ask: false });
         let expected = [
             Take, Take, Duplicate, asked, waiting, Take, Duplicate, Take, Take,
         ];
         assert_eq!(verdicts, expected);
-        assert_eq!(inbound.taken(), 5);
+        assert_eq!(window.taken(), 5);
     }
 
     #[test]
     fn a_missing_output_is_asked_for_again_after_a_while() {
-        let (mut inbound, now) = (Inbound::default(), Instant::now());
-        inbound.judge(3, now);
-        assert!(!inbound.ask_again(now));
-        assert!(inbound.ask_again(now + ASK_AGAIN));
-        assert!(!inbound.ask_again(now + ASK_AGAIN));
-        inbound.judge(1, now);
-        assert_eq!(inbound.deadline(), None);
+        let (mut window, now) = (ReceiveWindow::default(), Instant::now());
+        window.judge(3, now);
+        assert!(!window.ask_again(now));
+        assert!(window.ask_again(now + ASK_AGAIN));
+        assert!(!window.ask_again(now + ASK_AGAIN));
+        window.judge(1, now);
+        assert_eq!(window.deadline(), None);
     }
 
     #[test]
     fn what_is_asked_for_in_vain_is_given_up() {
         for (answered, patience) in [(true, ASKS), (false, ASKS * UNHEARD)] {
-            let (mut inbound, mut now) = (Inbound::default(), Instant::now());
-            inbound.judge(3, now);
+            let (mut window, mut now) = (ReceiveWindow::default(), Instant::now());
+            window.judge(3, now);
             let mut asks = 0;
-            while inbound.given_up().is_none() {
+            while window.given_up().is_none() {
                 if answered {
-                    inbound.judge(3, now);
+                    window.judge(3, now);
                 }
                 now += ASK_AGAIN;
-                assert!(inbound.ask_again(now));
+                assert!(window.ask_again(now));
                 asks += 1;
             }
-            assert_eq!((asks, inbound.given_up()), (patience, Some(1)));
-            inbound.judge(1, now);
-            assert!(inbound.given_up().is_none() && !inbound.is_missing());
+            assert_eq!((asks, window.given_up()), (patience, Some(1)));
+            window.judge(1, now);
+            assert!(window.given_up().is_none() && !window.is_missing());
         }
     }
 
     #[test]
     fn old_agents_number_nothing() {
-        let (mut inbound, now) = (Inbound::default(), Instant::now());
-        assert_eq!([0, 0, 0].map(|seq| inbound.judge(seq, now)), [Take; 3]);
-        assert!(inbound.is_unnumbered());
+        let (mut window, now) = (ReceiveWindow::default(), Instant::now());
+        assert_eq!([0, 0, 0].map(|seq| window.judge(seq, now)), [Take; 3]);
+        assert!(window.is_unnumbered());
     }
 }

@@ -8,7 +8,7 @@ pub const GRACE: Duration = Duration::from_secs(3);
 
 /// Holds input back until the far end shows that it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
+pub enum Readiness {
     /// Connected; the gateway may or may not report how the session opens.
     Silent {
         /// A gateway that reports nothing is taken at its word from here on.
@@ -25,7 +25,7 @@ pub enum Hold {
     Released,
 }
 
-impl Hold {
+impl Readiness {
     /// Before anything is known about the session. `eager` releases at once.
     #[must_use]
     pub fn new(eager: bool, now: Instant) -> Self {
@@ -95,44 +95,44 @@ mod tests {
     #[test]
     fn it_waits_for_the_first_word_or_for_three_seconds_after_open() {
         let now = Instant::now();
-        let mut hold = Hold::new(false, now);
-        hold.opening();
-        hold.wake(now + GRACE * 10);
-        assert!(!hold.is_released());
+        let mut readiness = Readiness::new(false, now);
+        readiness.opening();
+        readiness.wake(now + GRACE * 10);
+        assert!(!readiness.is_released());
         let opened = now + GRACE * 11;
-        hold.opened(opened);
-        hold.wake(opened + GRACE - Duration::from_millis(1));
-        assert!(!hold.is_released());
-        hold.wake(opened + GRACE);
-        assert!(hold.is_released());
-        hold.opened(opened + GRACE);
-        assert!(hold.is_released());
+        readiness.opened(opened);
+        readiness.wake(opened + GRACE - Duration::from_millis(1));
+        assert!(!readiness.is_released());
+        readiness.wake(opened + GRACE);
+        assert!(readiness.is_released());
+        readiness.opened(opened + GRACE);
+        assert!(readiness.is_released());
     }
 
     #[test]
     fn a_gateway_that_reports_nothing_gets_three_seconds() {
         let now = Instant::now();
-        let mut hold = Hold::new(false, now);
-        assert_eq!(hold.deadline(), Some(now + GRACE));
-        hold.wake(now + GRACE);
-        assert!(hold.is_released());
+        let mut readiness = Readiness::new(false, now);
+        assert_eq!(readiness.deadline(), Some(now + GRACE));
+        readiness.wake(now + GRACE);
+        assert!(readiness.is_released());
     }
 
     #[test]
     fn a_session_that_broke_while_opening_is_not_held_for_ever() {
         let now = Instant::now();
-        let mut hold = Hold::new(false, now);
-        hold.opening();
-        assert_eq!(hold.deadline(), None);
-        hold.reconnected(now);
-        assert_eq!(hold.deadline(), Some(now + GRACE));
+        let mut readiness = Readiness::new(false, now);
+        readiness.opening();
+        assert_eq!(readiness.deadline(), None);
+        readiness.reconnected(now);
+        assert_eq!(readiness.deadline(), Some(now + GRACE));
     }
 
     #[test]
     fn output_releases_at_once() {
-        let mut hold = Hold::new(false, Instant::now());
-        hold.spoke();
-        assert!(hold.is_released());
-        assert!(Hold::new(true, Instant::now()).is_released());
+        let mut readiness = Readiness::new(false, Instant::now());
+        readiness.spoke();
+        assert!(readiness.is_released());
+        assert!(Readiness::new(true, Instant::now()).is_released());
     }
 }

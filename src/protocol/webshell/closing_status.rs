@@ -6,8 +6,8 @@
 //! first bytes). Nothing marks where it begins, so it is told by its beginning, its form, and by
 //! being the last: whatever comes after it makes it output.
 
-use super::channel::Ending;
 use crate::error::Error;
+use crate::protocol::channel::Ending;
 use serde::Deserialize;
 
 /// How the object begins; the status itself and a quotation mark follow.

@@ -15,10 +15,10 @@ const STALE: u32 = 20;
 /// What passes [`KEEP`] is forgotten, oldest first: an agent that asks for it gets an error, never
 /// a stream with a hole.
 #[derive(Debug, Default)]
-pub struct Sent {
+pub struct SendWindow {
     /// The number of the newest message.
     last: u32,
-    /// Messages `last - kept.len() + 1 ..= last`, encoded as first sent.
+    /// Messages `last - kept.len() + 1 ..= last`, encoded as first window.
     kept: VecDeque<Bytes>,
     kept_bytes: usize,
     /// The next message to be sent again, if any are due.
@@ -38,7 +38,7 @@ pub struct Forgotten {
     pub oldest: u32,
 }
 
-impl Sent {
+impl SendWindow {
     /// The number of the newest message; 0 before the first.
     #[must_use]
     pub fn last(&self) -> u32 {
@@ -144,84 +144,84 @@ impl Sent {
 mod tests {
     use super::*;
 
-    fn sent(n: u8) -> Sent {
-        let mut sent = Sent::default();
+    fn sent(n: u8) -> SendWindow {
+        let mut window = SendWindow::default();
         for i in 1..=n {
-            sent.push(Bytes::copy_from_slice(&[i]));
+            window.push(Bytes::copy_from_slice(&[i]));
         }
-        sent
+        window
     }
 
-    fn again(sent: &mut Sent) -> Vec<u8> {
-        std::iter::from_fn(|| sent.next_again())
+    fn again(window: &mut SendWindow) -> Vec<u8> {
+        std::iter::from_fn(|| window.next_again())
             .map(|m| m[0])
             .collect()
     }
 
     #[test]
     fn what_is_asked_for_goes_again_in_order() {
-        let mut sent = sent(5);
-        sent.ask(3).unwrap();
-        assert_eq!(again(&mut sent), [3, 4, 5]);
-        assert_eq!(again(&mut sent), [0u8; 0]);
-        sent.ask(3).unwrap();
-        assert_eq!(again(&mut sent), [3, 4, 5]);
+        let mut window = sent(5);
+        window.ask(3).unwrap();
+        assert_eq!(again(&mut window), [3, 4, 5]);
+        assert_eq!(again(&mut window), [0u8; 0]);
+        window.ask(3).unwrap();
+        assert_eq!(again(&mut window), [3, 4, 5]);
     }
 
     #[test]
     fn a_late_request_has_no_effect_and_a_stubborn_one_is_an_error() {
-        let mut sent = sent(5);
-        sent.acknowledge(4);
+        let mut window = sent(5);
+        window.acknowledge(4);
         for _ in 0..STALE {
-            sent.ask(2).unwrap();
-            assert_eq!(again(&mut sent), [0u8; 0]);
+            window.ask(2).unwrap();
+            assert_eq!(again(&mut window), [0u8; 0]);
         }
         let gone = Forgotten {
             asked: 2,
             oldest: 5,
         };
-        assert_eq!(sent.ask(2), Err(gone));
+        assert_eq!(window.ask(2), Err(gone));
     }
 
     #[test]
     fn a_new_connection_forgets_what_was_asked_over_the_old_one() {
-        let mut sent = sent(5);
-        sent.ask(2).unwrap();
-        sent.reconnected();
-        assert!(!sent.is_due());
-        sent.ask(2).unwrap();
-        assert_eq!(again(&mut sent), [2, 3, 4, 5]);
+        let mut window = sent(5);
+        window.ask(2).unwrap();
+        window.reconnected();
+        assert!(!window.is_due());
+        window.ask(2).unwrap();
+        assert_eq!(again(&mut window), [2, 3, 4, 5]);
     }
 
     #[test]
     fn asking_for_the_future_or_for_zero_is_no_trouble() {
-        let mut sent = sent(2);
-        sent.ask(0).unwrap();
-        assert_eq!(again(&mut sent), [1, 2]);
-        sent.ask(3).unwrap();
-        assert!(sent.all_acknowledged());
-        sent.ask(u32::MAX).unwrap();
-        assert_eq!(again(&mut sent), [0u8; 0]);
-        assert!(!sent.acknowledge(u32::MAX));
+        let mut window = sent(2);
+        window.ask(0).unwrap();
+        assert_eq!(again(&mut window), [1, 2]);
+        window.ask(3).unwrap();
+        assert!(window.all_acknowledged());
+        window.ask(u32::MAX).unwrap();
+        assert_eq!(again(&mut window), [0u8; 0]);
+        assert!(!window.acknowledge(u32::MAX));
     }
 
     #[test]
     fn an_acknowledgement_in_mid_resend_skips_ahead() {
-        let mut sent = sent(5);
-        sent.ask(1).unwrap();
-        assert_eq!(sent.next_again().unwrap(), &[1u8][..]);
-        assert!(sent.acknowledge(3));
-        assert_eq!(again(&mut sent), [4, 5]);
+        let mut window = sent(5);
+        window.ask(1).unwrap();
+        assert_eq!(window.next_again().unwrap(), &[1u8][..]);
+        assert!(window.acknowledge(3));
+        assert_eq!(again(&mut window), [4, 5]);
     }
 
     #[test]
     fn what_is_kept_is_bounded() {
-        let mut sent = Sent::default();
+        let mut window = SendWindow::default();
         for _ in 0..10_000 {
-            sent.push(Bytes::from(vec![0; 2000]));
+            window.push(Bytes::from(vec![0; 2000]));
         }
-        assert!(sent.kept_bytes() <= KEEP);
-        assert!(sent.ask(1).is_err());
-        assert!(sent.ask(9_000).is_ok());
+        assert!(window.kept_bytes() <= KEEP);
+        assert!(window.ask(1).is_err());
+        assert!(window.ask(9_000).is_ok());
     }
 }

@@ -1,0 +1,48 @@
+//! Why a key exchange, or a message after it, is refused.
+
+/// What the other side did wrong, by the names that agents use in `KeyExchangeError.<Name>`, or by
+/// the like name for what only a client can find wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("KeyExchangeError.{name}: {what}")]
+pub struct Fault {
+    name: &'static str,
+    what: String,
+}
+
+impl Fault {
+    /// A payload that is not encrypted with the agreed key.
+    pub const NOT_ENCRYPTED: &str = "NotEncrypted";
+
+    /// The fault called `name`, with more about it.
+    #[must_use]
+    pub fn new(name: &'static str, what: impl Into<String>) -> Self {
+        let what = what.into();
+        Self { name, what }
+    }
+
+    /// Its name, without `KeyExchangeError.`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// Why an exchange came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// The agent broke the rules.
+    Broken(Fault),
+    /// The agent gave up: its code, and more about it.
+    Refused {
+        /// `KeyExchangeError.` and a name.
+        code: String,
+        /// The agent's words.
+        message: String,
+    },
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Broken(fault)
+    }
+}
