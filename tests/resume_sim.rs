@@ -9,7 +9,7 @@
 #![cfg(feature = "emulator")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
-use axt::emulator::agent::link::{Link, Taken};
+use axt::emulator::agent::sequence::{Link, Taken};
 use axt::protocol::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
 use axt::protocol::frame::{Frame, Kind, Version, parse_resize};
 use axt::protocol::session::{Options, Session};

@@ -3,20 +3,13 @@
 //! Any KeyId names a key here. The master key is random in each run, and so lost with it. What the
 //! instance's role does for the real agent, the agent here does by asking directly.
 
-use super::api::{Params, given};
-use super::reply::Refusal;
-use super::verify::Call;
 use crate::protocol::crypto::{BLOCK, Cipher, KEY};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use serde_json::{Map, Value};
 use sha2::Sha256;
 use std::fmt;
 use zeroize::Zeroizing;
-
-/// The version of KMS's API.
-pub(super) const VERSION: &str = "2016-01-20";
 
 /// Bytes of the tag by which a ciphertext is known to be KMS's own.
 const TAG: usize = 32;
@@ -74,50 +67,6 @@ impl Kms {
         mac.expect("HMAC takes keys of any length")
             .chain_update(blob)
     }
-}
-
-/// Answers a call of KMS's API.
-pub(super) fn handle(kms: &Kms, call: &Call) -> Result<Map<String, Value>, Refusal> {
-    match call.action.as_str() {
-        "GenerateDataKey" => generate_data_key(kms, &call.params),
-        "Decrypt" => decrypt(kms, &call.params),
-        _ => Err(Refusal::new(
-            404,
-            "InvalidAction.NotFound",
-            "Specified api is not found, please check your url and method.",
-        )),
-    }
-}
-
-fn generate_data_key(kms: &Kms, params: &Params) -> Result<Map<String, Value>, Refusal> {
-    let key_id = given(params, "KeyId").ok_or_else(|| Refusal::missing("KeyId"))?;
-    let other_length = given(params, "NumberOfBytes").is_some_and(|number| number != "32");
-    if other_length || !matches!(given(params, "KeySpec"), None | Some("AES_256")) {
-        let message = "The emulator makes keys of 256 bits only.";
-        return Err(Refusal::new(400, "InvalidParameter", message));
-    }
-    let (key, blob) = kms.generate();
-    Ok(answer(&[
-        ("KeyId", key_id),
-        ("Plaintext", &STANDARD.encode(*key)),
-        ("CiphertextBlob", &blob),
-    ]))
-}
-
-fn decrypt(kms: &Kms, params: &Params) -> Result<Map<String, Value>, Refusal> {
-    let blob = given(params, "CiphertextBlob").ok_or_else(|| Refusal::missing("CiphertextBlob"))?;
-    let key = kms.decrypt(blob).ok_or_else(|| {
-        let message = "The specified parameter CiphertextBlob is not valid.";
-        Refusal::new(400, "InvalidParameter", message)
-    })?;
-    Ok(answer(&[("Plaintext", &STANDARD.encode(*key))]))
-}
-
-fn answer(members: &[(&str, &str)]) -> Map<String, Value> {
-    let members = members.iter();
-    members
-        .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
-        .collect()
 }
 
 fn fill(bytes: &mut [u8]) {

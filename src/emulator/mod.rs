@@ -1,8 +1,8 @@
 //! The emulator: a local stand-in for the cloud service, from the signed API to the agent.
 //!
-//! `verify` and `api` are the API, `gateway` and `link` the session gateway, `agent` the other end;
-//! `store` remembers, `options` and `faults` say what is to be different. `sae` and `webshell` are
-//! another product's API and sockets. One HTTP port serves the API at `/` (SAE's at a path of its
+//! `api` answers the signed calls, `gateway` has the WebSockets, `agent` is the program on the
+//! instance; `store` remembers sessions, `options` and `faults` say what is to be different, `start`
+//! serves. `sae` is another product, with a call and sockets of its own. One HTTP port serves the API at `/` (SAE's at a path of its
 //! own) and the WebSockets at `/session` and `/websocket/eamWebshell`. What the documents leave open
 //! is marked "inferred" where it is decided.
 //!
@@ -10,332 +10,26 @@
 //! each run, as are the tokens of sessions, and both are compared in constant time; it listens on
 //! loopback addresses unless [`Options::allow_remote`] says otherwise.
 
-mod account;
 pub mod agent;
 mod api;
 mod clock;
-mod codes;
-mod conversation;
-mod event;
 pub mod faults;
-mod flow;
 mod gateway;
-mod inbound;
-mod instances;
+mod instance;
 pub mod kms;
-mod link;
 pub mod options;
-mod records;
-mod reply;
-mod sabotage;
+mod random;
 mod sae;
 mod settings;
 mod shared;
-mod signed;
 mod start;
 mod store;
-mod verify;
-#[cfg(unix)]
-mod webshell;
 
+pub use api::request::Credentials;
 pub use clock::Clock;
-pub use instances::{Instance, InstanceState, Os};
+pub use gateway::inject::Cut;
+pub use instance::{Instance, InstanceState, Os};
 pub use options::{Limits, Options};
-pub use sabotage::Cut;
 pub use sae::{Frames, Sae};
+pub use start::{Emulator, SessionRecord};
 pub use store::{Connection, Counts};
-pub use verify::Credentials;
-
-use crate::error::{Error, Result};
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, State};
-use axum::http::{Request, Response};
-use axum::routing::{any, get};
-use link::Order;
-use reply::{Asked, Refusal};
-use shared::{Shared, random_text};
-use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
-
-/// How long stopping waits for agents to end.
-const STOP: Duration = Duration::from_secs(3);
-/// How soon it tells sessions again to end.
-const AGAIN: Duration = Duration::from_millis(50);
-
-/// A running emulator, on a thread and runtime of its own. Dropping it ends every session and
-/// everything the sessions had started.
-#[derive(Debug)]
-pub struct Emulator {
-    shared: Arc<Shared>,
-    address: SocketAddr,
-    handle: tokio::runtime::Handle,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// One session, as the emulator has recorded it.
-#[derive(Debug, Clone)]
-pub struct SessionRecord {
-    /// Its id.
-    pub session_id: String,
-    /// Its instance.
-    pub instance_id: String,
-    /// When it was started.
-    pub created: jiff::Timestamp,
-    /// Whether EndTerminalSession ended it.
-    pub ended: bool,
-    /// The address of the last client that connected.
-    pub client_ip: Option<String>,
-    /// Its connections, in the order they were made.
-    pub connections: Vec<Connection>,
-}
-
-impl Emulator {
-    /// Starts an emulator that serves `listener`.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] when other machines can reach the address and [`Options::allow_remote`] is
-    /// not set; [`Error::Io`] when the system refuses a socket option, random bytes or a thread.
-    pub fn start(options: Options, listener: TcpListener) -> Result<Self> {
-        let address = listener.local_addr().map_err(io_error)?;
-        if !address.ip().is_loopback() && !options.allow_remote {
-            let message = format!(
-                "{address} can be reached from other machines, and whoever reaches the emulator can get a shell"
-            );
-            return Err(Error::Usage(message));
-        }
-        listener.set_nonblocking(true).map_err(io_error)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(io_error)?;
-        let handle = runtime.handle().clone();
-        let shared = Arc::new(Shared::new(options)?);
-        let (stop, stopped) = oneshot::channel();
-        let serving = serve(shared.clone(), listener, stopped);
-        let thread = std::thread::Builder::new()
-            .name("emulator".into())
-            .spawn(move || runtime.block_on(serving))
-            .map_err(io_error)?;
-        Ok(Self {
-            shared,
-            address,
-            handle,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-
-    /// Starts an emulator on a free loopback port.
-    ///
-    /// # Errors
-    /// As [`Self::start`].
-    pub fn on_loopback(options: Options) -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(io_error)?;
-        Self::start(options, listener)
-    }
-
-    /// Where it listens.
-    #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Whether only this machine can reach it.
-    #[must_use]
-    pub fn is_loopback(&self) -> bool {
-        self.address.ip().is_loopback()
-    }
-
-    /// The base URL of its API: `http://127.0.0.1:PORT`.
-    #[must_use]
-    pub fn api_url(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// The key pair it accepts, and no other.
-    #[must_use]
-    pub fn credentials(&self) -> &Credentials {
-        &self.shared.credentials
-    }
-
-    /// The environment that points axt, or an SDK, at it. A security token must not be set.
-    #[must_use]
-    pub fn exports(&self) -> Vec<(String, String)> {
-        let keys = self.credentials();
-        let region = self
-            .shared
-            .options
-            .region
-            .clone()
-            .unwrap_or_else(|| "cn-hangzhou".into());
-        let exports = [
-            ("AXT_ENDPOINT", self.api_url()),
-            ("ALIBABA_CLOUD_ACCESS_KEY_ID", keys.access_key_id.clone()),
-            (
-                "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
-                keys.access_key_secret.clone(),
-            ),
-            ("ALIBABA_CLOUD_REGION_ID", region),
-        ];
-        exports
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
-    }
-
-    /// How many sessions there are and were.
-    #[must_use]
-    pub fn counts(&self) -> Counts {
-        self.shared.store.counts()
-    }
-
-    /// What is recorded of each session, by id.
-    #[must_use]
-    pub fn sessions(&self) -> Vec<SessionRecord> {
-        let sessions = self.shared.store.sessions().into_iter();
-        let record = |session: store::Session| SessionRecord {
-            session_id: session.spec.session_id,
-            instance_id: session.spec.instance_id,
-            created: session.created,
-            ended: session.ended,
-            client_ip: session.client_ip,
-            connections: session.connections,
-        };
-        sessions.map(record).collect()
-    }
-
-    /// Its clock of the day.
-    #[must_use]
-    pub fn clock(&self) -> &Clock {
-        &self.shared.clock
-    }
-
-    /// Tells every client Frozen and closes the connections with code 1012, as a gateway does before
-    /// it restarts; the agents wait to be resumed.
-    pub fn restart_gateway(&self) {
-        for session in self.shared.store.sessions() {
-            session.link.order(Order::Restart);
-        }
-    }
-
-    /// Cuts every connection there is, now; the agents wait to be resumed.
-    pub fn cut_connections(&self, cut: Cut) {
-        for session in self.shared.store.sessions() {
-            session.link.order(Order::Cut(cut));
-        }
-    }
-
-    /// Ends a session as if somebody had called EndTerminalSession.
-    pub fn end_session(&self, session_id: &str) {
-        if let Some(session) = self.shared.store.end(session_id) {
-            self.shared
-                .tasks
-                .spawn_on(async move { session.link.end().await }, &self.handle);
-        }
-    }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        // Either end may be gone already if the thread has panicked.
-        let _ = self.stop.take().map(|stop| stop.send(()));
-        let panicked = self
-            .thread
-            .take()
-            .is_some_and(|thread| thread.join().is_err());
-        if panicked && !std::thread::panicking() {
-            tracing::error!("the emulator's thread panicked");
-        }
-    }
-}
-
-fn io_error(source: io::Error) -> Error {
-    Error::Io {
-        what: "can't start the emulator",
-        source,
-    }
-}
-
-async fn serve(shared: Arc<Shared>, listener: TcpListener, stopped: oneshot::Receiver<()>) {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return tracing::error!(%error, "the emulator can't use its socket"),
-    };
-    let router = Router::new()
-        .route("/", any(call))
-        .route(sae::TOKEN_PATH, any(call))
-        .route("/session", get(gateway::upgrade));
-    #[cfg(unix)]
-    let router = router.route(sae::SOCKET_PATH, get(webshell::upgrade));
-    let router = router
-        .with_state(shared.clone())
-        .into_make_service_with_connect_info::<SocketAddr>();
-    tokio::select! {
-        served = axum::serve(listener, router) => {
-            if let Err(error) = served {
-                tracing::error!(%error, "the emulator stopped serving");
-            }
-        }
-        // A sender that is gone means the same.
-        _ = stopped => {}
-    }
-    shared.stopping.cancel();
-    shared.tasks.close();
-    if timeout(STOP, end_everything(&shared)).await.is_err() {
-        tracing::warn!("sessions were still ending after {STOP:?}");
-    }
-}
-
-/// Ends all sessions, again and again: one that is just being opened takes no order yet.
-async fn end_everything(shared: &Shared) {
-    loop {
-        for session in shared.store.sessions() {
-            shared.tasks.spawn(async move { session.link.end().await });
-        }
-        if timeout(AGAIN, shared.tasks.wait()).await.is_ok() {
-            return;
-        }
-    }
-}
-
-async fn call(
-    State(shared): State<Arc<Shared>>,
-    ConnectInfo(_peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
-    let (parts, body) = request.into_parts();
-    let body = to_bytes(body, verify::MAX_BODY).await;
-    let query = parts.uri.query().unwrap_or_default();
-    let incoming = verify::Incoming {
-        method: &parts.method,
-        path: parts.uri.path(),
-        query,
-        headers: &parts.headers,
-        body: body.as_deref().unwrap_or_default(),
-    };
-    let response = if body.is_ok() {
-        api::handle(&shared, &incoming)
-    } else {
-        let asked = Asked {
-            action: String::new(),
-            format: incoming.format(),
-            host: String::new(),
-        };
-        let message = format!(
-            "The body can't be read or is larger than {} bytes.",
-            verify::MAX_BODY
-        );
-        reply::response(
-            &asked,
-            Err(Refusal::new(413, "RequestEntityTooLarge", message)),
-        )
-    };
-    response.map(Body::from)
-}

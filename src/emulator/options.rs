@@ -1,8 +1,8 @@
 //! What an emulator can be told: limits, faults, the agent's ways, which instances exist.
 
-use super::agent::AgentOptions;
+use super::agent::options::AgentOptions;
 use super::faults::Faults;
-use super::instances::{Instance, InstanceState};
+use super::instance::{Instance, InstanceState};
 use super::sae::Sae;
 use super::settings::{self, Setting, Slot};
 use crate::error::{Error, Result};
@@ -174,7 +174,7 @@ impl Limits {
 impl Options {
     /// The agents' options with the limits' delays in them.
     #[must_use]
-    pub(super) fn agent_options(&self) -> AgentOptions {
+    pub(crate) fn agent_options(&self) -> AgentOptions {
         AgentOptions {
             old: self.agent.old || self.faults.old_agent,
             start_delay: self.limits.start_delay.unwrap_or(self.agent.start_delay),
@@ -191,7 +191,7 @@ impl Options {
 
     /// The instance `id`, declared or made up.
     #[must_use]
-    pub(super) fn instance(&self, id: &str) -> Instance {
+    pub(crate) fn instance(&self, id: &str) -> Instance {
         let declared = self.instances.iter().find(|instance| instance.id == id);
         let made_up = || {
             let exists = id.starts_with("i-") || id.starts_with("mi-");

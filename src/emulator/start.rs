@@ -1,196 +1,309 @@
-//! StartTerminalSession: every check of its page (June 2026), then a session.
-//!
-//! Inferred: the order of the checks; the limit of a user name (255, as elsewhere in ECS); what
-//! malformed EncryptionOptions meet.
+//! Starting, serving and stopping: the thread and the socket of an emulator.
 
-use super::agent::{Encryption, SessionSpec};
-use super::api::{Params, given, instance_ids, object, region};
-use super::codes::refuse;
-use super::instances::InstanceState;
-use super::reply::Refusal;
-use super::store::{Session, TokenUse};
-use super::{Shared, random_text};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use super::api::dispatch;
+use super::api::reply::{self, Asked, Refusal};
+use super::api::request::{Credentials, Incoming, MAX_BODY};
+use super::api::sae::TOKEN_PATH;
+use super::clock::Clock;
+use super::gateway::channel::Order;
+use super::gateway::entrance;
+use super::gateway::inject::Cut;
+#[cfg(unix)]
+use super::gateway::webshell;
+use super::options::Options;
+#[cfg(unix)]
+use super::sae::SOCKET_PATH;
+use super::shared::Shared;
+use super::store::{self, Connection, Counts};
+use crate::error::{Error, Result};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{Request, Response};
+use axum::routing::{any, get};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-/// Answers the call.
-pub(super) fn start_terminal_session(
-    shared: &Shared,
-    params: &Params,
-    host: &str,
-) -> Result<Map<String, Value>, Refusal> {
-    let region = region(params)?;
-    if shared.options.session_manager_off {
-        return Err(refuse("UserBehavior.SessionManagerDisabled"));
+/// How long stopping waits for agents to end.
+const STOP: Duration = Duration::from_secs(3);
+/// How soon it tells sessions again to end.
+const AGAIN: Duration = Duration::from_millis(50);
+
+/// A running emulator, on a thread and runtime of its own. Dropping it ends every session and
+/// everything the sessions had started.
+#[derive(Debug)]
+pub struct Emulator {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    handle: tokio::runtime::Handle,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// One session, as the emulator has recorded it.
+#[derive(Debug, Clone)]
+pub struct SessionRecord {
+    /// Its id.
+    pub session_id: String,
+    /// Its instance.
+    pub instance_id: String,
+    /// When it was started.
+    pub created: jiff::Timestamp,
+    /// Whether EndTerminalSession ended it.
+    pub ended: bool,
+    /// The address of the last client that connected.
+    pub client_ip: Option<String>,
+    /// Its connections, in the order they were made.
+    pub connections: Vec<Connection>,
+}
+
+impl Emulator {
+    /// Starts an emulator that serves `listener`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when other machines can reach the address and [`Options::allow_remote`] is
+    /// not set; [`Error::Io`] when the system refuses a socket option, random bytes or a thread.
+    pub fn start(options: Options, listener: TcpListener) -> Result<Self> {
+        let address = listener.local_addr().map_err(io_error)?;
+        if !address.ip().is_loopback() && !options.allow_remote {
+            let message = format!(
+                "{address} can be reached from other machines, and whoever reaches the emulator can get a shell"
+            );
+            return Err(Error::Usage(message));
+        }
+        listener.set_nonblocking(true).map_err(io_error)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(io_error)?;
+        let handle = runtime.handle().clone();
+        // The one place where randomness can be missing: later on, it was there once.
+        getrandom::fill(&mut [0]).map_err(|error| io_error(io::Error::other(error.to_string())))?;
+        let shared = Arc::new(Shared::new(options));
+        let (stop, stopped) = oneshot::channel();
+        let serving = serve(shared.clone(), listener, stopped);
+        let thread = std::thread::Builder::new()
+            .name("emulator".into())
+            .spawn(move || runtime.block_on(serving))
+            .map_err(io_error)?;
+        Ok(Self {
+            shared,
+            address,
+            handle,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
-    let client_token = client_token(params)?;
-    if let Some(token) = client_token {
-        match shared.store.client_token(token, params) {
-            TokenUse::Fresh => {}
-            TokenUse::Same(session) => return Ok(started(shared, &session, host)),
-            TokenUse::Changed => return Err(refuse("IdempotentParameterMismatch")),
+
+    /// Starts an emulator on a free loopback port.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn on_loopback(options: Options) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(io_error)?;
+        Self::start(options, listener)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether only this machine can reach it.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.address.ip().is_loopback()
+    }
+
+    /// The base URL of its API: `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The key pair it accepts, and no other.
+    #[must_use]
+    pub fn credentials(&self) -> &Credentials {
+        &self.shared.credentials
+    }
+
+    /// The environment that points axt, or an SDK, at it. A security token must not be set.
+    #[must_use]
+    pub fn exports(&self) -> Vec<(String, String)> {
+        let keys = self.credentials();
+        let region = self
+            .shared
+            .options
+            .region
+            .clone()
+            .unwrap_or_else(|| "cn-hangzhou".into());
+        let exports = [
+            ("AXT_ENDPOINT", self.api_url()),
+            ("ALIBABA_CLOUD_ACCESS_KEY_ID", keys.access_key_id.clone()),
+            (
+                "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
+                keys.access_key_secret.clone(),
+            ),
+            ("ALIBABA_CLOUD_REGION_ID", region),
+        ];
+        exports
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
+
+    /// How many sessions there are and were.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.shared.store.counts()
+    }
+
+    /// What is recorded of each session, by id.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionRecord> {
+        let sessions = self.shared.store.sessions().into_iter();
+        let record = |session: store::Session| SessionRecord {
+            session_id: session.spec.session_id,
+            instance_id: session.spec.instance_id,
+            created: session.created,
+            ended: session.ended,
+            client_ip: session.client_ip,
+            connections: session.connections,
+        };
+        sessions.map(record).collect()
+    }
+
+    /// Its clock of the day.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Tells every client Frozen and closes the connections with code 1012, as a gateway does before
+    /// it restarts; the agents wait to be resumed.
+    pub fn restart_gateway(&self) {
+        for session in self.shared.store.sessions() {
+            session.link.order(Order::Restart);
         }
     }
-    let spec = session_spec(shared, params)?;
-    let limits = &shared.options.limits;
-    let now = shared.clock.now();
-    if limits
-        .per_region
-        .is_some_and(|limit| shared.store.active(region, now) >= limit)
-    {
-        return Err(refuse("SessionCount.ExceedLimit"));
-    }
-    let session = shared
-        .store
-        .create(spec, region, random_text(), now, limits.url_validity);
-    if let Some(token) = client_token {
-        shared
-            .store
-            .keep_client_token(token, params.clone(), &session.spec.session_id);
-    }
-    Ok(started(shared, &session, host))
-}
 
-fn started(shared: &Shared, session: &Session, host: &str) -> Map<String, Value> {
-    let (id, token) = (&session.spec.session_id, &session.token);
-    let base = match &shared.options.websocket_base {
-        Some(base) => base.trim_end_matches('/').to_owned(),
-        None => format!("ws://{host}"),
-    };
-    object(json!({
-        "SessionId": id,
-        "SecurityToken": token,
-        "WebSocketUrl": format!("{base}/session?sessionId={id}&token={token}"),
-    }))
-}
-
-fn client_token(params: &Params) -> Result<Option<&str>, Refusal> {
-    let token = given(params, "ClientToken");
-    match token {
-        Some(token) if !token.is_ascii() || token.len() > 64 => {
-            Err(refuse("InvalidClientToken.Malformed"))
+    /// Cuts every connection there is, now; the agents wait to be resumed.
+    pub fn cut_connections(&self, cut: Cut) {
+        for session in self.shared.store.sessions() {
+            session.link.order(Order::Cut(cut));
         }
-        token => Ok(token),
+    }
+
+    /// Ends a session as if somebody had called EndTerminalSession.
+    pub fn end_session(&self, session_id: &str) {
+        if let Some(session) = self.shared.store.end(session_id) {
+            self.shared
+                .tasks
+                .spawn_on(async move { session.link.end().await }, &self.handle);
+        }
     }
 }
 
-fn session_spec(shared: &Shared, params: &Params) -> Result<SessionSpec, Refusal> {
-    let text = |name: &str, limit: usize, code: &str| match given(params, name) {
-        Some(value) if value.chars().count() > limit => Err(refuse(code)),
-        value => Ok(value.map(str::to_owned)),
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        // Either end may be gone already if the thread has panicked.
+        let _ = self.stop.take().map(|stop| stop.send(()));
+        let panicked = self
+            .thread
+            .take()
+            .is_some_and(|thread| thread.join().is_err());
+        if panicked && !std::thread::panicking() {
+            tracing::error!("the emulator's thread panicked");
+        }
+    }
+}
+
+fn io_error(source: io::Error) -> Error {
+    Error::Io {
+        what: "can't start the emulator",
+        source,
+    }
+}
+
+async fn serve(shared: Arc<Shared>, listener: TcpListener, stopped: oneshot::Receiver<()>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "the emulator can't use its socket"),
     };
-    let instances = instance_ids(params)?;
-    let port = match given(params, "PortNumber") {
-        Some(port) => Some(
-            port.parse()
-                .ok()
-                .filter(|port| *port > 0)
-                .ok_or_else(|| refuse("PortNumber.Invalid"))?,
-        ),
-        None => None,
+    let router = Router::new()
+        .route("/", any(call))
+        .route(TOKEN_PATH, any(call))
+        .route("/session", get(entrance::upgrade));
+    #[cfg(unix)]
+    let router = router.route(SOCKET_PATH, get(webshell::upgrade));
+    let router = router
+        .with_state(shared.clone())
+        .into_make_service_with_connect_info::<SocketAddr>();
+    tokio::select! {
+        served = axum::serve(listener, router) => {
+            if let Err(error) = served {
+                tracing::error!(%error, "the emulator stopped serving");
+            }
+        }
+        // A sender that is gone means the same.
+        _ = stopped => {}
+    }
+    shared.stopping.cancel();
+    shared.tasks.close();
+    if timeout(STOP, end_everything(&shared)).await.is_err() {
+        tracing::warn!("sessions were still ending after {STOP:?}");
+    }
+}
+
+/// Ends all sessions, again and again: one that is just being opened takes no order yet.
+async fn end_everything(shared: &Shared) {
+    loop {
+        for session in shared.store.sessions() {
+            shared.tasks.spawn(async move { session.link.end().await });
+        }
+        if timeout(AGAIN, shared.tasks.wait()).await.is_ok() {
+            return;
+        }
+    }
+}
+
+async fn call(
+    State(shared): State<Arc<Shared>>,
+    ConnectInfo(_peer): ConnectInfo<SocketAddr>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, MAX_BODY).await;
+    let query = parts.uri.query().unwrap_or_default();
+    let incoming = Incoming {
+        method: &parts.method,
+        path: parts.uri.path(),
+        query,
+        headers: &parts.headers,
+        body: body.as_deref().unwrap_or_default(),
     };
-    if !matches!(
-        given(params, "ConnectionType"),
-        None | Some("Internet" | "Intranet")
-    ) {
-        return Err(refuse("InvalidParameter.ConnectionType"));
-    }
-    let command_line = text("CommandLine", 512, "InvalidCommandLine.LengthLimitExceeded")?;
-    let target_server = text(
-        "TargetServer",
-        128,
-        "InvalidTargetServer.LengthLimitExceeded",
-    )?;
-    let username = text("Username", 255, "Username.ExceedLimit")?;
-    let password_name = text(
-        "PasswordName",
-        255,
-        "InvalidPasswordName.LengthLimitExceeded",
-    )?;
-    if command_line.is_some() && (port.is_some() || target_server.is_some()) {
-        return Err(refuse("InvalidCommandLine.Conflict"));
-    }
-    if target_server.is_some() && port.is_none() {
-        return Err(refuse("InvalidTargetServer.MissingPortNumber"));
-    }
-    let [instance_id] = instances.as_slice() else {
-        let special = command_line.is_some() || target_server.is_some();
-        return Err(refuse(if special {
-            "InvalidInstanceIds.CountLimitExceeded"
-        } else {
-            "InstanceIds.ExceedLimit"
-        }));
-    };
-    let encryption = encryption(params)?;
-    if encryption.is_some() && port.is_some() {
-        return Err(refuse("InvalidEncryptionOptions.Conflict"));
-    }
-    if shared.options.instance(instance_id).state == InstanceState::Missing {
-        return Err(refuse("InvalidInstance.NotFound"));
-    }
-    if encryption.is_some() && shared.agent_options.old {
+    let response = if body.is_ok() {
+        dispatch::handle(&shared, &incoming)
+    } else {
+        let asked = Asked {
+            action: String::new(),
+            format: incoming.format(),
+            host: String::new(),
+        };
         let message = format!(
-            "The cloud assistant agent version on instance {instance_id} do not support encryption."
+            "The body can't be read or is larger than {} bytes.",
+            MAX_BODY
         );
-        return Err(Refusal::new(
-            403,
-            "UnsupportedAgentVersion.Encryption",
-            message,
-        ));
-    }
-    Ok(SessionSpec {
-        session_id: format!("s-{}", &random_text()[..20]),
-        instance_id: (*instance_id).to_owned(),
-        command_line,
-        username,
-        password_name,
-        port,
-        target_server,
-        encryption,
-    })
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct EncryptionOptions {
-    enabled: bool,
-    mode: Option<String>,
-    #[serde(rename = "KMSKeyId")]
-    kms_key_id: Option<String>,
-}
-
-fn encryption(params: &Params) -> Result<Option<Encryption>, Refusal> {
-    let malformed = |what: &str| {
-        Refusal::new(
-            400,
-            "InvalidParameter",
-            format!("The specified parameter EncryptionOptions is not valid: {what}."),
+        reply::response(
+            &asked,
+            Err(Refusal::new(413, "RequestEntityTooLarge", message)),
         )
     };
-    if params
-        .keys()
-        .any(|name| name.starts_with("EncryptionOptions."))
-    {
-        // Stricter than needed, lest a client takes a plain session for an encrypted one.
-        return Err(malformed("it is one JSON object, not dotted parameters"));
-    }
-    let Some(text) = given(params, "EncryptionOptions") else {
-        return Ok(None);
-    };
-    let options: EncryptionOptions =
-        serde_json::from_str(text).map_err(|_| malformed("it is not the JSON it should be"))?;
-    let key_id = options.kms_key_id.filter(|id| !id.is_empty());
-    if !options.enabled {
-        return match options.mode {
-            Some(_) => Err(refuse("InvalidEncryptionOptionsMode.EncryptionDisabled")),
-            None => Ok(None),
-        };
-    }
-    match (options.mode.as_deref(), key_id) {
-        (None | Some("Auto"), None) => Ok(Some(Encryption::Auto)),
-        (None | Some("Auto"), Some(_)) => Err(refuse("InvalidParameter.EncryptionOptionsKMSKeyId")),
-        (Some("Kms"), Some(key_id)) => Ok(Some(Encryption::Kms { key_id })),
-        (Some("Kms"), None) => Err(refuse("MissingParameter.EncryptionOptionsKMSKeyId")),
-        (Some(_), _) => Err(refuse("InvalidParameter.EncryptionOptionsMode")),
-    }
+    response.map(Body::from)
 }

@@ -1,8 +1,8 @@
 //! What the emulator remembers: sessions with their connections, client tokens, nonces.
 
-use super::agent::SessionSpec;
+use super::agent::spec::SessionSpec;
 use super::clock::later;
-use super::link::Link;
+use super::gateway::channel::Link;
 use crate::openapi::signature::same;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};

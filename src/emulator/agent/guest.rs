@@ -1,8 +1,10 @@
 //! What stands behind a session: a program's terminal, a connection, an echo, or nothing any more.
 
 use super::chunk::Chunker;
+use super::failure::Failure;
+use super::options::AgentOptions;
+use super::spec::SessionSpec;
 use super::tcp::TCP_CHUNK;
-use super::{AgentOptions, Failure, SessionSpec};
 use bytes::Bytes;
 use std::future::{Future, pending};
 use std::io;

@@ -1,6 +1,9 @@
 //! A program on a PTY: how it is started, and how it is ended so that nothing of it stays behind.
 
-use super::{AgentOptions, Failure, SessionSpec, user, words};
+use super::failure::Failure;
+use super::options::AgentOptions;
+use super::spec::SessionSpec;
+use super::{command_line, user};
 use pty_process::{Command, OwnedReadPty, OwnedWritePty, Size};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
@@ -93,7 +96,7 @@ fn command(
     let mut words = match line {
         None | Some("") => vec![shell],
         Some(line) => {
-            let words = words::split(line).map_err(|error| malformed(&error))?;
+            let words = command_line::split(line).map_err(|error| malformed(&error))?;
             words.into_iter().map(OsString::from).collect()
         }
     }

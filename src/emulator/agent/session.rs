@@ -1,10 +1,12 @@
 //! One session of the agent: the loop between the client's messages and the guest.
 
+use super::encryption::{self, Answer, Secrecy};
+use super::failure::Failure;
 use super::guest::{Event, Open, Stage};
-use super::link::{Link, Taken};
-use super::secrecy::{self, Answer, Secrecy};
+use super::options::{AgentOptions, Guest};
+use super::sequence::{Link, Taken};
+use super::spec::SessionSpec;
 use super::tcp::{self, TCP_CHUNK};
-use super::{AgentOptions, Failure, Guest, SessionSpec};
 use crate::protocol::crypto;
 use crate::protocol::frame::{Frame, Kind, parse_resize};
 use bytes::{Buf, Bytes};
@@ -222,7 +224,7 @@ impl Session {
 
     async fn on_event(&mut self, event: Event, buffer: &[u8]) {
         match event {
-            Event::Late => self.fail(&secrecy::failed("key exchange timeout")).await,
+            Event::Late => self.fail(&encryption::failed("key exchange timeout")).await,
             Event::Start => self.start(),
             Event::Connected(Ok(stream)) => self.open(Open::tcp(stream)),
             Event::Connected(Err(failure)) => self.fail(&failure).await,

@@ -1,6 +1,6 @@
 //! The connection of a port session.
 
-use super::Failure;
+use super::failure::Failure;
 use std::io;
 use std::time::Duration;
 use tokio::net::TcpStream;

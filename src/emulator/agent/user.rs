@@ -1,6 +1,6 @@
 //! Who runs a session's program: accounts as `/etc/passwd` lists them.
 
-use super::Failure;
+use super::failure::Failure;
 use std::path::PathBuf;
 
 /// The account a program runs under.

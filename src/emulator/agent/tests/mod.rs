@@ -1,13 +1,14 @@
 //! Sessions driven through [`start`] by messages alone.
 
+mod encryption;
 mod numbers;
 mod port;
-mod secrecy;
 mod terminal;
 
 use super::*;
 use crate::protocol::frame::{Kind, Version};
 use bytes::Bytes;
+use std::time::Duration;
 
 /// A client that speaks right: numbers, acknowledges, and notes what it gets.
 struct Client {

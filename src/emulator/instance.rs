@@ -1,20 +1,12 @@
-//! The instances an emulator has, and what the API tells of them.
+//! The instances an emulator has: their state, system and agent's version.
 
-use super::Shared;
-use super::api::{Params, given, instance_ids, object, region};
-use super::clock::{api_time, before};
-use super::reply::Refusal;
 use crate::error::Error;
-use serde_json::{Map, Value, json};
 use std::str::FromStr;
-use std::time::Duration;
 
 /// An agent too old for sessions: the minimum for Linux is 2.2.3.256.
 const OLD_VERSION: &str = "2.2.3.100";
 /// Its like on Windows, where the minimum is 2.1.3.256.
 const OLD_WINDOWS_VERSION: &str = "2.1.3.100";
-/// How long ago an agent that is not online was heard of last.
-const SILENCE: Duration = Duration::from_secs(26 * 3600);
 
 /// An instance with something to tell. It is read from `ID[:WORD]…`, the words being a state
 /// (`running`, `stopped`, `missing`, `no-agent`, `offline`, `old`), a system (`linux`, `windows`,
@@ -74,7 +66,8 @@ impl Instance {
     }
 
     /// The version its agent says it has.
-    fn version(&self) -> &str {
+    #[must_use]
+    pub(crate) fn version(&self) -> &str {
         match (&self.agent_version, self.state, self.os) {
             (Some(version), ..) => version,
             (None, InstanceState::AgentMissing, _) => "",
@@ -137,115 +130,13 @@ impl InstanceState {
 
 impl Os {
     /// As DescribeCloudAssistantStatus writes it; DescribeInstances uses lower case.
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Linux => "Linux",
             Self::Windows => "Windows",
             Self::FreeBsd => "FreeBSD",
         }
     }
-}
-
-/// DescribeInstances: those of `InstanceIds`, a JSON array; without it, those that were declared.
-pub(super) fn describe_instances(
-    shared: &Shared,
-    params: &Params,
-) -> Result<Map<String, Value>, Refusal> {
-    let region = region(params)?;
-    let instances = match given(params, "InstanceIds") {
-        None => shared.options.instances.clone(),
-        Some(text) => {
-            let ids: Vec<String> = serde_json::from_str(text).map_err(|_| {
-                let message = "The specified parameter InstanceIds is not valid.";
-                Refusal::new(400, "InvalidInstanceIds.Malformed", message)
-            })?;
-            known(shared, &ids)
-        }
-    };
-    let known = instances
-        .iter()
-        .filter(|instance| instance.state != InstanceState::Missing);
-    let list: Vec<Value> = known
-        .map(|instance| {
-            let stopped = instance.state == InstanceState::NotRunning;
-            json!({
-                "InstanceId": instance.id,
-                "InstanceName": instance.id,
-                "RegionId": region,
-                "Status": if stopped { "Stopped" } else { "Running" },
-                "OSType": instance.os.name().to_ascii_lowercase(),
-            })
-        })
-        .collect();
-    Ok(object(json!({
-        "TotalCount": list.len(), "PageNumber": 1, "PageSize": list.len(), "NextToken": "",
-        "Instances": {"Instance": list},
-    })))
-}
-
-/// DescribeCloudAssistantStatus of `InstanceId.N`. An instance without an agent is left out of the
-/// answer (inferred), as one that doesn't exist is.
-pub(super) fn describe_cloud_assistant_status(
-    shared: &Shared,
-    params: &Params,
-) -> Result<Map<String, Value>, Refusal> {
-    region(params)?;
-    let ids = instance_ids(params)?;
-    let now = shared.clock.now();
-    let answers = known(shared, &ids).into_iter().filter(|instance| {
-        !matches!(
-            instance.state,
-            InstanceState::Missing | InstanceState::AgentMissing
-        )
-    });
-    let list: Vec<Value> = answers
-        .map(|instance| {
-            let online = !matches!(
-                instance.state,
-                InstanceState::NotRunning | InstanceState::AgentNotOnline
-            );
-            let heard = if online { now } else { before(now, SILENCE) };
-            let mut answer = json!({
-                "InstanceId": instance.id,
-                "OSType": instance.os.name(),
-                "CloudAssistantStatus": online.to_string(),
-                "CloudAssistantVersion": instance.version(),
-                "LastHeartbeatTime": api_time(heard),
-                "InvocationCount": 0,
-                "ActiveTaskCount": 0,
-            });
-            // Of a version that was made up, clients have to think what they will.
-            if instance.agent_version.is_none() {
-                let supports = instance.state != InstanceState::AgentNeedUpgrade;
-                answer["SupportSessionManager"] = supports.into();
-            }
-            answer
-        })
-        .collect();
-    Ok(object(json!({
-        "TotalCount": list.len(), "PageNumber": 1, "PageSize": 10, "NextToken": "",
-        "InstanceCloudAssistantStatusSet": {"InstanceCloudAssistantStatus": list},
-    })))
-}
-
-/// InstallCloudAssistant: it takes effect with the next start of the instance, which an emulator
-/// doesn't have, so that nothing changes.
-pub(super) fn install_cloud_assistant(
-    shared: &Shared,
-    params: &Params,
-) -> Result<Map<String, Value>, Refusal> {
-    region(params)?;
-    let ids = instance_ids(params)?;
-    let missing = |instance: &Instance| instance.state == InstanceState::Missing;
-    if known(shared, &ids).iter().any(missing) {
-        return Err(super::codes::refuse("InvalidInstance.NotFound"));
-    }
-    Ok(Map::new())
-}
-
-fn known(shared: &Shared, ids: &[impl AsRef<str>]) -> Vec<Instance> {
-    let ids = ids.iter().map(AsRef::as_ref);
-    ids.map(|id| shared.options.instance(id)).collect()
 }
 
 #[cfg(test)]

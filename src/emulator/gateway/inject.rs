@@ -3,7 +3,7 @@
 //! They work on whole messages, counted over what the gateway sends or takes; whatever a fault
 //! swallows is still there for a Sync to ask for.
 
-use super::faults::{After, Amount, Faults};
+use crate::emulator::faults::{After, Amount, Faults};
 use crate::protocol::frame::{Frame, Kind};
 
 /// How a connection is cut.

@@ -1,8 +1,8 @@
 //! What a client sends: which messages go on to the agent, and which end the session.
 
-use super::conversation::{Conversation, LAST_SYNC};
+use super::channel::AGENT_END;
 use super::event::End;
-use super::link::AGENT_END;
+use super::relay::{Conversation, LAST_SYNC};
 use crate::protocol::frame::{Decoded, Frame, Kind, Version};
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 impl Conversation<'_> {
     /// Takes what came out of the socket.
-    pub(super) fn receive(
+    pub(crate) fn receive(
         &mut self,
         message: Option<Result<Message, tungstenite::Error>>,
     ) -> Option<End> {

@@ -1,16 +1,16 @@
 //! What the API tells of the account: who calls, which regions there are, what is switched on.
 
-use super::Shared;
-use super::api::{Params, given, object};
 use super::codes::REGIONS;
+use super::params::{Params, given, object};
 use super::reply::Refusal;
+use crate::emulator::shared::Shared;
 use serde_json::{Map, Value, json};
 
 /// The account that an emulator's key pair belongs to.
-pub(super) const ACCOUNT: &str = "1000000000000001";
+pub(crate) const ACCOUNT: &str = "1000000000000001";
 
 /// STS GetCallerIdentity.
-pub(super) fn get_caller_identity() -> Map<String, Value> {
+pub(crate) fn get_caller_identity() -> Map<String, Value> {
     object(json!({
         "AccountId": ACCOUNT,
         "Arn": format!("acs:ram::{ACCOUNT}:root"),
@@ -21,7 +21,7 @@ pub(super) fn get_caller_identity() -> Map<String, Value> {
 }
 
 /// DescribeRegions.
-pub(super) fn describe_regions() -> Map<String, Value> {
+pub(crate) fn describe_regions() -> Map<String, Value> {
     let region = |id: &&str| {
         json!({
             "RegionId": id, "LocalName": id, "RegionEndpoint": format!("ecs.{id}.aliyuncs.com"),
@@ -33,7 +33,7 @@ pub(super) fn describe_regions() -> Map<String, Value> {
 }
 
 /// DescribeUserBusinessBehavior, of whose keys the one for Session Manager is known.
-pub(super) fn describe_user_business_behavior(
+pub(crate) fn describe_user_business_behavior(
     shared: &Shared,
     params: &Params,
 ) -> Result<Map<String, Value>, Refusal> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
 /// Regions that exist, as the public endpoint lists name them.
-pub(super) const REGIONS: &[&str] = &[
+pub(crate) const REGIONS: &[&str] = &[
     "ap-northeast-1",
     "ap-northeast-2",
     "ap-south-1",
@@ -268,7 +268,7 @@ const CODES: &[(u16, &str, &str)] = &[
 ];
 
 /// The refusal with a code; one that is not listed gets status 400.
-pub(super) fn refuse(code: &str) -> Refusal {
+pub(crate) fn refuse(code: &str) -> Refusal {
     let listed = CODES.iter().find(|(_, listed, _)| *listed == code);
     let (status, message) = listed
         .map_or((400, "The request was refused."), |(status, _, message)| {

@@ -6,14 +6,14 @@
 //! send, that Opened and Stream are said again after a resume, and that the end of a session waits
 //! for the output a Sync has asked for.
 
-use super::Shared;
-use super::agent::AgentHandle;
+use super::channel::{Channel, Order};
 use super::event::{End, Event, Wants};
-use super::gateway::Socket;
-use super::link::{Channel, Order};
-use super::options::Limits;
-use super::sabotage::{Cut, LinkFaults};
-use super::store::Session;
+use super::inject::{Cut, LinkFaults};
+use super::socket::Socket;
+use crate::emulator::agent::AgentHandle;
+use crate::emulator::options::Limits;
+use crate::emulator::shared::Shared;
+use crate::emulator::store::Session;
 use crate::protocol::frame::{Frame, Kind, Version};
 use crate::protocol::status::Status;
 use bytes::Bytes;
@@ -31,14 +31,14 @@ const FLUSH: Duration = Duration::from_secs(5);
 /// How long a held-back output waits for one to follow it.
 const HOLD: Duration = Duration::from_millis(100);
 /// How long an agent that has ended stays for its last output to be asked for and sent again.
-pub(super) const LAST_SYNC: Duration = Duration::from_secs(1);
+pub(crate) const LAST_SYNC: Duration = Duration::from_secs(1);
 
 /// The talk, with what waits in each direction.
-pub(super) struct Conversation<'a> {
+pub(crate) struct Conversation<'a> {
     shared: &'a Shared,
     session: &'a Session,
-    pub(super) channel: &'a mut Channel,
-    pub(super) faults: LinkFaults,
+    pub(crate) channel: &'a mut Channel,
+    pub(crate) faults: LinkFaults,
     /// To the client, each message with the time it is due.
     outbox: VecDeque<(Instant, Bytes)>,
     /// Whether the socket holds messages it may not have written yet.
@@ -51,15 +51,15 @@ pub(super) struct Conversation<'a> {
     /// Until when an output is held back.
     hold: Option<Instant>,
     /// Until when the end of a resumed session waits for its client's Sync.
-    pub(super) sync_until: Option<Instant>,
+    pub(crate) sync_until: Option<Instant>,
     /// Until when the end waits for the output that a Sync has asked for.
-    pub(super) resend_until: Option<Instant>,
+    pub(crate) resend_until: Option<Instant>,
     /// Until when the agent may take over the client's Close.
-    pub(super) closing: Option<Instant>,
+    pub(crate) closing: Option<Instant>,
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         shared: &'a Shared,
         session: &'a Session,
         channel: &'a mut Channel,
@@ -83,7 +83,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// Queues what a client is told first.
-    pub(super) fn greet(&mut self, resumed: bool) {
+    pub(crate) fn greet(&mut self, resumed: bool) {
         if resumed {
             self.sync_until = Some(Instant::now() + LAST_SYNC);
         }
@@ -100,7 +100,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// Talks until there is a reason to end, and says it to the client; closing is the caller's.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &mut self,
         socket: &mut Socket,
         mut orders: mpsc::UnboundedReceiver<Order>,
@@ -278,7 +278,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// Queues a message for the agent.
-    pub(super) fn pass(&mut self, frame: Frame, now: Instant) {
+    pub(crate) fn pass(&mut self, frame: Frame, now: Instant) {
         self.inbox_bytes += frame.encoded_len();
         self.inbox.push_back((now + self.delay(), frame));
     }
@@ -335,7 +335,7 @@ impl<'a> Conversation<'a> {
         &self.shared.options.limits
     }
 
-    pub(super) fn delay(&self) -> Duration {
+    pub(crate) fn delay(&self) -> Duration {
         self.shared.options.faults.delay.unwrap_or_default()
     }
 

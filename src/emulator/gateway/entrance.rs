@@ -8,50 +8,34 @@
 //! be missing, though its page knows no exception: the official browser client
 //! (`cloud-assistant-starter`) can't send one and opens the URL alone.
 
-use super::Shared;
-use super::agent;
-use super::conversation::Conversation;
+use super::channel::{Channel, Order, end_agent};
 use super::event::End;
-use super::flow::Bucket;
-use super::link::{Channel, Order, end_agent};
-use super::sabotage::{Cut, LinkFaults};
-use super::store::{Denied, Session};
+use super::inject::{Cut, LinkFaults};
+use super::rate_limit::Bucket;
+use super::relay::Conversation;
+use super::socket::{self, Socket};
+use crate::emulator::agent;
+use crate::emulator::shared::Shared;
+use crate::emulator::store::{Denied, Session};
 use crate::protocol::frame::{Frame, Kind, Version};
 use crate::protocol::status::Status;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, Request, Response, StatusCode, header};
+use axum::http::{Request, Response, StatusCode, header};
 use bytes::Bytes;
-use futures_util::{SinkExt as _, StreamExt as _};
-use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto::upgrade::downcast;
+use futures_util::SinkExt as _;
+use hyper::upgrade::OnUpgrade;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
-
-/// The WebSocket towards a client.
-pub(super) type Socket = WebSocketStream<TcpStream>;
-
-/// The largest message taken from a client, in bytes.
-const MAX_MESSAGE: usize = 128 * 1024;
-/// The most bytes kept for a client that doesn't read: pings alone would otherwise fill the memory
-/// with their pongs.
-const MAX_UNSENT: usize = 1024 * 1024;
-/// How long a client may take to answer a close.
-const CLOSING: Duration = Duration::from_secs(2);
 
 /// Answers a request for `/session`.
-pub(super) async fn upgrade(
+pub(crate) async fn upgrade(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     mut request: Request<Body>,
@@ -70,7 +54,7 @@ pub(super) async fn upgrade(
                 peer,
             };
             shared.tasks.spawn(entrance.enter(upgrade));
-            switching_protocols(accept)
+            socket::switching_protocols(accept)
         }
         Err((status, words)) => {
             tracing::debug!(%status, words, "refused a WebSocket");
@@ -92,7 +76,7 @@ fn admit(shared: &Shared, request: &Request<Body>) -> Result<Admitted, (StatusCo
         url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect();
-    let accept = accept_key(request.headers())
+    let accept = socket::accept_key(request.headers())
         .ok_or((StatusCode::BAD_REQUEST, "this is no WebSocket request"))?;
     let (Some(id), Some(token)) = (query.get("sessionId"), query.get("token")) else {
         return Err((StatusCode::UNAUTHORIZED, "sessionId or token is missing"));
@@ -130,36 +114,6 @@ fn admit(shared: &Shared, request: &Request<Body>) -> Result<Admitted, (StatusCo
     })
 }
 
-/// The answer that makes the connection a WebSocket.
-pub(super) fn switching_protocols(accept: header::HeaderValue) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    let word = header::HeaderValue::from_static;
-    headers.insert(header::CONNECTION, word("upgrade"));
-    headers.insert(header::UPGRADE, word("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    response
-}
-
-/// What a WebSocket request is accepted with; `None` for any other request.
-pub(super) fn accept_key(headers: &HeaderMap) -> Option<header::HeaderValue> {
-    let has = |name, word: &str| {
-        let values = headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        values
-            .flat_map(|value| value.split(','))
-            .any(|part| part.trim().eq_ignore_ascii_case(word))
-    };
-    let whole = has(header::UPGRADE, "websocket")
-        && has(header::CONNECTION, "upgrade")
-        && has(header::SEC_WEBSOCKET_VERSION, "13");
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| whole)?;
-    derive_accept_key(key.as_bytes()).try_into().ok()
-}
-
 /// A client that was let in.
 struct Entrance {
     shared: Arc<Shared>,
@@ -170,7 +124,7 @@ struct Entrance {
 
 impl Entrance {
     async fn enter(self, upgrade: OnUpgrade) {
-        let Some(socket) = socket(upgrade).await else {
+        let Some(socket) = socket::upgraded(upgrade).await else {
             return;
         };
         let (store, limit) = (&self.shared.store, self.shared.options.limits.per_instance);
@@ -284,16 +238,16 @@ impl Entrance {
         let frame = Frame::new(Kind::Status, version, now, status.encode());
         // A client that is gone already needs no telling.
         let _ = socket.send(Message::Binary(frame.encode())).await;
-        close(socket, CloseCode::Normal).await;
+        socket::close(socket, CloseCode::Normal).await;
     }
 
     /// Leaves the socket as the end of the talk wants it left.
     async fn leave(&self, mut socket: Socket, end: End) {
         match end {
             End::Cut(Cut::Freeze) | End::Order(Order::Restart) => {
-                close(socket, CloseCode::Restart).await
+                socket::close(socket, CloseCode::Restart).await
             }
-            End::Order(Order::GiveUp) => close(socket, CloseCode::Away).await,
+            End::Order(Order::GiveUp) => socket::close(socket, CloseCode::Away).await,
             End::Cut(Cut::BlackHole) => {
                 tokio::spawn(async move {
                     // Nobody reads or writes it until the emulator stops or a session's longest life is over.
@@ -308,64 +262,7 @@ impl Entrance {
             }
             End::Cut(Cut::Drop) | End::Lost => {}
             _ if self.shared.options.faults.silent_end => {}
-            _ => close(socket, CloseCode::Normal).await,
+            _ => socket::close(socket, CloseCode::Normal).await,
         }
-    }
-}
-
-/// The WebSocket that a request has become.
-pub(super) async fn socket(upgrade: OnUpgrade) -> Option<Socket> {
-    let upgraded: Upgraded = upgrade
-        .await
-        .inspect_err(|error| tracing::debug!(%error, "no upgrade"))
-        .ok()?;
-    // What came in through a TcpListener is a TcpStream.
-    let parts = downcast::<TokioIo<TcpStream>>(upgraded).ok()?;
-    let stream = parts.io.into_inner();
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
-    let mut config = WebSocketConfig::default();
-    config.max_message_size = Some(MAX_MESSAGE);
-    config.max_frame_size = Some(MAX_MESSAGE);
-    config.max_write_buffer_size = MAX_UNSENT;
-    config.read_buffer_size = 16 * 1024;
-    Some(
-        WebSocketStream::from_partially_read(
-            stream,
-            parts.read_buf.to_vec(),
-            Role::Server,
-            Some(config),
-        )
-        .await,
-    )
-}
-
-/// Closes a WebSocket and waits, though not for long, for the client to do the same: a socket that
-/// is dropped with unread bytes in it would be reset and might take the last messages with it.
-pub(super) async fn close(mut socket: Socket, code: CloseCode) {
-    let closing = async {
-        let frame = CloseFrame {
-            code,
-            reason: "".into(),
-        };
-        if socket.close(Some(frame)).await.is_ok() {
-            while let Some(message) = socket.next().await {
-                if message.is_err() {
-                    // After a broken frame nothing can be told apart any more.
-                    return discard(socket.get_mut()).await;
-                }
-            }
-        }
-    };
-    // A client that takes longer is left alone.
-    let _ = timeout(CLOSING, closing).await;
-}
-
-/// Reads and forgets whatever still comes.
-async fn discard(stream: &mut TcpStream) {
-    let mut bytes = [0; 4096];
-    if stream.shutdown().await.is_ok() {
-        while let Ok(1..) = stream.read(&mut bytes).await {}
     }
 }

@@ -3,10 +3,11 @@
 //! From `devsapp/saectl`: the token in the URL, the `Origin` header, bytes without any envelope, the
 //! status as the last output. Inferred: that the origin is checked, and the HTTP statuses.
 
-use super::Shared;
-use super::agent::{SessionSpec, pty};
-use super::gateway::{self, Socket};
-use super::sae::{Frames, Sae, Ticket};
+use super::socket::{self, Socket};
+use crate::emulator::agent::pty;
+use crate::emulator::agent::spec::SessionSpec;
+use crate::emulator::sae::{Frames, Sae, Ticket};
+use crate::emulator::shared::Shared;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, Response, StatusCode, header};
@@ -28,7 +29,7 @@ const ORIGIN: &str = "https://sae.console.aliyun.com";
 const MAX_QUEUED: usize = 64 * 1024;
 
 /// Answers a request for the socket.
-pub(super) async fn upgrade(
+pub(crate) async fn upgrade(
     State(shared): State<Arc<Shared>>,
     mut request: Request<Body>,
 ) -> Response<Body> {
@@ -37,7 +38,7 @@ pub(super) async fn upgrade(
         Ok((ticket, accept)) => {
             let tasks = shared.tasks.clone();
             tasks.spawn(async move { enter(&shared, &ticket, upgrade).await });
-            gateway::switching_protocols(accept)
+            socket::switching_protocols(accept)
         }
         Err((status, words)) => {
             tracing::debug!(%status, words, "refused a web shell");
@@ -52,7 +53,7 @@ fn admit(
     shared: &Shared,
     request: &Request<Body>,
 ) -> Result<(Ticket, header::HeaderValue), (StatusCode, &'static str)> {
-    let accept = gateway::accept_key(request.headers())
+    let accept = socket::accept_key(request.headers())
         .ok_or((StatusCode::BAD_REQUEST, "this is no WebSocket request"))?;
     let origin = request.headers().get(header::ORIGIN);
     if origin.is_none_or(|origin| origin != ORIGIN) {
@@ -70,7 +71,7 @@ fn admit(
 }
 
 async fn enter(shared: &Shared, ticket: &Ticket, upgrade: OnUpgrade) {
-    let Some(mut socket) = gateway::socket(upgrade).await else {
+    let Some(mut socket) = socket::upgraded(upgrade).await else {
         return;
     };
     let sae = &shared.options.sae;
@@ -94,7 +95,7 @@ async fn enter(shared: &Shared, ticket: &Ticket, upgrade: OnUpgrade) {
                 Some(ended) => closing_status(ended),
                 None => {
                     pty::hang_up(child).await;
-                    return gateway::close(socket, CloseCode::Away).await;
+                    return socket::close(socket, CloseCode::Away).await;
                 }
             }
         }
@@ -107,7 +108,7 @@ async fn enter(shared: &Shared, ticket: &Ticket, upgrade: OnUpgrade) {
             () = shared.stopping.cancelled() => {}
         }
     }
-    gateway::close(socket, CloseCode::Normal).await;
+    socket::close(socket, CloseCode::Normal).await;
 }
 
 /// How a talk came to its end.

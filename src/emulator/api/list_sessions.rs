@@ -3,13 +3,13 @@
 //! Inferred: that the newest session comes first, that a session's records are dated by its start,
 //! that a token is good for the query it came from alone, and an empty `NextToken` on the last page.
 
-use super::Shared;
 use super::account::ACCOUNT;
-use super::api::{Params, given, object, region};
-use super::clock::{api_time, before};
 use super::codes::refuse;
+use super::params::{Params, given, object, region};
 use super::reply::Refusal;
-use super::store::{Connection, Session};
+use crate::emulator::clock::{api_time, before};
+use crate::emulator::shared::Shared;
+use crate::emulator::store::{Connection, Session};
 use crate::openapi::signature;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +23,7 @@ const KEPT: Duration = Duration::from_secs(28 * 24 * 3600);
 type Place = (i128, String);
 
 /// Answers the call.
-pub(super) fn describe_terminal_sessions(
+pub(crate) fn describe_terminal_sessions(
     shared: &Shared,
     params: &Params,
 ) -> Result<Map<String, Value>, Refusal> {

@@ -1,8 +1,8 @@
 //! What wakes a talk between client and agent, and what ends it.
 
-use super::gateway::Socket;
-use super::link::Order;
-use super::sabotage::Cut;
+use super::channel::Order;
+use super::inject::Cut;
+use super::socket::Socket;
 use crate::protocol::frame::Frame;
 use crate::protocol::status::Status;
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 /// How a talk ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// The agent ended; its reason.
     Agent(String),
     /// The gateway ended it; its reason.
@@ -29,7 +29,7 @@ pub(super) enum End {
 
 impl End {
     /// Status, ClosedReason and detail of the connection's record.
-    pub(super) fn record(&self) -> (&'static str, &'static str, &str) {
+    pub(crate) fn record(&self) -> (&'static str, &'static str, &str) {
         match self {
             Self::Agent(reason) => ("Terminated", "AgentSocketClosed", reason),
             Self::Gateway(reason) if reason.starts_with("ProcessDataError") => {
@@ -54,7 +54,7 @@ impl End {
     }
 
     /// Whether the client may come back and find its agent.
-    pub(super) fn keeps_agent(&self) -> bool {
+    pub(crate) fn keeps_agent(&self) -> bool {
         matches!(
             self,
             Self::Lost | Self::Cut(_) | Self::Order(Order::GiveUp | Order::Restart | Order::Cut(_))
@@ -62,7 +62,7 @@ impl End {
     }
 
     /// What the client is told last.
-    pub(super) fn last_words(&self) -> Option<Status> {
+    pub(crate) fn last_words(&self) -> Option<Status> {
         match self {
             Self::Agent(reason) | Self::Gateway(reason) | Self::Client(reason) => {
                 Some(Status::Closed(reason.clone()))
@@ -75,7 +75,7 @@ impl End {
 }
 
 /// What woke the talk.
-pub(super) enum Event {
+pub(crate) enum Event {
     Order(Order),
     Output(Frame),
     Ended(String),
@@ -88,15 +88,15 @@ pub(super) enum Event {
 }
 
 /// What a talk wants of its socket.
-pub(super) struct Wants {
-    pub(super) read: bool,
-    pub(super) write: bool,
-    pub(super) flush: bool,
+pub(crate) struct Wants {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    pub(crate) flush: bool,
 }
 
 impl Wants {
     /// The first of it that comes true. Nothing is lost when this is dropped.
-    pub(super) async fn next(&self, socket: &mut Socket) -> Event {
+    pub(crate) async fn next(&self, socket: &mut Socket) -> Event {
         poll_fn(|cx| {
             if self.write
                 && let Poll::Ready(result) = socket.poll_ready_unpin(cx)

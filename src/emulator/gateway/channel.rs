@@ -1,8 +1,8 @@
 //! The way from a session to its agent, which outlives the WebSockets that come and go over it.
 
-use super::agent::AgentHandle;
-use super::flow::Bucket;
-use super::sabotage::Cut;
+use super::inject::Cut;
+use super::rate_limit::Bucket;
+use crate::emulator::agent::AgentHandle;
 use bytes::Bytes;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,15 +1,8 @@
-//! What is checked before an API call is looked at: its form, signature, clock and nonce.
-//!
-//! Signature V1 and ACS3-HMAC-SHA256 as Alibaba Cloud documents them; codes and wording of the
-//! refusals follow the documented common errors. Inferred: which of several faults is named first,
-//! and the refusals of duplicate parameters, foreign content types and oversized bodies.
+//! A request to the API as it came, and the call that is read from it.
 
-use super::clock::{self, Clock};
 use super::reply::{Format, Refusal};
-use super::store::Store;
 use http::{HeaderMap, Method, header};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// The largest request body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -56,11 +49,11 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// Parameters as they came, in order.
-pub(super) type Params = Vec<(String, String)>;
+pub(crate) type Params = Vec<(String, String)>;
 
 impl Incoming<'_> {
     /// The header `name`, as far as it is text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
@@ -105,46 +98,8 @@ impl Incoming<'_> {
         }
     }
 
-    /// Checks the call and gives what it asks for.
-    ///
-    /// # Errors
-    /// The [`Refusal`] to answer with.
-    pub fn verify(
-        &self,
-        keys: &Credentials,
-        clock: &Clock,
-        skew: Option<Duration>,
-        store: &Store,
-    ) -> Result<Call, Refusal> {
-        if !matches!(*self.method, Method::GET | Method::POST) {
-            return Err(Refusal::new(
-                405,
-                "UnsupportedHTTPMethod",
-                "This http method is not supported.",
-            ));
-        }
-        let query = pairs(self.query);
-        let form = self.form()?;
-        no_duplicates(query.iter().chain(&form))?;
-        let signed = match self.header("authorization") {
-            Some(authorization) => self.acs3(authorization, query, form, keys)?,
-            None => self.v1(query, form, keys)?,
-        };
-        check_clock(&signed.timestamp, clock, skew)?;
-        (signed.verdict)?;
-        let keep = skew.unwrap_or(Duration::from_secs(900)).saturating_mul(2);
-        let now = clock.now();
-        if !store.use_nonce(&signed.nonce, now, clock::later(now, keep)) {
-            return Err(Refusal::new(
-                400,
-                "SignatureNonceUsed",
-                "Specified signature nonce was used already.",
-            ));
-        }
-        Ok(signed.call)
-    }
-
-    fn form(&self) -> Result<Params, Refusal> {
+    /// The parameters in the body.
+    pub(crate) fn form(&self) -> Result<Params, Refusal> {
         if self.body.is_empty() {
             return Ok(Params::new());
         }
@@ -162,32 +117,9 @@ impl Incoming<'_> {
     }
 }
 
-fn pairs(text: &str) -> Params {
+/// The parameters of a query or a form.
+pub(crate) fn pairs(text: &str) -> Params {
     url::form_urlencoded::parse(text.as_bytes())
         .into_owned()
         .collect()
-}
-
-fn no_duplicates<'a>(params: impl Iterator<Item = &'a (String, String)>) -> Result<(), Refusal> {
-    let mut seen = std::collections::BTreeSet::new();
-    for (name, _) in params {
-        if !seen.insert(name) {
-            let message = format!("The parameter {name:?} is given more than once.");
-            return Err(Refusal::new(400, "InvalidParameter.Duplicate", message));
-        }
-    }
-    Ok(())
-}
-
-fn check_clock(timestamp: &str, clock: &Clock, skew: Option<Duration>) -> Result<(), Refusal> {
-    let Some(time) = clock::parse_api_time(timestamp) else {
-        let message = "Specified time stamp or date value is not well formatted.";
-        return Err(Refusal::new(400, "InvalidTimeStamp.Format", message));
-    };
-    let off = clock.now().duration_since(time).unsigned_abs();
-    if skew.is_some_and(|skew| off > skew) {
-        let message = "Specified time stamp or date value is expired.";
-        return Err(Refusal::new(400, "InvalidTimeStamp.Expired", message));
-    }
-    Ok(())
 }

@@ -3,7 +3,7 @@
 //! Steps and names of errors are the real agent's. It goes on with a point that is not on the curve
 //! and trips over a wrong IV later; here both are errors at once.
 
-use super::Failure;
+use super::failure::Failure;
 use crate::emulator::kms::Kms;
 use crate::protocol::crypto::{
     Action, AgentHello, BLOCK, Cipher, ClientHello, EcdheAnswer, EcdheKey, Empty, Fault, KEY,

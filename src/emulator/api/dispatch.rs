@@ -3,23 +3,24 @@
 //! Inferred: the error of EndTerminalSession for an unknown session (no page of its errors is
 //! public), and that ending a session again is fine.
 
-use super::Shared;
 use super::account;
-use super::clock::http_date;
-use super::codes::{REGIONS, refuse};
+use super::codes::refuse;
 use super::instances;
 use super::kms;
-use super::records::describe_terminal_sessions;
+use super::list_sessions::describe_terminal_sessions;
+use super::params::{Params, given, region};
 use super::reply::{Asked, Refusal, response};
+use super::request::{Call, Incoming};
 use super::sae::{TOKEN_PATH, get_webshell_token};
-use super::start::start_terminal_session;
-use super::verify::{Call, Incoming};
+use super::start_session::start_terminal_session;
+use super::verify::verify;
+use crate::emulator::clock::http_date;
+use crate::emulator::shared::Shared;
 use http::{Method, Response};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
 
 /// Answers an API call.
-pub(super) fn handle(shared: &Shared, incoming: &Incoming<'_>) -> Response<String> {
+pub(crate) fn handle(shared: &Shared, incoming: &Incoming<'_>) -> Response<String> {
     let host = incoming
         .headers
         .get("host")
@@ -31,7 +32,13 @@ pub(super) fn handle(shared: &Shared, incoming: &Incoming<'_>) -> Response<Strin
         host: host.to_owned(),
     };
     let skew = shared.options.limits.clock_skew;
-    let verified = incoming.verify(&shared.credentials, &shared.clock, skew, &shared.store);
+    let verified = verify(
+        incoming,
+        &shared.credentials,
+        &shared.clock,
+        skew,
+        &shared.store,
+    );
     let outcome = verified.and_then(|call| {
         if let Some(refusal) = shared.next_api_fault() {
             return Err(refusal);
@@ -101,9 +108,6 @@ fn no_such_action() -> Refusal {
     Refusal::new(404, "InvalidAction.NotFound", message)
 }
 
-/// An API's own parameters.
-pub(super) type Params = BTreeMap<String, String>;
-
 fn end_terminal_session(shared: &Shared, params: &Params) -> Result<Map<String, Value>, Refusal> {
     region(params)?;
     let id = given(params, "SessionId").ok_or_else(|| Refusal::missing("SessionId"))?;
@@ -116,43 +120,4 @@ fn end_terminal_session(shared: &Shared, params: &Params) -> Result<Map<String, 
     };
     shared.tasks.spawn(async move { session.link.end().await });
     Ok(Map::new())
-}
-
-/// A parameter that is there and not empty.
-pub(super) fn given<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
-    params
-        .get(name)
-        .map(String::as_str)
-        .filter(|value| !value.is_empty())
-}
-
-/// The region the call is about.
-pub(super) fn region(params: &Params) -> Result<&str, Refusal> {
-    let region = given(params, "RegionId").ok_or_else(|| Refusal::missing("RegionId"))?;
-    if REGIONS.contains(&region) {
-        Ok(region)
-    } else {
-        Err(refuse("InvalidRegionId.NotFound"))
-    }
-}
-
-/// The ids of `InstanceId.N`, in the order of N.
-pub(super) fn instance_ids(params: &Params) -> Result<Vec<&str>, Refusal> {
-    let numbered = params.iter().filter_map(|(name, value)| {
-        let n: u32 = name.strip_prefix("InstanceId.")?.parse().ok()?;
-        (n > 0 && !value.is_empty()).then_some((n, value.as_str()))
-    });
-    let ids: BTreeMap<_, _> = numbered.collect();
-    if ids.is_empty() {
-        return Err(Refusal::missing("InstanceId"));
-    }
-    Ok(ids.into_values().collect())
-}
-
-/// The members of a value that was written as an object.
-pub(super) fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
 }

@@ -1,0 +1,73 @@
+//! How an agent behaves.
+
+use crate::emulator::kms::Kms;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What stands behind a terminal session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Guest {
+    /// A program on a PTY, or, where the session has a port, a TCP connection.
+    #[default]
+    Pty,
+    /// Every Input comes back as one Output, for port sessions too.
+    Echo,
+}
+
+/// How the agent behaves.
+#[derive(Debug, Clone)]
+pub struct AgentOptions {
+    /// What stands behind the session.
+    pub guest: Guest,
+    /// The shell to run where there is no CommandLine; else the user's, `$SHELL` or `/bin/sh`.
+    pub shell: Option<PathBuf>,
+    /// Where programs are looked for; else as the emulator's own PATH says.
+    pub path: Option<OsString>,
+    /// Speak 1.01, with an old agent's habits.
+    pub old: bool,
+    /// Wait this long before the guest starts; the real agent waits 1 s.
+    pub start_delay: Duration,
+    /// Wait this long before a terminal's output is read; the real agent waits 1 s.
+    pub output_delay: Duration,
+    /// Pace of the output in bit/s; the real agent starts with 204,800. None: as fast as it goes.
+    pub rate_bits: Option<u32>,
+    /// Output kept for sending again, in bytes. When the client acknowledges none of it, reading
+    /// from the guest stops: nothing is ever skipped.
+    pub window: usize,
+    /// Give up connecting to a port session's target after this long; the real agent: 10 s.
+    pub connect_timeout: Duration,
+    /// Decrypts the data keys of encrypted sessions.
+    pub kms: Arc<Kms>,
+}
+
+impl Default for AgentOptions {
+    fn default() -> Self {
+        Self {
+            guest: Guest::Pty,
+            shell: None,
+            path: None,
+            old: false,
+            start_delay: Duration::ZERO,
+            output_delay: Duration::ZERO,
+            rate_bits: None,
+            window: 4 << 20,
+            connect_timeout: Duration::from_secs(10),
+            kms: Arc::default(),
+        }
+    }
+}
+
+impl AgentOptions {
+    /// The delays and the pace of a real agent.
+    #[must_use]
+    pub fn realistic() -> Self {
+        Self {
+            start_delay: Duration::from_secs(1),
+            output_delay: Duration::from_secs(1),
+            rate_bits: Some(200 * 1024),
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What the API tells of instances and their agents.
+
+use super::codes::refuse;
+use super::params::{Params, given, instance_ids, object, region};
+use super::reply::Refusal;
+use crate::emulator::clock::{api_time, before};
+use crate::emulator::instance::{Instance, InstanceState};
+use crate::emulator::shared::Shared;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// How long ago an agent that is not online was heard of last.
+const SILENCE: Duration = Duration::from_secs(26 * 3600);
+
+/// DescribeInstances: those of `InstanceIds`, a JSON array; without it, those that were declared.
+pub(crate) fn describe_instances(
+    shared: &Shared,
+    params: &Params,
+) -> Result<Map<String, Value>, Refusal> {
+    let region = region(params)?;
+    let instances = match given(params, "InstanceIds") {
+        None => shared.options.instances.clone(),
+        Some(text) => {
+            let ids: Vec<String> = serde_json::from_str(text).map_err(|_| {
+                let message = "The specified parameter InstanceIds is not valid.";
+                Refusal::new(400, "InvalidInstanceIds.Malformed", message)
+            })?;
+            known(shared, &ids)
+        }
+    };
+    let known = instances
+        .iter()
+        .filter(|instance| instance.state != InstanceState::Missing);
+    let list: Vec<Value> = known
+        .map(|instance| {
+            let stopped = instance.state == InstanceState::NotRunning;
+            json!({
+                "InstanceId": instance.id,
+                "InstanceName": instance.id,
+                "RegionId": region,
+                "Status": if stopped { "Stopped" } else { "Running" },
+                "OSType": instance.os.name().to_ascii_lowercase(),
+            })
+        })
+        .collect();
+    Ok(object(json!({
+        "TotalCount": list.len(), "PageNumber": 1, "PageSize": list.len(), "NextToken": "",
+        "Instances": {"Instance": list},
+    })))
+}
+
+/// DescribeCloudAssistantStatus of `InstanceId.N`. An instance without an agent is left out of the
+/// answer (inferred), as one that doesn't exist is.
+pub(crate) fn describe_cloud_assistant_status(
+    shared: &Shared,
+    params: &Params,
+) -> Result<Map<String, Value>, Refusal> {
+    region(params)?;
+    let ids = instance_ids(params)?;
+    let now = shared.clock.now();
+    let answers = known(shared, &ids).into_iter().filter(|instance| {
+        !matches!(
+            instance.state,
+            InstanceState::Missing | InstanceState::AgentMissing
+        )
+    });
+    let list: Vec<Value> = answers
+        .map(|instance| {
+            let online = !matches!(
+                instance.state,
+                InstanceState::NotRunning | InstanceState::AgentNotOnline
+            );
+            let heard = if online { now } else { before(now, SILENCE) };
+            let mut answer = json!({
+                "InstanceId": instance.id,
+                "OSType": instance.os.name(),
+                "CloudAssistantStatus": online.to_string(),
+                "CloudAssistantVersion": instance.version(),
+                "LastHeartbeatTime": api_time(heard),
+                "InvocationCount": 0,
+                "ActiveTaskCount": 0,
+            });
+            // Of a version that was made up, clients have to think what they will.
+            if instance.agent_version.is_none() {
+                let supports = instance.state != InstanceState::AgentNeedUpgrade;
+                answer["SupportSessionManager"] = supports.into();
+            }
+            answer
+        })
+        .collect();
+    Ok(object(json!({
+        "TotalCount": list.len(), "PageNumber": 1, "PageSize": 10, "NextToken": "",
+        "InstanceCloudAssistantStatusSet": {"InstanceCloudAssistantStatus": list},
+    })))
+}
+
+/// InstallCloudAssistant: it takes effect with the next start of the instance, which an emulator
+/// doesn't have, so that nothing changes.
+pub(crate) fn install_cloud_assistant(
+    shared: &Shared,
+    params: &Params,
+) -> Result<Map<String, Value>, Refusal> {
+    region(params)?;
+    let ids = instance_ids(params)?;
+    let missing = |instance: &Instance| instance.state == InstanceState::Missing;
+    if known(shared, &ids).iter().any(missing) {
+        return Err(refuse("InvalidInstance.NotFound"));
+    }
+    Ok(Map::new())
+}
+
+fn known(shared: &Shared, ids: &[impl AsRef<str>]) -> Vec<Instance> {
+    let ids = ids.iter().map(AsRef::as_ref);
+    ids.map(|id| shared.options.instance(id)).collect()
+}

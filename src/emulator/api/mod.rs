@@ -1,0 +1,18 @@
+//! The API: signed calls in, JSON or XML out.
+//!
+//! `request` is a call as it came, `verify` and `signed` check it, `dispatch` finds who answers it,
+//! and each of the other files answers some of them.
+
+mod account;
+pub(crate) mod codes;
+pub(crate) mod dispatch;
+mod instances;
+mod kms;
+mod list_sessions;
+mod params;
+pub(crate) mod reply;
+pub(crate) mod request;
+pub(crate) mod sae;
+mod signed;
+mod start_session;
+mod verify;

@@ -1,0 +1,83 @@
+//! SAE's side of the API: GetWebshellToken, and what it leaves behind for the web shell's socket.
+//!
+//! Documented: path, parameters, the answer's form, the error codes. From `devsapp/saectl`: the
+//! parameters Lines and Columns, and the socket's address. Inferred: what an unknown pod meets, how
+//! long a token is good for, that it opens any number of web shells until then.
+
+use super::params::{Params, given};
+use super::reply::Refusal;
+use crate::emulator::clock::later;
+use crate::emulator::random::random_text;
+use crate::emulator::sae::{SOCKET_PATH, Ticket};
+use crate::emulator::shared::Shared;
+use serde_json::{Map, Value, json};
+
+/// The path of GetWebshellToken.
+pub(crate) const TOKEN_PATH: &str = "/pop/v1/sam/instance/webshellToken";
+/// Answers the call.
+pub(crate) fn get_webshell_token(
+    shared: &Shared,
+    params: &Params,
+    host: &str,
+) -> Result<Map<String, Value>, Refusal> {
+    let sae = &shared.options.sae;
+    let app = required(params, "AppId")?;
+    let pod = required(params, "PodName")?;
+    if sae.unknown_apps.iter().any(|unknown| unknown == app) {
+        let message = "The current application does not exist.";
+        return Err(Refusal::new(400, "InvalidApplication.NotFound", message));
+    }
+    if sae.unknown_pods.iter().any(|unknown| unknown == pod) {
+        let message = format!("The parameter is invalid {{PodName}}: there is no pod {pod:?}.");
+        return Err(Refusal::new(400, "InvalidParameter.WithMessage", message));
+    }
+    let size = match (side(params, "Lines")?, side(params, "Columns")?) {
+        (Some(rows), Some(columns)) => Some((rows, columns)),
+        _ => None,
+    };
+    let now = shared.clock.now();
+    let expires = sae.token_validity.map(|validity| later(now, validity));
+    let token = shared.tickets.issue(Ticket { expires, size });
+    let region = shared.options.region.as_deref().unwrap_or("cn-hangzhou");
+    let base = match &shared.options.websocket_base {
+        Some(base) => base.trim_end_matches('/').to_owned(),
+        None => format!("ws://{host}"),
+    };
+    // The page shows the second of these with its label in front.
+    let page = format!(
+        "https://saenext.console.aliyun.com/{region}/app-list/{app}/micro-app/shell/{pod}?tokenId={token}"
+    );
+    let answer = json!({
+        "Message": "success", "TraceId": random_text(), "Code": "200", "Success": true,
+        "Data": {
+            "Token": token,
+            "WebSocketUrl": format!("{base}{SOCKET_PATH}?tokenId={token}&region={region}"),
+            "HttpUrl": format!("HttpUrl :  \"{page}"),
+        },
+    });
+    match answer {
+        Value::Object(answer) => Ok(answer),
+        _ => Ok(Map::new()),
+    }
+}
+
+fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, Refusal> {
+    given(params, name).ok_or_else(|| {
+        let message = format!("You must specify the parameter {name}.");
+        Refusal::new(400, "InvalidParameter.NotEmpty", message)
+    })
+}
+
+/// A side of the terminal, in characters.
+fn side(params: &Params, name: &str) -> Result<Option<u16>, Refusal> {
+    let Some(text) = given(params, name) else {
+        return Ok(None);
+    };
+    match text.parse() {
+        Ok(side @ 1..) => Ok(Some(side)),
+        _ => {
+            let message = format!("The specified parameter is invalid {{{name}}}.");
+            Err(Refusal::new(400, "InvalidParameter.Obviously", message))
+        }
+    }
+}

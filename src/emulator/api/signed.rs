@@ -1,0 +1,237 @@
+//! The two signatures, read from a request and compared with what they should be.
+
+use super::reply::Refusal;
+use super::request::{Call, Credentials, Incoming, Params};
+use crate::openapi::signature;
+use std::collections::BTreeMap;
+
+/// Common parameters of V1: those that are not the API's own.
+const COMMON: &[&str] = &[
+    "Action",
+    "Version",
+    "Format",
+    "AccessKeyId",
+    "Signature",
+    "SignatureMethod",
+    "SignatureVersion",
+    "SignatureNonce",
+    "SignatureType",
+    "Timestamp",
+    "SecurityToken",
+];
+
+/// A call whose signature was looked at; a wrong clock is named before a wrong signature.
+pub(crate) struct Signed {
+    pub(crate) call: Call,
+    pub(crate) timestamp: String,
+    pub(crate) nonce: String,
+    pub(crate) verdict: Result<(), Refusal>,
+}
+
+/// Reads a V1 call.
+pub(crate) fn v1(
+    incoming: &Incoming<'_>,
+    mut params: Params,
+    form: Params,
+    keys: &Credentials,
+) -> Result<Signed, Refusal> {
+    params.extend(form);
+    let mut named: BTreeMap<String, String> = params.iter().cloned().collect();
+    let mut take = |name: &str| {
+        let value = named.remove(name).filter(|value| !value.is_empty());
+        value.ok_or_else(|| {
+            Refusal::new(
+                400,
+                "MissingParameter",
+                format!("{name} is mandatory for this action."),
+            )
+        })
+    };
+    let (action, version) = (take("Action")?, take("Version")?);
+    let (id, given) = (take("AccessKeyId")?, take("Signature")?);
+    let (nonce, timestamp) = (take("SignatureNonce")?, take("Timestamp")?);
+    if take("SignatureMethod")? != "HMAC-SHA1" {
+        return Err(Refusal::new(
+            400,
+            "InvalidSignatureMethod",
+            "Specified signature method is not supported.",
+        ));
+    }
+    if take("SignatureVersion")? != "1.0" {
+        return Err(Refusal::new(
+            400,
+            "InvalidSignatureVersion",
+            "Specified signature version is not supported.",
+        ));
+    }
+    check_key(&id, keys)?;
+    check_security_token(take("SecurityToken").ok().as_deref())?;
+    params.retain(|(name, _)| name != "Signature");
+    let verdict = same_signature(
+        &signature::v1(incoming.method.as_str(), &params, &keys.access_key_secret),
+        &given,
+        || signature::v1_string_to_sign(incoming.method.as_str(), &params),
+    );
+    named.retain(|name, _| !COMMON.contains(&name.as_str()));
+    Ok(Signed {
+        call: Call {
+            action,
+            version,
+            params: named,
+        },
+        timestamp,
+        nonce,
+        verdict,
+    })
+}
+
+/// Reads an ACS3 call.
+pub(crate) fn acs3(
+    incoming: &Incoming<'_>,
+    authorization: &str,
+    query: Params,
+    form: Params,
+    keys: &Credentials,
+) -> Result<Signed, Refusal> {
+    let authorization = Authorization::read(authorization)?;
+    must_sign(incoming, &authorization.signed_headers)?;
+    let (action, version) = (
+        acs(incoming, "x-acs-action")?,
+        acs(incoming, "x-acs-version")?,
+    );
+    let (timestamp, nonce) = (
+        acs(incoming, "x-acs-date")?,
+        acs(incoming, "x-acs-signature-nonce")?,
+    );
+    check_key(authorization.credential, keys)?;
+    check_security_token(acs(incoming, "x-acs-security-token").ok().as_deref())?;
+    let body_sha256 = signature::sha256_hex(incoming.body);
+    if acs(incoming, "x-acs-content-sha256")? != body_sha256 {
+        return Err(incomplete("x-acs-content-sha256 is not the body's."));
+    }
+    let request = signature::acs3_canonical_request(
+        incoming.method.as_str(),
+        incoming.path,
+        &query,
+        &named(incoming, &authorization.signed_headers),
+        &body_sha256,
+    );
+    let expected = signature::acs3(&request, &keys.access_key_secret);
+    let verdict = same_signature(&expected, authorization.signature, || {
+        let hash = signature::sha256_hex(request.as_bytes());
+        format!("{}\n{hash}", signature::ACS3)
+    });
+    let params = query.into_iter().chain(form);
+    let params = params.filter(|(name, _)| name != "Format").collect();
+    let call = Call {
+        action,
+        version,
+        params,
+    };
+    Ok(Signed {
+        call,
+        timestamp,
+        nonce,
+        verdict,
+    })
+}
+
+/// A header that ACS3 can't do without.
+fn acs(incoming: &Incoming<'_>, name: &str) -> Result<String, Refusal> {
+    let value = incoming.header(name).filter(|value| !value.is_empty());
+    value.map(str::to_owned).ok_or_else(|| {
+        let message = format!("{name} is mandatory for this action.");
+        Refusal::new(400, "MissingParameter", message)
+    })
+}
+
+/// Refuses a request with a header that should have been signed and was not.
+fn must_sign(incoming: &Incoming<'_>, signed: &[&str]) -> Result<(), Refusal> {
+    let mut names = incoming.headers.keys().map(|name| name.as_str());
+    let unsigned = names
+        .find(|name| (*name == "host" || name.starts_with("x-acs-")) && !signed.contains(name));
+    match unsigned {
+        Some(name) => Err(incomplete(&format!("The header {name} is not signed."))),
+        None => Ok(()),
+    }
+}
+
+/// The values of the headers with these names.
+fn named(incoming: &Incoming<'_>, names: &[&str]) -> Params {
+    let values = names.iter().flat_map(|name| {
+        let values = incoming.headers.get_all(*name).iter();
+        values.map(move |value| (*name, value))
+    });
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    values
+        .map(|(name, value)| (name.to_owned(), text(value.as_bytes())))
+        .collect()
+}
+
+/// What an ACS3 `Authorization` header says.
+struct Authorization<'a> {
+    credential: &'a str,
+    signed_headers: Vec<&'a str>,
+    signature: &'a str,
+}
+
+impl<'a> Authorization<'a> {
+    fn read(text: &'a str) -> Result<Self, Refusal> {
+        let fields = text
+            .strip_prefix(signature::ACS3)
+            .ok_or_else(|| incomplete("Unknown algorithm."))?;
+        let field = |name: &str| {
+            let mut parts = fields.split(',').map(str::trim);
+            let found = parts.find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+            found.ok_or_else(|| incomplete(&format!("{name} is missing.")))
+        };
+        Ok(Self {
+            credential: field("Credential")?,
+            signed_headers: field("SignedHeaders")?.split(';').collect(),
+            signature: field("Signature")?,
+        })
+    }
+}
+
+fn incomplete(what: &str) -> Refusal {
+    let message = format!("The request signature does not conform to Aliyun standards. {what}");
+    Refusal::new(400, "IncompleteSignature", message)
+}
+
+fn check_key(id: &str, keys: &Credentials) -> Result<(), Refusal> {
+    if signature::same(id, &keys.access_key_id) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        404,
+        "InvalidAccessKeyId.NotFound",
+        "Specified access key is not found.",
+    ))
+}
+
+/// The emulator's keys are lasting ones: no token belongs to them.
+fn check_security_token(token: Option<&str>) -> Result<(), Refusal> {
+    match token {
+        None => Ok(()),
+        Some(_) => Err(Refusal::new(
+            400,
+            "InvalidSecurityToken.MismatchWithAccessKey",
+            "Specified SecurityToken mismatch with the AccessKey.",
+        )),
+    }
+}
+
+fn same_signature(
+    expected: &str,
+    given: &str,
+    to_sign: impl FnOnce() -> String,
+) -> Result<(), Refusal> {
+    if signature::same(expected, given) {
+        return Ok(());
+    }
+    let message = format!(
+        "Specified signature is not matched with our calculation. server string to sign is:{}",
+        to_sign()
+    );
+    Err(Refusal::new(400, "SignatureDoesNotMatch", message))
+}

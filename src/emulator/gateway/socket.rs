@@ -1,0 +1,114 @@
+//! The WebSocket towards a client: how a request becomes one, and how it is closed.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, Response, StatusCode, header};
+use futures_util::StreamExt as _;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::downcast;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+
+/// The WebSocket towards a client.
+pub(crate) type Socket = WebSocketStream<TcpStream>;
+
+/// The largest message taken from a client, in bytes.
+const MAX_MESSAGE: usize = 128 * 1024;
+/// The most bytes kept for a client that doesn't read: pings alone would otherwise fill the memory
+/// with their pongs.
+const MAX_UNSENT: usize = 1024 * 1024;
+/// How long a client may take to answer a close.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// The answer that makes the connection a WebSocket.
+pub(crate) fn switching_protocols(accept: header::HeaderValue) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    let word = header::HeaderValue::from_static;
+    headers.insert(header::CONNECTION, word("upgrade"));
+    headers.insert(header::UPGRADE, word("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    response
+}
+
+/// What a WebSocket request is accepted with; `None` for any other request.
+pub(crate) fn accept_key(headers: &HeaderMap) -> Option<header::HeaderValue> {
+    let has = |name, word: &str| {
+        let values = headers
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok());
+        values
+            .flat_map(|value| value.split(','))
+            .any(|part| part.trim().eq_ignore_ascii_case(word))
+    };
+    let whole = has(header::UPGRADE, "websocket")
+        && has(header::CONNECTION, "upgrade")
+        && has(header::SEC_WEBSOCKET_VERSION, "13");
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).filter(|_| whole)?;
+    derive_accept_key(key.as_bytes()).try_into().ok()
+}
+
+/// The WebSocket that a request has become.
+pub(crate) async fn upgraded(upgrade: OnUpgrade) -> Option<Socket> {
+    let upgraded: Upgraded = upgrade
+        .await
+        .inspect_err(|error| tracing::debug!(%error, "no upgrade"))
+        .ok()?;
+    // What came in through a TcpListener is a TcpStream.
+    let parts = downcast::<TokioIo<TcpStream>>(upgraded).ok()?;
+    let stream = parts.io.into_inner();
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "no TCP_NODELAY");
+    }
+    let mut config = WebSocketConfig::default();
+    config.max_message_size = Some(MAX_MESSAGE);
+    config.max_frame_size = Some(MAX_MESSAGE);
+    config.max_write_buffer_size = MAX_UNSENT;
+    config.read_buffer_size = 16 * 1024;
+    Some(
+        WebSocketStream::from_partially_read(
+            stream,
+            parts.read_buf.to_vec(),
+            Role::Server,
+            Some(config),
+        )
+        .await,
+    )
+}
+
+/// Closes a WebSocket and waits, though not for long, for the client to do the same: a socket that
+/// is dropped with unread bytes in it would be reset and might take the last messages with it.
+pub(crate) async fn close(mut socket: Socket, code: CloseCode) {
+    let closing = async {
+        let frame = CloseFrame {
+            code,
+            reason: "".into(),
+        };
+        if socket.close(Some(frame)).await.is_ok() {
+            while let Some(message) = socket.next().await {
+                if message.is_err() {
+                    // After a broken frame nothing can be told apart any more.
+                    return discard(socket.get_mut()).await;
+                }
+            }
+        }
+    };
+    // A client that takes longer is left alone.
+    let _ = timeout(CLOSING, closing).await;
+}
+
+/// Reads and forgets whatever still comes.
+async fn discard(stream: &mut TcpStream) {
+    let mut bytes = [0; 4096];
+    if stream.shutdown().await.is_ok() {
+        while let Ok(1..) = stream.read(&mut bytes).await {}
+    }
+}
