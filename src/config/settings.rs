@@ -1,8 +1,8 @@
 //! Settings: flag or `AXT_*`, then `ALIBABA_CLOUD_*`, then the profile, then the default; each with its source.
 
-use super::credentials::from_env;
+use super::env::{Env, first_set, set, spellings};
+use super::key_pair::from_env;
 use super::profile::Profile;
-use super::{Env, first_set, set, spellings};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::path::PathBuf;

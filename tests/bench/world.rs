@@ -2,7 +2,7 @@
 //! from outside.
 
 use super::floor;
-use axt::config::credentials;
+use axt::config::provider::provider;
 use axt::config::settings::{Flags, Settings};
 use axt::emulator::agent::Guest;
 use axt::emulator::{Emulator, Options};
@@ -82,7 +82,7 @@ impl World {
             given.as_deref(),
         )
         .expect("a URL");
-        let credentials = credentials::provider(&settings, &env).expect("they hold a key");
+        let credentials = provider(&settings, &env).expect("they hold a key");
         let network = Network::new(NetworkOptions::default());
         let http = network.http_client().expect("there is TLS");
         let mut request = StartTerminalSession::new("i-bench");

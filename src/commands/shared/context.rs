@@ -2,8 +2,9 @@
 
 use crate::cli::{Connection, Global};
 use crate::config::credentials::CredentialsProvider;
+use crate::config::env::process_env;
+use crate::config::provider::provider;
 use crate::config::settings::{Flags, Settings};
-use crate::config::{credentials, process_env};
 use crate::error::Result;
 use crate::net::Network;
 use crate::openapi::client::Client;
@@ -113,8 +114,8 @@ impl Context {
     /// Whoever tells the credentials.
     ///
     /// # Errors
-    /// As [`credentials::provider`].
+    /// As [`provider`].
     pub fn credentials(&self) -> Result<Arc<dyn CredentialsProvider>> {
-        credentials::provider(&self.settings, &*self.env)
+        provider(&self.settings, &*self.env)
     }
 }
