@@ -9,7 +9,6 @@ pub mod exec;
 mod forward;
 mod generate;
 mod proxy;
-mod screen;
 mod sessions;
 mod shared;
 mod webshell;

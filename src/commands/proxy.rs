@@ -4,7 +4,7 @@ use super::doctor::explain::explained;
 use super::shared::context::Context;
 use super::shared::port::{self, PortSession};
 use super::shared::session::Started;
-use super::shared::stdio::{self, Stdout};
+use super::shared::stdio;
 use super::shared::stops::{Stops, conclude, exit_of_stop, start_until_stopped, until_stopped};
 use crate::cli::{Global, Proxy, Remote};
 use crate::exit::Exit;
@@ -49,7 +49,7 @@ async fn join(
     let (control, asked) = mpsc::channel(8);
     stdio::tell_when_unread(control.clone());
     tokio::spawn(pass_stops(stops.signals, control));
-    let ends = (stdio::stdin()?, Stdout::open(None)?);
+    let ends = (stdio::stdin()?, stdio::stdout(None)?);
     let outcome = session
         .run(ends, asked, (&args.ports, &args.session), |_| {})
         .await;

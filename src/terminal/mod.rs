@@ -3,6 +3,7 @@
 pub mod banner;
 pub mod modes;
 pub mod raw;
+pub mod screen;
 pub mod signals;
 pub mod size;
 pub mod stdin;
@@ -13,6 +14,7 @@ mod windows;
 pub use banner::Banner;
 pub use modes::ModeTracker;
 pub use raw::{Modes, RawGuard, stop_self};
+pub use screen::Screen;
 pub use signals::{Signal, Signals};
 pub use size::Size;
 pub use stdin::Stdin;

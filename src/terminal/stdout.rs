@@ -4,6 +4,7 @@
 //! in the runtime, which would stand still with it. A terminal with room is written to without the
 //! thread, where the system has a way to ask for that.
 
+use super::raw::Modes;
 use std::fs::File;
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -35,6 +36,8 @@ pub struct Stdout {
     start: Option<Start>,
     /// The same file, never blocking: tried first, so that a keystroke's echo wakes no thread.
     direct: Option<File>,
+    /// What is accepted is shown to these, so that it can be undone.
+    modes: Option<Modes>,
 }
 
 /// Where the two sides meet.
@@ -64,11 +67,11 @@ impl Tray {
 }
 
 impl Stdout {
-    /// This process's standard output.
+    /// This process's standard output; `modes` follows what goes by.
     ///
     /// # Errors
     /// The system's, if stdout is closed.
-    pub fn open() -> io::Result<Self> {
+    pub fn open(modes: Option<Modes>) -> io::Result<Self> {
         // The standard library's own handle would hold back the end of an unfinished line.
         #[cfg(unix)]
         let writer = {
@@ -77,7 +80,8 @@ impl Stdout {
         };
         #[cfg(windows)]
         let writer = io::stdout();
-        let stdout = Self::new(writer);
+        let mut stdout = Self::new(writer);
+        stdout.modes = modes;
         #[cfg(target_os = "linux")]
         let stdout = if io::stdout().is_terminal() {
             stdout.with_direct(io::stdout())
@@ -101,6 +105,7 @@ impl Stdout {
             desk,
             start: Some(start),
             direct: None,
+            modes: None,
         }
     }
 
@@ -109,6 +114,32 @@ impl Stdout {
     fn with_direct(mut self, fd: impl AsFd) -> Self {
         self.direct = reopen(fd);
         self
+    }
+
+    /// Takes what there is room for: writes it past the thread, or leaves it to the thread.
+    fn accept(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let desk = Arc::clone(&self.desk);
+        let mut tray = desk.lock();
+        if let Some(error) = tray.error.take() {
+            return Poll::Ready(Err(error));
+        }
+        if tray.is_done()
+            && let Some(written) = self.write_directly(bytes)
+        {
+            return Poll::Ready(written);
+        }
+        let room = MAX_CHUNK.saturating_sub(tray.bytes.len());
+        let taken = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+        if taken.is_empty() && !bytes.is_empty() {
+            tray.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if let Some(start) = self.start.take() {
+            start()?;
+        }
+        tray.bytes.extend_from_slice(taken);
+        self.desk.filled.notify_one();
+        Poll::Ready(Ok(taken.len()))
     }
 
     /// Writes what there is room for now; `None` leaves it to the thread.
@@ -140,28 +171,11 @@ impl AsyncWrite for Stdout {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let desk = Arc::clone(&self.desk);
-        let mut tray = desk.lock();
-        if let Some(error) = tray.error.take() {
-            return Poll::Ready(Err(error));
+        let written = self.accept(cx, bytes);
+        if let (Poll::Ready(Ok(n)), Some(modes)) = (&written, &self.modes) {
+            modes.feed(bytes.get(..*n).unwrap_or_default());
         }
-        if tray.is_done()
-            && let Some(written) = self.write_directly(bytes)
-        {
-            return Poll::Ready(written);
-        }
-        let room = MAX_CHUNK.saturating_sub(tray.bytes.len());
-        let taken = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        if taken.is_empty() && !bytes.is_empty() {
-            tray.waker = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        if let Some(start) = self.start.take() {
-            start()?;
-        }
-        tray.bytes.extend_from_slice(taken);
-        self.desk.filled.notify_one();
-        Poll::Ready(Ok(taken.len()))
+        written
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,17 +2,16 @@
 
 use super::lost_line::LostLine;
 use super::session::{self, Started};
-use super::stdio::{self, Stdout};
+use super::stdio;
 use super::stops::Stops;
 use crate::cli;
-use crate::commands::screen::Screen;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::protocol::channel::{Channel, Now};
 use crate::protocol::escape::Escape;
 use crate::protocol::filter::{Filter, Stop};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
-use crate::terminal::{self, Signal, Signals, Size};
+use crate::terminal::{self, Screen, Signal, Signals, Size};
 use crate::ui::Ui;
 use futures_util::future::BoxFuture;
 use std::time::Duration;
@@ -91,7 +90,7 @@ impl Attach<'_> {
             ending: None,
             quiet: !self.terminal,
         };
-        let ends = (stdio::stdin()?, Stdout::open(screen.modes())?);
+        let ends = (stdio::stdin()?, stdio::stdout(screen.modes())?);
         let pump = Pump::new(channel, filter, ends, from_signals, &mut host, options);
         let outcome = pump.run(link).await;
         screen.leave();
@@ -110,7 +109,10 @@ impl Attach<'_> {
         if !self.terminal || !terminal::stdin_is_terminal() {
             return Ok(Screen::none());
         }
-        let screen = Screen::take()?;
+        let screen = Screen::take().map_err(|source| Error::Io {
+            what: "the terminal can't be put into raw mode",
+            source,
+        })?;
         self.ui.set_raw(true);
         Ok(screen)
     }

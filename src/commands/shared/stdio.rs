@@ -2,12 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::pump::Control;
-use crate::terminal::{self, Modes, Stdin};
+use crate::terminal::{Modes, Stdin, Stdout};
 use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::AsyncWrite;
 use tokio::sync::mpsc;
 
 /// This process's standard input.
@@ -21,46 +18,15 @@ pub fn stdin() -> Result<Stdin> {
     })
 }
 
-/// Standard output; what goes to a terminal is watched for modes that have to be undone.
-pub struct Stdout {
-    inner: terminal::Stdout,
-    modes: Option<Modes>,
-}
-
-impl Stdout {
-    /// This process's standard output; `modes` watches what goes by.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if it can't be opened.
-    pub fn open(modes: Option<Modes>) -> Result<Self> {
-        let inner = terminal::Stdout::open().map_err(|source| Error::Io {
-            what: "standard output can't be opened",
-            source,
-        })?;
-        Ok(Self { inner, modes })
-    }
-}
-
-impl AsyncWrite for Stdout {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        if let (Poll::Ready(Ok(n)), Some(modes)) = (&written, &self.modes) {
-            modes.feed(bytes.get(..*n).unwrap_or_default());
-        }
-        written
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
+/// This process's standard output; `modes` watches what goes by.
+///
+/// # Errors
+/// [`Error::Io`] if it can't be opened.
+pub fn stdout(modes: Option<Modes>) -> Result<Stdout> {
+    Stdout::open(modes).map_err(|source| Error::Io {
+        what: "standard output can't be opened",
+        source,
+    })
 }
 
 /// Once nobody reads standard output any more, there is no answer to wait for when the input ends.

@@ -1,7 +1,7 @@
 //! The terminal, as long as a session holds it.
 
-use crate::error::{Error, Result};
-use crate::terminal::{self, Modes, RawGuard};
+use super::raw::{Modes, RawGuard, stop_self};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The terminal, shared by those who take it and give it back.
@@ -12,12 +12,9 @@ impl Screen {
     /// Puts the terminal behind stdin into raw mode.
     ///
     /// # Errors
-    /// [`Error::Io`] when it refuses.
-    pub fn take() -> Result<Self> {
-        let guard = RawGuard::enter().map_err(|source| Error::Io {
-            what: "the terminal can't be put into raw mode",
-            source,
-        })?;
+    /// The system's, if there is no terminal or it can't be changed.
+    pub fn take() -> io::Result<Self> {
+        let guard = RawGuard::enter()?;
         Ok(Self(Arc::new(Mutex::new(Some(guard)))))
     }
 
@@ -47,7 +44,7 @@ impl Screen {
     /// Stops this process, with the terminal given back meanwhile.
     pub fn suspend(&self) {
         let stopped = self.with(RawGuard::suspend);
-        let stopped = stopped.unwrap_or_else(terminal::stop_self);
+        let stopped = stopped.unwrap_or_else(stop_self);
         if let Err(error) = stopped {
             tracing::info!(%error, "suspending failed");
         }
