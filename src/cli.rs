@@ -21,7 +21,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
-use values::{duration, encryption, escape_char, keepalive, timeout};
+use values::{EscapeChar, duration, encryption, escape_char, keepalive, timeout};
 
 /// Shells, commands and ports on Alibaba Cloud instances that have no public address.
 ///
@@ -302,10 +302,6 @@ pub struct Connection {
     #[arg(long, env = "AXT_EMULATOR", conflicts_with = "endpoint")]
     pub emulator: bool,
 }
-
-/// The escape character of terminal sessions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EscapeChar(pub Option<u8>);
 
 /// The bytes of an argument, as the system gave them.
 #[must_use]

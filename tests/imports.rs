@@ -1,5 +1,8 @@
 //! The architecture, enforced: who may import whom, how long a file may be, how it begins.
 
+#[path = "support/modules.rs"]
+mod modules;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,6 +39,12 @@ const PARTS: [(&str, &str, &[&str]); 7] = [
     // The names of limits and faults, for the help text.
     ("cli", "emulator", &["Limits", "faults"]),
 ];
+
+/// The layers in which files still use each other in a circle. Each one leaves this list when it has none.
+const CIRCLES: &[&str] = &["emulator", "net", "openapi", "protocol", "pump"];
+
+/// Two implementations of one thing, one for each kind of system, where one file is the other's door.
+const PLATFORM_PAIRS: [[&str; 2]; 1] = [["terminal/size.rs", "terminal/windows.rs"]];
 
 /// Longer files hide something; tests in files of their own are not counted.
 const MAX_LINES: usize = 400;
@@ -100,6 +109,72 @@ fn arrows_never_turn_back() {
             );
         }
     }
+}
+
+#[test]
+fn files_use_each_other_in_one_direction() {
+    let files: Vec<PathBuf> = sources()
+        .into_iter()
+        .filter(|file| !is_test(file))
+        .collect();
+    let uses = modules::uses(&root(), &files);
+    let name = |file: &PathBuf| {
+        let below = file.strip_prefix(root()).expect("it was found there");
+        below.to_string_lossy().into_owned()
+    };
+    let (mut wrong, mut tolerable) = (Vec::new(), CIRCLES.iter().copied().collect::<BTreeSet<_>>());
+    for circle in modules::circles(&uses) {
+        let names: Vec<String> = circle.iter().map(name).collect();
+        let pair = PLATFORM_PAIRS.iter().any(|pair| *pair == names[..]);
+        let layer = circle
+            .first()
+            .map(|file| layer_of(file))
+            .unwrap_or_default();
+        let tolerated = CIRCLES.contains(&layer.as_str());
+        tolerable.remove(layer.as_str());
+        if !(pair || tolerated) {
+            let inside = |file: &PathBuf| {
+                let others = uses.get(file).into_iter().flatten();
+                let others: Vec<_> = others.filter(|to| circle.contains(to)).map(name).collect();
+                format!("{} uses {}", name(file), others.join(", "))
+            };
+            wrong.push(circle.iter().map(inside).collect::<Vec<_>>());
+        }
+    }
+    assert!(wrong.is_empty(), "files in a circle: {wrong:#?}");
+    assert!(
+        tolerable.is_empty(),
+        "no circle any more, take it off CIRCLES: {tolerable:?}"
+    );
+}
+
+#[test]
+fn a_circle_is_found_through_imports_paths_and_names_that_are_passed_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("it can be made");
+        fs::write(&file, text).expect("it can be written");
+        file
+    };
+    let files = [
+        write("lib.rs", "mod a; mod b; mod c;"),
+        write("a.rs", "use crate::b::{self, Door as D};"),
+        write("b/mod.rs", "mod x; pub(crate) use x::Door;"),
+        write(
+            "b/x.rs",
+            "pub(crate) struct Door; fn f() { super::super::c::call() }",
+        ),
+        write("c.rs", "fn call() {} fn g() { h!(crate::a::K) }"),
+        write(
+            "d.rs",
+            "use crate::c; // crate::e::E\n#[cfg(test)] mod tests { use crate::e::E; }",
+        ),
+        write("e.rs", "use crate::d::D;"),
+    ];
+    let circles = modules::circles(&modules::uses(folder.path(), &files));
+    let expected = [&files[1], &files[3], &files[4]].map(PathBuf::clone);
+    assert_eq!(circles, [expected.to_vec()]);
 }
 
 #[test]

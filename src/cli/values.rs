@@ -1,8 +1,11 @@
 //! How the values of options are written.
 
-use super::EscapeChar;
 use crate::openapi::ecs::Encryption;
 use std::time::Duration;
+
+/// The escape character of terminal sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EscapeChar(pub Option<u8>);
 
 /// `500ms`, `90s`, `5m`, or a bare number of seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
