@@ -38,6 +38,8 @@ pub enum Error {
         to: String,
         /// What the system or the peer said.
         cause: String,
+        /// Another attempt would fail in the same way: a certificate, a proxy's refusal.
+        lasting: bool,
     },
     /// Something took longer than it may.
     #[error("{what} took longer than {limit:?}")]

@@ -254,6 +254,7 @@ fn refusal(error: WsError, host: String) -> Error {
         error => Error::Connect {
             to: host,
             cause: format!("no WebSocket answer: {}", words(&error)),
+            lasting: false,
         },
     }
 }

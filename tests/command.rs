@@ -612,9 +612,10 @@ fn session_url(cloud: &Cloud) -> String {
         .enable_all()
         .build();
     runtime.unwrap().block_on(async {
-        let http = Network::new(NetworkOptions::default())
-            .http_client()
-            .unwrap();
+        let network = Network::new(NetworkOptions {
+            connect_timeout: support::axt::HANG,
+            ..NetworkOptions::default()
+        });
         let credentials = Credentials {
             access_key_id: keys.access_key_id.clone(),
             access_key_secret: keys.access_key_secret.clone().into(),
@@ -622,7 +623,7 @@ fn session_url(cloud: &Cloud) -> String {
             source: "the emulator".into(),
         };
         let endpoint = cloud.emulator.api_url().parse().unwrap();
-        let client = Client::new(http, endpoint, "cn-hangzhou", Arc::new(credentials));
+        let client = Client::new(network, endpoint, "cn-hangzhou", Arc::new(credentials)).unwrap();
         let start = StartTerminalSession::new("i-test");
         let started = client.call(&start, support::axt::HANG).await.unwrap();
         started.web_socket_url.expose_secret().to_owned()

@@ -600,8 +600,7 @@ async fn every_code_is_produced_and_explained() {
         ..NetworkOptions::default()
     });
     let endpoint = emulator.api_url().parse().unwrap();
-    let http = network.http_client().unwrap();
-    let client = Client::new(http, endpoint, "cn-hangzhou", Arc::new(credentials));
+    let client = Client::new(network, endpoint, "cn-hangzhou", Arc::new(credentials)).unwrap();
     let client = client.with_retry(Retry {
         attempts: 1,
         ..Retry::default()

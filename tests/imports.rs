@@ -20,7 +20,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("config", &["error"]),
     ("pump", &["protocol", "error"]),
     ("wire", &["protocol", "error"]),
-    ("openapi", &["config", "error"]),
+    ("openapi", &["config", "net", "error"]),
     ("emulator", &["protocol", "openapi", "error"]),
     ("cli", &["config", "openapi", "emulator", "exit"]),
     ("commands", &["*"]),
@@ -41,7 +41,7 @@ const PARTS: [(&str, &str, &[&str]); 7] = [
 ];
 
 /// The layers in which files still use each other in a circle. Each one leaves this list when it has none.
-const CIRCLES: &[&str] = &["emulator", "net", "openapi", "protocol", "pump"];
+const CIRCLES: &[&str] = &["emulator", "protocol", "pump"];
 
 /// Two implementations of one thing, one for each kind of system, where one file is the other's door.
 const PLATFORM_PAIRS: [[&str; 2]; 1] = [["terminal/size.rs", "terminal/windows.rs"]];

@@ -4,6 +4,8 @@
 
 #[path = "support/proxy.rs"]
 mod proxy;
+#[cfg(feature = "emulator")]
+mod support;
 #[path = "support/tls.rs"]
 mod tls;
 
@@ -83,7 +85,10 @@ fn options() -> NetworkOptions {
 async fn get(network: &Network, url: &Url) -> Result<String, Error> {
     network.check(url)?;
     let sent = network.http_client()?.get(url.clone()).send().await;
-    let answer = sent.map_err(|error| network.explain(&error, url))?;
+    let answer = match sent {
+        Ok(answer) => answer,
+        Err(error) => return Err(network.explain(&error, url).await),
+    };
     Ok(answer.text().await.unwrap())
 }
 
@@ -173,6 +178,7 @@ async fn a_wrong_proxy_password_is_told_with_the_proxys_name() {
     let place = Place::new().await;
     let proxy = Proxy::start(Manner::Password("Basic other")).await;
     let failures = both_fail(&place.through(&proxy, ""), &place).await;
+    assert_eq!(failures[0], failures[1]);
     for failure in failures {
         assert!(failure.contains("HTTP 407"), "{failure}");
         assert!(failure.contains(&proxy.address.to_string()), "{failure}");
@@ -192,8 +198,9 @@ async fn a_proxy_that_answers_something_else_is_told() {
     ] {
         let proxy = Proxy::start(Manner::Say(answer)).await;
         let network = place.through(&proxy, "");
-        let failure = talk(&network, &place.url("wss")).await.unwrap_err();
-        assert!(failure.to_string().contains(expected), "{failure}");
+        let [dialled, got] = both_fail(&network, &place).await;
+        assert!(dialled.contains(expected), "{dialled}");
+        assert_eq!(dialled, got);
     }
 }
 
@@ -204,7 +211,9 @@ async fn a_dead_proxy_is_told_as_the_proxy() {
         proxy: Some(format!("http://127.0.0.1:{}", closed_port().await)),
         ..place.options()
     });
-    for failure in both_fail(&network, &place).await {
+    let failures = both_fail(&network, &place).await;
+    assert_eq!(failures[0], failures[1]);
+    for failure in failures {
         assert!(failure.contains("the proxy 127.0.0.1"), "{failure}");
         assert!(failure.contains("refused"), "{failure}");
     }
@@ -214,7 +223,9 @@ async fn a_dead_proxy_is_told_as_the_proxy() {
 async fn an_unknown_authority_is_refused_with_the_remedy() {
     let (place, stranger) = (Place::new().await, Place::new().await);
     let network = Network::new(stranger.options());
-    for failure in both_fail(&network, &place).await {
+    let failures = both_fail(&network, &place).await;
+    assert_eq!(failures[0], failures[1]);
+    for failure in failures {
         assert!(failure.contains("issuer is not trusted"), "{failure}");
         assert!(failure.contains("set SSL_CERT_FILE"), "{failure}");
     }
@@ -371,6 +382,71 @@ async fn the_route_is_described_without_credentials() {
         plain.unwrap().to_string(),
         "127.0.0.1:1 directly, without TLS"
     );
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_is_told_alike() {
+    let network = Network::new(options());
+    let dialled = talk(&network, &"wss://nowhere.invalid/".parse().unwrap()).await;
+    let got = get(&network, &"https://nowhere.invalid/".parse().unwrap()).await;
+    let [dialled, got] = [dialled, got].map(|failure| failure.unwrap_err().to_string());
+    assert_eq!(dialled, got);
+    assert!(dialled.contains("nowhere.invalid:443"), "{dialled}");
+}
+
+/// What the binary says of the same fault on the way to the API and to a session's WebSocket.
+#[cfg(feature = "emulator")]
+async fn both_say(place: &Place, environment: &[(&str, String)]) -> [String; 2] {
+    let endpoint = format!("https://{}", place.server.address);
+    let api = ["connect", "i-test", "--endpoint", &endpoint].map(str::to_owned);
+    let url = place.url("wss").to_string();
+    let websocket = ["connect", "i-test", "--wss-url", &url].map(str::to_owned);
+    let mut said = Vec::new();
+    for args in [api, websocket] {
+        let mut command = support::axt::axt(args);
+        command.envs(environment.iter().cloned()).envs([
+            ("ALIBABA_CLOUD_ACCESS_KEY_ID", "an-id"),
+            ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "a-secret-key"),
+            ("ALIBABA_CLOUD_REGION_ID", "cn-beijing"),
+        ]);
+        let run = tokio::task::spawn_blocking(move || support::axt::run(command, b""));
+        let done = run.await.unwrap();
+        assert_eq!(done.status, 255, "{done:?}");
+        assert!(!done.stderr.contains("secret"), "{done:?}");
+        said.push(done.stderr.lines().next().unwrap_or_default().to_owned());
+    }
+    [said.remove(0), said.remove(0)]
+}
+
+#[cfg(feature = "emulator")]
+#[tokio::test]
+async fn the_binary_tells_of_a_proxys_407_on_the_way_to_the_api_too() {
+    let place = Place::new().await;
+    let proxy = Proxy::start(Manner::Password("Basic other")).await;
+    let url = format!("http://user:wrong@{}", proxy.address);
+    let [api, websocket] = both_say(&place, &[("HTTPS_PROXY", url)]).await;
+    assert_eq!(api, websocket);
+    let whole = format!(
+        "axt: can't connect to {} through the proxy {}: the proxy asks for credentials (HTTP 407): check user and password in HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT",
+        place.server.address, proxy.address,
+    );
+    assert_eq!(api, whole);
+    // Twice for the API, whose client doesn't tell the status; no third time with a wrong password.
+    assert_eq!(proxy.asked(), 3);
+}
+
+#[cfg(feature = "emulator")]
+#[tokio::test]
+async fn the_binary_tells_the_remedy_for_a_private_authority_on_the_way_to_the_api_too() {
+    let (place, stranger) = (Place::new().await, Place::new().await);
+    let other = stranger.cert_file.path().display().to_string();
+    let [api, websocket] = both_say(&place, &[("SSL_CERT_FILE", other)]).await;
+    assert_eq!(api, websocket);
+    let whole = format!(
+        "axt: can't connect to {}: the certificate's issuer is not trusted; if a private authority or an inspecting proxy signed it, set SSL_CERT_FILE to that authority's PEM file",
+        place.server.address,
+    );
+    assert_eq!(api, whole);
 }
 
 async fn closed_port() -> u16 {

@@ -58,8 +58,7 @@ fn client(emulator: &Emulator) -> Client {
         source: "the emulator".into(),
     };
     let endpoint = emulator.api_url().parse().unwrap();
-    let http = network.http_client().unwrap();
-    Client::new(http, endpoint, "cn-hangzhou", Arc::new(credentials))
+    Client::new(network, endpoint, "cn-hangzhou", Arc::new(credentials)).unwrap()
 }
 
 /// Starts this many sessions on an instance.

@@ -1,27 +1,64 @@
-//! Why a connection failed, in words: the innermost cause, and what to do where that is known.
+//! Why a connection failed: the innermost cause in words, what to do where that is known, and
+//! whether trying again is of any use.
 
+use crate::error::Error;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
-use std::error::Error;
+use std::error::Error as StdError;
+use std::fmt;
 use std::io;
 
-/// The cause at the bottom of an error's chain. URLs and headers stand further up and are left out.
-pub(super) fn words(error: &(dyn Error + 'static)) -> String {
-    let mut text = None;
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(tls) = tls_error(error) {
-            return tls_words(tls);
-        }
-        // An HTTP client's own message quotes the URL; what lies beneath it doesn't.
-        if !error.is::<reqwest::Error>() {
-            text = Some(plain_words(error));
-        }
-        next = error.source();
-    }
-    text.unwrap_or_else(|| "the request failed".into())
+/// Why a connection failed.
+pub(super) struct Cause {
+    pub(super) text: String,
+    /// Another attempt would fail in the same way.
+    lasting: bool,
 }
 
-fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a TlsError> {
+impl Cause {
+    /// The cause at the bottom of an error's chain. URLs and headers stand further up and are left out.
+    pub(super) fn of(error: &(dyn StdError + 'static)) -> Self {
+        let mut text = None;
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(tls) = tls_error(error) {
+                return Self::lasting(describe_tls(tls));
+            }
+            // An HTTP client's own message quotes the URL; what lies beneath it doesn't.
+            if !error.is::<reqwest::Error>() {
+                text = Some(describe(error));
+            }
+            next = error.source();
+        }
+        Self::passing(text.unwrap_or_else(|| "the request failed".into()))
+    }
+
+    /// A cause that may be gone at the next attempt.
+    pub(super) fn passing(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            lasting: false,
+        }
+    }
+
+    /// A cause that stays until somebody changes something.
+    pub(super) fn lasting(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            lasting: true,
+        }
+    }
+
+    /// The error of a connection to `to`.
+    pub(super) fn connecting_to(self, to: impl fmt::Display) -> Error {
+        Error::Connect {
+            to: to.to_string(),
+            cause: self.text,
+            lasting: self.lasting,
+        }
+    }
+}
+
+fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TlsError> {
     if let Some(tls) = error.downcast_ref::<TlsError>() {
         return Some(tls);
     }
@@ -29,25 +66,17 @@ fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a TlsError> {
     tls_error(error.downcast_ref::<io::Error>()?.get_ref()?)
 }
 
-fn plain_words(error: &(dyn Error + 'static)) -> String {
+fn describe(error: &(dyn StdError + 'static)) -> String {
     let io = error.downcast_ref::<io::Error>();
     if io.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof) {
         return "the peer closed the connection".into();
     }
-    match error.to_string().as_str() {
-        // The two messages of hyper-util's Tunnel, which keeps its error type to itself.
-        "tunnel error: proxy authorization required" => PROXY_AUTH.into(),
-        "tunnel error: unsuccessful" => "the proxy refused the tunnel".into(),
-        other => other.to_owned(),
-    }
+    error.to_string()
 }
 
-/// What a proxy's 407 means for the user.
-pub(super) const PROXY_AUTH: &str = "the proxy asks for credentials (HTTP 407): check user and password in HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT";
-
-fn tls_words(error: &TlsError) -> String {
+fn describe_tls(error: &TlsError) -> String {
     match error {
-        TlsError::InvalidCertificate(problem) => certificate_words(problem),
+        TlsError::InvalidCertificate(problem) => describe_certificate(problem),
         TlsError::InvalidMessage(_) => "the peer doesn't speak TLS on this port".into(),
         TlsError::AlertReceived(AlertDescription::HandshakeFailure) => {
             "the peer and axt have no TLS version or cipher in common".into()
@@ -57,7 +86,7 @@ fn tls_words(error: &TlsError) -> String {
     }
 }
 
-fn certificate_words(problem: &CertificateError) -> String {
+fn describe_certificate(problem: &CertificateError) -> String {
     use CertificateError as C;
     match problem {
         // BadSignature: an authority of the same name is trusted, but with another key.

@@ -2,28 +2,23 @@
 
 mod fault;
 mod proxy;
+mod target;
+mod tcp;
 mod tls;
 
+pub use tcp::Stream;
+
 use crate::error::{Error, Result};
-use http::Uri;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioIo;
-use proxy::{Hop, Proxies};
+use fault::Cause;
+use proxy::{Proxies, Proxy};
 use std::ffi::OsString;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use target::Target;
 use tls::Tls;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
-use tower_service::Service;
-use url::{Host, Url};
-
-/// A connection to the target, whatever it is made of: TCP, TLS, or TLS through a proxy's tunnel.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+use url::Url;
 
 /// What decides about proxies and trust, as the environment gave it.
 ///
@@ -133,9 +128,9 @@ impl Network {
     pub fn http_client(&self) -> Result<reqwest::Client> {
         let proxies = Arc::clone(&self.inner.proxies);
         let proxy = reqwest::Proxy::custom(move |url| {
-            let hop = target(url).and_then(|target| proxies.hop(&target));
-            match hop {
-                Ok(hop) => hop.map(|hop| hop.url.to_string()),
+            let proxy = Target::of(url).and_then(|target| proxies.towards(&target));
+            match proxy {
+                Ok(proxy) => proxy.map(|proxy| proxy.url.to_string()),
                 // `check` has the words for it; here a request that skipped it must not get out.
                 Err(_) => Some("http://proxy.invalid".into()),
             }
@@ -156,7 +151,7 @@ impl Network {
             .tcp_nodelay(true)
             .connect_timeout(self.inner.connect_timeout)
             .build()
-            .map_err(|error| Error::Usage(format!("no HTTP client: {}", fault::words(&error))))
+            .map_err(|error| Error::Usage(format!("no HTTP client: {}", Cause::of(&error).text)))
     }
 
     /// Connects to the host of a `ws`, `wss`, `http` or `https` URL and shakes hands down to TLS.
@@ -166,16 +161,13 @@ impl Network {
     /// that can't be read, [`Error::Timeout`] after the connect timeout, else [`Error::Connect`].
     /// They name host and port, never the rest of the URL.
     pub async fn dial(&self, url: &Url) -> Result<Box<dyn Stream>> {
-        let (target, hop) = self.way(url)?;
+        let (target, proxy) = self.way(url)?;
         let limit = self.inner.connect_timeout;
         if target.tls {
             self.inner.tls.load()?;
         }
-        let what = match &hop {
-            Some(hop) => format!("the connection to {target} through the proxy {hop}"),
-            None => format!("the connection to {target}"),
-        };
-        tokio::time::timeout(limit, self.reach(&target, hop))
+        let what = format!("the connection to {target}{}", through(proxy.as_ref()));
+        tokio::time::timeout(limit, self.reach(&target, proxy))
             .await
             .map_err(|_| Error::Timeout { what, limit })?
     }
@@ -194,50 +186,56 @@ impl Network {
     /// # Errors
     /// As [`check`](Self::check), and [`Error::Config`] for trusted certificates that can't be read.
     pub fn describe(&self, url: &Url) -> Result<Route> {
-        let (target, hop) = self.way(url)?;
+        let (target, proxy) = self.way(url)?;
         if target.tls {
             self.inner.tls.load()?;
         }
         Ok(Route {
-            proxy: hop.map(|hop| format!("{}://{hop}", hop.url.scheme())),
+            proxy: proxy.map(|proxy| format!("{}://{proxy}", proxy.url.scheme())),
             trust: target.tls.then(|| self.inner.tls.describe()),
             target: target.to_string(),
         })
     }
 
-    /// What an error of the [`http_client`](Self::http_client) means: the same words as `dial` has for it.
+    /// What an error of the [`http_client`](Self::http_client) means, in the words that `dial` has
+    /// for the same fault.
     ///
-    /// A timeout is taken for that of connecting; time a whole request with a timer of your own.
-    #[must_use]
-    pub fn explain(&self, error: &reqwest::Error, url: &Url) -> Error {
-        let (target, hop) = match self.way(url) {
+    /// A time-out is taken for that of connecting; time a whole request with a timer of your own.
+    pub async fn explain(&self, error: &reqwest::Error, url: &Url) -> Error {
+        let (target, proxy) = match self.way(url) {
             Ok(way) => way,
             Err(error) => return error,
         };
-        let via = hop.map_or_else(String::new, |hop| format!(" through the proxy {hop}"));
+        let to = format!("{target}{}", through(proxy.as_ref()));
         if error.is_timeout() {
             return Error::Timeout {
-                what: format!("the connection to {target}{via}"),
+                what: format!("the connection to {to}"),
                 limit: self.inner.connect_timeout,
             };
         }
-        Error::Connect {
-            to: format!("{target}{via}"),
-            cause: fault::words(error),
+        if !error.is_connect() {
+            return Error::Lost(format!("{to}: {}", Cause::of(error).text));
         }
+        // The HTTP client keeps to itself what a proxy answered: `dial` asks it and tells.
+        if proxy.is_some()
+            && let Err(error) = self.dial(url).await
+        {
+            return error;
+        }
+        Cause::of(error).connecting_to(to)
     }
 
-    fn way(&self, url: &Url) -> Result<(Target, Option<Hop>)> {
-        let target = target(url)?;
-        let hop = self.inner.proxies.hop(&target)?;
-        Ok((target, hop))
+    fn way(&self, url: &Url) -> Result<(Target, Option<Proxy>)> {
+        let target = Target::of(url)?;
+        let proxy = self.inner.proxies.towards(&target)?;
+        Ok((target, proxy))
     }
 
-    async fn reach(&self, target: &Target, hop: Option<Hop>) -> Result<Box<dyn Stream>> {
-        let stream: Box<dyn Stream> = match hop {
-            Some(hop) => proxy::tunnel(&hop, target, &self.inner.tls).await?,
+    async fn reach(&self, target: &Target, proxy: Option<Proxy>) -> Result<Box<dyn Stream>> {
+        let stream: Box<dyn Stream> = match proxy {
+            Some(proxy) => proxy::tunnel(&proxy, target, &self.inner.tls).await?,
             None => {
-                let stream = connect(target.uri()?, &target.to_string()).await?;
+                let stream = tcp::connect(target.uri()?, target).await?;
                 target.require_loopback(&stream)?;
                 if !target.tls {
                     return Ok(Box::new(stream));
@@ -253,88 +251,6 @@ impl Network {
     }
 }
 
-/// The part of a URL the network cares about. Displayed as `host:port`.
-struct Target {
-    host: Host<String>,
-    port: u16,
-    tls: bool,
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
-    }
-}
-
-impl Target {
-    fn uri(&self) -> Result<Uri> {
-        let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{self}/")
-            .parse()
-            .map_err(|_| Error::Usage(format!("{self} is not a host that can be dialled")))
-    }
-
-    fn names_loopback(&self) -> bool {
-        match &self.host {
-            Host::Domain(name) => name == "localhost",
-            Host::Ipv4(address) => address.is_loopback(),
-            Host::Ipv6(address) => address.is_loopback(),
-        }
-    }
-
-    /// A hosts file may send `localhost` elsewhere: what counts is where the plain connection ended.
-    fn require_loopback(&self, stream: &TcpStream) -> Result<()> {
-        let peer = stream.peer_addr().map(|address| address.ip());
-        if self.tls || peer.as_ref().is_ok_and(IpAddr::is_loopback) {
-            return Ok(());
-        }
-        Err(Error::Connect {
-            to: self.to_string(),
-            cause: "the name leads off this machine, which needs TLS".into(),
-        })
-    }
-}
-
-fn target(url: &Url) -> Result<Target> {
-    let tls = match url.scheme() {
-        "https" | "wss" => true,
-        "http" | "ws" => false,
-        other => {
-            return Err(Error::Usage(format!(
-                "a URL must begin with https, wss, http or ws, not {other}"
-            )));
-        }
-    };
-    let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
-        return Err(Error::Usage("a URL without a host".into()));
-    };
-    let target = Target {
-        host: host.to_owned(),
-        port,
-        tls,
-    };
-    if !tls && !target.names_loopback() {
-        return Err(Error::Usage(format!(
-            "{target} is not on this machine, so TLS is required: use https or wss"
-        )));
-    }
-    Ok(target)
-}
-
-/// Plain TCP to the URI's host, addresses of both families tried in a staggered race.
-async fn connect(uri: Uri, to: &str) -> Result<TcpStream> {
-    let connected = connector().call(uri).await;
-    connected
-        .map(TokioIo::into_inner)
-        .map_err(|error| Error::Connect {
-            to: to.to_owned(),
-            cause: fault::words(&error),
-        })
-}
-
-fn connector() -> HttpConnector {
-    let mut connector = HttpConnector::new();
-    connector.enforce_http(false);
-    connector.set_nodelay(true);
-    connector
+fn through(proxy: Option<&Proxy>) -> String {
+    proxy.map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"))
 }

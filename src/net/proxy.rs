@@ -1,7 +1,9 @@
 //! Which proxy a target is reached through, and the tunnel through it.
 
+use super::fault::Cause;
+use super::target::Target;
+use super::tcp::{Stream, connect, connector};
 use super::tls::Tls;
-use super::{Stream, Target, connect, connector, fault};
 use crate::error::{Error, Result};
 use http::Uri;
 use hyper_util::client::legacy::connect::proxy::SocksV5;
@@ -22,13 +24,13 @@ pub(super) struct Proxies {
 }
 
 /// A proxy to go through. Displayed as `host:port`; its URL may hold a password.
-pub(super) struct Hop {
+pub(super) struct Proxy {
     /// The proxy's URL, credentials included.
     pub(super) url: Url,
     intercept: Intercept,
 }
 
-impl fmt::Display for Hop {
+impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = self.url.host_str().unwrap_or_default();
         let port = self.url.port_or_known_default().unwrap_or_default();
@@ -42,7 +44,7 @@ impl Proxies {
     }
 
     /// The proxy for `target`. A plain target is on this machine and never goes through one.
-    pub(super) fn hop(&self, target: &Target) -> Result<Option<Hop>> {
+    pub(super) fn towards(&self, target: &Target) -> Result<Option<Proxy>> {
         let Some(proxy) = self.proxy.as_deref().filter(|_| target.tls) else {
             return Ok(None);
         };
@@ -50,30 +52,34 @@ impl Proxies {
         let no_proxy = self.exceptions(target.port);
         // Asked with a stand-in first: a proxy that is not due may make no sense.
         let any = Matcher::builder().https("http://proxy").no(no_proxy);
-        if any.build().intercept(&uri).is_none() {
+        let relative = uri.to_string().replacen(".:", ":", 1);
+        let relative = Uri::try_from(relative).map_err(|_| invalid())?;
+        if any.build().intercept(&relative).is_none() {
             return Ok(None);
         }
         let url = parse(proxy)?;
         let matcher = Matcher::builder().https(url.as_str().to_owned()).build();
         let intercept = matcher.intercept(&uri).ok_or_else(invalid)?;
-        Ok(Some(Hop { url, intercept }))
+        Ok(Some(Proxy { url, intercept }))
     }
 
-    /// `NO_PROXY` as the matcher takes it: it knows neither ports nor `*.name`, which curl and Go do.
+    /// `NO_PROXY` as the matcher takes it, separated by commas: it knows neither ports nor `*.name`
+    /// nor the dot that ends an absolute name, which curl and Go do.
     fn exceptions(&self, port: u16) -> String {
-        let kept = self.no_proxy.split(',').filter_map(|entry| {
-            let entry = entry.trim();
+        let separates = |c: char| c == ',' || c.is_whitespace();
+        let kept = self.no_proxy.split(separates).filter_map(|entry| {
             let entry = entry
                 .strip_prefix('*')
                 .filter(|rest| !rest.is_empty())
                 .unwrap_or(entry);
             match entry.rsplit_once(':') {
                 Some((host, number)) if !host.contains(':') || host.ends_with(']') => {
-                    (number.parse() == Ok(port)).then(|| host.trim_matches(['[', ']']))
+                    (number.parse() == Ok(port)).then_some(host)
                 }
-                _ => Some(entry.trim_matches(['[', ']'])),
+                _ => Some(entry),
             }
         });
+        let kept = kept.map(|host| host.trim_matches(['[', ']']).trim_end_matches('.'));
         kept.collect::<Vec<_>>().join(",")
     }
 }
@@ -109,34 +115,38 @@ fn parse(text: &str) -> Result<Url> {
 }
 
 /// A connection to `target` through the proxy, not yet TLS with the target.
-pub(super) async fn tunnel(hop: &Hop, target: &Target, tls: &Tls) -> Result<Box<dyn Stream>> {
-    if hop.url.scheme().starts_with("socks") {
-        return socks(hop, target).await;
+pub(super) async fn tunnel(proxy: &Proxy, target: &Target, tls: &Tls) -> Result<Box<dyn Stream>> {
+    let refused = |cause: Cause| cause.connecting_to(format!("{target} through the proxy {proxy}"));
+    if proxy.url.scheme().starts_with("socks") {
+        return socks(proxy, target).await.map_err(refused);
     }
-    let to = format!("the proxy {hop}");
-    let stream = connect(hop.intercept.uri().clone(), &to).await?;
+    let to = format!("the proxy {proxy}");
+    let stream = connect(proxy.intercept.uri().clone(), &to).await?;
     let mut stream: Box<dyn Stream> = Box::new(stream);
-    if hop.url.scheme() == "https" {
-        let host = hop.url.host_str().unwrap_or_default();
+    if proxy.url.scheme() == "https" {
+        let host = proxy.url.host_str().unwrap_or_default();
         stream = tls.handshake(host, &to, stream).await?;
     }
-    match ask(&mut stream, hop, target).await {
-        Ok(()) => Ok(stream),
-        Err(cause) => Err(Error::Connect {
-            to: format!("{target} through the proxy {hop}"),
-            cause,
-        }),
-    }
+    connect_method(&mut stream, proxy, target)
+        .await
+        .map_err(refused)?;
+    Ok(stream)
 }
 
 /// Asks for the tunnel by CONNECT (RFC 9110, section 9.3.6) and reads the answer.
-async fn ask(stream: &mut Box<dyn Stream>, hop: &Hop, target: &Target) -> Result<(), String> {
-    let io = |error: std::io::Error| fault::words(&error);
+///
+/// By hand, because hyper-util's `Tunnel` doesn't tell with what status a proxy refused.
+async fn connect_method(
+    stream: &mut Box<dyn Stream>,
+    proxy: &Proxy,
+    target: &Target,
+) -> Result<(), Cause> {
+    let io = |error: std::io::Error| Cause::of(&error);
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
     request.extend_from_slice(
         concat!("User-Agent: axt/", env!("CARGO_PKG_VERSION"), "\r\n").as_bytes(),
     );
-    if let Some(credentials) = hop.intercept.basic_auth() {
+    if let Some(credentials) = proxy.intercept.basic_auth() {
         request.extend_from_slice(b"Proxy-Authorization: ");
         request.extend_from_slice(credentials.as_bytes());
         request.extend_from_slice(b"\r\n");
@@ -149,23 +159,32 @@ async fn ask(stream: &mut Box<dyn Stream>, hop: &Hop, target: &Target) -> Result
     let head = loop {
         let mut read = (&mut *stream).take((MAX_ANSWER - answer.len()) as u64);
         if read.read_buf(&mut answer).await.map_err(io)? == 0 {
-            return Err(match answer.len() {
-                MAX_ANSWER => "the proxy's answer is too long".into(),
-                _ => "the proxy closed the connection without an answer".into(),
-            });
+            return Err(Cause::passing(match answer.len() {
+                MAX_ANSWER => "the proxy's answer is too long",
+                _ => "the proxy closed the connection without an answer",
+            }));
         }
         if let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
             break end + 4;
         }
     };
     match status(&answer) {
-        // Nobody on the far side speaks before the TLS client does.
-        Some(200..=299) if answer.len() > head => Err("the proxy sent more than its answer".into()),
+        // The target doesn't speak before the TLS client does.
+        Some(200..=299) if answer.len() > head => {
+            Err(Cause::lasting("the proxy sent more than its answer"))
+        }
         Some(200..=299) => Ok(()),
-        Some(407) => Err(fault::PROXY_AUTH.into()),
-        Some(status) => Err(format!("the proxy refused the tunnel: HTTP {status}")),
-        None => Err("what answers there is not an HTTP proxy".into()),
+        Some(407) => Err(Cause::lasting(
+            "the proxy asks for credentials (HTTP 407): check user and password in HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT",
+        )),
+        Some(status @ 400..=499) => Err(Cause::lasting(refusal(status))),
+        Some(status) => Err(Cause::passing(refusal(status))),
+        None => Err(Cause::lasting("what answers there is not an HTTP proxy")),
     }
+}
+
+fn refusal(status: u16) -> String {
+    format!("the proxy refused the tunnel: HTTP {status}")
 }
 
 fn status(answer: &[u8]) -> Option<u16> {
@@ -174,28 +193,23 @@ fn status(answer: &[u8]) -> Option<u16> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-async fn socks(hop: &Hop, target: &Target) -> Result<Box<dyn Stream>> {
-    let failed = |cause: String| Error::Connect {
-        to: format!("{target} through the proxy {hop}"),
-        cause,
-    };
-    let mut uri = target.uri()?;
+async fn socks(proxy: &Proxy, target: &Target) -> Result<Box<dyn Stream>, Cause> {
+    let unfit = || Cause::lasting("the target can't be named to a SOCKS proxy");
+    let mut uri = target.uri().map_err(|_| unfit())?;
     // By curl's convention `socks5` has this side resolve the name and `socks5h` the proxy.
-    if let (Host::Domain(name), "socks5") = (&target.host, hop.url.scheme()) {
+    if let (Host::Domain(name), "socks5") = (&target.host, proxy.url.scheme()) {
         let found = tokio::net::lookup_host((name.as_str(), target.port)).await;
-        let address = found.map_err(|error| failed(fault::words(&error)))?.next();
-        let address = address.ok_or_else(|| failed("the name has no address".into()))?;
-        uri = Uri::try_from(format!("https://{address}/")).map_err(|_| invalid())?;
+        let address = found.map_err(|error| Cause::of(&error))?.next();
+        let address = address.ok_or_else(|| Cause::passing("the name has no address"))?;
+        uri = Uri::try_from(format!("https://{address}/")).map_err(|_| unfit())?;
     }
-    let mut service = SocksV5::new(hop.intercept.uri().clone(), connector());
-    if let Some((user, password)) = hop.intercept.raw_auth() {
+    let mut service = SocksV5::new(proxy.intercept.uri().clone(), connector());
+    if let Some((user, password)) = proxy.intercept.raw_auth() {
         service = service.with_auth(user.to_owned(), password.to_owned());
     }
     let stream = service.call(uri).await;
-    match stream {
-        Ok(stream) => Ok(Box::new(TokioIo::into_inner(stream))),
-        Err(error) => Err(failed(error.to_string())),
-    }
+    let stream = stream.map_err(|error| Cause::of(&error))?;
+    Ok(Box::new(TokioIo::into_inner(stream)))
 }
 
 #[cfg(test)]
@@ -205,8 +219,8 @@ mod tests {
 
     fn proxied(no_proxy: &str, url: &str) -> bool {
         let proxies = Proxies::new(Some("http://proxy:3128".into()), no_proxy.into());
-        let target = super::super::target(&url.parse().unwrap()).unwrap();
-        proxies.hop(&target).unwrap().is_some()
+        let target = Target::of(&url.parse().unwrap()).unwrap();
+        proxies.towards(&target).unwrap().is_some()
     }
 
     #[test]
@@ -219,6 +233,11 @@ mod tests {
             ("*.example.com", "https://a.example.com", false),
             ("example.com", "https://anexample.com", true),
             ("other, example.com:443", "https://example.com", false),
+            ("other example.com\tlast", "https://example.com", false),
+            ("example.com.", "https://a.example.com", false),
+            (".example.com.:443 ", "https://a.example.com", false),
+            ("example.com.:8443", "https://example.com", true),
+            ("example.com", "https://example.com.", false),
             ("example.com:443", "https://example.com:8443", true),
             ("10.0.0.0/8", "https://10.1.2.3", false),
             ("10.0.0.0/8", "https://11.1.2.3", true),
@@ -258,8 +277,11 @@ mod tests {
             ("socks5h://h", "h:1080"),
         ] {
             let proxies = Proxies::new(Some(text.into()), String::new());
-            let target = super::super::target(&"https://t".parse().unwrap()).unwrap();
-            assert_eq!(proxies.hop(&target).unwrap().unwrap().to_string(), expected);
+            let target = Target::of(&"https://t".parse().unwrap()).unwrap();
+            assert_eq!(
+                proxies.towards(&target).unwrap().unwrap().to_string(),
+                expected
+            );
         }
     }
 

@@ -1,6 +1,7 @@
 //! The one TLS configuration: ring, HTTP/1.1, and trust that is read from disk when first needed.
 
-use super::{Stream, fault};
+use super::fault::Cause;
+use super::tcp::Stream;
 use crate::error::{Error, Result};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -83,10 +84,7 @@ impl Tls {
         let stream = connector
             .connect(name, stream)
             .await
-            .map_err(|error| Error::Connect {
-                to: to.to_owned(),
-                cause: fault::words(&error),
-            })?;
+            .map_err(|error| Cause::of(&error).connecting_to(to))?;
         Ok(Box::new(stream))
     }
 }

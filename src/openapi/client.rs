@@ -1,23 +1,20 @@
 //! Signs calls, sends them, tries again where that is safe, and reads what comes back.
 
-mod probe;
-
-pub use probe::{Clock, Probe};
-
+use super::clock::Clock;
 use super::reply::Reply;
 use super::retry::{Again, Failure, Retry};
 use super::roa::{self, Fresh};
 use super::signature;
 use crate::config::credentials::{Credentials, CredentialsProvider};
 use crate::error::{ApiError, Error, Result};
+use crate::net::Network;
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use url::Url;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -62,6 +59,7 @@ pub trait Action {
 /// A client of one product's API in one region. It holds on to its connections.
 #[derive(Clone)]
 pub struct Client {
+    network: Network,
     http: reqwest::Client,
     endpoint: Url,
     region: String,
@@ -70,23 +68,25 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that sends to `endpoint` (see [`super::endpoint::base`]) with the connect timeout, the
-    /// proxies and the TLS settings of `http`, which should follow no redirects.
-    #[must_use]
+    /// A client that sends to `endpoint` (see [`super::endpoint::base`]) over `network`.
+    ///
+    /// # Errors
+    /// As [`Network::check`] and [`Network::http_client`].
     pub fn new(
-        http: reqwest::Client,
+        network: Network,
         endpoint: Url,
         region: impl Into<String>,
         credentials: Arc<dyn CredentialsProvider>,
-    ) -> Self {
-        let region = region.into();
-        Self {
-            http,
+    ) -> Result<Self> {
+        network.check(&endpoint)?;
+        Ok(Self {
+            http: network.http_client()?,
+            network,
             endpoint,
-            region,
+            region: region.into(),
             credentials,
             retry: Retry::default(),
-        }
+        })
     }
 
     /// The same client with another patience.
@@ -125,11 +125,11 @@ impl Client {
     async fn attempt<A: Action>(&self, params: &[(String, String)]) -> Result<A::Reply, Failure> {
         let credentials = self.credentials.credentials().await?;
         let (request, string_to_sign) = self.request::<A>(params, &credentials);
-        let response = request
-            .header(ACCEPT, "application/json")
-            .send()
-            .await
-            .map_err(|error| self.failed::<A>(&error))?;
+        let sent = request.header(ACCEPT, "application/json").send().await;
+        let response = match sent {
+            Ok(response) => response,
+            Err(error) => return Err(self.failed::<A>(&error).await),
+        };
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.body::<A>(response).await?;
         let reply = Reply {
@@ -177,11 +177,12 @@ impl Client {
     async fn body<A: Action>(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let status = response.status().as_u16();
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.failed::<A>(&error))?
-        {
+        loop {
+            let chunk = match response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Ok(body),
+                Err(error) => return Err(self.failed::<A>(&error).await),
+            };
             if body.len() + chunk.len() > LONGEST_REPLY {
                 let reply = Reply {
                     action: A::NAME,
@@ -193,35 +194,46 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
     }
 
-    fn failed<A: Action>(&self, error: &reqwest::Error) -> Failure {
-        // It was as patient as it was told to be, and a certificate doesn't get better with time.
-        let hopeless = error.is_timeout() || (error.is_connect() && is_tls(error));
-        Failure {
-            error: self.unreachable(error),
-            again: if A::IDEMPOTENT && !hopeless {
-                Again::Yes
-            } else {
-                Again::Never
-            },
-        }
+    async fn failed<A: Action>(&self, error: &reqwest::Error) -> Failure {
+        let error = self.network.explain(error, &self.endpoint).await;
+        // A connect timeout was as patient as it was told to be.
+        let hopeless = matches!(
+            error,
+            Error::Timeout { .. } | Error::Connect { lasting: true, .. }
+        );
+        let again = if A::IDEMPOTENT && !hopeless {
+            Again::Yes
+        } else {
+            Again::Never
+        };
+        Failure { error, again }
     }
 
-    /// A failure of the network, in the words of its innermost cause: the outer ones only say that
-    /// sending failed, and where to.
-    fn unreachable(&self, error: &reqwest::Error) -> Error {
-        let cause = innermost(error).to_string();
-        let to = self.host();
-        match (error.is_connect(), error.is_timeout()) {
-            (_, true) => {
-                let cause = "no answer within the connect timeout".into();
-                Error::Connect { to, cause }
-            }
-            (true, _) => Error::Connect { to, cause },
-            (false, _) => Error::Lost(format!("{to}: {cause}")),
-        }
+    /// Asks for nothing, without a signature: whatever answers, the host is there.
+    ///
+    /// # Errors
+    /// As [`Self::call`], for the network.
+    pub async fn probe(&self, limit: Duration) -> Result<Probe> {
+        let start = Instant::now();
+        let asked = tokio::time::timeout(limit, self.http.get(self.endpoint.clone()).send());
+        let answer = asked.await.map_err(|_| Error::Timeout {
+            what: format!("an answer of {}", self.host()),
+            limit,
+        })?;
+        let response = match answer {
+            Ok(response) => response,
+            Err(error) => return Err(self.network.explain(&error, &self.endpoint).await),
+        };
+        let date = response.headers().get(DATE);
+        Ok(Probe {
+            host: self.host(),
+            took: start.elapsed(),
+            clock: date
+                .and_then(|value| value.to_str().ok())
+                .and_then(|text| Clock::read(text, Timestamp::now())),
+        })
     }
 
     fn host(&self) -> String {
@@ -231,6 +243,17 @@ impl Client {
             None => host.to_owned(),
         }
     }
+}
+
+/// A host that has answered.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// Host and port.
+    pub host: String,
+    /// How long the answer took, connecting included.
+    pub took: Duration,
+    /// The clocks, where the answer told its time.
+    pub clock: Option<Clock>,
 }
 
 /// Whether an error is the service's wish to be called less often.
@@ -307,25 +330,6 @@ fn judged<A: Action>(mut error: ApiError, status: StatusCode, headers: &HeaderMa
 fn skew(theirs: Option<&str>, ours: Timestamp) -> String {
     let clock = theirs.and_then(|text| Clock::read(text, ours));
     clock.map_or_else(String::new, |clock| format!(" ({clock})"))
-}
-
-fn innermost<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> &'a (dyn std::error::Error + 'static) {
-    std::iter::successors(Some(error), |error| error.source())
-        .last()
-        .unwrap_or(error)
-}
-
-/// Whether TLS refused the connection: a certificate doesn't get better with time.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    // An io::Error hides the error it wraps from `source`.
-    let wrapped = error
-        .downcast_ref::<io::Error>()
-        .and_then(io::Error::get_ref);
-    error.is::<rustls::Error>()
-        || wrapped.is_some_and(|inner| is_tls(inner))
-        || error.source().is_some_and(is_tls)
 }
 
 #[cfg(test)]

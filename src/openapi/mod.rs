@@ -1,6 +1,7 @@
 //! The signed HTTP API: signatures, endpoints, the client that sends and retries, one file for each product.
 
 pub mod client;
+pub mod clock;
 pub mod describe;
 pub mod ecs;
 pub mod endpoint;

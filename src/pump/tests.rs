@@ -108,6 +108,7 @@ impl Host for TestHost {
             Attempt::Fails => Err(Error::Connect {
                 to: "gateway".into(),
                 cause: "unreachable".into(),
+                lasting: false,
             }),
             Attempt::Refused(status) => Err(Error::Refused {
                 status,

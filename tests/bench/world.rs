@@ -84,14 +84,13 @@ impl World {
         .expect("a URL");
         let credentials = provider(&settings, &env).expect("they hold a key");
         let network = Network::new(NetworkOptions::default());
-        let http = network.http_client().expect("there is TLS");
         let mut request = StartTerminalSession::new("i-bench");
         request.command_line = command.map(str::to_owned);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .expect("the system has an epoll");
-        let client = Client::new(http, base, region, credentials);
+        let client = Client::new(network, base, region, credentials).expect("there is TLS");
         let call = client.call(&request, LIMIT);
         runtime.block_on(call).expect("the emulator answers")
     }

@@ -4,7 +4,7 @@ use super::finding::Finding;
 use crate::commands::shared::context::Context;
 use crate::config::settings::{Settings, Sourced};
 use crate::error::Error;
-use crate::openapi::client::Clock;
+use crate::openapi::clock::Clock;
 use crate::openapi::endpoint;
 use crate::openapi::reply::shortened;
 use std::time::Duration;

@@ -105,10 +105,7 @@ impl Context {
         let general = settings.endpoint.as_ref().map(|url| url.value.as_str());
         let given = endpoint.or(general);
         let base = endpoint::base(product, region, settings.connection_type.value, given)?;
-        self.network.check(&base)?;
-        let credentials = self.credentials()?;
-        let http = self.network.http_client()?;
-        Ok(Client::new(http, base, region, credentials))
+        Client::new(self.network.clone(), base, region, self.credentials()?)
     }
 
     /// Whoever tells the credentials.

@@ -1,6 +1,7 @@
 //! The client against a server that gives canned answers and notes down what it was asked.
 
 use super::*;
+use crate::net::NetworkOptions;
 use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession, TerminalSession};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -133,16 +134,10 @@ fn error(status: &str, headers: &str, code: &str) -> String {
 }
 
 fn client(endpoint: &str) -> Client {
-    let provider = rustls::crypto::ring::default_provider();
-    let tls = rustls::ClientConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .expect("versions that ring has")
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth();
-    let http = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .no_proxy()
-        .build();
+    let network = Network::new(NetworkOptions {
+        connect_timeout: LIMIT,
+        ..NetworkOptions::default()
+    });
     let credentials = Credentials {
         access_key_id: "LTAI5tTestKeyId1".into(),
         access_key_secret: SECRET.into(),
@@ -150,16 +145,12 @@ fn client(endpoint: &str) -> Client {
         source: "a test".into(),
     };
     let endpoint = super::super::endpoint::parse(endpoint).expect("an endpoint");
-    Client::new(
-        http.expect("an HTTP client"),
-        endpoint,
-        "cn-beijing",
-        Arc::new(credentials),
-    )
-    .with_retry(Retry {
-        first_pause: Duration::from_millis(1),
-        ..Retry::default()
-    })
+    Client::new(network, endpoint, "cn-beijing", Arc::new(credentials))
+        .expect("a client")
+        .with_retry(Retry {
+            first_pause: Duration::from_millis(1),
+            ..Retry::default()
+        })
 }
 
 async fn start(client: &Client) -> Result<TerminalSession> {
@@ -372,7 +363,7 @@ async fn a_refused_connection_and_one_without_tls_are_named() {
         .await
         .expect_err("no TLS there");
     accepted.await.expect("one connection");
-    let words = format!("can't connect to {address}: received corrupt message");
+    let words = format!("can't connect to {address}: the peer doesn't speak TLS on this port");
     assert!(error.to_string().starts_with(&words), "{error}");
 }
 

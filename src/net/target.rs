@@ -1,0 +1,77 @@
+//! The part of a URL that the network cares about: host, port, and whether TLS is due.
+
+use super::fault::Cause;
+use crate::error::{Error, Result};
+use http::Uri;
+use std::fmt;
+use std::net::IpAddr;
+use tokio::net::TcpStream;
+use url::{Host, Url};
+
+/// Where a connection is to go. Displayed as `host:port`.
+pub(super) struct Target {
+    pub(super) host: Host<String>,
+    pub(super) port: u16,
+    pub(super) tls: bool,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl Target {
+    /// The target of a URL; without TLS it has to be on this machine.
+    pub(super) fn of(url: &Url) -> Result<Self> {
+        let tls = match url.scheme() {
+            "https" | "wss" => true,
+            "http" | "ws" => false,
+            other => {
+                return Err(Error::Usage(format!(
+                    "a URL must begin with https, wss, http or ws, not {other}"
+                )));
+            }
+        };
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+            return Err(Error::Usage("a URL without a host".into()));
+        };
+        let target = Self {
+            host: host.to_owned(),
+            port,
+            tls,
+        };
+        if !tls && !target.names_loopback() {
+            return Err(Error::Usage(format!(
+                "{target} is not on this machine, so TLS is required: use https or wss"
+            )));
+        }
+        Ok(target)
+    }
+
+    /// The target as connectors take it.
+    pub(super) fn uri(&self) -> Result<Uri> {
+        let scheme = if self.tls { "https" } else { "http" };
+        format!("{scheme}://{self}/")
+            .parse()
+            .map_err(|_| Error::Usage(format!("{self} is not a host that can be dialled")))
+    }
+
+    /// A hosts file may send `localhost` elsewhere: what counts is where the plain connection ended.
+    pub(super) fn require_loopback(&self, stream: &TcpStream) -> Result<()> {
+        let peer = stream.peer_addr().map(|address| address.ip());
+        if self.tls || peer.as_ref().is_ok_and(IpAddr::is_loopback) {
+            return Ok(());
+        }
+        let cause = Cause::lasting("the name leads off this machine, which needs TLS");
+        Err(cause.connecting_to(self))
+    }
+
+    fn names_loopback(&self) -> bool {
+        match &self.host {
+            Host::Domain(name) => name == "localhost",
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+        }
+    }
+}

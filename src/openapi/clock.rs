@@ -1,0 +1,30 @@
+//! How far this machine's clock is from a server's.
+
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// How far this machine's clock is from a server's, in words when displayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Clock {
+    /// Seconds that this machine is ahead; negative when it is behind.
+    pub ahead: i64,
+}
+
+impl Clock {
+    /// Compares the server's `Date` header with our time; `None` for a header that is no date.
+    #[must_use]
+    pub fn read(date: &str, ours: Timestamp) -> Option<Self> {
+        let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+        let theirs = parser.parse_timestamp(date).ok()?;
+        let ahead = ours.as_second() - theirs.as_second();
+        Some(Self { ahead })
+    }
+}
+
+impl std::fmt::Display for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let side = if self.ahead < 0 { "behind" } else { "ahead of" };
+        let size = Duration::from_secs(self.ahead.unsigned_abs());
+        write!(f, "this machine's clock is {size:?} {side} the server's")
+    }
+}
