@@ -1,6 +1,6 @@
 //! The fault switchboard: what can go wrong on purpose, as settings.
 
-use super::settings::{self, Setting, Slot};
+use super::settings::{self, Setting, number, optional, switch, time};
 use crate::error::Result;
 use std::str::FromStr;
 use std::time::Duration;
@@ -46,97 +46,26 @@ pub struct Faults {
     pub old_agent: bool,
 }
 
+#[rustfmt::skip]
 const FAULTS: &[Setting<Faults>] = &[
-    Setting {
-        name: "api-error",
-        help: "CODE[:COUNT]: the API answers so, COUNT times or always",
-        slot: |f| Slot::ApiErrors(&mut f.api_errors),
-    },
-    Setting {
-        name: "delay",
-        help: "every message takes so long, each way",
-        slot: |f| Slot::Time(&mut f.delay),
-    },
-    Setting {
-        name: "drop-after-out",
-        help: "AMOUNT[:TIMES]: drop the connection after so much output",
-        slot: |f| Slot::After(&mut f.drop_after_out),
-    },
-    Setting {
-        name: "drop-after-in",
-        help: "AMOUNT[:TIMES]: the same after so much input",
-        slot: |f| Slot::After(&mut f.drop_after_in),
-    },
-    Setting {
-        name: "reset-after",
-        help: "AMOUNT[:TIMES]: reset the connection after so much output",
-        slot: |f| Slot::After(&mut f.reset_after),
-    },
-    Setting {
-        name: "reset-after-in",
-        help: "AMOUNT[:TIMES]: the same after so much input",
-        slot: |f| Slot::After(&mut f.reset_after_in),
-    },
-    Setting {
-        name: "blackhole-after",
-        help: "AMOUNT[:TIMES]: let nothing through after so much output",
-        slot: |f| Slot::After(&mut f.blackhole_after),
-    },
-    Setting {
-        name: "blackhole-after-in",
-        help: "AMOUNT[:TIMES]: the same after so much input",
-        slot: |f| Slot::After(&mut f.blackhole_after_in),
-    },
-    Setting {
-        name: "freeze-after",
-        help: "AMOUNT[:TIMES]: Frozen and close code 1012 after so much output",
-        slot: |f| Slot::After(&mut f.freeze_after),
-    },
-    Setting {
-        name: "duplicate",
-        help: "send every Nth output twice",
-        slot: |f| Slot::Number(&mut f.duplicate),
-    },
-    Setting {
-        name: "reorder",
-        help: "send every Nth output after the next one",
-        slot: |f| Slot::Number(&mut f.reorder),
-    },
-    Setting {
-        name: "swallow",
-        help: "lose the Nth output of a session's first connection",
-        slot: |f| Slot::Number(&mut f.swallow),
-    },
-    Setting {
-        name: "swallow-in",
-        help: "lose the Nth client message of a session's first connection",
-        slot: |f| Slot::Number(&mut f.swallow_in),
-    },
-    Setting {
-        name: "expire-url",
-        help: "a session's URL is good for one connection only",
-        slot: |f| Slot::Switch(&mut f.expire_url),
-    },
-    Setting {
-        name: "refuse-resume",
-        help: "refuse to resume sessions",
-        slot: |f| Slot::Switch(&mut f.refuse_resume),
-    },
-    Setting {
-        name: "silent-end",
-        help: "end sessions without a Closed status",
-        slot: |f| Slot::Switch(&mut f.silent_end),
-    },
-    Setting {
-        name: "no-status",
-        help: "send no Opening, Opened or Stream status",
-        slot: |f| Slot::Switch(&mut f.no_status),
-    },
-    Setting {
-        name: "old-agent",
-        help: "old agents: 1.01, no sequence numbers, early input dropped",
-        slot: |f| Slot::Switch(&mut f.old_agent),
-    },
+    ("api-error", "CODE[:COUNT]: the API answers so, COUNT times or always", |f, text| api_error(&mut f.api_errors, text)),
+    ("delay", "every message takes so long, each way", |f, text| time(&mut f.delay, text)),
+    ("drop-after-out", "AMOUNT[:TIMES]: drop the connection after so much output", |f, text| after(&mut f.drop_after_out, text)),
+    ("drop-after-in", "AMOUNT[:TIMES]: the same after so much input", |f, text| after(&mut f.drop_after_in, text)),
+    ("reset-after", "AMOUNT[:TIMES]: reset the connection after so much output", |f, text| after(&mut f.reset_after, text)),
+    ("reset-after-in", "AMOUNT[:TIMES]: the same after so much input", |f, text| after(&mut f.reset_after_in, text)),
+    ("blackhole-after", "AMOUNT[:TIMES]: let nothing through after so much output", |f, text| after(&mut f.blackhole_after, text)),
+    ("blackhole-after-in", "AMOUNT[:TIMES]: the same after so much input", |f, text| after(&mut f.blackhole_after_in, text)),
+    ("freeze-after", "AMOUNT[:TIMES]: Frozen and close code 1012 after so much output", |f, text| after(&mut f.freeze_after, text)),
+    ("duplicate", "send every Nth output twice", |f, text| number(&mut f.duplicate, text)),
+    ("reorder", "send every Nth output after the next one", |f, text| number(&mut f.reorder, text)),
+    ("swallow", "lose the Nth output of a session's first connection", |f, text| number(&mut f.swallow, text)),
+    ("swallow-in", "lose the Nth client message of a session's first connection", |f, text| number(&mut f.swallow_in, text)),
+    ("expire-url", "a session's URL is good for one connection only", |f, text| switch(&mut f.expire_url, text)),
+    ("refuse-resume", "refuse to resume sessions", |f, text| switch(&mut f.refuse_resume, text)),
+    ("silent-end", "end sessions without a Closed status", |f, text| switch(&mut f.silent_end, text)),
+    ("no-status", "send no Opening, Opened or Stream status", |f, text| switch(&mut f.no_status, text)),
+    ("old-agent", "old agents: 1.01, no sequence numbers, early input dropped", |f, text| switch(&mut f.old_agent, text)),
 ];
 
 impl Faults {
@@ -153,6 +82,16 @@ impl Faults {
     pub fn help() -> String {
         settings::help(FAULTS)
     }
+}
+
+fn after(slot: &mut Option<After>, text: &str) -> Result<(), &'static str> {
+    let wrong = "no AMOUNT[:TIMES] such as 5, 64KiB or 5:1";
+    optional(slot, text, |text| text.parse().map_err(|()| wrong))
+}
+
+fn api_error(list: &mut Vec<ApiFault>, text: &str) -> Result<(), &'static str> {
+    list.push(text.parse().map_err(|()| "no CODE[:COUNT]")?);
+    Ok(())
 }
 
 /// An error the API answers with instead of doing what it was asked.

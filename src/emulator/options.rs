@@ -4,7 +4,7 @@ use super::agent::options::AgentOptions;
 use super::faults::Faults;
 use super::instance::{Instance, InstanceState};
 use super::sae::Sae;
-use super::settings::{self, Setting, Slot};
+use super::settings::{self, Setting, number, time};
 use crate::error::{Error, Result};
 use std::time::Duration;
 
@@ -87,72 +87,21 @@ impl Default for Limits {
     }
 }
 
+#[rustfmt::skip]
 const LIMITS: &[Setting<Limits>] = &[
-    Setting {
-        name: "url-validity",
-        help: "how long a WebSocket URL is good for (10m)",
-        slot: |l| Slot::Time(&mut l.url_validity),
-    },
-    Setting {
-        name: "idle",
-        help: "the session ends without a client message for so long (180s)",
-        slot: |l| Slot::Time(&mut l.idle),
-    },
-    Setting {
-        name: "session-length",
-        help: "no session lasts longer (3h)",
-        slot: |l| Slot::Time(&mut l.session_length),
-    },
-    Setting {
-        name: "resume-window",
-        help: "how long an agent waits for its client to come back (5m)",
-        slot: |l| Slot::Time(&mut l.resume_window),
-    },
-    Setting {
-        name: "per-instance",
-        help: "connected sessions of one instance (20)",
-        slot: |l| Slot::Number(&mut l.per_instance),
-    },
-    Setting {
-        name: "per-region",
-        help: "active sessions of one region (100)",
-        slot: |l| Slot::Number(&mut l.per_region),
-    },
-    Setting {
-        name: "rate-bytes",
-        help: "bytes a second a client may send (200000)",
-        slot: |l| Slot::Number(&mut l.rate_bytes),
-    },
-    Setting {
-        name: "burst-bytes",
-        help: "bytes it may be ahead of that (400000)",
-        slot: |l| Slot::Number(&mut l.burst_bytes),
-    },
-    Setting {
-        name: "stream-bits",
-        help: "the bit/s that Status Stream names (1600000); none: not sent",
-        slot: |l| Slot::Number(&mut l.stream_bits),
-    },
-    Setting {
-        name: "clock-skew",
-        help: "how far a request's clock may be off (15m)",
-        slot: |l| Slot::Time(&mut l.clock_skew),
-    },
-    Setting {
-        name: "start-delay",
-        help: "how long an agent takes to be ready (none)",
-        slot: |l| Slot::Time(&mut l.start_delay),
-    },
-    Setting {
-        name: "output-delay",
-        help: "how long an agent keeps output back (none)",
-        slot: |l| Slot::Time(&mut l.output_delay),
-    },
-    Setting {
-        name: "output-bits",
-        help: "bit/s at which an agent sends output (none)",
-        slot: |l| Slot::Number(&mut l.output_bits),
-    },
+    ("url-validity", "how long a WebSocket URL is good for (10m)", |l, text| time(&mut l.url_validity, text)),
+    ("idle", "the session ends without a client message for so long (180s)", |l, text| time(&mut l.idle, text)),
+    ("session-length", "no session lasts longer (3h)", |l, text| time(&mut l.session_length, text)),
+    ("resume-window", "how long an agent waits for its client to come back (5m)", |l, text| time(&mut l.resume_window, text)),
+    ("per-instance", "connected sessions of one instance (20)", |l, text| number(&mut l.per_instance, text)),
+    ("per-region", "active sessions of one region (100)", |l, text| number(&mut l.per_region, text)),
+    ("rate-bytes", "bytes a second a client may send (200000)", |l, text| number(&mut l.rate_bytes, text)),
+    ("burst-bytes", "bytes it may be ahead of that (400000)", |l, text| number(&mut l.burst_bytes, text)),
+    ("stream-bits", "the bit/s that Status Stream names (1600000); none: not sent", |l, text| number(&mut l.stream_bits, text)),
+    ("clock-skew", "how far a request's clock may be off (15m)", |l, text| time(&mut l.clock_skew, text)),
+    ("start-delay", "how long an agent takes to be ready (none)", |l, text| time(&mut l.start_delay, text)),
+    ("output-delay", "how long an agent keeps output back (none)", |l, text| time(&mut l.output_delay, text)),
+    ("output-bits", "bit/s at which an agent sends output (none)", |l, text| number(&mut l.output_bits, text)),
 ];
 
 impl Limits {

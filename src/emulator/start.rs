@@ -1,7 +1,6 @@
 //! Starting, serving and stopping: the thread and the socket of an emulator.
 
 use super::api::dispatch;
-use super::api::reply::{self, Asked, Refusal};
 use super::api::request::{Credentials, Incoming, MAX_BODY};
 use super::api::sae::TOKEN_PATH;
 use super::clock::Clock;
@@ -18,7 +17,7 @@ use super::store::{self, Connection, Counts};
 use crate::error::{Error, Result};
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{Request, Response};
 use axum::routing::{any, get};
 use std::io;
@@ -273,37 +272,20 @@ async fn end_everything(shared: &Shared) {
     }
 }
 
-async fn call(
-    State(shared): State<Arc<Shared>>,
-    ConnectInfo(_peer): ConnectInfo<SocketAddr>,
-    request: Request<Body>,
-) -> Response<Body> {
+async fn call(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, MAX_BODY).await;
-    let query = parts.uri.query().unwrap_or_default();
-    let incoming = Incoming {
-        method: &parts.method,
-        path: parts.uri.path(),
-        query,
-        headers: &parts.headers,
-        body: body.as_deref().unwrap_or_default(),
-    };
-    let response = if body.is_ok() {
-        dispatch::handle(&shared, &incoming)
-    } else {
-        let asked = Asked {
-            action: String::new(),
-            format: incoming.format(),
-            host: String::new(),
-        };
-        let message = format!(
-            "The body can't be read or is larger than {} bytes.",
-            MAX_BODY
-        );
-        reply::response(
-            &asked,
-            Err(Refusal::new(413, "RequestEntityTooLarge", message)),
-        )
+    let response = match to_bytes(body, MAX_BODY).await {
+        Ok(body) => dispatch::handle(
+            &shared,
+            &Incoming {
+                method: &parts.method,
+                path: parts.uri.path(),
+                query: parts.uri.query().unwrap_or_default(),
+                headers: &parts.headers,
+                body: &body,
+            },
+        ),
+        Err(_) => dispatch::refuse_body(&shared, &parts.headers),
     };
     response.map(Body::from)
 }

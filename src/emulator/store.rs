@@ -3,6 +3,7 @@
 use super::agent::spec::SessionSpec;
 use super::clock::later;
 use super::gateway::channel::Link;
+use super::random::random_text;
 use crate::openapi::signature::same;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
@@ -95,7 +96,11 @@ struct State {
     sessions: BTreeMap<String, Session>,
     tokens: HashMap<String, Idempotent>,
     nonces: HashMap<String, Timestamp>,
+    pages: HashMap<String, (String, Place)>,
 }
+
+/// A session's place in a list: when it was created, and its id.
+pub(crate) type Place = (Timestamp, String);
 
 struct Idempotent {
     params: BTreeMap<String, String>,
@@ -208,6 +213,20 @@ impl Store {
             session_id: session_id.to_owned(),
         };
         self.lock().tokens.insert(token.to_owned(), used);
+    }
+
+    /// A token for what follows `place` in the answer to `query`.
+    pub(crate) fn keep_page(&self, query: String, place: Place) -> String {
+        let token = random_text();
+        self.lock().pages.insert(token.clone(), (query, place));
+        token
+    }
+
+    /// The place that `token` stands for, if it was given for `query`.
+    pub(crate) fn page(&self, token: &str, query: &str) -> Option<Place> {
+        let state = self.lock();
+        let (known, place) = state.pages.get(token)?;
+        (known == query).then(|| place.clone())
     }
 
     /// Marks a session ended and gives it; `None` when there is none of that id.

@@ -165,6 +165,8 @@ async fn each_fault_of_form_has_its_code() {
         ("Action", "RebootInstance", "404 InvalidAction.NotFound"),
         ("Version", "2015-04-01", "400 InvalidVersion"),
         ("SignatureMethod", "HMAC-MD5", "400 InvalidSignatureMethod"),
+        ("Format", "XML", "400 UnsupportedFormat"),
+        ("Format", "", "400 UnsupportedFormat"),
         (
             "SecurityToken",
             "CAIS",
@@ -216,12 +218,12 @@ async fn odd_bodies_are_refused() {
     };
     let (status, body) = send("application/json", "{}".into()).await;
     assert!(
-        status == 415 && body.contains("<Code>UnsupportedContentType</Code>"),
+        status == 415 && body.contains("\"Code\":\"UnsupportedContentType\""),
         "{status} {body}"
     );
     let (status, body) = send("application/x-www-form-urlencoded", "a=".repeat(40_000)).await;
     assert!(
-        status == 413 && body.contains("<Code>RequestEntityTooLarge</Code>"),
+        status == 413 && body.contains("\"Code\":\"RequestEntityTooLarge\""),
         "{status} {body}"
     );
     let (status, body) = send(
@@ -230,7 +232,7 @@ async fn odd_bodies_are_refused() {
     )
     .await;
     assert!(
-        status == 400 && body.contains("<Code>MissingParameter</Code>"),
+        status == 400 && body.contains("\"Code\":\"MissingParameter\""),
         "{status} {body}"
     );
     assert_eq!(

@@ -1,8 +1,8 @@
 //! What the API tells of the account: who calls, which regions there are, what is switched on.
 
-use super::codes::REGIONS;
-use super::params::{Params, given, object};
-use super::reply::Refusal;
+use super::codes::{REGIONS, refuse};
+use super::params::{Params, required};
+use super::reply::{Outcome, object};
 use crate::emulator::shared::Shared;
 use serde_json::{Map, Value, json};
 
@@ -33,14 +33,10 @@ pub(crate) fn describe_regions() -> Map<String, Value> {
 }
 
 /// DescribeUserBusinessBehavior, of whose keys the one for Session Manager is known.
-pub(crate) fn describe_user_business_behavior(
-    shared: &Shared,
-    params: &Params,
-) -> Result<Map<String, Value>, Refusal> {
-    let key = given(params, "statusKey").ok_or_else(|| Refusal::missing("statusKey"))?;
+pub(crate) fn describe_user_business_behavior(shared: &Shared, params: &Params) -> Outcome {
+    let key = required(params, "statusKey")?;
     if key != "sessionManagerStatus" {
-        let message = "The specified parameter statusKey is not valid.";
-        return Err(Refusal::new(400, "InvalidParameter.StatusKey", message));
+        return Err(refuse("InvalidParameter.StatusKey"));
     }
     let off = shared.options.session_manager_off;
     Ok(object(

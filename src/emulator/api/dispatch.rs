@@ -8,29 +8,20 @@ use super::codes::refuse;
 use super::instances;
 use super::kms;
 use super::list_sessions::describe_terminal_sessions;
-use super::params::{Params, given, region};
-use super::reply::{Asked, Refusal, response};
+use super::params::{Params, region, required};
+use super::reply::{Outcome, response};
 use super::request::{Call, Incoming};
 use super::sae::{TOKEN_PATH, get_webshell_token};
 use super::start_session::start_terminal_session;
 use super::verify::verify;
 use crate::emulator::clock::http_date;
 use crate::emulator::shared::Shared;
-use http::{Method, Response};
-use serde_json::{Map, Value};
+use http::{HeaderMap, Method, Response};
+use serde_json::Map;
 
 /// Answers an API call.
 pub(crate) fn handle(shared: &Shared, incoming: &Incoming<'_>) -> Response<String> {
-    let host = incoming
-        .headers
-        .get("host")
-        .and_then(|host| host.to_str().ok())
-        .unwrap_or_default();
-    let asked = Asked {
-        action: incoming.action(),
-        format: incoming.format(),
-        host: host.to_owned(),
-    };
+    let host = incoming.header("host").unwrap_or_default();
     let skew = shared.options.limits.clock_skew;
     let verified = verify(
         incoming,
@@ -45,10 +36,21 @@ pub(crate) fn handle(shared: &Shared, incoming: &Incoming<'_>) -> Response<Strin
         }
         dispatch(shared, incoming, &call, host)
     });
+    answer(shared, host, outcome)
+}
+
+/// Answers a call whose body can't be read or is too large.
+pub(crate) fn refuse_body(shared: &Shared, headers: &HeaderMap) -> Response<String> {
+    let host = headers.get("host").and_then(|host| host.to_str().ok());
+    let refusal = refuse("RequestEntityTooLarge");
+    answer(shared, host.unwrap_or_default(), Err(refusal))
+}
+
+fn answer(shared: &Shared, host: &str, outcome: Outcome) -> Response<String> {
     if let Err(refusal) = &outcome {
-        tracing::debug!(action = asked.action, code = refusal.code, "refused a call");
+        tracing::debug!(code = refusal.code, "refused a call");
     }
-    let mut response = response(&asked, outcome);
+    let mut response = response(host, outcome);
     // The emulator's own time, which a test may have pushed forward.
     if let Ok(date) = http_date(shared.clock.now()).parse() {
         response.headers_mut().insert("date", date);
@@ -56,12 +58,7 @@ pub(crate) fn handle(shared: &Shared, incoming: &Incoming<'_>) -> Response<Strin
     response
 }
 
-fn dispatch(
-    shared: &Shared,
-    incoming: &Incoming<'_>,
-    call: &Call,
-    host: &str,
-) -> Result<Map<String, Value>, Refusal> {
+fn dispatch(shared: &Shared, incoming: &Incoming<'_>, call: &Call, host: &str) -> Outcome {
     let (action, params) = (call.action.as_str(), &call.params);
     if shared.options.denied.iter().any(|denied| denied == action) {
         return Err(refuse("Forbidden.RAM"));
@@ -77,17 +74,13 @@ fn dispatch(
         _ => "2014-05-26",
     };
     if call.version != version {
-        return Err(Refusal::new(
-            400,
-            "InvalidVersion",
-            "Specified parameter Version is not valid.",
-        ));
+        return Err(refuse("InvalidVersion"));
     }
     match action {
         "GetWebshellToken" if sae && *incoming.method == Method::GET => {
             get_webshell_token(shared, params, host)
         }
-        _ if sae => Err(no_such_action()),
+        _ if sae => Err(refuse("InvalidAction.NotFound")),
         "StartTerminalSession" => start_terminal_session(shared, params, host),
         "EndTerminalSession" => end_terminal_session(shared, params),
         "DescribeTerminalSessions" => describe_terminal_sessions(shared, params),
@@ -99,24 +92,15 @@ fn dispatch(
         "DescribeRegions" => Ok(account::describe_regions()),
         "DescribeUserBusinessBehavior" => account::describe_user_business_behavior(shared, params),
         "GetCallerIdentity" => Ok(account::get_caller_identity()),
-        _ => Err(no_such_action()),
+        _ => Err(refuse("InvalidAction.NotFound")),
     }
 }
 
-fn no_such_action() -> Refusal {
-    let message = "Specified api is not found, please check your url and method.";
-    Refusal::new(404, "InvalidAction.NotFound", message)
-}
-
-fn end_terminal_session(shared: &Shared, params: &Params) -> Result<Map<String, Value>, Refusal> {
+fn end_terminal_session(shared: &Shared, params: &Params) -> Outcome {
     region(params)?;
-    let id = given(params, "SessionId").ok_or_else(|| Refusal::missing("SessionId"))?;
+    let id = required(params, "SessionId")?;
     let Some(session) = shared.store.end(id) else {
-        return Err(Refusal::new(
-            404,
-            "InvalidSessionId.NotFound",
-            "The specified SessionId does not exist.",
-        ));
+        return Err(refuse("InvalidSessionId.NotFound"));
     };
     shared.tasks.spawn(async move { session.link.end().await });
     Ok(Map::new())

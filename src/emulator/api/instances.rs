@@ -1,8 +1,8 @@
 //! What the API tells of instances and their agents.
 
 use super::codes::refuse;
-use super::params::{Params, given, instance_ids, object, region};
-use super::reply::Refusal;
+use super::params::{Params, given, instance_ids, region};
+use super::reply::{Outcome, object};
 use crate::emulator::clock::{api_time, before};
 use crate::emulator::instance::{Instance, InstanceState};
 use crate::emulator::shared::Shared;
@@ -13,18 +13,13 @@ use std::time::Duration;
 const SILENCE: Duration = Duration::from_secs(26 * 3600);
 
 /// DescribeInstances: those of `InstanceIds`, a JSON array; without it, those that were declared.
-pub(crate) fn describe_instances(
-    shared: &Shared,
-    params: &Params,
-) -> Result<Map<String, Value>, Refusal> {
+pub(crate) fn describe_instances(shared: &Shared, params: &Params) -> Outcome {
     let region = region(params)?;
     let instances = match given(params, "InstanceIds") {
         None => shared.options.instances.clone(),
         Some(text) => {
-            let ids: Vec<String> = serde_json::from_str(text).map_err(|_| {
-                let message = "The specified parameter InstanceIds is not valid.";
-                Refusal::new(400, "InvalidInstanceIds.Malformed", message)
-            })?;
+            let ids: Vec<String> =
+                serde_json::from_str(text).map_err(|_| refuse("InvalidInstanceIds.Malformed"))?;
             known(shared, &ids)
         }
     };
@@ -51,10 +46,7 @@ pub(crate) fn describe_instances(
 
 /// DescribeCloudAssistantStatus of `InstanceId.N`. An instance without an agent is left out of the
 /// answer (inferred), as one that doesn't exist is.
-pub(crate) fn describe_cloud_assistant_status(
-    shared: &Shared,
-    params: &Params,
-) -> Result<Map<String, Value>, Refusal> {
+pub(crate) fn describe_cloud_assistant_status(shared: &Shared, params: &Params) -> Outcome {
     region(params)?;
     let ids = instance_ids(params)?;
     let now = shared.clock.now();
@@ -96,10 +88,7 @@ pub(crate) fn describe_cloud_assistant_status(
 
 /// InstallCloudAssistant: it takes effect with the next start of the instance, which an emulator
 /// doesn't have, so that nothing changes.
-pub(crate) fn install_cloud_assistant(
-    shared: &Shared,
-    params: &Params,
-) -> Result<Map<String, Value>, Refusal> {
+pub(crate) fn install_cloud_assistant(shared: &Shared, params: &Params) -> Outcome {
     region(params)?;
     let ids = instance_ids(params)?;
     let missing = |instance: &Instance| instance.state == InstanceState::Missing;

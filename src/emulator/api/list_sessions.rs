@@ -5,35 +5,28 @@
 
 use super::account::ACCOUNT;
 use super::codes::refuse;
-use super::params::{Params, given, object, region};
-use super::reply::Refusal;
+use super::params::{Params, given, region};
+use super::reply::{Outcome, Refusal, object};
 use crate::emulator::clock::{api_time, before};
 use crate::emulator::shared::Shared;
-use crate::emulator::store::{Connection, Session};
-use crate::openapi::signature;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value, json};
+use crate::emulator::store::{Connection, Place, Session};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How far back records go (DescribeTerminalSessions page).
 const KEPT: Duration = Duration::from_secs(28 * 24 * 3600);
 
-/// A session's place in the order of the answer: when it was created, in nanoseconds, and its id.
-type Place = (i128, String);
-
 /// Answers the call.
-pub(crate) fn describe_terminal_sessions(
-    shared: &Shared,
-    params: &Params,
-) -> Result<Map<String, Value>, Refusal> {
+pub(crate) fn describe_terminal_sessions(shared: &Shared, params: &Params) -> Outcome {
     let region = region(params)?;
     let size = page_size(params)?;
     let (instance, id) = (given(params, "InstanceId"), given(params, "SessionId"));
     let query = format!("{region} {instance:?} {id:?}");
     let after = match given(params, "NextToken") {
         Some(token) => Some(
-            read_token(shared, &query, token)
+            shared
+                .store
+                .page(token, &query)
                 .ok_or_else(|| refuse("InvalidParameter.NextToken"))?,
         ),
         None => None,
@@ -50,7 +43,7 @@ pub(crate) fn describe_terminal_sessions(
     sessions.sort_by_cached_key(|session| std::cmp::Reverse(place(session)));
     let page = sessions.get(..size).unwrap_or(&sessions);
     let next = match page.last() {
-        Some(last) if sessions.len() > size => token(shared, &query, &place(last)),
+        Some(last) if sessions.len() > size => shared.store.keep_page(query, place(last)),
         _ => String::new(),
     };
     let records: Vec<Value> = page.iter().map(record).collect();
@@ -68,33 +61,7 @@ fn page_size(params: &Params) -> Result<usize, Refusal> {
 }
 
 fn place(session: &Session) -> Place {
-    (
-        session.created.as_nanosecond(),
-        session.spec.session_id.clone(),
-    )
-}
-
-/// An opaque token for what follows `place` in the answer to `query`.
-fn token(shared: &Shared, query: &str, (created, id): &Place) -> String {
-    let place = format!("{created} {id}");
-    let seal = seal(shared, query, &place);
-    URL_SAFE_NO_PAD.encode(format!("{seal} {place}"))
-}
-
-/// The place in a token of ours for `query`.
-fn read_token(shared: &Shared, query: &str, token: &str) -> Option<Place> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-    let (given, place) = text.split_once(' ')?;
-    if !signature::same(given, &seal(shared, query, place)) {
-        return None;
-    }
-    let (created, id) = place.split_once(' ')?;
-    Some((created.parse().ok()?, id.to_owned()))
-}
-
-fn seal(shared: &Shared, query: &str, place: &str) -> String {
-    let text = format!("{query}\n{place}");
-    signature::acs3(&text, &shared.credentials.access_key_secret)
+    (session.created, session.spec.session_id.clone())
 }
 
 fn record(session: &Session) -> Value {

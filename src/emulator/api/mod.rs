@@ -1,4 +1,4 @@
-//! The API: signed calls in, JSON or XML out.
+//! The API: signed calls in, JSON out.
 //!
 //! `request` is a call as it came, `verify` and `signed` check it, `dispatch` finds who answers it,
 //! and each of the other files answers some of them.

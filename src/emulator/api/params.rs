@@ -1,8 +1,7 @@
 //! The parameters of an API call: how they are read, and which region and instances they name.
 
-use super::codes::{REGIONS, refuse};
+use super::codes::{REGIONS, missing, refuse};
 use super::reply::Refusal;
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// An API's own parameters.
@@ -16,9 +15,14 @@ pub(crate) fn given<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
         .filter(|value| !value.is_empty())
 }
 
+/// A parameter that must be there.
+pub(crate) fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, Refusal> {
+    given(params, name).ok_or_else(|| missing(name))
+}
+
 /// The region the call is about.
 pub(crate) fn region(params: &Params) -> Result<&str, Refusal> {
-    let region = given(params, "RegionId").ok_or_else(|| Refusal::missing("RegionId"))?;
+    let region = required(params, "RegionId")?;
     if REGIONS.contains(&region) {
         Ok(region)
     } else {
@@ -34,15 +38,7 @@ pub(crate) fn instance_ids(params: &Params) -> Result<Vec<&str>, Refusal> {
     });
     let ids: BTreeMap<_, _> = numbered.collect();
     if ids.is_empty() {
-        return Err(Refusal::missing("InstanceId"));
+        return Err(missing("InstanceId"));
     }
     Ok(ids.into_values().collect())
-}
-
-/// The members of a value that was written as an object.
-pub(crate) fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
 }

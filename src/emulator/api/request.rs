@@ -1,6 +1,7 @@
 //! A request to the API as it came, and the call that is read from it.
 
-use super::reply::{Format, Refusal};
+use super::codes::{refuse, refuse_because};
+use super::reply::Refusal;
 use http::{HeaderMap, Method, header};
 use std::collections::BTreeMap;
 
@@ -57,45 +58,11 @@ impl Incoming<'_> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// How this request wants its reply, whatever else is wrong with it.
-    #[must_use]
-    pub fn format(&self) -> Format {
-        let pairs = pairs(self.query)
-            .into_iter()
-            .chain(pairs(&String::from_utf8_lossy(self.body)));
-        let named = pairs
-            .into_iter()
-            .find(|(name, _)| name == "Format")
-            .map(|(_, value)| value);
-        let accepts_json = || {
-            self.header("accept")
-                .is_some_and(|accept| accept.contains("json"))
-        };
-        match named {
-            Some(format) if format.eq_ignore_ascii_case("json") => Format::Json,
-            None if accepts_json() => Format::Json,
-            _ => Format::Xml,
-        }
-    }
-
-    /// The API's name as far as it can be told before anything is verified: for a log or a reply.
-    #[must_use]
-    pub fn action(&self) -> String {
-        let pairs = pairs(self.query)
-            .into_iter()
-            .chain(pairs(&String::from_utf8_lossy(self.body)));
-        let named = pairs
-            .into_iter()
-            .find(|(name, _)| name == "Action")
-            .map(|(_, value)| value);
-        let action = named
-            .or_else(|| self.header("x-acs-action").map(Into::into))
-            .unwrap_or_default();
-        if action.chars().all(|c| c.is_ascii_alphanumeric()) {
-            action
-        } else {
-            String::new()
-        }
+    /// Whether a reply in JSON is asked for: the service's own default is XML.
+    pub(crate) fn wants_json(&self, params: &Params) -> bool {
+        let format = params.iter().find(|(name, _)| name == "Format");
+        let accepts = || self.header("accept").unwrap_or_default().contains("json");
+        format.map_or_else(accepts, |(_, format)| format.eq_ignore_ascii_case("json"))
     }
 
     /// The parameters in the body.
@@ -108,11 +75,10 @@ impl Incoming<'_> {
             .unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            let message = "The body is read as application/x-www-form-urlencoded only.";
-            return Err(Refusal::new(415, "UnsupportedContentType", message));
+            return Err(refuse("UnsupportedContentType"));
         }
         let text = std::str::from_utf8(self.body)
-            .map_err(|_| Refusal::new(400, "InvalidParameter", "The body is not UTF-8."))?;
+            .map_err(|_| refuse_because("InvalidParameter", "The body is not UTF-8."))?;
         Ok(pairs(text))
     }
 }

@@ -4,32 +4,28 @@
 //! parameters Lines and Columns, and the socket's address. Inferred: what an unknown pod meets, how
 //! long a token is good for, that it opens any number of web shells until then.
 
+use super::codes::{refuse, refuse_because};
 use super::params::{Params, given};
-use super::reply::Refusal;
+use super::reply::{Outcome, Refusal, object};
 use crate::emulator::clock::later;
 use crate::emulator::random::random_text;
 use crate::emulator::sae::{SOCKET_PATH, Ticket};
 use crate::emulator::shared::Shared;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 /// The path of GetWebshellToken.
 pub(crate) const TOKEN_PATH: &str = "/pop/v1/sam/instance/webshellToken";
 /// Answers the call.
-pub(crate) fn get_webshell_token(
-    shared: &Shared,
-    params: &Params,
-    host: &str,
-) -> Result<Map<String, Value>, Refusal> {
+pub(crate) fn get_webshell_token(shared: &Shared, params: &Params, host: &str) -> Outcome {
     let sae = &shared.options.sae;
     let app = required(params, "AppId")?;
     let pod = required(params, "PodName")?;
     if sae.unknown_apps.iter().any(|unknown| unknown == app) {
-        let message = "The current application does not exist.";
-        return Err(Refusal::new(400, "InvalidApplication.NotFound", message));
+        return Err(refuse("InvalidApplication.NotFound"));
     }
     if sae.unknown_pods.iter().any(|unknown| unknown == pod) {
         let message = format!("The parameter is invalid {{PodName}}: there is no pod {pod:?}.");
-        return Err(Refusal::new(400, "InvalidParameter.WithMessage", message));
+        return Err(refuse_because("InvalidParameter.WithMessage", message));
     }
     let size = match (side(params, "Lines")?, side(params, "Columns")?) {
         (Some(rows), Some(columns)) => Some((rows, columns)),
@@ -55,16 +51,13 @@ pub(crate) fn get_webshell_token(
             "HttpUrl": format!("HttpUrl :  \"{page}"),
         },
     });
-    match answer {
-        Value::Object(answer) => Ok(answer),
-        _ => Ok(Map::new()),
-    }
+    Ok(object(answer))
 }
 
 fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, Refusal> {
     given(params, name).ok_or_else(|| {
         let message = format!("You must specify the parameter {name}.");
-        Refusal::new(400, "InvalidParameter.NotEmpty", message)
+        refuse_because("InvalidParameter.NotEmpty", message)
     })
 }
 
@@ -77,7 +70,7 @@ fn side(params: &Params, name: &str) -> Result<Option<u16>, Refusal> {
         Ok(side @ 1..) => Ok(Some(side)),
         _ => {
             let message = format!("The specified parameter is invalid {{{name}}}.");
-            Err(Refusal::new(400, "InvalidParameter.Obviously", message))
+            Err(refuse_because("InvalidParameter.Obviously", message))
         }
     }
 }

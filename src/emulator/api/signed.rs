@@ -1,5 +1,6 @@
 //! The two signatures, read from a request and compared with what they should be.
 
+use super::codes::{refuse, refuse_because};
 use super::reply::Refusal;
 use super::request::{Call, Credentials, Incoming, Params};
 use crate::openapi::signature;
@@ -39,30 +40,16 @@ pub(crate) fn v1(
     let mut named: BTreeMap<String, String> = params.iter().cloned().collect();
     let mut take = |name: &str| {
         let value = named.remove(name).filter(|value| !value.is_empty());
-        value.ok_or_else(|| {
-            Refusal::new(
-                400,
-                "MissingParameter",
-                format!("{name} is mandatory for this action."),
-            )
-        })
+        value.ok_or_else(|| mandatory(name))
     };
     let (action, version) = (take("Action")?, take("Version")?);
     let (id, given) = (take("AccessKeyId")?, take("Signature")?);
     let (nonce, timestamp) = (take("SignatureNonce")?, take("Timestamp")?);
     if take("SignatureMethod")? != "HMAC-SHA1" {
-        return Err(Refusal::new(
-            400,
-            "InvalidSignatureMethod",
-            "Specified signature method is not supported.",
-        ));
+        return Err(refuse("InvalidSignatureMethod"));
     }
     if take("SignatureVersion")? != "1.0" {
-        return Err(Refusal::new(
-            400,
-            "InvalidSignatureVersion",
-            "Specified signature version is not supported.",
-        ));
+        return Err(refuse("InvalidSignatureVersion"));
     }
     check_key(&id, keys)?;
     check_security_token(take("SecurityToken").ok().as_deref())?;
@@ -139,10 +126,7 @@ pub(crate) fn acs3(
 /// A header that ACS3 can't do without.
 fn acs(incoming: &Incoming<'_>, name: &str) -> Result<String, Refusal> {
     let value = incoming.header(name).filter(|value| !value.is_empty());
-    value.map(str::to_owned).ok_or_else(|| {
-        let message = format!("{name} is mandatory for this action.");
-        Refusal::new(400, "MissingParameter", message)
-    })
+    value.map(str::to_owned).ok_or_else(|| mandatory(name))
 }
 
 /// Refuses a request with a header that should have been signed and was not.
@@ -193,31 +177,28 @@ impl<'a> Authorization<'a> {
     }
 }
 
+fn mandatory(name: &str) -> Refusal {
+    let message = format!("{name} is mandatory for this action.");
+    refuse_because("MissingParameter", message)
+}
+
 fn incomplete(what: &str) -> Refusal {
     let message = format!("The request signature does not conform to Aliyun standards. {what}");
-    Refusal::new(400, "IncompleteSignature", message)
+    refuse_because("IncompleteSignature", message)
 }
 
 fn check_key(id: &str, keys: &Credentials) -> Result<(), Refusal> {
     if signature::same(id, &keys.access_key_id) {
         return Ok(());
     }
-    Err(Refusal::new(
-        404,
-        "InvalidAccessKeyId.NotFound",
-        "Specified access key is not found.",
-    ))
+    Err(refuse("InvalidAccessKeyId.NotFound"))
 }
 
 /// The emulator's keys are lasting ones: no token belongs to them.
 fn check_security_token(token: Option<&str>) -> Result<(), Refusal> {
     match token {
         None => Ok(()),
-        Some(_) => Err(Refusal::new(
-            400,
-            "InvalidSecurityToken.MismatchWithAccessKey",
-            "Specified SecurityToken mismatch with the AccessKey.",
-        )),
+        Some(_) => Err(refuse("InvalidSecurityToken.MismatchWithAccessKey")),
     }
 }
 
@@ -233,5 +214,5 @@ fn same_signature(
         "Specified signature is not matched with our calculation. server string to sign is:{}",
         to_sign()
     );
-    Err(Refusal::new(400, "SignatureDoesNotMatch", message))
+    Err(refuse_because("SignatureDoesNotMatch", message))
 }

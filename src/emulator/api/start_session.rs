@@ -3,9 +3,9 @@
 //! Inferred: the order of the checks; the limit of a user name (255, as elsewhere in ECS); what
 //! malformed EncryptionOptions meet.
 
-use super::codes::refuse;
-use super::params::{Params, given, instance_ids, object, region};
-use super::reply::Refusal;
+use super::codes::{refuse, refuse_because};
+use super::params::{Params, given, instance_ids, region};
+use super::reply::{Outcome, Refusal, object};
 use crate::emulator::agent::spec::{Encryption, SessionSpec};
 use crate::emulator::instance::InstanceState;
 use crate::emulator::random::random_text;
@@ -15,11 +15,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// Answers the call.
-pub(crate) fn start_terminal_session(
-    shared: &Shared,
-    params: &Params,
-    host: &str,
-) -> Result<Map<String, Value>, Refusal> {
+pub(crate) fn start_terminal_session(shared: &Shared, params: &Params, host: &str) -> Outcome {
     let region = region(params)?;
     if shared.options.session_manager_off {
         return Err(refuse("UserBehavior.SessionManagerDisabled"));
@@ -133,8 +129,7 @@ fn session_spec(shared: &Shared, params: &Params) -> Result<SessionSpec, Refusal
         let message = format!(
             "The cloud assistant agent version on instance {instance_id} do not support encryption."
         );
-        return Err(Refusal::new(
-            403,
+        return Err(refuse_because(
             "UnsupportedAgentVersion.Encryption",
             message,
         ));
@@ -162,11 +157,8 @@ struct EncryptionOptions {
 
 fn encryption(params: &Params) -> Result<Option<Encryption>, Refusal> {
     let malformed = |what: &str| {
-        Refusal::new(
-            400,
-            "InvalidParameter",
-            format!("The specified parameter EncryptionOptions is not valid: {what}."),
-        )
+        let message = format!("The specified parameter EncryptionOptions is not valid: {what}.");
+        refuse_because("InvalidParameter", message)
     };
     if params
         .keys()

@@ -4,6 +4,7 @@
 //! refusals follow the documented common errors. Inferred: which of several faults is named first,
 //! and the refusals of duplicate parameters, foreign content types and oversized bodies.
 
+use super::codes::{refuse, refuse_because};
 use super::reply::Refusal;
 use super::request::{Call, Credentials, Incoming, pairs};
 use super::signed::{acs3, v1};
@@ -24,29 +25,25 @@ pub(crate) fn verify(
     store: &Store,
 ) -> Result<Call, Refusal> {
     if !matches!(*incoming.method, Method::GET | Method::POST) {
-        return Err(Refusal::new(
-            405,
-            "UnsupportedHTTPMethod",
-            "This http method is not supported.",
-        ));
+        return Err(refuse("UnsupportedHTTPMethod"));
     }
     let query = pairs(incoming.query);
     let form = incoming.form()?;
     no_duplicates(query.iter().chain(&form))?;
+    let wants_json = incoming.wants_json(&query) || incoming.wants_json(&form);
     let signed = match incoming.header("authorization") {
         Some(authorization) => acs3(incoming, authorization, query, form, keys)?,
         None => v1(incoming, query, form, keys)?,
     };
     check_clock(&signed.timestamp, clock, skew)?;
     (signed.verdict)?;
+    if !wants_json {
+        return Err(refuse("UnsupportedFormat"));
+    }
     let keep = skew.unwrap_or(Duration::from_secs(900)).saturating_mul(2);
     let now = clock.now();
     if !store.use_nonce(&signed.nonce, now, clock::later(now, keep)) {
-        return Err(Refusal::new(
-            400,
-            "SignatureNonceUsed",
-            "Specified signature nonce was used already.",
-        ));
+        return Err(refuse("SignatureNonceUsed"));
     }
     Ok(signed.call)
 }
@@ -56,7 +53,7 @@ fn no_duplicates<'a>(params: impl Iterator<Item = &'a (String, String)>) -> Resu
     for (name, _) in params {
         if !seen.insert(name) {
             let message = format!("The parameter {name:?} is given more than once.");
-            return Err(Refusal::new(400, "InvalidParameter.Duplicate", message));
+            return Err(refuse_because("InvalidParameter.Duplicate", message));
         }
     }
     Ok(())
@@ -64,13 +61,11 @@ fn no_duplicates<'a>(params: impl Iterator<Item = &'a (String, String)>) -> Resu
 
 fn check_clock(timestamp: &str, clock: &Clock, skew: Option<Duration>) -> Result<(), Refusal> {
     let Some(time) = clock::parse_api_time(timestamp) else {
-        let message = "Specified time stamp or date value is not well formatted.";
-        return Err(Refusal::new(400, "InvalidTimeStamp.Format", message));
+        return Err(refuse("InvalidTimeStamp.Format"));
     };
     let off = clock.now().duration_since(time).unsigned_abs();
     if skew.is_some_and(|skew| off > skew) {
-        let message = "Specified time stamp or date value is expired.";
-        return Err(Refusal::new(400, "InvalidTimeStamp.Expired", message));
+        return Err(refuse("InvalidTimeStamp.Expired"));
     }
     Ok(())
 }
