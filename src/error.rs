@@ -8,6 +8,17 @@ use std::time::Duration;
 /// A result of axt's own layers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// A reason to end a run from the user's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// axt got this signal (2 SIGINT, 15 SIGTERM, 1 SIGHUP).
+    #[error("signal {0} ended axt")]
+    Signal(u8),
+    /// The time limit of the command has passed.
+    #[error("the time limit has passed")]
+    Timeout,
+}
+
 /// A failure of axt itself. No variant ever holds a secret, a WebSocket URL or typed bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -49,6 +60,17 @@ pub enum Error {
         /// The limit that was passed.
         limit: Duration,
     },
+    /// The agent did not answer in time.
+    #[error("{what} took longer than {limit:?}")]
+    AgentTimeout {
+        /// What was waited for, as a noun: `the answer of the agent`.
+        what: &'static str,
+        /// The limit that was passed.
+        limit: Duration,
+    },
+    /// Somebody ended the run: no failure, and said by the exit status alone.
+    #[error(transparent)]
+    Stopped(#[from] Stop),
     /// The gateway refused the WebSocket.
     #[error("the gateway refused the session: HTTP {status}{detail}")]
     Refused {

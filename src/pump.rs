@@ -463,9 +463,9 @@ where
             return self.conclude(Outcome::Ended(ending));
         }
         let limit = self.options.open_within.unwrap_or_default();
-        let what = "the answer of the agent".into();
+        let what = "the answer of the agent";
         let lost = self.lost_by.take().map(Error::Lost);
-        self.fail(lost.unwrap_or(Error::Timeout { what, limit }));
+        self.fail(lost.unwrap_or(Error::AgentTimeout { what, limit }));
     }
 
     /// Says goodbye to the far end and delivers what is left, both at once.

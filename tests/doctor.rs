@@ -367,7 +367,8 @@ fn the_session_itself_is_tried() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_trial_leaves_no_session_behind() {
+fn a_trial_can_be_suspended_and_interrupted_and_leaves_no_session_behind() {
+    use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
     let silent = emulator(|options| {
         options.limits.set("start-delay", "60s").unwrap();
         options.faults.set("no-status", "").unwrap();
@@ -384,9 +385,12 @@ fn an_interrupted_trial_leaves_no_session_behind() {
         assert_eq!(child.try_wait().unwrap(), None);
         std::thread::yield_now();
     }
-    let id = child.id().to_string();
-    let mut kill = std::process::Command::new("kill");
-    assert!(kill.args(["-INT", &id]).status().unwrap().success());
+    let pid = Pid::from_child(&child);
+    kill_process(pid, Signal::TSTP).unwrap();
+    let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
+    assert!(status.stopped(), "{status:?}");
+    kill_process(pid, Signal::CONT).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(silent.counts().leaked, 0);
 }

@@ -5,7 +5,7 @@
 mod support;
 
 use axt::emulator::Options;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -372,6 +372,29 @@ fn a_signal_in_the_middle_leaves_no_listener_and_no_session() {
 }
 
 #[test]
+fn it_can_be_suspended_at_any_time() {
+    let cloud = Cloud::new();
+    let port = peer::serve(peer::echo);
+    let mut forward = Forward::start(&cloud, &["-L", &to(port)], 1);
+    let stream = forward.connect();
+    let suspend = |forward: &Forward| {
+        forward.signal(Signal::TSTP);
+        let pid = Pid::from_child(forward.child.as_ref().unwrap());
+        let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
+        assert!(status.stopped(), "{status:?}");
+        forward.signal(Signal::CONT);
+    };
+    suspend(&forward);
+    forward.signal(Signal::TERM);
+    until("it stops", || !forward.all("stopping").is_empty());
+    suspend(&forward);
+    forward.signal(Signal::TERM);
+    assert_eq!(forward.wait().status, 0);
+    drop(stream);
+    none_left(&cloud);
+}
+
+#[test]
 fn events_that_nobody_reads_end_it() {
     let cloud = Cloud::new();
     let port = peer::serve(|mut stream| stream.write_all(b"x").unwrap());
@@ -453,7 +476,7 @@ fn a_program_runs_with_the_ports_and_its_status_counts() {
     let mut command = cloud.axt(["forward", "i-demo", "-q", "-L", &to(port)]);
     command.args(["--exec", "--", "sh", "-c", "kill -TERM $$"]);
     assert_eq!(run(command, b"").status, 143);
-    let mut command = cloud.axt(["forward", "i-demo", "-L", &to(port)]);
+    let mut command = cloud.axt(["forward", "i-demo", "--warm", "1", "-L", &to(port)]);
     command.args(["--exec", "--", "/no/such/program"]);
     let done = run(command, b"");
     assert_eq!(done.status, 1, "{}", done.stderr);

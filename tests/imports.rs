@@ -43,9 +43,6 @@ const PARTS: [(&str, &str, &[&str]); 7] = [
 /// The layers in which files still use each other in a circle. Each one leaves this list when it has none.
 const CIRCLES: &[&str] = &["protocol", "pump"];
 
-/// Two implementations of one thing, one for each kind of system, where one file is the other's door.
-const PLATFORM_PAIRS: [[&str; 2]; 1] = [["terminal/size.rs", "terminal/windows.rs"]];
-
 /// Longer files hide something; tests in files of their own are not counted.
 const MAX_LINES: usize = 400;
 
@@ -124,15 +121,13 @@ fn files_use_each_other_in_one_direction() {
     };
     let (mut wrong, mut tolerable) = (Vec::new(), CIRCLES.iter().copied().collect::<BTreeSet<_>>());
     for circle in modules::circles(&uses) {
-        let names: Vec<String> = circle.iter().map(name).collect();
-        let pair = PLATFORM_PAIRS.iter().any(|pair| *pair == names[..]);
         let layer = circle
             .first()
             .map(|file| layer_of(file))
             .unwrap_or_default();
         let tolerated = CIRCLES.contains(&layer.as_str());
         tolerable.remove(layer.as_str());
-        if !(pair || tolerated) {
+        if !tolerated {
             let inside = |file: &PathBuf| {
                 let others = uses.get(file).into_iter().flatten();
                 let others: Vec<_> = others.filter(|to| circle.contains(to)).map(name).collect();

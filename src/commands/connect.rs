@@ -7,7 +7,7 @@ use super::shared::context::Context;
 use super::shared::encrypt;
 use super::shared::plan::{Plan, command, is_terminal};
 use super::shared::session::{self, Started};
-use super::shared::stops::{Stops, conclude, exit_of_stop, start_until_stopped, until_stopped};
+use super::shared::stops::{Stops, conclude};
 use crate::cli::{Connect, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -53,27 +53,11 @@ async fn connect(
     let limit = args.session.connection.connect_timeout;
     // The key first: without it there is no use in a session.
     let preparing = encrypt::exchange(context, &args.session, &request);
-    let exchange = match until_stopped(preparing, &mut stops).await {
-        Ok(exchange) => exchange?,
-        Err(stop) => return Ok(exit_of_stop(stop)),
-    };
+    let exchange = stops.run(preparing).await?;
     let starting = Started::start(context, &args.session, request);
-    let started = match start_until_stopped(starting, &mut stops).await {
-        Ok(started) => started?,
-        Err(stop) => return Ok(exit_of_stop(stop)),
-    };
+    let started = stops.start(starting).await?;
     let dialing = started.dial(&context.network, limit);
-    let link = match until_stopped(dialing, &mut stops).await {
-        Ok(Ok(link)) => link,
-        Ok(Err(error)) => {
-            started.end().await;
-            return Err(error.into());
-        }
-        Err(stop) => {
-            started.end().await;
-            return Ok(exit_of_stop(stop));
-        }
-    };
+    let link = started.or_end(stops.run(dialing)).await?;
     let mut channel = Session::new(session::protocol_options(&args.session), now());
     if let Some(exchange) = exchange {
         channel = channel.encrypted(exchange);

@@ -5,7 +5,7 @@ use crate::emulator::agent::Guest;
 use crate::emulator::{Emulator, Options};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::terminal::{self, Signal, Signals};
+use crate::terminal::Signals;
 use crate::ui::Ui;
 use std::net::TcpListener;
 
@@ -26,15 +26,8 @@ pub async fn run(global: &Global, args: cli::Emulator, ui: &Ui) -> anyhow::Resul
         ui.error(warning, None);
     }
     ui.data(&greeting(&emulator))?;
-    loop {
-        let signal = signals.recv().await;
-        if signal.number().is_some() {
-            return Ok(Exit::Ok);
-        }
-        if signal == Signal::Suspend {
-            terminal::stop_self()?;
-        }
-    }
+    signals.termination().await;
+    Ok(Exit::Ok)
 }
 
 /// The address, and the lines that point a shell at it.

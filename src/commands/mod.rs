@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::ui::Ui;
 use anyhow::anyhow;
+use shared::{report, stops};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs the command and tells how to exit. Failures have been shown by then.
@@ -33,9 +34,12 @@ pub fn run(cli: Cli) -> Exit {
     let done = catch_unwind(AssertUnwindSafe(|| {
         shared::log::start(&cli.global).and_then(|()| dispatch(cli, &ui))
     }));
-    let fault = |_| Err(anyhow!("a fault of axt's own ended it; please report it"));
+    let fault = |_| Err(anyhow!("internal error; please report it"));
     done.unwrap_or_else(fault).unwrap_or_else(|error| {
-        report(&ui, &error);
+        if let Some(Error::Stopped(stop)) = error.downcast_ref() {
+            return stops::exit_of(*stop);
+        }
+        report::failure(&ui, &error);
         match error.downcast_ref() {
             Some(Error::Usage(_)) if failed == Exit::Unsuccessful => Exit::Usage,
             _ => failed,
@@ -67,37 +71,4 @@ fn block_on(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Resu
     let done = runtime.block_on(command);
     runtime.shutdown_background();
     done
-}
-
-/// Shows a failure: its words with what led to it, and its hint.
-fn report(ui: &Ui, error: &anyhow::Error) {
-    let hint = error.downcast_ref::<Error>().and_then(Error::hint);
-    ui.error(&words(error), hint.as_deref());
-}
-
-/// A failure and what led to it, each said once: some repeat their cause in their own words.
-fn words(error: &anyhow::Error) -> String {
-    let mut words = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !words.contains(&cause) {
-            words.push_str(": ");
-            words.push_str(&cause);
-        }
-    }
-    words
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use anyhow::Context as _;
-
-    #[test]
-    fn a_cause_is_said_once() {
-        let what = "writing output failed";
-        let source = std::io::Error::other("disk full");
-        let error = Err::<(), _>(Error::Io { what, source }).context("saving");
-        let said = words(&error.unwrap_err());
-        assert_eq!(said, "saving: writing output failed: disk full");
-    }
 }

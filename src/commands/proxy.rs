@@ -5,13 +5,13 @@ use super::shared::context::Context;
 use super::shared::port::{self, PortSession};
 use super::shared::session::Started;
 use super::shared::stdio;
-use super::shared::stops::{Stops, conclude, exit_of_stop, start_until_stopped, until_stopped};
+use super::shared::stops::{Stops, conclude};
 use crate::cli::{Global, Proxy, Remote};
+use crate::error::Stop;
 use crate::exit::Exit;
 use crate::openapi::ecs::StartTerminalSession;
-use crate::protocol::filter::Stop;
 use crate::pump::Control;
-use crate::terminal::{self, Signal, Signals};
+use crate::terminal::Signals;
 use crate::ui::Ui;
 use tokio::sync::mpsc;
 
@@ -34,18 +34,9 @@ async fn join(
     let mut stops = Stops::listen(None)?;
     let limit = args.session.connection.connect_timeout;
     let starting = Started::start(context, &args.session, request);
-    let started = match start_until_stopped(starting, &mut stops).await {
-        Ok(started) => started?,
-        Err(stop) => return Ok(exit_of_stop(stop)),
-    };
+    let started = stops.start(starting).await?;
     let dialing = PortSession::dial(started.clone(), context.network.clone(), limit);
-    let session = match until_stopped(dialing, &mut stops).await {
-        Ok(session) => session?,
-        Err(stop) => {
-            started.end().await;
-            return Ok(exit_of_stop(stop));
-        }
-    };
+    let session = started.or_end(stops.run(dialing)).await?;
     let (control, asked) = mpsc::channel(8);
     stdio::tell_when_unread(control.clone());
     tokio::spawn(pass_stops(stops.signals, control));
@@ -60,15 +51,9 @@ async fn join(
 /// Turns the signals that end a process into the pump's stops, for as long as it listens.
 async fn pass_stops(mut signals: Signals, pump: mpsc::Sender<Control>) {
     loop {
-        let signal = signals.recv().await;
-        if signal == Signal::Suspend {
-            let _ = terminal::stop_self();
-        }
-        if let Some(number) = signal.number() {
-            let stop = Control::Stop(Stop::Signal(number));
-            if pump.send(stop).await.is_err() {
-                return;
-            }
+        let stop = Stop::Signal(signals.termination().await);
+        if pump.send(Control::Stop(stop)).await.is_err() {
+            return;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `axt sessions`: the records of sessions, and the end of those that go on.
 
 use super::shared::context::Context;
+use super::shared::report;
 use super::shared::table::{self, table};
 use crate::cli::{Global, Sessions, SessionsEnd, SessionsList};
 use crate::error::Result;
@@ -70,7 +71,7 @@ async fn end(client: &Client, args: SessionsEnd, ui: &Ui) -> anyhow::Result<Exit
     let results: Vec<(String, Result<()>)> = ends.buffered(AT_ONCE).collect().await;
     for (id, result) in &results {
         if let Err(error) = result {
-            ui.error(&format!("{id}: {error}"), error.hint().as_deref());
+            report::failure_of(ui, id, error);
         }
     }
     let text = if args.json {

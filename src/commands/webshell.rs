@@ -5,9 +5,8 @@ use super::shared::attach::{Attach, CTRL_D, now};
 use super::shared::context::Context;
 use super::shared::plan::{Plan, is_terminal};
 use super::shared::session::{Started, unless_zero};
-use super::shared::stops::{Stops, conclude, exit_of_stop, until_stopped};
+use super::shared::stops::{Stops, conclude};
 use crate::cli::{Global, Webshell};
-use crate::error::Error;
 use crate::exit::Exit;
 use crate::openapi::endpoint::Product;
 use crate::openapi::sae::{GetWebshellToken, WebshellToken};
@@ -32,10 +31,7 @@ pub async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exi
     let request = request(&args);
     let asking = request.call(&client, limit);
     if args.print_url {
-        return match until_stopped(asking, &mut stops).await {
-            Ok(token) => print_url(&token?, ui),
-            Err(stop) => Ok(exit_of_stop(stop)),
-        };
+        return print_url(&stops.run(asking).await?, ui);
     }
     let plan = Plan::of(&args.run)?;
     let exec = plan.program.as_ref().map(Exec::new).transpose()?;
@@ -44,12 +40,9 @@ pub async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exi
         let target = Target::webshell(&token.web_socket_url, ORIGIN)?;
         let started = Started::given(target);
         let link = started.dial(&context.network, limit).await?;
-        Ok::<_, Error>((started, link))
+        Ok((started, link))
     };
-    let (started, link) = match until_stopped(opening, &mut stops).await {
-        Ok(opened) => opened?,
-        Err(stop) => return Ok(exit_of_stop(stop)),
-    };
+    let (started, link) = stops.run(opening).await?;
     let attach = Attach {
         ui,
         run: &args.run,

@@ -4,6 +4,8 @@
 use super::channel::Ending;
 use bytes::{BufMut, BytesMut};
 
+pub use crate::error::Stop;
+
 /// What a filter has produced.
 #[derive(Debug, Default)]
 pub struct Flow {
@@ -13,15 +15,6 @@ pub struct Flow {
     pub far: BytesMut,
     /// Set when the filter knows that the session is over.
     pub ending: Option<Ending>,
-}
-
-/// A reason to stop a session from the user's side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
-    /// axt got this signal (2 SIGINT, 15 SIGTERM, 1 SIGHUP).
-    Signal(u8),
-    /// The time limit of the command has passed.
-    Timeout,
 }
 
 /// Turns the session's bytes into the user's and back, by default as they are. Total over any bytes.

@@ -351,8 +351,8 @@ impl Channel for Session {
             return;
         }
         if self.privacy.deadline().is_some_and(|by| by <= now.at) {
-            return self.fail(Error::Timeout {
-                what: "the key exchange with the agent".into(),
+            return self.fail(Error::AgentTimeout {
+                what: "the key exchange with the agent",
                 limit: crypto::LIMIT,
             });
         }

@@ -53,8 +53,9 @@ impl RawGuard {
     /// The system's, if there is no terminal or it can't be changed.
     pub fn enter() -> io::Result<Self> {
         enable_raw_mode()?;
+        // Makes the console act on control sequences in output, as every terminal elsewhere does.
         #[cfg(windows)]
-        super::windows::enable_sequences();
+        crossterm::ansi_support::supports_ansi();
         Ok(Self {
             modes: Modes::default(),
             raw: true,

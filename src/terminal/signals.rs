@@ -36,6 +36,24 @@ pub use unix::Signals;
 #[cfg(windows)]
 pub use super::windows::Signals;
 
+impl Signals {
+    /// Waits for the next signal that asks this process to end, and gives its number. When the process
+    /// is asked to stop meanwhile, it stops until it is continued.
+    pub async fn termination(&mut self) -> u8 {
+        loop {
+            let signal = self.recv().await;
+            if signal == Signal::Suspend
+                && let Err(error) = super::raw::stop_self()
+            {
+                tracing::info!(%error, "suspending failed");
+            }
+            if let Some(number) = signal.number() {
+                return number;
+            }
+        }
+    }
+}
+
 #[cfg(unix)]
 mod unix {
     use super::Signal;

@@ -40,5 +40,6 @@ fn measure() -> Option<Size> {
 
 #[cfg(windows)]
 fn measure() -> Option<Size> {
-    super::windows::size()
+    let (cols, rows) = crossterm::terminal::size().ok()?;
+    Some(Size { rows, cols })
 }

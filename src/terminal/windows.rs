@@ -1,4 +1,4 @@
-//! What Windows does otherwise: console events for signals, and a size that must be asked for.
+//! Signals on Windows: console events, and the size, which must be asked for.
 
 use super::signals::Signal;
 use super::size::Size;
@@ -11,17 +11,6 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// How often the size is looked at: Windows tells of a change only those who read console records.
 const SIZE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Makes the console act on control sequences in output, as every terminal elsewhere does.
-pub(super) fn enable_sequences() {
-    crossterm::ansi_support::supports_ansi();
-}
-
-/// The size of the console, unchecked.
-pub(super) fn size() -> Option<Size> {
-    let (cols, rows) = crossterm::terminal::size().ok()?;
-    Some(Size { rows, cols })
-}
 
 /// Console events and changes of size, as the signals they correspond to.
 #[derive(Debug)]

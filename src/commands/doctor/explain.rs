@@ -4,7 +4,8 @@ use super::checks;
 use super::finding::{Finding, Verdict};
 use crate::cli;
 use crate::commands::shared::context::Context;
-use crate::commands::shared::stops::{Stops, until_stopped};
+use crate::commands::shared::report;
+use crate::commands::shared::stops::Stops;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::hints;
@@ -26,16 +27,18 @@ pub async fn explained(
     id: &str,
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
-    let cause = done.as_ref().err().and_then(|error| error.downcast_ref());
-    let Some::<&Error>(cause) = cause else {
-        return done;
+    let error = match done {
+        Ok(exit) => return Ok(exit),
+        Err(error) => error,
     };
-    if args.wss_url.is_some() {
-        return done;
-    }
-    ui.error(&cause.to_string(), cause.hint().as_deref());
-    let mut stops = Stops::listen(None)?;
-    let reasons = until_stopped(explain(context, id, cause), &mut stops).await;
+    let cause = error.downcast_ref::<Error>();
+    let Some(cause) = cause.filter(|cause| args.wss_url.is_none() && symptom(cause).is_some())
+    else {
+        return Err(error);
+    };
+    report::failure(ui, &error);
+    let explaining = async { Ok(explain(context, id, cause).await) };
+    let reasons = Stops::listen(None)?.run(explaining).await;
     let reasons = reasons.unwrap_or_default();
     reasons.iter().for_each(|reason| ui.hint(reason));
     Ok(Exit::Failed)
@@ -98,10 +101,10 @@ async fn explain(context: &Context, id: &str, error: &Error) -> Vec<String> {
         Error::Ended { detail, .. } if none_fails => {
             reasons.extend(hints::closed_reason(detail).map(Into::into));
         }
-        Error::Timeout { .. } if all_is_well => reasons.push(format!(
+        Error::AgentTimeout { .. } if all_is_well => reasons.push(format!(
             "instance and agent are as they should be, says the API: try again; `axt doctor {id}` tries each step"
         )),
-        Error::Timeout { .. } if findings.is_empty() => {
+        Error::AgentTimeout { .. } if findings.is_empty() => {
             reasons.push(format!("`axt doctor {id}` tries each step"));
         }
         _ => {}
@@ -155,7 +158,7 @@ enum Symptom {
 fn symptom(error: &Error) -> Option<Symptom> {
     match error {
         // Not those of calls: the API that was too slow then would be asked again.
-        Error::Timeout { what, .. } if what.contains("agent") => Some(Symptom::Instance),
+        Error::AgentTimeout { .. } => Some(Symptom::Instance),
         Error::Ended { code, .. } => match code.as_str() {
             "Aborted"
             | "AgentTimeout"

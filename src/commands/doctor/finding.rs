@@ -90,7 +90,9 @@ fn remedy(error: &Error) -> String {
         Error::Connect { .. } | Error::Lost(_) => {
             "see that this machine reaches it: its network, its DNS, HTTPS_PROXY and NO_PROXY, a firewall"
         }
-        Error::Timeout { .. } => "try again, or give it more time with --connect-timeout",
+        Error::Timeout { .. } | Error::AgentTimeout { .. } => {
+            "try again, or give it more time with --connect-timeout"
+        }
         Error::Usage(_) => "correct it",
         Error::Config { .. } => "correct the file, or name another one with --config-file",
         _ => "try again; -vv and --log-file FILE tell more",

@@ -9,6 +9,7 @@ mod trial;
 
 use crate::cli::{Doctor, Global};
 use crate::commands::shared::context::Context;
+use crate::commands::shared::stops::Stops;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::openapi::client::Client;
@@ -16,7 +17,7 @@ use crate::openapi::describe::InstallCloudAssistant;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::endpoint::Product;
 use crate::openapi::retry::Retry;
-use crate::terminal::{self, Signals};
+use crate::terminal;
 use crate::ui::Ui;
 use finding::{Finding, Fix};
 use futures_util::future::{LocalBoxFuture, join_all};
@@ -39,9 +40,7 @@ pub async fn run(global: &Global, args: Doctor, ui: &Ui) -> anyhow::Result<Exit>
         Some(scene) => scene,
         None => return finish(report, &args, ui),
     };
-    if let Some(signal) = scene.examine(&mut report).await? {
-        return Ok(Exit::Signal(signal));
-    }
+    scene.examine(&mut report).await?;
     report.skip_missing(names());
     if args.fix {
         scene.fix(&args, &mut report, ui).await?;
@@ -231,8 +230,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Makes the calls, then tries a real session; each as far as nothing before speaks against it.
-    /// Gives the signal that ended it early.
-    async fn examine(&self, report: &mut Report) -> Result<Option<u8>> {
+    async fn examine(&self, report: &mut Report) -> Result<()> {
         for checks in [FIRST, THEN] {
             if report.is_ok() {
                 let found = join_all(checks.iter().map(|check| self.check(check))).await;
@@ -242,7 +240,7 @@ impl<'a> Scene<'a> {
         if report.is_ok() {
             return self.try_session(report).await;
         }
-        Ok(None)
+        Ok(())
     }
 
     /// Makes one check; its error is its first finding.
@@ -267,35 +265,27 @@ impl<'a> Scene<'a> {
         rows.map(row).collect()
     }
 
-    async fn try_session(&self, report: &mut Report) -> Result<Option<u8>> {
+    async fn try_session(&self, report: &mut Report) -> Result<()> {
         let Some(target) = &self.target else {
             trial::PHASES
                 .iter()
                 .for_each(|name| report.add(name, no_target()));
-            return Ok(None);
+            return Ok(());
         };
         // From here on a signal must not leave a session behind.
-        let mut signals = Signals::listen().map_err(|source| Error::Io {
+        let mut stops = Stops::listen(None).map_err(|source| Error::Io {
             what: "signals can't be caught",
             source,
         })?;
-        let stopped = async {
-            loop {
-                if let Some(number) = signals.recv().await.number() {
-                    return number;
-                }
-            }
-        };
         let mut request = StartTerminalSession::new(&target.instance);
         request.username = target.user.clone();
         request.connection_type = self.context.settings.connection_type.value;
         let network = &self.context.network;
-        let tried = trial::run(&self.ecs, network, &request, self.limit, stopped);
-        let (findings, signal) = tried.await;
-        for (name, finding) in trial::PHASES.iter().zip(findings) {
+        let tried = trial::run(&self.ecs, network, &request, self.limit, &mut stops);
+        for (name, finding) in trial::PHASES.iter().zip(tried.await?) {
             report.add(name, finding);
         }
-        Ok(signal)
+        Ok(())
     }
 
     /// Does what axt can do about the findings.

@@ -2,6 +2,7 @@
 //! phase with its time.
 
 use super::finding::{Finding, Verdict};
+use crate::commands::shared::stops::Stops;
 use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Client;
@@ -21,16 +22,17 @@ use tokio::time::timeout;
 pub const PHASES: &[&str] = &["session", "gateway", "terminal", "echo", "session end"];
 
 /// Goes through the phases; those after a failed one are skipped, but what was started is ended.
-/// A signal that `stopped` tells of skips the rest, too, and is given back.
+///
+/// # Errors
+/// [`Error::Stopped`] when one of `stops` comes meanwhile.
 pub async fn run(
     client: &Client,
     network: &Network,
     request: &StartTerminalSession,
     limit: Duration,
-    stopped: impl Future<Output = u8>,
-) -> (Vec<Finding>, Option<u8>) {
+    stops: &mut Stops,
+) -> Result<Vec<Finding>> {
     let mut findings = vec![];
-    let mut signal = None;
     let start = Instant::now();
     match client.call(request, limit).await {
         Ok(started) => {
@@ -40,14 +42,15 @@ pub async fn run(
                 let target = Target::session(&started.web_socket_url, token)?;
                 connected(network, &target, limit, &mut findings).await
             };
-            tokio::select! {
-                went = connecting => if let Err(error) = went {
-                    findings.push(Finding::of(&error));
-                },
-                number = stopped => signal = Some(number),
+            let connected = stops.run(connecting).await;
+            let ended = end(client, started.session_id, limit).await;
+            match connected {
+                Err(Error::Stopped(stop)) => return Err(stop.into()),
+                Err(error) => findings.push(Finding::of(&error)),
+                Ok(()) => {}
             }
             findings.resize_with(PHASES.len() - 1, skipped);
-            findings.push(end(client, started.session_id, limit).await);
+            findings.push(ended);
         }
         // A denial, too: without the right there is no session.
         Err(error) => findings.push(Finding {
@@ -56,11 +59,11 @@ pub async fn run(
         }),
     }
     findings.resize_with(PHASES.len(), skipped);
-    (findings, signal)
+    Ok(findings)
 }
 
 fn skipped() -> Finding {
-    Finding::skip("it did not come to that")
+    Finding::skip("skipped: an earlier step failed")
 }
 
 /// The phases that need a connection; an error belongs to the first one that `findings` lacks.

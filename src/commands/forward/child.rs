@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::terminal::{self, Signal};
+use crate::terminal;
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitStatus;
@@ -28,13 +28,14 @@ pub fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
 }
 
 /// Passes a signal on, so that the program can end in its own way.
-pub fn pass(child: &Child, signal: Signal) {
+pub fn pass(child: &Child, number: u8) {
+    const SIGINT: u8 = 2;
     // A terminal's Ctrl-C reaches the program without axt.
-    if signal == Signal::Interrupt && terminal::stdin_is_terminal() {
+    if number == SIGINT && terminal::stdin_is_terminal() {
         return;
     }
     #[cfg(unix)]
-    if let (Some(number), Some(id)) = (signal.number(), child.id())
+    if let Some(id) = child.id()
         && let Some(pid) = i32::try_from(id)
             .ok()
             .and_then(rustix::process::Pid::from_raw)

@@ -215,13 +215,13 @@ impl Forwarder {
                 return Err(stopped());
             }
         };
-        let session = tokio::select! {
-            session = self.starter.dial(started.clone()) => session?,
-            () = self.cut.cancelled() => {
-                started.end().await;
-                return Err(stopped());
+        let dialing = async {
+            tokio::select! {
+                session = self.starter.dial(started.clone()) => session,
+                () = self.cut.cancelled() => Err(stopped()),
             }
         };
+        let session = started.or_end(dialing).await?;
         let around = Surroundings {
             cut: self.cut.clone(),
             waiting: self.waiting.subscribe(),

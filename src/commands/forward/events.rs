@@ -1,6 +1,7 @@
 //! What `axt forward` tells: lines on stderr, or with `--json` one object a line on stdout.
 
 use crate::cli::Remote;
+use crate::commands::shared::report;
 use crate::error::Error;
 use crate::ui::Ui;
 use serde_json::{Value, json};
@@ -103,10 +104,7 @@ impl Events {
         let more = json!({"sent": sent, "received": received,
             "error": error.map(ToString::to_string), "hint": error.and_then(Error::hint)});
         match error {
-            Some(error) if !self.json => {
-                self.ui
-                    .error(&format!("{text}; {error}"), error.hint().as_deref());
-            }
+            Some(error) if !self.json => report::failure_of(&self.ui, &text, error),
             _ => self.tell(&text, name.object("closed", more)),
         }
     }

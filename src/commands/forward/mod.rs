@@ -16,7 +16,7 @@ mod warm;
 use crate::cli::{Forward, Global, Listen};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::terminal::{self, Signal, Signals};
+use crate::terminal::Signals;
 use crate::ui::Ui;
 use connection::Forwarder;
 use events::{Events, Name};
@@ -53,17 +53,17 @@ pub async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Result<Exit
         numbers: Arc::default(),
     };
     let ports = running.listen(&args).await?;
-    let child = match args.exec {
-        true => Some(child::start(&args.argv, &ports)?),
-        false => None,
-    };
-    let exit = tokio::select! {
-        exit = wait(child, &mut signals) => exit,
-        // As with any program whose reader has left.
-        () = unread.cancelled() => Exit::Ok,
+    let child = args.exec.then(|| child::start(&args.argv, &ports));
+    let exit = match child.transpose() {
+        Ok(child) => tokio::select! {
+            exit = wait(child, &mut signals) => Ok(exit),
+            // As with any program whose reader has left.
+            () = unread.cancelled() => Ok(Exit::Ok),
+        },
+        Err(error) => Err(error.into()),
     };
     running.stop(&mut signals, args.exec).await;
-    Ok(exit)
+    exit
 }
 
 /// How many sessions may be open at once, once it is clear that the arguments fit together.
@@ -93,13 +93,9 @@ async fn wait(mut child: Option<Child>, signals: &mut Signals) -> Exit {
         };
         tokio::select! {
             status = ended => return status.map_or(Exit::Failed, child::exit),
-            signal = signals.recv() => match (signal, &child) {
-                (Signal::Suspend, _) => {
-                    let _ = terminal::stop_self();
-                }
-                (signal, Some(child)) => child::pass(child, signal),
-                (signal, None) if signal.number().is_some() => return Exit::Ok,
-                _ => {}
+            number = signals.termination() => match &child {
+                Some(child) => child::pass(child, number),
+                None => return Exit::Ok,
             },
         }
     }
@@ -205,7 +201,7 @@ impl Running {
             forwarder.events.stopping(self.connections.len());
             tokio::select! {
                 _ = timeout(GRACE, self.connections.wait()) => {}
-                () = next_stop(signals) => {}
+                _ = signals.termination() => {}
             }
         }
         forwarder.cut.cancel();
@@ -217,8 +213,4 @@ impl Running {
             tracing::info!("sessions were still being ended after {END:?}");
         }
     }
-}
-
-async fn next_stop(signals: &mut Signals) {
-    while signals.recv().await.number().is_none() {}
 }

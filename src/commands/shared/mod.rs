@@ -7,6 +7,7 @@ pub mod log;
 pub mod lost_line;
 pub mod plan;
 pub mod port;
+pub mod report;
 pub mod session;
 pub mod stdio;
 pub mod stops;

@@ -47,22 +47,17 @@ pub struct PortSession {
 }
 
 impl PortSession {
-    /// Connects to a session that was started; one that can't be reached is ended.
+    /// Connects to a session that was started.
     ///
     /// # Errors
     /// As [`Started::dial`].
     pub async fn dial(started: Started, network: Network, limit: Duration) -> Result<Self> {
-        match started.dial(&network, limit).await {
-            Ok(link) => Ok(Self {
-                started,
-                network,
-                link,
-            }),
-            Err(error) => {
-                started.end().await;
-                Err(error)
-            }
-        }
+        let link = started.dial(&network, limit).await?;
+        Ok(Self {
+            started,
+            network,
+            link,
+        })
     }
 
     /// The session, to be ended when the run is over: not before, as ending it by the API could overtake

@@ -110,6 +110,18 @@ impl Started {
         dial(network.clone(), self.target.clone(), limit).await
     }
 
+    /// Does a step of opening the session; when it fails, the session is ended.
+    ///
+    /// # Errors
+    /// The step's.
+    pub async fn or_end<T>(&self, step: impl Future<Output = Result<T>>) -> Result<T> {
+        let done = step.await;
+        if done.is_err() {
+            self.end().await;
+        }
+        done
+    }
+
     /// Ends the session, so that it no longer counts against the region's limit. The caller of axt
     /// may lack the right to: a failure is only logged.
     pub async fn end(&self) {

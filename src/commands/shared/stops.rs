@@ -1,12 +1,11 @@
-//! From how a session ended to how axt exits.
+//! What stops a run before its time, and how axt exits after a session.
 
 use super::session::Started;
-use crate::error::Result;
+use crate::error::{Error, Result, Stop};
 use crate::exit::Exit;
 use crate::protocol::channel::Ending;
-use crate::protocol::filter::Stop;
 use crate::pump::Outcome;
-use crate::terminal::{self, Signal, Signals};
+use crate::terminal::Signals;
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
@@ -35,6 +34,36 @@ impl Stops {
         })
     }
 
+    /// Runs a step until it is done, or until something stops it.
+    ///
+    /// # Errors
+    /// The step's; [`Error::Stopped`].
+    pub async fn run<T>(&mut self, step: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            done = step => done,
+            stop = self.next() => Err(stop.into()),
+        }
+    }
+
+    /// Starts a session. A session whose start is interrupted is ended: its id is not known before the
+    /// answer is there, so that is waited for a little.
+    ///
+    /// # Errors
+    /// As [`Stops::run`].
+    pub async fn start(
+        &mut self,
+        starting: impl Future<Output = Result<Started>>,
+    ) -> Result<Started> {
+        let mut starting = pin!(starting);
+        let started = self.run(starting.as_mut()).await;
+        if matches!(started, Err(Error::Stopped(_)))
+            && let Ok(Ok(late)) = timeout(LATE, starting).await
+        {
+            late.end().await;
+        }
+        started
+    }
+
     async fn next(&mut self) -> Stop {
         let by = self.by;
         let end = async {
@@ -43,49 +72,15 @@ impl Stops {
                 None => std::future::pending().await,
             }
         };
-        tokio::pin!(end);
-        loop {
-            tokio::select! {
-                () = &mut end => return Stop::Timeout,
-                signal = self.signals.recv() => match signal {
-                    Signal::Suspend => {
-                        let _ = terminal::stop_self();
-                    }
-                    other => if let Some(number) = other.number() {
-                        return Stop::Signal(number);
-                    },
-                },
-            }
+        tokio::select! {
+            () = end => Stop::Timeout,
+            number = self.signals.termination() => Stop::Signal(number),
         }
     }
 }
 
-/// Starts a session. One that a signal came upon while it was being started is ended: its id is not
-/// known before the answer is there, so that is waited for a little.
-pub async fn start_until_stopped(
-    starting: impl Future<Output = Result<Started>>,
-    stops: &mut Stops,
-) -> Result<Result<Started>, Stop> {
-    let mut starting = pin!(starting);
-    let started = until_stopped(starting.as_mut(), stops).await;
-    if started.is_err()
-        && let Ok(Ok(late)) = timeout(LATE, starting).await
-    {
-        late.end().await;
-    }
-    started
-}
-
-/// Runs a step of the opening until it is done, or until something stops it.
-pub async fn until_stopped<T>(step: impl Future<Output = T>, stops: &mut Stops) -> Result<T, Stop> {
-    tokio::select! {
-        done = step => Ok(done),
-        stop = stops.next() => Err(stop),
-    }
-}
-
 /// The exit status of a run that was stopped.
-pub fn exit_of_stop(stop: Stop) -> Exit {
+pub fn exit_of(stop: Stop) -> Exit {
     match stop {
         Stop::Signal(number) => Exit::Signal(number),
         Stop::Timeout => Exit::TimedOut,
@@ -95,7 +90,7 @@ pub fn exit_of_stop(stop: Stop) -> Exit {
 /// The exit status of a session.
 ///
 /// # Errors
-/// What the session failed of.
+/// The error that ended the session; [`Error::Stopped`].
 pub fn conclude(outcome: Outcome) -> Result<Exit> {
     const SIGPIPE: u8 = 13;
     match outcome {
@@ -104,7 +99,7 @@ pub fn conclude(outcome: Outcome) -> Result<Exit> {
         Outcome::Escaped => Ok(Exit::Failed),
         Outcome::Ended(Ending::Status(status)) => Ok(Exit::Remote(status)),
         Outcome::Ended(Ending::Failed(error)) => Err(error),
-        Outcome::Stopped(stop) => Ok(exit_of_stop(stop)),
+        Outcome::Stopped(stop) => Err(stop.into()),
         Outcome::OutputClosed => Ok(Exit::Signal(SIGPIPE)),
     }
 }

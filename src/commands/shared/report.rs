@@ -1,0 +1,42 @@
+//! The one place where failures are shown.
+
+use crate::error::Error;
+use crate::ui::Ui;
+
+/// Shows a failure: what led to it, its causes, and what can be done about it.
+pub fn failure(ui: &Ui, error: &anyhow::Error) {
+    let hint = error.downcast_ref::<Error>().and_then(Error::hint);
+    ui.error(&describe(error), hint.as_deref());
+}
+
+/// Shows the failure of one thing among several, `subject`.
+pub fn failure_of(ui: &Ui, subject: &str, error: &Error) {
+    ui.error(&format!("{subject}: {error}"), error.hint().as_deref());
+}
+
+/// A failure and its causes, each said once: some errors repeat their cause in their own words.
+fn describe(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let what = "writing output failed";
+        let source = std::io::Error::other("disk full");
+        let error = Err::<(), _>(Error::Io { what, source }).context("saving");
+        let said = describe(&error.unwrap_err());
+        assert_eq!(said, "saving: writing output failed: disk full");
+    }
+}
