@@ -5,17 +5,24 @@
 //! the wire is stuck, output, escapes and signals are still served. The arms' guards are the whole
 //! flow control.
 
+mod clock;
 mod contract;
+mod finish;
+mod linger;
+mod opening;
+mod typing;
 mod user;
 mod wire;
 
+pub use clock::now;
 pub use contract::{Control, Host, Link, Notice, Options, Outcome};
 
 use crate::error::Error;
 use crate::protocol::channel::{Channel, Ending, Event, Incoming, Now};
-use crate::protocol::escape::{Escape, Typed};
 use crate::protocol::filter::{Filter, Flow, Stop};
 use bytes::{Buf, BytesMut};
+use linger::Linger;
+use opening::Opening;
 use std::fmt::Display;
 use std::io;
 use std::pin::Pin;
@@ -23,7 +30,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
-use user::{User, deliver, stopped};
+use user::User;
 use wire::{Wire, WireState, is_final};
 
 /// Bytes that may wait for the user's end before the wire is no longer read.
@@ -38,9 +45,6 @@ const TYPED_CHUNK: usize = 4 * 1024;
 /// How long a stopped far end may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// How long a session that is ended from this side may take to deliver and to say goodbye.
-const GOODBYE: Duration = Duration::from_secs(1);
-
 /// One session on its way between the user's end and the wire.
 pub struct Pump<'h, C, F, R, W> {
     channel: C,
@@ -53,15 +57,11 @@ pub struct Pump<'h, C, F, R, W> {
     outcome: Option<Outcome>,
     /// A stop that the far end was told of: what it was, and until when it has time.
     stopping: Option<(Stop, Instant)>,
-    open_by: Option<Instant>,
-    opened: bool,
+    opening: Opening,
+    linger: Linger,
     said_full: bool,
     /// Why there is no connection, or was none, since the session last made progress.
     lost_by: Option<String>,
-    /// Since when neither side has given or taken a byte.
-    quiet_since: Instant,
-    /// Everything the user has sent is delivered, and no more will come.
-    drained: bool,
     /// The session ends from this side, without anybody's failure.
     lingered: bool,
 }
@@ -93,6 +93,7 @@ where
         host: &'h mut (dyn Host + Send),
         options: Options,
     ) -> Self {
+        let now = clock::now().at;
         Self {
             channel,
             filter,
@@ -105,24 +106,22 @@ where
             },
             wire: Wire::new(),
             host,
+            opening: Opening::new(options.open_within, now),
+            linger: Linger::new(options.linger, now),
             options,
             flow: Flow::default(),
             outcome: None,
             stopping: None,
-            open_by: None,
-            opened: false,
             said_full: false,
             lost_by: None,
-            quiet_since: Instant::now(),
-            drained: false,
             lingered: false,
         }
     }
 
     /// Runs the session over `link` until it is over and its last byte is delivered.
     pub async fn run(mut self, link: Link) -> Outcome {
-        let now = clock();
-        self.allow_time_to_open();
+        let now = clock::now();
+        self.opening.begin_step(now.at);
         self.wire.state = WireState::Up(link);
         self.channel.connected(now);
         let mut timer = Box::pin(tokio::time::sleep_until(now.at.into()));
@@ -145,14 +144,15 @@ where
             // Before the next event: what the program said goes before what the agent says of it.
             self.conclude_by_filter();
         }
-        let drained = self.user.eof && self.channel.drained();
-        if heard || drained != self.drained {
-            self.drained = drained;
-            self.quiet_since = clock().at;
+        let now = clock::now().at;
+        if heard {
+            self.linger.heard(now);
         }
+        let drained = self.user.eof && self.channel.drained();
+        self.linger.set_drained(drained, now);
         if !self.flow.far.is_empty() {
             let far = self.flow.far.split();
-            self.channel.write(clock(), &far);
+            self.channel.write(clock::now(), &far);
         }
         self.conclude_by_filter();
     }
@@ -166,11 +166,11 @@ where
     fn tell(&mut self, event: Event) {
         match event {
             Event::Opened => {
-                self.opened();
+                self.opening.opened(clock::now().at);
                 self.host.notice(Notice::Opened);
             }
             Event::Output(bytes) => {
-                self.opened();
+                self.opening.opened(clock::now().at);
                 self.filter.output(&bytes, &mut self.flow);
             }
             Event::Broken { why, resumable } => self.broke(why, resumable),
@@ -178,7 +178,7 @@ where
                 self.wire.made_progress();
                 self.lost_by = None;
                 self.said_full = false;
-                self.allow_time_to_open();
+                self.opening.begin_step(clock::now().at);
                 self.host.notice(Notice::Resumed);
             }
             Event::Ended(ending) => {
@@ -188,23 +188,9 @@ where
         }
     }
 
-    fn opened(&mut self) {
-        if !self.opened {
-            self.opened = true;
-            self.allow_time_to_open();
-        }
-    }
-
-    /// The next step of opening, should there be one, has the whole time for itself.
-    fn allow_time_to_open(&mut self) {
-        self.open_by = self.options.open_within.map(|span| clock().at + span);
-    }
-
-    /// By when the far end has to show that it is there, and then that it is what was asked for. A
-    /// connection that is gone meanwhile is not its fault.
     fn open_by(&self) -> Option<Instant> {
-        let waits = !self.opened || (self.wire.is_up() && !self.filter.is_ready());
-        self.open_by.filter(|_| waits)
+        let (up, ready) = (self.wire.is_up(), self.filter.is_ready());
+        self.opening.deadline(up, ready)
     }
 
     /// The first outcome counts; a stop that was asked for explains whatever follows it.
@@ -224,7 +210,7 @@ where
         if !resumable || !self.options.resume {
             return self.fail(Error::Lost(why));
         }
-        let now = clock().at;
+        let now = clock::now().at;
         self.retry_later(now, &why);
         if self.wire.is_newly_broken(now) {
             self.host.notice(Notice::Reconnecting { why });
@@ -256,13 +242,12 @@ where
 
     /// When the far end will have been silent for long enough.
     fn linger_by(&self) -> Option<Instant> {
-        let waits = self.drained && self.opened && self.wire.is_up() && self.flow.user.is_empty();
-        let span = self.options.linger.filter(|_| waits)?;
-        Some(self.quiet_since + span)
+        let waits = self.opening.is_open() && self.wire.is_up() && self.flow.user.is_empty();
+        self.linger.deadline().filter(|_| waits)
     }
 
     async fn next_wake(&mut self, mut timer: Pin<&mut Sleep>) -> Wake {
-        let now = clock();
+        let now = clock::now();
         let deadline = self.deadline(now);
         if let Some(at) = deadline
             && timer.deadline().into_std() != at
@@ -307,7 +292,7 @@ where
     }
 
     fn handle(&mut self, wake: Wake) {
-        let now = clock();
+        let now = clock::now();
         match wake {
             Wake::Received => {
                 for incoming in self.wire.batch.drain(..) {
@@ -318,7 +303,7 @@ where
             Wake::Typed(Ok(0)) => {
                 self.user.eof = true;
                 self.filter.input_end(&mut self.flow);
-                if self.options.linger.is_some() {
+                if self.linger.is_limited() {
                     self.channel.input_ended();
                 }
             }
@@ -329,69 +314,13 @@ where
             }),
             Wake::Written(Ok(n)) if n > 0 => {
                 self.flow.user.advance(n);
-                self.quiet_since = now.at;
+                self.linger.heard(now.at);
             }
             Wake::Written(Ok(_)) => self.conclude(Outcome::OutputClosed),
-            Wake::Written(Err(error)) => self.write_failed(error),
+            Wake::Written(Err(error)) => self.conclude(user::write_failure(error)),
             Wake::Control(control) => self.control(now, control),
             Wake::Dialed(dialed) => self.dialed(now, dialed),
             Wake::Time => self.time_passed(now),
-        }
-    }
-
-    fn write_failed(&mut self, source: io::Error) {
-        if matches!(
-            source.kind(),
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
-        ) {
-            return self.conclude(Outcome::OutputClosed);
-        }
-        let what = "writing output failed";
-        self.fail(Error::Io { what, source });
-    }
-
-    fn typed(&mut self) {
-        let typed = self.user.typed.split();
-        match &mut self.options.escape {
-            None => self.filter.input(&typed, &mut self.flow),
-            Some(escape) => {
-                for part in escape.feed(&typed) {
-                    self.escaped(part);
-                }
-            }
-        }
-    }
-
-    /// While the connection is gone, a terminal is read on although nothing more can be kept: an
-    /// escape may come.
-    fn has_use_for_input(&self) -> bool {
-        self.channel.can_write() || (self.options.escape.is_some() && !self.wire.is_up())
-    }
-
-    /// Passes on what was typed, or says once that it is not kept.
-    fn typed_data(&mut self, bytes: &[u8]) {
-        if self.channel.can_write() || self.wire.is_up() {
-            self.filter.input(bytes, &mut self.flow);
-        } else if !self.said_full {
-            self.said_full = true;
-            self.host.notice(Notice::InputFull);
-        }
-    }
-
-    fn escaped(&mut self, typed: Typed) {
-        match typed {
-            Typed::Data(bytes) => self.typed_data(&bytes),
-            Typed::End => self.conclude(Outcome::Escaped),
-            Typed::Status => {
-                let status = self.channel.describe();
-                self.host.notice(Notice::Status(status));
-            }
-            Typed::Help => {
-                let escape = self.options.escape.as_ref().map(Escape::name);
-                let escape = escape.unwrap_or_default();
-                self.host.notice(Notice::Help { escape });
-            }
-            Typed::Suspend => self.host.suspend(),
         }
     }
 
@@ -406,7 +335,7 @@ where
                     self.conclude(Outcome::Stopped(stop));
                 }
             }
-            Some(Control::Linger(span)) => self.options.linger = Some(span),
+            Some(Control::Linger(span)) => self.linger.shorten(span),
             // Whoever could have stopped it is gone; treat it as a hangup.
             None => self.conclude(Outcome::Stopped(Stop::Signal(1))),
         }
@@ -457,62 +386,16 @@ where
 
     /// Ends with the reason why the session is not open by now, or not what it was to be.
     fn opens_too_late(&mut self) {
-        if self.opened {
+        if self.opening.is_open() {
             let code = "too late".into();
             let ending = self.filter.ended(Ending::Normal { code }, &mut self.flow);
             return self.conclude(Outcome::Ended(ending));
         }
-        let limit = self.options.open_within.unwrap_or_default();
+        let limit = self.opening.limit();
         let what = "the answer of the agent";
         let lost = self.lost_by.take().map(Error::Lost);
         self.fail(lost.unwrap_or(Error::AgentTimeout { what, limit }));
     }
-
-    /// Says goodbye to the far end and delivers what is left, both at once.
-    async fn finish(mut self, outcome: Outcome) -> Outcome {
-        self.host.ending();
-        let normal = matches!(outcome, Outcome::Ended(Ending::Normal { .. }));
-        let far_ended = normal && !self.lingered;
-        if !far_ended {
-            self.channel.close(clock());
-        }
-        let Self {
-            mut channel,
-            mut user,
-            wire,
-            mut flow,
-            ..
-        } = self;
-        let goodbye = async move {
-            if let WireState::Up(link) = wire.state {
-                wire::say_goodbye(&mut channel, link).await;
-            }
-        };
-        let complete = matches!(outcome, Outcome::Ended(_));
-        let deliver = async {
-            let all = deliver(&mut user.writer, &mut flow.user);
-            if complete {
-                tokio::select! {
-                    delivered = all => delivered,
-                    stop = stopped(&mut user.control) => Err(Outcome::Stopped(stop)),
-                }
-            } else {
-                let delivered = tokio::time::timeout(GOODBYE, all).await;
-                delivered.unwrap_or(Ok(()))
-            }
-        };
-        let goodbye = tokio::time::timeout(GOODBYE, goodbye);
-        let (delivered, _) = tokio::join!(deliver, goodbye);
-        match delivered {
-            Ok(()) => outcome,
-            Err(other) => other,
-        }
-    }
-}
-
-/// Now, on the clock that tests may turn.
-fn clock() -> Now {
-    Now::at(tokio::time::Instant::now().into_std())
 }
 
 #[cfg(test)]

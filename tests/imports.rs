@@ -40,14 +40,8 @@ const PARTS: [(&str, &str, &[&str]); 7] = [
     ("cli", "emulator", &["Limits", "faults"]),
 ];
 
-/// The layers in which files still use each other in a circle. Each one leaves this list when it has none.
-const CIRCLES: &[&str] = &["protocol", "pump"];
-
 /// Longer files hide something; tests in files of their own are not counted.
 const MAX_LINES: usize = 400;
-
-/// Longer ones all the same, with what they may come to: each is one state machine with one state.
-const LONG: [(&str, usize); 1] = [("pump.rs", 520)];
 
 /// One `crate::LAYER::PART` in a source file.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,28 +113,16 @@ fn files_use_each_other_in_one_direction() {
         let below = file.strip_prefix(root()).expect("it was found there");
         below.to_string_lossy().into_owned()
     };
-    let (mut wrong, mut tolerable) = (Vec::new(), CIRCLES.iter().copied().collect::<BTreeSet<_>>());
+    let mut wrong = Vec::new();
     for circle in modules::circles(&uses) {
-        let layer = circle
-            .first()
-            .map(|file| layer_of(file))
-            .unwrap_or_default();
-        let tolerated = CIRCLES.contains(&layer.as_str());
-        tolerable.remove(layer.as_str());
-        if !tolerated {
-            let inside = |file: &PathBuf| {
-                let others = uses.get(file).into_iter().flatten();
-                let others: Vec<_> = others.filter(|to| circle.contains(to)).map(name).collect();
-                format!("{} uses {}", name(file), others.join(", "))
-            };
-            wrong.push(circle.iter().map(inside).collect::<Vec<_>>());
-        }
+        let inside = |file: &PathBuf| {
+            let others = uses.get(file).into_iter().flatten();
+            let others: Vec<_> = others.filter(|to| circle.contains(to)).map(name).collect();
+            format!("{} uses {}", name(file), others.join(", "))
+        };
+        wrong.push(circle.iter().map(inside).collect::<Vec<_>>());
     }
     assert!(wrong.is_empty(), "files in a circle: {wrong:#?}");
-    assert!(
-        tolerable.is_empty(),
-        "no circle any more, take it off CIRCLES: {tolerable:?}"
-    );
 }
 
 #[test]
@@ -194,9 +176,10 @@ fn every_file_says_what_it_is_and_stays_short() {
         let name = file.display();
         assert!(text.starts_with("//! "), "{name} does not begin with //!");
         let lines = without_tests(&text).lines().count();
-        let known = LONG.iter().find(|(long, _)| file.ends_with(long));
-        let most = known.map_or(MAX_LINES, |(_, lines)| *lines);
-        assert!(is_test(&file) || lines <= most, "{name} has {lines} lines");
+        assert!(
+            is_test(&file) || lines <= MAX_LINES,
+            "{name} has {lines} lines"
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::doctor::explain::{explained, wondering};
 use super::exec::Exec;
-use super::shared::attach::{Attach, CTRL_D, now};
+use super::shared::attach::{Attach, CTRL_D};
 use super::shared::context::Context;
 use super::shared::encrypt;
 use super::shared::plan::{Plan, command, is_terminal};
@@ -15,6 +15,7 @@ use crate::openapi::ecs::StartTerminalSession;
 use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::Plain;
 use crate::protocol::session::Session;
+use crate::pump::now;
 use crate::ui::Ui;
 use tokio_util::sync::CancellationToken;
 

@@ -1,7 +1,7 @@
 //! `axt webshell`: a shell in a pod of SAE, or a command with its status.
 
 use super::exec::Exec;
-use super::shared::attach::{Attach, CTRL_D, now};
+use super::shared::attach::{Attach, CTRL_D};
 use super::shared::context::Context;
 use super::shared::plan::{Plan, is_terminal};
 use super::shared::session::{Started, unless_zero};
@@ -13,6 +13,7 @@ use crate::openapi::sae::{GetWebshellToken, WebshellToken};
 use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::Plain;
 use crate::protocol::webshell::{self, Webshell as Shell};
+use crate::pump::now;
 use crate::terminal::{self, Size};
 use crate::ui::Ui;
 use crate::wire::Target;

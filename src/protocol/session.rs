@@ -4,6 +4,7 @@
 //! (`aliyun/cloud-assistant-starter`); times and old agents' habits follow the agent itself
 //! (`aliyun/aliyun_assist_client`).
 
+mod due;
 mod options;
 mod receive;
 mod receive_window;
@@ -20,8 +21,8 @@ use super::pace::Bucket;
 use super::readiness::Readiness;
 use crate::error::Error;
 use bytes::{Bytes, BytesMut};
+use due::{Control, Flush};
 use receive_window::ReceiveWindow;
-use send::{Control, Flush};
 use send_window::SendWindow;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

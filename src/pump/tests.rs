@@ -5,6 +5,7 @@ mod linger;
 use super::wire::GIVE_UP;
 use super::*;
 use crate::protocol::channel::Outgoing;
+use crate::protocol::escape::Escape;
 use crate::protocol::filter::Plain;
 use crate::protocol::frame::{Frame, Kind, Version};
 use crate::protocol::session::{self, Session};
@@ -174,7 +175,7 @@ impl Rig {
                 open_within,
                 linger: None,
             };
-            let session = Session::new(session::Options::default(), clock());
+            let session = Session::new(session::Options::default(), now());
             let ends = tokio::io::split(theirs);
             Pump::new(session, filter, ends, from_user, &mut host, options)
                 .run(link)
@@ -428,7 +429,7 @@ async fn nothing_piles_up_while_the_far_side_is_gone_for_an_hour() {
         eager: true,
         ..session::Options::default()
     };
-    let session = Session::new(patient, clock());
+    let session = Session::new(patient, now());
     let (reader, writer) = tokio::io::split(theirs);
     let plain = Plain { end_of_file: b"" };
     let pump = Pump::new(

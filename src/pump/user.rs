@@ -35,13 +35,18 @@ pub async fn deliver<W: AsyncWrite + Unpin>(
         writer.write_all_buf(bytes).await?;
         writer.flush().await
     };
-    written.await.map_err(|source| match source.kind() {
-        io::ErrorKind::BrokenPipe => Outcome::OutputClosed,
+    written.await.map_err(write_failure)
+}
+
+/// What the run ends with when output can't be written.
+pub fn write_failure(source: io::Error) -> Outcome {
+    match source.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Outcome::OutputClosed,
         _ => Outcome::Ended(Ending::Failed(Error::Io {
             what: "writing output failed",
             source,
         })),
-    })
+    }
 }
 
 /// Waits until the user asks to stop.

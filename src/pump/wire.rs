@@ -1,6 +1,7 @@
 //! The wire's end of the pump: up, down until the next attempt, or being dialled.
 
-use super::{Link, clock};
+use super::Link;
+use super::clock::now;
 use crate::error::Error;
 use crate::protocol::channel::{Channel, Incoming, Outgoing};
 use futures_util::future::BoxFuture;
@@ -173,7 +174,7 @@ pub fn send<C: Channel>(
 ) {
     let mut next = permit;
     while let Some(permit) = next {
-        let Some(message) = channel.poll_send(clock()) else {
+        let Some(message) = channel.poll_send(now()) else {
             return;
         };
         permit.send(message);
@@ -183,7 +184,7 @@ pub fn send<C: Channel>(
 
 /// Sends what never waits, closes the WebSocket and waits for the other side to do the same.
 pub async fn say_goodbye<C: Channel>(channel: &mut C, mut link: Link) {
-    if let Some(message) = channel.poll_send(clock()) {
+    if let Some(message) = channel.poll_send(now()) {
         let _ = link.outgoing.send(message).await;
     }
     drop(link.outgoing);

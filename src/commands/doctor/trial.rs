@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession};
-use crate::protocol::channel::{Ending, Now};
+use crate::protocol::channel::Ending;
 use crate::protocol::filter::{Filter, Flow};
 use crate::protocol::session::{self, Session};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
@@ -123,7 +123,7 @@ async fn echo(link: Link, limit: Duration) -> Times {
     let mut host = Watch {
         opened: opened.clone(),
     };
-    let now = Now::at(tokio::time::Instant::now().into_std());
+    let now = pump::now();
     let options = pump::Options {
         escape: None,
         resume: false,

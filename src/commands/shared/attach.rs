@@ -7,7 +7,7 @@ use super::stops::Stops;
 use crate::cli;
 use crate::error::{Error, Result};
 use crate::net::Network;
-use crate::protocol::channel::{Channel, Now};
+use crate::protocol::channel::Channel;
 use crate::protocol::escape::Escape;
 use crate::protocol::filter::{Filter, Stop};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
@@ -221,10 +221,4 @@ fn size_now(wanted: bool) -> Option<Control> {
 async fn stop_at(by: Instant, pump: mpsc::Sender<Control>) {
     tokio::time::sleep_until(by).await;
     let _ = pump.send(Control::Stop(Stop::Timeout)).await;
-}
-
-/// Now, on the clock of the pump.
-#[must_use]
-pub fn now() -> Now {
-    Now::at(tokio::time::Instant::now().into_std())
 }

@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Action as _;
 use crate::openapi::ecs::StartTerminalSession;
-use crate::protocol::channel::Now;
 use crate::protocol::port::Port;
 use crate::protocol::session::Session;
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
@@ -82,8 +81,7 @@ impl PortSession {
         let mut options = session::protocol_options(args);
         options.eager = ports.eager;
         options.silence_opens = true;
-        let now = Now::at(tokio::time::Instant::now().into_std());
-        let channel = Session::new(options, now);
+        let channel = Session::new(options, pump::now());
         let options = pump::Options {
             escape: None,
             resume: !args.no_resume,

@@ -1,33 +1,10 @@
 //! What is to be sent: messages that never wait, then what is asked for again, then input.
 
 use super::Session;
+use super::due::Flush;
 use crate::protocol::channel::{Now, Outgoing};
 use crate::protocol::frame::{self, Frame, Kind, Version};
 use bytes::Bytes;
-
-/// Whether the other side has taken all input. Input is acknowledged with the next Output only, and
-/// there may be none; but a ping's answer shows that what was sent before it has arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flush {
-    /// Nobody asks: more input may come.
-    Off,
-    /// A ping is to follow the last of the input.
-    Wanted,
-    /// The ping is under way.
-    Asked,
-    /// It was answered.
-    Done,
-}
-
-/// Messages that never wait behind data, in the order in which they are sent.
-#[derive(Debug, Default)]
-pub(super) struct Control {
-    pub(super) sync: bool,
-    pub(super) ping: bool,
-    pub(super) close: bool,
-    pub(super) resize: bool,
-    pub(super) heartbeat: bool,
-}
 
 impl Session {
     /// Builds the message; numbers and remembers it if its kind is numbered.

@@ -72,7 +72,7 @@ async fn after_the_users_end_all_is_delivered_and_silence_closes() {
     gateway.send(Kind::Status, 0, Status::Opened.encode()).await;
     let (_control, asked) = mpsc::channel(1);
     let mut host = Nobody;
-    let channel = Session::new(session::Options::default(), clock());
+    let channel = Session::new(session::Options::default(), now());
     let (mut user, far) = duplex(1024);
     user.write_all(b"the last words").await.unwrap();
     user.shutdown().await.unwrap();

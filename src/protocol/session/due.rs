@@ -1,0 +1,25 @@
+//! What a session has to send beside data.
+
+/// Whether the other side has taken all input. Input is acknowledged with the next Output only, and
+/// there may be none; but a ping's answer shows that what was sent before it has arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flush {
+    /// Nobody asks: more input may come.
+    Off,
+    /// A ping is to follow the last of the input.
+    Wanted,
+    /// The ping is under way.
+    Asked,
+    /// It was answered.
+    Done,
+}
+
+/// Messages that never wait behind data, in the order in which they are sent.
+#[derive(Debug, Default)]
+pub(super) struct Control {
+    pub(super) sync: bool,
+    pub(super) ping: bool,
+    pub(super) close: bool,
+    pub(super) resize: bool,
+    pub(super) heartbeat: bool,
+}

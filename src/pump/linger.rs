@@ -1,0 +1,53 @@
+//! The wait for what the remote side still sends after the user's input has ended.
+
+use std::time::{Duration, Instant};
+
+/// Measures how long neither side has given or taken a byte.
+#[derive(Debug)]
+pub struct Linger {
+    /// The silence after which the session ends; `None` leaves the end to the remote side.
+    span: Option<Duration>,
+    quiet_since: Instant,
+    /// Everything the user has sent is delivered, and no more will come.
+    drained: bool,
+}
+
+impl Linger {
+    /// `span` as in [`Options::linger`](super::Options::linger).
+    pub fn new(span: Option<Duration>, now: Instant) -> Self {
+        Self {
+            span,
+            quiet_since: now,
+            drained: false,
+        }
+    }
+
+    /// From now on, `span` is enough.
+    pub fn shorten(&mut self, span: Duration) {
+        self.span = Some(span);
+    }
+
+    /// Whether there is such an end.
+    pub fn is_limited(&self) -> bool {
+        self.span.is_some()
+    }
+
+    /// A byte came or was taken: the silence starts afresh.
+    pub fn heard(&mut self, now: Instant) {
+        self.quiet_since = now;
+    }
+
+    /// Whether the user's input has ended and is delivered. The silence is counted from then on.
+    pub fn set_drained(&mut self, drained: bool, now: Instant) {
+        if drained != self.drained {
+            self.drained = drained;
+            self.quiet_since = now;
+        }
+    }
+
+    /// When the remote side will have been silent for long enough.
+    pub fn deadline(&self) -> Option<Instant> {
+        let span = self.span.filter(|_| self.drained)?;
+        Some(self.quiet_since + span)
+    }
+}

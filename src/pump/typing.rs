@@ -1,0 +1,60 @@
+//! What the user types: data for the remote side, and escape sequences for axt.
+
+use super::{Notice, Outcome, Pump};
+use crate::protocol::channel::Channel;
+use crate::protocol::escape::{Escape, Typed};
+use crate::protocol::filter::Filter;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+impl<C, F, R, W> Pump<'_, C, F, R, W>
+where
+    C: Channel,
+    F: Filter,
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    pub(super) fn typed(&mut self) {
+        let typed = self.user.typed.split();
+        match &mut self.options.escape {
+            None => self.filter.input(&typed, &mut self.flow),
+            Some(escape) => {
+                for part in escape.feed(&typed) {
+                    self.escaped(part);
+                }
+            }
+        }
+    }
+
+    /// While the connection is gone, a terminal is read on although nothing more can be kept: an
+    /// escape may come.
+    pub(super) fn has_use_for_input(&self) -> bool {
+        self.channel.can_write() || (self.options.escape.is_some() && !self.wire.is_up())
+    }
+
+    /// Passes on what was typed, or says once that it is not kept.
+    fn typed_data(&mut self, bytes: &[u8]) {
+        if self.channel.can_write() || self.wire.is_up() {
+            self.filter.input(bytes, &mut self.flow);
+        } else if !self.said_full {
+            self.said_full = true;
+            self.host.notice(Notice::InputFull);
+        }
+    }
+
+    fn escaped(&mut self, typed: Typed) {
+        match typed {
+            Typed::Data(bytes) => self.typed_data(&bytes),
+            Typed::End => self.conclude(Outcome::Escaped),
+            Typed::Status => {
+                let status = self.channel.describe();
+                self.host.notice(Notice::Status(status));
+            }
+            Typed::Help => {
+                let escape = self.options.escape.as_ref().map(Escape::name);
+                let escape = escape.unwrap_or_default();
+                self.host.notice(Notice::Help { escape });
+            }
+            Typed::Suspend => self.host.suspend(),
+        }
+    }
+}
