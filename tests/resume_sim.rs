@@ -9,7 +9,7 @@
 #![cfg(feature = "emulator")]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
-use axt::emulator::agent::sequence::{Link, Taken};
+use axt::emulator::agent::sequence::{Sequence, Taken};
 use axt::protocol::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
 use axt::protocol::frame::{Frame, Kind, Version, parse_resize};
 use axt::protocol::session::{Options, Session};
@@ -116,7 +116,7 @@ struct Sim {
     now: Duration,
     slept: Duration,
     client: Session,
-    agent: Link,
+    agent: Sequence,
     wire: Option<Wire>,
     odds: Odds,
     latency: u64,
@@ -164,7 +164,7 @@ impl Sim {
             now: Duration::ZERO,
             slept: Duration::ZERO,
             client: Session::new(options, now),
-            agent: Link::new(false, [1 << 20, 4 << 20][rng.usize(..2)]),
+            agent: Sequence::new(false, [1 << 20, 4 << 20][rng.usize(..2)]),
             wire: None,
             odds,
             latency: [1, 30, 400][rng.usize(..3)],

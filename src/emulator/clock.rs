@@ -1,18 +1,18 @@
-//! The emulator's clock of the day, which a test can push forward.
+//! The emulator's wall clock, which a test can move forward.
 
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-/// The system's clock plus what it was advanced by. What the service measures by the clock of the
-/// day hangs on it (request timestamps, nonces, the validity of a WebSocket URL, records); what runs
-/// inside a connection (idle close, session length) is measured by tokio's clock instead.
+/// The system's clock plus what it was advanced by. Request timestamps, nonces, the validity of a
+/// WebSocket URL and records depend on it. What happens inside a connection (idle close, session
+/// length) depends on tokio's clock instead.
 #[derive(Debug, Default)]
-pub struct Clock {
+pub struct ServiceClock {
     offset_ms: AtomicI64,
 }
 
-impl Clock {
+impl ServiceClock {
     /// The emulator's time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -22,7 +22,7 @@ impl Clock {
             .unwrap_or(Timestamp::MAX)
     }
 
-    /// Lets `by` pass at once.
+    /// Moves the clock forward by `by`.
     pub fn advance(&self, by: Duration) {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.offset_ms.fetch_add(ms, Ordering::Relaxed);

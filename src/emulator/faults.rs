@@ -1,30 +1,30 @@
-//! The fault switchboard: what can go wrong on purpose, as settings.
+//! The faults that an emulator can inject, as settings.
 
 use super::settings::{self, Setting, number, optional, switch, time};
 use crate::error::Result;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What goes wrong on purpose; nothing by default.
+/// The faults to inject; none by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// Errors the API answers with.
+    /// Errors that API calls fail with.
     pub api_errors: Vec<ApiFault>,
-    /// Every message is under way for so long, in both directions.
+    /// Every message is delayed by this, in both directions.
     pub delay: Option<Duration>,
-    /// The connection is closed without a word after so much output.
+    /// TCP is closed, without a close frame, after this much output.
     pub drop_after_out: Option<After>,
-    /// The same after so much from the client.
+    /// The same after this much from the client.
     pub drop_after_in: Option<After>,
-    /// The connection is reset (TCP RST) after so much output.
+    /// TCP is reset after this much output.
     pub reset_after: Option<After>,
-    /// The same after so much from the client.
+    /// The same after this much from the client.
     pub reset_after_in: Option<After>,
-    /// After so much output nothing goes either way, and the connection stays.
+    /// After this much output the connection stays open and carries nothing more.
     pub blackhole_after: Option<After>,
-    /// The same after so much from the client.
+    /// The same after this much from the client.
     pub blackhole_after_in: Option<After>,
-    /// After so much output the gateway says Frozen and closes with 1012.
+    /// After this much output the gateway sends Frozen and closes with 1012.
     pub freeze_after: Option<After>,
     /// Every nth Output is sent twice.
     pub duplicate: Option<u64>,
@@ -36,27 +36,27 @@ pub struct Faults {
     pub swallow_in: Option<u64>,
     /// No session can be resumed.
     pub refuse_resume: bool,
-    /// A session's URL is no longer good once it was used.
+    /// A session's URL expires when it is used.
     pub expire_url: bool,
     /// Sessions end without a Closed status.
     pub silent_end: bool,
     /// No Opening, Opened or Stream status is sent, as with old agents.
     pub no_status: bool,
-    /// Agents are old ones: version 1.01, no sequence numbers, early input dropped.
+    /// Agents are old: version 1.01, no sequence numbers, early input dropped.
     pub old_agent: bool,
 }
 
 #[rustfmt::skip]
 const FAULTS: &[Setting<Faults>] = &[
-    ("api-error", "CODE[:COUNT]: the API answers so, COUNT times or always", |f, text| api_error(&mut f.api_errors, text)),
-    ("delay", "every message takes so long, each way", |f, text| time(&mut f.delay, text)),
-    ("drop-after-out", "AMOUNT[:TIMES]: drop the connection after so much output", |f, text| after(&mut f.drop_after_out, text)),
-    ("drop-after-in", "AMOUNT[:TIMES]: the same after so much input", |f, text| after(&mut f.drop_after_in, text)),
-    ("reset-after", "AMOUNT[:TIMES]: reset the connection after so much output", |f, text| after(&mut f.reset_after, text)),
-    ("reset-after-in", "AMOUNT[:TIMES]: the same after so much input", |f, text| after(&mut f.reset_after_in, text)),
-    ("blackhole-after", "AMOUNT[:TIMES]: let nothing through after so much output", |f, text| after(&mut f.blackhole_after, text)),
-    ("blackhole-after-in", "AMOUNT[:TIMES]: the same after so much input", |f, text| after(&mut f.blackhole_after_in, text)),
-    ("freeze-after", "AMOUNT[:TIMES]: Frozen and close code 1012 after so much output", |f, text| after(&mut f.freeze_after, text)),
+    ("api-error", "CODE[:COUNT]: API calls fail with CODE, COUNT times or always", |f, text| api_error(&mut f.api_errors, text)),
+    ("delay", "delay every message by this, each way", |f, text| time(&mut f.delay, text)),
+    ("drop-after-out", "AMOUNT[:TIMES]: close TCP after this much output", |f, text| after(&mut f.drop_after_out, text)),
+    ("drop-after-in", "AMOUNT[:TIMES]: the same after this much input", |f, text| after(&mut f.drop_after_in, text)),
+    ("reset-after", "AMOUNT[:TIMES]: reset TCP after this much output", |f, text| after(&mut f.reset_after, text)),
+    ("reset-after-in", "AMOUNT[:TIMES]: the same after this much input", |f, text| after(&mut f.reset_after_in, text)),
+    ("blackhole-after", "AMOUNT[:TIMES]: stop all traffic after this much output", |f, text| after(&mut f.blackhole_after, text)),
+    ("blackhole-after-in", "AMOUNT[:TIMES]: the same after this much input", |f, text| after(&mut f.blackhole_after_in, text)),
+    ("freeze-after", "AMOUNT[:TIMES]: send Frozen and close with 1012 after this much output", |f, text| after(&mut f.freeze_after, text)),
     ("duplicate", "send every Nth output twice", |f, text| number(&mut f.duplicate, text)),
     ("reorder", "send every Nth output after the next one", |f, text| number(&mut f.reorder, text)),
     ("swallow", "lose the Nth output of a session's first connection", |f, text| number(&mut f.swallow, text)),
@@ -69,7 +69,7 @@ const FAULTS: &[Setting<Faults>] = &[
 ];
 
 impl Faults {
-    /// Switches one fault on, as `--fault NAME[=VALUE]` does.
+    /// Sets one fault, as `--fault NAME[=VALUE]` does.
     ///
     /// # Errors
     /// [`crate::error::Error::Usage`] listing the valid names, or saying what is wrong with the value.
@@ -94,12 +94,12 @@ fn api_error(list: &mut Vec<ApiFault>, text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// An error the API answers with instead of doing what it was asked.
+/// An error that API calls fail with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiFault {
     /// The code.
     pub code: String,
-    /// How many calls meet it; all when `None`.
+    /// How many calls fail; all when `None`.
     pub count: Option<u32>,
 }
 
@@ -122,21 +122,21 @@ impl FromStr for ApiFault {
     }
 }
 
-/// When a fault of the link strikes.
+/// When a fault of a connection happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct After {
-    /// How much passes first, in each connection anew.
+    /// How much passes first; each connection counts anew.
     pub amount: Amount,
     /// In how many connections of a session; in all when `None`.
     pub times: Option<u32>,
 }
 
-/// So much.
+/// An amount of traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
-    /// Messages: Output messages outward, any inward.
+    /// Messages: Output to the client, all kinds from the client.
     Messages(u64),
-    /// Bytes of payload in them.
+    /// Bytes of their payload.
     Bytes(u64),
 }
 

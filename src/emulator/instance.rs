@@ -5,26 +5,26 @@ use std::str::FromStr;
 
 /// An agent too old for sessions: the minimum for Linux is 2.2.3.256.
 const OLD_VERSION: &str = "2.2.3.100";
-/// Its like on Windows, where the minimum is 2.1.3.256.
+/// The same on Windows, where the minimum is 2.1.3.256.
 const OLD_WINDOWS_VERSION: &str = "2.1.3.100";
 
-/// An instance with something to tell. It is read from `ID[:WORD]…`, the words being a state
+/// An instance with a state of its own. It is read from `ID[:WORD]…`, the words being a state
 /// (`running`, `stopped`, `missing`, `no-agent`, `offline`, `old`), a system (`linux`, `windows`,
 /// `freebsd`) and the agent's version (`version=2.2.3.300`), in any order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
     /// Its id.
     pub id: String,
-    /// What a connection to it meets.
+    /// Its state.
     pub state: InstanceState,
     /// Its operating system.
     pub os: Os,
-    /// Its agent's version, which changes nothing but what the API tells; one that fits its state
-    /// when `None`.
+    /// Its agent's version, which changes only what the API reports; when `None`, one that fits its
+    /// state.
     pub agent_version: Option<String>,
 }
 
-/// What a connection to an instance meets.
+/// The state of an instance, which decides what a connection to it meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstanceState {
     /// A running agent.
@@ -65,7 +65,7 @@ impl Instance {
         }
     }
 
-    /// The version its agent says it has.
+    /// Its agent's version.
     #[must_use]
     pub(crate) fn version(&self) -> &str {
         match (&self.agent_version, self.state, self.os) {
@@ -115,7 +115,7 @@ impl FromStr for Instance {
 }
 
 impl InstanceState {
-    /// The `ClosedReason` that the DescribeTerminalSessions page has for it.
+    /// The `ClosedReason` of DescribeTerminalSessions for it.
     #[must_use]
     pub fn closed_reason(self) -> Option<&'static str> {
         match self {

@@ -1,4 +1,4 @@
-//! The keys of KMS as far as encrypted sessions need them: data keys, by their ciphertext.
+//! The data keys of KMS, which encrypted sessions need.
 //!
 //! Any KeyId names a key here. A ciphertext is random text that stands for its data key, and the keys
 //! are lost when the emulator ends. The real agent asks KMS with its instance's role; the agent here

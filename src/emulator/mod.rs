@@ -1,14 +1,19 @@
-//! The emulator: a local stand-in for the cloud service, from the signed API to the agent.
+//! A local emulator of the session service: the signed API, the gateway and the agents.
 //!
-//! `api` answers the signed calls, `gateway` has the WebSockets, `agent` is the program on the
-//! instance; `store` remembers sessions, `options` and `faults` say what is to be different, `start`
-//! serves. `sae` is another product, with a call and sockets of its own. One HTTP port serves the API at `/` (SAE's at a path of its
-//! own) and the WebSockets at `/session` and `/websocket/eamWebshell`. What the documents leave open
-//! is marked "inferred" where it is decided.
+//! - `api` answers the signed calls.
+//! - `gateway` holds the WebSockets and injects faults into them.
+//! - `agent` is the program on the instance: it runs shells and commands and connects to ports.
+//! - `store` keeps the sessions, `options` and `faults` change how the emulator behaves, and `start`
+//!   serves it all on one HTTP port.
+//! - `sae` is another product of the cloud, with one call and WebSockets of its own.
 //!
-//! Whoever has an emulator's credentials has a shell as the user who runs it. They are random in
-//! each run, as are the tokens of sessions, and both are compared in constant time; it listens on
-//! loopback addresses unless [`Options::allow_remote`] says otherwise.
+//! The emulator follows the public documents and the published code of the agent and the clients.
+//! Each file says what it had to infer. The largest such part: no published agent speaks protocol
+//! version 1.02, so sequence numbers, Sync and resuming follow the browser client alone.
+//!
+//! The emulator's credentials give a shell as the user who runs it. They are random in each run, as
+//! are the sessions' tokens; both are compared in constant time. The emulator listens on loopback
+//! addresses only, unless [`Options::allow_remote`] is set.
 
 pub mod agent;
 mod api;
@@ -25,11 +30,11 @@ mod shared;
 mod start;
 mod store;
 
-pub use api::request::Credentials;
-pub use clock::Clock;
+pub use api::request::AccessKey;
+pub use clock::ServiceClock;
 pub use gateway::inject::Cut;
 pub use instance::{Instance, InstanceState, Os};
 pub use options::{Limits, Options};
 pub use sae::{Frames, Sae};
-pub use start::{Emulator, SessionRecord};
-pub use store::{Connection, Counts};
+pub use start::{Emulator, SessionInfo};
+pub use store::{ConnectionRecord, Counts};

@@ -1,4 +1,4 @@
-//! What an emulator can be told: limits, faults, the agent's ways, which instances exist.
+//! The options of an emulator: limits, faults, agents, instances.
 
 use super::agent::options::AgentOptions;
 use super::faults::Faults;
@@ -19,7 +19,7 @@ pub struct Options {
     pub agent: AgentOptions,
     /// SAE, and its web shells.
     pub sae: Sae,
-    /// Instances that are not simply there and running. Any other id `i-…` or `mi-…` is.
+    /// Instances with a state of their own. Every other id `i-…` or `mi-…` is a running instance.
     pub instances: Vec<Instance>,
     /// Actions that RAM denies the caller, such as `StartTerminalSession`.
     pub denied: Vec<String>,
@@ -27,11 +27,11 @@ pub struct Options {
     pub session_manager_off: bool,
     /// The region that [`super::Emulator::exports`] names; `cn-hangzhou` when `None`.
     pub region: Option<String>,
-    /// Whether the emulator may listen on an address other machines can reach. Whoever then knows
-    /// its credentials has a shell as the user who runs it.
+    /// Whether the emulator may listen on an address that other machines can reach. Its credentials
+    /// then give a shell as the user who runs it.
     pub allow_remote: bool,
-    /// What WebSocket URLs begin with, such as `wss://gateway.test:8443`, when something stands in
-    /// front of the emulator; the request's `Host` decides when `None`.
+    /// The start of WebSocket URLs, such as `wss://gateway.test:8443`, if a proxy is in front of the
+    /// emulator; `ws://` and the request's `Host` when `None`.
     pub websocket_base: Option<String>,
 }
 
@@ -40,11 +40,11 @@ pub struct Options {
 pub struct Limits {
     /// How long a WebSocket URL is good for: 10 minutes (StartTerminalSession page).
     pub url_validity: Option<Duration>,
-    /// Without a message from the client for so long, the session ends: 180 s (same page, agent).
+    /// A session ends without a message from the client for this long: 180 s (same page, agent).
     pub idle: Option<Duration>,
     /// No session lasts longer: 3 hours (agent).
     pub session_length: Option<Duration>,
-    /// How long an agent whose client vanished waits to be resumed: 5 minutes.
+    /// How long an agent waits for its client to come back: 5 minutes.
     pub resume_window: Option<Duration>,
     /// Connected sessions of one instance: 20 (StartTerminalSession page).
     pub per_instance: Option<u64>,
@@ -52,7 +52,7 @@ pub struct Limits {
     pub per_region: Option<u64>,
     /// Bytes a second a client may send, whole messages counted: 200,000 (same page, `200 KB/s`).
     pub rate_bytes: Option<u64>,
-    /// Bytes a client may be ahead of that: 400,000, two seconds' worth.
+    /// Bytes that a client may send at once on top of that: 400,000, the bytes of two seconds.
     pub burst_bytes: Option<u64>,
     /// The limit that Status Stream names, in bit/s: 1,600,000; `None` sends no such status.
     pub stream_bits: Option<u64>,
@@ -60,7 +60,7 @@ pub struct Limits {
     pub clock_skew: Option<Duration>,
     /// How long an agent takes until its terminal or its TCP target is ready.
     pub start_delay: Option<Duration>,
-    /// How long an agent keeps output back.
+    /// How long an agent waits before it reads its program's output.
     pub output_delay: Option<Duration>,
     /// How fast an agent sends output, in bit/s (the official agent starts at 200,000).
     pub output_bits: Option<u64>,
@@ -90,17 +90,17 @@ impl Default for Limits {
 #[rustfmt::skip]
 const LIMITS: &[Setting<Limits>] = &[
     ("url-validity", "how long a WebSocket URL is good for (10m)", |l, text| time(&mut l.url_validity, text)),
-    ("idle", "the session ends without a client message for so long (180s)", |l, text| time(&mut l.idle, text)),
-    ("session-length", "no session lasts longer (3h)", |l, text| time(&mut l.session_length, text)),
+    ("idle", "end a session without a client message for this long (180s)", |l, text| time(&mut l.idle, text)),
+    ("session-length", "the longest that a session lasts (3h)", |l, text| time(&mut l.session_length, text)),
     ("resume-window", "how long an agent waits for its client to come back (5m)", |l, text| time(&mut l.resume_window, text)),
     ("per-instance", "connected sessions of one instance (20)", |l, text| number(&mut l.per_instance, text)),
     ("per-region", "active sessions of one region (100)", |l, text| number(&mut l.per_region, text)),
     ("rate-bytes", "bytes a second a client may send (200000)", |l, text| number(&mut l.rate_bytes, text)),
-    ("burst-bytes", "bytes it may be ahead of that (400000)", |l, text| number(&mut l.burst_bytes, text)),
-    ("stream-bits", "the bit/s that Status Stream names (1600000); none: not sent", |l, text| number(&mut l.stream_bits, text)),
-    ("clock-skew", "how far a request's clock may be off (15m)", |l, text| time(&mut l.clock_skew, text)),
-    ("start-delay", "how long an agent takes to be ready (none)", |l, text| time(&mut l.start_delay, text)),
-    ("output-delay", "how long an agent keeps output back (none)", |l, text| time(&mut l.output_delay, text)),
+    ("burst-bytes", "bytes it may send at once on top of that (400000)", |l, text| number(&mut l.burst_bytes, text)),
+    ("stream-bits", "the bit/s in Status Stream (1600000); none: not sent", |l, text| number(&mut l.stream_bits, text)),
+    ("clock-skew", "how far the clock of a request may be off (15m)", |l, text| time(&mut l.clock_skew, text)),
+    ("start-delay", "how long an agent takes until it starts the program or connects (none)", |l, text| time(&mut l.start_delay, text)),
+    ("output-delay", "how long an agent waits before it reads the program's output (none)", |l, text| time(&mut l.output_delay, text)),
     ("output-bits", "bit/s at which an agent sends output (none)", |l, text| number(&mut l.output_bits, text)),
 ];
 
@@ -154,14 +154,14 @@ impl Options {
         declared.cloned().unwrap_or_else(made_up)
     }
 
-    /// Has RAM deny an action: `StartTerminalSession`, or `ecs:StartTerminalSession`.
+    /// Makes RAM deny an action: `StartTerminalSession`, or `ecs:StartTerminalSession`.
     ///
     /// # Errors
     /// [`Error::Usage`] for what can't be an action's name.
     pub fn deny(&mut self, action: &str) -> Result<()> {
         let name = action.rsplit_once(':').map_or(action, |(_, name)| name);
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric()) {
-            let what = format!("{action:?} is no action such as ecs:StartTerminalSession");
+            let what = format!("{action:?} is not an action such as ecs:StartTerminalSession");
             return Err(Error::Usage(what));
         }
         self.denied.push(name.to_owned());

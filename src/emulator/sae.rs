@@ -1,4 +1,4 @@
-//! SAE's web shells: how they behave, and the tokens that open them.
+//! The options and the tokens of SAE's web shells.
 
 use super::random::random_text;
 use crate::openapi::signature::same;
@@ -10,24 +10,24 @@ use std::time::Duration;
 /// The path of the web shells' socket.
 pub(crate) const SOCKET_PATH: &str = "/websocket/eamWebshell";
 
-/// How SAE and its web shells behave. Any application with any pod is there, save for those named.
+/// How SAE and its web shells behave. Every application and pod exists except for those named here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sae {
     /// Applications that are not there.
     pub unknown_apps: Vec<String>,
     /// Pods that are not there.
     pub unknown_pods: Vec<String>,
-    /// How long a token is good for; for ever when `None`.
+    /// How long a token is valid; for ever when `None`.
     pub token_validity: Option<Duration>,
-    /// The frames that output comes in.
+    /// The WebSocket frames of output.
     pub frames: Frames,
-    /// Cuts the closing status in two messages after so many bytes.
+    /// Sends the closing status in two messages, the first one this long.
     pub cut_status: Option<usize>,
     /// Leaves the socket open after the closing status.
     pub stay_open: bool,
 }
 
-/// The WebSocket frames that a web shell's output comes in. Input is taken in both.
+/// The WebSocket frames of a web shell's output. Input is taken in both kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Frames {
     /// Text while it is UTF-8, else binary.
@@ -52,36 +52,36 @@ impl Default for Sae {
     }
 }
 
-/// What a token stands for.
+/// What a token allows.
 #[derive(Debug, Clone)]
-pub(crate) struct Ticket {
-    /// Until when it is good; for ever when `None`.
+pub(crate) struct WebshellToken {
+    /// When it expires; never when `None`.
     pub(crate) expires: Option<Timestamp>,
     /// The terminal's rows and columns.
     pub(crate) size: Option<(u16, u16)>,
 }
 
-/// The tokens there are.
+/// The tokens that were issued.
 #[derive(Default)]
-pub(crate) struct Tickets(Mutex<HashMap<String, Ticket>>);
+pub(crate) struct WebshellTokens(Mutex<HashMap<String, WebshellToken>>);
 
-impl std::fmt::Debug for Tickets {
+impl std::fmt::Debug for WebshellTokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Tickets(redacted)")
     }
 }
 
-impl Tickets {
-    /// A new token for `ticket`.
-    pub(crate) fn issue(&self, ticket: Ticket) -> String {
+impl WebshellTokens {
+    /// Issues a token.
+    pub(crate) fn issue(&self, ticket: WebshellToken) -> String {
         let token = random_text();
         let mut tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tickets.insert(token.clone(), ticket);
         token
     }
 
-    /// What `token` stands for, if it is one and still good.
-    pub fn redeem(&self, token: &str, now: Timestamp) -> Option<Ticket> {
+    /// What `token` allows, if it was issued and has not expired.
+    pub fn redeem(&self, token: &str, now: Timestamp) -> Option<WebshellToken> {
         let tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, ticket) = tickets.iter().find(|(known, _)| same(known, token))?;
         let good = ticket.expires.is_none_or(|expires| now < expires);

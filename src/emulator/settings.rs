@@ -1,4 +1,4 @@
-//! Settings given as `NAME=VALUE`: a table per group names them, reads values and prints help.
+//! Settings given as `NAME=VALUE`: a table for each group names them, reads their values and prints help.
 
 use crate::error::{Error, Result};
 use std::fmt::Write as _;
@@ -42,13 +42,13 @@ pub(crate) fn help<T>(table: &[Setting<T>]) -> String {
 
 /// Reads a duration such as `500ms`, `90s` or `5m`; `none` means no limit.
 pub(crate) fn time(slot: &mut Option<Duration>, text: &str) -> Result<(), &'static str> {
-    let wrong = "no duration such as 90s, and not none";
+    let wrong = "neither a duration such as 90s nor none";
     optional(slot, text, |text| duration(text).ok_or(wrong))
 }
 
 /// Reads a number; `none` means no limit.
 pub(crate) fn number(slot: &mut Option<u64>, text: &str) -> Result<(), &'static str> {
-    let wrong = "no number, and not none";
+    let wrong = "neither a number nor none";
     optional(slot, text, |text| text.parse().map_err(|_| wrong))
 }
 

@@ -1,39 +1,39 @@
-//! What the emulator's parts have in common.
+//! The state that the API, the gateway and the web shells share.
 
 use super::agent::options::AgentOptions;
 use super::api::codes;
-use super::api::reply::Refusal;
-use super::api::request::Credentials;
-use super::clock::Clock;
+use super::api::reply::ErrorReply;
+use super::api::request::AccessKey;
+use super::clock::ServiceClock;
 use super::faults::ApiFault;
 use super::options::Options;
 use super::random::random_text;
-use super::sae::Tickets;
+use super::sae::WebshellTokens;
 use super::store::Store;
 use std::sync::{Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What the emulator's parts have in common.
+/// The state that the API, the gateway and the web shells share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) agent_options: AgentOptions,
-    pub(crate) credentials: Credentials,
-    pub(crate) clock: Clock,
+    pub(crate) credentials: AccessKey,
+    pub(crate) clock: ServiceClock,
     pub(crate) store: Store,
-    /// Connections and agents on their way out.
+    /// The tasks of connections and of agents that are ending.
     pub(crate) tasks: TaskTracker,
     /// Cancelled when the emulator stops.
     pub(crate) stopping: CancellationToken,
     /// The tokens of web shells.
-    pub(crate) tickets: Tickets,
+    pub(crate) tickets: WebshellTokens,
     api_faults: Mutex<Vec<ApiFault>>,
 }
 
 impl Shared {
     pub(crate) fn new(options: Options) -> Self {
-        let credentials = Credentials {
+        let credentials = AccessKey {
             access_key_id: format!("LTAI{}", &random_text()[..20]),
             access_key_secret: random_text(),
         };
@@ -42,16 +42,16 @@ impl Shared {
             api_faults: Mutex::new(options.faults.api_errors.clone()),
             options,
             credentials,
-            clock: Clock::default(),
+            clock: ServiceClock::default(),
             store: Store::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
-            tickets: Tickets::default(),
+            tickets: WebshellTokens::default(),
         }
     }
 
-    /// The error the next call meets by the faults' will.
-    pub(crate) fn next_api_fault(&self) -> Option<Refusal> {
+    /// The error that a fault makes the next call fail with.
+    pub(crate) fn next_api_fault(&self) -> Option<ErrorReply> {
         let mut faults = self
             .api_faults
             .lock()

@@ -1,9 +1,9 @@
-//! Starting, serving and stopping: the thread and the socket of an emulator.
+//! Starts, serves and stops an emulator on a thread of its own.
 
 use super::api::dispatch;
-use super::api::request::{Credentials, Incoming, MAX_BODY};
+use super::api::request::{AccessKey, ApiRequest, MAX_BODY};
 use super::api::sae::TOKEN_PATH;
-use super::clock::Clock;
+use super::clock::ServiceClock;
 use super::gateway::channel::Order;
 use super::gateway::entrance;
 use super::gateway::inject::Cut;
@@ -13,7 +13,7 @@ use super::options::Options;
 #[cfg(unix)]
 use super::sae::SOCKET_PATH;
 use super::shared::Shared;
-use super::store::{self, Connection, Counts};
+use super::store::{self, ConnectionRecord, Counts};
 use crate::error::{Error, Result};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -30,11 +30,11 @@ use tokio::time::timeout;
 
 /// How long stopping waits for agents to end.
 const STOP: Duration = Duration::from_secs(3);
-/// How soon it tells sessions again to end.
+/// How often stopping tells the sessions to end.
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// A running emulator, on a thread and runtime of its own. Dropping it ends every session and
-/// everything the sessions had started.
+/// every program that the sessions run.
 #[derive(Debug)]
 pub struct Emulator {
     shared: Arc<Shared>,
@@ -44,9 +44,9 @@ pub struct Emulator {
     thread: Option<JoinHandle<()>>,
 }
 
-/// One session, as the emulator has recorded it.
+/// What the emulator knows of one session.
 #[derive(Debug, Clone)]
-pub struct SessionRecord {
+pub struct SessionInfo {
     /// Its id.
     pub session_id: String,
     /// Its instance.
@@ -58,7 +58,7 @@ pub struct SessionRecord {
     /// The address of the last client that connected.
     pub client_ip: Option<String>,
     /// Its connections, in the order they were made.
-    pub connections: Vec<Connection>,
+    pub connections: Vec<ConnectionRecord>,
 }
 
 impl Emulator {
@@ -71,7 +71,7 @@ impl Emulator {
         let address = listener.local_addr().map_err(io_error)?;
         if !address.ip().is_loopback() && !options.allow_remote {
             let message = format!(
-                "{address} can be reached from other machines, and whoever reaches the emulator can get a shell"
+                "{address} can be reached from other machines, and everybody who has its credentials can get a shell"
             );
             return Err(Error::Usage(message));
         }
@@ -81,7 +81,7 @@ impl Emulator {
             .build()
             .map_err(io_error)?;
         let handle = runtime.handle().clone();
-        // The one place where randomness can be missing: later on, it was there once.
+        // Checked once here, so that later uses may rely on it.
         getrandom::fill(&mut [0]).map_err(|error| io_error(io::Error::other(error.to_string())))?;
         let shared = Arc::new(Shared::new(options));
         let (stop, stopped) = oneshot::channel();
@@ -126,9 +126,9 @@ impl Emulator {
         format!("http://{}", self.address)
     }
 
-    /// The key pair it accepts, and no other.
+    /// The only access key that it accepts.
     #[must_use]
-    pub fn credentials(&self) -> &Credentials {
+    pub fn credentials(&self) -> &AccessKey {
         &self.shared.credentials
     }
 
@@ -157,17 +157,17 @@ impl Emulator {
             .collect()
     }
 
-    /// How many sessions there are and were.
+    /// Counts of its sessions and connections.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.shared.store.counts()
     }
 
-    /// What is recorded of each session, by id.
+    /// Its sessions, sorted by id.
     #[must_use]
-    pub fn sessions(&self) -> Vec<SessionRecord> {
+    pub fn sessions(&self) -> Vec<SessionInfo> {
         let sessions = self.shared.store.sessions().into_iter();
-        let record = |session: store::Session| SessionRecord {
+        let record = |session: store::StoredSession| SessionInfo {
             session_id: session.spec.session_id,
             instance_id: session.spec.instance_id,
             created: session.created,
@@ -178,28 +178,28 @@ impl Emulator {
         sessions.map(record).collect()
     }
 
-    /// Its clock of the day.
+    /// Its clock.
     #[must_use]
-    pub fn clock(&self) -> &Clock {
+    pub fn clock(&self) -> &ServiceClock {
         &self.shared.clock
     }
 
-    /// Tells every client Frozen and closes the connections with code 1012, as a gateway does before
-    /// it restarts; the agents wait to be resumed.
+    /// Sends every client the status Frozen and closes with code 1012, as the gateway does before it
+    /// restarts. The agents wait for their clients to resume.
     pub fn restart_gateway(&self) {
         for session in self.shared.store.sessions() {
             session.link.order(Order::Restart);
         }
     }
 
-    /// Cuts every connection there is, now; the agents wait to be resumed.
+    /// Cuts all connections. The agents wait for their clients to resume.
     pub fn cut_connections(&self, cut: Cut) {
         for session in self.shared.store.sessions() {
             session.link.order(Order::Cut(cut));
         }
     }
 
-    /// Ends a session as if somebody had called EndTerminalSession.
+    /// Ends a session as EndTerminalSession does.
     pub fn end_session(&self, session_id: &str) {
         if let Some(session) = self.shared.store.end(session_id) {
             self.shared
@@ -211,7 +211,7 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // Either end may be gone already if the thread has panicked.
+        // The receiver is gone if the thread has panicked.
         let _ = self.stop.take().map(|stop| stop.send(()));
         let panicked = self
             .thread
@@ -250,7 +250,7 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, stopped: oneshot::Rec
                 tracing::error!(%error, "the emulator stopped serving");
             }
         }
-        // A sender that is gone means the same.
+        // A dropped sender means the same.
         _ = stopped => {}
     }
     shared.stopping.cancel();
@@ -260,7 +260,7 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, stopped: oneshot::Rec
     }
 }
 
-/// Ends all sessions, again and again: one that is just being opened takes no order yet.
+/// Ends all sessions. It repeats the order, for a session that is being opened can't take one yet.
 async fn end_everything(shared: &Shared) {
     loop {
         for session in shared.store.sessions() {
@@ -277,7 +277,7 @@ async fn call(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Resp
     let response = match to_bytes(body, MAX_BODY).await {
         Ok(body) => dispatch::handle(
             &shared,
-            &Incoming {
+            &ApiRequest {
                 method: &parts.method,
                 path: parts.uri.path(),
                 query: parts.uri.query().unwrap_or_default(),

@@ -1,8 +1,8 @@
-//! What the emulator remembers: sessions with their connections, client tokens, nonces.
+//! The emulator's memory: sessions and their connections, client tokens, nonces, page tokens.
 
 use super::agent::spec::SessionSpec;
 use super::clock::later;
-use super::gateway::channel::Link;
+use super::gateway::channel::AgentLink;
 use super::random::random_text;
 use crate::openapi::signature::same;
 use jiff::Timestamp;
@@ -11,30 +11,30 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A session, from its API call on.
+/// A session, from the StartTerminalSession that created it.
 #[derive(Clone)]
-pub struct Session {
-    /// What was asked for; `spec.session_id` names the session.
+pub struct StoredSession {
+    /// Its parameters; `spec.session_id` is its id.
     pub spec: SessionSpec,
     /// Its region.
     pub region: String,
-    /// What opens its WebSocket.
+    /// The token that opens its WebSocket.
     pub token: String,
     /// When it was started.
     pub created: Timestamp,
-    /// Until when its URL is good; for ever when `None`.
+    /// When its URL expires; never when `None`.
     pub url_expires: Option<Timestamp>,
     /// Whether EndTerminalSession has ended it.
     pub ended: bool,
     /// The address of the last client that connected.
     pub client_ip: Option<String>,
     /// Its connections so far.
-    pub connections: Vec<Connection>,
-    /// The way to its agent.
-    pub link: Arc<Link>,
+    pub connections: Vec<ConnectionRecord>,
+    /// Its agent.
+    pub link: Arc<AgentLink>,
 }
 
-impl fmt::Debug for Session {
+impl fmt::Debug for StoredSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -44,7 +44,7 @@ impl fmt::Debug for Session {
     }
 }
 
-impl Session {
+impl StoredSession {
     /// Whether the session counts towards its region's limit: not ended, and either open or with a
     /// URL that still opens it. (Inferred from "created and active" of the StartTerminalSession page.)
     fn is_active(&self, now: Timestamp) -> bool {
@@ -59,9 +59,9 @@ impl Session {
     }
 }
 
-/// One connection of a session, as DescribeTerminalSessions tells of it.
+/// One connection of a session, as DescribeTerminalSessions reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Connection {
+pub struct ConnectionRecord {
     /// When it began.
     pub start: Timestamp,
     /// When it ended.
@@ -70,11 +70,12 @@ pub struct Connection {
     pub status: &'static str,
     /// `ClosedReason`, once closed.
     pub closed_reason: Option<&'static str>,
-    /// `FailedDetail`: the reason the client was told. (The field is in the SDK only; its content is inferred.)
+    /// `FailedDetail`: the reason that the client was given. (Only the SDK has the field; its content
+    /// is inferred.)
     pub detail: Option<String>,
 }
 
-/// How many sessions there are and were.
+/// Counts of sessions and connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Started through the API.
@@ -92,46 +93,46 @@ pub struct Counts {
 }
 
 #[derive(Default)]
-struct State {
-    sessions: BTreeMap<String, Session>,
+struct Tables {
+    sessions: BTreeMap<String, StoredSession>,
     tokens: HashMap<String, Idempotent>,
     nonces: HashMap<String, Timestamp>,
-    pages: HashMap<String, (String, Place)>,
+    pages: HashMap<String, (String, PagePosition)>,
 }
 
 /// A session's place in a list: when it was created, and its id.
-pub(crate) type Place = (Timestamp, String);
+pub(crate) type PagePosition = (Timestamp, String);
 
 struct Idempotent {
     params: BTreeMap<String, String>,
     session_id: String,
 }
 
-/// What a client token has been used for.
+/// An earlier use of a client token.
 pub enum TokenUse {
-    /// Nothing yet.
+    /// None.
     Fresh,
-    /// The same call: this is its session.
-    Same(Box<Session>),
-    /// Another call.
+    /// The same call, which created this session.
+    Same(Box<StoredSession>),
+    /// A call with other parameters.
     Changed,
 }
 
-/// Why a WebSocket is not opened.
+/// Why a WebSocket request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
-    /// No such session, or it has been ended.
+    /// The session does not exist, or has been ended.
     Unknown,
     /// The token is not the session's.
     Token,
-    /// The URL is too old.
+    /// The URL has expired.
     Expired,
 }
 
-/// The memory; its lock is never held across an await.
+/// The memory. Its lock is never held across an await.
 #[derive(Default)]
 pub struct Store {
-    state: Mutex<State>,
+    state: Mutex<Tables>,
 }
 
 impl fmt::Debug for Store {
@@ -141,19 +142,19 @@ impl fmt::Debug for Store {
 }
 
 impl Store {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere leaves whole records behind: each change is one assignment or insertion.
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        // A panic leaves no record half changed: each change is one assignment or insertion.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a nonce until `until`; `false` when it was noted before.
+    /// Keeps a nonce until `until`; `false` if it is kept already.
     pub fn use_nonce(&self, nonce: &str, now: Timestamp, until: Timestamp) -> bool {
         let mut state = self.lock();
         state.nonces.retain(|_, until| *until > now);
         state.nonces.insert(nonce.to_owned(), until).is_none()
     }
 
-    /// What `token` has been used for; `params` are the call's own parameters.
+    /// The earlier use of a client token by a call with `params`.
     pub fn client_token(&self, token: &str, params: &BTreeMap<String, String>) -> TokenUse {
         let state = self.lock();
         let Some(used) = state.tokens.get(token) else {
@@ -165,7 +166,7 @@ impl Store {
         }
     }
 
-    /// Active sessions of a region.
+    /// The number of active sessions in a region.
     pub fn active(&self, region: &str, now: Timestamp) -> u64 {
         let state = self.lock();
         state
@@ -183,8 +184,8 @@ impl Store {
         token: String,
         now: Timestamp,
         validity: Option<Duration>,
-    ) -> Session {
-        let session = Session {
+    ) -> StoredSession {
+        let session = StoredSession {
             region: region.to_owned(),
             token,
             created: now,
@@ -215,22 +216,22 @@ impl Store {
         self.lock().tokens.insert(token.to_owned(), used);
     }
 
-    /// A token for what follows `place` in the answer to `query`.
-    pub(crate) fn keep_page(&self, query: String, place: Place) -> String {
+    /// A new page token: the answer to `query` continues after `place`.
+    pub(crate) fn keep_page(&self, query: String, place: PagePosition) -> String {
         let token = random_text();
         self.lock().pages.insert(token.clone(), (query, place));
         token
     }
 
-    /// The place that `token` stands for, if it was given for `query`.
-    pub(crate) fn page(&self, token: &str, query: &str) -> Option<Place> {
+    /// The place that a page token names, if it was made for `query`.
+    pub(crate) fn page(&self, token: &str, query: &str) -> Option<PagePosition> {
         let state = self.lock();
         let (known, place) = state.pages.get(token)?;
         (known == query).then(|| place.clone())
     }
 
-    /// Marks a session ended and gives it; `None` when there is none of that id.
-    pub fn end(&self, session_id: &str) -> Option<Session> {
+    /// Marks a session as ended and returns it.
+    pub fn end(&self, session_id: &str) -> Option<StoredSession> {
         let mut state = self.lock();
         let session = state.sessions.get_mut(session_id)?;
         session.ended = true;
@@ -247,14 +248,14 @@ impl Store {
         token: &str,
         header_token: Option<&str>,
         now: Timestamp,
-    ) -> Result<Session, Denied> {
+    ) -> Result<StoredSession, Denied> {
         let state = self.lock();
         let session = state
             .sessions
             .get(session_id)
             .filter(|session| !session.ended)
             .ok_or(Denied::Unknown)?;
-        // Both are compared whatever the first comparison says.
+        // Both are always compared, so that the time taken says nothing.
         let header = header_token.is_none_or(|header| same(header, &session.token));
         if !(same(token, &session.token) & header) {
             return Err(Denied::Token);
@@ -265,8 +266,8 @@ impl Store {
         Ok(session.clone())
     }
 
-    /// Notes a new connection of a session unless its instance has `limit` of them already: which of
-    /// the session's it is, from 0.
+    /// Adds a connection to a session and returns its index; `None` if `limit` other sessions are
+    /// connected to the instance.
     pub fn connect(
         &self,
         session_id: &str,
@@ -286,7 +287,7 @@ impl Store {
         }
         let session = state.sessions.get_mut(session_id)?;
         session.client_ip = Some(client_ip.to_owned());
-        session.connections.push(Connection {
+        session.connections.push(ConnectionRecord {
             start: now,
             end: None,
             status: "Connecting",
@@ -297,7 +298,7 @@ impl Store {
     }
 
     /// Changes a connection's record.
-    pub fn update(&self, session_id: &str, nth: usize, change: impl FnOnce(&mut Connection)) {
+    pub fn update(&self, session_id: &str, nth: usize, change: impl FnOnce(&mut ConnectionRecord)) {
         let mut state = self.lock();
         let session = state.sessions.get_mut(session_id);
         if let Some(connection) = session.and_then(|session| session.connections.get_mut(nth)) {
@@ -305,15 +306,15 @@ impl Store {
         }
     }
 
-    /// All sessions, by id.
-    pub fn sessions(&self) -> Vec<Session> {
+    /// All sessions, sorted by id.
+    pub fn sessions(&self) -> Vec<StoredSession> {
         self.lock().sessions.values().cloned().collect()
     }
 
-    /// How many there are and were.
+    /// Counts of sessions and connections.
     pub fn counts(&self) -> Counts {
         let state = self.lock();
-        let count = |select: &dyn Fn(&Session) -> bool| {
+        let count = |select: &dyn Fn(&StoredSession) -> bool| {
             state.sessions.values().filter(|s| select(s)).count() as u64
         };
         Counts {
@@ -323,7 +324,7 @@ impl Store {
                 .values()
                 .map(|session| session.connections.len() as u64)
                 .sum(),
-            connected: count(&Session::is_connected),
+            connected: count(&StoredSession::is_connected),
             ended: count(&|session| session.ended),
             leaked: count(&|session| !session.ended),
             agents: count(&|session| session.link.is_open()),

@@ -118,7 +118,7 @@ async fn acs3_is_taken_and_checked() {
 }
 
 #[tokio::test]
-async fn a_wrong_signature_is_told_what_was_signed() {
+async fn a_wrong_signature_is_answered_with_the_string_to_sign() {
     let emulator = emulator(&[], &[]);
     let mut params = start(&emulator);
     params.push(("Signature".into(), "AAAA".into()));
@@ -140,7 +140,7 @@ async fn a_wrong_signature_is_told_what_was_signed() {
 }
 
 #[tokio::test]
-async fn each_fault_of_form_has_its_code() {
+async fn each_error_of_form_has_its_code() {
     let emulator = emulator(&[], &[]);
     for (name, value, expected) in [
         (
@@ -390,7 +390,7 @@ async fn a_client_token_stands_for_one_call() {
 }
 
 #[tokio::test]
-async fn a_region_holds_so_many_active_sessions() {
+async fn active_sessions_of_a_region_are_limited() {
     let emulator = emulator(&[("per-region", "2")], &[]);
     let first = started(&emulator).await;
     started(&emulator).await;
@@ -421,7 +421,7 @@ async fn a_region_holds_so_many_active_sessions() {
 }
 
 #[tokio::test]
-async fn a_switched_on_error_is_met_as_often_as_it_says() {
+async fn an_injected_error_is_returned_as_often_as_asked() {
     let emulator = emulator(
         &[],
         &[

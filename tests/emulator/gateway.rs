@@ -160,7 +160,7 @@ async fn what_no_client_may_send_ends_the_session() {
     let mut client = Client::open(&started(&emulator).await).await;
     let too_long = Message::Binary(vec![0; 1_000_000].into());
     client.socket.send(too_long).await.unwrap();
-    // What the gateway left unread must not take its last words with it.
+    // What the gateway left unread must not destroy the last status.
     let status = client.last_status().await;
     assert!(
         matches!(&status, Some(Status::Closed(reason)) if reason.starts_with("ProcessDataError")),
@@ -169,7 +169,7 @@ async fn what_no_client_may_send_ends_the_session() {
 }
 
 #[tokio::test]
-async fn whoever_breaks_the_rules_of_websockets_is_not_waited_for() {
+async fn a_client_that_breaks_the_rules_of_websockets_is_closed() {
     let emulator = emulator(&[], &[]);
     for (bytes, words) in [
         (&[0x82, 0x01, b'x'][..], "unmasked"),
@@ -193,7 +193,7 @@ async fn whoever_breaks_the_rules_of_websockets_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn whoever_sends_too_fast_is_closed() {
+async fn a_client_that_sends_too_fast_is_closed() {
     let emulator = emulator(&[("rate-bytes", "1000"), ("burst-bytes", "3000")], &[]);
     let mut client = Client::open(&started(&emulator).await).await;
     client.type_in(&"x".repeat(1000)).await;
@@ -245,7 +245,7 @@ async fn old_clients_need_no_numbers() {
 }
 
 #[tokio::test]
-async fn an_instance_has_so_many_connected_sessions() {
+async fn connected_sessions_of_an_instance_are_limited() {
     let emulator = emulator(&[("per-instance", "1")], &[]);
     let mut first = Client::open(&started(&emulator).await).await;
     let mut second = Client::open(&started(&emulator).await).await;
@@ -346,7 +346,7 @@ async fn a_restarting_gateway_says_so() {
 }
 
 #[tokio::test]
-async fn a_channel_of_another_name_is_refused_and_harms_nobody() {
+async fn an_unknown_channel_is_refused_and_the_session_goes_on() {
     let emulator = emulator(&[], &[]);
     let session = started(&emulator).await;
     let mut client = Client::open(&session).await;
@@ -478,7 +478,7 @@ fn stopping_ends_what_the_sessions_started() {
 }
 
 #[tokio::test]
-async fn an_instance_may_have_no_agent_to_talk_to() {
+async fn an_instance_without_a_running_agent_aborts_the_session() {
     let states = [
         InstanceState::NotRunning,
         InstanceState::AgentNotOnline,
@@ -508,7 +508,7 @@ async fn an_instance_may_have_no_agent_to_talk_to() {
 }
 
 #[tokio::test]
-async fn faults_of_order_leave_the_numbers_to_tell() {
+async fn outputs_that_are_doubled_or_reordered_keep_their_numbers() {
     for (name, expected) in [("duplicate", [1, 2, 2, 3]), ("reorder", [1, 3, 2, 4])] {
         let emulator = emulator(&[], &[(name, "2")]);
         let mut client = Client::open(&started(&emulator).await).await;

@@ -1,10 +1,9 @@
-//! Cuts terminal output on UTF-8 boundaries exactly as the real agent does, its faults included.
+//! Cuts terminal output on UTF-8 boundaries exactly as the real agent does, including its bugs.
 //!
-//! What the real agent does (`processStdoutData` of `aliyun/aliyun_assist_client`):
-//! it decodes character by character; a position that does not decode waits for the next read
-//! while fewer than four bytes follow it, and passes as one byte otherwise. Since it tells a bad
-//! byte from a good one by the decoder's U+FFFD, a literal U+FFFD takes the same way: one of its
-//! three bytes passes and the other two are lost.
+//! The real agent (`processStdoutData` of `aliyun/aliyun_assist_client`) decodes character by
+//! character. A byte that does not decode waits for the next read if fewer than four bytes are left,
+//! and passes as one byte otherwise. The agent takes the decoder's U+FFFD for the sign of such a byte,
+//! so a literal U+FFFD is treated the same: one of its three bytes passes and two are lost.
 
 use bytes::Bytes;
 
@@ -13,14 +12,14 @@ const MAX_PENDING: usize = 3;
 
 const REPLACEMENT: &str = "\u{FFFD}";
 
-/// The bytes that wait between two reads; they are lost when no further read comes.
+/// The bytes that wait for the next read; they are lost if there is none.
 #[derive(Default)]
 pub struct Chunker {
     pending: Vec<u8>,
 }
 
 impl Chunker {
-    /// What goes out after `read` came in: perhaps nothing, at most 3 bytes more than `read`.
+    /// The bytes to send after `read`: perhaps none, at most 3 more than `read`.
     pub fn push(&mut self, read: &[u8]) -> Bytes {
         let mut bytes = std::mem::take(&mut self.pending);
         bytes.extend_from_slice(read);
@@ -66,7 +65,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Everything that goes out for these reads, and what was left waiting.
+    /// Everything that is sent for these reads, and what still waits.
     fn run<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Vec<u8>) {
         let mut chunker = Chunker::default();
         let out = reads.into_iter().flat_map(|read| chunker.push(read));
@@ -101,7 +100,7 @@ mod tests {
             run([&b"a\xef\xbf\xbdbc"[..]]),
             (b"a\xefbc".to_vec(), vec![])
         );
-        // At the end it waits, since it looks like a cut character.
+        // At the end it waits, because it looks like an incomplete character.
         assert_eq!(
             run([&b"a\xef\xbf\xbd"[..]]),
             (b"a".to_vec(), b"\xef\xbf\xbd".to_vec())

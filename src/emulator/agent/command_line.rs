@@ -1,12 +1,12 @@
-//! Splits a CommandLine into words as the real agent does; nothing is expanded.
+//! Splits a CommandLine into words as the real agent does. Nothing is expanded.
 //!
-//! The real agent uses the Go package `google/shlex`, which differs from a POSIX shell in one
-//! point: between double quotes a backslash stands for the character behind it, whatever it is.
+//! The real agent uses the Go package `google/shlex`. It differs from a POSIX shell in one point:
+//! between double quotes a backslash makes every character literal.
 
-/// Why a CommandLine is not a list of words.
+/// Why a CommandLine can't be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum WordsError {
-    /// A quote is opened and never closed.
+pub enum CommandLineError {
+    /// A quote is not closed.
     #[error("a quote is not closed")]
     OpenQuote,
     /// The line ends in a backslash.
@@ -18,8 +18,8 @@ pub enum WordsError {
 /// backslash escapes, and a `#` at the start of a word begins a comment up to the end of the line.
 ///
 /// # Errors
-/// [`WordsError`] when a quote or an escape is not finished.
-pub fn split(line: &str) -> Result<Vec<String>, WordsError> {
+/// [`CommandLineError`] when a quote or an escape is not finished.
+pub fn split(line: &str) -> Result<Vec<String>, CommandLineError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = line.chars();
@@ -33,7 +33,7 @@ pub fn split(line: &str) -> Result<Vec<String>, WordsError> {
             '"' => quoted(&mut chars, word.get_or_insert_default(), '"')?,
             '\\' => word
                 .get_or_insert_default()
-                .push(chars.next().ok_or(WordsError::TrailingBackslash)?),
+                .push(chars.next().ok_or(CommandLineError::TrailingBackslash)?),
             c => word.get_or_insert_default().push(c),
         }
     }
@@ -41,12 +41,16 @@ pub fn split(line: &str) -> Result<Vec<String>, WordsError> {
     Ok(words)
 }
 
-/// Moves what stands before the closing `quote` into `word`; escapes count between `"` only.
-fn quoted(chars: &mut std::str::Chars, word: &mut String, quote: char) -> Result<(), WordsError> {
+/// Moves the characters up to the closing `quote` into `word`; only `"` allows escapes.
+fn quoted(
+    chars: &mut std::str::Chars,
+    word: &mut String,
+    quote: char,
+) -> Result<(), CommandLineError> {
     loop {
-        match chars.next().ok_or(WordsError::OpenQuote)? {
+        match chars.next().ok_or(CommandLineError::OpenQuote)? {
             c if c == quote => return Ok(()),
-            '\\' if quote == '"' => word.push(chars.next().ok_or(WordsError::OpenQuote)?),
+            '\\' if quote == '"' => word.push(chars.next().ok_or(CommandLineError::OpenQuote)?),
             c => word.push(c),
         }
     }
@@ -80,10 +84,10 @@ mod tests {
     #[test]
     fn unfinished_lines_are_refused() {
         for (line, error) in [
-            ("a 'b", WordsError::OpenQuote),
-            ("a \"b", WordsError::OpenQuote),
-            ("a \"b\\", WordsError::OpenQuote),
-            ("a\\", WordsError::TrailingBackslash),
+            ("a 'b", CommandLineError::OpenQuote),
+            ("a \"b", CommandLineError::OpenQuote),
+            ("a \"b\\", CommandLineError::OpenQuote),
+            ("a\\", CommandLineError::TrailingBackslash),
         ] {
             assert_eq!(split(line), Err(error), "{line:?}");
         }

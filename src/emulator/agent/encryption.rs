@@ -1,9 +1,9 @@
 //! The agent's side of an encrypted session: its part of the key exchange, and the cipher.
 //!
-//! Steps and names of errors are the real agent's. It goes on with a point that is not on the curve
-//! and trips over a wrong IV later; here both are errors at once.
+//! The steps and the names of errors are those of the real agent. That one accepts a point that is not
+//! on the curve and fails later with a wrong IV; here both are errors at once.
 
-use super::failure::Failure;
+use super::failure::SessionFailure;
 use crate::emulator::kms::Kms;
 use crate::protocol::crypto::{
     Action, AgentHello, BLOCK, Cipher, ClientHello, EcdheAnswer, EcdheKey, Empty, Fault, KEY,
@@ -14,62 +14,62 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
-/// How far the encryption of a session is.
-pub enum Secrecy {
-    /// Not asked for.
+/// The state of a session's encryption.
+pub enum EncryptionState {
+    /// The session is not encrypted.
     Off,
-    /// The client has not spoken.
+    /// The client's hello is due.
     Hello,
     /// The client's key is due.
     Key {
-        /// How it is agreed on.
+        /// The way to agree on a key.
         suite: Suite,
-        /// What every message begins with.
+        /// The IV of every message.
         iv: [u8; BLOCK],
     },
     /// Both sides have the key.
     On(Cipher),
 }
 
-/// What comes of a message of the exchange.
-pub struct Answer {
-    /// What to send, if anything.
+/// The reply to a message of the key exchange.
+pub struct ExchangeReply {
+    /// The message to send, if there is one.
     pub message: Option<Bytes>,
-    /// Whether the session goes on.
-    pub outcome: Result<(), Failure>,
+    /// Whether the session continues.
+    pub outcome: Result<(), SessionFailure>,
 }
 
-impl Secrecy {
-    /// Takes a message of the exchange.
-    pub fn receive(&mut self, message: &[u8], kms: &Kms) -> Answer {
+impl EncryptionState {
+    /// Takes a message of the key exchange.
+    pub fn receive(&mut self, message: &[u8], kms: &Kms) -> ExchangeReply {
         if matches!(self, Self::Off) {
-            return Answer {
+            return ExchangeReply {
                 message: None,
                 outcome: Err(failed("key exchange is not enabled")),
             };
         }
         match self.step(message, kms) {
-            Ok(message) => Answer {
+            Ok(message) => ExchangeReply {
                 message: Some(message),
                 outcome: Ok(()),
             },
-            Err(fault) => Answer {
+            Err(fault) => ExchangeReply {
                 message: Some(refusal(&fault)),
                 outcome: Err(failed(&fault.to_string())),
             },
         }
     }
 
-    /// Whether the session's program may run.
+    /// Whether the session's program may start.
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Off | Self::On(_))
     }
 
-    /// An Input's payload as it was typed; an empty one is empty.
+    /// Decrypts an Input's payload; an empty one stays empty.
     ///
     /// # Errors
-    /// What to send and why the session ends, when it came too early or is not encrypted.
-    pub fn unseal(&self, payload: &Bytes) -> Result<Bytes, Answer> {
+    /// The reply, if the Input came too early or is not encrypted.
+    pub fn unseal(&self, payload: &Bytes) -> Result<Bytes, ExchangeReply> {
         let unsealed = match self {
             Self::On(cipher) if !payload.is_empty() => cipher.unseal(payload),
             Self::Hello | Self::Key { .. } if !payload.is_empty() => Err(Fault::new(
@@ -78,13 +78,13 @@ impl Secrecy {
             )),
             _ => Ok(payload.clone()),
         };
-        unsealed.map_err(|fault| Answer {
+        unsealed.map_err(|fault| ExchangeReply {
             message: Some(refusal(&fault)),
             outcome: Err(failed(&fault.to_string())),
         })
     }
 
-    /// An Output's payload as it travels.
+    /// Encrypts an Output's payload.
     pub fn seal(&self, payload: Bytes) -> Bytes {
         match self {
             Self::On(cipher) => cipher.seal(&payload),
@@ -115,9 +115,9 @@ impl Secrecy {
     }
 }
 
-/// The end of a session whose key exchange failed.
-pub fn failed(what: &str) -> Failure {
-    Failure::new("KeyExchangeFailed", what)
+/// The failure of a key exchange.
+pub fn failed(what: &str) -> SessionFailure {
+    SessionFailure::new("KeyExchangeFailed", what)
 }
 
 fn refusal(fault: &Fault) -> Bytes {
@@ -127,7 +127,7 @@ fn refusal(fault: &Fault) -> Bytes {
     })
 }
 
-fn client_hello(json: &[u8]) -> Result<(Secrecy, Bytes), Fault> {
+fn client_hello(json: &[u8]) -> Result<(EncryptionState, Bytes), Fault> {
     let hello: ClientHello = read(json, "ClientHelloParseError")?;
     let iv = STANDARD.decode(&hello.encrypt_iv).ok();
     let iv = iv.and_then(|iv| iv.try_into().ok());
@@ -137,7 +137,7 @@ fn client_hello(json: &[u8]) -> Result<(Secrecy, Bytes), Fault> {
     let answer = Action::AgentHello.message(&AgentHello {
         client_certificate: false,
     });
-    Ok((Secrecy::Key { suite, iv }, answer))
+    Ok((EncryptionState::Key { suite, iv }, answer))
 }
 
 fn client_key(
@@ -145,7 +145,7 @@ fn client_key(
     suite: Suite,
     iv: [u8; BLOCK],
     kms: &Kms,
-) -> Result<(Secrecy, Bytes), Fault> {
+) -> Result<(EncryptionState, Bytes), Fault> {
     let name = "ClientKeyExchangeParseError";
     let action = Action::AgentKeyExchange;
     let (key, answer) = match suite {
@@ -163,7 +163,7 @@ fn client_key(
             (key, action.message(&EcdheAnswer { agent_pub }))
         }
     };
-    Ok((Secrecy::On(Cipher::new(&key, iv)), answer))
+    Ok((EncryptionState::On(Cipher::new(&key, iv)), answer))
 }
 
 fn key_pair() -> Result<KeyPair, Fault> {

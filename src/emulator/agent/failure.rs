@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// Why a session failed, as newer agents name it.
+/// Why a session failed, with the code of newer agents.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub(crate) struct SessionFailure {
     pub(crate) code: &'static str,
     text: String,
 }
 
-impl Failure {
+impl SessionFailure {
     /// A failure with a code and perhaps a text.
     pub(crate) fn new(code: &'static str, text: impl fmt::Display) -> Self {
         Self {
@@ -19,7 +19,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for SessionFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code)?;
         if self.text.is_empty() {

@@ -1,7 +1,7 @@
-//! What stands behind a session: a program's terminal, a connection, an echo, or nothing any more.
+//! The guest of a session: a program on a terminal, a TCP connection, or an echo.
 
 use super::chunk::Chunker;
-use super::failure::Failure;
+use super::failure::SessionFailure;
 use super::options::AgentOptions;
 use super::spec::SessionSpec;
 use super::tcp::TCP_CHUNK;
@@ -14,75 +14,75 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
-/// How far the guest is.
-pub enum Stage {
-    /// The keys of an encrypted session are being exchanged, until that time at most.
+/// The state of the guest.
+pub enum GuestStage {
+    /// The key exchange of an encrypted session, which must be done by this time.
     Exchanging(Instant),
-    /// Starts at that time.
+    /// The guest starts at this time.
     Waiting(Instant),
-    /// On the way to the target.
+    /// The connection to the target is being made.
     Connecting(Connecting),
     /// A program or a connection.
     Open(Box<Open>),
     /// Input is the output.
     Echo,
-    /// An old agent whose target has closed: the next Input connects anew.
+    /// The target of an old agent has closed: the next message connects anew.
     Detached,
-    /// Nothing more comes; the reason is told when all Output is sent.
+    /// The guest has ended, for this reason.
     Over(String),
 }
 
 /// A connection that is being made.
-pub type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, Failure>> + Send>>;
+pub type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, SessionFailure>> + Send>>;
 
-/// A guest that runs.
+/// A running guest.
 pub struct Open {
     output: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
     input: Input,
-    /// Bytes read at once, at most.
+    /// The most bytes to read at once.
     max_read: usize,
-    /// Cuts the output of a terminal.
+    /// Cuts the output of a terminal into chunks.
     chunker: Option<Chunker>,
-    /// No output is read before.
+    /// No output is read before this time.
     not_before: Option<Instant>,
     #[cfg(unix)]
     child: Option<tokio::process::Child>,
 }
 
-/// Where Input goes.
+/// Where to write Input.
 enum Input {
     #[cfg(unix)]
     Pty(pty_process::OwnedWritePty),
     Tcp(tokio::net::tcp::OwnedWriteHalf),
 }
 
-/// What the guest did.
-pub enum Event {
-    /// The key exchange has taken too long.
-    Late,
-    /// The time to start has come.
+/// An event of the guest.
+pub enum GuestEvent {
+    /// The key exchange took too long.
+    KeyExchangeTimeout,
+    /// It is time to start.
     Start,
-    /// The target was reached, or not.
-    Connected(Result<TcpStream, Failure>),
-    /// So many bytes came; 0 or an error is the end.
+    /// The connection to the target was made, or failed.
+    Connected(Result<TcpStream, SessionFailure>),
+    /// This many bytes were read; 0 or an error is the end.
     Read(io::Result<usize>),
-    /// So many bytes were taken.
+    /// This many bytes were written.
     Wrote(io::Result<usize>),
 }
 
-impl Stage {
-    /// Waits for the guest: `front` is offered to it, its output comes into `read`.
-    pub async fn event(&mut self, front: Option<&[u8]>, read: Option<&mut [u8]>) -> Event {
+impl GuestStage {
+    /// Waits for an event: `front` is written to the guest, its output is read into `read`.
+    pub async fn event(&mut self, front: Option<&[u8]>, read: Option<&mut [u8]>) -> GuestEvent {
         match self {
             Self::Exchanging(at) => {
                 sleep_until(*at).await;
-                Event::Late
+                GuestEvent::KeyExchangeTimeout
             }
             Self::Waiting(at) => {
                 sleep_until(*at).await;
-                Event::Start
+                GuestEvent::Start
             }
-            Self::Connecting(connecting) => Event::Connected(connecting.await),
+            Self::Connecting(connecting) => GuestEvent::Connected(connecting.await),
             Self::Open(open) => open.event(front, read).await,
             Self::Echo | Self::Detached | Self::Over(_) => pending().await,
         }
@@ -93,13 +93,13 @@ impl Open {
     /// Starts the session's program on a PTY of `size` (rows, columns).
     ///
     /// # Errors
-    /// What stood in the way.
+    /// Why the program can't start.
     #[cfg(unix)]
     pub fn terminal(
         spec: &SessionSpec,
         options: &AgentOptions,
         size: Option<(u16, u16)>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, SessionFailure> {
         let program = super::pty::open(spec, options, size)?;
         let delay = options.output_delay;
         Ok(Self {
@@ -112,7 +112,7 @@ impl Open {
         })
     }
 
-    /// There is no terminal to be had here.
+    /// Fails: this system has no PTY.
     ///
     /// # Errors
     /// Always.
@@ -121,8 +121,11 @@ impl Open {
         _: &SessionSpec,
         _: &AgentOptions,
         _: Option<(u16, u16)>,
-    ) -> Result<Self, Failure> {
-        Err(Failure::new("OpenPtyFailed", "no PTY on this system"))
+    ) -> Result<Self, SessionFailure> {
+        Err(SessionFailure::new(
+            "OpenPtyFailed",
+            "no PTY on this system",
+        ))
     }
 
     /// Takes over a connection to a target.
@@ -139,19 +142,19 @@ impl Open {
         }
     }
 
-    /// Tells a terminal its new size (rows, columns); a connection has none.
+    /// Sets the size (rows, columns) of a terminal.
     pub fn resize(&self, size: (u16, u16)) {
         match (&self.input, size) {
             #[cfg(unix)]
             (Input::Pty(pty), (rows, cols)) => {
-                // It fails only on a PTY that is about to end.
+                // It fails only if the PTY is about to end.
                 let _ = pty.resize(pty_process::Size::new(rows, cols));
             }
             (Input::Tcp(_), _) => {}
         }
     }
 
-    /// What of the bytes `read` goes out now.
+    /// The bytes to send after `read`.
     pub fn chunk(&mut self, read: &[u8]) -> Bytes {
         match &mut self.chunker {
             Some(chunker) => chunker.push(read),
@@ -159,12 +162,12 @@ impl Open {
         }
     }
 
-    /// Holds the next read back to keep to `bits` per second, as the real agent does.
+    /// Delays the next read to keep to `bits` per second, as the real agent does.
     pub fn pace(&mut self, bits: Option<u32>) {
         self.not_before = bits.map(|bits| Instant::now() + pause(bits, self.max_read));
     }
 
-    async fn event(&mut self, front: Option<&[u8]>, read: Option<&mut [u8]>) -> Event {
+    async fn event(&mut self, front: Option<&[u8]>, read: Option<&mut [u8]>) -> GuestEvent {
         let Self {
             output,
             input,
@@ -189,12 +192,12 @@ impl Open {
             }
         };
         tokio::select! {
-            result = reading => Event::Read(result),
-            result = writing => Event::Wrote(result),
+            result = reading => GuestEvent::Read(result),
+            result = writing => GuestEvent::Wrote(result),
         }
     }
 
-    /// Closes both ends, then waits until nothing runs any more.
+    /// Closes the terminal or the connection and ends the program.
     pub async fn close(self) {
         drop((self.output, self.input));
         #[cfg(unix)]

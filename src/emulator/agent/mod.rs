@@ -1,10 +1,12 @@
-//! The agent's side: a session with a real terminal, a real TCP connection, or an echo.
+//! The agent: sessions with a real terminal, a real TCP connection, or an echo.
 //!
-//! [`start`] gives a session two channels of messages and the reason it ended with. How the guest
-//! behaves follows the real agent, `aliyun/aliyun_assist_client`, its faults included.
+//! [`start`] starts a session; its handle has the messages of both directions and the reason of its
+//! end. The guest (the program or the connection of the session) behaves as with the real agent,
+//! `aliyun/aliyun_assist_client`, including that agent's bugs.
 //!
-//! `session` is the loop, `guest` what runs in it, `sequence` the sequence numbers, `chunk` the
-//! cutting of terminal output, `command_line` the splitting of a CommandLine, `user`, `pty` and `tcp` the real world.
+//! `session` is the loop and `guest` the program or connection. `sequence` has the sequence numbers,
+//! `chunk` cuts terminal output, `command_line` splits a CommandLine; `user`, `pty` and `tcp` use the
+//! system.
 
 mod chunk;
 #[cfg(unix)]
@@ -25,24 +27,24 @@ mod tests;
 mod user;
 
 pub use options::{AgentOptions, Guest};
-pub use spec::{Encryption, SessionSpec};
+pub use spec::{SessionEncryption, SessionSpec};
 
 use crate::protocol::frame::Frame;
 use tokio::sync::{mpsc, oneshot};
 
-/// Messages that wait in each direction between gateway and agent, at most.
+/// The most messages that wait in each direction between gateway and agent.
 const CHANNEL: usize = 64;
 
-/// A running session, as the gateway holds it.
+/// The gateway's handle of a running session.
 #[derive(Debug)]
 pub struct AgentHandle {
-    /// Messages of the client. Dropping it, or sending a Close, ends the session at once.
+    /// Messages from the client. Dropping it, or sending a Close, ends the session at once.
     pub to_agent: mpsc::Sender<Frame>,
     /// Output, Sync and KeyExchange messages; their channelId is empty. It stays open after
     /// `ended`, so that a client that comes back can still ask for the last Output.
     pub from_agent: mpsc::Receiver<Frame>,
     /// Why the session ended: `Ok`, `OpenTargetPortFailed: connection refused`, .. It comes when
-    /// everything has been put into `from_agent` and nothing of the guest is left.
+    /// everything has been put into `from_agent` and the guest has ended.
     pub ended: oneshot::Receiver<String>,
 }
 
@@ -55,7 +57,7 @@ pub fn start(spec: SessionSpec, options: &AgentOptions) -> AgentHandle {
     let (to_agent, from_client) = mpsc::channel(CHANNEL);
     let (to_client, from_agent) = mpsc::channel(CHANNEL);
     let (end, ended) = oneshot::channel();
-    let session = session::Session::new(spec, options.clone());
+    let session = session::AgentSession::new(spec, options.clone());
     tokio::spawn(session.run(from_client, to_client, end));
     AgentHandle {
         to_agent,

@@ -6,24 +6,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What stands behind a terminal session.
+/// What a session is connected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Guest {
-    /// A program on a PTY, or, where the session has a port, a TCP connection.
+    /// A program on a PTY, or a TCP connection if the session has a port.
     #[default]
     Pty,
-    /// Every Input comes back as one Output, for port sessions too.
+    /// An echo: every Input comes back as one Output, in port sessions too.
     Echo,
 }
 
 /// How the agent behaves.
 #[derive(Debug, Clone)]
 pub struct AgentOptions {
-    /// What stands behind the session.
+    /// What a session is connected to.
     pub guest: Guest,
-    /// The shell to run where there is no CommandLine; else the user's, `$SHELL` or `/bin/sh`.
+    /// The shell of sessions without a CommandLine; when `None`, the user's, `$SHELL` or `/bin/sh`.
     pub shell: Option<PathBuf>,
-    /// Where programs are looked for; else as the emulator's own PATH says.
+    /// The PATH of programs; when `None`, the emulator's own.
     pub path: Option<OsString>,
     /// Speak 1.01, with an old agent's habits.
     pub old: bool,
@@ -31,10 +31,10 @@ pub struct AgentOptions {
     pub start_delay: Duration,
     /// Wait this long before a terminal's output is read; the real agent waits 1 s.
     pub output_delay: Duration,
-    /// Pace of the output in bit/s; the real agent starts with 204,800. None: as fast as it goes.
+    /// The rate of the output in bit/s; the real agent starts with 204,800. `None`: no limit.
     pub rate_bits: Option<u32>,
-    /// Output kept for sending again, in bytes. When the client acknowledges none of it, reading
-    /// from the guest stops: nothing is ever skipped.
+    /// The most bytes of Output that are kept for sending again. If the client acknowledges none of
+    /// them, the guest is no longer read: nothing is ever skipped.
     pub window: usize,
     /// Give up connecting to a port session's target after this long; the real agent: 10 s.
     pub connect_timeout: Duration,

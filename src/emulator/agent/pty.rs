@@ -1,6 +1,6 @@
-//! A program on a PTY: how it is started, and how it is ended so that nothing of it stays behind.
+//! Starts and ends a program on a PTY.
 
-use super::failure::Failure;
+use super::failure::SessionFailure;
 use super::options::AgentOptions;
 use super::spec::SessionSpec;
 use super::{command_line, user};
@@ -18,10 +18,10 @@ pub const PTY_CHUNK: usize = 1024;
 const GRACE: Duration = Duration::from_millis(500);
 
 /// A program that runs, and both ends of its PTY.
-pub struct Program {
-    /// What it prints; ends with EOF or EIO when nobody holds the PTY any more.
+pub struct PtyProgram {
+    /// Its output; it ends with EOF or EIO when no process has the terminal open.
     pub output: OwnedReadPty,
-    /// What it reads, and the PTY's size.
+    /// Its input, and the PTY's size.
     pub input: OwnedWritePty,
     /// The session leader.
     pub child: Child,
@@ -30,17 +30,20 @@ pub struct Program {
 /// Starts the session's program at `size` (rows, columns), in its user's home.
 ///
 /// # Errors
-/// What stood in the way, as newer agents name it.
+/// Why it can't start, as newer agents say it.
 pub fn open(
     spec: &SessionSpec,
     options: &AgentOptions,
     size: Option<(u16, u16)>,
-) -> Result<Program, Failure> {
+) -> Result<PtyProgram, SessionFailure> {
     let account = user::find(spec.username.as_deref(), options.old)?;
     let shell = options.shell.as_ref().unwrap_or(&account.shell);
     let (program, arguments) = command(spec.command_line.as_deref(), shell.into())?;
     if !account.home.is_dir() {
-        return Err(Failure::new("HomeDirNotFound", account.home.display()));
+        return Err(SessionFailure::new(
+            "HomeDirNotFound",
+            account.home.display(),
+        ));
     }
     let (pty, pts) = pty_process::open().map_err(open_failed)?;
     if let Some((rows, cols)) = size {
@@ -65,7 +68,7 @@ pub fn open(
         .spawn(pts)
         .map_err(|error| start_failed(&program, error))?;
     let (output, input) = pty.into_split();
-    Ok(Program {
+    Ok(PtyProgram {
         output,
         input,
         child,
@@ -91,8 +94,9 @@ pub async fn hang_up(mut child: Child) {
 fn command(
     line: Option<&str>,
     shell: OsString,
-) -> Result<(OsString, impl Iterator<Item = OsString>), Failure> {
-    let malformed = |text: &dyn std::fmt::Display| Failure::new("MalformedCommandLine", text);
+) -> Result<(OsString, impl Iterator<Item = OsString>), SessionFailure> {
+    let malformed =
+        |text: &dyn std::fmt::Display| SessionFailure::new("MalformedCommandLine", text);
     let mut words = match line {
         None | Some("") => vec![shell],
         Some(line) => {
@@ -101,22 +105,22 @@ fn command(
         }
     }
     .into_iter();
-    let program = words.next().ok_or_else(|| malformed(&"it has no word"))?;
+    let program = words.next().ok_or_else(|| malformed(&"it has no words"))?;
     Ok((program, words))
 }
 
-fn open_failed(error: pty_process::Error) -> Failure {
-    Failure::new("OpenPtyFailed", error)
+fn open_failed(error: pty_process::Error) -> SessionFailure {
+    SessionFailure::new("OpenPtyFailed", error)
 }
 
-fn start_failed(program: &OsString, error: pty_process::Error) -> Failure {
+fn start_failed(program: &OsString, error: pty_process::Error) -> SessionFailure {
     let program = program.to_string_lossy();
     match error {
         pty_process::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-            Failure::new("ShellCommandNotFound", program)
+            SessionFailure::new("ShellCommandNotFound", program)
         }
         pty_process::Error::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Failure::new("ShellCommandPermissionDenied", program)
+            SessionFailure::new("ShellCommandPermissionDenied", program)
         }
         error => open_failed(error),
     }

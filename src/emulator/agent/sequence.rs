@@ -1,10 +1,11 @@
-//! The agent's side of the sequence numbers, without any IO: what to take, what to send, what to
-//! keep for sending again.
+//! The agent's side of the sequence numbers, without IO: which messages to take, to send, and to keep
+//! for sending again.
 //!
 //! A new agent (1.02) numbers its Output from 1, acknowledges client messages in everything it
-//! sends, asks for missing ones with Sync and serves Sync itself. An old one (1.01) does nothing of
-//! it, and a 1.01 client gets none of it from a new agent: its numbers are one i64, checked by
-//! nobody.
+//! sends, asks for missing ones with Sync and answers Sync. An old one (1.01) does none of this, and a
+//! new agent does none of it for a 1.01 client, whose numbers are one i64 that nobody checks.
+//!
+//! Inferred from the browser client: no published agent speaks 1.02.
 
 #[cfg(test)]
 mod tests;
@@ -13,40 +14,40 @@ use crate::protocol::frame::{Frame, Kind, Version};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// Output that may wait for its first sending, in messages: reading stops beyond it.
+/// The most Output messages that wait to be sent; the guest is not read beyond that.
 const MAX_UNSENT: usize = 32;
 
 /// A missing message is asked for again after this many milliseconds without progress.
 const ASK_AGAIN: u64 = 1000;
 
-/// What becomes of a client's message.
+/// Whether the agent acts on a client's message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
     /// Act on it.
     Yes,
-    /// A duplicate, out of order, or no room: as if it had not come.
+    /// Ignore it: a duplicate, out of order, or no room.
     No,
 }
 
-/// The state of both directions' numbers.
-pub struct Link {
+/// The sequence numbers of both directions.
+pub struct Sequence {
     /// This agent speaks 1.01.
     old: bool,
-    /// The client speaks 1.01; assumed not to until it shows.
+    /// The client has sent version 1.01.
     old_client: bool,
     /// Number of the last client message taken.
     taken: u32,
     /// The number asked for by the last Sync, and when (ms).
     asked: Option<(u32, u64)>,
     sync_due: bool,
-    /// Messages of the key exchange; they bear no number and are not kept.
+    /// Messages of the key exchange; they have no number and are not kept.
     exchange: VecDeque<Bytes>,
-    /// A message was turned away for want of room.
+    /// A message was ignored because there was no room.
     starved: bool,
-    /// Output that is not yet acknowledged, oldest first; `kept[0]` bears the number `first`.
+    /// Output that is not yet acknowledged, oldest first; `kept[0]` has the number `first`.
     kept: VecDeque<Bytes>,
     first: u32,
-    /// How many of `kept` are sent; a Sync of the client starts it over.
+    /// How many of `kept` are sent; a Sync of the client sets it back.
     sent: usize,
     /// The highest number ever sent.
     reached: u32,
@@ -54,7 +55,7 @@ pub struct Link {
     window: usize,
 }
 
-impl Link {
+impl Sequence {
     /// A fresh session. `window`: how many bytes of Output are kept at most until the client
     /// acknowledges them.
     #[must_use]
@@ -76,8 +77,8 @@ impl Link {
         }
     }
 
-    /// Reads a client's message at `now` (ms). `room`: an Input can be taken. What was not taken
-    /// for want of room is asked for again by [`Link::make_up`].
+    /// Reads a client's message at `now` (ms). Without `room` an Input is ignored, and
+    /// [`Sequence::make_up`] asks for it again.
     pub fn take(&mut self, frame: &Frame, room: bool, now: u64) -> Taken {
         if self.old {
             return Taken::Yes;
@@ -92,8 +93,8 @@ impl Link {
         match frame.kind {
             Kind::Input | Kind::Resize => self.take_numbered(frame, room, now),
             Kind::Sync => {
-                // Whoever asks has lost sight of the other side: all bets on what is on its way
-                // are off, and the numbers of this Sync tell what to send and what to ask for.
+                // The client has resumed or missed something, so what was sent may be lost: the
+                // numbers of this Sync decide what to send again and what to ask for.
                 self.sent = 0;
                 self.asked = None;
                 self.ask_if_behind(frame.input_seq, now);
@@ -106,7 +107,7 @@ impl Link {
         }
     }
 
-    /// Whether Output can be added: the window has room and the unsent do not pile up.
+    /// Whether Output can be added: the window has room and little Output waits to be sent.
     #[must_use]
     pub fn has_room(&self) -> bool {
         !self.is_full() && self.kept.len() - self.sent < MAX_UNSENT
@@ -118,7 +119,7 @@ impl Link {
         self.bytes >= self.window
     }
 
-    /// Adds Output of the guest. The caller has asked [`Link::has_room`].
+    /// Adds Output of the guest. The caller has asked [`Sequence::has_room`].
     pub fn output(&mut self, payload: Bytes) {
         self.bytes += payload.len();
         self.kept.push_back(payload);
@@ -129,7 +130,7 @@ impl Link {
         self.exchange.push_back(message);
     }
 
-    /// Whether [`Link::next`] has something.
+    /// Whether [`Sequence::next`] has something.
     #[must_use]
     pub fn has_next(&self) -> bool {
         self.sync_due || !self.exchange.is_empty() || self.sent < self.kept.len()
@@ -167,7 +168,7 @@ impl Link {
         Some(frame)
     }
 
-    /// There is room: asks at `now` (ms) for what was turned away for want of it, if anything was.
+    /// Asks at `now` (ms) for what was ignored because there was no room.
     pub fn make_up(&mut self, now: u64) {
         if std::mem::take(&mut self.starved) {
             self.ask(now);
@@ -191,8 +192,8 @@ impl Link {
         Taken::Yes
     }
 
-    /// Asks for what is missing when the client has sent up to `input_seq`, once per second and
-    /// missing message; what there is no room for is not missing.
+    /// Asks for what is missing if the client has sent up to `input_seq`, once a second for each
+    /// message. A message that was ignored because there was no room is not missing.
     fn ask_if_behind(&mut self, input_seq: u32, now: u64) {
         let wanted = self.taken.saturating_add(1);
         let asked = self
@@ -208,7 +209,7 @@ impl Link {
         self.sync_due = true;
     }
 
-    /// The client has everything up to `number`. A number that was never sent says nothing.
+    /// Forgets what the client has acknowledged, unless `number` was never sent.
     fn acknowledged(&mut self, number: u32) {
         if number <= self.reached {
             let known = number.saturating_add(1).saturating_sub(self.first);

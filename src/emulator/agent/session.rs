@@ -1,10 +1,10 @@
 //! One session of the agent: the loop between the client's messages and the guest.
 
-use super::encryption::{self, Answer, Secrecy};
-use super::failure::Failure;
-use super::guest::{Event, Open, Stage};
+use super::encryption::{self, EncryptionState, ExchangeReply};
+use super::failure::SessionFailure;
+use super::guest::{GuestEvent, GuestStage, Open};
 use super::options::{AgentOptions, Guest};
-use super::sequence::{Link, Taken};
+use super::sequence::{Sequence, Taken};
 use super::spec::SessionSpec;
 use super::tcp::{self, TCP_CHUNK};
 use crate::protocol::crypto;
@@ -17,19 +17,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
-/// Input that waits for the guest, in bytes; beyond it no more is taken.
+/// The most bytes of Input that wait for the guest.
 const MAX_QUEUED: usize = 256 << 10;
 
-/// How long a target may take for what came before a Close; the gateway waits for 2 s.
+/// How long a target may take for the Input before a Close; the gateway waits for 2 s.
 const REST: Duration = Duration::from_millis(1500);
 
-/// A session: its numbers, its guest, and the Input between them.
-pub struct Session {
+/// A session: its sequence numbers, its guest, and the Input that waits for the guest.
+pub struct AgentSession {
     spec: SessionSpec,
     options: AgentOptions,
-    link: Link,
-    stage: Stage,
-    secrecy: Secrecy,
+    sequence: Sequence,
+    stage: GuestStage,
+    encryption: EncryptionState,
     /// The guest has been open at least once.
     was_open: bool,
     /// Input that the guest has not taken yet.
@@ -39,28 +39,34 @@ pub struct Session {
     size: Option<(u16, u16)>,
 }
 
-/// Why the loop woke up.
-enum Wake<'a> {
+/// What the loop acts on.
+enum SessionEvent<'a> {
     Client(Option<Frame>),
     Send(Option<mpsc::Permit<'a, Frame>>),
-    Guest(Event),
+    Guest(GuestEvent),
 }
 
-impl Session {
-    /// A session that has not begun; [`Session::run`] begins it.
+impl AgentSession {
+    /// A session that [`AgentSession::run`] will start.
     pub fn new(spec: SessionSpec, options: AgentOptions) -> Self {
         let now = Instant::now();
-        let (secrecy, stage) = if spec.encryption.is_some() {
-            (Secrecy::Hello, Stage::Exchanging(now + crypto::LIMIT))
+        let (encryption, stage) = if spec.encryption.is_some() {
+            (
+                EncryptionState::Hello,
+                GuestStage::Exchanging(now + crypto::LIMIT),
+            )
         } else {
-            (Secrecy::Off, Stage::Waiting(now + options.start_delay))
+            (
+                EncryptionState::Off,
+                GuestStage::Waiting(now + options.start_delay),
+            )
         };
         Self {
-            link: Link::new(options.old, options.window),
+            sequence: Sequence::new(options.old, options.window),
             spec,
             options,
             stage,
-            secrecy,
+            encryption,
             was_open: false,
             queue: VecDeque::new(),
             queued: 0,
@@ -68,8 +74,8 @@ impl Session {
         }
     }
 
-    /// Runs until the client's end is dropped or says Close. The guest's own end is told through
-    /// `end`; the session then still answers a client that asks for Output again.
+    /// Runs until the client sends Close or `client` is closed. `end` gets the reason when the guest
+    /// has ended; the session then still answers a client that asks for Output again.
     pub async fn run(
         mut self,
         mut client: mpsc::Receiver<Frame>,
@@ -79,24 +85,24 @@ impl Session {
         let mut end = Some(end);
         let mut buffer = [0; TCP_CHUNK];
         loop {
-            if let Stage::Over(reason) = &self.stage
-                && !self.link.has_next()
+            if let GuestStage::Over(reason) = &self.stage
+                && !self.sequence.has_next()
                 && let Some(end) = end.take()
             {
-                // Nobody listening is fine: the gateway may have let go of the session.
+                // The gateway may have let go of the session.
                 let _ = end.send(reason.clone());
             }
             let wake = self.wake(&mut client, &to_client, &mut buffer).await;
             let flow = match wake {
-                Wake::Client(Some(frame)) => self.on_frame(&frame).await,
-                Wake::Send(Some(permit)) => {
+                SessionEvent::Client(Some(frame)) => self.on_frame(&frame).await,
+                SessionEvent::Send(Some(permit)) => {
                     if let Some(frame) = self.next_frame() {
                         permit.send(frame);
                     }
                     ControlFlow::Continue(())
                 }
-                Wake::Client(None) | Wake::Send(None) => ControlFlow::Break(()),
-                Wake::Guest(event) => {
+                SessionEvent::Client(None) | SessionEvent::Send(None) => ControlFlow::Break(()),
+                SessionEvent::Guest(event) => {
                     self.on_event(event, &buffer).await;
                     ControlFlow::Continue(())
                 }
@@ -106,25 +112,25 @@ impl Session {
                 break;
             }
             self.echo();
-            // Not for a single message's worth: the client sends all it has again.
+            // Not for a single message: the client sends all that it has again.
             if self.queued < MAX_QUEUED / 2 {
-                self.link.make_up(now());
+                self.sequence.make_up(now());
             }
         }
         self.close(normal_end(&self.options).to_owned()).await;
-        if let (Some(end), Stage::Over(reason)) = (end, self.stage) {
+        if let (Some(end), GuestStage::Over(reason)) = (end, self.stage) {
             let _ = end.send(reason);
         }
     }
 
-    /// Hands a connection what came before the Close: a real agent writes each Input before it reads
-    /// the next message.
+    /// Writes the Input that came before the Close to the target: a real agent writes each Input
+    /// before it reads the next message.
     async fn write_rest(&mut self) {
         let rest = async {
             while let Some(front) = self.queue.front().cloned()
                 && self.spec.port.is_some()
-                && matches!(self.stage, Stage::Open(_))
-                && let Event::Wrote(Ok(count)) = self.stage.event(Some(&front), None).await
+                && matches!(self.stage, GuestStage::Open(_))
+                && let GuestEvent::Wrote(Ok(count)) = self.stage.event(Some(&front), None).await
             {
                 self.consume(count);
             }
@@ -132,24 +138,24 @@ impl Session {
         let _ = timeout(REST, rest).await;
     }
 
-    /// Waits for the next thing to do. Messages go before the guest's start, so that a size that is
-    /// known already is the size it starts with.
+    /// Waits for the next event. Messages come before the guest's start, so that the guest starts with
+    /// the size that is known.
     async fn wake<'a>(
         &mut self,
         client: &mut mpsc::Receiver<Frame>,
         to_client: &'a mpsc::Sender<Frame>,
         buffer: &mut [u8],
-    ) -> Wake<'a> {
-        // A client whose Input does not fit is held up, unless the guest is held up in turn by
-        // Output that waits for the client's acknowledgements: those come with its Input.
-        let listen = self.has_room() || self.link.is_full();
+    ) -> SessionEvent<'a> {
+        // The client waits while its Input does not fit, unless the guest waits for the client's
+        // acknowledgements, which come with its Input.
+        let listen = self.has_room() || self.sequence.is_full();
         let front = self.queue.front().map(Bytes::as_ref);
-        let read = self.link.has_room().then_some(buffer);
+        let read = self.sequence.has_room().then_some(buffer);
         tokio::select! {
             biased;
-            permit = to_client.reserve(), if self.link.has_next() => Wake::Send(permit.ok()),
-            frame = client.recv(), if listen => Wake::Client(frame),
-            event = self.stage.event(front, read) => Wake::Guest(event),
+            permit = to_client.reserve(), if self.sequence.has_next() => SessionEvent::Send(permit.ok()),
+            frame = client.recv(), if listen => SessionEvent::Client(frame),
+            event = self.stage.event(front, read) => SessionEvent::Guest(event),
         }
     }
 
@@ -158,7 +164,7 @@ impl Session {
     }
 
     fn next_frame(&mut self) -> Option<Frame> {
-        let mut frame = self.link.next(now())?;
+        let mut frame = self.sequence.next(now())?;
         frame.instance_id = Bytes::copy_from_slice(self.spec.instance_id.as_bytes());
         Some(frame)
     }
@@ -166,21 +172,21 @@ impl Session {
     /// Acts on a client's message; breaks when it ends the session.
     async fn on_frame(&mut self, frame: &Frame) -> ControlFlow<()> {
         let room = frame.payload.is_empty() || self.has_room();
-        if self.link.take(frame, room, now()) == Taken::No {
+        if self.sequence.take(frame, room, now()) == Taken::No {
             return ControlFlow::Continue(());
         }
         match frame.kind {
-            Kind::Input => match self.secrecy.unseal(&frame.payload) {
+            Kind::Input => match self.encryption.unseal(&frame.payload) {
                 Ok(payload) => self.on_input(payload),
                 Err(answer) => self.on_answer(answer).await,
             },
             Kind::KeyExchange => {
-                let answer = self.secrecy.receive(&frame.payload, &self.options.kms);
+                let answer = self.encryption.receive(&frame.payload, &self.options.kms);
                 self.on_answer(answer).await;
             }
             Kind::Resize => {
                 self.size = parse_resize(&frame.payload).or(self.size);
-                if let (Stage::Open(open), Some(size)) = (&self.stage, self.size) {
+                if let (GuestStage::Open(open), Some(size)) = (&self.stage, self.size) {
                     open.resize(size);
                 }
             }
@@ -190,18 +196,18 @@ impl Session {
         ControlFlow::Continue(())
     }
 
-    /// Goes on with the key exchange, or ends the session for its failure.
-    async fn on_answer(&mut self, answer: Answer) {
-        if matches!(self.stage, Stage::Over(_)) {
+    /// Continues the key exchange, or ends the session if it failed.
+    async fn on_answer(&mut self, answer: ExchangeReply) {
+        if matches!(self.stage, GuestStage::Over(_)) {
             return;
         }
         if let Some(message) = answer.message {
-            self.link.exchange(message);
+            self.sequence.exchange(message);
         }
         match answer.outcome {
             Err(failure) => self.fail(&failure).await,
-            Ok(()) if self.secrecy.is_done() => {
-                self.stage = Stage::Waiting(Instant::now() + self.options.start_delay);
+            Ok(()) if self.encryption.is_done() => {
+                self.stage = GuestStage::Waiting(Instant::now() + self.options.start_delay);
             }
             Ok(()) => {}
         }
@@ -209,11 +215,13 @@ impl Session {
 
     fn on_input(&mut self, payload: Bytes) {
         match self.stage {
-            Stage::Waiting(_) | Stage::Connecting(_) if self.options.old && !self.was_open => {
+            GuestStage::Waiting(_) | GuestStage::Connecting(_)
+                if self.options.old && !self.was_open =>
+            {
                 return;
             }
-            Stage::Detached => self.connect("ReopenTargetPortFailed"),
-            Stage::Over(_) => return,
+            GuestStage::Detached => self.connect("ReopenTargetPortFailed"),
+            GuestStage::Over(_) => return,
             _ => {}
         }
         if !payload.is_empty() {
@@ -222,43 +230,47 @@ impl Session {
         }
     }
 
-    async fn on_event(&mut self, event: Event, buffer: &[u8]) {
+    async fn on_event(&mut self, event: GuestEvent, buffer: &[u8]) {
         match event {
-            Event::Late => self.fail(&encryption::failed("key exchange timeout")).await,
-            Event::Start => self.start(),
-            Event::Connected(Ok(stream)) => self.open(Open::tcp(stream)),
-            Event::Connected(Err(failure)) => self.fail(&failure).await,
-            Event::Read(Ok(count @ 1..)) => self.on_output(buffer.get(..count).unwrap_or_default()),
-            Event::Read(end) => self.on_end(end).await,
-            Event::Wrote(Ok(count)) => self.consume(count),
-            // What can't be written is dropped; the end shows in what is read.
-            Event::Wrote(Err(_)) => self.consume(usize::MAX),
+            GuestEvent::KeyExchangeTimeout => {
+                self.fail(&encryption::failed("key exchange timeout")).await
+            }
+            GuestEvent::Start => self.start(),
+            GuestEvent::Connected(Ok(stream)) => self.open(Open::tcp(stream)),
+            GuestEvent::Connected(Err(failure)) => self.fail(&failure).await,
+            GuestEvent::Read(Ok(count @ 1..)) => {
+                self.on_output(buffer.get(..count).unwrap_or_default())
+            }
+            GuestEvent::Read(end) => self.on_end(end).await,
+            GuestEvent::Wrote(Ok(count)) => self.consume(count),
+            // What can't be written is dropped; reading will show the end.
+            GuestEvent::Wrote(Err(_)) => self.consume(usize::MAX),
         }
     }
 
     fn start(&mut self) {
         if self.options.guest == Guest::Echo {
-            self.stage = Stage::Echo;
+            self.stage = GuestStage::Echo;
         } else if self.spec.port.is_some() {
             self.connect("OpenTargetPortFailed");
         } else {
             match Open::terminal(&self.spec, &self.options, self.size) {
                 Ok(open) => self.open(open),
-                Err(failure) => self.stage = Stage::Over(ending(&self.options, &failure)),
+                Err(failure) => self.stage = GuestStage::Over(ending(&self.options, &failure)),
             }
         }
     }
 
     fn open(&mut self, open: Open) {
-        self.stage = Stage::Open(Box::new(open));
+        self.stage = GuestStage::Open(Box::new(open));
         self.was_open = true;
     }
 
-    /// Begins to connect to the target; `code` names a failure.
+    /// Connects to the target; a failure has this code.
     fn connect(&mut self, code: &'static str) {
         let host = self.spec.target_server.clone();
         let host = host.filter(|host| !host.is_empty());
-        self.stage = Stage::Connecting(Box::pin(tcp::connect(
+        self.stage = GuestStage::Connecting(Box::pin(tcp::connect(
             host.unwrap_or_else(|| "localhost".into()),
             self.spec.port.unwrap_or_default(),
             self.options.connect_timeout,
@@ -267,14 +279,14 @@ impl Session {
     }
 
     fn on_output(&mut self, read: &[u8]) {
-        let Stage::Open(open) = &mut self.stage else {
+        let GuestStage::Open(open) = &mut self.stage else {
             return;
         };
         let bytes = open.chunk(read);
         open.pace(self.options.rate_bits);
         // Agents send no empty Output.
         if !bytes.is_empty() {
-            self.link.output(self.secrecy.seal(bytes));
+            self.sequence.output(self.encryption.seal(bytes));
         }
     }
 
@@ -284,29 +296,29 @@ impl Session {
         if is_terminal {
             self.close(normal_end(&self.options).to_owned()).await;
         } else if self.options.old {
-            self.stage = Stage::Detached;
+            self.stage = GuestStage::Detached;
             self.queue.clear();
             self.queued = 0;
         } else {
             let text = end.map_or_else(|error| error.to_string(), |_| "EOF".to_owned());
-            self.fail(&Failure::new("ReadFromTargetPortFailed", text))
+            self.fail(&SessionFailure::new("ReadFromTargetPortFailed", text))
                 .await;
         }
     }
 
-    async fn fail(&mut self, failure: &Failure) {
+    async fn fail(&mut self, failure: &SessionFailure) {
         self.close(ending(&self.options, failure)).await;
     }
 
-    /// Ends the guest and remembers why; the first reason counts.
+    /// Ends the guest and keeps the reason; the first reason counts.
     async fn close(&mut self, reason: String) {
-        if matches!(self.stage, Stage::Over(_)) {
+        if matches!(self.stage, GuestStage::Over(_)) {
             return;
         }
-        let stage = std::mem::replace(&mut self.stage, Stage::Over(reason));
+        let stage = std::mem::replace(&mut self.stage, GuestStage::Over(reason));
         self.queue.clear();
         self.queued = 0;
-        if let Stage::Open(open) = stage {
+        if let GuestStage::Open(open) = stage {
             open.close().await;
         }
     }
@@ -325,23 +337,23 @@ impl Session {
     }
 
     fn echo(&mut self) {
-        while matches!(self.stage, Stage::Echo)
-            && self.link.has_room()
+        while matches!(self.stage, GuestStage::Echo)
+            && self.sequence.has_room()
             && let Some(payload) = self.queue.pop_front()
         {
             self.queued -= payload.len();
-            self.link.output(self.secrecy.seal(payload));
+            self.sequence.output(self.encryption.seal(payload));
         }
     }
 }
 
-/// The reason of a session that ended as it should.
+/// The reason of a normal end.
 fn normal_end(options: &AgentOptions) -> &'static str {
     if options.old { "Exit" } else { "Ok" }
 }
 
-/// The reason `failure` is told with: old agents know two, and give no details.
-fn ending(options: &AgentOptions, failure: &Failure) -> String {
+/// The reason for a failure: old agents know two, without details.
+fn ending(options: &AgentOptions, failure: &SessionFailure) -> String {
     if !options.old {
         return failure.to_string();
     }

@@ -1,26 +1,26 @@
-//! What a session is to be: the parameters of its StartTerminalSession.
+//! The parameters of a session, from its StartTerminalSession.
 
 use std::fmt;
 
-/// What a StartTerminalSession asked for. `Debug` names the session alone: the rest may be secret.
+/// The parameters of a session. `Debug` leaves out what may be secret.
 #[derive(Clone, Default)]
 pub struct SessionSpec {
     /// The session's id.
     pub session_id: String,
-    /// The instance's id; it stands in every message of the agent.
+    /// The instance's id, which is in every message of the agent.
     pub instance_id: String,
-    /// What to run instead of a shell.
+    /// The command to run instead of a shell.
     pub command_line: Option<String>,
-    /// Who runs it; the emulator's own user when not given.
+    /// The user who runs it; the emulator's own user when `None`.
     pub username: Option<String>,
     /// A Windows password's name in OOS; a Unix agent ignores it.
     pub password_name: Option<String>,
-    /// Makes it a port session: where to connect to.
+    /// The port to connect to; only a port session has one.
     pub port: Option<u16>,
-    /// The host of `port`; `localhost` when not given.
+    /// The host of `port`; `localhost` when `None`.
     pub target_server: Option<String>,
-    /// Asks for an encrypted session.
-    pub encryption: Option<Encryption>,
+    /// How the session is encrypted, if it is.
+    pub encryption: Option<SessionEncryption>,
 }
 
 impl fmt::Debug for SessionSpec {
@@ -33,9 +33,9 @@ impl fmt::Debug for SessionSpec {
     }
 }
 
-/// How the key of an encrypted session comes about.
+/// How the two sides of an encrypted session agree on a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Encryption {
+pub enum SessionEncryption {
     /// By ECDHE.
     Auto,
     /// By a data key of KMS.

@@ -1,6 +1,6 @@
 //! The connection of a port session.
 
-use super::failure::Failure;
+use super::failure::SessionFailure;
 use std::io;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -8,23 +8,23 @@ use tokio::net::TcpStream;
 /// Bytes read from a target at once, at most.
 pub const TCP_CHUNK: usize = 2048;
 
-/// Connects to `host` and `port` within `limit`; a failure bears `code`.
+/// Connects to `host` and `port` within `limit`; a failure has the code `code`.
 ///
 /// # Errors
-/// Why there is no connection, in words for the user.
+/// Why there is no connection.
 pub async fn connect(
     host: String,
     port: u16,
     limit: Duration,
     code: &'static str,
-) -> Result<TcpStream, Failure> {
+) -> Result<TcpStream, SessionFailure> {
     let connecting = TcpStream::connect((host, port));
     let stream = match tokio::time::timeout(limit, connecting).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(Failure::new(code, reason(&error))),
-        Err(_) => return Err(Failure::new(code, "connection timed out")),
+        Ok(Err(error)) => return Err(SessionFailure::new(code, reason(&error))),
+        Err(_) => return Err(SessionFailure::new(code, "connection timed out")),
     };
-    // Small messages travel at once, as in Go programs; where it can't be set it is only slower.
+    // As in Go programs. Without it the connection is only slower.
     let _ = stream.set_nodelay(true);
     Ok(stream)
 }

@@ -1,12 +1,12 @@
-//! Who runs a session's program: accounts as `/etc/passwd` lists them.
+//! Finds the account that runs a session's program, in `/etc/passwd`.
 
-use super::failure::Failure;
+use super::failure::SessionFailure;
 use std::path::PathBuf;
 
 /// The account a program runs under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// The user to become, and its group; None when it is the emulator's own.
+    /// The uid and gid to switch to; `None` for the emulator's own.
     pub switch: Option<(u32, u32)>,
     /// Its home directory.
     pub home: PathBuf,
@@ -18,7 +18,7 @@ pub struct Account {
 ///
 /// # Errors
 /// `UserNotExists`, or `OpenPtyFailed` for an account that can't be or isn't allowed to be used.
-pub fn find(username: Option<&str>, old: bool) -> Result<Account, Failure> {
+pub fn find(username: Option<&str>, old: bool) -> Result<Account, SessionFailure> {
     let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
     let passwd = String::from_utf8_lossy(&passwd);
     let own = rustix::process::geteuid().as_raw();
@@ -27,18 +27,21 @@ pub fn find(username: Option<&str>, old: bool) -> Result<Account, Failure> {
         return Ok(own_account(entry));
     };
     let entry = entries(&passwd).find(|entry| entry.name == name);
-    // Accounts of a directory service are not in the file; the own one is known all the same.
+    // The emulator's own account may come from a directory service, which the file doesn't list.
     let is_own = entry.as_ref().map_or_else(
         || std::env::var("USER").is_ok_and(|own| own == name),
         |entry| entry.uid == own,
     );
     if old && entry.as_ref().is_some_and(|e| e.uid == 0 || e.gid == 0) {
-        return Err(Failure::new("OpenPtyFailed", "root is not allowed"));
+        return Err(SessionFailure::new("OpenPtyFailed", "root is not allowed"));
     }
     match entry {
         entry if is_own => Ok(own_account(entry)),
-        None => Err(Failure::new("UserNotExists", name)),
-        Some(_) if own != 0 => Err(Failure::new("OpenPtyFailed", "operation not permitted")),
+        None => Err(SessionFailure::new("UserNotExists", name)),
+        Some(_) if own != 0 => Err(SessionFailure::new(
+            "OpenPtyFailed",
+            "operation not permitted",
+        )),
         Some(entry) => Ok(Account {
             switch: Some((entry.uid, entry.gid)),
             home: entry.home.into(),
@@ -47,7 +50,7 @@ pub fn find(username: Option<&str>, old: bool) -> Result<Account, Failure> {
     }
 }
 
-/// The emulator's own account: the environment knows better than the file.
+/// The emulator's own account, from the environment or else from the file.
 fn own_account(entry: Option<Entry>) -> Account {
     let (home, shell) = entry.map_or(("/", ""), |entry| (entry.home, entry.shell));
     let from_env = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
@@ -62,7 +65,7 @@ fn shell_or_sh(shell: &str) -> PathBuf {
     PathBuf::from(if shell.is_empty() { "/bin/sh" } else { shell })
 }
 
-/// A line of `/etc/passwd`, as far as it matters.
+/// What is used of a line in `/etc/passwd`.
 #[derive(Debug, PartialEq, Eq)]
 struct Entry<'a> {
     name: &'a str,
@@ -72,7 +75,7 @@ struct Entry<'a> {
     shell: &'a str,
 }
 
-/// The lines of `passwd` that make sense.
+/// The valid lines of `passwd`.
 fn entries(passwd: &str) -> impl Iterator<Item = Entry<'_>> {
     passwd.lines().filter_map(|line| {
         let mut fields = line.split(':');

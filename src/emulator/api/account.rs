@@ -1,8 +1,8 @@
-//! What the API tells of the account: who calls, which regions there are, what is switched on.
+//! The calls about the account: the caller, the regions, whether Session Manager is enabled.
 
 use super::codes::{REGIONS, refuse};
 use super::params::{Params, required};
-use super::reply::{Outcome, object};
+use super::reply::{ApiResult, object};
 use crate::emulator::shared::Shared;
 use serde_json::{Map, Value, json};
 
@@ -32,8 +32,8 @@ pub(crate) fn describe_regions() -> Map<String, Value> {
     object(json!({"Regions": {"Region": regions}}))
 }
 
-/// DescribeUserBusinessBehavior, of whose keys the one for Session Manager is known.
-pub(crate) fn describe_user_business_behavior(shared: &Shared, params: &Params) -> Outcome {
+/// DescribeUserBusinessBehavior; it knows the key of Session Manager only.
+pub(crate) fn describe_user_business_behavior(shared: &Shared, params: &Params) -> ApiResult {
     let key = required(params, "statusKey")?;
     if key != "sessionManagerStatus" {
         return Err(refuse("InvalidParameter.StatusKey"));

@@ -1,12 +1,12 @@
-//! Error codes of the API with their HTTP status and message, and the regions there are.
+//! The error codes of the API with their HTTP status and message, and the regions.
 
-use super::reply::Refusal;
+use super::reply::ErrorReply;
 use std::time::Duration;
 
-/// What a client told to slow down is told to wait.
+/// How long a throttled client is asked to wait.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
-/// Regions that exist, as the public endpoint lists name them.
+/// The regions in the public endpoint lists.
 pub(crate) const REGIONS: &[&str] = &[
     "ap-northeast-1",
     "ap-northeast-2",
@@ -51,8 +51,8 @@ pub(crate) const REGIONS: &[&str] = &[
     "us-west-1",
 ];
 
-/// Codes with their HTTP status and message: of any call, of the pages of StartTerminalSession,
-/// DescribeTerminalSessions and GetWebshellToken, then common ones that a fault may name.
+/// Codes with their HTTP status and message: those of every call, those of the pages of
+/// StartTerminalSession, DescribeTerminalSessions and GetWebshellToken, and common ones for faults.
 #[rustfmt::skip]
 const CODES: &[(u16, &str, &str)] = &[
     (405, "UnsupportedHTTPMethod", "This http method is not supported."),
@@ -116,11 +116,11 @@ const CODES: &[(u16, &str, &str)] = &[
     (400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."),
 ];
 
-/// The refusal with a code; one that is not listed gets status 400.
-pub(crate) fn refuse(code: &str) -> Refusal {
+/// The error with this code; its status is 400 if the code is not listed.
+pub(crate) fn refuse(code: &str) -> ErrorReply {
     let listed = CODES.iter().find(|(_, listed, _)| *listed == code);
     let (status, _, message) = listed.unwrap_or(&(400, "", "The request was refused."));
-    Refusal {
+    ErrorReply {
         status: *status,
         code: code.to_owned(),
         message: (*message).to_owned(),
@@ -128,16 +128,16 @@ pub(crate) fn refuse(code: &str) -> Refusal {
     }
 }
 
-/// The refusal with a code and a message of its own.
-pub(crate) fn refuse_because(code: &str, message: impl Into<String>) -> Refusal {
-    Refusal {
+/// The error with this code and a message of its own.
+pub(crate) fn refuse_because(code: &str, message: impl Into<String>) -> ErrorReply {
+    ErrorReply {
         message: message.into(),
         ..refuse(code)
     }
 }
 
-/// `MissingParameter` for a parameter of the API's own.
-pub(crate) fn missing(name: &str) -> Refusal {
+/// The error for a missing parameter of the API.
+pub(crate) fn missing(name: &str) -> ErrorReply {
     let message = format!(
         "The input parameter \"{name}\" that is mandatory for processing this request is not supplied."
     );

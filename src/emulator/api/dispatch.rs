@@ -1,4 +1,4 @@
-//! The API: what each action checks and does.
+//! Answers an API call: verifies it and passes it to the action's function.
 //!
 //! Inferred: the error of EndTerminalSession for an unknown session (no page of its errors is
 //! public), and that ending a session again is fine.
@@ -9,8 +9,8 @@ use super::instances;
 use super::kms;
 use super::list_sessions::describe_terminal_sessions;
 use super::params::{Params, region, required};
-use super::reply::{Outcome, response};
-use super::request::{Call, Incoming};
+use super::reply::{ApiResult, response};
+use super::request::{ApiRequest, Call};
 use super::sae::{TOKEN_PATH, get_webshell_token};
 use super::start_session::start_terminal_session;
 use super::verify::verify;
@@ -20,7 +20,7 @@ use http::{HeaderMap, Method, Response};
 use serde_json::Map;
 
 /// Answers an API call.
-pub(crate) fn handle(shared: &Shared, incoming: &Incoming<'_>) -> Response<String> {
+pub(crate) fn handle(shared: &Shared, incoming: &ApiRequest<'_>) -> Response<String> {
     let host = incoming.header("host").unwrap_or_default();
     let skew = shared.options.limits.clock_skew;
     let verified = verify(
@@ -46,19 +46,19 @@ pub(crate) fn refuse_body(shared: &Shared, headers: &HeaderMap) -> Response<Stri
     answer(shared, host.unwrap_or_default(), Err(refusal))
 }
 
-fn answer(shared: &Shared, host: &str, outcome: Outcome) -> Response<String> {
+fn answer(shared: &Shared, host: &str, outcome: ApiResult) -> Response<String> {
     if let Err(refusal) = &outcome {
         tracing::debug!(code = refusal.code, "refused a call");
     }
     let mut response = response(host, outcome);
-    // The emulator's own time, which a test may have pushed forward.
+    // The emulator's own time, which a test may have moved forward.
     if let Ok(date) = http_date(shared.clock.now()).parse() {
         response.headers_mut().insert("date", date);
     }
     response
 }
 
-fn dispatch(shared: &Shared, incoming: &Incoming<'_>, call: &Call, host: &str) -> Outcome {
+fn dispatch(shared: &Shared, incoming: &ApiRequest<'_>, call: &Call, host: &str) -> ApiResult {
     let (action, params) = (call.action.as_str(), &call.params);
     if shared.options.denied.iter().any(|denied| denied == action) {
         return Err(refuse("Forbidden.RAM"));
@@ -66,7 +66,7 @@ fn dispatch(shared: &Shared, incoming: &Incoming<'_>, call: &Call, host: &str) -
     if call.version == kms::VERSION {
         return kms::handle(&shared.agent_options.kms, call);
     }
-    // A product of its own, with another version and style.
+    // SAE's calls are told apart by their path.
     let sae = incoming.path == TOKEN_PATH;
     let version = match action {
         _ if sae => "2019-05-06",
@@ -96,7 +96,7 @@ fn dispatch(shared: &Shared, incoming: &Incoming<'_>, call: &Call, host: &str) -
     }
 }
 
-fn end_terminal_session(shared: &Shared, params: &Params) -> Outcome {
+fn end_terminal_session(shared: &Shared, params: &Params) -> ApiResult {
     region(params)?;
     let id = required(params, "SessionId")?;
     let Some(session) = shared.store.end(id) else {

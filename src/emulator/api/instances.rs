@@ -1,19 +1,19 @@
-//! What the API tells of instances and their agents.
+//! The calls about instances and their agents.
 
 use super::codes::refuse;
 use super::params::{Params, given, instance_ids, region};
-use super::reply::{Outcome, object};
+use super::reply::{ApiResult, object};
 use crate::emulator::clock::{api_time, before};
 use crate::emulator::instance::{Instance, InstanceState};
 use crate::emulator::shared::Shared;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// How long ago an agent that is not online was heard of last.
+/// How old the last heartbeat of an offline agent is.
 const SILENCE: Duration = Duration::from_secs(26 * 3600);
 
-/// DescribeInstances: those of `InstanceIds`, a JSON array; without it, those that were declared.
-pub(crate) fn describe_instances(shared: &Shared, params: &Params) -> Outcome {
+/// DescribeInstances: the instances of `InstanceIds`, a JSON array, or else those of the options.
+pub(crate) fn describe_instances(shared: &Shared, params: &Params) -> ApiResult {
     let region = region(params)?;
     let instances = match given(params, "InstanceIds") {
         None => shared.options.instances.clone(),
@@ -44,9 +44,9 @@ pub(crate) fn describe_instances(shared: &Shared, params: &Params) -> Outcome {
     })))
 }
 
-/// DescribeCloudAssistantStatus of `InstanceId.N`. An instance without an agent is left out of the
-/// answer (inferred), as one that doesn't exist is.
-pub(crate) fn describe_cloud_assistant_status(shared: &Shared, params: &Params) -> Outcome {
+/// DescribeCloudAssistantStatus of `InstanceId.N`. The answer leaves out an instance without an agent
+/// (inferred) and one that doesn't exist.
+pub(crate) fn describe_cloud_assistant_status(shared: &Shared, params: &Params) -> ApiResult {
     region(params)?;
     let ids = instance_ids(params)?;
     let now = shared.clock.now();
@@ -72,7 +72,7 @@ pub(crate) fn describe_cloud_assistant_status(shared: &Shared, params: &Params) 
                 "InvocationCount": 0,
                 "ActiveTaskCount": 0,
             });
-            // Of a version that was made up, clients have to think what they will.
+            // With a version from the options, clients must decide by the version.
             if instance.agent_version.is_none() {
                 let supports = instance.state != InstanceState::AgentNeedUpgrade;
                 answer["SupportSessionManager"] = supports.into();
@@ -86,9 +86,9 @@ pub(crate) fn describe_cloud_assistant_status(shared: &Shared, params: &Params) 
     })))
 }
 
-/// InstallCloudAssistant: it takes effect with the next start of the instance, which an emulator
-/// doesn't have, so that nothing changes.
-pub(crate) fn install_cloud_assistant(shared: &Shared, params: &Params) -> Outcome {
+/// InstallCloudAssistant. The agent would be installed at the instance's next start, which the
+/// emulator doesn't have: nothing changes.
+pub(crate) fn install_cloud_assistant(shared: &Shared, params: &Params) -> ApiResult {
     region(params)?;
     let ids = instance_ids(params)?;
     let missing = |instance: &Instance| instance.state == InstanceState::Missing;

@@ -1,8 +1,8 @@
-//! The calls of KMS: a new data key, and the decryption of one.
+//! The calls of KMS: GenerateDataKey and Decrypt.
 
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given, required};
-use super::reply::{Outcome, object};
+use super::reply::{ApiResult, object};
 use super::request::Call;
 use crate::emulator::kms::Kms;
 use base64::Engine as _;
@@ -13,7 +13,7 @@ use serde_json::json;
 pub(crate) const VERSION: &str = "2016-01-20";
 
 /// Answers a call of KMS's API.
-pub(crate) fn handle(kms: &Kms, call: &Call) -> Outcome {
+pub(crate) fn handle(kms: &Kms, call: &Call) -> ApiResult {
     match call.action.as_str() {
         "GenerateDataKey" => generate_data_key(kms, &call.params),
         "Decrypt" => decrypt(kms, &call.params),
@@ -21,7 +21,7 @@ pub(crate) fn handle(kms: &Kms, call: &Call) -> Outcome {
     }
 }
 
-fn generate_data_key(kms: &Kms, params: &Params) -> Outcome {
+fn generate_data_key(kms: &Kms, params: &Params) -> ApiResult {
     let key_id = required(params, "KeyId")?;
     let other_length = given(params, "NumberOfBytes").is_some_and(|number| number != "32");
     if other_length || !matches!(given(params, "KeySpec"), None | Some("AES_256")) {
@@ -34,7 +34,7 @@ fn generate_data_key(kms: &Kms, params: &Params) -> Outcome {
     })))
 }
 
-fn decrypt(kms: &Kms, params: &Params) -> Outcome {
+fn decrypt(kms: &Kms, params: &Params) -> ApiResult {
     let blob = required(params, "CiphertextBlob")?;
     let key = kms.decrypt(blob).ok_or_else(|| {
         let message = "The specified parameter CiphertextBlob is not valid.";

@@ -1,23 +1,23 @@
 //! DescribeTerminalSessions: the records of four weeks, page by page.
 //!
-//! Inferred: that the newest session comes first, that a session's records are dated by its start,
-//! that a token is good for the query it came from alone, and an empty `NextToken` on the last page.
+//! Inferred: the newest session comes first, a session's age counts from its start, a page token is
+//! valid for its own query only, and the last page has an empty `NextToken`.
 
 use super::account::ACCOUNT;
 use super::codes::refuse;
 use super::params::{Params, given, region};
-use super::reply::{Outcome, Refusal, object};
+use super::reply::{ApiResult, ErrorReply, object};
 use crate::emulator::clock::{api_time, before};
 use crate::emulator::shared::Shared;
-use crate::emulator::store::{Connection, Place, Session};
+use crate::emulator::store::{ConnectionRecord, PagePosition, StoredSession};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How far back records go (DescribeTerminalSessions page).
+/// How long records are kept (DescribeTerminalSessions page).
 const KEPT: Duration = Duration::from_secs(28 * 24 * 3600);
 
 /// Answers the call.
-pub(crate) fn describe_terminal_sessions(shared: &Shared, params: &Params) -> Outcome {
+pub(crate) fn describe_terminal_sessions(shared: &Shared, params: &Params) -> ApiResult {
     let region = region(params)?;
     let size = page_size(params)?;
     let (instance, id) = (given(params, "InstanceId"), given(params, "SessionId"));
@@ -52,7 +52,7 @@ pub(crate) fn describe_terminal_sessions(shared: &Shared, params: &Params) -> Ou
     ))
 }
 
-fn page_size(params: &Params) -> Result<usize, Refusal> {
+fn page_size(params: &Params) -> Result<usize, ErrorReply> {
     let Some(text) = given(params, "MaxResults") else {
         return Ok(10);
     };
@@ -60,11 +60,11 @@ fn page_size(params: &Params) -> Result<usize, Refusal> {
     size.ok_or_else(|| refuse("InvalidParameter.MaxResults"))
 }
 
-fn place(session: &Session) -> Place {
+fn place(session: &StoredSession) -> PagePosition {
     (session.created, session.spec.session_id.clone())
 }
 
-fn record(session: &Session) -> Value {
+fn record(session: &StoredSession) -> Value {
     let spec = &session.spec;
     let connections = session.connections.iter();
     let connections: Vec<Value> = connections
@@ -86,7 +86,7 @@ fn record(session: &Session) -> Value {
     Value::Object(record)
 }
 
-fn connection_record(instance_id: &str, connection: &Connection) -> Value {
+fn connection_record(instance_id: &str, connection: &ConnectionRecord) -> Value {
     let mut record = object(json!({
         "InstanceId": instance_id,
         "Status": connection.status,

@@ -1,7 +1,7 @@
 //! The API: signed calls in, JSON out.
 //!
-//! `request` is a call as it came, `verify` and `signed` check it, `dispatch` finds who answers it,
-//! and each of the other files answers some of them.
+//! `request` is a call as it came, `verify` and `signed` check it, `dispatch` passes it to the file
+//! that answers it.
 
 mod account;
 pub(crate) mod codes;

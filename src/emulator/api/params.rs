@@ -1,13 +1,13 @@
-//! The parameters of an API call: how they are read, and which region and instances they name.
+//! Reads the parameters of an API call.
 
 use super::codes::{REGIONS, missing, refuse};
-use super::reply::Refusal;
+use super::reply::ErrorReply;
 use std::collections::BTreeMap;
 
-/// An API's own parameters.
+/// The parameters of an API call, without the common ones.
 pub(crate) type Params = BTreeMap<String, String>;
 
-/// A parameter that is there and not empty.
+/// A parameter, unless it is missing or empty.
 pub(crate) fn given<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
     params
         .get(name)
@@ -15,13 +15,13 @@ pub(crate) fn given<'a>(params: &'a Params, name: &str) -> Option<&'a str> {
         .filter(|value| !value.is_empty())
 }
 
-/// A parameter that must be there.
-pub(crate) fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, Refusal> {
+/// A mandatory parameter.
+pub(crate) fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, ErrorReply> {
     given(params, name).ok_or_else(|| missing(name))
 }
 
-/// The region the call is about.
-pub(crate) fn region(params: &Params) -> Result<&str, Refusal> {
+/// The call's region.
+pub(crate) fn region(params: &Params) -> Result<&str, ErrorReply> {
     let region = required(params, "RegionId")?;
     if REGIONS.contains(&region) {
         Ok(region)
@@ -31,7 +31,7 @@ pub(crate) fn region(params: &Params) -> Result<&str, Refusal> {
 }
 
 /// The ids of `InstanceId.N`, in the order of N.
-pub(crate) fn instance_ids(params: &Params) -> Result<Vec<&str>, Refusal> {
+pub(crate) fn instance_ids(params: &Params) -> Result<Vec<&str>, ErrorReply> {
     let numbered = params.iter().filter_map(|(name, value)| {
         let n: u32 = name.strip_prefix("InstanceId.")?.parse().ok()?;
         (n > 0 && !value.is_empty()).then_some((n, value.as_str()))

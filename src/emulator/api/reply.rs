@@ -1,16 +1,16 @@
-//! The API's replies: a result or an error, as JSON.
+//! Writes the API's replies: a result or an error, as JSON.
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// The members of a call's answer, or why it is refused.
-pub(crate) type Outcome = Result<Map<String, Value>, Refusal>;
+/// The members of a call's answer, or its error.
+pub(crate) type ApiResult = Result<Map<String, Value>, ErrorReply>;
 
 /// An error reply of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorReply {
     /// The HTTP status.
     pub(crate) status: u16,
     /// The code.
@@ -22,7 +22,7 @@ pub(crate) struct Refusal {
 }
 
 /// The HTTP response to a request for `host`, with a fresh `RequestId`.
-pub(crate) fn response(host: &str, outcome: Outcome) -> Response<String> {
+pub(crate) fn response(host: &str, outcome: ApiResult) -> Response<String> {
     let request_id = uuid::Uuid::new_v4().to_string().to_uppercase();
     let (status, retry_after, mut body) = match outcome {
         Ok(body) => (200, None, body),
@@ -47,7 +47,7 @@ pub(crate) fn response(host: &str, outcome: Outcome) -> Response<String> {
     response
 }
 
-/// The members of a value that was written as an object.
+/// The members of an object.
 pub(crate) fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(members) => members,
@@ -55,7 +55,7 @@ pub(crate) fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-fn error_body(refusal: &Refusal, host: &str, request_id: &str) -> Map<String, Value> {
+fn error_body(refusal: &ErrorReply, host: &str, request_id: &str) -> Map<String, Value> {
     let code = &refusal.code;
     let recommend =
         format!("https://api.aliyun.com/troubleshoot?q={code}&product=Ecs&requestId={request_id}");

@@ -1,7 +1,7 @@
-//! A request to the API as it came, and the call that is read from it.
+//! A request to the API as it came, and the verified call.
 
 use super::codes::{refuse, refuse_because};
-use super::reply::Refusal;
+use super::reply::ErrorReply;
 use http::{HeaderMap, Method, header};
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ pub const MAX_BODY: usize = 64 * 1024;
 
 /// An HTTP request to the API, as it came.
 #[derive(Debug)]
-pub struct Incoming<'a> {
+pub struct ApiRequest<'a> {
     /// `GET` or `POST`.
     pub method: &'a Method,
     /// The path, percent-decoded.
@@ -30,45 +30,45 @@ pub struct Call {
     pub action: String,
     /// Its version.
     pub version: String,
-    /// The API's own parameters, without the common ones.
+    /// The API's parameters, without the common ones.
     pub params: BTreeMap<String, String>,
 }
 
 /// The key pair that calls are signed with.
 #[derive(Clone)]
-pub struct Credentials {
+pub struct AccessKey {
     /// The AccessKey id.
     pub access_key_id: String,
     /// The AccessKey secret.
     pub access_key_secret: String,
 }
 
-impl std::fmt::Debug for Credentials {
+impl std::fmt::Debug for AccessKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Credentials(redacted)")
     }
 }
 
 /// Parameters as they came, in order.
-pub(crate) type Params = Vec<(String, String)>;
+pub(crate) type Pairs = Vec<(String, String)>;
 
-impl Incoming<'_> {
-    /// The header `name`, as far as it is text.
+impl ApiRequest<'_> {
+    /// A header, if it is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether a reply in JSON is asked for: the service's own default is XML.
-    pub(crate) fn wants_json(&self, params: &Params) -> bool {
+    /// Whether the request asks for JSON. (The service's default is XML.)
+    pub(crate) fn wants_json(&self, params: &Pairs) -> bool {
         let format = params.iter().find(|(name, _)| name == "Format");
         let accepts = || self.header("accept").unwrap_or_default().contains("json");
         format.map_or_else(accepts, |(_, format)| format.eq_ignore_ascii_case("json"))
     }
 
     /// The parameters in the body.
-    pub(crate) fn form(&self) -> Result<Params, Refusal> {
+    pub(crate) fn form(&self) -> Result<Pairs, ErrorReply> {
         if self.body.is_empty() {
-            return Ok(Params::new());
+            return Ok(Pairs::new());
         }
         let kind = self
             .header(header::CONTENT_TYPE.as_str())
@@ -84,7 +84,7 @@ impl Incoming<'_> {
 }
 
 /// The parameters of a query or a form.
-pub(crate) fn pairs(text: &str) -> Params {
+pub(crate) fn pairs(text: &str) -> Pairs {
     url::form_urlencoded::parse(text.as_bytes())
         .into_owned()
         .collect()

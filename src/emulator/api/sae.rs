@@ -1,22 +1,22 @@
-//! SAE's side of the API: GetWebshellToken, and what it leaves behind for the web shell's socket.
+//! GetWebshellToken of SAE.
 //!
 //! Documented: path, parameters, the answer's form, the error codes. From `devsapp/saectl`: the
-//! parameters Lines and Columns, and the socket's address. Inferred: what an unknown pod meets, how
-//! long a token is good for, that it opens any number of web shells until then.
+//! parameters Lines and Columns, and the socket's address. Inferred: the error for an unknown pod,
+//! how long a token is valid, and that it opens any number of web shells until then.
 
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given};
-use super::reply::{Outcome, Refusal, object};
+use super::reply::{ApiResult, ErrorReply, object};
 use crate::emulator::clock::later;
 use crate::emulator::random::random_text;
-use crate::emulator::sae::{SOCKET_PATH, Ticket};
+use crate::emulator::sae::{SOCKET_PATH, WebshellToken};
 use crate::emulator::shared::Shared;
 use serde_json::json;
 
 /// The path of GetWebshellToken.
 pub(crate) const TOKEN_PATH: &str = "/pop/v1/sam/instance/webshellToken";
 /// Answers the call.
-pub(crate) fn get_webshell_token(shared: &Shared, params: &Params, host: &str) -> Outcome {
+pub(crate) fn get_webshell_token(shared: &Shared, params: &Params, host: &str) -> ApiResult {
     let sae = &shared.options.sae;
     let app = required(params, "AppId")?;
     let pod = required(params, "PodName")?;
@@ -33,13 +33,13 @@ pub(crate) fn get_webshell_token(shared: &Shared, params: &Params, host: &str) -
     };
     let now = shared.clock.now();
     let expires = sae.token_validity.map(|validity| later(now, validity));
-    let token = shared.tickets.issue(Ticket { expires, size });
+    let token = shared.tickets.issue(WebshellToken { expires, size });
     let region = shared.options.region.as_deref().unwrap_or("cn-hangzhou");
     let base = match &shared.options.websocket_base {
         Some(base) => base.trim_end_matches('/').to_owned(),
         None => format!("ws://{host}"),
     };
-    // The page shows the second of these with its label in front.
+    // The documented answer has a label in front of this URL.
     let page = format!(
         "https://saenext.console.aliyun.com/{region}/app-list/{app}/micro-app/shell/{pod}?tokenId={token}"
     );
@@ -54,15 +54,15 @@ pub(crate) fn get_webshell_token(shared: &Shared, params: &Params, host: &str) -
     Ok(object(answer))
 }
 
-fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, Refusal> {
+fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, ErrorReply> {
     given(params, name).ok_or_else(|| {
         let message = format!("You must specify the parameter {name}.");
         refuse_because("InvalidParameter.NotEmpty", message)
     })
 }
 
-/// A side of the terminal, in characters.
-fn side(params: &Params, name: &str) -> Result<Option<u16>, Refusal> {
+/// The number of lines or columns.
+fn side(params: &Params, name: &str) -> Result<Option<u16>, ErrorReply> {
     let Some(text) = given(params, name) else {
         return Ok(None);
     };

@@ -1,12 +1,12 @@
-//! The two signatures, read from a request and compared with what they should be.
+//! Reads and compares the two kinds of signature, V1 and ACS3-HMAC-SHA256.
 
 use super::codes::{refuse, refuse_because};
-use super::reply::Refusal;
-use super::request::{Call, Credentials, Incoming, Params};
+use super::reply::ErrorReply;
+use super::request::{AccessKey, ApiRequest, Call, Pairs};
 use crate::openapi::signature;
 use std::collections::BTreeMap;
 
-/// Common parameters of V1: those that are not the API's own.
+/// The common parameters of V1.
 const COMMON: &[&str] = &[
     "Action",
     "Version",
@@ -21,21 +21,21 @@ const COMMON: &[&str] = &[
     "SecurityToken",
 ];
 
-/// A call whose signature was looked at; a wrong clock is named before a wrong signature.
-pub(crate) struct Signed {
+/// A call with the result of its signature's check, which counts only if its clock is right.
+pub(crate) struct SignedCall {
     pub(crate) call: Call,
     pub(crate) timestamp: String,
     pub(crate) nonce: String,
-    pub(crate) verdict: Result<(), Refusal>,
+    pub(crate) verdict: Result<(), ErrorReply>,
 }
 
 /// Reads a V1 call.
 pub(crate) fn v1(
-    incoming: &Incoming<'_>,
-    mut params: Params,
-    form: Params,
-    keys: &Credentials,
-) -> Result<Signed, Refusal> {
+    incoming: &ApiRequest<'_>,
+    mut params: Pairs,
+    form: Pairs,
+    keys: &AccessKey,
+) -> Result<SignedCall, ErrorReply> {
     params.extend(form);
     let mut named: BTreeMap<String, String> = params.iter().cloned().collect();
     let mut take = |name: &str| {
@@ -60,7 +60,7 @@ pub(crate) fn v1(
         || signature::v1_string_to_sign(incoming.method.as_str(), &params),
     );
     named.retain(|name, _| !COMMON.contains(&name.as_str()));
-    Ok(Signed {
+    Ok(SignedCall {
         call: Call {
             action,
             version,
@@ -74,12 +74,12 @@ pub(crate) fn v1(
 
 /// Reads an ACS3 call.
 pub(crate) fn acs3(
-    incoming: &Incoming<'_>,
+    incoming: &ApiRequest<'_>,
     authorization: &str,
-    query: Params,
-    form: Params,
-    keys: &Credentials,
-) -> Result<Signed, Refusal> {
+    query: Pairs,
+    form: Pairs,
+    keys: &AccessKey,
+) -> Result<SignedCall, ErrorReply> {
     let authorization = Authorization::read(authorization)?;
     must_sign(incoming, &authorization.signed_headers)?;
     let (action, version) = (
@@ -115,7 +115,7 @@ pub(crate) fn acs3(
         version,
         params,
     };
-    Ok(Signed {
+    Ok(SignedCall {
         call,
         timestamp,
         nonce,
@@ -123,14 +123,14 @@ pub(crate) fn acs3(
     })
 }
 
-/// A header that ACS3 can't do without.
-fn acs(incoming: &Incoming<'_>, name: &str) -> Result<String, Refusal> {
+/// A mandatory header of ACS3.
+fn acs(incoming: &ApiRequest<'_>, name: &str) -> Result<String, ErrorReply> {
     let value = incoming.header(name).filter(|value| !value.is_empty());
     value.map(str::to_owned).ok_or_else(|| mandatory(name))
 }
 
 /// Refuses a request with a header that should have been signed and was not.
-fn must_sign(incoming: &Incoming<'_>, signed: &[&str]) -> Result<(), Refusal> {
+fn must_sign(incoming: &ApiRequest<'_>, signed: &[&str]) -> Result<(), ErrorReply> {
     let mut names = incoming.headers.keys().map(|name| name.as_str());
     let unsigned = names
         .find(|name| (*name == "host" || name.starts_with("x-acs-")) && !signed.contains(name));
@@ -141,7 +141,7 @@ fn must_sign(incoming: &Incoming<'_>, signed: &[&str]) -> Result<(), Refusal> {
 }
 
 /// The values of the headers with these names.
-fn named(incoming: &Incoming<'_>, names: &[&str]) -> Params {
+fn named(incoming: &ApiRequest<'_>, names: &[&str]) -> Pairs {
     let values = names.iter().flat_map(|name| {
         let values = incoming.headers.get_all(*name).iter();
         values.map(move |value| (*name, value))
@@ -160,7 +160,7 @@ struct Authorization<'a> {
 }
 
 impl<'a> Authorization<'a> {
-    fn read(text: &'a str) -> Result<Self, Refusal> {
+    fn read(text: &'a str) -> Result<Self, ErrorReply> {
         let fields = text
             .strip_prefix(signature::ACS3)
             .ok_or_else(|| incomplete("Unknown algorithm."))?;
@@ -177,25 +177,25 @@ impl<'a> Authorization<'a> {
     }
 }
 
-fn mandatory(name: &str) -> Refusal {
+fn mandatory(name: &str) -> ErrorReply {
     let message = format!("{name} is mandatory for this action.");
     refuse_because("MissingParameter", message)
 }
 
-fn incomplete(what: &str) -> Refusal {
+fn incomplete(what: &str) -> ErrorReply {
     let message = format!("The request signature does not conform to Aliyun standards. {what}");
     refuse_because("IncompleteSignature", message)
 }
 
-fn check_key(id: &str, keys: &Credentials) -> Result<(), Refusal> {
+fn check_key(id: &str, keys: &AccessKey) -> Result<(), ErrorReply> {
     if signature::same(id, &keys.access_key_id) {
         return Ok(());
     }
     Err(refuse("InvalidAccessKeyId.NotFound"))
 }
 
-/// The emulator's keys are lasting ones: no token belongs to them.
-fn check_security_token(token: Option<&str>) -> Result<(), Refusal> {
+/// Refuses a security token: the emulator's access key has none. An empty one counts as none.
+fn check_security_token(token: Option<&str>) -> Result<(), ErrorReply> {
     match token {
         None => Ok(()),
         Some(_) => Err(refuse("InvalidSecurityToken.MismatchWithAccessKey")),
@@ -206,7 +206,7 @@ fn same_signature(
     expected: &str,
     given: &str,
     to_sign: impl FnOnce() -> String,
-) -> Result<(), Refusal> {
+) -> Result<(), ErrorReply> {
     if signature::same(expected, given) {
         return Ok(());
     }

@@ -1,21 +1,21 @@
-//! StartTerminalSession: every check of its page (June 2026), then a session.
+//! StartTerminalSession: makes every check of its page (June 2026), then creates a session.
 //!
-//! Inferred: the order of the checks; the limit of a user name (255, as elsewhere in ECS); what
-//! malformed EncryptionOptions meet.
+//! Inferred: the order of the checks, the limit of a user name (255, as elsewhere in ECS), and the
+//! error for malformed EncryptionOptions.
 
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given, instance_ids, region};
-use super::reply::{Outcome, Refusal, object};
-use crate::emulator::agent::spec::{Encryption, SessionSpec};
+use super::reply::{ApiResult, ErrorReply, object};
+use crate::emulator::agent::spec::{SessionEncryption, SessionSpec};
 use crate::emulator::instance::InstanceState;
 use crate::emulator::random::random_text;
 use crate::emulator::shared::Shared;
-use crate::emulator::store::{Session, TokenUse};
+use crate::emulator::store::{StoredSession, TokenUse};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// Answers the call.
-pub(crate) fn start_terminal_session(shared: &Shared, params: &Params, host: &str) -> Outcome {
+pub(crate) fn start_terminal_session(shared: &Shared, params: &Params, host: &str) -> ApiResult {
     let region = region(params)?;
     if shared.options.session_manager_off {
         return Err(refuse("UserBehavior.SessionManagerDisabled"));
@@ -48,7 +48,7 @@ pub(crate) fn start_terminal_session(shared: &Shared, params: &Params, host: &st
     Ok(started(shared, &session, host))
 }
 
-fn started(shared: &Shared, session: &Session, host: &str) -> Map<String, Value> {
+fn started(shared: &Shared, session: &StoredSession, host: &str) -> Map<String, Value> {
     let (id, token) = (&session.spec.session_id, &session.token);
     let base = match &shared.options.websocket_base {
         Some(base) => base.trim_end_matches('/').to_owned(),
@@ -61,7 +61,7 @@ fn started(shared: &Shared, session: &Session, host: &str) -> Map<String, Value>
     }))
 }
 
-fn client_token(params: &Params) -> Result<Option<&str>, Refusal> {
+fn client_token(params: &Params) -> Result<Option<&str>, ErrorReply> {
     let token = given(params, "ClientToken");
     match token {
         Some(token) if !token.is_ascii() || token.len() > 64 => {
@@ -71,7 +71,7 @@ fn client_token(params: &Params) -> Result<Option<&str>, Refusal> {
     }
 }
 
-fn session_spec(shared: &Shared, params: &Params) -> Result<SessionSpec, Refusal> {
+fn session_spec(shared: &Shared, params: &Params) -> Result<SessionSpec, ErrorReply> {
     let text = |name: &str, limit: usize, code: &str| match given(params, name) {
         Some(value) if value.chars().count() > limit => Err(refuse(code)),
         value => Ok(value.map(str::to_owned)),
@@ -155,7 +155,7 @@ struct EncryptionOptions {
     kms_key_id: Option<String>,
 }
 
-fn encryption(params: &Params) -> Result<Option<Encryption>, Refusal> {
+fn encryption(params: &Params) -> Result<Option<SessionEncryption>, ErrorReply> {
     let malformed = |what: &str| {
         let message = format!("The specified parameter EncryptionOptions is not valid: {what}.");
         refuse_because("InvalidParameter", message)
@@ -164,7 +164,7 @@ fn encryption(params: &Params) -> Result<Option<Encryption>, Refusal> {
         .keys()
         .any(|name| name.starts_with("EncryptionOptions."))
     {
-        // Stricter than needed, lest a client takes a plain session for an encrypted one.
+        // Stricter than the service, so that no client takes a plain session for an encrypted one.
         return Err(malformed("it is one JSON object, not dotted parameters"));
     }
     let Some(text) = given(params, "EncryptionOptions") else {
@@ -180,9 +180,9 @@ fn encryption(params: &Params) -> Result<Option<Encryption>, Refusal> {
         };
     }
     match (options.mode.as_deref(), key_id) {
-        (None | Some("Auto"), None) => Ok(Some(Encryption::Auto)),
+        (None | Some("Auto"), None) => Ok(Some(SessionEncryption::Auto)),
         (None | Some("Auto"), Some(_)) => Err(refuse("InvalidParameter.EncryptionOptionsKMSKeyId")),
-        (Some("Kms"), Some(key_id)) => Ok(Some(Encryption::Kms { key_id })),
+        (Some("Kms"), Some(key_id)) => Ok(Some(SessionEncryption::Kms { key_id })),
         (Some("Kms"), None) => Err(refuse("MissingParameter.EncryptionOptionsKMSKeyId")),
         (Some(_), _) => Err(refuse("InvalidParameter.EncryptionOptionsMode")),
     }

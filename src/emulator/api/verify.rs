@@ -1,29 +1,29 @@
-//! What is checked before an API call is looked at: its form, signature, clock and nonce.
+//! Verifies an API call: its form, signature, clock and nonce.
 //!
 //! Signature V1 and ACS3-HMAC-SHA256 as Alibaba Cloud documents them; codes and wording of the
-//! refusals follow the documented common errors. Inferred: which of several faults is named first,
-//! and the refusals of duplicate parameters, foreign content types and oversized bodies.
+//! errors follow the documented common errors. Inferred: which of several errors comes first, and the
+//! errors for duplicate parameters, other content types and bodies that are too large.
 
 use super::codes::{refuse, refuse_because};
-use super::reply::Refusal;
-use super::request::{Call, Credentials, Incoming, pairs};
+use super::reply::ErrorReply;
+use super::request::{AccessKey, ApiRequest, Call, pairs};
 use super::signed::{acs3, v1};
-use crate::emulator::clock::{self, Clock};
+use crate::emulator::clock::{self, ServiceClock};
 use crate::emulator::store::Store;
 use http::Method;
 use std::time::Duration;
 
-/// Checks the call and gives what it asks for.
+/// Verifies a request.
 ///
 /// # Errors
-/// The [`Refusal`] to answer with.
+/// The [`ErrorReply`] to answer with.
 pub(crate) fn verify(
-    incoming: &Incoming<'_>,
-    keys: &Credentials,
-    clock: &Clock,
+    incoming: &ApiRequest<'_>,
+    keys: &AccessKey,
+    clock: &ServiceClock,
     skew: Option<Duration>,
     store: &Store,
-) -> Result<Call, Refusal> {
+) -> Result<Call, ErrorReply> {
     if !matches!(*incoming.method, Method::GET | Method::POST) {
         return Err(refuse("UnsupportedHTTPMethod"));
     }
@@ -48,7 +48,7 @@ pub(crate) fn verify(
     Ok(signed.call)
 }
 
-fn no_duplicates<'a>(params: impl Iterator<Item = &'a (String, String)>) -> Result<(), Refusal> {
+fn no_duplicates<'a>(params: impl Iterator<Item = &'a (String, String)>) -> Result<(), ErrorReply> {
     let mut seen = std::collections::BTreeSet::new();
     for (name, _) in params {
         if !seen.insert(name) {
@@ -59,7 +59,11 @@ fn no_duplicates<'a>(params: impl Iterator<Item = &'a (String, String)>) -> Resu
     Ok(())
 }
 
-fn check_clock(timestamp: &str, clock: &Clock, skew: Option<Duration>) -> Result<(), Refusal> {
+fn check_clock(
+    timestamp: &str,
+    clock: &ServiceClock,
+    skew: Option<Duration>,
+) -> Result<(), ErrorReply> {
     let Some(time) = clock::parse_api_time(timestamp) else {
         return Err(refuse("InvalidTimeStamp.Format"));
     };

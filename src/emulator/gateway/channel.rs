@@ -1,7 +1,7 @@
-//! The way from a session to its agent, which outlives the WebSockets that come and go over it.
+//! The link from a session to its agent, which outlives the client's connections.
 
 use super::inject::Cut;
-use super::rate_limit::Bucket;
+use super::rate_limit::RateLimit;
 use crate::emulator::agent::AgentHandle;
 use bytes::Bytes;
 use std::mem;
@@ -10,71 +10,71 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How long an agent may take to end once it was told to.
+/// How long an agent may take to end.
 pub const AGENT_END: Duration = Duration::from_secs(2);
-/// How long a client that resumes waits for the connection it replaces to let go.
+/// How long a resuming client waits until the connection that it replaces has let go.
 const TAKE_OVER: Duration = Duration::from_secs(5);
 
-/// An agent and what the gateway knows of the talk with it.
+/// An agent and what the gateway knows of its session.
 #[derive(Debug)]
-pub struct Channel {
+pub struct AgentChannel {
     /// The agent.
     pub agent: AgentHandle,
     /// Why the agent ended, once it has.
     pub reason: Option<String>,
-    /// The channel's name: random, in every message to the client.
+    /// The channelId: random, in every message to the client.
     pub id: Bytes,
     /// The highest outputSeq that has come from the agent.
     pub reached: u32,
-    /// What the client may still send.
-    pub bucket: Bucket,
+    /// The limit of what the client sends.
+    pub bucket: RateLimit,
     /// When the agent was started.
     pub started: Instant,
     /// When the client last sent a message.
     pub last_message: Instant,
-    /// Whether the client may come back: nobody has spoken version 1.01 so far.
+    /// Whether the client may resume: neither side has sent version 1.01 so far.
     pub resumable: bool,
 }
 
-/// What a connection is told from outside.
+/// An order to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// Another connection resumes the session: let go of the channel.
+    /// Let go of the channel: another connection resumes the session.
     GiveUp,
-    /// The session has been ended.
+    /// End: the session has been ended.
     End,
-    /// The gateway restarts.
+    /// End: the gateway restarts.
     Restart,
-    /// The connection is cut.
+    /// Be cut.
     Cut(Cut),
 }
 
-/// Which state a session's link is in.
+/// The states of a session's link.
 #[derive(Debug, Default)]
-enum State {
+enum LinkState {
     /// No agent.
     #[default]
     Closed,
-    /// A connection has the channel of this name and listens to orders.
+    /// A connection has the channel with this id and receives orders.
     Attached(Bytes, mpsc::UnboundedSender<Order>),
-    /// The client is gone, its agent waits.
-    Waiting(Box<Channel>),
+    /// The client is gone and its agent waits.
+    Waiting(Box<AgentChannel>),
 }
 
-/// The link of one session.
+/// The link from a session to its agent.
 #[derive(Debug, Default)]
-pub struct Link {
-    state: Mutex<State>,
+pub struct AgentLink {
+    state: Mutex<LinkState>,
     changed: Notify,
 }
 
-impl Link {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change is one assignment, so a panic elsewhere leaves a whole state behind.
+impl AgentLink {
+    fn lock(&self) -> MutexGuard<'_, LinkState> {
+        // A panic leaves no state half changed: each change is one assignment.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, state: State) {
+    fn set(&self, state: LinkState) {
         let before = mem::replace(&mut *self.lock(), state);
         drop(before);
         self.changed.notify_waiters();
@@ -82,33 +82,35 @@ impl Link {
 
     /// Whether there is an agent.
     pub fn is_open(&self) -> bool {
-        !matches!(*self.lock(), State::Closed)
+        !matches!(*self.lock(), LinkState::Closed)
     }
 
-    /// Whether there is a channel of this name.
+    /// Whether there is a channel with this id.
     pub fn has(&self, name: &[u8]) -> bool {
         match &*self.lock() {
-            State::Closed => false,
-            State::Attached(id, _) => id == name,
-            State::Waiting(channel) => channel.id == name,
+            LinkState::Closed => false,
+            LinkState::Attached(id, _) => id == name,
+            LinkState::Waiting(channel) => channel.id == name,
         }
     }
 
-    /// Attaches a first connection, which will have the channel `id`; `None` when the session has an
-    /// agent already.
+    /// Attaches a first connection, with the channel `id`; `None` if the session has an agent.
     pub fn open(&self, id: &Bytes) -> Option<mpsc::UnboundedReceiver<Order>> {
         let mut state = self.lock();
-        if !matches!(*state, State::Closed) {
+        if !matches!(*state, LinkState::Closed) {
             return None;
         }
         let (orders, received) = mpsc::unbounded_channel();
-        *state = State::Attached(id.clone(), orders);
+        *state = LinkState::Attached(id.clone(), orders);
         Some(received)
     }
 
-    /// Attaches a connection that resumes channel `id`, making an older one let go of it; `None` when
-    /// there is no such channel (any more).
-    pub async fn resume(&self, id: &[u8]) -> Option<(Channel, mpsc::UnboundedReceiver<Order>)> {
+    /// Attaches a connection that resumes channel `id`, and makes an older one let go of it; `None` if
+    /// there is no such channel.
+    pub async fn resume(
+        &self,
+        id: &[u8],
+    ) -> Option<(AgentChannel, mpsc::UnboundedReceiver<Order>)> {
         let attempt = async {
             loop {
                 let changed = self.changed.notified();
@@ -125,15 +127,15 @@ impl Link {
     fn try_resume(&self, id: &[u8]) -> Resume {
         let mut state = self.lock();
         match mem::take(&mut *state) {
-            State::Waiting(channel) if channel.id == id => {
+            LinkState::Waiting(channel) if channel.id == id => {
                 let (orders, received) = mpsc::unbounded_channel();
-                *state = State::Attached(channel.id.clone(), orders);
+                *state = LinkState::Attached(channel.id.clone(), orders);
                 Resume::Done(channel, received)
             }
-            State::Attached(own, orders) if own == id => {
-                // The connection may just be ending for another reason: then it changes the state.
+            LinkState::Attached(own, orders) if own == id => {
+                // A failed send means that the connection is ending, which changes the state too.
                 let _ = orders.send(Order::GiveUp);
-                *state = State::Attached(own, orders);
+                *state = LinkState::Attached(own, orders);
                 Resume::Busy
             }
             other => {
@@ -143,10 +145,10 @@ impl Link {
         }
     }
 
-    /// Keeps a channel whose connection is gone, until `until` at the latest.
-    pub fn park(self: &Arc<Self>, channel: Channel, until: Option<Instant>) {
+    /// Keeps a channel whose connection is gone until it is resumed, or until `until`.
+    pub fn park(self: &Arc<Self>, channel: AgentChannel, until: Option<Instant>) {
         let id = channel.id.clone();
-        self.set(State::Waiting(Box::new(channel)));
+        self.set(LinkState::Waiting(Box::new(channel)));
         let Some(until) = until else { return };
         let link = Arc::downgrade(self);
         tokio::spawn(async move {
@@ -160,20 +162,20 @@ impl Link {
         });
     }
 
-    /// The connection's agent has ended or is to end.
+    /// Forgets the channel: its agent has ended or is about to.
     pub fn closed(&self) {
-        self.set(State::Closed);
+        self.set(LinkState::Closed);
     }
 
-    /// Passes an order to the connection there is, if any.
+    /// Passes an order to the connection, if there is one.
     pub fn order(&self, order: Order) {
-        if let State::Attached(_, orders) = &*self.lock() {
-            // A connection that is ending anyway doesn't listen any more.
+        if let LinkState::Attached(_, orders) = &*self.lock() {
+            // A failed send means that the connection is ending anyway.
             let _ = orders.send(order);
         }
     }
 
-    /// Ends whatever there is: a connection by order, a waiting agent by itself.
+    /// Ends the session: its connection, or the agent that waits for one.
     pub async fn end(&self) {
         self.order(Order::End);
         if let Some(channel) = self.take_waiting(|_| true) {
@@ -181,10 +183,10 @@ impl Link {
         }
     }
 
-    fn take_waiting(&self, which: impl FnOnce(&Channel) -> bool) -> Option<Channel> {
+    fn take_waiting(&self, which: impl FnOnce(&AgentChannel) -> bool) -> Option<AgentChannel> {
         let mut state = self.lock();
         match mem::take(&mut *state) {
-            State::Waiting(channel) if which(&channel) => Some(*channel),
+            LinkState::Waiting(channel) if which(&channel) => Some(*channel),
             other => {
                 *state = other;
                 None
@@ -194,13 +196,13 @@ impl Link {
 }
 
 enum Resume {
-    Done(Box<Channel>, mpsc::UnboundedReceiver<Order>),
+    Done(Box<AgentChannel>, mpsc::UnboundedReceiver<Order>),
     Busy,
     No,
 }
 
-/// Ends an agent and waits, though not for long, until it has.
-pub async fn end_agent(channel: Channel) {
+/// Ends an agent and waits until it has ended, at most [`AGENT_END`].
+pub async fn end_agent(channel: AgentChannel) {
     let AgentHandle {
         to_agent,
         mut from_agent,
@@ -210,7 +212,7 @@ pub async fn end_agent(channel: Channel) {
     let end = async {
         while from_agent.recv().await.is_some() {}
         if channel.reason.is_none() {
-            // An agent that is gone without a reason has ended as well.
+            // A dropped sender means that it has ended as well.
             let _ = ended.await;
         }
     };

@@ -1,22 +1,22 @@
-//! The session gateway: who may open a WebSocket, and what happens before and after the talk on it.
+//! Lets clients in: checks a WebSocket request, runs its relay, and records how it ended.
 //!
 //! Documented: the URL's two parameters, its validity, the token header, the limit of connected
 //! sessions, Frozen before a restart, `channelId` to resume. Inferred: the HTTP statuses (401 for a
-//! missing token, 403 for a wrong one, an unknown session or an old URL, 404 for an unknown
+//! missing token, 403 for a wrong one, an unknown session or an expired URL, 404 for an unknown
 //! channel), that a session whose agent has ended can be opened again while its URL is good, that
-//! the URL's validity holds for resuming too, and the Aborted text of a full instance. The header may
-//! be missing, though its page knows no exception: the official browser client
-//! (`cloud-assistant-starter`) can't send one and opens the URL alone.
+//! the URL's validity holds for resuming too, and the Aborted text of a full instance. The token
+//! header may be missing or empty: the official browser client (`cloud-assistant-starter`) can't send
+//! one, and the official command-line client sends an empty one.
 
-use super::channel::{Channel, Order, end_agent};
+use super::channel::{AgentChannel, Order, end_agent};
 use super::event::End;
-use super::inject::{Cut, LinkFaults};
-use super::rate_limit::Bucket;
-use super::relay::Conversation;
+use super::inject::{ConnectionFaults, Cut};
+use super::rate_limit::RateLimit;
+use super::relay::Relay;
 use super::socket::{self, Socket};
 use crate::emulator::agent;
 use crate::emulator::shared::Shared;
-use crate::emulator::store::{Denied, Session};
+use crate::emulator::store::{Denied, StoredSession};
 use crate::protocol::frame::{Frame, Kind, Version};
 use crate::protocol::status::Status;
 use axum::body::Body;
@@ -56,9 +56,9 @@ pub(crate) async fn upgrade(
             shared.tasks.spawn(entrance.enter(upgrade));
             socket::switching_protocols(accept)
         }
-        Err((status, words)) => {
-            tracing::debug!(%status, words, "refused a WebSocket");
-            let mut response = Response::new(Body::from(words));
+        Err((status, reason)) => {
+            tracing::debug!(%status, reason, "refused a WebSocket");
+            let mut response = Response::new(Body::from(reason));
             *response.status_mut() = status;
             response
         }
@@ -66,7 +66,7 @@ pub(crate) async fn upgrade(
 }
 
 struct Admitted {
-    session: Session,
+    session: StoredSession,
     channel_id: Option<String>,
     accept: header::HeaderValue,
 }
@@ -81,7 +81,8 @@ fn admit(shared: &Shared, request: &Request<Body>) -> Result<Admitted, (StatusCo
     let (Some(id), Some(token)) = (query.get("sessionId"), query.get("token")) else {
         return Err((StatusCode::UNAUTHORIZED, "sessionId or token is missing"));
     };
-    // A browser's WebSocket can't send it; the URL's own token is enough there.
+    // A browser can't send the header and the official client sends it empty: the URL's token is
+    // enough for them.
     let header_token = request
         .headers()
         .get("x-acs-session-token")
@@ -114,10 +115,10 @@ fn admit(shared: &Shared, request: &Request<Body>) -> Result<Admitted, (StatusCo
     })
 }
 
-/// A client that was let in.
+/// A client with a valid URL.
 struct Entrance {
     shared: Arc<Shared>,
-    session: Session,
+    session: StoredSession,
     channel_id: Option<String>,
     peer: SocketAddr,
 }
@@ -145,7 +146,7 @@ impl Entrance {
             return self.turn_away(socket, Status::Aborted(reason.into())).await;
         }
         match self.channel().await {
-            Some((channel, orders)) => self.talk(nth, socket, channel, orders).await,
+            Some((channel, orders)) => self.relay(nth, socket, channel, orders).await,
             None => {
                 self.record(nth, "Failed", "ClientClosed", "SessionIdDuplicate");
                 self.turn_away(socket, Status::Closed("SessionIdDuplicate".into()))
@@ -154,8 +155,8 @@ impl Entrance {
         }
     }
 
-    /// The channel to talk over: a new one, or the one to resume.
-    async fn channel(&self) -> Option<(Channel, mpsc::UnboundedReceiver<Order>)> {
+    /// A new channel, or the one to resume; `None` if the session has a client already.
+    async fn channel(&self) -> Option<(AgentChannel, mpsc::UnboundedReceiver<Order>)> {
         let link = &self.session.link;
         if let Some(id) = &self.channel_id {
             return link.resume(id.as_bytes()).await;
@@ -164,12 +165,12 @@ impl Entrance {
         let orders = link.open(&id)?;
         let limits = &self.shared.options.limits;
         let now = Instant::now();
-        let channel = Channel {
+        let channel = AgentChannel {
             agent: agent::start(self.session.spec.clone(), &self.shared.agent_options),
             reason: None,
             id,
             reached: 0,
-            bucket: Bucket::new(limits.rate_bytes, limits.burst_bytes, now),
+            bucket: RateLimit::new(limits.rate_bytes, limits.burst_bytes, now),
             started: now,
             last_message: now,
             resumable: !self.shared.agent_options.old,
@@ -177,27 +178,27 @@ impl Entrance {
         Some((channel, orders))
     }
 
-    async fn talk(
+    async fn relay(
         &self,
         nth: usize,
         mut socket: Socket,
-        mut channel: Channel,
+        mut channel: AgentChannel,
         orders: mpsc::UnboundedReceiver<Order>,
     ) {
         let id = &self.session.spec.session_id;
         self.shared
             .store
             .update(id, nth, |connection| connection.status = "Connected");
-        let faults = LinkFaults::new(
+        let faults = ConnectionFaults::new(
             &self.shared.options.faults,
             u32::try_from(nth).unwrap_or(u32::MAX),
         );
-        let mut talk = Conversation::new(&self.shared, &self.session, &mut channel, faults);
-        talk.greet(self.channel_id.is_some());
-        let end = talk.run(&mut socket, orders).await;
+        let mut relay = Relay::new(&self.shared, &self.session, &mut channel, faults);
+        relay.send_first_statuses(self.channel_id.is_some());
+        let end = relay.run(&mut socket, orders).await;
         tracing::debug!(session = id, ?end, "a connection ended");
         let (status, closed_reason, detail) = end.record();
-        // The record first: whoever sees the socket close finds it.
+        // The record is written first, so that it is there when a client sees the close.
         self.record(nth, status, closed_reason, detail);
         if end.keeps_agent() && channel.resumable {
             let limits = &self.shared.options.limits;
@@ -236,12 +237,12 @@ impl Entrance {
         };
         let now = self.shared.clock.now().as_millisecond().unsigned_abs();
         let frame = Frame::new(Kind::Status, version, now, status.encode());
-        // A client that is gone already needs no telling.
+        // The client may be gone already.
         let _ = socket.send(Message::Binary(frame.encode())).await;
         socket::close(socket, CloseCode::Normal).await;
     }
 
-    /// Leaves the socket as the end of the talk wants it left.
+    /// Closes the socket in the way that fits the end.
     async fn leave(&self, mut socket: Socket, end: End) {
         match end {
             End::Cut(Cut::Freeze) | End::Order(Order::Restart) => {
@@ -250,7 +251,7 @@ impl Entrance {
             End::Order(Order::GiveUp) => socket::close(socket, CloseCode::Away).await,
             End::Cut(Cut::BlackHole) => {
                 tokio::spawn(async move {
-                    // Nobody reads or writes it until the emulator stops or a session's longest life is over.
+                    // Kept open, unread, for as long as a session can last or until the emulator stops.
                     tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
                     drop(socket);
                 });

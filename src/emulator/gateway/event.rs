@@ -1,4 +1,4 @@
-//! What wakes a talk between client and agent, and what ends it.
+//! The events and the ends of a relay.
 
 use super::channel::Order;
 use super::inject::Cut;
@@ -10,25 +10,25 @@ use std::future::poll_fn;
 use std::task::Poll;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-/// How a talk ended.
+/// Why a relay ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
-    /// The agent ended; its reason.
+    /// The agent ended, for this reason.
     Agent(String),
-    /// The gateway ended it; its reason.
+    /// The gateway ended it, for this reason.
     Gateway(String),
-    /// The client sent Close, or closed the WebSocket in good order.
+    /// The client sent Close, or a WebSocket close frame with code 1000.
     Client(String),
     /// The connection is gone.
     Lost,
-    /// A fault cut it.
+    /// A fault cut the connection.
     Cut(Cut),
-    /// It was told to end.
+    /// It got an order.
     Order(Order),
 }
 
 impl End {
-    /// Status, ClosedReason and detail of the connection's record.
+    /// The Status, ClosedReason and FailedDetail of the connection's record.
     pub(crate) fn record(&self) -> (&'static str, &'static str, &str) {
         match self {
             Self::Agent(reason) => ("Terminated", "AgentSocketClosed", reason),
@@ -53,7 +53,7 @@ impl End {
         }
     }
 
-    /// Whether the client may come back and find its agent.
+    /// Whether the client may resume.
     pub(crate) fn keeps_agent(&self) -> bool {
         matches!(
             self,
@@ -61,8 +61,8 @@ impl End {
         )
     }
 
-    /// What the client is told last.
-    pub(crate) fn last_words(&self) -> Option<Status> {
+    /// The last status that the client gets.
+    pub(crate) fn last_status(&self) -> Option<Status> {
         match self {
             Self::Agent(reason) | Self::Gateway(reason) | Self::Client(reason) => {
                 Some(Status::Closed(reason.clone()))
@@ -74,44 +74,44 @@ impl End {
     }
 }
 
-/// What woke the talk.
-pub(crate) enum Event {
+/// What a relay acts on.
+pub(crate) enum RelayEvent {
     Order(Order),
     Output(Frame),
     Ended(String),
     Received(Option<Result<Message, tungstenite::Error>>),
     Writable(Result<(), tungstenite::Error>),
     Flushed(Result<(), tungstenite::Error>),
-    /// A message went to the agent; or, `false`, the agent takes none any more.
+    /// A message went to the agent; `false`: the agent takes no more.
     Passed(bool),
     Time,
 }
 
-/// What a talk wants of its socket.
-pub(crate) struct Wants {
+/// What a relay wants to do with its socket.
+pub(crate) struct SocketInterest {
     pub(crate) read: bool,
     pub(crate) write: bool,
     pub(crate) flush: bool,
 }
 
-impl Wants {
-    /// The first of it that comes true. Nothing is lost when this is dropped.
-    pub(crate) async fn next(&self, socket: &mut Socket) -> Event {
+impl SocketInterest {
+    /// Waits until one of them is possible. Nothing is lost when this is dropped.
+    pub(crate) async fn next(&self, socket: &mut Socket) -> RelayEvent {
         poll_fn(|cx| {
             if self.write
                 && let Poll::Ready(result) = socket.poll_ready_unpin(cx)
             {
-                return Poll::Ready(Event::Writable(result));
+                return Poll::Ready(RelayEvent::Writable(result));
             }
             if self.flush
                 && let Poll::Ready(result) = socket.poll_flush_unpin(cx)
             {
-                return Poll::Ready(Event::Flushed(result));
+                return Poll::Ready(RelayEvent::Flushed(result));
             }
             if self.read
                 && let Poll::Ready(message) = socket.poll_next_unpin(cx)
             {
-                return Poll::Ready(Event::Received(message));
+                return Poll::Ready(RelayEvent::Received(message));
             }
             Poll::Pending
         })

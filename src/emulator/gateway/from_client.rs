@@ -1,8 +1,8 @@
-//! What a client sends: which messages go on to the agent, and which end the session.
+//! Takes the client's messages: passes them to the agent, or ends the session.
 
 use super::channel::AGENT_END;
 use super::event::End;
-use super::relay::{Conversation, LAST_SYNC};
+use super::relay::{LAST_SYNC, Relay};
 use crate::protocol::frame::{Decoded, Frame, Kind, Version};
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -10,8 +10,8 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-impl Conversation<'_> {
-    /// Takes what came out of the socket.
+impl Relay<'_> {
+    /// Takes what the socket received.
     pub(crate) fn receive(
         &mut self,
         message: Option<Result<Message, tungstenite::Error>>,
@@ -29,7 +29,7 @@ impl Conversation<'_> {
             Some(Ok(_)) => None,
             Some(Err(tungstenite::Error::Capacity(error))) => broken(&error.to_string()),
             Some(Err(tungstenite::Error::Utf8(_))) => broken("a text that is not UTF-8"),
-            // A client that is gone is lost; one that breaks the WebSocket's rules is not to come back.
+            // A client that is gone may resume; one that breaks the rules of WebSockets may not.
             Some(Err(tungstenite::Error::Protocol(error)))
                 if error != ProtocolError::ResetWithoutClosingHandshake =>
             {

@@ -1,7 +1,7 @@
-//! What the faults do to one connection.
+//! Injects faults into one connection.
 //!
-//! They work on whole messages, counted over what the gateway sends or takes; whatever a fault
-//! swallows is still there for a Sync to ask for.
+//! Faults work on whole messages, counted as the gateway sends or takes them. The agent keeps what a
+//! fault swallows, so that a Sync can ask for it.
 
 use crate::emulator::faults::{After, Amount, Faults};
 use crate::protocol::frame::{Frame, Kind};
@@ -21,7 +21,7 @@ pub enum Cut {
 
 /// The faults of one connection, with what it has counted.
 #[derive(Debug)]
-pub struct LinkFaults {
+pub struct ConnectionFaults {
     faults: Faults,
     /// Which connection of its session this is, from 0.
     nth: u32,
@@ -50,7 +50,7 @@ impl Count {
     }
 }
 
-impl LinkFaults {
+impl ConnectionFaults {
     /// The faults of the `nth` connection of a session, counted from 0.
     #[must_use]
     pub fn new(faults: &Faults, nth: u32) -> Self {
@@ -63,8 +63,8 @@ impl LinkFaults {
         }
     }
 
-    /// What becomes of a message to the client: the messages to send now, and whether the connection
-    /// is cut after them.
+    /// Takes a message to the client; returns the messages to send now, and whether the connection is
+    /// cut after them.
     pub fn outward(&mut self, frame: Frame) -> (Vec<Frame>, Option<Cut>) {
         if frame.kind != Kind::Output {
             return (vec![frame], None);
@@ -85,7 +85,7 @@ impl LinkFaults {
         (send, self.cut_outward())
     }
 
-    /// Takes note of a message from the client: whether the connection is cut now.
+    /// Counts a message from the client; returns whether the connection is cut now.
     pub fn inward(&mut self, frame: &Frame) -> Option<Cut> {
         self.inward.add(frame);
         let faults = &self.faults;
@@ -97,13 +97,13 @@ impl LinkFaults {
         self.first(&cuts, &self.inward)
     }
 
-    /// Whether the message that was just noted is lost.
+    /// Whether the message that was just counted is lost.
     #[must_use]
     pub fn swallows_input(&self) -> bool {
         self.nth == 0 && self.faults.swallow_in == Some(self.inward.messages)
     }
 
-    /// What is still held back when nothing follows it.
+    /// The message that is held back.
     pub fn flush(&mut self) -> Option<Frame> {
         self.held.take()
     }
@@ -125,13 +125,13 @@ impl LinkFaults {
         self.first(&cuts, &self.out)
     }
 
-    /// The first of the cuts that strike by now.
+    /// The first of the cuts that happens now.
     fn first(&self, cuts: &[(Option<After>, Cut)], count: &Count) -> Option<Cut> {
-        let mut struck = cuts.iter().filter(|(after, _)| self.strikes(*after, count));
-        struck.next().map(|(_, cut)| *cut)
+        let mut happening = cuts.iter().filter(|(after, _)| self.happens(*after, count));
+        happening.next().map(|(_, cut)| *cut)
     }
 
-    fn strikes(&self, after: Option<After>, count: &Count) -> bool {
+    fn happens(&self, after: Option<After>, count: &Count) -> bool {
         after.is_some_and(|after| {
             after.times.is_none_or(|times| self.nth < times) && count.reached(after.amount)
         })
@@ -153,7 +153,7 @@ mod tests {
 
     /// The numbers of the outputs that arrive of `n` sent, and the cut.
     fn arriving(faults: &Faults, nth: u32, n: u32) -> (Vec<u32>, Option<Cut>) {
-        let mut link = LinkFaults::new(faults, nth);
+        let mut link = ConnectionFaults::new(faults, nth);
         let mut arrived = Vec::new();
         for seq in 1..=n {
             let mut frame = Frame::new(Kind::Output, Version::V1_02, 1, "12345".into());

@@ -1,8 +1,7 @@
 //! The session gateway: WebSockets between clients and agents.
 //!
-//! `entrance` lets a client in, `relay` passes messages between it and its agent, `channel` is the
-//! way to the agent, which outlives the WebSockets over it. `inject` has the faults of a connection,
-//! `webshell` the sockets of SAE.
+//! `entrance` lets a client in, `relay` passes messages between the client and its agent, `channel`
+//! is the link to the agent, `inject` injects the faults, `webshell` has the WebSockets of SAE.
 
 pub(crate) mod channel;
 pub(crate) mod entrance;

@@ -2,10 +2,10 @@
 
 use tokio::time::Instant;
 
-/// What a client may still send. The documents name a rate, not how it is measured; this bucket
-/// allows the rate plus a burst over any span of time.
+/// A token bucket. The documents name a rate and not how it is measured; this one allows the rate
+/// plus a burst over any span of time.
 #[derive(Debug)]
-pub struct Bucket {
+pub struct RateLimit {
     rate: Option<u64>,
     burst: u64,
     /// Bytes in it, in millionths.
@@ -15,7 +15,7 @@ pub struct Bucket {
 
 const MICRO: u128 = 1_000_000;
 
-impl Bucket {
+impl RateLimit {
     /// A full bucket of `burst` bytes that fills at `rate` bytes a second; without a rate, no limit.
     #[must_use]
     pub fn new(rate: Option<u64>, burst: Option<u64>, now: Instant) -> Self {
@@ -28,7 +28,7 @@ impl Bucket {
         }
     }
 
-    /// Takes a message's bytes; `false` when the client has sent more than it may.
+    /// Takes a message's bytes; `false` if the client has sent too much.
     #[must_use]
     pub fn take(&mut self, bytes: usize, now: Instant) -> bool {
         let Some(rate) = self.rate else { return true };
@@ -56,7 +56,7 @@ mod tests {
     async fn rate_and_burst_are_exact() {
         let start = Instant::now();
         let after = |ms| start + Duration::from_millis(ms);
-        let mut bucket = Bucket::new(Some(1000), Some(500), start);
+        let mut bucket = RateLimit::new(Some(1000), Some(500), start);
         assert!(bucket.take(500, start));
         assert!(!bucket.take(1, start));
         assert!(bucket.take(100, after(100)));
@@ -68,6 +68,6 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_rate_no_limit() {
         let now = Instant::now();
-        assert!(Bucket::new(None, Some(1), now).take(1 << 30, now));
+        assert!(RateLimit::new(None, Some(1), now).take(1 << 30, now));
     }
 }

@@ -1,19 +1,19 @@
-//! One WebSocket's talk between a client and its agent.
+//! Passes messages between one WebSocket and an agent.
 //!
 //! Documented by the official agent's and clients' sources: the messages, the states, idle close,
 //! session length, FlowExceedLimit. Sequence numbers and Sync are the agent's and only pass through.
-//! Inferred: that the gateway closes a session with `ProcessDataError` for what no client should
-//! send, that Opened and Stream are said again after a resume, and that the end of a session waits
-//! for the output a Sync has asked for.
+//! Inferred: the gateway closes a session with `ProcessDataError` for what no client should send,
+//! it sends Opened and Stream again after a resume, and the end of a session waits for the output that
+//! a Sync has asked for.
 
-use super::channel::{Channel, Order};
-use super::event::{End, Event, Wants};
-use super::inject::{Cut, LinkFaults};
+use super::channel::{AgentChannel, Order};
+use super::event::{End, RelayEvent, SocketInterest};
+use super::inject::{ConnectionFaults, Cut};
 use super::socket::Socket;
 use crate::emulator::agent::AgentHandle;
 use crate::emulator::options::Limits;
 use crate::emulator::shared::Shared;
-use crate::emulator::store::Session;
+use crate::emulator::store::StoredSession;
 use crate::protocol::frame::{Frame, Kind, Version};
 use crate::protocol::status::Status;
 use bytes::Bytes;
@@ -24,46 +24,46 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-/// Bytes of client messages that wait for a slow agent before the socket is no longer read.
+/// The socket is not read while this many bytes of client messages wait for the agent.
 const INBOX: usize = 1 << 20;
-/// How long the last messages to a client that does not read may take.
+/// How long the last messages to the client may take.
 const FLUSH: Duration = Duration::from_secs(5);
-/// How long a held-back output waits for one to follow it.
+/// How long an Output that is held back waits for the next one.
 const HOLD: Duration = Duration::from_millis(100);
-/// How long an agent that has ended stays for its last output to be asked for and sent again.
+/// How long an ended agent waits for a Sync that asks for its last Output.
 pub(crate) const LAST_SYNC: Duration = Duration::from_secs(1);
 
-/// The talk, with what waits in each direction.
-pub(crate) struct Conversation<'a> {
+/// A relay with the messages that wait in each direction.
+pub(crate) struct Relay<'a> {
     shared: &'a Shared,
-    session: &'a Session,
-    pub(crate) channel: &'a mut Channel,
-    pub(crate) faults: LinkFaults,
-    /// To the client, each message with the time it is due.
+    session: &'a StoredSession,
+    pub(crate) channel: &'a mut AgentChannel,
+    pub(crate) faults: ConnectionFaults,
+    /// Messages to the client, each with the time when it is due.
     outbox: VecDeque<(Instant, Bytes)>,
     /// Whether the socket holds messages it may not have written yet.
     unflushed: bool,
-    /// To the agent.
+    /// Messages to the agent, each with the time when it is due.
     inbox: VecDeque<(Instant, Frame)>,
     inbox_bytes: usize,
-    /// A cut that follows the outbox.
+    /// A cut that happens when the outbox is empty.
     cut: Option<Cut>,
-    /// Until when an output is held back.
+    /// Until when an Output is held back.
     hold: Option<Instant>,
     /// Until when the end of a resumed session waits for its client's Sync.
     pub(crate) sync_until: Option<Instant>,
     /// Until when the end waits for the output that a Sync has asked for.
     pub(crate) resend_until: Option<Instant>,
-    /// Until when the agent may take over the client's Close.
+    /// Until when the agent may take to end after the client's Close.
     pub(crate) closing: Option<Instant>,
 }
 
-impl<'a> Conversation<'a> {
+impl<'a> Relay<'a> {
     pub(crate) fn new(
         shared: &'a Shared,
-        session: &'a Session,
-        channel: &'a mut Channel,
-        faults: LinkFaults,
+        session: &'a StoredSession,
+        channel: &'a mut AgentChannel,
+        faults: ConnectionFaults,
     ) -> Self {
         Self {
             shared,
@@ -82,8 +82,8 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Queues what a client is told first.
-    pub(crate) fn greet(&mut self, resumed: bool) {
+    /// Queues the first statuses.
+    pub(crate) fn send_first_statuses(&mut self, resumed: bool) {
         if resumed {
             self.sync_until = Some(Instant::now() + LAST_SYNC);
         }
@@ -91,15 +91,15 @@ impl<'a> Conversation<'a> {
             return;
         }
         if !resumed {
-            self.say(&Status::Opening);
+            self.send_status(&Status::Opening);
         }
-        self.say(&Status::Opened);
+        self.send_status(&Status::Opened);
         if let Some(bits) = self.limits().stream_bits {
-            self.say(&Status::Stream(u32::try_from(bits).unwrap_or(u32::MAX)));
+            self.send_status(&Status::Stream(u32::try_from(bits).unwrap_or(u32::MAX)));
         }
     }
 
-    /// Talks until there is a reason to end, and says it to the client; closing is the caller's.
+    /// Runs until there is a reason to end, and sends it to the client. The caller closes the socket.
     pub(crate) async fn run(
         &mut self,
         socket: &mut Socket,
@@ -116,8 +116,8 @@ impl<'a> Conversation<'a> {
         };
         self.release();
         let silent = self.shared.options.faults.silent_end && !end.keeps_agent();
-        if let Some(status) = end.last_words().filter(|_| !silent) {
-            self.say(&status);
+        if let Some(status) = end.last_status().filter(|_| !silent) {
+            self.send_status(&status);
         }
         if end != End::Lost {
             let flush = async {
@@ -127,7 +127,7 @@ impl<'a> Conversation<'a> {
                 }
                 socket.flush().await
             };
-            // A client that is gone, or doesn't read, misses its last messages.
+            // A client that is gone or doesn't read misses its last messages.
             let _ = timeout(FLUSH, flush).await;
         }
         end
@@ -137,11 +137,11 @@ impl<'a> Conversation<'a> {
         &mut self,
         socket: &mut Socket,
         orders: &mut mpsc::UnboundedReceiver<Order>,
-    ) -> Event {
+    ) -> RelayEvent {
         let now = Instant::now();
         let wake = self.wake(now);
         let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
-        let wants = Wants {
+        let wants = SocketInterest {
             read: self.inbox_bytes < INBOX && self.cut.is_none() && self.closing.is_none(),
             write: is_due(self.outbox.front().map(|(due, _)| *due)),
             flush: self.unflushed,
@@ -156,10 +156,10 @@ impl<'a> Conversation<'a> {
         let has_ended = self.channel.reason.is_some();
         let takes_output = takes_output && !(from_agent.is_closed() && from_agent.is_empty());
         tokio::select! {
-            Some(order) = orders.recv() => Event::Order(order),
-            Some(frame) = from_agent.recv(), if takes_output => Event::Output(frame),
-            // An agent that is gone without a reason has failed.
-            reason = ended, if !has_ended => Event::Ended(reason.unwrap_or_else(|_| "UnknownError".into())),
+            Some(order) = orders.recv() => RelayEvent::Order(order),
+            Some(frame) = from_agent.recv(), if takes_output => RelayEvent::Output(frame),
+            // A dropped sender means that the agent has failed.
+            reason = ended, if !has_ended => RelayEvent::Ended(reason.unwrap_or_else(|_| "UnknownError".into())),
             event = wants.next(socket) => event,
             slot = to_agent.reserve(), if pass => {
                 let message = self.inbox.pop_front();
@@ -167,29 +167,29 @@ impl<'a> Conversation<'a> {
                 match (slot, message) {
                     (Ok(slot), Some((_, frame))) => {
                         slot.send(frame);
-                        Event::Passed(true)
+                        RelayEvent::Passed(true)
                     }
-                    (slot, _) => Event::Passed(slot.is_ok()),
+                    (slot, _) => RelayEvent::Passed(slot.is_ok()),
                 }
             }
-            () = sleep_until(wake) => Event::Time,
+            () = sleep_until(wake) => RelayEvent::Time,
         }
     }
 
-    fn handle(&mut self, event: Event, socket: &mut Socket) -> Option<End> {
+    fn handle(&mut self, event: RelayEvent, socket: &mut Socket) -> Option<End> {
         match event {
-            Event::Order(Order::Cut(cut)) => return Some(End::Cut(cut)),
-            Event::Order(order) => return Some(End::Order(order)),
-            Event::Output(frame) => self.deliver(frame),
-            Event::Ended(reason) => self.channel.reason = Some(reason),
-            Event::Received(message) => return self.receive(message),
-            Event::Passed(true) | Event::Time => {}
-            Event::Passed(false) => {
-                // The agent has ended; what it doesn't take any more is not missed by anybody.
+            RelayEvent::Order(Order::Cut(cut)) => return Some(End::Cut(cut)),
+            RelayEvent::Order(order) => return Some(End::Order(order)),
+            RelayEvent::Output(frame) => self.deliver(frame),
+            RelayEvent::Ended(reason) => self.channel.reason = Some(reason),
+            RelayEvent::Received(message) => return self.receive(message),
+            RelayEvent::Passed(true) | RelayEvent::Time => {}
+            RelayEvent::Passed(false) => {
+                // The agent has ended and needs none of it.
                 self.inbox.clear();
                 self.inbox_bytes = 0;
             }
-            Event::Writable(Ok(())) => {
+            RelayEvent::Writable(Ok(())) => {
                 let message = self
                     .outbox
                     .pop_front()
@@ -199,8 +199,8 @@ impl<'a> Conversation<'a> {
                 }
                 self.unflushed = true;
             }
-            Event::Flushed(Ok(())) => self.unflushed = false,
-            Event::Writable(Err(error)) | Event::Flushed(Err(error)) => {
+            RelayEvent::Flushed(Ok(())) => self.unflushed = false,
+            RelayEvent::Writable(Err(error)) | RelayEvent::Flushed(Err(error)) => {
                 tracing::debug!(%error, "can't write to a client");
                 return Some(End::Lost);
             }
@@ -208,7 +208,7 @@ impl<'a> Conversation<'a> {
         None
     }
 
-    /// What the time, or an empty outbox, brings about.
+    /// Acts on the time and on an empty outbox.
     fn due(&mut self, now: Instant) -> Option<End> {
         if self.hold.is_some_and(|hold| hold <= now) {
             self.release();
@@ -239,7 +239,7 @@ impl<'a> Conversation<'a> {
             .then(|| End::Gateway("SessionTimeout".into()))
     }
 
-    /// Whether the agent has ended and has nothing more to say.
+    /// Whether the agent has ended and all of its messages are sent.
     fn is_agent_done(&self, now: Instant) -> bool {
         let waits = |until: Option<Instant>| until.is_some_and(|until| now < until);
         self.channel.reason.is_some()
@@ -249,7 +249,7 @@ impl<'a> Conversation<'a> {
             && !waits(self.resend_until)
     }
 
-    /// When [`Self::due`] may have something to say, or a delayed message goes on its way, next.
+    /// When [`Self::due`] must be called next, or a delayed message is due.
     fn wake(&self, now: Instant) -> Instant {
         let limits = self.limits();
         let idle = limits
@@ -283,7 +283,7 @@ impl<'a> Conversation<'a> {
         self.inbox.push_back((now + self.delay(), frame));
     }
 
-    /// Sends a message of the agent on to the client, as far as the faults let it.
+    /// Sends a message of the agent to the client, with the faults applied.
     fn deliver(&mut self, mut frame: Frame) {
         frame.channel_id = self.channel.id.clone();
         frame.instance_id = Bytes::from(self.session.spec.instance_id.clone());
@@ -307,7 +307,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    fn say(&mut self, status: &Status) {
+    fn send_status(&mut self, status: &Status) {
         let frame = self.frame(Kind::Status, status.encode());
         self.send(&frame);
     }
@@ -317,7 +317,7 @@ impl<'a> Conversation<'a> {
             .push_back((Instant::now() + self.delay(), frame.encode()));
     }
 
-    /// A message of the gateway's own.
+    /// A message of the gateway itself.
     fn frame(&self, kind: Kind, payload: Bytes) -> Frame {
         let version = if self.shared.agent_options.old {
             Version::V1_01
@@ -339,7 +339,7 @@ impl<'a> Conversation<'a> {
         self.shared.options.faults.delay.unwrap_or_default()
     }
 
-    /// How many messages are under way to the client at most: a delayed link holds more.
+    /// How many messages may wait for the client: more if they are delayed.
     fn outbox_limit(&self) -> usize {
         if self.delay().is_zero() { 16 } else { 4096 }
     }

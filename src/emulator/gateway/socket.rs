@@ -1,4 +1,4 @@
-//! The WebSocket towards a client: how a request becomes one, and how it is closed.
+//! Opens and closes the WebSocket of a client.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode, header};
@@ -15,18 +15,18 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
-/// The WebSocket towards a client.
+/// The WebSocket of a client.
 pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 /// The largest message taken from a client, in bytes.
 const MAX_MESSAGE: usize = 128 * 1024;
-/// The most bytes kept for a client that doesn't read: pings alone would otherwise fill the memory
-/// with their pongs.
+/// The most bytes that wait for a client that doesn't read. Without a limit, a client could fill the
+/// memory with pongs by sending pings.
 const MAX_UNSENT: usize = 1024 * 1024;
 /// How long a client may take to answer a close.
 const CLOSING: Duration = Duration::from_secs(2);
 
-/// The answer that makes the connection a WebSocket.
+/// The answer that turns the connection into a WebSocket.
 pub(crate) fn switching_protocols(accept: header::HeaderValue) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -38,7 +38,7 @@ pub(crate) fn switching_protocols(accept: header::HeaderValue) -> Response<Body>
     response
 }
 
-/// What a WebSocket request is accepted with; `None` for any other request.
+/// The Sec-WebSocket-Accept of a WebSocket request; `None` for any other request.
 pub(crate) fn accept_key(headers: &HeaderMap) -> Option<header::HeaderValue> {
     let has = |name, word: &str| {
         let values = headers
@@ -56,13 +56,13 @@ pub(crate) fn accept_key(headers: &HeaderMap) -> Option<header::HeaderValue> {
     derive_accept_key(key.as_bytes()).try_into().ok()
 }
 
-/// The WebSocket that a request has become.
+/// The WebSocket after the upgrade.
 pub(crate) async fn upgraded(upgrade: OnUpgrade) -> Option<Socket> {
     let upgraded: Upgraded = upgrade
         .await
         .inspect_err(|error| tracing::debug!(%error, "no upgrade"))
         .ok()?;
-    // What came in through a TcpListener is a TcpStream.
+    // The connection was accepted by a TcpListener, so it is a TcpStream.
     let parts = downcast::<TokioIo<TcpStream>>(upgraded).ok()?;
     let stream = parts.io.into_inner();
     if let Err(error) = stream.set_nodelay(true) {
@@ -84,8 +84,8 @@ pub(crate) async fn upgraded(upgrade: OnUpgrade) -> Option<Socket> {
     )
 }
 
-/// Closes a WebSocket and waits, though not for long, for the client to do the same: a socket that
-/// is dropped with unread bytes in it would be reset and might take the last messages with it.
+/// Closes a WebSocket and waits for the client to do the same, at most [`CLOSING`]. A socket that is
+/// dropped with unread bytes is reset, which can destroy the last messages under way.
 pub(crate) async fn close(mut socket: Socket, code: CloseCode) {
     let closing = async {
         let frame = CloseFrame {
@@ -95,17 +95,17 @@ pub(crate) async fn close(mut socket: Socket, code: CloseCode) {
         if socket.close(Some(frame)).await.is_ok() {
             while let Some(message) = socket.next().await {
                 if message.is_err() {
-                    // After a broken frame nothing can be told apart any more.
+                    // After a broken frame no other frame can be recognised.
                     return discard(socket.get_mut()).await;
                 }
             }
         }
     };
-    // A client that takes longer is left alone.
+    // A client that takes longer is not waited for.
     let _ = timeout(CLOSING, closing).await;
 }
 
-/// Reads and forgets whatever still comes.
+/// Reads and discards what still comes.
 async fn discard(stream: &mut TcpStream) {
     let mut bytes = [0; 4096];
     if stream.shutdown().await.is_ok() {

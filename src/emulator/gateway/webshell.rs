@@ -1,12 +1,12 @@
-//! The web shells' socket: a PTY's bytes as they are, and a Kubernetes status at the end.
+//! The WebSockets of SAE's web shells: a PTY's bytes as they are, and a Kubernetes status at the end.
 //!
-//! From `devsapp/saectl`: the token in the URL, the `Origin` header, bytes without any envelope, the
-//! status as the last output. Inferred: that the origin is checked, and the HTTP statuses.
+//! From `devsapp/saectl`: the token in the URL, the `Origin` header, bytes without a header, the
+//! status as the last message. Inferred: the origin is checked, and the HTTP statuses.
 
 use super::socket::{self, Socket};
 use crate::emulator::agent::pty;
 use crate::emulator::agent::spec::SessionSpec;
-use crate::emulator::sae::{Frames, Sae, Ticket};
+use crate::emulator::sae::{Frames, Sae, WebshellToken};
 use crate::emulator::shared::Shared;
 use axum::body::Body;
 use axum::extract::State;
@@ -22,27 +22,27 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-/// Where a web shell's page is.
+/// The origin of the console's web page.
 const ORIGIN: &str = "https://sae.console.aliyun.com";
 
-/// Input that waits for the PTY, in bytes; beyond it no more is taken.
+/// The most bytes of input that wait for the PTY.
 const MAX_QUEUED: usize = 64 * 1024;
 
-/// Answers a request for the socket.
+/// Answers a request for a web shell's WebSocket.
 pub(crate) async fn upgrade(
     State(shared): State<Arc<Shared>>,
     mut request: Request<Body>,
 ) -> Response<Body> {
     let upgrade = hyper::upgrade::on(&mut request);
     match admit(&shared, &request) {
-        Ok((ticket, accept)) => {
+        Ok((token, accept)) => {
             let tasks = shared.tasks.clone();
-            tasks.spawn(async move { enter(&shared, &ticket, upgrade).await });
+            tasks.spawn(async move { enter(&shared, &token, upgrade).await });
             socket::switching_protocols(accept)
         }
-        Err((status, words)) => {
-            tracing::debug!(%status, words, "refused a web shell");
-            let mut response = Response::new(Body::from(words));
+        Err((status, reason)) => {
+            tracing::debug!(%status, reason, "refused a web shell");
+            let mut response = Response::new(Body::from(reason));
             *response.status_mut() = status;
             response
         }
@@ -52,7 +52,7 @@ pub(crate) async fn upgrade(
 fn admit(
     shared: &Shared,
     request: &Request<Body>,
-) -> Result<(Ticket, header::HeaderValue), (StatusCode, &'static str)> {
+) -> Result<(WebshellToken, header::HeaderValue), (StatusCode, &'static str)> {
     let accept = socket::accept_key(request.headers())
         .ok_or((StatusCode::BAD_REQUEST, "this is no WebSocket request"))?;
     let origin = request.headers().get(header::ORIGIN);
@@ -63,33 +63,33 @@ fn admit(
     let token = url::form_urlencoded::parse(query.as_bytes())
         .find_map(|(name, value)| (name == "tokenId").then_some(value))
         .ok_or((StatusCode::UNAUTHORIZED, "tokenId is missing"))?;
-    let ticket = shared
+    let token = shared
         .tickets
         .redeem(&token, shared.clock.now())
         .ok_or((StatusCode::FORBIDDEN, "the token is unknown or has expired"))?;
-    Ok((ticket, accept))
+    Ok((token, accept))
 }
 
-async fn enter(shared: &Shared, ticket: &Ticket, upgrade: OnUpgrade) {
+async fn enter(shared: &Shared, token: &WebshellToken, upgrade: OnUpgrade) {
     let Some(mut socket) = socket::upgraded(upgrade).await else {
         return;
     };
     let sae = &shared.options.sae;
     let spec = SessionSpec::default();
-    let status = match pty::open(&spec, &shared.agent_options, ticket.size) {
+    let status = match pty::open(&spec, &shared.agent_options, token.size) {
         Ok(program) => {
-            let pty::Program {
+            let pty::PtyProgram {
                 output,
                 input,
                 mut child,
             } = program;
-            let over = tokio::select! {
-                over = talk(&mut socket, sae, output, input) => over,
-                () = shared.stopping.cancelled() => Over::Left,
+            let end = tokio::select! {
+                end = relay(&mut socket, sae, output, input) => end,
+                () = shared.stopping.cancelled() => RelayEnd::ClientLeft,
             };
-            let ended = match over {
-                Over::Ended => child.wait().await.ok(),
-                Over::Left => None,
+            let ended = match end {
+                RelayEnd::ProgramEnded => child.wait().await.ok(),
+                RelayEnd::ClientLeft => None,
             };
             match ended {
                 Some(ended) => closing_status(ended),
@@ -111,21 +111,21 @@ async fn enter(shared: &Shared, ticket: &Ticket, upgrade: OnUpgrade) {
     socket::close(socket, CloseCode::Normal).await;
 }
 
-/// How a talk came to its end.
-enum Over {
-    /// Nobody holds the PTY any more.
-    Ended,
+/// Why a relay ended.
+enum RelayEnd {
+    /// The program has ended.
+    ProgramEnded,
     /// The client is gone.
-    Left,
+    ClientLeft,
 }
 
 /// Passes bytes both ways.
-async fn talk(
+async fn relay(
     socket: &mut Socket,
     sae: &Sae,
     mut output: pty_process::OwnedReadPty,
     mut input: pty_process::OwnedWritePty,
-) -> Over {
+) -> RelayEnd {
     let mut queue = BytesMut::new();
     let mut unsent = BytesMut::new();
     loop {
@@ -134,7 +134,7 @@ async fn talk(
                 Ok(1..) => {
                     while let Some(message) = next_message(sae.frames, &mut unsent) {
                         if socket.send(message).await.is_err() {
-                            return Over::Left;
+                            return RelayEnd::ClientLeft;
                         }
                     }
                 }
@@ -143,32 +143,32 @@ async fn talk(
             message = socket.next(), if queue.len() < MAX_QUEUED => match message {
                 Some(Ok(Message::Text(text))) => queue.extend_from_slice(text.as_bytes()),
                 Some(Ok(Message::Binary(bytes))) => queue.extend_from_slice(&bytes),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Over::Left,
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return RelayEnd::ClientLeft,
                 Some(Ok(_)) => {}
             },
             written = input.write(&queue), if !queue.is_empty() => match written {
                 Ok(count) => queue.advance(count),
-                // The end shows in what is read.
+                // Reading will show the end.
                 Err(_) => queue.clear(),
             },
         }
     }
 }
 
-/// Sends what has not become whole.
-async fn send_rest(socket: &mut Socket, frames: Frames, unsent: BytesMut) -> Over {
+/// Sends the rest, a character that is not complete.
+async fn send_rest(socket: &mut Socket, frames: Frames, unsent: BytesMut) -> RelayEnd {
     let rest = match frames {
-        _ if unsent.is_empty() => return Over::Ended,
+        _ if unsent.is_empty() => return RelayEnd::ProgramEnded,
         Frames::Text => text(unsent),
         Frames::Either | Frames::Binary => Message::binary(unsent.freeze()),
     };
     match socket.send(rest).await {
-        Ok(()) => Over::Ended,
-        Err(_) => Over::Left,
+        Ok(()) => RelayEnd::ProgramEnded,
+        Err(_) => RelayEnd::ClientLeft,
     }
 }
 
-/// The next frame of `unsent`; the beginning of a character waits for its rest, where it matters.
+/// The next frame of `unsent`. In text frames an incomplete character waits for its rest.
 fn next_message(frames: Frames, unsent: &mut BytesMut) -> Option<Message> {
     if unsent.is_empty() {
         return None;
@@ -207,7 +207,7 @@ async fn send_status(
     Ok(())
 }
 
-/// What Kubernetes says of a program that has ended so.
+/// The Kubernetes status for a program that has ended.
 fn closing_status(ended: ExitStatus) -> String {
     if ended.success() {
         return r#"{"metadata":{},"status":"Success"}"#.into();
@@ -219,7 +219,7 @@ fn closing_status(ended: ExitStatus) -> String {
     failure_status(&message, "NonZeroExitCode", &causes)
 }
 
-/// In the order of members in which Kubernetes writes them; `more` stands behind the others.
+/// A status with its members in the order of Kubernetes; `more` comes last.
 fn failure_status(message: &str, reason: &str, more: &str) -> String {
     let message = Value::from(message);
     format!(

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 /// A client by the book, an agent, and the messages between them.
 struct Pair {
-    link: Link,
+    link: Sequence,
     now: u64,
     up: VecDeque<Frame>,
     down: VecDeque<Frame>,
@@ -20,7 +20,7 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         Self {
-            link: Link::new(false, 64),
+            link: Sequence::new(false, 64),
             now: 0,
             up: VecDeque::new(),
             down: VecDeque::new(),
@@ -140,7 +140,7 @@ proptest! {
         frames in proptest::collection::vec((0u8..9, any::<u32>(), any::<u32>(), any::<bool>()), 0..40),
         old in any::<bool>(),
     ) {
-        let mut link = Link::new(old, 64);
+        let mut link = Sequence::new(old, 64);
         for (kind, input_seq, output_seq, new_client) in frames {
             if link.has_room() {
                 link.output(Bytes::from_static(b"x"));
@@ -165,7 +165,7 @@ fn input(number: u32, acknowledged: u32) -> Frame {
 
 #[test]
 fn a_gap_is_asked_for_once_a_second() {
-    let mut link = Link::new(false, 64);
+    let mut link = Sequence::new(false, 64);
     for (now, asks) in [(0, true), (1, false), (999, false), (1000, true)] {
         assert_eq!(link.take(&input(3, 0), true, now), Taken::No);
         assert_eq!(link.next(now).is_some(), asks, "at {now} ms");
@@ -174,7 +174,7 @@ fn a_gap_is_asked_for_once_a_second() {
 
 #[test]
 fn what_found_no_room_is_asked_for_when_there_is_some() {
-    let mut link = Link::new(false, 64);
+    let mut link = Sequence::new(false, 64);
     assert_eq!(link.take(&input(1, 0), false, 0), Taken::No);
     assert_eq!(link.take(&input(2, 0), false, 0), Taken::No);
     assert!(!link.has_next());
@@ -187,7 +187,7 @@ fn what_found_no_room_is_asked_for_when_there_is_some() {
 
 #[test]
 fn output_never_sent_can_not_be_acknowledged() {
-    let mut link = Link::new(false, 64);
+    let mut link = Sequence::new(false, 64);
     link.output(Bytes::from("a"));
     link.take(&input(1, 1), true, 0);
     assert_eq!(link.next(0).unwrap().payload, "a");
@@ -199,7 +199,7 @@ fn output_never_sent_can_not_be_acknowledged() {
 #[test]
 fn nothing_is_kept_for_those_who_cannot_ask() {
     for (old, version) in [(true, Version::V1_02), (false, Version::V1_01)] {
-        let mut link = Link::new(old, 64);
+        let mut link = Sequence::new(old, 64);
         let mut hello = input(0, 0);
         hello.version = version;
         assert_eq!(link.take(&hello, true, 0), Taken::Yes);

@@ -11,7 +11,7 @@ const HELLO: &str =
 
 fn encrypted(options: &AgentOptions) -> Client {
     let mut spec = command("sh -c 'stty -echo; echo ready; read x; echo \"<$x>\"'");
-    spec.encryption = Some(Encryption::Auto);
+    spec.encryption = Some(SessionEncryption::Auto);
     Client::new(spec, options)
 }
 
@@ -94,7 +94,7 @@ async fn an_echo_is_encrypted_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_starts_without_a_key_and_twenty_seconds_are_enough_for_one() {
+async fn nothing_starts_without_a_key_and_the_exchange_times_out_after_20_seconds() {
     let mut client = encrypted(&AgentOptions::default());
     let start = tokio::time::Instant::now();
     assert_eq!(
@@ -106,7 +106,7 @@ async fn nothing_starts_without_a_key_and_twenty_seconds_are_enough_for_one() {
 }
 
 #[tokio::test]
-async fn each_fault_of_a_client_has_its_name() {
+async fn each_error_of_a_client_has_its_name() {
     let bad_iv = b"\0{\"cipherSuite\":\"AXT_KMS_WITH_AES_256_CBC\",\"encryptIV\":\"AAAA\"}";
     let no_suite = b"\0{\"cipherSuite\":\"ROT13\",\"encryptIV\":\"AAAAAAAAAAAAAAAAAAAAAA==\"}";
     let kms = b"\0{\"cipherSuite\":\"AXT_KMS_WITH_AES_256_CBC\",\"encryptIV\":\"AAAAAAAAAAAAAAAAAAAAAA==\"}";

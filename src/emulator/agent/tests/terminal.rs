@@ -65,7 +65,7 @@ async fn what_cannot_run_says_why() {
         ),
         (
             "# nothing",
-            "MalformedCommandLine: it has no word",
+            "MalformedCommandLine: it has no words",
             "OpenPtyFailed",
         ),
     ] {
