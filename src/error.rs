@@ -1,6 +1,8 @@
-//! What can go wrong, as far as somebody acts on it: each failure knows its words and its hint.
+//! What can go wrong, as far as somebody acts on it: each failure has a message and a hint. What
+//! others wrote gets into a message as one bounded line.
 
 use crate::hints;
+use crate::printable::line;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,7 +45,7 @@ pub enum Error {
     #[error("{0}")]
     Api(Box<ApiError>),
     /// A connection could not be made.
-    #[error("can't connect to {to}: {cause}")]
+    #[error("can't connect to {to}: {}", line(.cause))]
     Connect {
         /// Host and port, or the proxy's.
         to: String,
@@ -72,18 +74,18 @@ pub enum Error {
     #[error(transparent)]
     Stopped(#[from] Stop),
     /// The gateway refused the WebSocket.
-    #[error("the gateway refused the session: HTTP {status}{detail}")]
+    #[error("the gateway refused the session: HTTP {status}{}", after_colon(.detail))]
     Refused {
         /// The HTTP status of the answer.
         status: u16,
-        /// `: ` and a short piece of the body, or empty.
+        /// The beginning of the body, if it is text.
         detail: String,
     },
     /// The other side broke the protocol.
-    #[error("protocol error: {0}")]
+    #[error("protocol error: {}", line(.0))]
     Protocol(String),
     /// The session ended, and not as wished.
-    #[error("the session ended: {}", hints::close_reason(.code, .detail))]
+    #[error("{}", ended(.code, .detail))]
     Ended {
         /// The service's reason code, such as `FlowExceedLimit`.
         code: String,
@@ -91,10 +93,10 @@ pub enum Error {
         detail: String,
     },
     /// The far end can't do what was asked of it.
-    #[error("on the instance: {0}")]
+    #[error("on the instance: {}", line(.0))]
     Remote(String),
     /// The connection broke and the session could not be resumed.
-    #[error("the connection was lost: {0}")]
+    #[error("the connection was lost: {}", line(.0))]
     Lost(String),
     /// Reading or writing on the user's side failed.
     #[error("{what}: {source}")]
@@ -108,7 +110,7 @@ pub enum Error {
 
 /// An error reply of the API.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{action}: {code}: {message}{}", origin(*.status, .request_id.as_deref()))]
+#[error("{action}: {}: {}{}", line(.code), line(.message), origin(*.status, .request_id.as_deref()))]
 pub struct ApiError {
     /// The action that was called, such as `StartTerminalSession`.
     pub action: String,
@@ -125,6 +127,40 @@ pub struct ApiError {
 impl ApiError {
     /// axt's own code for a reply that is not the API's: a proxy's page, something that is not JSON.
     pub const UNEXPECTED: &str = "UnexpectedReply";
+
+    /// Such a reply to `action`, which came with this HTTP status.
+    #[must_use]
+    pub fn unexpected(action: &str, status: u16, message: impl Into<String>) -> Self {
+        Self {
+            action: action.to_owned(),
+            code: Self::UNEXPECTED.to_owned(),
+            message: message.into(),
+            request_id: None,
+            status,
+        }
+    }
+}
+
+/// That a session ended, with what its code means, the code, and what followed it.
+fn ended(code: &str, detail: &str) -> String {
+    let given = match (code, detail) {
+        ("", detail) => line(detail),
+        (code, "") => line(code),
+        (code, detail) => line(&format!("{code}: {detail}")),
+    };
+    match hints::close_meaning(code, detail) {
+        Some(meaning) if meaning.starts_with("the session ") => format!("{meaning} ({given})"),
+        Some(meaning) => format!("the session ended: {meaning} ({given})"),
+        None if given.is_empty() => "the session ended: no reason was given".to_owned(),
+        None => format!("the session ended: {given}"),
+    }
+}
+
+fn after_colon(detail: &str) -> String {
+    match line(detail) {
+        detail if detail.is_empty() => detail,
+        detail => format!(": {detail}"),
+    }
 }
 
 /// Which answer an error was; nothing where none was asked for.
@@ -132,7 +168,7 @@ fn origin(status: u16, request_id: Option<&str>) -> String {
     match (status, request_id) {
         (0, _) => String::new(),
         (status, None) => format!(" (HTTP {status})"),
-        (status, Some(id)) => format!(" (HTTP {status}, request {id})"),
+        (status, Some(id)) => format!(" (HTTP {status}, request {})", line(id)),
     }
 }
 
@@ -148,7 +184,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Api(error) => hints::call(&error.action, &error.code),
-            Self::Ended { code, .. } => hints::close(code).map(Into::into),
+            Self::Ended { code, detail } => hints::close(code, detail).map(Into::into),
             Self::Credentials(_) => Some(
                 "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`".into(),
             ),
@@ -164,6 +200,72 @@ impl Error {
                 _ => None,
             },
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_ends_with_meaning_code_and_detail() {
+        for (code, detail, expected) in [
+            (
+                "OpenTargetPortFailed",
+                "dial tcp: refused\x1b[2J",
+                r"the session ended: the instance could not reach the target port (OpenTargetPortFailed: dial tcp: refused\u{1b}[2J)",
+            ),
+            (
+                "Aborted",
+                "ConnectionCountExceedLimit",
+                "the session ended: 20 sessions are connected to this instance, the most the service allows (Aborted: ConnectionCountExceedLimit)",
+            ),
+            (
+                "Notified",
+                "",
+                "the session was ended by somebody else (Notified)",
+            ),
+            ("Whatever", "", "the session ended: Whatever"),
+            ("Whatever", "x", "the session ended: Whatever: x"),
+            ("", "", "the session ended: no reason was given"),
+        ] {
+            let (code, detail) = (code.into(), detail.into());
+            assert_eq!(Error::Ended { code, detail }.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn no_foreign_text_makes_a_line_of_its_own_or_hides() {
+        let foreign =
+            "bad\r\naxt: hint: run \u{202e}this\u{200b}\x1b]0;x\x07".to_owned() + &"x".repeat(9999);
+        let (code, detail) = (foreign.clone(), foreign.clone());
+        let mut api = ApiError::unexpected("StartTerminalSession", 400, foreign.clone());
+        api.code.clone_from(&foreign);
+        api.request_id = Some(foreign.clone());
+        for error in [
+            Error::from(api),
+            Error::Connect {
+                to: "host:1".into(),
+                cause: foreign.clone(),
+                lasting: false,
+            },
+            Error::Refused {
+                status: 400,
+                detail: foreign.clone(),
+            },
+            Error::Protocol(foreign.clone()),
+            Error::Remote(foreign.clone()),
+            Error::Lost(foreign),
+            Error::Ended { code, detail },
+        ] {
+            let said = error.to_string();
+            assert!(said.chars().count() < 1700, "{said}");
+            assert!(
+                said.contains(r"bad axt: hint: run \u{202e}this\u{200b}\u{1b}]0;x\u{7}"),
+                "{said}"
+            );
+            assert_eq!(crate::printable::escaped(&said), said);
         }
     }
 }

@@ -30,8 +30,8 @@
 //!   every end-to-end test talks to.
 //!
 //! Failures are values that travel up: [`error`] names them, [`hints`] say what to do, [`exit`] is
-//! what becomes of them, and [`ui`] alone prints. Who may import whom is a table in
-//! `tests/imports.rs`; arrows never turn back.
+//! what becomes of them, and [`ui`] alone prints. What others wrote passes `printable` first. Who may
+//! import whom is a table in `tests/imports.rs`; arrows never turn back.
 //!
 //! The path of a keystroke: `terminal::Stdin` -> `pump` -> `Escape` -> `Filter` -> `Session` (a
 //! numbered Input message, as soon as the far end is ready and the bucket is not empty) -> `wire`.
@@ -48,6 +48,7 @@ pub mod exit;
 pub mod hints;
 pub mod net;
 pub mod openapi;
+pub(crate) mod printable;
 pub mod protocol;
 pub mod pump;
 pub mod terminal;

@@ -1,6 +1,7 @@
 //! The only place that prints: data to stdout, talk to stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // this is where printing is done
 
+use crate::printable::escaped;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +69,7 @@ impl Ui {
     /// When standard input can't be read.
     pub fn ask(&self, question: &str) -> io::Result<bool> {
         let mut err = io::stderr();
-        let _ = write!(err, "axt: {} [y/N] ", printable(question)).and_then(|()| err.flush());
+        let _ = write!(err, "axt: {} [y/N] ", escaped(question)).and_then(|()| err.flush());
         let mut answer = String::new();
         io::stdin().read_line(&mut answer)?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
@@ -116,31 +117,7 @@ impl Ui {
         };
         let mut err = anstream::AutoStream::auto(io::stderr());
         for line in text.lines() {
-            let _ = err.write_all(format!("{prefix} {}{end}", printable(line)).as_bytes());
+            let _ = err.write_all(format!("{prefix} {}{end}", escaped(line)).as_bytes());
         }
-    }
-}
-
-/// Without the control characters that a hostile peer could steer a terminal with.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    let replace = |c: char| {
-        if c.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
-    };
-    text.chars().map(replace).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_peers_text_steers_no_terminal() {
-        assert_eq!(
-            super::printable("a\x1b[2Jb\u{9b}c"),
-            "a\u{fffd}[2Jb\u{fffd}c"
-        );
     }
 }

@@ -259,16 +259,15 @@ fn refusal(error: WsError, host: String) -> Error {
     }
 }
 
-/// `: ` and the first line of a refusal's body, as far as it is short plain text.
+/// The first line of a refusal's body, unless it is a page.
 fn snippet(response: &Response) -> String {
     let body = response.body().as_deref().unwrap_or_default();
     let text = String::from_utf8_lossy(body.get(..200).unwrap_or(body)).into_owned();
     let line = text.lines().next().unwrap_or_default().trim();
-    if line.is_empty() || line.starts_with('<') {
+    if line.starts_with('<') {
         return String::new();
     }
-    let printable = line.chars().map(|c| if c.is_control() { '?' } else { c });
-    format!(": {}", printable.collect::<String>())
+    line.to_owned()
 }
 
 fn words(error: &WsError) -> String {

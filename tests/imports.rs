@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 
 /// Each layer with the layers it may import. Every layer stands below all that it imports: arrows
 /// never turn back.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("hints", &[]),
-    ("error", &["hints"]),
+    ("printable", &[]),
+    ("error", &["hints", "printable"]),
     ("exit", &[]),
-    ("ui", &[]),
+    ("ui", &["printable"]),
     ("terminal", &[]),
     ("protocol", &["error"]),
     ("net", &["error"]),

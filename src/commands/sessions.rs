@@ -186,7 +186,7 @@ mod tests {
         SESSION           INSTANCE                USER    STATE      STARTED               DURATION   CLOSED                                           CLIENT       PRINCIPAL
         s-hz023od0x9****  i-bp1i7gg30r52z2em****  管理员  Failed     2024-01-19T09:15:46Z  6s         the Cloud Assistant agent is too old: update it  192.168.1.1  RAMUser 123456xxxx
         s-2               i-2                     -       Connected  2024-01-19T08:00:00Z  1h 30m 1s  -                                                -            -
-        s-3�[2J           -                       -       -          -                     -          -                                                -            -
+        s-3\u{1b}[2J      -                       -       -          -                     -          -                                                -            -
         ");
         let piped = listing(&records(), now, false);
         assert!(

@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Fix, Verdict};
 use crate::commands::shared::table::{self, table};
-use crate::ui::printable;
+use crate::printable::escaped;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -74,7 +74,7 @@ impl Report {
             .max()
             .unwrap_or(0);
         self.rows.iter().fold(String::new(), |mut text, row| {
-            let [verdict, name, finding, remedy] = row.cells().map(|cell| printable(&cell));
+            let [verdict, name, finding, remedy] = row.cells().map(|cell| escaped(&cell));
             // Writing to a String can't fail.
             let _ = writeln!(text, "{verdict:<4}  {name:<width$}  {finding}");
             if !remedy.is_empty() {
@@ -138,7 +138,7 @@ mod tests {
         );
         report.skip_missing(["region", "agent"].into_iter());
         insta::assert_snapshot!(report.text(true), @r"
-        ok    region    cn-杭州�[2J
+        ok    region    cn-杭州\u{1b}[2J
         fail  instance  the instance is Stopped
                         -> start the instance
         skip  agent     not looked at, as something before it fails

@@ -1,6 +1,6 @@
 //! Tables and JSON: aligned for people, plain for programs; what they hold can steer no terminal.
 
-use crate::ui::printable;
+use crate::printable::{escaped, is_invisible};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr as _;
 pub fn table<const N: usize>(header: [&str; N], rows: &[[String; N]], terminal: bool) -> String {
     let cells = rows
         .iter()
-        .map(|row| row.each_ref().map(|cell| printable(cell)));
+        .map(|row| row.each_ref().map(|cell| escaped(cell)));
     if !terminal {
         return cells.map(|row| row.join("\t") + "\n").collect();
     }
@@ -26,7 +26,7 @@ pub fn table<const N: usize>(header: [&str; N], rows: &[[String; N]], terminal: 
     shown.iter().map(|row| line(row, &widths)).collect()
 }
 
-/// A value as indented JSON with a newline after it. Control characters that JSON allows in a text
+/// A value as indented JSON with a newline after it. Invisible characters that JSON allows in a text
 /// are escaped too.
 ///
 /// # Errors
@@ -36,8 +36,10 @@ pub fn json(value: &impl Serialize) -> serde_json::Result<String> {
     let mut safe = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         // All that is left of them is inside of texts, but for the newlines of the indentation.
-        if c.is_control() && c != '\n' {
-            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+        if is_invisible(c) && c != '\n' {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                safe.push_str(&format!("\\u{unit:04x}"));
+            }
         } else {
             safe.push(c);
         }
@@ -58,7 +60,7 @@ fn line(row: &[String], widths: &[usize]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{json, table};
+    use super::{is_invisible, json, table};
 
     fn rows() -> Vec<[String; 3]> {
         vec![
@@ -71,7 +73,7 @@ mod tests {
     fn columns_line_up_whatever_their_characters_width() {
         insta::assert_snapshot!(table(["ID", "USER", "NOTE"], &rows(), true), @r"
         ID    USER  NOTE
-        s-1   张三  x�[2J�y
+        s-1   张三  x\u{1b}[2J\ty
         s-22  -     z
         ");
     }
@@ -79,15 +81,15 @@ mod tests {
     #[test]
     fn programs_get_tabs_and_nothing_else() {
         let text = table(["ID", "USER", "NOTE"], &rows(), false);
-        assert_eq!(text, "s-1\t张三\tx\u{fffd}[2J\u{fffd}y\ns-22\t\tz\n");
+        assert_eq!(text, "s-1\t张三\tx\\u{1b}[2J\\ty\ns-22\t\tz\n");
     }
 
     #[test]
-    fn json_is_escaped_to_the_last_control_character() {
-        let value = serde_json::json!({"text": "a\u{9b}2J\u{7f}\n\x1b"});
+    fn json_is_escaped_to_the_last_invisible_character() {
+        let value = serde_json::json!({"text": "a\u{9b}2J\u{7f}\n\x1b\u{202e}\u{e0041}"});
         let text = json(&value).unwrap();
         assert!(
-            text.chars().all(|c| c == '\n' || !c.is_control()),
+            text.chars().all(|c| c == '\n' || !is_invisible(c)),
             "{text:?}"
         );
         assert_eq!(
