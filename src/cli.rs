@@ -245,7 +245,8 @@ pub struct Ports {
     /// Send at once instead of waiting until the far end is ready: agents must be new enough to queue
     #[arg(long, env = "AXT_EAGER")]
     pub eager: bool,
-    /// After the local side's end, end the session when the far end is silent for so long
+    /// After the local side's end, end the session as incomplete when the remote side is silent for so
+    /// long; 0 waits for nothing
     #[arg(long, value_name = "DURATION", env = "AXT_LINGER", default_value = "5s", value_parser = duration)]
     pub linger: Duration,
 }

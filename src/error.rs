@@ -98,6 +98,12 @@ pub enum Error {
     /// The connection broke and the session could not be resumed.
     #[error("the connection was lost: {}", line(.0))]
     Lost(String),
+    /// The input had ended, and then the remote side sent nothing for so long that the session was
+    /// ended from here.
+    #[error(
+        "the remote side sent nothing for {0:?} after the input had ended: its answer may be incomplete"
+    )]
+    Silence(Duration),
     /// Reading or writing on the user's side failed.
     #[error("{what}: {source}")]
     Io {
@@ -187,6 +193,9 @@ impl Error {
             Self::Ended { code, detail } => hints::close(code, detail).map(Into::into),
             Self::Credentials(_) => Some(
                 "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`".into(),
+            ),
+            Self::Silence(_) => Some(
+                "the session protocol can't tell the remote side that the input has ended; --linger 1m waits longer for what it still sends".into(),
             ),
             Self::NoRegion => Some(
                 "give --region, set ALIBABA_CLOUD_REGION_ID, or put region_id into the profile".into(),

@@ -62,8 +62,6 @@ pub struct Pump<'h, C, F, R, W> {
     said_full: bool,
     /// Why there is no connection, or was none, since the session last made progress.
     lost_by: Option<String>,
-    /// The session ends from this side, without anybody's failure.
-    lingered: bool,
 }
 
 /// What woke the loop.
@@ -114,7 +112,6 @@ where
             stopping: None,
             said_full: false,
             lost_by: None,
-            lingered: false,
         }
     }
 
@@ -335,7 +332,7 @@ where
                     self.conclude(Outcome::Stopped(stop));
                 }
             }
-            Some(Control::Linger(span)) => self.linger.shorten(span),
+            Some(Control::Unread) => self.linger.want_no_answer(),
             // Whoever could have stopped it is gone; treat it as a hangup.
             None => self.conclude(Outcome::Stopped(Stop::Signal(1))),
         }
@@ -369,10 +366,7 @@ where
             self.wire.state = WireState::Dialing(self.host.reconnect(resume));
         }
         if self.linger_by().is_some_and(|by| by <= now.at) {
-            self.lingered = true;
-            return self.conclude(Outcome::Ended(Ending::Normal {
-                code: String::new(),
-            }));
+            return self.conclude(self.linger.outcome());
         }
         // While the user's end takes no output, what has arrived waits unread: that is no silence.
         if self.flow.user.len() >= OUTPUT_ROOM
@@ -387,9 +381,9 @@ where
     /// Ends with the reason why the session is not open by now, or not what it was to be.
     fn opens_too_late(&mut self) {
         if self.opening.is_open() {
-            let code = "too late".into();
-            let ending = self.filter.ended(Ending::Normal { code }, &mut self.flow);
-            return self.conclude(Outcome::Ended(ending));
+            let limit = self.opening.limit();
+            let error = self.filter.overdue(limit);
+            return self.fail(error);
         }
         let limit = self.opening.limit();
         let what = "the answer of the agent";

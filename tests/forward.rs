@@ -295,6 +295,76 @@ fn connections_beyond_the_limit_wait_for_their_turn() {
 }
 
 #[test]
+fn an_answer_under_way_is_not_cut_for_those_who_wait() {
+    let cloud = Cloud::new();
+    let port = peer::serve(|mut stream| {
+        let mut question = [0; 4];
+        stream.read_exact(&mut question).unwrap();
+        for half in [&b"half an "[..], b"answer"] {
+            stream.write_all(half).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(900));
+        }
+    });
+    let args = ["--eager", "--max-sessions", "3", "-L", &to(port)];
+    let forward = Forward::start(&cloud, &args, 1);
+    std::thread::scope(|scope| {
+        for _ in 0..9 {
+            scope.spawn(|| {
+                let mut stream = forward.connect();
+                stream.write_all(b"what").unwrap();
+                stream.shutdown(Shutdown::Write).unwrap();
+                assert_eq!(read_all(&stream).unwrap(), b"half an answer");
+            });
+        }
+    });
+    assert_eq!(forward.stop().status, 0);
+    none_left(&cloud);
+}
+
+#[test]
+fn a_wait_that_runs_out_is_a_reset_and_an_error() {
+    let cloud = Cloud::new();
+    let port = peer::serve(|mut stream| {
+        stream.write_all(b"half").unwrap();
+        // It answers when it has read all, and never learns that it has.
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+    });
+    let forward = Forward::start(&cloud, &["--linger", "700ms", "-L", &to(port)], 1);
+    let mut stream = forward.connect();
+    let mut half = [0; 4];
+    stream.read_exact(&mut half).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let error = read_all(&stream).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let told = forward.closed(1);
+    let why = told["error"].as_str().unwrap();
+    assert!(why.contains("sent nothing for 700ms"), "{told}");
+    assert!(
+        told["hint"].as_str().unwrap().contains("--linger"),
+        "{told}"
+    );
+    assert_eq!(forward.stop().status, 0);
+    none_left(&cloud);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_client_that_is_gone_is_not_lingered_for() {
+    let cloud = Cloud::new();
+    let port = peer::serve(|mut stream| {
+        stream.write_all(b"!").unwrap();
+        peer::echo(stream);
+    });
+    let forward = Forward::start(&cloud, &["--linger", "1h", "-L", &to(port)], 1);
+    let mut one = [0; 1];
+    forward.connect().read_exact(&mut one).unwrap();
+    assert_eq!(forward.closed(1)["error"], serde_json::Value::Null);
+    assert_eq!(forward.stop().status, 0);
+    none_left(&cloud);
+}
+
+#[test]
 fn a_failed_session_resets_its_connection_and_no_other() {
     let mut options = unlimited();
     options.faults.set("api-error", "Forbidden.RAM:1").unwrap();

@@ -2,7 +2,9 @@
 //! bootstrap for `--command`.
 
 use super::channel::Ending;
+use crate::error::Error;
 use bytes::{BufMut, BytesMut};
+use std::time::Duration;
 
 pub use crate::error::Stop;
 
@@ -41,6 +43,12 @@ pub trait Filter {
     /// opening a session runs on.
     fn is_ready(&self) -> bool {
         true
+    }
+
+    /// The remote side has not become ready within `limit`: what the session ends with.
+    fn overdue(&mut self, limit: Duration) -> Error {
+        let what = "the answer of the remote side";
+        Error::AgentTimeout { what, limit }
     }
 
     /// The user's side stops the session. Returns whether the far end was told and may have a

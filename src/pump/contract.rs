@@ -29,8 +29,8 @@ pub enum Control {
     },
     /// End it.
     Stop(Stop),
-    /// From now on, [`Options::linger`] is this.
-    Linger(Duration),
+    /// Nobody reads the output any more: once the input has ended too, there is no answer to wait for.
+    Unread,
 }
 
 /// What the user may want to read.
@@ -83,6 +83,8 @@ pub enum Outcome {
     Stopped(Stop),
     /// Nobody reads the output any more.
     OutputClosed,
+    /// The user's input has ended and is delivered, and the user wants no answer.
+    UserLeft,
 }
 
 /// Switches of one run.
@@ -94,7 +96,8 @@ pub struct Options {
     pub resume: bool,
     /// How long the far end may take to show that it is there.
     pub open_within: Option<Duration>,
-    /// Once the user's input has ended and was delivered, end the session when the far end has been
-    /// silent for so long; `None` leaves the end to the far end. The protocol has no half-close.
+    /// Once the user's input has ended and was delivered, end the session when the remote side has been
+    /// silent for so long: with [`Error::Silence`], as more might have come. Zero asks for no answer;
+    /// `None` leaves the end to the remote side. The protocol has no half-close.
     pub linger: Option<Duration>,
 }

@@ -22,9 +22,8 @@ where
     /// Says goodbye to the far end and delivers what is left, both at once.
     pub(super) async fn finish(mut self, outcome: Outcome) -> Outcome {
         self.host.ending();
-        let normal = matches!(outcome, Outcome::Ended(Ending::Normal { .. }));
-        let far_ended = normal && !self.lingered;
-        if !far_ended {
+        let remote_ended = matches!(outcome, Outcome::Ended(Ending::Normal { .. }));
+        if !remote_ended {
             self.channel.close(now());
         }
         let Self {
@@ -39,7 +38,7 @@ where
                 wire::say_goodbye(&mut channel, link).await;
             }
         };
-        let complete = matches!(outcome, Outcome::Ended(_));
+        let complete = matches!(outcome, Outcome::Ended(_) | Outcome::UserLeft);
         let deliver = async {
             let all = deliver(&mut user.writer, &mut flow.user);
             if complete {

@@ -1,5 +1,8 @@
 //! The wait for what the remote side still sends after the user's input has ended.
 
+use super::Outcome;
+use crate::error::Error;
+use crate::protocol::channel::Ending;
 use std::time::{Duration, Instant};
 
 /// Measures how long neither side has given or taken a byte.
@@ -22,9 +25,9 @@ impl Linger {
         }
     }
 
-    /// From now on, `span` is enough.
-    pub fn shorten(&mut self, span: Duration) {
-        self.span = Some(span);
+    /// No answer is wanted any more: the end of the input is the end of the session.
+    pub fn want_no_answer(&mut self) {
+        self.span = Some(Duration::ZERO);
     }
 
     /// Whether there is such an end.
@@ -49,5 +52,14 @@ impl Linger {
     pub fn deadline(&self) -> Option<Instant> {
         let span = self.span.filter(|_| self.drained)?;
         Some(self.quiet_since + span)
+    }
+
+    /// What the session ends with at the deadline. A user who waits for an answer can't know
+    /// whether this was all of it; one who wants none has everything.
+    pub fn outcome(&self) -> Outcome {
+        match self.span {
+            Some(span) if !span.is_zero() => Outcome::Ended(Ending::Failed(Error::Silence(span))),
+            _ => Outcome::UserLeft,
+        }
     }
 }

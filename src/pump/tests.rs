@@ -532,8 +532,8 @@ impl Filter for Waits {
     fn stop(&mut self, _stop: Stop, _flow: &mut Flow) -> bool {
         false
     }
-    fn ended(&mut self, _ending: Ending, _flow: &mut Flow) -> Ending {
-        Ending::Failed(Error::Remote("that is not it".into()))
+    fn overdue(&mut self, _limit: Duration) -> Error {
+        Error::Remote("that is not it".into())
     }
 }
 

@@ -54,7 +54,7 @@ pub async fn stopped(control: &mut mpsc::Receiver<Control>) -> Stop {
     loop {
         match control.recv().await {
             Some(Control::Stop(stop)) => return stop,
-            Some(Control::Resize { .. } | Control::Linger(_)) => {}
+            Some(Control::Resize { .. } | Control::Unread) => {}
             None => std::future::pending().await,
         }
     }

@@ -130,10 +130,12 @@ async fn echo(link: Link, limit: Duration) -> Times {
         open_within: Some(limit),
         linger: None,
     };
+    let (echoed, mut on_echo) = mpsc::channel(1);
     let filter = Echo {
         marker: marker.clone().into_bytes(),
         seen: vec![],
         opened,
+        echoed,
     };
     let channel = Session::new(session::Options::default(), now);
     let ends = (typed, tokio::io::sink());
@@ -155,8 +157,8 @@ async fn echo(link: Link, limit: Duration) -> Times {
         }
     };
     let outcome = match outcome {
+        _ if on_echo.try_recv().is_ok() => Ok(opened_at.unwrap_or(start).elapsed()),
         Some(Outcome::Ended(Ending::Failed(error))) => Err(error),
-        Some(Outcome::Ended(Ending::Status(_))) => Ok(opened_at.unwrap_or(start).elapsed()),
         Some(_) => Err(Error::Remote("the session ended before the echo".into())),
         None => Err(Error::Timeout {
             what: "the echo".into(),
@@ -186,11 +188,12 @@ impl Host for Watch {
     }
 }
 
-/// Waits for the marker in the output; its status 0 says that it was there.
+/// Waits for the marker in the output, and ends the session when it was there.
 struct Echo {
     marker: Vec<u8>,
     seen: Vec<u8>,
     opened: mpsc::Sender<Instant>,
+    echoed: mpsc::Sender<()>,
 }
 
 impl Filter for Echo {
@@ -200,7 +203,9 @@ impl Filter for Echo {
         self.seen.extend_from_slice(bytes);
         let marker = self.marker.as_slice();
         if self.seen.windows(marker.len()).any(|part| part == marker) {
-            flow.ending = Some(Ending::Status(0));
+            let _ = self.echoed.try_send(());
+            let code = String::new();
+            flow.ending = Some(Ending::Normal { code });
         }
         // Only the beginning of a marker may still be completed.
         let old = self.seen.len().saturating_sub(marker.len());
@@ -225,6 +230,7 @@ mod tests {
             marker: b"axt-12345678".to_vec(),
             seen: vec![],
             opened: mpsc::channel(1).0,
+            echoed: mpsc::channel(1).0,
         };
         let mut flow = Flow::default();
         pieces

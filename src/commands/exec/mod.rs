@@ -23,6 +23,7 @@ use crate::protocol::filter::{Filter, Flow, Stop};
 use bytes::BufMut;
 use decode::Base64;
 use scan::{Said, Scanner};
+use std::time::Duration;
 
 /// What may be typed before the far end's terminal is set, in bytes.
 const TYPE_AHEAD: usize = 16 * 1024;
@@ -196,6 +197,18 @@ impl Exec {
         }
     }
 
+    /// What to say when no bootstrap has answered.
+    fn no_shell(&mut self) -> String {
+        let State::Starting { scanner, preamble } = &mut self.state else {
+            return "no POSIX shell answered there".into();
+        };
+        scanner.rest(|data| preamble.put_slice(data));
+        let said = String::from_utf8_lossy(preamble);
+        let said = said.trim();
+        let said = if said.is_empty() { "nothing" } else { said };
+        format!("no POSIX shell answered there; it said: {said}")
+    }
+
     fn finish(&mut self, flow: &mut Flow, ending: Ending) {
         self.state = State::Done;
         flow.ending = Some(ending);
@@ -237,6 +250,10 @@ impl Filter for Exec {
         !matches!(self.state, State::Starting { .. })
     }
 
+    fn overdue(&mut self, _limit: Duration) -> Error {
+        Error::Remote(self.no_shell())
+    }
+
     fn stop(&mut self, stop: Stop, flow: &mut Flow) -> bool {
         let running = matches!(self.state, State::Running { .. });
         if !running || self.program.terminal {
@@ -261,13 +278,7 @@ impl Filter for Exec {
             other => return other,
         };
         let what = match &mut self.state {
-            State::Starting { scanner, preamble } => {
-                scanner.rest(|data| preamble.put_slice(data));
-                let said = String::from_utf8_lossy(preamble);
-                let said = said.trim();
-                let said = if said.is_empty() { "nothing" } else { said };
-                format!("no POSIX shell answered there; it said: {said}")
-            }
+            State::Starting { .. } => self.no_shell(),
             State::Running {
                 outer,
                 encoded: None,

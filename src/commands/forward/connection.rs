@@ -3,7 +3,7 @@
 use super::events::{Events, Name};
 use super::socks::{self, Reply, Version};
 use super::starter::Starter;
-use super::tunnel::{Over, Surroundings, Tunnel, close};
+use super::tunnel::{Over, Tunnel, close};
 use super::warm::Reserve;
 use crate::cli::Remote;
 use crate::error::{Error, Result};
@@ -222,11 +222,12 @@ impl Forwarder {
             }
         };
         let session = started.or_end(dialing).await?;
-        let around = Surroundings {
-            cut: self.cut.clone(),
-            waiting: self.waiting.subscribe(),
-        };
-        Ok(Tunnel::run(session, &self.starter, around, permit))
+        Ok(Tunnel::run(
+            session,
+            &self.starter,
+            self.cut.clone(),
+            permit,
+        ))
     }
 }
 

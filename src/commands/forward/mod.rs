@@ -1,11 +1,12 @@
 //! `axt forward`: local TCP ports that lead to an instance, one session for each connection.
 //!
 //! `listen` has the sockets, `connection` what becomes of an accepted one, `tunnel` the session that
-//! carries it, `starter` where sessions come from, `warm` those in reserve, `socks` the clients of
-//! `-D`, `child` the program of `--exec`, `events` what is told.
+//! carries it, `departure` whether its client is gone, `starter` where sessions come from, `warm` those
+//! in reserve, `socks` the clients of `-D`, `child` the program of `--exec`, `events` what is told.
 
 mod child;
 mod connection;
+mod departure;
 mod events;
 mod listen;
 mod socks;

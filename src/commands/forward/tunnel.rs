@@ -1,5 +1,6 @@
 //! One session that waits for, and then carries, one local connection.
 
+use super::departure::departure;
 use super::events::Traffic;
 use super::starter::Starter;
 use crate::commands::shared::port::PortSession;
@@ -8,33 +9,22 @@ use crate::protocol::channel::Ending;
 use crate::protocol::filter::Stop;
 use crate::protocol::readiness::GRACE;
 use crate::pump::{Control, Notice, Outcome};
+use std::future::pending;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// While other connections wait for a session, one that is only kept for a late answer waits no
-/// longer than this.
-const CROWDED: Duration = Duration::from_millis(500);
-
 /// How long a client may go on sending after its connection's end, before it is cut.
 const DRAIN: Duration = Duration::from_secs(2);
-
-/// What tunnels hear of the rest of the program.
-#[derive(Clone)]
-pub struct Surroundings {
-    /// End at once.
-    pub cut: CancellationToken,
-    /// How many connections wait for a session.
-    pub waiting: watch::Receiver<usize>,
-}
 
 /// A running session.
 pub struct Tunnel {
@@ -66,7 +56,7 @@ impl Tunnel {
     pub fn run(
         session: PortSession,
         starter: &Arc<Starter>,
-        around: Surroundings,
+        cut: CancellationToken,
         permit: OwnedSemaphorePermit,
     ) -> Self {
         let (read_seat, read_from) = oneshot::channel();
@@ -74,10 +64,14 @@ impl Tunnel {
         let (open, opened) = oneshot::channel();
         let (over, spoke) = (CancellationToken::new(), CancellationToken::new());
         let session_id = session.started().session_id().map(str::to_owned);
+        let (at_end, input_ended) = oneshot::channel();
+        let mut reader = Seat::new(read_from, CancellationToken::new());
+        reader.at_end = Some(at_end);
         let carrying = Carrying {
             starter: starter.clone(),
-            around,
-            reader: Seat::new(read_from, CancellationToken::new()),
+            cut,
+            reader,
+            input_ended,
             writer: Seat::new(write_to, spoke.clone()),
         };
         let guard = over.clone().drop_guard();
@@ -143,8 +137,9 @@ impl Tunnel {
 /// A tunnel's inside.
 struct Carrying {
     starter: Arc<Starter>,
-    around: Surroundings,
+    cut: CancellationToken,
     reader: Seat,
+    input_ended: oneshot::Receiver<Ends>,
     writer: Seat,
 }
 
@@ -163,7 +158,7 @@ impl Carrying {
         let (control, asked) = mpsc::channel(4);
         let ends = (&mut self.reader, &mut self.writer);
         let run = session.run(ends, asked, (&args.ports, &args.session), notices);
-        let outcome = steered(run, control, self.around, args.ports.linger).await;
+        let outcome = steered(run, control, self.cut, self.input_ended).await;
         let traffic = Traffic {
             sent: self.reader.bytes,
             received: self.writer.bytes,
@@ -181,39 +176,46 @@ impl Carrying {
     }
 }
 
-/// Runs the session while passing on what happens around it.
+/// Runs the session, and tells it when it is cut and when its client is gone.
 async fn steered(
     run: impl Future<Output = Outcome>,
     control: mpsc::Sender<Control>,
-    mut around: Surroundings,
-    linger: Duration,
+    cut: CancellationToken,
+    input_ended: oneshot::Receiver<Ends>,
 ) -> Outcome {
     let mut run = pin!(run);
-    let (mut told, mut hurried) = (false, linger <= CROWDED);
+    let mut gone = pin!(gone(input_ended));
+    let (mut told_cut, mut told_gone) = (false, false);
     loop {
         tokio::select! {
             outcome = &mut run => return outcome,
-            () = around.cut.cancelled(), if !told => {
-                told = true;
+            () = cut.cancelled(), if !told_cut => {
+                told_cut = true;
                 let _ = control.send(Control::Stop(Stop::Signal(15))).await;
             }
-            () = crowded(&mut around.waiting), if !hurried => {
-                hurried = true;
-                let _ = control.send(Control::Linger(CROWDED)).await;
+            () = &mut gone, if !told_gone => {
+                told_gone = true;
+                let _ = control.send(Control::Unread).await;
             }
         }
     }
 }
 
-async fn crowded(waiting: &mut watch::Receiver<usize>) {
-    let _ = waiting.wait_for(|waiting| *waiting > 0).await;
+/// Waits until a client that has ended its input reads nothing any more either.
+async fn gone(input_ended: oneshot::Receiver<Ends>) {
+    match input_ended.await {
+        Ok(Some((client, here))) => departure(client, here).await,
+        // A socket without a peer has none that reads.
+        Ok(None) => {}
+        Err(_) => pending().await,
+    }
 }
 
 /// Whether the client may take what it got for everything.
 fn is_clean(outcome: &Outcome) -> bool {
     matches!(
         outcome,
-        Outcome::Ended(Ending::Normal { .. }) | Outcome::OutputClosed
+        Outcome::Ended(Ending::Normal { .. }) | Outcome::OutputClosed | Outcome::UserLeft
     )
 }
 
@@ -251,6 +253,9 @@ pub fn close(mut stream: TcpStream, clean: bool) {
     }));
 }
 
+/// The addresses of a client and of its connection here; `None` when there is no client any more.
+type Ends = Option<(SocketAddr, SocketAddr)>;
+
 /// One direction of a local connection that may come later.
 struct Seat {
     /// `None` once it has come, or will not.
@@ -260,6 +265,8 @@ struct Seat {
     wanted: CancellationToken,
     /// Bytes that went through.
     bytes: u64,
+    /// Told when all of it is read.
+    at_end: Option<oneshot::Sender<Ends>>,
 }
 
 impl Seat {
@@ -269,6 +276,7 @@ impl Seat {
             stream: None,
             wanted,
             bytes: 0,
+            at_end: None,
         }
     }
 
@@ -305,6 +313,12 @@ impl AsyncRead for Seat {
             ready!(stream.poll_read_ready(cx))?;
             match stream.try_read(buf.initialize_unfilled()) {
                 Ok(count) => {
+                    if count == 0
+                        && let Some(at_end) = self.at_end.take()
+                    {
+                        let ends = stream.peer_addr().ok().zip(stream.local_addr().ok());
+                        let _ = at_end.send(ends);
+                    }
                     buf.advance(count);
                     self.bytes += count as u64;
                     return Poll::Ready(Ok(()));

@@ -4,7 +4,6 @@ use crate::error::{Error, Result};
 use crate::pump::Control;
 use crate::terminal::{Modes, Stdin, Stdout};
 use std::io;
-use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// This process's standard input.
@@ -39,7 +38,7 @@ pub fn tell_when_unread(pump: mpsc::Sender<Control>) {
         // Errors and hangups are told unasked; a plain file has none.
         let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
         while let Ok(0) | Err(rustix::io::Errno::INTR) = poll(&mut watched, None) {}
-        let _ = pump.blocking_send(Control::Linger(Duration::ZERO));
+        let _ = pump.blocking_send(Control::Unread);
     };
     let thread = std::thread::Builder::new().name("stdout".into());
     if let Err(error) = thread.stack_size(64 * 1024).spawn(watch) {

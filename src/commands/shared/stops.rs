@@ -94,7 +94,7 @@ pub fn exit_of(stop: Stop) -> Exit {
 pub fn conclude(outcome: Outcome) -> Result<Exit> {
     const SIGPIPE: u8 = 13;
     match outcome {
-        Outcome::Ended(Ending::Normal { .. }) => Ok(Exit::Ok),
+        Outcome::Ended(Ending::Normal { .. }) | Outcome::UserLeft => Ok(Exit::Ok),
         // As with ssh: how the far end would have ended is not known.
         Outcome::Escaped => Ok(Exit::Failed),
         Outcome::Ended(Ending::Status(status)) => Ok(Exit::Remote(status)),

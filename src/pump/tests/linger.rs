@@ -66,30 +66,52 @@ fn options(linger: Duration) -> Options {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn after_the_users_end_all_is_delivered_and_silence_closes() {
+/// What a session comes to whose user says something and leaves, and what it has sent; `unread` is
+/// for nobody reading the answer.
+async fn left(linger: Duration, unread: bool) -> (Outcome, Vec<(Kind, Bytes)>, Duration) {
     let (link, mut gateway) = Gateway::new();
     gateway.send(Kind::Status, 0, Status::Opened.encode()).await;
-    let (_control, asked) = mpsc::channel(1);
+    let (control, asked) = mpsc::channel(1);
+    if unread {
+        control.send(Control::Unread).await.unwrap();
+    }
     let mut host = Nobody;
     let channel = Session::new(session::Options::default(), now());
-    let (mut user, far) = duplex(1024);
+    let (mut user, local) = duplex(1024);
     user.write_all(b"the last words").await.unwrap();
     user.shutdown().await.unwrap();
-    let ends = tokio::io::split(far);
-    let pump = Pump::new(channel, Port, ends, asked, &mut host, options(HOUR / 2));
+    let ends = tokio::io::split(local);
+    let pump = Pump::new(channel, Port, ends, asked, &mut host, options(linger));
     let begun = tokio::time::Instant::now();
     let (outcome, sent) = tokio::join!(pump.run(link), async {
         let sent = gateway.rest().await;
         drop(gateway);
         sent
     });
-    assert!(matches!(outcome, Outcome::Ended(Ending::Normal { .. })));
-    assert!(begun.elapsed() >= HOUR / 2);
-    let said: Vec<_> = sent
-        .into_iter()
-        .filter(|(_, bytes)| !bytes.is_empty())
-        .collect();
+    let said = sent.into_iter().filter(|(_, bytes)| !bytes.is_empty());
+    (outcome, said.collect(), begun.elapsed())
+}
+
+fn all_is_said(sent: &[(Kind, Bytes)]) -> bool {
     let words = (Kind::Input, Bytes::from_static(b"the last words"));
-    assert_eq!(said, [words, (Kind::Close, Bytes::from_static(b"1"))]);
+    *sent == [words, (Kind::Close, Bytes::from_static(b"1"))]
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_users_end_all_is_delivered_and_silence_is_a_failure() {
+    let (outcome, sent, took) = left(HOUR / 2, false).await;
+    let Outcome::Ended(Ending::Failed(Error::Silence(span))) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert!(span == HOUR / 2 && took >= HOUR / 2, "{took:?}");
+    assert!(all_is_said(&sent), "{sent:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_no_answer_has_all_when_all_is_delivered() {
+    for (linger, unread) in [(Duration::ZERO, false), (HOUR, true)] {
+        let (outcome, sent, took) = left(linger, unread).await;
+        assert!(matches!(outcome, Outcome::UserLeft), "{outcome:?}");
+        assert!(took < HOUR / 60 && all_is_said(&sent), "{took:?} {sent:?}");
+    }
 }
