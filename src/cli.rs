@@ -6,6 +6,7 @@ mod emulator;
 mod forward;
 mod parse;
 mod sessions;
+pub mod ssh;
 mod values;
 
 pub use doctor::Doctor;

@@ -81,6 +81,17 @@ pub(super) fn dynamic(text: &str) -> Result<Listen, String> {
     })
 }
 
+/// `HOST:PORT`, as `ssh -W` takes it.
+pub(super) fn remote(text: &str) -> Result<Remote, String> {
+    match split(text)?.as_slice() {
+        [host, port] if !host.is_empty() => match number(port)? {
+            0 => Err("the port can't be 0".into()),
+            port => Ok(Remote::new(Some(host), port)),
+        },
+        _ => Err("it is written HOST:PORT".into()),
+    }
+}
+
 /// As with ssh, an empty address means every interface.
 fn bind_of(bind: Option<&str>) -> Option<String> {
     let bind = bind.map(|bind| if bind.is_empty() { "*" } else { bind });

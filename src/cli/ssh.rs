@@ -1,0 +1,26 @@
+//! The command line of `axt ssh`: ssh's own grammar, from its options and configuration lines to a plan.
+//!
+//! `args` walks the arguments as ssh does, `line` cuts a configuration line, `keywords` is the table
+//! of what each keyword means here, `settings` collects them (the first value stays), `file` reads
+//! what `-F` names, `values` and `pattern` how values and patterns are written, `plan` says what is to
+//! be done, and `print` is `-G`.
+
+mod args;
+mod file;
+mod keywords;
+mod line;
+mod pattern;
+mod plan;
+mod print;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use args::{Request, request};
+pub use file::{Files, LocalFiles};
+pub use plan::{MasterCommand, Plan, Task, Terminal};
+pub use values::LogLevel;
+
+/// What `-V` prints: tools look for OpenSSH's name and version at its beginning.
+pub const VERSION: &str = concat!("OpenSSH_9.2p1 compatible, axt ", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,236 @@
+//! The arguments of ssh, walked as ssh walks them: options before and after the host, then the command.
+
+use super::file::{self, Files};
+use super::line;
+use super::plan::{self, MasterCommand, Plan, Wanted};
+use super::print;
+use super::settings::{dynamic, local};
+use super::values::{self, LogLevel};
+use crate::cli::forward;
+use crate::cli::values::escape_char;
+use lexopt::Arg;
+use std::ffi::OsString;
+
+/// What ssh was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Request {
+    /// `-V`: the line that names the program, on stderr.
+    Version,
+    /// `-G`: this text on stdout.
+    Settings(String),
+    /// Anything else.
+    Run(Box<Plan>),
+}
+
+/// The usage, for a command line that names no host.
+const USAGE: &str = "usage: axt ssh [ssh's options] [user@]TARGET [command [argument ...]]";
+
+/// Reads the arguments, without the program's name.
+///
+/// # Errors
+/// Names the argument that makes no sense, or what was asked for and can't be had, with what to use
+/// instead.
+pub fn request(args: Vec<OsString>, files: &dyn Files) -> Result<Request, String> {
+    let mut read = Arguments::default();
+    let mut parser = lexopt::Parser::from_args(args);
+    // As with ssh, the value of `-l=x` is `=x`.
+    parser.set_short_equals(false);
+    while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
+        match arg {
+            Arg::Short('V') => return Ok(Request::Version),
+            Arg::Short(option) => read.option(option, &mut parser)?,
+            Arg::Long(name) => return Err(format!("--{name} is not an option of ssh's\n{USAGE}")),
+            Arg::Value(host) if read.host.is_none() => read.destination(host)?,
+            Arg::Value(word) => {
+                read.wanted.command.push(word);
+                let rest = parser.raw_args().map_err(|error| error.to_string())?;
+                read.wanted.command.extend(rest);
+            }
+        }
+    }
+    read.request(files)
+}
+
+/// What the arguments have said.
+#[derive(Debug, Default)]
+struct Arguments {
+    wanted: Wanted,
+    host: Option<String>,
+    file: Option<String>,
+    print: bool,
+}
+
+impl Arguments {
+    /// Reads the configuration file, which needs the host, and says what is to be done.
+    fn request(mut self, files: &dyn Files) -> Result<Request, String> {
+        let Some(host) = self.host.clone() else {
+            return Err(format!("a host is missing\n{USAGE}"));
+        };
+        safe(
+            "user",
+            self.wanted.settings.user.as_deref().unwrap_or_default(),
+        )?;
+        safe("host", &host)?;
+        match self.file.as_deref() {
+            None | Some("none") => {}
+            Some(path) => file::apply(&mut self.wanted.settings, path, &host, files)?,
+        }
+        if self.wanted.forward.is_some() {
+            let settings = &mut self.wanted.settings;
+            settings.clear_all_forwardings.get_or_insert(true);
+            settings.exit_on_forward_failure.get_or_insert(true);
+        }
+        if self.print {
+            let target = plan::target(&self.wanted.settings, &host)?;
+            let text = print::settings(&self.wanted.settings, &host, &target);
+            return Ok(Request::Settings(text));
+        }
+        Plan::of(self.wanted, &host).map(|plan| Request::Run(Box::new(plan)))
+    }
+
+    /// `[user@]host` or `ssh://[user@]host[:port]`.
+    fn destination(&mut self, destination: OsString) -> Result<(), String> {
+        let text = text(destination, "the host")?;
+        let (whole, port) = match text.strip_prefix("ssh://") {
+            Some(address) => address_of(address)?,
+            None => (text.as_str(), None),
+        };
+        let (user, host) = match whole.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, whole),
+        };
+        if host.is_empty() || user == Some("") {
+            return Err(format!("{text:?} is not written [user@]host\n{USAGE}"));
+        }
+        if let Some(user) = user {
+            self.wanted.settings.user.get_or_insert(user.to_owned());
+        }
+        if let Some(port) = port {
+            self.wanted.settings.port.get_or_insert(port);
+        }
+        self.host = Some(host.to_owned());
+        Ok(())
+    }
+
+    /// One option. Unlike `-o`, most of them beat what came before.
+    fn option(&mut self, option: char, parser: &mut lexopt::Parser) -> Result<(), String> {
+        let settings = &mut self.wanted.settings;
+        match option {
+            '1' => return Err("-1: version 1 of the protocol is gone".into()),
+            'C' => settings.compression = Some(true),
+            'G' => self.print = true,
+            'g' => settings.gateway_ports = Some(true),
+            'M' => settings.control_master = Some("yes"),
+            'N' => {
+                self.session_type("none")?;
+                self.wanted.settings.request_tty = Some("no");
+            }
+            'n' => settings.stdin_null = Some(true),
+            'q' => settings.log_level = Some(LogLevel::Quiet),
+            's' => self.session_type("subsystem")?,
+            'T' => settings.request_tty = Some("no"),
+            't' => {
+                let again = matches!(settings.request_tty, Some("yes" | "force"));
+                settings.request_tty = Some(if again { "force" } else { "yes" });
+            }
+            'v' => {
+                let level = settings.log_level.unwrap_or(LogLevel::Info);
+                settings.log_level = Some(level.louder());
+            }
+            'A' | 'a' => settings.flag("-A", "ForwardAgent", option == 'A'),
+            'K' | 'k' => settings.flag("-K", "GSSAPIDelegateCredentials", option == 'K'),
+            'X' | 'Y' | 'x' => settings.flag(&format!("-{option}"), "ForwardX11", option != 'x'),
+            'f' => settings.flag("-f", "ForkAfterAuthentication", true),
+            '2' | '4' | '6' => settings.has_no_effect(&format!("-{option}")),
+            'P' => return Err("-P: its meaning differs between versions of ssh".into()),
+            'y' => return Err("-y: axt does not write to syslog; -E names a file".into()),
+            'B' | 'b' | 'c' | 'D' | 'E' | 'e' | 'F' | 'I' | 'i' | 'J' | 'L' | 'l' | 'm' | 'O'
+            | 'o' | 'p' | 'Q' | 'R' | 'S' | 'W' | 'w' => {
+                let value = parser
+                    .value()
+                    .map_err(|_| format!("-{option}: a value is missing"))?;
+                if option == 'E' {
+                    self.wanted.log_file = Some(value.into());
+                    return Ok(());
+                }
+                let value = text(value, &format!("the value of -{option}"))?;
+                return self
+                    .option_with_value(option, value)
+                    .map_err(|problem| format!("-{option}: {problem}"));
+            }
+            _ => return Err(format!("-{option} is not an option of ssh's\n{USAGE}")),
+        }
+        Ok(())
+    }
+
+    fn option_with_value(&mut self, option: char, value: String) -> Result<(), String> {
+        let settings = &mut self.wanted.settings;
+        match option {
+            'c' | 'I' | 'i' | 'm' => settings.has_no_effect(&format!("-{option}")),
+            'D' => settings.dynamic_forwards.push(dynamic(&value)?),
+            'e' => settings.escape_char = Some(escape_char(&value)?),
+            'F' => self.file = Some(value),
+            'L' => settings.local_forwards.push(local(&value)?),
+            'l' => {
+                settings.user.get_or_insert(value);
+            }
+            'O' => self.wanted.master = Some(MasterCommand::named(&value)?),
+            'o' => {
+                if let Some(line) = line::cut(&value)? {
+                    settings.apply(&line, false)?;
+                }
+            }
+            'p' if settings.port.is_some() => {}
+            'p' => settings.port = Some(values::port(&value)?),
+            'S' => settings.control_path = Some(value),
+            'W' => {
+                self.wanted.forward = Some(forward::remote(&value)?);
+                settings.request_tty = Some("no");
+                settings.session_type = Some("none");
+            }
+            'Q' => return Err("axt has no algorithms to tell of".into()),
+            'B' => settings.flag("-B", "BindInterface", true),
+            'b' => settings.flag("-b", "BindAddress", true),
+            'J' => settings.flag("-J", "ProxyJump", true),
+            'R' => settings.flag("-R", "RemoteForward", true),
+            _ => settings.flag("-w", "Tunnel", true),
+        }
+        Ok(())
+    }
+
+    fn session_type(&mut self, kind: &'static str) -> Result<(), String> {
+        match self.wanted.settings.session_type {
+            Some(other) if other != kind => Err("-N and -s exclude each other".into()),
+            _ => {
+                self.wanted.settings.session_type = Some(kind);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// `[user@]host[:port]` of an `ssh://` address, without the path that ssh does not take either.
+fn address_of(address: &str) -> Result<(&str, Option<u16>), String> {
+    let address = address.strip_suffix('/').unwrap_or(address);
+    if address.contains('/') {
+        return Err(format!("ssh://{address}: an address of ssh's has no path"));
+    }
+    match address.rsplit_once(':') {
+        Some((whole, port)) => Ok((whole, Some(values::port(port)?))),
+        None => Ok((address, None)),
+    }
+}
+
+/// Names that a shell or another program would take for something else are refused, as by ssh.
+fn safe(what: &str, name: &str) -> Result<(), String> {
+    let is_odd = |c: char| c.is_control() || "'`\"$\\;&<>|(){}".contains(c);
+    if name.starts_with('-') || name.contains(is_odd) || name.contains(" -") {
+        return Err(format!("{name:?} can't be the name of a {what}"));
+    }
+    Ok(())
+}
+
+fn text(arg: OsString, what: &str) -> Result<String, String> {
+    arg.into_string()
+        .map_err(|_| format!("{what} is not UTF-8"))
+}

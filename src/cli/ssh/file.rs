@@ -1,0 +1,199 @@
+//! The configuration file that `-F` names: its lines in order, for the host that was typed.
+
+use super::keywords::{Key, Meaning, meaning};
+use super::line::{self, Line};
+use super::pattern::list_matches;
+use super::settings::Settings;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+
+/// How many files may include each other, as in ssh.
+const DEEPEST: usize = 16;
+
+/// How many files are included in all: some that include each other twice never come to an end.
+const MOST: usize = 256;
+
+/// The longest file that is read, in bytes.
+const LONGEST: u64 = 1024 * 1024;
+
+/// Where configuration files come from.
+pub trait Files {
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// Those of the system, and for what is no text.
+    fn read(&self, path: &str) -> io::Result<String>;
+
+    /// The files that `Include` means; none is no error.
+    fn included(&self, pattern: &str) -> Vec<String>;
+}
+
+/// The files of this machine.
+#[derive(Debug, Clone, Default)]
+pub struct LocalFiles {
+    /// The home directory, for `~` and for `~/.ssh`, where relative names of `Include` lead.
+    pub home: Option<PathBuf>,
+}
+
+impl Files for LocalFiles {
+    fn read(&self, path: &str) -> io::Result<String> {
+        let mut text = String::new();
+        let file = std::fs::File::open(self.expand(path))?;
+        let length = file.take(LONGEST + 1).read_to_string(&mut text)?;
+        if length as u64 > LONGEST {
+            return Err(io::Error::other("it is longer than 1 MiB"));
+        }
+        Ok(text)
+    }
+
+    fn included(&self, pattern: &str) -> Vec<String> {
+        let pattern = self.expand(pattern);
+        let pattern = match &self.home {
+            Some(home) => home.join(".ssh").join(pattern),
+            None => pattern,
+        };
+        let found = pattern.to_str().and_then(|text| glob::glob(text).ok());
+        let paths = found.into_iter().flatten().flatten();
+        paths
+            .filter_map(|path| path.to_str().map(str::to_owned))
+            .collect()
+    }
+}
+
+impl LocalFiles {
+    fn expand(&self, path: &str) -> PathBuf {
+        match (path.strip_prefix("~/"), &self.home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => PathBuf::from(path),
+        }
+    }
+}
+
+/// Reads the file that `-F` names.
+///
+/// # Errors
+/// Names the file, the line and what is wrong with it.
+pub(super) fn apply(
+    settings: &mut Settings,
+    path: &str,
+    host: &str,
+    files: &dyn Files,
+) -> Result<(), String> {
+    let mut reader = Reader {
+        included: 0,
+        settings,
+        host,
+        files,
+    };
+    let text = files
+        .read(path)
+        .map_err(|error| format!("-F {path}: {error}"))?;
+    reader.file(path, &text, true, 0)
+}
+
+struct Reader<'a> {
+    included: usize,
+    settings: &'a mut Settings,
+    /// As it was typed, without the user.
+    host: &'a str,
+    files: &'a dyn Files,
+}
+
+impl Reader<'_> {
+    /// Takes a file's lines; what an inactive block says is checked and forgotten.
+    fn file(&mut self, path: &str, text: &str, outer: bool, depth: usize) -> Result<(), String> {
+        let mut active = outer;
+        for (number, text) in text.lines().enumerate() {
+            let at = |problem: String| format!("{path} line {}: {problem}", number + 1);
+            let Some(line) = line::cut(text).map_err(at)? else {
+                continue;
+            };
+            match meaning(&line.keyword) {
+                Some((_, Meaning::Kept(Key::Host | Key::Include))) if line.args.is_empty() => {
+                    return Err(at(format!("{}: a value is missing", line.keyword)));
+                }
+                Some((_, Meaning::Kept(Key::Host))) => {
+                    let patterns = line.args.iter().map(String::as_str);
+                    active = outer && list_matches(self.host, patterns);
+                }
+                Some((_, Meaning::Kept(Key::Match))) => {
+                    active = outer && self.matches(&line.args).map_err(at)?;
+                }
+                Some((_, Meaning::Kept(Key::Include))) => {
+                    self.include(&line, active, depth).map_err(at)?;
+                }
+                _ if active => self.settings.apply(&line, true).map_err(at)?,
+                _ => {
+                    let mut forgotten = Settings::default();
+                    forgotten.ignore_as(self.settings);
+                    forgotten.apply(&line, true).map_err(at)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn include(&mut self, line: &Line, active: bool, depth: usize) -> Result<(), String> {
+        if depth == DEEPEST {
+            return Err(format!(
+                "Include: more than {DEEPEST} files include each other"
+            ));
+        }
+        // What would not count is not read: it may not even be there.
+        let patterns = line.args.iter().filter(|_| active);
+        for path in patterns.flat_map(|pattern| self.files.included(pattern)) {
+            self.included += 1;
+            if self.included > MOST {
+                return Err(format!("Include: more than {MOST} files"));
+            }
+            match self.files.read(&path) {
+                Ok(text) => self.file(&path, &text, active, depth + 1)?,
+                // As with ssh, one that is gone, or that the user may not read, is left out.
+                Err(error) if is_absent(&error) => {}
+                Err(error) => return Err(format!("Include {path}: {error}")),
+            }
+        }
+        Ok(())
+    }
+
+    /// `Match`: criteria up to the first that fails. One that only ssh can judge is refused, unless
+    /// it can't change the result any more.
+    fn matches(&self, args: &[String]) -> Result<bool, String> {
+        let mut words = args.iter();
+        if args.is_empty() {
+            return Err("Match: a value is missing".into());
+        }
+        while let Some(word) = words.next() {
+            let (negated, criterion) = match word.strip_prefix('!') {
+                Some(criterion) => (true, criterion),
+                None => (false, word.as_str()),
+            };
+            if criterion.eq_ignore_ascii_case("all") {
+                return match args {
+                    [_] if !negated => Ok(true),
+                    _ => Err("Match: \"all\" must stand alone".into()),
+                };
+            }
+            let subject = match criterion.to_ascii_lowercase().as_str() {
+                "host" => self.settings.host_name.as_deref().unwrap_or(self.host),
+                "originalhost" => self.host,
+                "user" => self.settings.user.as_deref().unwrap_or_default(),
+                _ => return Err(format!("Match {criterion}: axt can't judge this criterion")),
+            };
+            let Some(patterns) = words.next() else {
+                return Err(format!("Match {criterion}: a pattern is missing"));
+            };
+            if list_matches(subject, patterns.split(',')) == negated {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+    )
+}

@@ -1,0 +1,330 @@
+//! What each keyword of ssh_config(5) means to axt: kept, refused by name, or without effect.
+
+/// What becomes of a keyword.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// axt does what it says.
+    Kept(Key),
+    /// Refused, unless its value asks for nothing.
+    Refused(Refused),
+    /// It can't make a difference here: silent, named at `-v`.
+    NoEffect,
+}
+
+/// A keyword that axt acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    BatchMode,
+    ClearAllForwardings,
+    Compression,
+    ConnectTimeout,
+    ControlMaster,
+    ControlPath,
+    ControlPersist,
+    DynamicForward,
+    EscapeChar,
+    ExitOnForwardFailure,
+    GatewayPorts,
+    Host,
+    HostName,
+    IgnoreUnknown,
+    Include,
+    LocalForward,
+    LogLevel,
+    Match,
+    Port,
+    RemoteCommand,
+    RequestTty,
+    SendEnv,
+    ServerAliveCountMax,
+    ServerAliveInterval,
+    SessionType,
+    SetEnv,
+    StdinNull,
+    User,
+}
+
+/// What can't be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// Values that ask for nothing, in small letters.
+    pub harmless: &'static [&'static str],
+    /// Why it can't be had, and what to do instead.
+    pub why: &'static str,
+    /// In a file, which is written for ssh, it is only warned of.
+    pub warn_in_file: bool,
+}
+
+/// The keyword's own spelling and its meaning; `None` for a keyword that ssh does not know either.
+pub(super) fn meaning(keyword: &str) -> Option<(&'static str, Meaning)> {
+    let is = |name: &str| name.eq_ignore_ascii_case(keyword);
+    if let Some((name, key)) = KEPT.iter().find(|(name, _)| is(name)) {
+        return Some((name, Meaning::Kept(*key)));
+    }
+    if let Some((name, refused)) = REFUSED.iter().find(|(name, _)| is(name)) {
+        return Some((name, Meaning::Refused(*refused)));
+    }
+    let name = NO_EFFECT.iter().find(|name| is(name))?;
+    Some((name, Meaning::NoEffect))
+}
+
+const KEPT: [(&str, Key); 28] = [
+    ("BatchMode", Key::BatchMode),
+    ("ClearAllForwardings", Key::ClearAllForwardings),
+    ("Compression", Key::Compression),
+    ("ConnectTimeout", Key::ConnectTimeout),
+    ("ControlMaster", Key::ControlMaster),
+    ("ControlPath", Key::ControlPath),
+    ("ControlPersist", Key::ControlPersist),
+    ("DynamicForward", Key::DynamicForward),
+    ("EscapeChar", Key::EscapeChar),
+    ("ExitOnForwardFailure", Key::ExitOnForwardFailure),
+    ("GatewayPorts", Key::GatewayPorts),
+    ("Host", Key::Host),
+    ("HostName", Key::HostName),
+    ("IgnoreUnknown", Key::IgnoreUnknown),
+    ("Include", Key::Include),
+    ("LocalForward", Key::LocalForward),
+    ("LogLevel", Key::LogLevel),
+    ("Match", Key::Match),
+    ("Port", Key::Port),
+    ("RemoteCommand", Key::RemoteCommand),
+    ("RequestTTY", Key::RequestTty),
+    ("SendEnv", Key::SendEnv),
+    ("ServerAliveCountMax", Key::ServerAliveCountMax),
+    ("ServerAliveInterval", Key::ServerAliveInterval),
+    ("SessionType", Key::SessionType),
+    ("SetEnv", Key::SetEnv),
+    ("StdinNull", Key::StdinNull),
+    ("User", Key::User),
+];
+
+const REFUSED: [(&str, Refused); 15] = [
+    (
+        "BindAddress",
+        refused(&[], "axt can't choose the local address of its connections"),
+    ),
+    (
+        "BindInterface",
+        refused(&[], "axt can't choose the interface of its connections"),
+    ),
+    (
+        "ChannelTimeout",
+        refused(&["none"], "axt closes no idle channels"),
+    ),
+    (
+        "EnableEscapeCommandline",
+        refused(NO, "there is no command line behind ~C"),
+    ),
+    (
+        "ForkAfterAuthentication",
+        refused(
+            NO,
+            "axt stays in the foreground; `axt forward TARGET -L … --exec -- COMMAND` runs a program \
+             beside a forward",
+        ),
+    ),
+    (
+        "ForwardAgent",
+        warned(NO, "the service carries no agent connections"),
+    ),
+    (
+        "ForwardX11",
+        warned(NO, "the service carries no X11 connections"),
+    ),
+    (
+        "GSSAPIDelegateCredentials",
+        warned(NO, "the service takes no tickets to the instance"),
+    ),
+    (
+        "PermitLocalCommand",
+        refused(NO, "axt runs no local commands"),
+    ),
+    (
+        "ProxyCommand",
+        refused(
+            &["none"],
+            "axt reaches instances through the service, and not through a program",
+        ),
+    ),
+    (
+        "ProxyJump",
+        refused(
+            &["none"],
+            "axt reaches instances through the service, and not through other hosts",
+        ),
+    ),
+    (
+        "RefuseConnection",
+        refused(&[], "the connection is refused"),
+    ),
+    (
+        "RemoteForward",
+        refused(&[], "the service opens no ports on the instance"),
+    ),
+    (
+        "Tunnel",
+        refused(NO, "the service carries no tunnel devices"),
+    ),
+    (
+        "TunnelDevice",
+        Refused {
+            // It only names the devices that Tunnel asks for.
+            harmless: &["any", "any:any"],
+            why: "the service carries no tunnel devices",
+            warn_in_file: true,
+        },
+    ),
+];
+
+const NO: &[&str] = &["no", "false"];
+
+const fn refused(harmless: &'static [&'static str], why: &'static str) -> Refused {
+    Refused {
+        harmless,
+        why,
+        warn_in_file: false,
+    }
+}
+
+const fn warned(harmless: &'static [&'static str], why: &'static str) -> Refused {
+    Refused {
+        harmless,
+        why,
+        warn_in_file: true,
+    }
+}
+
+/// There are no host keys, ciphers, keys, passwords or addresses of ssh's here, and no unix sockets
+/// to forward; the rest is too old for ssh itself.
+const NO_EFFECT: [&str; 95] = [
+    "AddKeysToAgent",
+    "AddressFamily",
+    "AFSTokenPassing",
+    "CanonicalDomains",
+    "CanonicalizeFallbackLocal",
+    "CanonicalizeHostname",
+    "CanonicalizeMaxDots",
+    "CanonicalizePermittedCNAMEs",
+    "CASignatureAlgorithms",
+    "CertificateFile",
+    "ChallengeResponseAuthentication",
+    "CheckHostIP",
+    "Cipher",
+    "Ciphers",
+    "CompressionLevel",
+    "ConnectionAttempts",
+    "DSAAuthentication",
+    "EnableSSHKeysign",
+    "FallBackToRsh",
+    "FingerprintHash",
+    "ForwardX11Timeout",
+    "ForwardX11Trusted",
+    "GlobalKnownHostsFile",
+    "GlobalKnownHostsFile2",
+    "GSSAPIAuthentication",
+    "GSSAPIClientIdentity",
+    "GSSAPIKexAlgorithms",
+    "GSSAPIKeyExchange",
+    "GSSAPIRenewalForcesRekey",
+    "GSSAPIServerIdentity",
+    "GSSAPITrustDns",
+    "HashKnownHosts",
+    "HostbasedAcceptedAlgorithms",
+    "HostbasedAcceptedKeyTypes",
+    "HostbasedAuthentication",
+    "HostbasedKeyTypes",
+    "HostKeyAlgorithms",
+    "HostKeyAlias",
+    "IdentitiesOnly",
+    "IdentityAgent",
+    "IdentityFile",
+    "IdentityFile2",
+    "IPQoS",
+    "KbdInteractiveAuthentication",
+    "KbdInteractiveDevices",
+    "KeepAlive",
+    "KerberosAuthentication",
+    "KerberosTgtPassing",
+    "KexAlgorithms",
+    "KnownHostsCommand",
+    "LocalCommand",
+    "LogVerbose",
+    "MACs",
+    "NoHostAuthenticationForLocalhost",
+    "NumberOfPasswordPrompts",
+    "ObscureKeystrokeTiming",
+    "PasswordAuthentication",
+    "PermitRemoteOpen",
+    "PKCS11Provider",
+    "PreferredAuthentications",
+    "Protocol",
+    "ProtocolKeepAlives",
+    "ProxyUseFdpass",
+    "PubkeyAcceptedAlgorithms",
+    "PubkeyAcceptedKeyTypes",
+    "PubkeyAuthentication",
+    "RekeyLimit",
+    "RequiredRSASize",
+    "RevokedHostKeys",
+    "RhostsAuthentication",
+    "RhostsRSAAuthentication",
+    "RSAAuthentication",
+    "SecurityKeyProvider",
+    "SetupTimeOut",
+    "SkeyAuthentication",
+    "SmartcardDevice",
+    "StreamLocalBindMask",
+    "StreamLocalBindUnlink",
+    "StrictHostKeyChecking",
+    "SyslogFacility",
+    "Tag",
+    "TCPKeepAlive",
+    "TISAuthentication",
+    "UpdateHostKeys",
+    "UseBlacklistedKeys",
+    "UsePrivilegedPort",
+    "UserKnownHostsFile",
+    "UserKnownHostsFile2",
+    "UseRoaming",
+    "UseRsh",
+    "VerifyHostKeyDNS",
+    "VersionAddendum",
+    "VisualHostKey",
+    "WarnWeakCrypto",
+    "XAuthLocation",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_keyword_stands_in_one_list_once() {
+        let kept = KEPT.iter().map(|(name, _)| *name);
+        let refused = REFUSED.iter().map(|(name, _)| *name);
+        let all: Vec<String> = kept
+            .chain(refused)
+            .chain(NO_EFFECT)
+            .map(str::to_ascii_lowercase)
+            .collect();
+        let once: BTreeSet<&String> = all.iter().collect();
+        assert_eq!(once.len(), all.len());
+        assert!(NO_EFFECT.is_sorted_by_key(|name| name.to_ascii_lowercase()));
+    }
+
+    #[test]
+    fn a_keyword_is_found_in_any_case() {
+        assert_eq!(
+            meaning("requesttty"),
+            Some(("RequestTTY", Meaning::Kept(Key::RequestTty)))
+        );
+        assert!(matches!(
+            meaning("FORWARDAGENT"),
+            Some((_, Meaning::Refused(_)))
+        ));
+        assert_eq!(meaning("ciphers"), Some(("Ciphers", Meaning::NoEffect)));
+        assert_eq!(meaning("bogus"), None);
+    }
+}

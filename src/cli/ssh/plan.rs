@@ -1,0 +1,296 @@
+//! What ssh's options and configuration come to: the one thing that is to be done, and how.
+
+use super::pattern::matches;
+use super::settings::Settings;
+use super::values::LogLevel;
+use crate::cli::EscapeChar;
+use crate::cli::forward::{Listen, Remote};
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What to do, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The host: a TARGET of axt's.
+    pub target: String,
+    /// The user there.
+    pub user: Option<String>,
+    /// What to do there.
+    pub task: Task,
+    /// Whether it gets a terminal.
+    pub terminal: Terminal,
+    /// It gets no standard input.
+    pub no_stdin: bool,
+    /// Local ports to forward beside the task, or by it.
+    pub forwards: Vec<Listen>,
+    /// A port that can't be listened on ends it.
+    pub exit_on_forward_failure: bool,
+    /// Time for each step of opening.
+    pub connect_timeout: Option<Duration>,
+    /// A heartbeat after this much silence; never 0.
+    pub keepalive: Option<Duration>,
+    /// The other side's silence after which the network counts as dead.
+    pub dead_after: Option<Duration>,
+    /// The escape character of terminal sessions.
+    pub escape_char: Option<EscapeChar>,
+    /// Whether to compress.
+    pub compress: Option<bool>,
+    /// Where the log goes.
+    pub log_file: Option<PathBuf>,
+    /// How much to say.
+    pub log_level: LogLevel,
+    /// What was asked for in a file and can't be had, to be warned of.
+    pub warnings: Vec<String>,
+    /// What was accepted without effect, by name.
+    pub without_effect: Vec<String>,
+    send_env: Vec<String>,
+    set_env: Vec<String>,
+}
+
+/// What the arguments have said, beside the host.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    pub settings: Settings,
+    pub command: Vec<OsString>,
+    pub forward: Option<Remote>,
+    pub master: Option<MasterCommand>,
+    pub log_file: Option<PathBuf>,
+}
+
+/// What to do on the instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// The user's shell.
+    Shell,
+    /// This command, by the user's shell.
+    Command(OsString),
+    /// The server of a subsystem, such as `sftp`.
+    Subsystem(String),
+    /// `-N`: nothing but the forwards.
+    Forward,
+    /// `-W`: standard input and output joined to a port.
+    Proxy(Remote),
+    /// `-O`: a word to the master of a shared connection.
+    Master(MasterCommand, Option<String>),
+}
+
+/// Whether a task gets a terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Terminal {
+    /// No.
+    Never,
+    /// If standard input is one.
+    IfLocal,
+    /// Yes.
+    Always,
+}
+
+/// What `-O` can ask of a master.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MasterCommand {
+    /// Whether it is there.
+    Check,
+    /// To end.
+    Exit,
+    /// To take no more sessions.
+    Stop,
+}
+
+impl MasterCommand {
+    /// The command of this name.
+    ///
+    /// # Errors
+    /// For those that can't be had, and for what is none.
+    pub(super) fn named(name: &str) -> Result<Self, String> {
+        match name {
+            "check" => Ok(Self::Check),
+            "exit" => Ok(Self::Exit),
+            "stop" => Ok(Self::Stop),
+            "forward" | "cancel" => Err(format!(
+                "{name}: forwards have sessions of their own; `axt forward` starts and ends them"
+            )),
+            "proxy" => Err("proxy: there is no connection that could be shared so".into()),
+            _ => Err(format!("{name:?} is none of check, exit and stop")),
+        }
+    }
+}
+
+impl Plan {
+    /// The plan for the host that was typed.
+    ///
+    /// # Errors
+    /// Names what was asked for and can't be had.
+    pub(super) fn of(wanted: Wanted, host: &str) -> Result<Self, String> {
+        let settings = &wanted.settings;
+        possible(settings)?;
+        let target = target(settings, host)?;
+        let task = task(&wanted, &target)?;
+        let forwards = forwards(settings, &task)?;
+        let interval = settings.alive_interval.filter(|time| !time.is_zero());
+        let replies = settings.alive_count_max.unwrap_or(3).max(1);
+        let warnings = settings.complaints().filter(|c| c.is_warning);
+        Ok(Self {
+            user: settings.user.clone(),
+            terminal: terminal(settings, &task),
+            no_stdin: settings.stdin_null == Some(true),
+            exit_on_forward_failure: settings.exit_on_forward_failure == Some(true),
+            connect_timeout: settings
+                .connect_timeout
+                .flatten()
+                .filter(|time| !time.is_zero()),
+            // The agent gives up after 180 s of silence.
+            keepalive: interval.map(|time| time.min(Duration::from_secs(170))),
+            dead_after: interval.map(|time| time.saturating_mul(replies)),
+            escape_char: settings.escape_char,
+            compress: settings.compression,
+            log_level: settings.log_level.unwrap_or(LogLevel::Info),
+            warnings: warnings.map(|c| c.text.clone()).collect(),
+            without_effect: settings.without_effect.clone(),
+            send_env: settings.send_env.clone(),
+            set_env: settings.set_env.clone(),
+            log_file: wanted.log_file.clone(),
+            target,
+            task,
+            forwards,
+        })
+    }
+
+    /// The variables to set there, of those that are set here and those that were given; of several
+    /// with one name, the last counts.
+    pub fn environment<'a>(
+        &'a self,
+        here: impl IntoIterator<Item = (OsString, OsString)> + 'a,
+    ) -> impl Iterator<Item = (OsString, OsString)> + 'a {
+        let is_sent = |name: &OsStr| {
+            let name = name.to_str();
+            name.is_some_and(|name| self.send_env.iter().any(|p| matches(name, p)))
+        };
+        let sent = here.into_iter().filter(move |(name, _)| is_sent(name));
+        let set = self.set_env.iter().filter_map(|both| both.split_once('='));
+        sent.chain(set.map(|(name, value)| (name.into(), value.into())))
+    }
+}
+
+/// Fails if something was asked for that can't be had, and names all of it.
+fn possible(settings: &Settings) -> Result<(), String> {
+    let refused = settings.complaints().filter(|c| !c.is_warning);
+    let mut refused: Vec<String> = refused.map(|c| c.text.clone()).collect();
+    if let Some(port) = settings.port.filter(|port| *port != 22) {
+        refused.push(format!(
+            "port {port}: there is no port of sshd's to choose; leave it out, or reach a port by \
+             `axt forward` or `axt proxy`"
+        ));
+    }
+    if refused.is_empty() {
+        Ok(())
+    } else {
+        Err(refused.join("\n"))
+    }
+}
+
+/// `HostName`, or what was typed.
+pub(super) fn target(settings: &Settings, host: &str) -> Result<String, String> {
+    let target = match &settings.host_name {
+        Some(name) => expand("HostName", name, &[('h', host)])?,
+        None => host.to_owned(),
+    };
+    let is_odd = |c: char| c.is_control() || c.is_whitespace() || c == '/';
+    if target.is_empty() || target.starts_with('-') || target.contains(is_odd) {
+        return Err(format!("{target:?} can't be the name of an instance"));
+    }
+    Ok(target)
+}
+
+fn task(wanted: &Wanted, target: &str) -> Result<Task, String> {
+    let settings = &wanted.settings;
+    if let Some(master) = wanted.master {
+        if wanted.forward.is_some() {
+            return Err("-O and -W exclude each other".into());
+        }
+        let path = settings.control_path.clone();
+        return Ok(Task::Master(master, path.filter(|path| path != "none")));
+    }
+    if let Some(remote) = &wanted.forward {
+        return Ok(Task::Proxy(remote.clone()));
+    }
+    let words = wanted.command.join(OsStr::new(" "));
+    let configured = settings.remote_command.as_deref().unwrap_or_default();
+    match settings.session_type {
+        Some("none") => Ok(Task::Forward),
+        Some("subsystem") if wanted.command.is_empty() => {
+            Err("-s: the subsystem's name is missing".into())
+        }
+        Some("subsystem") => match words.to_str() {
+            Some("sftp") => Ok(Task::Subsystem("sftp".into())),
+            _ => Err(format!("-s: there is no subsystem {words:?}, only sftp")),
+        },
+        _ if configured.is_empty() && wanted.command.is_empty() => Ok(Task::Shell),
+        _ if configured.is_empty() => Ok(Task::Command(words)),
+        _ if !wanted.command.is_empty() => {
+            Err("RemoteCommand and a command in the arguments exclude each other".into())
+        }
+        _ => {
+            let user = settings.user.as_deref().unwrap_or_default();
+            let tokens = [('h', target), ('n', target), ('p', "22"), ('r', user)];
+            expand("RemoteCommand", configured, &tokens).map(|text| Task::Command(text.into()))
+        }
+    }
+}
+
+fn terminal(settings: &Settings, task: &Task) -> Terminal {
+    let has_none = matches!(task, Task::Forward | Task::Proxy(_) | Task::Master(..));
+    match settings.request_tty {
+        _ if has_none => Terminal::Never,
+        Some("force") => Terminal::Always,
+        _ if settings.stdin_null == Some(true) => Terminal::Never,
+        Some("yes") => Terminal::IfLocal,
+        None | Some("auto") if *task == Task::Shell => Terminal::IfLocal,
+        _ => Terminal::Never,
+    }
+}
+
+/// The forwards, with the address of those that name none.
+fn forwards(settings: &Settings, task: &Task) -> Result<Vec<Listen>, String> {
+    if settings.clear_all_forwardings == Some(true) {
+        return Ok(Vec::new());
+    }
+    let wide = settings.gateway_ports == Some(true);
+    let all = settings
+        .local_forwards
+        .iter()
+        .chain(&settings.dynamic_forwards);
+    let all: Vec<Listen> = all.cloned().map(|listen| bound(listen, wide)).collect();
+    if *task == Task::Forward && all.is_empty() {
+        return Err("-N: without -L or -D there is nothing to do".into());
+    }
+    Ok(all)
+}
+
+fn bound(mut listen: Listen, wide: bool) -> Listen {
+    listen.bind = match listen.bind.as_deref() {
+        Some("localhost") => None,
+        None if wide => Some("*".into()),
+        _ => listen.bind,
+    };
+    listen
+}
+
+/// Replaces `%%` and these tokens.
+fn expand(what: &str, text: &str, tokens: &[(char, &str)]) -> Result<String, String> {
+    let mut expanded = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            expanded.push(c);
+            continue;
+        }
+        let token = chars.next().unwrap_or(' ');
+        match tokens.iter().find(|(name, _)| *name == token) {
+            Some((_, value)) => expanded.push_str(value),
+            None if token == '%' => expanded.push('%'),
+            None => return Err(format!("{what}: axt does not know the token %{token}")),
+        }
+    }
+    Ok(expanded)
+}

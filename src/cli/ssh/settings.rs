@@ -1,0 +1,287 @@
+//! What ssh's options and configuration lines have come to so far: the first value stays.
+
+use super::keywords::{Key, Meaning, Refused, meaning};
+use super::line::Line;
+use super::pattern::{list_matches, matches};
+use super::values::{self, LogLevel};
+use crate::cli::forward::{self, Listen};
+use crate::cli::{EscapeChar, values::escape_char};
+use std::time::Duration;
+
+/// The settings; what is `None` was not said.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Settings {
+    pub user: Option<String>,
+    pub host_name: Option<String>,
+    pub port: Option<u16>,
+    pub request_tty: Option<&'static str>,
+    pub session_type: Option<&'static str>,
+    pub stdin_null: Option<bool>,
+    /// Empty for `none`.
+    pub remote_command: Option<String>,
+    pub send_env: Vec<String>,
+    pub set_env: Vec<String>,
+    /// `None` inside for `none`.
+    pub connect_timeout: Option<Option<Duration>>,
+    pub alive_interval: Option<Duration>,
+    pub alive_count_max: Option<u32>,
+    pub batch_mode: Option<bool>,
+    pub log_level: Option<LogLevel>,
+    pub escape_char: Option<EscapeChar>,
+    pub compression: Option<bool>,
+    /// Without the local address that GatewayPorts may widen.
+    pub local_forwards: Vec<Listen>,
+    pub dynamic_forwards: Vec<Listen>,
+    pub exit_on_forward_failure: Option<bool>,
+    pub clear_all_forwardings: Option<bool>,
+    pub gateway_ports: Option<bool>,
+    pub control_master: Option<&'static str>,
+    pub control_path: Option<String>,
+    pub control_persist: Option<Persist>,
+    /// What was accepted without effect, by name.
+    pub without_effect: Vec<String>,
+    ignore_unknown: Option<String>,
+    decisions: Vec<Decision>,
+}
+
+/// How long a control master would stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Persist {
+    No,
+    Yes,
+    For(Duration),
+}
+
+/// Whether something that can't be had was asked for; the first word on it stands.
+#[derive(Debug, Clone)]
+struct Decision {
+    keyword: &'static str,
+    complaint: Option<Complaint>,
+}
+
+/// What was asked for and can't be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Complaint {
+    /// What asked, why it can't be had.
+    pub text: String,
+    /// Whether to go on all the same.
+    pub is_warning: bool,
+}
+
+impl Settings {
+    /// Takes a line of a file, or an `-o`, but for the keywords that only a file can have.
+    ///
+    /// # Errors
+    /// For an unknown keyword and for a value that makes no sense.
+    pub fn apply(&mut self, line: &Line, from_file: bool) -> Result<(), String> {
+        let Some((name, meaning)) = meaning(&line.keyword) else {
+            let patterns = self.ignore_unknown.as_deref().unwrap_or_default();
+            if list_matches(&line.keyword.to_ascii_lowercase(), patterns.split(',')) {
+                self.has_no_effect(&line.keyword);
+                return Ok(());
+            }
+            return Err(format!("{:?} is not an option of ssh's", line.keyword));
+        };
+        let said = |problem: String| format!("{name}: {problem}");
+        if line.args.is_empty() && line.rest.is_empty() {
+            return Err(said("a value is missing".into()));
+        }
+        match meaning {
+            Meaning::Kept(key) => self.keep(key, line).map_err(said)?,
+            Meaning::Refused(refused) if asks_for_nothing(name, &refused, line) => {
+                self.decide(name, None);
+            }
+            Meaning::Refused(refused) => self.decide(
+                name,
+                Some(Complaint {
+                    text: format!("{name}: {}", refused.why),
+                    is_warning: refused.warn_in_file && from_file,
+                }),
+            ),
+            Meaning::NoEffect => self.has_no_effect(name),
+        }
+        Ok(())
+    }
+
+    /// Takes a flag of the command line that asks for what can't be had, or takes that back.
+    pub fn flag(&mut self, flag: &str, keyword: &'static str, asked: bool) {
+        self.decisions.retain(|d| d.keyword != keyword);
+        let why = match meaning(keyword) {
+            Some((_, Meaning::Refused(refused))) => refused.why,
+            _ => "it can't be had",
+        };
+        let complaint = asked.then(|| Complaint {
+            text: format!("{flag}: {why}"),
+            is_warning: false,
+        });
+        self.decide(keyword, complaint);
+    }
+
+    /// Ignores the same unknown keywords as those settings.
+    pub fn ignore_as(&mut self, other: &Self) {
+        self.ignore_unknown.clone_from(&other.ignore_unknown);
+    }
+
+    /// What was asked for and can't be had.
+    pub fn complaints(&self) -> impl Iterator<Item = &Complaint> {
+        self.decisions.iter().filter_map(|d| d.complaint.as_ref())
+    }
+
+    /// Remembers the name of what was accepted without effect.
+    pub fn has_no_effect(&mut self, name: &str) {
+        if !self.without_effect.iter().any(|known| known == name) {
+            self.without_effect.push(name.to_owned());
+        }
+    }
+
+    fn decide(&mut self, keyword: &'static str, complaint: Option<Complaint>) {
+        if !self.decisions.iter().any(|d| d.keyword == keyword) {
+            self.decisions.push(Decision { keyword, complaint });
+        }
+    }
+
+    fn keep(&mut self, key: Key, line: &Line) -> Result<(), String> {
+        match key {
+            Key::LocalForward => self.local_forwards.push(local(&line.args.join(":"))?),
+            Key::SendEnv => line.args.iter().for_each(|arg| self.send(arg)),
+            Key::SetEnv => return self.set(&line.args),
+            Key::RemoteCommand => {
+                let command = match line.rest.as_str() {
+                    "none" => String::new(),
+                    command => command.to_owned(),
+                };
+                self.remote_command.get_or_insert(command);
+            }
+            _ => match line.args.as_slice() {
+                [value] if !value.is_empty() => return self.keep_value(key, value),
+                [] | [_] => return Err("a value is missing".into()),
+                _ => return Err("it takes one value".into()),
+            },
+        }
+        Ok(())
+    }
+
+    /// Takes the value of a keyword that has one.
+    fn keep_value(&mut self, key: Key, text: &str) -> Result<(), String> {
+        match key {
+            Key::BatchMode => first(&mut self.batch_mode, values::flag(text)?),
+            Key::ClearAllForwardings => {
+                first(&mut self.clear_all_forwardings, values::flag(text)?);
+            }
+            Key::Compression => first(&mut self.compression, values::flag(text)?),
+            Key::ConnectTimeout => first(&mut self.connect_timeout, optional_time(text)?),
+            Key::ControlMaster => {
+                let words = ["yes", "no", "auto", "ask", "autoask"];
+                first(&mut self.control_master, values::word(text, &words)?);
+            }
+            Key::ControlPath => first(&mut self.control_path, text.to_owned()),
+            Key::ControlPersist => first(&mut self.control_persist, persist(text)?),
+            Key::DynamicForward => self.dynamic_forwards.push(dynamic(text)?),
+            Key::EscapeChar => first(&mut self.escape_char, escape_char(text)?),
+            Key::ExitOnForwardFailure => {
+                first(&mut self.exit_on_forward_failure, values::flag(text)?);
+            }
+            Key::GatewayPorts => first(&mut self.gateway_ports, values::flag(text)?),
+            Key::HostName => first(&mut self.host_name, text.to_owned()),
+            Key::IgnoreUnknown => first(&mut self.ignore_unknown, text.to_ascii_lowercase()),
+            Key::LogLevel => first(&mut self.log_level, values::log_level(text)?),
+            Key::Port => first(&mut self.port, values::port(text)?),
+            Key::RequestTty => {
+                let words = ["yes", "no", "auto", "force"];
+                first(&mut self.request_tty, values::word(text, &words)?);
+            }
+            Key::ServerAliveCountMax => first(&mut self.alive_count_max, values::count(text)?),
+            Key::ServerAliveInterval => {
+                let interval = optional_time(text)?.unwrap_or_default();
+                first(&mut self.alive_interval, interval);
+            }
+            Key::SessionType => {
+                let words = ["none", "subsystem", "default"];
+                first(&mut self.session_type, values::word(text, &words)?);
+            }
+            Key::StdinNull => first(&mut self.stdin_null, values::flag(text)?),
+            Key::User => first(&mut self.user, text.to_owned()),
+            Key::Host | Key::Include | Key::Match => {
+                return Err("it makes sense in a file only".into());
+            }
+            // These have their own ways with several values.
+            Key::LocalForward | Key::RemoteCommand | Key::SendEnv | Key::SetEnv => {}
+        }
+        Ok(())
+    }
+
+    /// A pattern of variables to send, or with `-` before it of those to leave out again.
+    fn send(&mut self, pattern: &str) {
+        match pattern.strip_prefix('-') {
+            Some(pattern) => self.send_env.retain(|name| !matches(name, pattern)),
+            None => self.send_env.push(pattern.to_owned()),
+        }
+    }
+
+    /// As with ssh, only the first line with variables counts.
+    fn set(&mut self, args: &[String]) -> Result<(), String> {
+        if let Some(wrong) = args.iter().find(|arg| !arg.contains('=')) {
+            return Err(format!("{wrong:?} is not written NAME=VALUE"));
+        }
+        if self.set_env.is_empty() {
+            self.set_env.extend_from_slice(args);
+        }
+        Ok(())
+    }
+}
+
+/// `-L`, but for sockets in the file system.
+pub(super) fn local(text: &str) -> Result<Listen, String> {
+    if text.contains('/') {
+        return Err("sockets in the file system can't be forwarded, only TCP ports".into());
+    }
+    forward::local(text).map(|listen| named(listen, text))
+}
+
+/// `-D`.
+pub(super) fn dynamic(text: &str) -> Result<Listen, String> {
+    forward::dynamic(text).map(|listen| named(listen, text))
+}
+
+/// Loopback that was asked for by name is kept apart from none: `GatewayPorts` widens the latter.
+fn named(mut listen: Listen, text: &str) -> Listen {
+    if text.to_ascii_lowercase().starts_with("localhost:") {
+        listen.bind = Some("localhost".into());
+    }
+    listen
+}
+
+fn first<T>(place: &mut Option<T>, value: T) {
+    place.get_or_insert(value);
+}
+
+/// A time, or `none`.
+fn optional_time(text: &str) -> Result<Option<Duration>, String> {
+    match text {
+        "none" => Ok(None),
+        text => values::time(text).map(Some),
+    }
+}
+
+fn persist(text: &str) -> Result<Persist, String> {
+    match values::flag(text) {
+        Ok(true) => Ok(Persist::Yes),
+        Ok(false) => Ok(Persist::No),
+        Err(_) => match values::time(text)? {
+            Duration::ZERO => Ok(Persist::Yes),
+            time => Ok(Persist::For(time)),
+        },
+    }
+}
+
+/// Whether a line of a keyword that axt can't follow leads to the same as none.
+fn asks_for_nothing(name: &str, refused: &Refused, line: &Line) -> bool {
+    let value = line.args.join(" ").to_ascii_lowercase();
+    refused.harmless.contains(&value.as_str()) || name == "ProxyCommand" && is_own_proxy(&line.args)
+}
+
+/// `axt proxy %h %p`, which leads where axt leads anyway.
+fn is_own_proxy(args: &[String]) -> bool {
+    let program = args.first().and_then(|word| word.rsplit('/').next());
+    program == Some("axt") && args.iter().any(|word| word == "proxy")
+}
