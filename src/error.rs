@@ -36,8 +36,13 @@ pub enum Error {
         problem: String,
     },
     /// No credentials were found, or those found can't be used.
-    #[error("no usable credentials: {0}")]
-    Credentials(String),
+    #[error("no usable credentials: {problem}")]
+    Credentials {
+        /// Which source, and what is wrong with it.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// No region was given anywhere.
     #[error("no region given")]
     NoRegion,
@@ -191,21 +196,28 @@ impl Error {
         match self {
             Self::Api(error) => hints::call(&error.action, &error.code),
             Self::Ended { code, detail } => hints::close(code, detail).map(Into::into),
-            Self::Credentials(_) => Some(
-                "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`".into(),
-            ),
+            Self::Credentials { remedy, .. } => Some(remedy.clone()),
             Self::Silence(_) => Some(
                 "the session protocol can't tell the remote side that the input has ended; --linger 1m waits longer for what it still sends".into(),
             ),
             Self::NoRegion => Some(
-                "give --region, set ALIBABA_CLOUD_REGION_ID, or put region_id into the profile".into(),
+                "give --region, set ALIBABA_CLOUD_REGION_ID, or put region_id into the profile"
+                    .into(),
             ),
-            Self::Refused { status: 401 | 403 | 404, .. } => Some(
-                "a session's URL is good for 10 minutes and for one session: start a new one".into(),
+            Self::Refused {
+                status: 401 | 403 | 404,
+                ..
+            } => Some(
+                "a session's URL is good for 10 minutes and for one session: start a new one"
+                    .into(),
             ),
             Self::Io { source, .. } => match source.kind() {
-                io::ErrorKind::AddrInUse => Some("another program listens there; port 0 takes any free one".into()),
-                io::ErrorKind::AddrNotAvailable => Some("BIND has to be an address of this machine".into()),
+                io::ErrorKind::AddrInUse => {
+                    Some("another program listens there; port 0 takes any free one".into())
+                }
+                io::ErrorKind::AddrNotAvailable => {
+                    Some("BIND has to be an address of this machine".into())
+                }
                 _ => None,
             },
             _ => None,

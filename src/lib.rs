@@ -50,6 +50,7 @@ pub mod net;
 pub mod openapi;
 pub(crate) mod printable;
 pub mod protocol;
+pub(crate) mod providers;
 pub mod pump;
 pub mod terminal;
 pub mod ui;

@@ -620,6 +620,7 @@ fn session_url(cloud: &Cloud) -> String {
             access_key_id: keys.access_key_id.clone(),
             access_key_secret: keys.access_key_secret.clone().into(),
             security_token: None,
+            expires: None,
             source: "the emulator".into(),
         };
         let endpoint = cloud.emulator.api_url().parse().unwrap();

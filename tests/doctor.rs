@@ -50,6 +50,7 @@ fn axt(emulator: &Emulator, args: &[&str]) -> Command {
     command
         .env_clear()
         .env("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE")
+        .env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
         .envs(emulator.exports())
         .args(args)
         .timeout(HANG);
@@ -306,7 +307,7 @@ fn settings_in_trouble_are_told() {
     });
     assert_snapshot!(all.concat(), @r"
     fail | settings | no region given | give --region, set ALIBABA_CLOUD_REGION_ID, or put region_id into the profile
-    fail | credentials | no usable credentials: there is no ALIBABA_CLOUD_ACCESS_KEY_ID in the environment and no profile in a configuration file, as the home directory is not known | set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`
+    fail | credentials | no usable credentials: there are none in the environment and no profile in a configuration file (switched off, or the home directory is not known) | set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`
     fail | identity | GetCallerIdentity: SignatureDoesNotMatch: Specified signature is not matched with our calculation. (the server signed the same text, so the AccessKey secret is wrong) (HTTP 400) | the AccessKey secret doesn't belong to the AccessKey id: check both for missing characters
     fail | settings | the endpoint must not carry a user name or a password | correct it
     ");
@@ -377,6 +378,7 @@ fn a_trial_can_be_suspended_and_interrupted_and_leaves_no_session_behind() {
     command
         .env_clear()
         .env("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE")
+        .env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
         .envs(silent.exports())
         .args(["doctor", "i-fine", "--connect-timeout", "60s"]);
     let mut child = command.spawn().unwrap();
@@ -597,6 +599,7 @@ async fn every_code_is_produced_and_explained() {
         access_key_id: keys.access_key_id.clone(),
         access_key_secret: keys.access_key_secret.clone().into(),
         security_token: None,
+        expires: None,
         source: "the emulator".into(),
     };
     let network = Network::new(NetworkOptions {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Each layer with the layers it may import. Every layer stands below all that it imports: arrows
 /// never turn back.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("hints", &[]),
     ("printable", &[]),
     ("error", &["hints", "printable"]),
@@ -23,6 +23,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("wire", &["protocol", "error"]),
     ("openapi", &["config", "net", "error"]),
     ("emulator", &["protocol", "openapi", "error"]),
+    ("providers", &["config", "net", "openapi", "error"]),
     ("cli", &["config", "openapi", "emulator", "exit"]),
     ("commands", &["*"]),
     ("main", &["cli", "commands"]),
@@ -30,10 +31,15 @@ const LAYERS: [(&str, &[&str]); 17] = [
 ];
 
 /// What a layer may use of another, where not all of it.
-const PARTS: [(&str, &str, &[&str]); 7] = [
+const PARTS: [(&str, &str, &[&str]); 8] = [
     ("wire", "protocol", &["channel", "frame"]),
     ("pump", "protocol", &["channel", "escape", "filter"]),
     ("openapi", "config", &["credentials", "settings"]),
+    (
+        "providers",
+        "config",
+        &["credentials", "settings", "source"],
+    ),
     ("emulator", "openapi", &["signature"]),
     ("cli", "config", &["settings"]),
     ("cli", "openapi", &["ecs"]),

@@ -55,6 +55,7 @@ fn client(emulator: &Emulator) -> Client {
         access_key_id: keys.access_key_id.clone(),
         access_key_secret: keys.access_key_secret.clone().into(),
         security_token: None,
+        expires: None,
         source: "the emulator".into(),
     };
     let endpoint = emulator.api_url().parse().unwrap();

@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 /// What signs a request. Debug shows neither secret nor token.
@@ -13,17 +14,19 @@ pub struct Credentials {
     pub access_key_secret: SecretString,
     /// The token that comes with temporary credentials.
     pub security_token: Option<SecretString>,
-    /// Where they were found, in words: `ALIBABA_CLOUD_ACCESS_KEY_ID`, a file's profile.
+    /// When they expire, where that is known.
+    pub expires: Option<Timestamp>,
+    /// Where they were found: `ALIBABA_CLOUD_ACCESS_KEY_ID`, a file's profile.
     pub source: String,
 }
 
-/// Whoever can tell the credentials.
+/// Provides credentials, and renews those that expire.
 pub trait CredentialsProvider: Send + Sync {
     /// The credentials to sign the next request with. Called for every attempt of a call, so a
     /// provider of temporary ones keeps them and renews them in time.
     ///
     /// # Errors
-    /// [`Error::Credentials`], [`Error::Config`] or whatever hindered the provider.
+    /// [`Error::Credentials`](crate::error::Error::Credentials) if there are none or no longer any.
     fn credentials(&self) -> BoxFuture<'_, Result<Credentials>>;
 }
 

@@ -1,14 +1,16 @@
 //! Lookups of environment variables, with the spellings that Alibaba Cloud's tools have used.
 
+use std::path::PathBuf;
+
 /// Looks an environment variable up; a parameter, so that tests need no process environment.
-pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Alibaba Cloud's prefixes of environment variables, the one in use today first.
 pub(super) const PREFIXES: [&str; 3] = ["ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALICLOUD_"];
 
 /// The variable of the process; one that is empty or not Unicode counts as unset.
 #[must_use]
-pub fn process_env(name: &str) -> Option<String> {
+pub(crate) fn process_env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
@@ -27,9 +29,40 @@ pub(super) fn set(env: Env<'_>, name: &str) -> Option<String> {
     env(name).filter(|value| !value.is_empty())
 }
 
-/// The spellings of one variable, such as `ALIBABA_CLOUD_REGION_ID` and its elders.
+/// The spellings of one variable, such as `ALIBABA_CLOUD_REGION_ID` and the older ones.
 pub(super) fn spellings(suffix: &str) -> impl Iterator<Item = String> + '_ {
     PREFIXES
         .iter()
         .map(move |prefix| format!("{prefix}{suffix}"))
+}
+
+/// The value of `ALIBABA_CLOUD_<suffix>`, or of the spelling with `ALIBABACLOUD_`: roles and OIDC
+/// have no third one.
+pub(super) fn either(env: Env<'_>, suffix: &str) -> Option<String> {
+    first_set(env, spellings(suffix).take(2)).map(|(_, value)| value)
+}
+
+/// Whether the variable says yes: `1` or `true`, in any case.
+pub(super) fn is_on(env: Env<'_>, name: &str) -> bool {
+    set(env, name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
+}
+
+/// The user's home directory.
+pub(super) fn home(env: Env<'_>) -> Option<PathBuf> {
+    set(env, if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from)
+}
+
+/// The directory for what axt remembers between runs: `$XDG_STATE_HOME/axt`, by default
+/// `~/.local/state/axt`; on Windows `%LOCALAPPDATA%\axt`.
+pub(crate) fn state_dir(env: Env<'_>) -> Option<PathBuf> {
+    let variable = if cfg!(windows) {
+        "LOCALAPPDATA"
+    } else {
+        "XDG_STATE_HOME"
+    };
+    // The XDG rules say that a relative path is to be ignored.
+    let given = set(env, variable).map(PathBuf::from);
+    let base = given.filter(|path| path.is_absolute());
+    let base = base.or_else(|| Some(home(env)?.join(".local").join("state")))?;
+    Some(base.join("axt"))
 }

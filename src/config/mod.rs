@@ -1,8 +1,10 @@
-//! What the user configured: settings and where each came from, profiles, credentials.
+//! What the user configured: settings and where each came from, profiles, credential sources.
 
 pub mod credentials;
-pub mod env;
-pub(crate) mod key_pair;
-pub mod profile;
-pub mod provider;
+pub(crate) mod env;
+mod files;
+mod ini;
+pub(crate) mod profile;
 pub mod settings;
+pub(crate) mod source;
+mod sourced;

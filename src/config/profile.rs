@@ -1,4 +1,4 @@
-//! Profiles of `~/.aliyun/config.json`, the file that aliyun-cli writes; read only.
+//! Profiles of `~/.aliyun/config.json`, the file that aliyun-cli writes, and of files like it.
 
 use crate::error::{Error, Result};
 use serde_json::{Map, Value};
@@ -14,21 +14,23 @@ const LONGEST: u64 = 1 << 20;
 /// One profile of the file, with the fields as they stand there.
 ///
 /// The values are wiped when it is dropped, and Debug shows none of them.
-pub struct Profile {
+pub(crate) struct Profile {
     path: PathBuf,
     name: String,
     fields: Map<String, Value>,
+    spellings: Spellings,
 }
+
+/// What another file calls the fields of a profile: aliyun-cli's name first.
+pub(super) type Spellings = &'static [(&'static str, &'static str)];
 
 impl Profile {
     /// Reads the profile `name`, or the file's current one.
     ///
-    /// `None` if the file has no profiles and none was asked for.
-    ///
     /// # Errors
-    /// [`Error::Config`] if the file can't be read, is no JSON, has another shape, or has no such
-    /// profile. Nothing of the file's content but profile and field names gets into an error.
-    pub fn load(path: &Path, name: Option<&str>) -> Result<Option<Self>> {
+    /// [`Error::Config`] if the file can't be read, is no JSON or has another shape. Nothing of the
+    /// file's content but profile and field names gets into an error.
+    pub(crate) fn load(path: &Path, name: Option<&str>) -> Result<Result<Self, Missing>> {
         let mut whole = Wiped(parse(path)?);
         let bad = |problem: &str| Error::Config {
             path: path.to_owned(),
@@ -42,75 +44,110 @@ impl Profile {
             Some(Value::String(current)) => current,
             Some(_) => return Err(bad("\"current\" is not a string")),
         };
-        let wanted = name
-            .unwrap_or(if current.is_empty() {
-                "default"
-            } else {
-                current
-            })
-            .to_owned();
+        let current = Some(current).filter(|current| !current.is_empty());
+        let wanted = name.or(current).unwrap_or("default").to_owned();
         let profiles = match file.get_mut("profiles") {
             None | Some(Value::Null) => &mut vec![],
             Some(Value::Array(profiles)) => profiles,
             Some(_) => return Err(bad("\"profiles\" is not a list")),
         };
-        let is_wanted =
-            |profile: &Value| profile.get("name").and_then(Value::as_str) == Some(&wanted);
-        match profiles.iter().position(is_wanted) {
-            Some(at) => {
-                let fields = profiles[at]
-                    .as_object_mut()
-                    .map(std::mem::take)
-                    .unwrap_or_default();
-                Ok(Some(Self {
-                    path: path.to_owned(),
-                    name: wanted,
-                    fields,
-                }))
-            }
-            None if name.is_none() && profiles.is_empty() => Ok(None),
-            None => Err(bad(&format!("no profile {wanted:?}; {}", known(profiles)))),
+        let name_of = |profile: &Value| Some(profile.get("name")?.as_str()?.to_owned());
+        let is_wanted = |profile: &&mut Value| name_of(profile).as_ref() == Some(&wanted);
+        let Some(profile) = profiles.iter_mut().find(is_wanted) else {
+            let known = profiles.iter().filter_map(name_of).collect();
+            return Ok(Err(Missing { wanted, known }));
+        };
+        let fields = profile.as_object_mut().map(std::mem::take);
+        Ok(Ok(Self {
+            path: path.to_owned(),
+            name: wanted,
+            fields: fields.unwrap_or_default(),
+            spellings: &[],
+        }))
+    }
+
+    /// A profile from a file of another kind, whose fields have other names.
+    pub(super) fn of_another_kind(
+        path: &Path,
+        name: &str,
+        fields: impl IntoIterator<Item = (String, String)>,
+        spellings: Spellings,
+    ) -> Self {
+        let fields = fields.into_iter();
+        Self {
+            path: path.to_owned(),
+            name: name.to_owned(),
+            fields: fields.map(|(key, text)| (key, text.into())).collect(),
+            spellings,
         }
     }
 
     /// Its name.
-    #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The file it stands in.
-    #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether aliyun-cli reads and writes this file.
+    pub(super) fn is_of_aliyun(&self) -> bool {
+        self.spellings.is_empty()
+    }
+
+    /// What this file calls the field.
+    pub(crate) fn spelled<'a>(&self, field: &'a str) -> &'a str {
+        let other = self.spellings.iter().find(|(known, _)| *known == field);
+        other.map_or(field, |(_, spelled)| spelled)
     }
 
     /// A text field; `None` if it is missing or empty.
     ///
     /// # Errors
     /// [`Error::Config`] if the field is not a text.
-    pub fn text(&self, field: &str) -> Result<Option<&str>> {
-        match self.fields.get(field) {
+    pub(crate) fn text(&self, field: &str) -> Result<Option<&str>> {
+        match self.fields.get(self.spelled(field)) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-            Some(_) => Err(self.problem(&format!("{field} is not a string"))),
+            Some(_) => Err(self.mistyped(field, "a string")),
         }
     }
 
-    /// A text field that the profile can't do without.
+    /// A whole number; a text that is one counts.
     ///
     /// # Errors
-    /// [`Error::Config`] if the field is missing, empty or not a text.
-    pub fn required(&self, field: &str) -> Result<&str> {
-        self.text(field)?
-            .ok_or_else(|| self.problem(&format!("{field} is missing")))
+    /// [`Error::Config`] if the field is something else.
+    pub(crate) fn number(&self, field: &str) -> Result<Option<u64>> {
+        let value = match self.fields.get(self.spelled(field)) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) if text.is_empty() => return Ok(None),
+            Some(Value::String(text)) => text.parse().ok(),
+            Some(other) => other.as_u64(),
+        };
+        value
+            .map(Some)
+            .ok_or_else(|| self.mistyped(field, "a whole number"))
+    }
+
+    /// A switch, which is off where the field is missing.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the field is something else.
+    pub(super) fn flag(&self, field: &str) -> Result<bool> {
+        match self.fields.get(self.spelled(field)) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(value)) => Ok(*value),
+            Some(_) => Err(self.mistyped(field, "true or false")),
+        }
     }
 
     /// How the profile gets its credentials: its `mode`, or what its fields amount to.
     ///
     /// # Errors
     /// [`Error::Config`] if a field that was looked at is not a text.
-    pub fn mode(&self) -> Result<&str> {
+    pub(crate) fn mode(&self) -> Result<&str> {
         if let Some(mode) = self.text("mode")? {
             return Ok(mode);
         }
@@ -134,13 +171,33 @@ impl Profile {
         Ok("AK")
     }
 
-    /// An error about this profile.
-    #[must_use]
-    pub fn problem(&self, problem: &str) -> Error {
-        let problem = format!("profile {:?}: {problem}", self.name);
+    fn mistyped(&self, field: &str, kind: &str) -> Error {
+        let field = self.spelled(field);
         Error::Config {
             path: self.path.clone(),
-            problem,
+            problem: format!("profile {:?}: {field} is not {kind}", self.name),
+        }
+    }
+}
+
+/// A profile that a file lacks.
+pub(crate) struct Missing {
+    /// The profile's name.
+    pub(super) wanted: String,
+    /// The profiles that the file has.
+    pub(super) known: Vec<String>,
+}
+
+impl Missing {
+    /// What is said of it.
+    pub(crate) fn error(&self, path: &Path) -> Error {
+        let known = match self.known.as_slice() {
+            [] => "none".to_owned(),
+            known => known.join(", "),
+        };
+        Error::Config {
+            path: path.to_owned(),
+            problem: format!("no profile {:?}; the file has {known}", self.wanted),
         }
     }
 }
@@ -180,33 +237,33 @@ fn wipe(value: &mut Value) {
 }
 
 fn parse(path: &Path) -> Result<Value> {
+    let text = read(path)?;
+    // What serde_json says about a free-form value names a place and a rule, never content.
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| Error::Config {
+        path: path.to_owned(),
+        problem: format!("not valid JSON: {error}"),
+    })
+}
+
+/// The text of a configuration file; wiped when dropped.
+///
+/// # Errors
+/// [`Error::Config`] if it can't be read, is not UTF-8 or is too long.
+pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>> {
     let bad = |problem: String| Error::Config {
         path: path.to_owned(),
         problem,
     };
-    let mut bytes = Zeroizing::new(Vec::new());
+    let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes))
         .map_err(|error| bad(format!("can't be read: {error}")))?;
     if bytes.len() as u64 > LONGEST {
         return Err(bad("longer than 1 MiB; not a configuration file".into()));
     }
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    // What serde_json says about a free-form value names a place and a rule, never content.
-    serde_json::from_slice(text).map_err(|error| bad(format!("not valid JSON: {error}")))
-}
-
-/// The profiles there are, for a message.
-fn known(profiles: &[Value]) -> String {
-    let names: Vec<_> = profiles
-        .iter()
-        .filter_map(|profile| profile.get("name")?.as_str())
-        .collect();
-    if names.is_empty() {
-        "the file has none".into()
-    } else {
-        format!("the file has {}", names.join(", "))
-    }
+    String::from_utf8(bytes)
+        .map(Zeroizing::new)
+        .map_err(|_| bad("not UTF-8".into()))
 }
 
 #[cfg(test)]
@@ -221,7 +278,9 @@ pub(crate) mod tests {
 
     fn problem(content: &str, name: Option<&str>) -> String {
         let file = file(content);
-        match Profile::load(file.path(), name) {
+        let loaded = Profile::load(file.path(), name)
+            .and_then(|found| found.map_err(|missing| missing.error(file.path())));
+        match loaded {
             Err(Error::Config { path, problem }) if path == file.path() => problem,
             other => panic!("no configuration error but {other:?}"),
         }
@@ -237,6 +296,7 @@ pub(crate) mod tests {
         let load = |name| {
             Profile::load(file.path(), name)
                 .expect("a file")
+                .ok()
                 .expect("a profile")
         };
         let (current, named) = (load(None), load(Some("a")));
@@ -252,11 +312,6 @@ pub(crate) mod tests {
             wrong.ends_with("profile \"a\": region_id is not a string"),
             "{wrong}"
         );
-        let missing = named
-            .required("access_key_id")
-            .expect_err("missing")
-            .to_string();
-        assert!(missing.ends_with("access_key_id is missing"), "{missing}");
     }
 
     #[test]
@@ -299,6 +354,7 @@ pub(crate) mod tests {
     #[test]
     fn an_empty_file_has_no_profile() {
         let file = file("{\"current\":\"\",\"profiles\":[]}");
-        assert!(Profile::load(file.path(), None).expect("a file").is_none());
+        let missing = Profile::load(file.path(), None).expect("a file").err();
+        assert!(missing.is_some_and(|missing| missing.known.is_empty()));
     }
 }

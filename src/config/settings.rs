@@ -1,26 +1,28 @@
 //! Settings: flag or `AXT_*`, then `ALIBABA_CLOUD_*`, then the profile, then the default; each with its source.
 
-use super::env::{Env, first_set, set, spellings};
-use super::key_pair::from_env;
+use super::env::Env;
+use super::files::{self, File};
 use super::profile::Profile;
+use super::source::{self, CredentialSource, environment};
+use super::sourced::{AsText, first, flag, variable};
+pub(crate) use super::sourced::{Source, Sourced};
 use crate::error::{Error, Result};
-use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 /// What the command line says; the parser has merged `AXT_*` into it already.
 #[derive(Debug, Clone, Default)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// `--profile NAME`. It also makes the profile win over a key pair in the environment.
-    pub profile: Option<String>,
+    pub(crate) profile: Option<String>,
     /// `--region ID`.
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
     /// `--endpoint URL`.
-    pub endpoint: Option<String>,
+    pub(crate) endpoint: Option<String>,
     /// `--connection-type internet|intranet`.
-    pub connection_type: Option<ConnectionType>,
+    pub(crate) connection_type: Option<ConnectionType>,
     /// `--config-file FILE`.
-    pub config_file: Option<PathBuf>,
+    pub(crate) config_file: Option<PathBuf>,
 }
 
 /// The network over which the service is reached.
@@ -36,7 +38,7 @@ pub enum ConnectionType {
 impl ConnectionType {
     /// The word as `StartTerminalSession` takes it.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Internet => "Internet",
             Self::Intranet => "Intranet",
@@ -57,56 +59,24 @@ impl FromStr for ConnectionType {
     }
 }
 
-/// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A flag, such as `--region`.
-    Flag(&'static str),
-    /// An environment variable.
-    Env(String),
-    /// A profile of the configuration file.
-    Profile(String),
-    /// Nothing was said.
-    Default,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag(name) => f.write_str(name),
-            Self::Env(name) => f.write_str(name),
-            Self::Profile(name) => write!(f, "profile {name}"),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
-
-/// A value and where it came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sourced<T> {
-    /// The value.
-    pub value: T,
-    /// Where it came from.
-    pub source: Source,
-}
-
 /// The settings of one run.
 #[derive(Debug)]
-pub struct Settings {
-    /// The configuration file; `None` if the home directory is not known or the file is switched off.
-    pub config_file: Option<Sourced<PathBuf>>,
+pub(crate) struct Settings {
+    /// The first file that profiles are looked for in; `None` if the home directory is not known or
+    /// such files are switched off.
+    pub(crate) config_file: Option<Sourced<PathBuf>>,
     /// The name of a profile that somebody asked for; the file's current one otherwise.
-    pub profile_name: Option<Sourced<String>>,
+    pub(crate) profile_name: Option<Sourced<String>>,
     /// The profile, if there is one.
-    pub profile: Option<Profile>,
-    /// Why the configuration file was left aside although it exists: nothing was needed from it.
-    pub ignored: Option<String>,
+    pub(crate) profile: Option<Profile>,
+    /// Why the configuration file was ignored although it exists: nothing was needed from it.
+    pub(crate) ignored: Option<String>,
     /// The region.
-    pub region: Option<Sourced<String>>,
+    pub(crate) region: Option<Sourced<String>>,
     /// The base URL for the API of every product, as it was written.
-    pub endpoint: Option<Sourced<String>>,
+    pub(crate) endpoint: Option<Sourced<String>>,
     /// The network over which API and sessions are reached.
-    pub connection_type: Sourced<ConnectionType>,
+    pub(crate) connection_type: Sourced<ConnectionType>,
 }
 
 impl Settings {
@@ -116,21 +86,24 @@ impl Settings {
     /// [`Error::Config`] if the configuration file is needed and can't be used: a profile or the file
     /// itself was asked for, or the environment lacks a key pair or the region. [`Error::Usage`] for
     /// an environment variable that makes no sense.
-    pub fn resolve(flags: &Flags, env: Env<'_>) -> Result<Self> {
-        let config_file = config_file(flags, env);
+    pub(crate) fn resolve(flags: &Flags, env: Env<'_>) -> Result<Self> {
+        let given = flag(
+            env,
+            "--config-file",
+            "AXT_CONFIG_FILE",
+            flags.config_file.as_ref(),
+        );
+        let files = given.map_or_else(|| files::files(env), |path| vec![File::given(path)]);
         let profile_name = flag(env, "--profile", "AXT_PROFILE", flags.profile.as_ref())
             .or_else(|| variable(env, "PROFILE"));
-        let keys_in_env = from_env(env).is_ok_and(|keys| keys.is_some());
+        let credentials_in_env = environment::source(env).is_ok_and(|source| source.is_some());
         let region = flag(env, "--region", "AXT_REGION", flags.region.as_ref())
             .or_else(|| variable(env, "REGION_ID"))
             .or_else(|| bare_region(env));
 
-        let needed = profile_name.is_some() || !keys_in_env || region.is_none();
-        let explicit = config_file
-            .as_ref()
-            .is_some_and(|file| file.source != Source::Default);
-        let loaded = load(config_file.as_ref(), profile_name.as_ref());
-        let (profile, ignored) = match loaded {
+        let needed = profile_name.is_some() || !credentials_in_env || region.is_none();
+        let explicit = files.iter().any(|file| file.path.source != Source::Default);
+        let (profile, ignored) = match files::profile(&files, profile_name.as_ref()) {
             Ok(profile) => (profile, None),
             Err(error) if needed || explicit => return Err(error),
             Err(error) => (None, Some(error.to_string())),
@@ -161,7 +134,7 @@ impl Settings {
             },
         };
         Ok(Self {
-            config_file,
+            config_file: files.into_iter().next().map(|file| file.path),
             profile_name,
             profile,
             ignored,
@@ -175,16 +148,35 @@ impl Settings {
     ///
     /// # Errors
     /// [`Error::NoRegion`] if none was given anywhere.
-    pub fn region(&self) -> Result<&str> {
+    pub(crate) fn region(&self) -> Result<&str> {
         self.region
             .as_ref()
             .map(|region| region.value.as_str())
             .ok_or(Error::NoRegion)
     }
 
+    /// The source of credentials that is configured.
+    ///
+    /// # Errors
+    /// [`Error::Credentials`] if there is none, or it is incomplete.
+    pub(crate) fn credential_source(&self, env: Env<'_>) -> Result<CredentialSource> {
+        let looked = match &self.config_file {
+            Some(file) => file.value.display().to_string(),
+            None => {
+                "a configuration file (switched off, or the home directory is not known)".into()
+            }
+        };
+        source::find(
+            self.profile.as_ref(),
+            self.profile_was_asked_for(),
+            &looked,
+            env,
+        )
+    }
+
     /// Whether the profile was named on the command line or by `AXT_PROFILE`.
     #[must_use]
-    pub fn profile_was_asked_for(&self) -> bool {
+    pub(crate) fn profile_was_asked_for(&self) -> bool {
         let source = self.profile_name.as_ref().map(|name| &name.source);
         source.is_some_and(|source| match source {
             Source::Flag(_) => true,
@@ -194,62 +186,9 @@ impl Settings {
     }
 }
 
-/// A flag's value; the command line's parser doesn't say whether it found it in `AXT_*`, so the
-/// variable is looked at again.
-fn flag<T: AsText>(
-    env: Env<'_>,
-    name: &'static str,
-    variable: &str,
-    value: Option<&T>,
-) -> Option<Sourced<T>> {
-    let value = value.cloned()?;
-    let from_env = set(env, variable).is_some_and(|text| value.is_written(&text));
-    let source = if from_env {
-        Source::Env(variable.to_owned())
-    } else {
-        Source::Flag(name)
-    };
-    Some(Sourced { value, source })
-}
-
-/// A value that can be compared with how it would be written.
-trait AsText: Clone {
-    fn is_written(&self, text: &str) -> bool;
-}
-
-impl AsText for String {
-    fn is_written(&self, text: &str) -> bool {
-        self == text
-    }
-}
-
-impl AsText for PathBuf {
-    fn is_written(&self, text: &str) -> bool {
-        self.as_os_str() == text
-    }
-}
-
-impl AsText for ConnectionType {
-    fn is_written(&self, text: &str) -> bool {
-        text.parse() == Ok(*self)
-    }
-}
-
-fn variable(env: Env<'_>, suffix: &str) -> Option<Sourced<String>> {
-    first(env, spellings(suffix))
-}
-
-fn first(env: Env<'_>, names: impl IntoIterator<Item = String>) -> Option<Sourced<String>> {
-    let (name, value) = first_set(env, names)?;
-    Some(Sourced {
-        value,
-        source: Source::Env(name),
-    })
-}
-
 /// `REGION_ID` and `REGION` may mean anything; they count only beside the bare key pair.
 fn bare_region(env: Env<'_>) -> Option<Sourced<String>> {
-    let keys = from_env(env).ok().flatten()?;
+    let keys = environment::key_pair(env).ok().flatten()?;
     if keys.source != "ACCESS_KEY_ID" {
         return None;
     }
@@ -282,62 +221,10 @@ fn unset() -> Sourced<ConnectionType> {
     }
 }
 
-fn config_file(flags: &Flags, env: Env<'_>) -> Option<Sourced<PathBuf>> {
-    if let Some(file) = flag(
-        env,
-        "--config-file",
-        "AXT_CONFIG_FILE",
-        flags.config_file.as_ref(),
-    ) {
-        return Some(file);
+impl AsText for ConnectionType {
+    fn is_written(&self, text: &str) -> bool {
+        text.parse() == Ok(*self)
     }
-    // The switches of aliyun-cli and of the SDKs that keep the file out of it.
-    let off = set(env, "ALIBABA_CLOUD_CLI_PROFILE_DISABLED")
-        .is_some_and(|v| v.eq_ignore_ascii_case("true"))
-        || first_set(env, spellings("IGNORE_PROFILE")).is_some_and(|(_, value)| value == "TRUE");
-    if off {
-        return None;
-    }
-    if let Some(Sourced { value, source }) = first(env, ["ALIBABA_CLOUD_CONFIG_FILE".into()]) {
-        return Some(Sourced {
-            value: value.into(),
-            source,
-        });
-    }
-    let home = set(env, if cfg!(windows) { "USERPROFILE" } else { "HOME" })?;
-    let value = PathBuf::from(home).join(".aliyun").join("config.json");
-    Some(Sourced {
-        value,
-        source: Source::Default,
-    })
-}
-
-fn load(
-    file: Option<&Sourced<PathBuf>>,
-    name: Option<&Sourced<String>>,
-) -> Result<Option<Profile>> {
-    let named = |name: &Sourced<String>| format!("{:?} (from {})", name.value, name.source);
-    match (file, name) {
-        (Some(file), None) if file.source == Source::Default && is_missing(&file.value) => Ok(None),
-        (Some(file), Some(name)) if is_missing(&file.value) => Err(Error::Config {
-            path: file.value.clone(),
-            problem: format!(
-                "there is no such file to read the profile {} from",
-                named(name)
-            ),
-        }),
-        (Some(file), name) => Profile::load(&file.value, name.map(|name| name.value.as_str())),
-        (None, Some(name)) => Err(Error::Usage(format!(
-            "profile {} was asked for, and there is no configuration file: it is switched off, or the home directory is not known",
-            named(name)
-        ))),
-        (None, None) => Ok(None),
-    }
-}
-
-/// Missing, as opposed to unreadable.
-fn is_missing(path: &std::path::Path) -> bool {
-    path.try_exists().is_ok_and(|exists| !exists)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The one way out to the network: proxy choice, TCP and TLS, for the API and the WebSocket alike.
 
 mod fault;
+mod metadata;
 mod proxy;
 mod target;
 mod tcp;

@@ -27,6 +27,8 @@ const LONGEST_REPLY: usize = 1 << 20;
 pub enum Style {
     /// RPC: a POST with everything in its body.
     Rpc,
+    /// The same without a signature: the parameters themselves prove who is calling.
+    Unsigned,
     /// ROA: a GET of this path.
     Get(&'static str),
 }
@@ -154,8 +156,11 @@ impl Client {
         credentials: &Credentials,
     ) -> (RequestBuilder, String) {
         match A::STYLE {
-            Style::Rpc => {
-                let signed = sign::<A>(params, credentials);
+            Style::Rpc | Style::Unsigned => {
+                let signed = match A::STYLE {
+                    Style::Unsigned => unsigned::<A>(params),
+                    _ => sign::<A>(params, credentials),
+                };
                 let request = self.http.post(self.endpoint.clone());
                 let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
                 (request.body(signed.body), signed.string_to_sign)
@@ -271,17 +276,12 @@ struct Signed {
 /// Signs afresh, with a nonce and a time of its own: a nonce is good for one attempt. All parameters
 /// go into the body, so that none gets into the log of a proxy or a server.
 fn sign<A: Action>(params: &[(String, String)], credentials: &Credentials) -> Signed {
-    let mut params = params.to_vec();
-    let timestamp = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let mut params = with_common::<A>(params);
     let mut add = |name: &str, value: &str| params.push((name.to_owned(), value.to_owned()));
-    add("Action", A::NAME);
-    add("Version", A::VERSION);
-    add("Format", "JSON");
     add("AccessKeyId", &credentials.access_key_id);
     add("SignatureMethod", "HMAC-SHA1");
     add("SignatureVersion", "1.0");
     add("SignatureNonce", &Uuid::new_v4().to_string());
-    add("Timestamp", &timestamp);
     if let Some(token) = &credentials.security_token {
         add("SecurityToken", token.expose_secret());
     }
@@ -296,6 +296,26 @@ fn sign<A: Action>(params: &[(String, String)], credentials: &Credentials) -> Si
         body: signature::canonical_query(&params),
         string_to_sign,
     }
+}
+
+/// A call that is sent as it is.
+fn unsigned<A: Action>(params: &[(String, String)]) -> Signed {
+    Signed {
+        body: signature::canonical_query(&with_common::<A>(params)),
+        string_to_sign: String::new(),
+    }
+}
+
+/// The parameters with those that every call has.
+fn with_common<A: Action>(params: &[(String, String)]) -> Vec<(String, String)> {
+    let mut params = params.to_vec();
+    let timestamp = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let mut add = |name: &str, value: &str| params.push((name.to_owned(), value.to_owned()));
+    add("Action", A::NAME);
+    add("Version", A::VERSION);
+    add("Format", "JSON");
+    add("Timestamp", &timestamp);
+    params
 }
 
 /// What an error reply means for another attempt, and what its headers add to it.

@@ -86,7 +86,8 @@ const ECS_EXCEPTIONS_WITH_VPC: [&str; 4] = [
     "cn-north-2-gov-1",
 ];
 
-/// Where to send calls to a product: the base URL that was given, or the product's own host.
+/// Where to send calls to a product: the base URL that was given, or the product's own host. What was
+/// given doesn't hold for STS, unless it is on this machine: a private endpoint of ECS is no STS.
 ///
 /// # Errors
 /// [`Error::Usage`] for a region or a URL that can't be one.
@@ -96,8 +97,10 @@ pub fn base(
     network: ConnectionType,
     given: Option<&str>,
 ) -> Result<Url> {
+    let given = given.map(parse).transpose()?;
+    let given = given.filter(|url| product != Product::Sts || is_loopback(url));
     match given {
-        Some(text) => parse(text),
+        Some(url) => Ok(url),
         None => parse(&host(product, region, network)?),
     }
 }
@@ -307,6 +310,10 @@ mod tests {
             let base =
                 base(product, "cn-x", Internet, Some("http://127.0.0.1:8080")).expect("loopback");
             assert_eq!(base.as_str(), "http://127.0.0.1:8080/");
+        }
+        for (product, host) in [(Kms, "ecs.corp"), (Sts, "sts.cn-x.aliyuncs.com")] {
+            let base = base(product, "cn-x", Internet, Some("https://ecs.corp")).expect("a host");
+            assert_eq!(base.host_str(), Some(host));
         }
         let own = base(Ecs, "cn-beijing", Internet, None).expect("a host");
         assert_eq!(own.as_str(), "https://ecs.cn-beijing.aliyuncs.com/");

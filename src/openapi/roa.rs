@@ -107,6 +107,7 @@ mod tests {
             access_key_id: "STS.testid".into(),
             access_key_secret: "testsecret".into(),
             security_token: Some("CAIS/token+with=special/chars==".into()),
+            expires: None,
             source: String::new(),
         }
     }

@@ -1,8 +1,13 @@
-//! The action of STS (version 2015-04-01) that tells who is calling.
+//! The actions of STS (version 2015-04-01): roles to assume, and who is calling.
 
-use super::client::Action;
+use super::client::{Action, Style};
 use super::lenient;
+use crate::config::credentials::Credentials;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+
+const VERSION: &str = "2015-04-01";
 
 /// Who the credentials belong to: `GetCallerIdentity`. Everybody may ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,11 +30,141 @@ pub struct CallerIdentity {
 
 impl Action for GetCallerIdentity {
     const NAME: &'static str = "GetCallerIdentity";
-    const VERSION: &'static str = "2015-04-01";
+    const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
     type Reply = CallerIdentity;
 
     fn params(&self, _region: &str) -> Vec<(String, String)> {
         vec![]
     }
+}
+
+/// Credentials of a role for whoever may assume it: `AssumeRole`.
+#[derive(Debug)]
+pub(crate) struct AssumeRole {
+    /// The role: `acs:ram::<account>:role/<name>`.
+    pub(crate) role_arn: String,
+    /// The name of this use of it.
+    pub(crate) session_name: String,
+    /// How long the credentials are to hold, in seconds.
+    pub(crate) seconds: Option<u64>,
+    /// A policy that narrows what the role may do.
+    pub(crate) policy: Option<String>,
+    /// What the role's trust policy may ask for.
+    pub(crate) external_id: Option<String>,
+}
+
+/// Credentials of a role for the token of an OIDC provider: `AssumeRoleWithOIDC`. Nobody signs it.
+#[derive(Debug)]
+pub(crate) struct AssumeRoleWithOidc {
+    /// The provider: `acs:ram::<account>:oidc-provider/<name>`.
+    pub(crate) provider_arn: String,
+    /// The provider's token.
+    pub(crate) token: SecretString,
+    /// The role: `acs:ram::<account>:role/<name>`.
+    pub(crate) role_arn: String,
+    /// The name of this use of it.
+    pub(crate) session_name: String,
+    /// How long the credentials are to hold, in seconds.
+    pub(crate) seconds: Option<u64>,
+    /// A policy that narrows what the role may do.
+    pub(crate) policy: Option<String>,
+}
+
+/// The answer of both.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct AssumedRole {
+    /// The role's credentials.
+    pub(crate) credentials: TemporaryCredentials,
+}
+
+/// Temporary credentials as STS and services like it write them; they may be incomplete.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct TemporaryCredentials {
+    #[serde(alias = "accessKeyId")]
+    access_key_id: Option<String>,
+    #[serde(alias = "accessKeySecret")]
+    access_key_secret: Option<SecretString>,
+    #[serde(alias = "securityToken")]
+    security_token: Option<SecretString>,
+    #[serde(alias = "expiration")]
+    expiration: Option<String>,
+}
+
+impl TemporaryCredentials {
+    /// The credentials, of no named source yet.
+    ///
+    /// # Errors
+    /// What is missing, in words; also if they have expired by `now`.
+    pub(crate) fn credentials(self, now: Timestamp) -> Result<Credentials, String> {
+        let lacks = |what: &str| format!("the answer lacks {what}");
+        let is_given = |secret: &SecretString| !secret.expose_secret().is_empty();
+        let id = self.access_key_id.filter(|id| !id.is_empty());
+        let secret = self.access_key_secret.filter(is_given);
+        let token = self.security_token.filter(is_given);
+        let expiration = self.expiration.filter(|text| !text.is_empty());
+        Ok(Credentials {
+            access_key_id: id.ok_or_else(|| lacks("AccessKeyId"))?,
+            access_key_secret: secret.ok_or_else(|| lacks("AccessKeySecret"))?,
+            security_token: Some(token.ok_or_else(|| lacks("SecurityToken"))?),
+            expires: expiration.map(|text| in_future(&text, now)).transpose()?,
+            source: String::new(),
+        })
+    }
+}
+
+/// Reads an expiration, which must not have passed.
+pub(crate) fn in_future(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    let time: Timestamp = text
+        .parse()
+        .map_err(|_| "the expiration is not a time such as 2026-01-02T03:04:05Z")?;
+    if time <= now {
+        return Err(format!("the credentials have expired already, at {time}"));
+    }
+    Ok(time)
+}
+
+impl Action for AssumeRole {
+    const NAME: &'static str = "AssumeRole";
+    const VERSION: &'static str = VERSION;
+    const IDEMPOTENT: bool = true;
+    type Reply = AssumedRole;
+
+    fn params(&self, _region: &str) -> Vec<(String, String)> {
+        given([
+            ("RoleArn", Some(self.role_arn.clone())),
+            ("RoleSessionName", Some(self.session_name.clone())),
+            ("DurationSeconds", self.seconds.map(|n| n.to_string())),
+            ("Policy", self.policy.clone()),
+            ("ExternalId", self.external_id.clone()),
+        ])
+    }
+}
+
+impl Action for AssumeRoleWithOidc {
+    const NAME: &'static str = "AssumeRoleWithOIDC";
+    const VERSION: &'static str = VERSION;
+    const IDEMPOTENT: bool = true;
+    const STYLE: Style = Style::Unsigned;
+    type Reply = AssumedRole;
+
+    fn params(&self, _region: &str) -> Vec<(String, String)> {
+        given([
+            ("OIDCProviderArn", Some(self.provider_arn.clone())),
+            ("OIDCToken", Some(self.token.expose_secret().to_owned())),
+            ("RoleArn", Some(self.role_arn.clone())),
+            ("RoleSessionName", Some(self.session_name.clone())),
+            ("DurationSeconds", self.seconds.map(|n| n.to_string())),
+            ("Policy", self.policy.clone()),
+        ])
+    }
+}
+
+fn given<const N: usize>(params: [(&str, Option<String>); N]) -> Vec<(String, String)> {
+    let given = params.into_iter();
+    given
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
 }

@@ -2,8 +2,8 @@
 //! from outside.
 
 use super::floor;
-use axt::config::provider::provider;
-use axt::config::settings::{Flags, Settings};
+use axt::config::credentials::Credentials;
+use axt::config::settings::ConnectionType;
 use axt::emulator::agent::Guest;
 use axt::emulator::{Emulator, Options};
 use axt::net::{Network, NetworkOptions};
@@ -16,6 +16,7 @@ use secrecy::ExposeSecret as _;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::process::Child;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The program that is measured.
@@ -63,26 +64,23 @@ impl World {
     }
 
     fn start_session(&self, command: Option<&str>) -> TerminalSession {
-        let exports = self.emulator.exports();
-        let env = move |name: &str| {
-            let export = exports.iter().find(|(key, _)| key == name);
-            export.map(|(_, value)| value.clone())
-        };
-        let flags = Flags {
-            endpoint: Some(self.emulator.api_url()),
-            ..Flags::default()
-        };
-        let settings = Settings::resolve(&flags, &env).expect("the exports are complete");
-        let region = settings.region().expect("they name a region");
+        const REGION: &str = "cn-hangzhou";
         let given = Some(self.emulator.api_url());
         let base = endpoint::base(
             Product::Ecs,
-            region,
-            settings.connection_type.value,
+            REGION,
+            ConnectionType::Internet,
             given.as_deref(),
         )
         .expect("a URL");
-        let credentials = provider(&settings, &env).expect("they hold a key");
+        let keys = self.emulator.credentials();
+        let credentials = Credentials {
+            access_key_id: keys.access_key_id.clone(),
+            access_key_secret: keys.access_key_secret.clone().into(),
+            security_token: None,
+            expires: None,
+            source: "the emulator".into(),
+        };
         let network = Network::new(NetworkOptions::default());
         let mut request = StartTerminalSession::new("i-bench");
         request.command_line = command.map(str::to_owned);
@@ -90,7 +88,8 @@ impl World {
             .enable_all()
             .build()
             .expect("the system has an epoll");
-        let client = Client::new(network, base, region, credentials).expect("there is TLS");
+        let client =
+            Client::new(network, base, REGION, Arc::new(credentials)).expect("there is TLS");
         let call = client.call(&request, LIMIT);
         runtime.block_on(call).expect("the emulator answers")
     }

@@ -110,6 +110,8 @@ fn unconfigured(program: impl AsRef<std::ffi::OsStr>) -> Command {
         }
     }
     command.env("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE");
+    // The machine may be an instance with a role.
+    command.env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
     command
 }
 

@@ -3,13 +3,13 @@
 use crate::cli::{Connection, Global};
 use crate::config::credentials::CredentialsProvider;
 use crate::config::env::process_env;
-use crate::config::provider::provider;
-use crate::config::settings::{Flags, Settings};
+use crate::config::settings::{ConnectionType, Flags, Settings};
 use crate::error::Result;
 use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::endpoint::{self, Product};
-use std::sync::Arc;
+use crate::providers::{Clock, Provider, World};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Looks an environment variable up.
@@ -21,7 +21,10 @@ pub struct Context {
     pub settings: Settings,
     /// Proxies, trust and timeouts.
     pub network: Network,
+    /// How long one request may take.
+    limit: Duration,
     env: Lookup,
+    provider: OnceLock<Arc<dyn CredentialsProvider>>,
     /// Runs until the context is dropped.
     #[cfg(feature = "emulator")]
     _emulator: Option<crate::emulator::Emulator>,
@@ -55,7 +58,9 @@ impl Context {
         Ok(Self {
             settings: Settings::resolve(&flags, &process_env)?,
             network: Network::from_env(connect_timeout),
+            limit: connect_timeout,
             env: Box::new(process_env),
+            provider: OnceLock::new(),
             #[cfg(feature = "emulator")]
             _emulator: None,
         })
@@ -82,7 +87,9 @@ impl Context {
         Ok(Self {
             settings: Settings::resolve(&flags, &env)?,
             network: Network::from_env(connect_timeout),
+            limit: connect_timeout,
             env: Box::new(env),
+            provider: OnceLock::new(),
             _emulator: Some(emulator),
         })
     }
@@ -108,11 +115,31 @@ impl Context {
         Client::new(self.network.clone(), base, region, self.credentials()?)
     }
 
-    /// Whoever tells the credentials.
+    /// The provider of the credentials; the same one for the whole run.
     ///
     /// # Errors
-    /// As [`provider`].
+    /// As [`Settings::credential_source`].
     pub fn credentials(&self) -> Result<Arc<dyn CredentialsProvider>> {
-        provider(&self.settings, &*self.env)
+        if let Some(provider) = self.provider.get() {
+            return Ok(Arc::clone(provider));
+        }
+        let source = self.settings.credential_source(&*self.env)?;
+        let provider = Arc::new(Provider::new(self.world(), source));
+        Ok(Arc::clone(self.provider.get_or_init(|| provider)))
+    }
+
+    /// What credential providers need.
+    fn world(&self) -> World {
+        let settings = &self.settings;
+        let endpoint = settings.endpoint.as_ref();
+        let endpoint = endpoint.and_then(|url| endpoint::parse(&url.value).ok());
+        World {
+            network: self.network.clone(),
+            loopback: endpoint.filter(endpoint::is_loopback),
+            region: settings.region().ok().map(Into::into),
+            vpc: settings.connection_type.value == ConnectionType::Intranet,
+            limit: self.limit,
+            clock: Clock::system(),
+        }
     }
 }

@@ -142,6 +142,7 @@ fn client(endpoint: &str) -> Client {
         access_key_id: "LTAI5tTestKeyId1".into(),
         access_key_secret: SECRET.into(),
         security_token: Some("hush-hush-token".into()),
+        expires: None,
         source: "a test".into(),
     };
     let endpoint = super::super::endpoint::parse(endpoint).expect("an endpoint");

@@ -10,6 +10,7 @@ fn credentials() -> Credentials {
         access_key_id: "LTAI5tTestKeyId1".into(),
         access_key_secret: "hush-hush-secret".into(),
         security_token: Some("hush/hush+token".into()),
+        expires: None,
         source: "a test".into(),
     }
 }

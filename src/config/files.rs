@@ -1,0 +1,120 @@
+//! The files that profiles are looked for in, in order.
+
+use super::env::{Env, first_set, home, is_on, spellings};
+use super::ini;
+use super::profile::{Missing, Profile};
+use super::sourced::{Source, Sourced};
+use crate::error::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// Reads the named profile of a file, or its current one.
+type Load = fn(&Path, Option<&str>) -> Result<Result<Profile, Missing>>;
+
+/// A file that may have profiles.
+pub(super) struct File {
+    /// Its path, and what named it.
+    pub(super) path: Sourced<PathBuf>,
+    load: Load,
+}
+
+impl File {
+    /// The file that `--config-file` names.
+    pub(super) fn given(path: Sourced<PathBuf>) -> Self {
+        let load = Profile::load;
+        Self { path, load }
+    }
+
+    fn is_there(&self) -> bool {
+        // One that can't be looked at is not missing.
+        self.path.value.try_exists().unwrap_or(true)
+    }
+}
+
+/// The files of this user: aliyun-cli's, that of ali-instance-cli, those of the SDKs, and the oldest.
+pub(super) fn files(env: Env<'_>) -> Vec<File> {
+    // aliyun-cli's switch against every file; that of the SDKs is against aliyun-cli's.
+    if first_set(env, spellings("IGNORE_PROFILE")).is_some_and(|(_, value)| value == "TRUE") {
+        return Vec::new();
+    }
+    let home = home(env);
+    let mut files = Vec::new();
+    let mut add = |variables: &[&str], defaults: &[&[&str]], load: Load| {
+        let given = first_set(env, variables.iter().map(|name| (*name).to_owned()));
+        if let Some((name, path)) = given {
+            let source = Source::Env(name);
+            let value = path.into();
+            files.push(File {
+                path: Sourced { value, source },
+                load,
+            });
+        } else if let Some(home) = &home {
+            files.extend(defaults.iter().map(|parts| File {
+                path: Sourced {
+                    value: home.join(parts.iter().collect::<PathBuf>()),
+                    source: Source::Default,
+                },
+                load,
+            }));
+        }
+    };
+    if !is_on(env, "ALIBABA_CLOUD_CLI_PROFILE_DISABLED") {
+        add(
+            &[
+                "ALIBABA_CLOUD_CONFIG_FILE",
+                "ALIBABA_CLOUD_CONFIG_PATH",
+                "ALIBABACLOUD_CONFIG_PATH",
+                "ALICLOUD_CONFIG_PATH",
+            ],
+            &[&[".aliyun", "config.json"], &[".aliyun", "config_ecs.json"]],
+            Profile::load,
+        );
+    }
+    add(
+        &["ALIBABA_CLOUD_CREDENTIALS_FILE"],
+        &[
+            &[".alibabacloud", "credentials"],
+            &[".alibabacloud", "credentials.ini"],
+        ],
+        ini::sdk,
+    );
+    add(&[], &[&[".aliyuncli", "credentials"]], ini::legacy);
+    files
+}
+
+/// The profile of this name, or the first file's current one. A file that was named must be there.
+///
+/// # Errors
+/// [`Error::Config`] for a file that can't be used, and where no file has the profile that was asked
+/// for; [`Error::Usage`] where there are no files to look into.
+pub(super) fn profile(files: &[File], name: Option<&Sourced<String>>) -> Result<Option<Profile>> {
+    let mut missing = None;
+    for file in files {
+        let path = &file.path.value;
+        if file.path.source == Source::Default && !file.is_there() {
+            continue;
+        }
+        match (file.load)(path, name.map(|name| name.value.as_str()))? {
+            Ok(profile) => return Ok(Some(profile)),
+            Err(lacks) if name.is_none() && lacks.known.is_empty() => {}
+            Err(lacks) if name.is_none() => return Err(lacks.error(path)),
+            Err(lacks) => {
+                missing.get_or_insert_with(|| lacks.error(path));
+            }
+        }
+    }
+    match (missing, name, files.first()) {
+        (Some(error), _, _) => Err(error),
+        (None, None, _) => Ok(None),
+        (None, Some(name), Some(first)) => Err(Error::Config {
+            path: first.path.value.clone(),
+            problem: format!(
+                "there is no such file to read the profile {:?} (from {}) from",
+                name.value, name.source
+            ),
+        }),
+        (None, Some(name), None) => Err(Error::Usage(format!(
+            "profile {:?} (from {}) was asked for, and there is no configuration file: it is switched off, or the home directory is not known",
+            name.value, name.source
+        ))),
+    }
+}

@@ -1,0 +1,123 @@
+//! Profiles of the INI files: `~/.alibabacloud/credentials` of the SDKs, and aliyun-cli's oldest file.
+
+use super::profile::{Missing, Profile, Spellings, read};
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The modes of the SDKs' file, as it calls them and as aliyun-cli does.
+const TYPES: [(&str, &str); 8] = [
+    ("access_key", "AK"),
+    ("sts", "StsToken"),
+    ("ram_role_arn", "RamRoleArn"),
+    ("ecs_ram_role", "EcsRamRole"),
+    ("oidc_role_arn", "OIDC"),
+    ("rsa_key_pair", "RsaKeyPair"),
+    ("credentials_uri", "CredentialsURI"),
+    ("bearer", "BearerToken"),
+];
+
+/// The fields of the SDKs' file.
+const SDK: Spellings = &[
+    ("sts_token", "security_token"),
+    ("ram_role_arn", "role_arn"),
+    ("ram_session_name", "role_session_name"),
+    ("ram_role_name", "role_name"),
+    ("oidc_token_file", "oidc_token_file_path"),
+];
+
+/// The fields of aliyun-cli's oldest file.
+const LEGACY: Spellings = &[
+    ("access_key_id", "aliyun_access_key_id"),
+    ("access_key_secret", "aliyun_access_key_secret"),
+    ("region_id", "region"),
+];
+
+type Section = BTreeMap<String, String>;
+
+/// Reads a profile of the SDKs' file: the section `name`, or `default`.
+///
+/// # Errors
+/// As [`Profile::load`]; [`Error::Config`] also for a type that no SDK knows.
+pub(super) fn sdk(path: &Path, name: Option<&str>) -> Result<Result<Profile, Missing>> {
+    let (name, mut fields) = match section(path, name, &[""])? {
+        Ok(found) => found,
+        Err(missing) => return Ok(Err(missing)),
+    };
+    let kind = fields.remove("type").unwrap_or_default();
+    let known = TYPES.iter().find(|(known, _)| *known == kind);
+    let Some((_, mode)) = known else {
+        let problem = match kind.as_str() {
+            "" => "type is missing".to_owned(),
+            _ => format!("{kind:?} is not a type of credentials"),
+        };
+        return Err(Error::Config {
+            path: path.to_owned(),
+            problem: format!("section [{name}]: {problem}"),
+        });
+    };
+    fields.insert("mode".into(), (*mode).into());
+    Ok(Ok(Profile::of_another_kind(path, &name, fields, SDK)))
+}
+
+/// Reads a profile of aliyun-cli's oldest file: the section `profile NAME`, or `default`. The region
+/// stands in the file `configure` beside it.
+///
+/// # Errors
+/// As [`Profile::load`].
+pub(super) fn legacy(path: &Path, name: Option<&str>) -> Result<Result<Profile, Missing>> {
+    let (name, mut fields) = match section(path, name, &["profile ", ""])? {
+        Ok(found) => found,
+        Err(missing) => return Ok(Err(missing)),
+    };
+    let configure = path.with_file_name("configure");
+    if configure.is_file()
+        && let Ok((_, more)) = section(&configure, Some(&name), &["profile ", ""])?
+    {
+        fields.extend(more.into_iter().filter(|(key, _)| key == "region"));
+    }
+    fields.insert("mode".into(), "AK".into());
+    Ok(Ok(Profile::of_another_kind(path, &name, fields, LEGACY)))
+}
+
+/// The section of a profile, and the profile's name.
+fn section(
+    path: &Path,
+    name: Option<&str>,
+    prefixes: &[&str],
+) -> Result<Result<(String, Section), Missing>> {
+    let mut sections = parse(&read(path)?);
+    let wanted = name.unwrap_or("default").to_owned();
+    let mut headings = prefixes.iter().map(|prefix| format!("{prefix}{wanted}"));
+    let fields = headings.find_map(|heading| sections.remove(&heading));
+    Ok(match fields {
+        Some(fields) => Ok((wanted, fields)),
+        None => Err(Missing {
+            wanted,
+            known: sections.into_keys().collect(),
+        }),
+    })
+}
+
+/// The sections of an INI file. What follows a `#` is a comment, wherever it stands, as in the SDKs.
+fn parse(text: &str) -> BTreeMap<String, Section> {
+    let mut sections: BTreeMap<String, Section> = BTreeMap::new();
+    let mut heading = String::new();
+    for line in text.trim_start_matches('\u{feff}').lines() {
+        let line = line.split('#').next().unwrap_or_default().trim();
+        if line.starts_with(';') {
+            continue;
+        }
+        if let Some(inner) = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+        {
+            heading = inner.trim().to_owned();
+            sections.entry(heading.clone()).or_default();
+        } else if let Some((key, value)) = line.split_once('=') {
+            let section = sections.entry(heading.clone()).or_default();
+            section.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
+        }
+    }
+    sections
+}

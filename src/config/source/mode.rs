@@ -1,0 +1,89 @@
+//! One source of credentials, and the modes in which sources give them.
+
+use super::super::credentials::Credentials;
+use super::role::Role;
+use crate::error::Error;
+use std::path::PathBuf;
+use url::Url;
+
+/// One place that credentials come from.
+pub(crate) struct CredentialSource {
+    /// What messages call it: `profile prod (OAuth) of /home/a/.aliyun/config.json`.
+    pub(crate) name: String,
+    /// What to do when it gives no credentials.
+    pub(crate) remedy: String,
+    /// How it gives them.
+    pub(crate) mode: Mode,
+}
+
+/// How credentials are obtained: the modes of aliyun-cli's profiles.
+pub(crate) enum Mode {
+    /// They stand there: AK and StsToken.
+    Keys(Credentials),
+    /// STS gives those of a role: RamRoleArn, RamRoleArnWithRoleName, ChainableRamRoleArn.
+    AssumeRole {
+        /// Whose credentials ask for the role.
+        from: Box<CredentialSource>,
+        /// The role.
+        role: Role,
+    },
+    /// The metadata service of the instance that axt runs on: EcsRamRole.
+    InstanceRole(InstanceRole),
+    /// STS gives those of a role for the token of an OIDC provider.
+    Oidc {
+        /// The provider's name: `acs:ram::<account>:oidc-provider/<name>`.
+        provider_arn: String,
+        /// The file with the token; it is read at each renewal, as its owner replaces it.
+        token_file: PathBuf,
+        /// The role.
+        role: Role,
+    },
+    /// A program prints them.
+    External {
+        /// The command line, split as a POSIX shell does but not run by one.
+        command: String,
+        /// The profile, so that the program can't ask axt for the same one.
+        profile: String,
+    },
+    /// An HTTP server gives them.
+    Uri(Url),
+    /// CloudSSO gives them for the login that `aliyun configure` has made.
+    CloudSso(StoredLogin),
+    /// Alibaba Cloud's OAuth server gives them for the login that `aliyun configure` has made.
+    OAuth(StoredLogin),
+}
+
+/// Where a login is stored that changes from run to run.
+pub(crate) struct StoredLogin {
+    /// The configuration file.
+    pub(crate) path: PathBuf,
+    /// The profile there.
+    pub(crate) profile: String,
+}
+
+/// The RAM role of the instance that axt runs on.
+pub(crate) struct InstanceRole {
+    /// The role's name; the metadata service is asked for it where it is not given.
+    pub(crate) name: Option<String>,
+    /// Another address than the service's own, on loopback: for tests.
+    pub(crate) endpoint: Option<Url>,
+    /// Whether the first version of the protocol, without a token, is allowed.
+    pub(crate) version_1: bool,
+    /// Nothing else is configured: whether this is an instance at all is not known.
+    pub(crate) is_a_guess: bool,
+}
+
+impl CredentialSource {
+    /// What a failure to get credentials from here is told as.
+    pub(crate) fn failed(&self, error: &Error) -> Error {
+        let (problem, remedy) = match error {
+            Error::Credentials { problem, remedy } => (problem.clone(), Some(remedy.clone())),
+            other => (other.to_string(), other.hint()),
+        };
+        let remedy = remedy.filter(|remedy| !remedy.is_empty());
+        Error::Credentials {
+            problem: format!("{}: {problem}", self.name),
+            remedy: remedy.unwrap_or_else(|| self.remedy.clone()),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! A role's credentials, asked of STS with other credentials.
+
+use super::http::problem;
+use super::sts;
+use super::world::World;
+use crate::config::credentials::Credentials;
+use crate::config::source::Role;
+use crate::error::Result;
+use crate::openapi::sts::AssumeRole;
+
+/// Assumes the role.
+pub(super) async fn obtain(world: &World, keys: &Credentials, role: &Role) -> Result<Credentials> {
+    let action = AssumeRole {
+        role_arn: role.arn.clone(),
+        session_name: role.session_name.clone(),
+        seconds: role.seconds,
+        policy: role.policy.clone(),
+        external_id: role.external_id.clone(),
+    };
+    let reply = sts::call(world, &role.sts, keys, &action).await?;
+    let credentials = reply.credentials.credentials(world.clock.now());
+    credentials.map_err(|lacks| problem(&lacks))
+}

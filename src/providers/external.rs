@@ -1,0 +1,186 @@
+//! Credentials that a program prints: the mode External.
+
+use super::http::problem;
+use super::world::{Occasion, World};
+use crate::config::credentials::Credentials;
+use crate::error::Result;
+use crate::openapi::sts::in_future;
+use secrecy::SecretString;
+use serde::Deserialize;
+use std::io::IsTerminal as _;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+/// How long the program may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// How long it has to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The longest output that is read, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// Tells the program's children which profiles are being asked for already.
+const ASKED: &str = "AXT_CREDENTIAL_PROCESS";
+
+/// What the program prints: fields of a profile of aliyun-cli.
+#[derive(Deserialize)]
+struct Printed {
+    mode: Option<String>,
+    access_key_id: Option<String>,
+    access_key_secret: Option<SecretString>,
+    sts_token: Option<SecretString>,
+    expiration: Option<String>,
+}
+
+/// Runs the program and reads what it prints.
+pub(super) async fn obtain(
+    world: &World,
+    command: &str,
+    profile: &str,
+    occasion: Occasion,
+) -> Result<Credentials> {
+    let argv = split(command)?;
+    let [program, arguments @ ..] = argv.as_slice() else {
+        return Err(problem("process_command is empty"));
+    };
+    let asked = std::env::var(ASKED).unwrap_or_default();
+    if asked.split('\n').any(|name| name == profile) {
+        return Err(problem(
+            "its process_command runs axt with the same profile, which would never end",
+        ));
+    }
+    let mut run = Command::new(program);
+    run.args(arguments).kill_on_drop(true);
+    run.env(ASKED, format!("{asked}\n{profile}").trim_start());
+    run.stdout(Stdio::piped());
+    let may_ask = occasion == Occasion::Start && std::io::stdin().is_terminal();
+    match occasion {
+        Occasion::Start => run.stdin(Stdio::inherit()).stderr(Stdio::inherit()),
+        Occasion::Renewal => run.stdin(Stdio::null()).stderr(Stdio::null()),
+    };
+    // A program that may ask the user has to stay in the terminal's foreground process group.
+    #[cfg(unix)]
+    if !may_ask {
+        run.process_group(0);
+    }
+    let child = run
+        .spawn()
+        .map_err(|error| problem(&format!("process_command: {program} can't be run: {error}")))?;
+    let output = run_to_end(child, program, !may_ask).await?;
+    read(&output, world)
+}
+
+/// The words of the command line, as a POSIX shell would split it.
+fn split(command: &str) -> Result<Vec<String>> {
+    // On Windows a backslash is part of a path.
+    let command = match cfg!(windows) {
+        true => command.replace('\\', "\\\\"),
+        false => command.to_owned(),
+    };
+    shlex::split(&command).ok_or_else(|| problem("process_command has a quote without its end"))
+}
+
+async fn run_to_end(
+    mut child: Child,
+    program: &str,
+    has_group: bool,
+) -> Result<Zeroizing<Vec<u8>>> {
+    let stdout = child.stdout.take();
+    let ended = timeout(LIMIT, async {
+        let output = match stdout {
+            Some(pipe) => up_to_the_limit(pipe).await?,
+            None => Zeroizing::default(),
+        };
+        let status = child.wait().await;
+        Ok((output, status))
+    });
+    match ended.await {
+        Ok(Ok((output, Ok(status)))) if status.success() => Ok(output),
+        Ok(Ok((_, Ok(status)))) => Err(problem(&format!(
+            "process_command: {program} failed: {status}"
+        ))),
+        Ok(Ok((_, Err(error)))) => Err(problem(&format!("process_command: {program}: {error}"))),
+        Ok(Err(error)) => {
+            end(&mut child, has_group).await;
+            Err(error)
+        }
+        Err(_) => {
+            end(&mut child, has_group).await;
+            let what = format!("process_command: {program} took longer than {LIMIT:?}");
+            Err(problem(&what))
+        }
+    }
+}
+
+async fn up_to_the_limit(pipe: impl AsyncRead + Unpin) -> Result<Zeroizing<Vec<u8>>> {
+    let mut output = Zeroizing::new(Vec::new());
+    let read = pipe.take(LONGEST + 1).read_to_end(&mut output).await;
+    read.map_err(|error| problem(&format!("process_command: its output: {error}")))?;
+    if output.len() as u64 > LONGEST {
+        return Err(problem("process_command printed more than 1 MiB"));
+    }
+    Ok(output)
+}
+
+/// Ends the program and, where it has a process group of its own, what it has started.
+async fn end(child: &mut Child, has_group: bool) {
+    #[cfg(unix)]
+    if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok())
+        && let Some(id) = rustix::process::Pid::from_raw(id)
+    {
+        use rustix::process::{Signal, kill_process, kill_process_group};
+        let send = |signal| match has_group {
+            true => kill_process_group(id, signal),
+            false => kill_process(id, signal),
+        };
+        if send(Signal::TERM).is_ok() && timeout(GRACE, child.wait()).await.is_ok() && !has_group {
+            return;
+        }
+        // What the program has started may have ignored the first signal.
+        let _ = send(Signal::KILL);
+    }
+    #[cfg(not(unix))]
+    let _ = (has_group, GRACE);
+    let _ = child.kill().await;
+}
+
+fn read(output: &[u8], world: &World) -> Result<Credentials> {
+    // The error of serde_json would quote values.
+    let printed: Printed = serde_json::from_slice(output).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        problem(&format!(
+            "process_command printed something else than a JSON object of texts (line {line}, column {column})"
+        ))
+    })?;
+    let lacks = |field: &str| problem(&format!("process_command printed no {field}"));
+    let security_token = match printed.mode.as_deref() {
+        Some("AK") => None,
+        Some("StsToken") => Some(printed.sts_token.ok_or_else(|| lacks("sts_token"))?),
+        Some(_) => {
+            return Err(problem(
+                "process_command printed another mode than AK and StsToken",
+            ));
+        }
+        None => return Err(lacks("mode")),
+    };
+    let expires = printed.expiration.filter(|text| !text.is_empty());
+    let expires = expires.map(|text| in_future(&text, world.clock.now()));
+    Ok(Credentials {
+        access_key_id: printed
+            .access_key_id
+            .ok_or_else(|| lacks("access_key_id"))?,
+        access_key_secret: printed
+            .access_key_secret
+            .ok_or_else(|| lacks("access_key_secret"))?,
+        security_token,
+        expires: expires
+            .transpose()
+            .map_err(|what| problem(&format!("process_command: {what}")))?,
+        source: String::new(),
+    })
+}

@@ -1,0 +1,168 @@
+//! One HTTP exchange with a server that gives credentials: bounded in time and size, no redirects.
+
+use crate::error::{Error, Result};
+use crate::net::Network;
+use reqwest::{RequestBuilder, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::time::Duration;
+use url::Url;
+use zeroize::Zeroizing;
+
+/// The longest answer that is read, in bytes.
+const LONGEST: usize = 1 << 20;
+
+/// The most characters of a server's message that are repeated.
+const LONGEST_MESSAGE: usize = 300;
+
+/// What a server answered.
+pub(super) struct Answer {
+    /// Host and port: paths and queries may hold secrets.
+    from: String,
+    pub(super) status: StatusCode,
+    body: Zeroizing<Vec<u8>>,
+}
+
+/// Sends a request to a server that gives credentials, and reads its answer.
+pub(super) async fn send(
+    network: &Network,
+    url: &Url,
+    request: RequestBuilder,
+    limit: Duration,
+) -> Result<Answer> {
+    match exchange(url, request, limit).await? {
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(network.explain(&error, url).await),
+    }
+}
+
+/// The same with the instance's metadata service, which is reached in another way.
+pub(super) async fn send_to_metadata(
+    network: &Network,
+    url: &Url,
+    request: RequestBuilder,
+    limit: Duration,
+) -> Result<Answer> {
+    let answer = exchange(url, request, limit).await?;
+    answer.map_err(|error| network.explain_metadata(&error))
+}
+
+async fn exchange(
+    url: &Url,
+    request: RequestBuilder,
+    limit: Duration,
+) -> Result<reqwest::Result<Answer>> {
+    let from = host_of(url);
+    let exchange = async {
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Ok(Err(error)),
+        };
+        let status = response.status();
+        let body = read(&mut response, &from).await?;
+        let from = from.clone();
+        Ok(body.map(|body| Answer { from, status, body }))
+    };
+    let what = format!("the answer of {from}");
+    tokio::time::timeout(limit, exchange)
+        .await
+        .map_err(|_| Error::Timeout { what, limit })?
+}
+
+/// Host and port of a URL.
+pub(super) fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port_or_known_default() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+async fn read(response: &mut Response, from: &str) -> Result<reqwest::Result<Zeroizing<Vec<u8>>>> {
+    let mut body = Zeroizing::new(Vec::new());
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST => {
+                return Err(problem(&format!(
+                    "the answer of {from} is longer than 1 MiB"
+                )));
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(Ok(body)),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+}
+
+impl Answer {
+    /// The body as text, without white space around it.
+    pub(super) fn text(&self) -> Result<&str> {
+        let text = std::str::from_utf8(&self.body).map_err(|_| self.bad("is not UTF-8"))?;
+        Ok(text.trim())
+    }
+
+    /// The JSON of a successful answer.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        self.success()?;
+        // The error of serde_json would quote values.
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            match error.is_data() {
+                true => self.bad(&format!(
+                    "has another form than expected (line {line}, column {column})"
+                )),
+                false => self.bad(&format!("is not JSON (line {line}, column {column})")),
+            }
+        })
+    }
+
+    /// An error unless the status is 200.
+    pub(super) fn success(&self) -> Result<()> {
+        if self.status == StatusCode::OK {
+            return Ok(());
+        }
+        let said = match self.status.is_redirection() {
+            true => ", a redirect, which is not followed".to_owned(),
+            false => self.message(),
+        };
+        Err(self.bad(&format!("is HTTP {}{said}", self.status.as_u16())))
+    }
+
+    /// An error about this answer.
+    pub(super) fn bad(&self, problem: &str) -> Error {
+        self::problem(&format!("the answer of {} {problem}", self.from))
+    }
+
+    /// Code and message of an error in JSON, as one line. Other bodies may be anything.
+    fn message(&self) -> String {
+        let value: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let field = |names: [&str; 3]| {
+            let texts = names.iter().filter_map(|name| value.get(name)?.as_str());
+            texts.map(one_line).find(|text| !text.is_empty())
+        };
+        let code = field(["Code", "code", "error"]);
+        let message = field(["Message", "message", "error_description"]);
+        let parts: Vec<_> = [code, message].into_iter().flatten().collect();
+        match parts.is_empty() {
+            true => String::new(),
+            false => format!(": {}", parts.join(": ")),
+        }
+    }
+}
+
+fn one_line(text: &str) -> String {
+    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    clean
+        .take(LONGEST_MESSAGE)
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+/// An error of a provider; its source adds its name and what to do.
+pub(super) fn problem(problem: &str) -> Error {
+    Error::Credentials {
+        problem: problem.to_owned(),
+        remedy: String::new(),
+    }
+}

@@ -1,0 +1,135 @@
+//! The RAM role of the instance that axt runs on, asked of the metadata service.
+
+use super::http::{Answer, problem, send_to_metadata};
+use super::uri::Coded;
+use super::world::World;
+use crate::config::credentials::Credentials;
+use crate::config::source::InstanceRole;
+use crate::error::{Error, Result};
+use reqwest::{Client, RequestBuilder, StatusCode};
+use std::time::Duration;
+use url::Url;
+
+/// The metadata service; it has this address in every network of Alibaba Cloud.
+const SERVICE: &str = "http://100.100.100.200";
+
+/// How long it may take to connect, and to answer a request.
+const STEP: Duration = Duration::from_secs(1);
+
+/// How long everything may take where this may be no instance at all.
+const GUESS: Duration = Duration::from_secs(1);
+
+/// The header with the token of the protocol's second version.
+const TOKEN: &str = "x-aliyun-ecs-metadata-token";
+
+/// Asks the metadata service.
+pub(super) async fn obtain(world: &World, role: &InstanceRole) -> Result<Credentials> {
+    let service = Service::new(world, role)?;
+    if !role.is_a_guess {
+        return service.credentials(role.name.as_deref()).await;
+    }
+    let asked = tokio::time::timeout(GUESS, service.credentials(None)).await;
+    let not_here = |why: &str| problem(&format!("and there is no instance's role: {why}"));
+    match asked {
+        Ok(Ok(credentials)) => Ok(credentials),
+        Ok(Err(Error::Credentials { problem, .. })) => Err(not_here(&problem)),
+        Ok(Err(_)) | Err(_) => Err(not_here("the metadata service doesn't answer within 1 s")),
+    }
+}
+
+/// The metadata service, ready to be asked.
+struct Service<'a> {
+    world: &'a World,
+    client: Client,
+    base: Url,
+    version_1: bool,
+}
+
+impl<'a> Service<'a> {
+    fn new(world: &'a World, role: &InstanceRole) -> Result<Self> {
+        let base = match &role.endpoint {
+            Some(url) => url.clone(),
+            None => Url::parse(SERVICE).map_err(|error| problem(&error.to_string()))?,
+        };
+        Ok(Self {
+            world,
+            client: world.network.metadata_client(STEP)?,
+            base,
+            version_1: role.version_1,
+        })
+    }
+
+    async fn credentials(&self, name: Option<&str>) -> Result<Credentials> {
+        let token = self.token().await?;
+        let roles = "latest/meta-data/ram/security-credentials/";
+        let found = match name {
+            Some(name) => name.to_owned(),
+            None => {
+                let answer = self.get(roles, token.as_deref()).await?;
+                if answer.status == StatusCode::NOT_FOUND {
+                    return Err(problem("the instance has no RAM role"));
+                }
+                answer.success()?;
+                let text = answer.text()?;
+                text.lines().next().unwrap_or_default().trim().to_owned()
+            }
+        };
+        let fits = |c: char| c.is_ascii_alphanumeric() || ".@-_".contains(c);
+        if found.is_empty() || !found.chars().all(fits) {
+            return Err(problem(&format!("{found:?} is not the name of a RAM role")));
+        }
+        let answer = self
+            .get(&format!("{roles}{found}"), token.as_deref())
+            .await?;
+        if answer.status == StatusCode::NOT_FOUND {
+            return Err(problem(&format!(
+                "the instance doesn't have the RAM role {found}"
+            )));
+        }
+        let mut credentials = answer.json::<Coded>()?.credentials(self.world)?;
+        if name.is_none() {
+            credentials.source = format!("the RAM role {found} of this instance");
+        }
+        Ok(credentials)
+    }
+
+    /// The token of the protocol's second version; `None` where the first one is to be used.
+    async fn token(&self) -> Result<Option<String>> {
+        let url = self.url("latest/api/token")?;
+        let request = self
+            .client
+            .put(url.clone())
+            .header("x-aliyun-ecs-metadata-token-ttl-seconds", "21600");
+        let answered = self.send(&url, request).await;
+        let token = answered.and_then(|answer| {
+            answer.success()?;
+            let token = answer.text()?.to_owned();
+            Ok(Some(token).filter(|token| !token.is_empty()))
+        });
+        match token {
+            Err(error) if self.version_1 => {
+                tracing::debug!(%error, "no metadata token: asking without one");
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
+    async fn get(&self, path: &str, token: Option<&str>) -> Result<Answer> {
+        let url = self.url(path)?;
+        let mut request = self.client.get(url.clone());
+        if let Some(token) = token {
+            request = request.header(TOKEN, token);
+        }
+        self.send(&url, request).await
+    }
+
+    async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Answer> {
+        send_to_metadata(&self.world.network, url, request, 2 * STEP).await
+    }
+
+    fn url(&self, path: &str) -> Result<Url> {
+        let url = self.base.join(path);
+        url.map_err(|error| problem(&format!("the metadata service's URL: {error}")))
+    }
+}

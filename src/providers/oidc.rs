@@ -1,0 +1,65 @@
+//! A role's credentials, asked of STS with the token of an OIDC provider.
+
+use super::http::problem;
+use super::sts;
+use super::world::World;
+use crate::config::credentials::Credentials;
+use crate::config::source::Role;
+use crate::error::Result;
+use crate::openapi::sts::AssumeRoleWithOidc;
+use secrecy::SecretString;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+/// The longest token file that is read, in bytes.
+const LONGEST: u64 = 64 * 1024;
+
+/// Assumes the role with the token that the file holds now.
+pub(super) async fn obtain(
+    world: &World,
+    provider_arn: &str,
+    token_file: &Path,
+    role: &Role,
+) -> Result<Credentials> {
+    let token = read(token_file).map_err(|what| {
+        problem(&format!(
+            "the OIDC token file {}: {what}",
+            token_file.display()
+        ))
+    })?;
+    let action = AssumeRoleWithOidc {
+        provider_arn: provider_arn.to_owned(),
+        token: token.clone(),
+        role_arn: role.arn.clone(),
+        session_name: role.session_name.clone(),
+        seconds: role.seconds,
+        policy: role.policy.clone(),
+    };
+    // Nobody signs this call; the token is named so that no error repeats it.
+    let nobody = Credentials {
+        access_key_id: String::new(),
+        access_key_secret: SecretString::default(),
+        security_token: Some(token),
+        expires: None,
+        source: String::new(),
+    };
+    let reply = sts::call(world, &role.sts, &nobody, &action).await?;
+    let credentials = reply.credentials.credentials(world.clock.now());
+    credentials.map_err(|lacks| problem(&lacks))
+}
+
+fn read(path: &Path) -> Result<SecretString, String> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| format!("it can't be read: {error}"))?;
+    file.take(LONGEST + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| format!("it can't be read: {error}"))?;
+    if text.len() as u64 > LONGEST {
+        return Err("it is longer than 64 KiB".into());
+    }
+    match text.trim() {
+        "" => Err("it is empty".into()),
+        token => Ok(token.to_owned().into()),
+    }
+}

@@ -1,0 +1,198 @@
+//! Keeps what a source gave, and renews it in the background before it expires.
+
+use super::http::problem;
+use super::obtain::obtain;
+use super::sts;
+use super::world::{Occasion, World};
+use crate::config::credentials::{Credentials, CredentialsProvider};
+use crate::config::source::CredentialSource;
+use crate::error::Result;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use tokio::time::sleep;
+
+/// How long before the expiry the first attempt to renew is made.
+const AHEAD: Duration = Duration::from_secs(15 * 60);
+
+/// Credentials that expire within this time are no longer used: a request takes its time.
+const MARGIN: Duration = Duration::from_secs(10);
+
+/// The longest sleep in one piece. A machine that slept itself has missed the time in between.
+const NAP: Duration = Duration::from_secs(60);
+
+/// How long to wait after a renewal that failed; it doubles up to the second value.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(15 * 60));
+
+/// Provides the credentials of one source for a whole run.
+pub(crate) struct Provider {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    world: World,
+    source: CredentialSource,
+    held: Mutex<Option<Held>>,
+    /// Held while the source is asked, so that it is asked once.
+    asking: tokio::sync::Mutex<()>,
+    /// The identity of the first credentials, from the first renewal on.
+    pinned: Mutex<Option<String>>,
+}
+
+/// Credentials, and when to renew them.
+#[derive(Clone)]
+struct Held {
+    credentials: Credentials,
+    renew_at: Option<Timestamp>,
+}
+
+impl Provider {
+    /// A provider that asks its source at first need.
+    pub(crate) fn new(world: World, source: CredentialSource) -> Self {
+        let inner = Inner {
+            world,
+            source,
+            held: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+            pinned: Mutex::default(),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+}
+
+impl CredentialsProvider for Provider {
+    fn credentials(&self) -> BoxFuture<'_, Result<Credentials>> {
+        Box::pin(async {
+            if let Some(credentials) = self.inner.usable() {
+                return Ok(credentials);
+            }
+            let _once = self.inner.asking.lock().await;
+            if let Some(credentials) = self.inner.usable() {
+                return Ok(credentials);
+            }
+            let is_first = self.inner.held().is_none();
+            let held = self.inner.ask().await?;
+            if is_first && held.renew_at.is_some() {
+                tokio::spawn(renew_in_time(Arc::downgrade(&self.inner)));
+            }
+            Ok(held.credentials)
+        })
+    }
+}
+
+impl Inner {
+    fn held(&self) -> Option<Held> {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.clone()
+    }
+
+    /// What is held, unless it has expired.
+    fn usable(&self) -> Option<Credentials> {
+        let credentials = self.held()?.credentials;
+        let expires = credentials.expires;
+        let fresh = expires.is_none_or(|then| self.world.clock.until(then) > MARGIN);
+        fresh.then_some(credentials)
+    }
+
+    /// Asks the source and holds what it gives. A renewal must be of the same identity.
+    async fn ask(&self) -> Result<Held> {
+        let before = self.held();
+        let occasion = match before {
+            None => Occasion::Start,
+            Some(_) => Occasion::Renewal,
+        };
+        let credentials = obtain(&self.world, &self.source, occasion).await?;
+        if let Some(before) = before {
+            let pinned = self.pin(&before.credentials, &credentials).await;
+            pinned.map_err(|error| self.source.failed(&error))?;
+        }
+        tracing::debug!(
+            source = credentials.source,
+            expires = credentials.expires.map(tracing::field::display),
+            renewal = occasion == Occasion::Renewal,
+            "credentials obtained"
+        );
+        let renew_at = credentials.expires.map(|then| self.renew_at(then));
+        let held = Held {
+            credentials,
+            renew_at,
+        };
+        let mut slot = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = Some(held.clone());
+        Ok(held)
+    }
+
+    /// Some time before the expiry; of short-lived credentials, when half their time is over.
+    fn renew_at(&self, expires: Timestamp) -> Timestamp {
+        let left = self.world.clock.until(expires);
+        expires - AHEAD.min(left / 2)
+    }
+
+    /// Makes sure that the new credentials are of the identity that the run began with.
+    async fn pin(&self, before: &Credentials, new: &Credentials) -> Result<()> {
+        let known = self
+            .pinned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let now = sts::identity(&self.world, new).await?;
+        let known = match known {
+            Some(known) => known,
+            // Credentials that have expired no longer tell whose they were.
+            None => match sts::identity(&self.world, before).await {
+                Ok(known) => known,
+                Err(error) => {
+                    tracing::debug!(%error, "the identity until now can't be told");
+                    now.clone()
+                }
+            },
+        };
+        if known != now {
+            let what =
+                format!("the renewed credentials are of {now}, and the run began as {known}");
+            return Err(problem(&what));
+        }
+        let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);
+        *pinned = Some(known);
+        Ok(())
+    }
+}
+
+/// Renews the credentials whenever it is time, as long as somebody has the provider.
+async fn renew_in_time(provider: Weak<Inner>) {
+    let mut pause = PAUSE.0;
+    loop {
+        let Some(inner) = provider.upgrade() else {
+            return;
+        };
+        // A provider whose credentials no longer expire has nothing to renew.
+        let Some(due) = inner.held().and_then(|held| held.renew_at) else {
+            return;
+        };
+        let left = inner.world.clock.until(due);
+        if !left.is_zero() {
+            drop(inner);
+            sleep(left.min(NAP)).await;
+            continue;
+        }
+        let once = inner.asking.lock().await;
+        let still_due = inner.held().and_then(|held| held.renew_at) == Some(due);
+        if !still_due {
+            continue;
+        }
+        let renewed = inner.ask().await;
+        drop(once);
+        drop(inner);
+        match renewed {
+            Ok(_) => pause = PAUSE.0,
+            Err(error) => {
+                tracing::debug!(%error, ?pause, "the credentials could not be renewed");
+                sleep(pause).await;
+                pause = (pause * 2).min(PAUSE.1);
+            }
+        }
+    }
+}

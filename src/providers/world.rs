@@ -1,0 +1,54 @@
+//! What providers need of the rest of the program: network, clock, settings.
+
+use crate::net::Network;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// What providers need of the rest of the program.
+#[derive(Clone)]
+pub(crate) struct World {
+    /// The way to every server but the metadata service.
+    pub(crate) network: Network,
+    /// What `--endpoint` says, where it is a loopback address: it then holds for STS and OAuth too.
+    pub(crate) loopback: Option<Url>,
+    /// The region, where one is configured.
+    pub(crate) region: Option<String>,
+    /// Whether the hosts inside the VPC are to be used.
+    pub(crate) vpc: bool,
+    /// How long one request may take.
+    pub(crate) limit: Duration,
+    /// The time of day.
+    pub(crate) clock: Clock,
+}
+
+/// The time of day; another one in tests.
+#[derive(Clone)]
+pub(crate) struct Clock(pub(crate) Arc<dyn Fn() -> Timestamp + Send + Sync>);
+
+impl Clock {
+    /// The system's clock.
+    pub(crate) fn system() -> Self {
+        Self(Arc::new(Timestamp::now))
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0)()
+    }
+
+    /// How much time is left until then; none if it has passed.
+    pub(crate) fn until(&self, then: Timestamp) -> Duration {
+        Duration::try_from(then.duration_since(self.now())).unwrap_or_default()
+    }
+}
+
+/// When credentials are asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occasion {
+    /// At the start of the run: the user may be asked something.
+    Start,
+    /// While a session may have the terminal: nobody can be asked.
+    Renewal,
+}
