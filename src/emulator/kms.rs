@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 /// A stand-in for KMS.
 #[derive(Default)]
-pub struct Kms(Mutex<HashMap<String, Zeroizing<[u8; KEY]>>>);
+pub(crate) struct Kms(Mutex<HashMap<String, Zeroizing<[u8; KEY]>>>);
 
 impl fmt::Debug for Kms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -81,7 +81,7 @@ impl WebshellTokens {
     }
 
     /// What `token` allows, if it was issued and has not expired.
-    pub fn redeem(&self, token: &str, now: Timestamp) -> Option<WebshellToken> {
+    pub(super) fn redeem(&self, token: &str, now: Timestamp) -> Option<WebshellToken> {
         let tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, ticket) = tickets.iter().find(|(known, _)| same(known, token))?;
         let good = ticket.expires.is_none_or(|expires| now < expires);

@@ -6,11 +6,12 @@ use super::api::reply::ErrorReply;
 use super::api::request::AccessKey;
 use super::clock::ServiceClock;
 use super::faults::ApiFault;
+use super::kms::Kms;
 use super::options::Options;
 use super::random::random_text;
 use super::sae::WebshellTokens;
 use super::store::Store;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     pub(crate) credentials: AccessKey,
     pub(crate) clock: ServiceClock,
     pub(crate) store: Store,
+    pub(crate) kms: Arc<Kms>,
     /// The tasks of connections and of agents that are ending.
     pub(crate) tasks: TaskTracker,
     /// Cancelled when the emulator stops.
@@ -44,6 +46,7 @@ impl Shared {
             credentials,
             clock: ServiceClock::default(),
             store: Store::default(),
+            kms: Arc::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             tickets: WebshellTokens::default(),

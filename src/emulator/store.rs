@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// A session, from the StartTerminalSession that created it.
 #[derive(Clone)]
-pub struct StoredSession {
+pub(super) struct StoredSession {
     /// Its parameters; `spec.session_id` is its id.
     pub spec: SessionSpec,
     /// Its region.
@@ -109,7 +109,7 @@ struct Idempotent {
 }
 
 /// An earlier use of a client token.
-pub enum TokenUse {
+pub(super) enum TokenUse {
     /// None.
     Fresh,
     /// The same call, which created this session.
@@ -120,7 +120,7 @@ pub enum TokenUse {
 
 /// Why a WebSocket request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Denied {
+pub(super) enum Denied {
     /// The session does not exist, or has been ended.
     Unknown,
     /// The token is not the session's.
@@ -131,7 +131,7 @@ pub enum Denied {
 
 /// The memory. Its lock is never held across an await.
 #[derive(Default)]
-pub struct Store {
+pub(super) struct Store {
     state: Mutex<Tables>,
 }
 
@@ -148,14 +148,14 @@ impl Store {
     }
 
     /// Keeps a nonce until `until`; `false` if it is kept already.
-    pub fn use_nonce(&self, nonce: &str, now: Timestamp, until: Timestamp) -> bool {
+    pub(super) fn use_nonce(&self, nonce: &str, now: Timestamp, until: Timestamp) -> bool {
         let mut state = self.lock();
         state.nonces.retain(|_, until| *until > now);
         state.nonces.insert(nonce.to_owned(), until).is_none()
     }
 
     /// The earlier use of a client token by a call with `params`.
-    pub fn client_token(&self, token: &str, params: &BTreeMap<String, String>) -> TokenUse {
+    pub(super) fn client_token(&self, token: &str, params: &BTreeMap<String, String>) -> TokenUse {
         let state = self.lock();
         let Some(used) = state.tokens.get(token) else {
             return TokenUse::Fresh;
@@ -167,7 +167,7 @@ impl Store {
     }
 
     /// The number of active sessions in a region.
-    pub fn active(&self, region: &str, now: Timestamp) -> u64 {
+    pub(super) fn active(&self, region: &str, now: Timestamp) -> u64 {
         let state = self.lock();
         state
             .sessions
@@ -177,7 +177,7 @@ impl Store {
     }
 
     /// Adds a session.
-    pub fn create(
+    pub(super) fn create(
         &self,
         spec: SessionSpec,
         region: &str,
@@ -203,7 +203,7 @@ impl Store {
     }
 
     /// Remembers that `token` with `params` made `session_id`.
-    pub fn keep_client_token(
+    pub(super) fn keep_client_token(
         &self,
         token: &str,
         params: BTreeMap<String, String>,
@@ -231,7 +231,7 @@ impl Store {
     }
 
     /// Marks a session as ended and returns it.
-    pub fn end(&self, session_id: &str) -> Option<StoredSession> {
+    pub(super) fn end(&self, session_id: &str) -> Option<StoredSession> {
         let mut state = self.lock();
         let session = state.sessions.get_mut(session_id)?;
         session.ended = true;
@@ -242,7 +242,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Denied`].
-    pub fn admit(
+    pub(super) fn admit(
         &self,
         session_id: &str,
         token: &str,
@@ -268,7 +268,7 @@ impl Store {
 
     /// Adds a connection to a session and returns its index; `None` if `limit` other sessions are
     /// connected to the instance.
-    pub fn connect(
+    pub(super) fn connect(
         &self,
         session_id: &str,
         client_ip: &str,
@@ -298,7 +298,12 @@ impl Store {
     }
 
     /// Changes a connection's record.
-    pub fn update(&self, session_id: &str, nth: usize, change: impl FnOnce(&mut ConnectionRecord)) {
+    pub(super) fn update(
+        &self,
+        session_id: &str,
+        nth: usize,
+        change: impl FnOnce(&mut ConnectionRecord),
+    ) {
         let mut state = self.lock();
         let session = state.sessions.get_mut(session_id);
         if let Some(connection) = session.and_then(|session| session.connections.get_mut(nth)) {
@@ -307,12 +312,12 @@ impl Store {
     }
 
     /// All sessions, sorted by id.
-    pub fn sessions(&self) -> Vec<StoredSession> {
+    pub(super) fn sessions(&self) -> Vec<StoredSession> {
         self.lock().sessions.values().cloned().collect()
     }
 
     /// Counts of sessions and connections.
-    pub fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> Counts {
         let state = self.lock();
         let count = |select: &dyn Fn(&StoredSession) -> bool| {
             state.sessions.values().filter(|s| select(s)).count() as u64

@@ -14,13 +14,13 @@ const REPLACEMENT: &str = "\u{FFFD}";
 
 /// The bytes that wait for the next read; they are lost if there is none.
 #[derive(Default)]
-pub struct Chunker {
+pub(super) struct Chunker {
     pending: Vec<u8>,
 }
 
 impl Chunker {
     /// The bytes to send after `read`: perhaps none, at most 3 more than `read`.
-    pub fn push(&mut self, read: &[u8]) -> Bytes {
+    pub(super) fn push(&mut self, read: &[u8]) -> Bytes {
         let mut bytes = std::mem::take(&mut self.pending);
         bytes.extend_from_slice(read);
         let mut out = Vec::with_capacity(bytes.len());

@@ -5,7 +5,7 @@
 
 /// Why a CommandLine can't be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CommandLineError {
+pub(super) enum CommandLineError {
     /// A quote is not closed.
     #[error("a quote is not closed")]
     OpenQuote,
@@ -19,7 +19,7 @@ pub enum CommandLineError {
 ///
 /// # Errors
 /// [`CommandLineError`] when a quote or an escape is not finished.
-pub fn split(line: &str) -> Result<Vec<String>, CommandLineError> {
+pub(super) fn split(line: &str) -> Result<Vec<String>, CommandLineError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = line.chars();

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 /// The state of a session's encryption.
-pub enum EncryptionState {
+pub(super) enum EncryptionState {
     /// The session is not encrypted.
     Off,
     /// The client's hello is due.
@@ -32,7 +32,7 @@ pub enum EncryptionState {
 }
 
 /// The reply to a message of the key exchange.
-pub struct ExchangeReply {
+pub(super) struct ExchangeReply {
     /// The message to send, if there is one.
     pub message: Option<Bytes>,
     /// Whether the session continues.
@@ -41,7 +41,7 @@ pub struct ExchangeReply {
 
 impl EncryptionState {
     /// Takes a message of the key exchange.
-    pub fn receive(&mut self, message: &[u8], kms: &Kms) -> ExchangeReply {
+    pub(super) fn receive(&mut self, message: &[u8], kms: &Kms) -> ExchangeReply {
         if matches!(self, Self::Off) {
             return ExchangeReply {
                 message: None,
@@ -61,7 +61,7 @@ impl EncryptionState {
     }
 
     /// Whether the session's program may start.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         matches!(self, Self::Off | Self::On(_))
     }
 
@@ -69,7 +69,7 @@ impl EncryptionState {
     ///
     /// # Errors
     /// The reply, if the Input came too early or is not encrypted.
-    pub fn unseal(&self, payload: &Bytes) -> Result<Bytes, ExchangeReply> {
+    pub(super) fn unseal(&self, payload: &Bytes) -> Result<Bytes, ExchangeReply> {
         let unsealed = match self {
             Self::On(cipher) if !payload.is_empty() => cipher.unseal(payload),
             Self::Hello | Self::Key { .. } if !payload.is_empty() => Err(Fault::new(
@@ -85,7 +85,7 @@ impl EncryptionState {
     }
 
     /// Encrypts an Output's payload.
-    pub fn seal(&self, payload: Bytes) -> Bytes {
+    pub(super) fn seal(&self, payload: Bytes) -> Bytes {
         match self {
             Self::On(cipher) => cipher.seal(&payload),
             _ => payload,
@@ -116,7 +116,7 @@ impl EncryptionState {
 }
 
 /// The failure of a key exchange.
-pub fn failed(what: &str) -> SessionFailure {
+pub(super) fn failed(what: &str) -> SessionFailure {
     SessionFailure::new("KeyExchangeFailed", what)
 }
 

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 /// The state of the guest.
-pub enum GuestStage {
+pub(super) enum GuestStage {
     /// The key exchange of an encrypted session, which must be done by this time.
     Exchanging(Instant),
     /// The guest starts at this time.
@@ -33,10 +33,11 @@ pub enum GuestStage {
 }
 
 /// A connection that is being made.
-pub type Connecting = Pin<Box<dyn Future<Output = Result<TcpStream, SessionFailure>> + Send>>;
+pub(super) type Connecting =
+    Pin<Box<dyn Future<Output = Result<TcpStream, SessionFailure>> + Send>>;
 
 /// A running guest.
-pub struct Open {
+pub(super) struct Open {
     output: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
     input: Input,
     /// The most bytes to read at once.
@@ -57,7 +58,7 @@ enum Input {
 }
 
 /// An event of the guest.
-pub enum GuestEvent {
+pub(super) enum GuestEvent {
     /// The key exchange took too long.
     KeyExchangeTimeout,
     /// It is time to start.
@@ -72,7 +73,11 @@ pub enum GuestEvent {
 
 impl GuestStage {
     /// Waits for an event: `front` is written to the guest, its output is read into `read`.
-    pub async fn event(&mut self, front: Option<&[u8]>, read: Option<&mut [u8]>) -> GuestEvent {
+    pub(super) async fn event(
+        &mut self,
+        front: Option<&[u8]>,
+        read: Option<&mut [u8]>,
+    ) -> GuestEvent {
         match self {
             Self::Exchanging(at) => {
                 sleep_until(*at).await;
@@ -95,7 +100,7 @@ impl Open {
     /// # Errors
     /// Why the program can't start.
     #[cfg(unix)]
-    pub fn terminal(
+    pub(super) fn terminal(
         spec: &SessionSpec,
         options: &AgentOptions,
         size: Option<(u16, u16)>,
@@ -129,7 +134,7 @@ impl Open {
     }
 
     /// Takes over a connection to a target.
-    pub fn tcp(stream: TcpStream) -> Self {
+    pub(super) fn tcp(stream: TcpStream) -> Self {
         let (output, input) = stream.into_split();
         Self {
             output: BufReader::new(Box::new(output)),
@@ -143,7 +148,7 @@ impl Open {
     }
 
     /// Sets the size (rows, columns) of a terminal.
-    pub fn resize(&self, size: (u16, u16)) {
+    pub(super) fn resize(&self, size: (u16, u16)) {
         match (&self.input, size) {
             #[cfg(unix)]
             (Input::Pty(pty), (rows, cols)) => {
@@ -155,7 +160,7 @@ impl Open {
     }
 
     /// The bytes to send after `read`.
-    pub fn chunk(&mut self, read: &[u8]) -> Bytes {
+    pub(super) fn chunk(&mut self, read: &[u8]) -> Bytes {
         match &mut self.chunker {
             Some(chunker) => chunker.push(read),
             None => Bytes::copy_from_slice(read),
@@ -163,7 +168,7 @@ impl Open {
     }
 
     /// Delays the next read to keep to `bits` per second, as the real agent does.
-    pub fn pace(&mut self, bits: Option<u32>) {
+    pub(super) fn pace(&mut self, bits: Option<u32>) {
         self.not_before = bits.map(|bits| Instant::now() + pause(bits, self.max_read));
     }
 
@@ -198,7 +203,7 @@ impl Open {
     }
 
     /// Closes the terminal or the connection and ends the program.
-    pub async fn close(self) {
+    pub(super) async fn close(self) {
         drop((self.output, self.input));
         #[cfg(unix)]
         if let Some(child) = self.child {

@@ -27,9 +27,10 @@ mod tests;
 mod user;
 
 pub use options::{AgentOptions, Guest};
-pub use spec::{SessionEncryption, SessionSpec};
 
+use crate::emulator::kms::Kms;
 use crate::protocol::frame::Frame;
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// The most messages that wait in each direction between gateway and agent.
@@ -37,15 +38,15 @@ const CHANNEL: usize = 64;
 
 /// The gateway's handle of a running session.
 #[derive(Debug)]
-pub struct AgentHandle {
+pub(crate) struct AgentHandle {
     /// Messages from the client. Dropping it, or sending a Close, ends the session at once.
-    pub to_agent: mpsc::Sender<Frame>,
+    pub(crate) to_agent: mpsc::Sender<Frame>,
     /// Output, Sync and KeyExchange messages; their channelId is empty. It stays open after
     /// `ended`, so that a client that comes back can still ask for the last Output.
-    pub from_agent: mpsc::Receiver<Frame>,
+    pub(crate) from_agent: mpsc::Receiver<Frame>,
     /// Why the session ended: `Ok`, `OpenTargetPortFailed: connection refused`, .. It comes when
     /// everything has been put into `from_agent` and the guest has ended.
-    pub ended: oneshot::Receiver<String>,
+    pub(crate) ended: oneshot::Receiver<String>,
 }
 
 /// Starts a session on the current tokio runtime.
@@ -53,11 +54,11 @@ pub struct AgentHandle {
 /// # Panics
 /// Outside of a runtime.
 #[must_use]
-pub fn start(spec: SessionSpec, options: &AgentOptions) -> AgentHandle {
+pub(crate) fn start(spec: spec::SessionSpec, options: &AgentOptions, kms: Arc<Kms>) -> AgentHandle {
     let (to_agent, from_client) = mpsc::channel(CHANNEL);
     let (to_client, from_agent) = mpsc::channel(CHANNEL);
     let (end, ended) = oneshot::channel();
-    let session = session::AgentSession::new(spec, options.clone());
+    let session = session::AgentSession::new(spec, options.clone(), kms);
     tokio::spawn(session.run(from_client, to_client, end));
     AgentHandle {
         to_agent,

@@ -1,9 +1,7 @@
 //! How an agent behaves.
 
-use crate::emulator::kms::Kms;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What a session is connected to.
@@ -38,8 +36,6 @@ pub struct AgentOptions {
     pub window: usize,
     /// Give up connecting to a port session's target after this long; the real agent: 10 s.
     pub connect_timeout: Duration,
-    /// Decrypts the data keys of encrypted sessions.
-    pub kms: Arc<Kms>,
 }
 
 impl Default for AgentOptions {
@@ -54,7 +50,6 @@ impl Default for AgentOptions {
             rate_bits: None,
             window: 4 << 20,
             connect_timeout: Duration::from_secs(10),
-            kms: Arc::default(),
         }
     }
 }

@@ -12,13 +12,13 @@ use std::time::Duration;
 use tokio::process::Child;
 
 /// Bytes read from a PTY at once, at most.
-pub const PTY_CHUNK: usize = 1024;
+pub(crate) const PTY_CHUNK: usize = 1024;
 
 /// How long a program that was hung up may take to leave before it is killed.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// A program that runs, and both ends of its PTY.
-pub struct PtyProgram {
+pub(crate) struct PtyProgram {
     /// Its output; it ends with EOF or EIO when no process has the terminal open.
     pub output: OwnedReadPty,
     /// Its input, and the PTY's size.
@@ -31,7 +31,7 @@ pub struct PtyProgram {
 ///
 /// # Errors
 /// Why it can't start, as newer agents say it.
-pub fn open(
+pub(crate) fn open(
     spec: &SessionSpec,
     options: &AgentOptions,
     size: Option<(u16, u16)>,
@@ -77,7 +77,7 @@ pub fn open(
 
 /// Ends whatever still runs; the PTY must be closed. Hung up first, so that a shell can hang up its
 /// jobs, then killed; the program is reaped when this returns.
-pub async fn hang_up(mut child: Child) {
+pub(crate) async fn hang_up(mut child: Child) {
     let group = child.id().and_then(|id| i32::try_from(id).ok());
     let Some(group) = group.and_then(Pid::from_raw) else {
         return; // reaped before

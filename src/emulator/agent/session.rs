@@ -7,12 +7,14 @@ use super::options::{AgentOptions, Guest};
 use super::sequence::{Sequence, Taken};
 use super::spec::SessionSpec;
 use super::tcp::{self, TCP_CHUNK};
+use crate::emulator::kms::Kms;
 use crate::protocol::crypto;
 use crate::protocol::frame::{Frame, Kind, parse_resize};
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 use std::io;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
@@ -24,9 +26,11 @@ const MAX_QUEUED: usize = 256 << 10;
 const REST: Duration = Duration::from_millis(1500);
 
 /// A session: its sequence numbers, its guest, and the Input that waits for the guest.
-pub struct AgentSession {
+pub(super) struct AgentSession {
     spec: SessionSpec,
     options: AgentOptions,
+    /// Decrypts the data keys of encrypted sessions.
+    kms: Arc<Kms>,
     sequence: Sequence,
     stage: GuestStage,
     encryption: EncryptionState,
@@ -48,7 +52,7 @@ enum SessionEvent<'a> {
 
 impl AgentSession {
     /// A session that [`AgentSession::run`] will start.
-    pub fn new(spec: SessionSpec, options: AgentOptions) -> Self {
+    pub(super) fn new(spec: SessionSpec, options: AgentOptions, kms: Arc<Kms>) -> Self {
         let now = Instant::now();
         let (encryption, stage) = if spec.encryption.is_some() {
             (
@@ -65,6 +69,7 @@ impl AgentSession {
             sequence: Sequence::new(options.old, options.window),
             spec,
             options,
+            kms,
             stage,
             encryption,
             was_open: false,
@@ -76,7 +81,7 @@ impl AgentSession {
 
     /// Runs until the client sends Close or `client` is closed. `end` gets the reason when the guest
     /// has ended; the session then still answers a client that asks for Output again.
-    pub async fn run(
+    pub(super) async fn run(
         mut self,
         mut client: mpsc::Receiver<Frame>,
         to_client: mpsc::Sender<Frame>,
@@ -181,7 +186,7 @@ impl AgentSession {
                 Err(answer) => self.on_answer(answer).await,
             },
             Kind::KeyExchange => {
-                let answer = self.encryption.receive(&frame.payload, &self.options.kms);
+                let answer = self.encryption.receive(&frame.payload, &self.kms);
                 self.on_answer(answer).await;
             }
             Kind::Resize => {

@@ -4,23 +4,21 @@ use std::fmt;
 
 /// The parameters of a session. `Debug` leaves out what may be secret.
 #[derive(Clone, Default)]
-pub struct SessionSpec {
+pub(crate) struct SessionSpec {
     /// The session's id.
-    pub session_id: String,
+    pub(crate) session_id: String,
     /// The instance's id, which is in every message of the agent.
-    pub instance_id: String,
+    pub(crate) instance_id: String,
     /// The command to run instead of a shell.
-    pub command_line: Option<String>,
+    pub(crate) command_line: Option<String>,
     /// The user who runs it; the emulator's own user when `None`.
-    pub username: Option<String>,
-    /// A Windows password's name in OOS; a Unix agent ignores it.
-    pub password_name: Option<String>,
+    pub(crate) username: Option<String>,
     /// The port to connect to; only a port session has one.
-    pub port: Option<u16>,
+    pub(crate) port: Option<u16>,
     /// The host of `port`; `localhost` when `None`.
-    pub target_server: Option<String>,
+    pub(crate) target_server: Option<String>,
     /// How the session is encrypted, if it is.
-    pub encryption: Option<SessionEncryption>,
+    pub(crate) encryption: Option<SessionEncryption>,
 }
 
 impl fmt::Debug for SessionSpec {
@@ -35,7 +33,7 @@ impl fmt::Debug for SessionSpec {
 
 /// How the two sides of an encrypted session agree on a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SessionEncryption {
+pub(crate) enum SessionEncryption {
     /// By ECDHE.
     Auto,
     /// By a data key of KMS.

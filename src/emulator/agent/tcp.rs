@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// Bytes read from a target at once, at most.
-pub const TCP_CHUNK: usize = 2048;
+pub(super) const TCP_CHUNK: usize = 2048;
 
 /// Connects to `host` and `port` within `limit`; a failure has the code `code`.
 ///
 /// # Errors
 /// Why there is no connection.
-pub async fn connect(
+pub(super) async fn connect(
     host: String,
     port: u16,
     limit: Duration,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The account a program runs under.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Account {
+pub(super) struct Account {
     /// The uid and gid to switch to; `None` for the emulator's own.
     pub switch: Option<(u32, u32)>,
     /// Its home directory.
@@ -18,7 +18,7 @@ pub struct Account {
 ///
 /// # Errors
 /// `UserNotExists`, or `OpenPtyFailed` for an account that can't be or isn't allowed to be used.
-pub fn find(username: Option<&str>, old: bool) -> Result<Account, SessionFailure> {
+pub(super) fn find(username: Option<&str>, old: bool) -> Result<Account, SessionFailure> {
     let passwd = std::fs::read("/etc/passwd").unwrap_or_default();
     let passwd = String::from_utf8_lossy(&passwd);
     let own = rustix::process::geteuid().as_raw();

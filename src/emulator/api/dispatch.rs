@@ -64,7 +64,7 @@ fn dispatch(shared: &Shared, incoming: &ApiRequest<'_>, call: &Call, host: &str)
         return Err(refuse("Forbidden.RAM"));
     }
     if call.version == kms::VERSION {
-        return kms::handle(&shared.agent_options.kms, call);
+        return kms::handle(&shared.kms, call);
     }
     // SAE's calls are told apart by their path.
     let sae = incoming.path == TOKEN_PATH;

@@ -6,11 +6,11 @@ use http::{HeaderMap, Method, header};
 use std::collections::BTreeMap;
 
 /// The largest request body, in bytes.
-pub const MAX_BODY: usize = 64 * 1024;
+pub(crate) const MAX_BODY: usize = 64 * 1024;
 
 /// An HTTP request to the API, as it came.
 #[derive(Debug)]
-pub struct ApiRequest<'a> {
+pub(crate) struct ApiRequest<'a> {
     /// `GET` or `POST`.
     pub method: &'a Method,
     /// The path, percent-decoded.
@@ -25,7 +25,7 @@ pub struct ApiRequest<'a> {
 
 /// A verified call.
 #[derive(Debug)]
-pub struct Call {
+pub(crate) struct Call {
     /// The API's name.
     pub action: String,
     /// Its version.

@@ -99,7 +99,8 @@ fn session_spec(shared: &Shared, params: &Params) -> Result<SessionSpec, ErrorRe
         "InvalidTargetServer.LengthLimitExceeded",
     )?;
     let username = text("Username", 255, "Username.ExceedLimit")?;
-    let password_name = text(
+    // Only Windows agents use it.
+    text(
         "PasswordName",
         255,
         "InvalidPasswordName.LengthLimitExceeded",
@@ -139,7 +140,6 @@ fn session_spec(shared: &Shared, params: &Params) -> Result<SessionSpec, ErrorRe
         instance_id: (*instance_id).to_owned(),
         command_line,
         username,
-        password_name,
         port,
         target_server,
         encryption,

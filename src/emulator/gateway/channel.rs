@@ -11,13 +11,13 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long an agent may take to end.
-pub const AGENT_END: Duration = Duration::from_secs(2);
+pub(crate) const AGENT_END: Duration = Duration::from_secs(2);
 /// How long a resuming client waits until the connection that it replaces has let go.
 const TAKE_OVER: Duration = Duration::from_secs(5);
 
 /// An agent and what the gateway knows of its session.
 #[derive(Debug)]
-pub struct AgentChannel {
+pub(crate) struct AgentChannel {
     /// The agent.
     pub agent: AgentHandle,
     /// Why the agent ended, once it has.
@@ -38,7 +38,7 @@ pub struct AgentChannel {
 
 /// An order to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub(crate) enum Order {
     /// Let go of the channel: another connection resumes the session.
     GiveUp,
     /// End: the session has been ended.
@@ -63,7 +63,7 @@ enum LinkState {
 
 /// The link from a session to its agent.
 #[derive(Debug, Default)]
-pub struct AgentLink {
+pub(crate) struct AgentLink {
     state: Mutex<LinkState>,
     changed: Notify,
 }
@@ -81,12 +81,12 @@ impl AgentLink {
     }
 
     /// Whether there is an agent.
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         !matches!(*self.lock(), LinkState::Closed)
     }
 
     /// Whether there is a channel with this id.
-    pub fn has(&self, name: &[u8]) -> bool {
+    pub(crate) fn has(&self, name: &[u8]) -> bool {
         match &*self.lock() {
             LinkState::Closed => false,
             LinkState::Attached(id, _) => id == name,
@@ -95,7 +95,7 @@ impl AgentLink {
     }
 
     /// Attaches a first connection, with the channel `id`; `None` if the session has an agent.
-    pub fn open(&self, id: &Bytes) -> Option<mpsc::UnboundedReceiver<Order>> {
+    pub(crate) fn open(&self, id: &Bytes) -> Option<mpsc::UnboundedReceiver<Order>> {
         let mut state = self.lock();
         if !matches!(*state, LinkState::Closed) {
             return None;
@@ -107,7 +107,7 @@ impl AgentLink {
 
     /// Attaches a connection that resumes channel `id`, and makes an older one let go of it; `None` if
     /// there is no such channel.
-    pub async fn resume(
+    pub(crate) async fn resume(
         &self,
         id: &[u8],
     ) -> Option<(AgentChannel, mpsc::UnboundedReceiver<Order>)> {
@@ -146,7 +146,7 @@ impl AgentLink {
     }
 
     /// Keeps a channel whose connection is gone until it is resumed, or until `until`.
-    pub fn park(self: &Arc<Self>, channel: AgentChannel, until: Option<Instant>) {
+    pub(crate) fn park(self: &Arc<Self>, channel: AgentChannel, until: Option<Instant>) {
         let id = channel.id.clone();
         self.set(LinkState::Waiting(Box::new(channel)));
         let Some(until) = until else { return };
@@ -163,12 +163,12 @@ impl AgentLink {
     }
 
     /// Forgets the channel: its agent has ended or is about to.
-    pub fn closed(&self) {
+    pub(crate) fn closed(&self) {
         self.set(LinkState::Closed);
     }
 
     /// Passes an order to the connection, if there is one.
-    pub fn order(&self, order: Order) {
+    pub(crate) fn order(&self, order: Order) {
         if let LinkState::Attached(_, orders) = &*self.lock() {
             // A failed send means that the connection is ending anyway.
             let _ = orders.send(order);
@@ -176,7 +176,7 @@ impl AgentLink {
     }
 
     /// Ends the session: its connection, or the agent that waits for one.
-    pub async fn end(&self) {
+    pub(crate) async fn end(&self) {
         self.order(Order::End);
         if let Some(channel) = self.take_waiting(|_| true) {
             end_agent(channel).await;
@@ -202,7 +202,7 @@ enum Resume {
 }
 
 /// Ends an agent and waits until it has ended, at most [`AGENT_END`].
-pub async fn end_agent(channel: AgentChannel) {
+pub(crate) async fn end_agent(channel: AgentChannel) {
     let AgentHandle {
         to_agent,
         mut from_agent,

@@ -166,7 +166,11 @@ impl Entrance {
         let limits = &self.shared.options.limits;
         let now = Instant::now();
         let channel = AgentChannel {
-            agent: agent::start(self.session.spec.clone(), &self.shared.agent_options),
+            agent: agent::start(
+                self.session.spec.clone(),
+                &self.shared.agent_options,
+                self.shared.kms.clone(),
+            ),
             reason: None,
             id,
             reached: 0,

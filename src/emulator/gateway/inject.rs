@@ -21,7 +21,7 @@ pub enum Cut {
 
 /// The faults of one connection, with what it has counted.
 #[derive(Debug)]
-pub struct ConnectionFaults {
+pub(crate) struct ConnectionFaults {
     faults: Faults,
     /// Which connection of its session this is, from 0.
     nth: u32,
@@ -53,7 +53,7 @@ impl Count {
 impl ConnectionFaults {
     /// The faults of the `nth` connection of a session, counted from 0.
     #[must_use]
-    pub fn new(faults: &Faults, nth: u32) -> Self {
+    pub(crate) fn new(faults: &Faults, nth: u32) -> Self {
         Self {
             faults: faults.clone(),
             nth,
@@ -65,7 +65,7 @@ impl ConnectionFaults {
 
     /// Takes a message to the client; returns the messages to send now, and whether the connection is
     /// cut after them.
-    pub fn outward(&mut self, frame: Frame) -> (Vec<Frame>, Option<Cut>) {
+    pub(crate) fn outward(&mut self, frame: Frame) -> (Vec<Frame>, Option<Cut>) {
         if frame.kind != Kind::Output {
             return (vec![frame], None);
         }
@@ -86,7 +86,7 @@ impl ConnectionFaults {
     }
 
     /// Counts a message from the client; returns whether the connection is cut now.
-    pub fn inward(&mut self, frame: &Frame) -> Option<Cut> {
+    pub(crate) fn inward(&mut self, frame: &Frame) -> Option<Cut> {
         self.inward.add(frame);
         let faults = &self.faults;
         let cuts = [
@@ -99,18 +99,18 @@ impl ConnectionFaults {
 
     /// Whether the message that was just counted is lost.
     #[must_use]
-    pub fn swallows_input(&self) -> bool {
+    pub(crate) fn swallows_input(&self) -> bool {
         self.nth == 0 && self.faults.swallow_in == Some(self.inward.messages)
     }
 
     /// The message that is held back.
-    pub fn flush(&mut self) -> Option<Frame> {
+    pub(crate) fn flush(&mut self) -> Option<Frame> {
         self.held.take()
     }
 
     /// Whether a message is held back.
     #[must_use]
-    pub fn is_holding(&self) -> bool {
+    pub(crate) fn is_holding(&self) -> bool {
         self.held.is_some()
     }
 

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 /// A token bucket. The documents name a rate and not how it is measured; this one allows the rate
 /// plus a burst over any span of time.
 #[derive(Debug)]
-pub struct RateLimit {
+pub(crate) struct RateLimit {
     rate: Option<u64>,
     burst: u64,
     /// Bytes in it, in millionths.
@@ -18,7 +18,7 @@ const MICRO: u128 = 1_000_000;
 impl RateLimit {
     /// A full bucket of `burst` bytes that fills at `rate` bytes a second; without a rate, no limit.
     #[must_use]
-    pub fn new(rate: Option<u64>, burst: Option<u64>, now: Instant) -> Self {
+    pub(crate) fn new(rate: Option<u64>, burst: Option<u64>, now: Instant) -> Self {
         let burst = burst.unwrap_or(u64::MAX);
         Self {
             rate,
@@ -30,7 +30,7 @@ impl RateLimit {
 
     /// Takes a message's bytes; `false` if the client has sent too much.
     #[must_use]
-    pub fn take(&mut self, bytes: usize, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, bytes: usize, now: Instant) -> bool {
         let Some(rate) = self.rate else { return true };
         let micros = now.saturating_duration_since(self.filled).as_micros();
         let full = u128::from(self.burst) * MICRO;

@@ -1,18 +1,20 @@
 //! Encrypted sessions: the whole exchange, and clients that get it wrong.
 
 use super::*;
-use crate::emulator::kms::Kms;
 use crate::protocol::crypto::{Cipher, Exchange, KEY, KeyPair, KeySource, Step};
-use std::sync::Arc;
 
 const IV: [u8; 16] = [9; 16];
 const HELLO: &str =
     "\0{\"cipherSuite\":\"AXT_ECDHE_WITH_AES_256_CBC\",\"encryptIV\":\"AAAAAAAAAAAAAAAAAAAAAA==\"}";
 
 fn encrypted(options: &AgentOptions) -> Client {
+    Client::new(encrypted_spec(), options)
+}
+
+fn encrypted_spec() -> SessionSpec {
     let mut spec = command("sh -c 'stty -echo; echo ready; read x; echo \"<$x>\"'");
     spec.encryption = Some(SessionEncryption::Auto);
-    Client::new(spec, options)
+    spec
 }
 
 fn ecdhe() -> KeySource {
@@ -66,13 +68,10 @@ impl Client {
 #[tokio::test]
 async fn both_suites_lead_to_a_shell_that_speaks_in_cipher_only() {
     let kms = Arc::new(Kms::default());
-    let options = AgentOptions {
-        kms: kms.clone(),
-        ..AgentOptions::default()
-    };
     let (key, ciphertext) = kms.generate();
     for source in [ecdhe(), KeySource::Kms { key, ciphertext }] {
-        let mut client = encrypted(&options);
+        let options = AgentOptions::default();
+        let mut client = Client::with_kms(encrypted_spec(), &options, kms.clone());
         let cipher = client.agree(source).await;
         let first = client.recv().await;
         assert_eq!(cipher.unseal(&first.payload).unwrap(), "ready\r\n");

@@ -5,6 +5,7 @@ mod numbers;
 mod port;
 mod terminal;
 
+use super::spec::{SessionEncryption, SessionSpec};
 use super::*;
 use crate::protocol::frame::{Kind, Version};
 use bytes::Bytes;
@@ -21,8 +22,12 @@ struct Client {
 
 impl Client {
     fn new(spec: SessionSpec, options: &AgentOptions) -> Self {
+        Self::with_kms(spec, options, Arc::default())
+    }
+
+    fn with_kms(spec: SessionSpec, options: &AgentOptions, kms: Arc<Kms>) -> Self {
         Self {
-            agent: start(spec, options),
+            agent: start(spec, options, kms),
             version: Version::V1_02,
             sent: 0,
             taken: 0,
