@@ -7,6 +7,7 @@ mod forward;
 mod parse;
 mod sessions;
 pub mod ssh;
+mod usage;
 mod values;
 
 pub use doctor::Doctor;
@@ -19,6 +20,7 @@ pub use sessions::{Sessions, SessionsEnd, SessionsList};
 use crate::config::settings::ConnectionType;
 use crate::openapi::ecs::Encryption;
 use clap::{Args, ColorChoice, Parser, Subcommand};
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -73,7 +75,7 @@ pub struct Global {
     )]
     pub color: ColorChoice,
     /// Say more, up to -vvv; never bytes of the session, tokens or secrets
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, env = "AXT_VERBOSE", action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Say nothing but errors
     #[arg(short, long, global = true, env = "AXT_QUIET")]
@@ -81,6 +83,9 @@ pub struct Global {
     /// Write the log to this file (mode 0600) instead of stderr
     #[arg(long, global = true, env = "AXT_LOG_FILE", value_name = "FILE")]
     pub log_file: Option<PathBuf>,
+    /// The ids of the options whose values come from variables.
+    #[arg(skip)]
+    pub from_environment: BTreeSet<String>,
 }
 
 /// The commands.
@@ -121,7 +126,7 @@ pub struct Connect {
     #[command(flatten)]
     pub run: Run,
     /// Pass the command to the agent as it is: no shell, no status, at most 512 characters
-    #[arg(long, env = "AXT_RAW_COMMAND", conflicts_with_all = ["login", "binary"])]
+    #[arg(long, conflicts_with_all = ["login", "binary"])]
     pub raw_command: bool,
     /// Options of every session.
     #[command(flatten)]
@@ -141,7 +146,7 @@ pub struct Webshell {
     #[arg(long, value_name = "NAME", env = "AXT_CONTAINER")]
     pub container: Option<String>,
     /// Print the address of the shell's web page instead; whoever has it has the shell
-    #[arg(long, env = "AXT_PRINT_URL", conflicts_with_all = ["command", "argv", "login"])]
+    #[arg(long, conflicts_with_all = ["command", "argv", "login"])]
     pub print_url: bool,
     /// What to run there, and on what.
     #[command(flatten)]
@@ -155,25 +160,25 @@ pub struct Webshell {
 #[derive(Debug, Clone, Args)]
 pub struct Run {
     /// Run this shell command and end with its exit status
-    #[arg(short, long, value_name = "STR", env = "AXT_COMMAND")]
+    #[arg(short, long, value_name = "STR")]
     pub command: Option<OsString>,
     /// Run this program with these arguments, quoted for the remote shell
     #[arg(last = true, value_name = "ARGV", conflicts_with = "command")]
     pub argv: Vec<OsString>,
     /// Start the user's login shell (and return its status)
-    #[arg(long, env = "AXT_LOGIN")]
+    #[arg(long)]
     pub login: bool,
     /// Carry the command's output encoded, so that even bytes which agents garble arrive exactly (not on a terminal)
-    #[arg(long, env = "AXT_BINARY")]
+    #[arg(long)]
     pub binary: bool,
     /// Give the command no standard input
-    #[arg(short = 'n', long = "no-stdin", env = "AXT_NO_STDIN")]
+    #[arg(short = 'n', long = "no-stdin")]
     pub no_stdin: bool,
     /// Make it a terminal session although stdin or stdout is none
-    #[arg(short = 't', long = "tty", env = "AXT_TTY", conflicts_with = "no_tty")]
+    #[arg(short = 't', long = "tty", conflicts_with = "no_tty")]
     pub tty: bool,
     /// Make it no terminal session
-    #[arg(short = 'T', long = "no-tty", env = "AXT_NO_TTY")]
+    #[arg(short = 'T', long = "no-tty")]
     pub no_tty: bool,
     /// End the command after this time, with status 124
     #[arg(long, value_name = "DURATION", env = "AXT_TIMEOUT", value_parser = duration)]
@@ -211,13 +216,13 @@ pub struct Forward {
     #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
     pub target: Option<String>,
     /// Listen on PORT (0: any free one) of this machine for HOSTPORT of the instance, or of HOST
-    #[arg(short = 'L', long, value_name = "[BIND:]PORT:[HOST:]HOSTPORT", env = "AXT_LOCAL", value_delimiter = ' ', value_parser = forward::local)]
+    #[arg(short = 'L', long, value_name = "[BIND:]PORT:[HOST:]HOSTPORT", value_delimiter = ' ', value_parser = forward::local)]
     pub local: Vec<Listen>,
     /// Be a SOCKS proxy on PORT: every connection goes where its client asks, from the instance
-    #[arg(short = 'D', long, value_name = "[BIND:]PORT", env = "AXT_DYNAMIC", value_delimiter = ' ', value_parser = forward::dynamic)]
+    #[arg(short = 'D', long, value_name = "[BIND:]PORT", value_delimiter = ' ', value_parser = forward::dynamic)]
     pub dynamic: Vec<Listen>,
     /// Run this program with AXT_FORWARD_1_PORT and so on set (each -L, then each -D), and end with its status
-    #[arg(long, env = "AXT_EXEC", requires = "argv", conflicts_with = "json")]
+    #[arg(long, requires = "argv", conflicts_with = "json")]
     pub exec: bool,
     /// The program of --exec, with its arguments
     #[arg(last = true, value_name = "CMD", requires = "exec")]
@@ -229,7 +234,7 @@ pub struct Forward {
     #[arg(long, value_name = "N", env = "AXT_WARM", default_value = "0", value_parser = clap::value_parser!(u16).range(..=100))]
     pub warm: u16,
     /// Tell what happens as JSON lines on stdout
-    #[arg(long, env = "AXT_JSON")]
+    #[arg(long)]
     pub json: bool,
     /// Options of every port session.
     #[command(flatten)]
@@ -269,11 +274,11 @@ pub struct Session {
     #[arg(long, value_name = "URL", env = "AXT_KMS_ENDPOINT")]
     pub kms_endpoint: Option<String>,
     /// Idempotence token of the call that starts the session [default: a new UUID]
-    #[arg(long, value_name = "TOKEN", env = "AXT_CLIENT_TOKEN")]
+    #[arg(long, value_name = "TOKEN")]
     pub client_token: Option<String>,
     /// Use this session URL instead of asking the API for one, with the user it was made for; `-` reads it from stdin
     #[cfg_attr(feature = "emulator", arg(conflicts_with = "emulator"))]
-    #[arg(long, value_name = "URL", env = "AXT_WSS_URL", hide_env_values = true)]
+    #[arg(long, value_name = "URL", env = "AXT_WSS_URL")]
     pub wss_url: Option<String>,
     /// End when the connection breaks, instead of resuming the session
     #[arg(long, env = "AXT_NO_RESUME")]
@@ -332,19 +337,37 @@ mod tests {
     }
 
     #[test]
-    fn every_option_has_its_environment_variable() {
+    fn every_setting_has_its_environment_variable_and_no_switch_for_one_run() {
+        const FOR_ONE_RUN: [&str; 17] = [
+            "help",
+            "version",
+            "command",
+            "login",
+            "binary",
+            "no-stdin",
+            "tty",
+            "no-tty",
+            "raw-command",
+            "print-url",
+            "exec",
+            "local",
+            "dynamic",
+            "client-token",
+            "json",
+            "yes",
+            "fix",
+        ];
         fn check(command: &clap::Command) {
-            let options = command
-                .get_arguments()
-                .filter(|arg| arg.get_long().is_some());
-            for arg in options {
-                let long = arg.get_long().unwrap_or_default();
-                let exempt = ["help", "version", "verbose"].contains(&long);
-                assert!(
-                    exempt || arg.get_env().is_some(),
-                    "--{long} of {}",
-                    command.get_name()
-                );
+            for arg in command.get_arguments() {
+                let Some(long) = arg.get_long() else { continue };
+                let name = long.to_ascii_uppercase().replace('-', "_");
+                let of_emulator = command.get_name() == "emulator" && !arg.is_global_set();
+                let prefix = if of_emulator { "AXT_EMULATOR_" } else { "AXT_" };
+                let expected = (!FOR_ONE_RUN.contains(&long)).then(|| format!("{prefix}{name}"));
+                let variable = arg
+                    .get_env()
+                    .map(|name| name.to_string_lossy().into_owned());
+                assert_eq!(variable, expected, "--{long} of {}", command.get_name());
             }
             command.get_subcommands().for_each(check);
         }

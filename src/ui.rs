@@ -58,6 +58,11 @@ impl Ui {
         }
     }
 
+    /// One line of the log, which somebody has asked for.
+    pub fn log(&self, line: &str) {
+        self.lines("axt:", line);
+    }
+
     /// One more thing that can be done about a failure.
     pub fn hint(&self, hint: &str) {
         self.lines("axt:", &format!("hint: {hint}"));

@@ -189,6 +189,17 @@ fn suspending_gives_the_terminal_back_and_takes_it_again() {
 }
 
 #[test]
+fn the_log_begins_each_line_at_the_left_edge_of_a_raw_terminal() {
+    let cloud = cloud();
+    let screen = connect(&cloud, &["-v"]);
+    screen.type_text("exit\r");
+    let (_, text) = screen.end_seen();
+    // The second of these comes in raw mode.
+    let told = text.lines().filter(|line| line.starts_with("axt: INFO "));
+    assert!(told.count() > 1, "{text}");
+}
+
+#[test]
 fn a_forced_terminal_needs_none_here() {
     let done = cloud().connect(["-t", "--command", "tty -s && echo terminal"], b"");
     assert_eq!((done.status, done.text().trim()), (0, "terminal"));

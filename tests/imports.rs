@@ -24,7 +24,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("openapi", &["config", "net", "error"]),
     ("emulator", &["protocol", "openapi", "error"]),
     ("providers", &["config", "net", "openapi", "error"]),
-    ("cli", &["config", "openapi", "emulator", "exit"]),
+    ("cli", &["config", "openapi", "emulator", "exit", "ui"]),
     ("commands", &["*"]),
     ("main", &["cli", "commands"]),
     ("lib", &[]),

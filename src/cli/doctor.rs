@@ -11,13 +11,13 @@ pub struct Doctor {
     #[arg(value_name = "[USER@]TARGET")]
     pub target: Option<String>,
     /// Install the Cloud Assistant agent if it is missing; asks first
-    #[arg(long, env = "AXT_FIX", requires = "target")]
+    #[arg(long, requires = "target")]
     pub fix: bool,
     /// Don't ask
-    #[arg(short, long, env = "AXT_YES")]
+    #[arg(short, long)]
     pub yes: bool,
     /// Print JSON
-    #[arg(long, env = "AXT_JSON")]
+    #[arg(long)]
     pub json: bool,
     /// Time for each check
     #[arg(long, value_name = "DURATION", env = "AXT_CONNECT_TIMEOUT", default_value = "15s", value_parser = timeout)]

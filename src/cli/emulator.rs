@@ -14,15 +14,20 @@ pub struct Emulator {
     #[arg(
         long,
         value_name = "ADDRESS",
-        env = "AXT_LISTEN",
+        env = "AXT_EMULATOR_LISTEN",
         default_value = "127.0.0.1:0"
     )]
     pub listen: SocketAddr,
     /// What stands behind a session
-    #[arg(long, value_name = "KIND", env = "AXT_GUEST", default_value = "pty")]
+    #[arg(
+        long,
+        value_name = "KIND",
+        env = "AXT_EMULATOR_GUEST",
+        default_value = "pty"
+    )]
     pub guest: GuestKind,
     /// Shell of sessions without a command [default: the user's]
-    #[arg(long, value_name = "PATH", env = "AXT_SHELL")]
+    #[arg(long, value_name = "PATH", env = "AXT_EMULATOR_SHELL")]
     pub shell: Option<PathBuf>,
     /// Change a limit; repeatable
     #[arg(
@@ -57,10 +62,10 @@ pub struct Emulator {
     )]
     pub deny: Vec<String>,
     /// Switch Session Manager off for the account
-    #[arg(long, env = "AXT_NO_SESSION_MANAGER")]
+    #[arg(long, env = "AXT_EMULATOR_NO_SESSION_MANAGER")]
     pub no_session_manager: bool,
     /// Listen on an address that other machines can reach: they may get a shell as you
-    #[arg(long, env = "AXT_ALLOW_REMOTE")]
+    #[arg(long, env = "AXT_EMULATOR_ALLOW_REMOTE")]
     pub allow_remote: bool,
 }
 

@@ -24,7 +24,7 @@ pub struct SessionsList {
     #[arg(long, value_name = "N", env = "AXT_LIMIT")]
     pub limit: Option<usize>,
     /// Print JSON, with every field that the API tells
-    #[arg(long, env = "AXT_JSON")]
+    #[arg(long)]
     pub json: bool,
 }
 
@@ -35,6 +35,6 @@ pub struct SessionsEnd {
     #[arg(required = true, value_name = "ID")]
     pub ids: Vec<String>,
     /// Print the results as JSON
-    #[arg(long, env = "AXT_JSON")]
+    #[arg(long)]
     pub json: bool,
 }

@@ -32,7 +32,7 @@ pub fn run(cli: Cli) -> Exit {
     };
     // A panic has told where it was; the exit status stays within the contract.
     let done = catch_unwind(AssertUnwindSafe(|| {
-        shared::log::start(&cli.global).and_then(|()| dispatch(cli, &ui))
+        shared::log::start(&cli.global, &ui).and_then(|()| dispatch(cli, &ui))
     }));
     let fault = |_| Err(anyhow!("internal error; please report it"));
     done.unwrap_or_else(fault).unwrap_or_else(|error| {

@@ -2,18 +2,20 @@
 
 use crate::cli::Global;
 use crate::error::{Error, Result};
+use crate::ui::Ui;
 use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Mutex;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
-/// Starts the log that `-v` or `--log-file` asks for.
+/// Starts the log that `-v` or `--log-file` asks for. Without a file, `ui` shows it.
 ///
 /// # Errors
 /// [`Error::Config`] if the file can't be written.
-pub fn start(global: &Global) -> anyhow::Result<()> {
+pub fn start(global: &Global, ui: &Ui) -> anyhow::Result<()> {
     let level = match (global.verbose, &global.log_file) {
         (0, None) => return Ok(()),
         (0 | 1, _) => LevelFilter::INFO,
@@ -30,7 +32,9 @@ pub fn start(global: &Global) -> anyhow::Result<()> {
             tracing_subscriber::registry().with(lines).init();
         }
         None => {
-            let lines = lines.without_time().with_writer(std::io::stderr);
+            let ui = ui.clone();
+            let lines = lines.without_time().with_target(false);
+            let lines = lines.with_writer(move || Lines(ui.clone()));
             let lines = lines.with_filter(axt_only);
             tracing_subscriber::registry().with(lines).init();
         }
@@ -38,12 +42,34 @@ pub fn start(global: &Global) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Shows each event of the log, which comes in one piece.
+struct Lines(Ui);
+
+impl Write for Lines {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        self.0.log(String::from_utf8_lossy(event).trim());
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Opens the file for its owner alone, also where it is there already.
 fn open(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|error| Error::Config {
+    let file = options.open(path).and_then(|file| {
+        #[cfg(unix)]
+        if file.metadata()?.is_file() {
+            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+        }
+        Ok(file)
+    });
+    file.map_err(|error| Error::Config {
         path: path.to_owned(),
         problem: format!("the log can't be written: {error}"),
     })

@@ -1,0 +1,188 @@
+//! The command line: what flags and variables mean together, and how a mistake is told.
+#![cfg(feature = "emulator")]
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod support;
+
+use support::axt::{Cloud, Done, axt, run};
+
+/// Runs `axt WORDS…` with these variables and without a service.
+fn told(variables: &[(&str, &str)], words: &str) -> Done {
+    let mut command = axt(words.split_whitespace());
+    command.envs(variables.iter().copied());
+    run(command, b"")
+}
+
+/// What a usage error says, with its status.
+fn refused(variables: &[(&str, &str)], words: &str) -> String {
+    let done = told(variables, words);
+    assert_eq!(done.text(), "", "{words}");
+    format!("exit {}\n{}", done.status, done.stderr)
+}
+
+#[test]
+fn a_usage_error_is_told_in_lines_of_axts() {
+    insta::assert_snapshot!(refused(&[], "connect i-1 --bogus"), @r"
+    exit 255
+    axt: unexpected argument '--bogus' found
+    axt: hint: to pass '--bogus' as a value, use '-- --bogus'
+    axt: usage: axt connect <[USER@]TARGET> [-- <ARGV>...]
+    axt: hint: for more, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&[], "sesions list"), @r"
+    exit 2
+    axt: unrecognized subcommand 'sesions'
+    axt: hint: a similar subcommand exists: 'sessions'
+    axt: usage: axt [OPTIONS] <COMMAND>
+    axt: hint: for more, try '--help'.
+    ");
+}
+
+#[test]
+fn a_value_that_makes_no_sense_is_told_with_the_name_of_its_variable() {
+    let first = |variables: &[(&str, &str)], words: &str| {
+        let told = refused(variables, words);
+        told.lines().nth(1).unwrap_or_default().to_owned()
+    };
+    let given = first(&[("AXT_KEEPALIVE", "fast")], "connect i-1 --keepalive slow");
+    assert!(
+        given.starts_with("axt: invalid value 'slow' for '--keepalive <DURATION>': "),
+        "{given}"
+    );
+    let given = first(&[("AXT_KEEPALIVE", "fast")], "connect i-1");
+    assert!(
+        given.starts_with("axt: invalid value 'fast' for AXT_KEEPALIVE: "),
+        "{given}"
+    );
+    let given = first(&[("AXT_QUIET", "maybe")], "connect i-1");
+    assert!(
+        given.starts_with("axt: invalid value 'maybe' for AXT_QUIET: "),
+        "{given}"
+    );
+    let both = [
+        ("AXT_EMULATOR", "yes"),
+        ("AXT_ENDPOINT", "http://me:hush@127.0.0.1"),
+    ];
+    let given = first(&both, "connect i-1");
+    assert_eq!(
+        given,
+        "axt: the argument AXT_EMULATOR cannot be used with AXT_ENDPOINT"
+    );
+}
+
+#[test]
+fn switches_take_the_usual_words() {
+    let cloud = Cloud::new();
+    for (word, quiet) in [
+        ("1", true),
+        ("true", true),
+        ("yes", true),
+        ("On", true),
+        ("0", false),
+        ("false", false),
+        ("no", false),
+        ("off", false),
+        ("", false),
+    ] {
+        let mut command = cloud.axt(["forward", "i-1", "-L", "0:80", "--exec", "--", "true"]);
+        command.env("AXT_QUIET", word);
+        let done = run(command, b"");
+        assert_eq!(
+            (done.status, done.stderr.is_empty()),
+            (0, quiet),
+            "{word}: {done:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_typed_wins_against_a_variable_that_does_not_go_with_it() {
+    let variables = [
+        ("AXT_ENDPOINT", "http://127.0.0.1:9"),
+        ("AXT_WSS_URL", "ws://127.0.0.1:9/"),
+        ("AXT_JSON", "true"),
+        ("AXT_COMMAND", "false"),
+        ("AXT_TTY", "true"),
+    ];
+    let done = told(&variables, "connect i-1 --emulator -n -- echo there");
+    assert_eq!(
+        (done.status, done.text().as_str()),
+        (0, "there\n"),
+        "{done:?}"
+    );
+    let done = told(
+        &variables,
+        "forward i-1 --emulator -q -L 0:80 --exec -- echo there",
+    );
+    assert_eq!(
+        (done.status, done.text().as_str()),
+        (0, "there\n"),
+        "{done:?}"
+    );
+    let done = told(
+        &[("AXT_EMULATOR", "1")],
+        "connect i-1 --wss-url ws://127.0.0.1:9/ -n -c true",
+    );
+    assert_eq!(done.status, 255);
+    assert!(done.stderr.contains("127.0.0.1:9"), "{}", done.stderr);
+}
+
+#[test]
+fn the_short_help_names_no_variables_and_none_shows_their_values() {
+    let secret = [
+        ("AXT_WSS_URL", "wss://host/?token=hush"),
+        ("AXT_ENDPOINT", "https://me:hush@host"),
+    ];
+    for (words, named) in [
+        ("connect -h", false),
+        ("connect -vh", false),
+        ("connect --help", true),
+        ("help connect", true),
+    ] {
+        let done = told(&secret, words);
+        let help = done.text() + &done.stderr;
+        assert!(help.contains("Usage: axt "), "{words}: {help}");
+        assert_eq!(
+            help.contains("[env: AXT_ENDPOINT]"),
+            named,
+            "{words}: {help}"
+        );
+        assert!(!help.contains("hush"), "{words}: {help}");
+    }
+}
+
+#[test]
+fn the_log_is_told_in_lines_of_axts() {
+    let cloud = Cloud::new();
+    let done = cloud.connect(["-v", "-n", "-c", "true"], b"");
+    assert!(
+        done.stderr.contains("axt: INFO session started"),
+        "{}",
+        done.stderr
+    );
+    let all = done.stderr.lines().all(|line| line.starts_with("axt: "));
+    assert!(all, "{}", done.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_file_is_for_its_owner_alone_even_if_it_was_there() {
+    use std::os::unix::fs::PermissionsExt;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path();
+    std::fs::write(path, "before\n").unwrap();
+    std::fs::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
+    let cloud = Cloud::new();
+    let done = cloud.connect(
+        ["--log-file", path.to_str().unwrap(), "-n", "-c", "true"],
+        b"",
+    );
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    let mode = std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let text = std::fs::read_to_string(path).unwrap();
+    assert_eq!(mode, 0o600);
+    assert!(
+        text.starts_with("before\n") && text.contains("session started"),
+        "{text}"
+    );
+}
