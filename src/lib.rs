@@ -38,6 +38,7 @@
 //! An Output comes the other way, is taken once and in order, and goes to `terminal::Stdout`.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+mod backoff;
 pub mod cli;
 pub mod commands;
 pub mod config;

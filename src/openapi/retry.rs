@@ -1,5 +1,6 @@
 //! Trying again: which failures deserve it, and how long to wait.
 
+use crate::backoff::Backoff;
 use crate::error::{Error, Result};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -12,7 +13,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub struct Retry {
     /// Attempts in all, the first included.
     pub attempts: u32,
-    /// The upper end of the first pause; it doubles from attempt to attempt.
+    /// The first pause; it doubles from attempt to attempt.
     pub first_pause: Duration,
 }
 
@@ -77,6 +78,7 @@ impl Retry {
             limit,
         };
         let mut second_chance = true;
+        let mut backoff = Backoff::new(self.first_pause, LONGEST_PAUSE);
         for number in 1..=self.attempts.max(1) {
             let failure = match timeout_at(deadline, attempt()).await {
                 Ok(Ok(reply)) => return Ok(reply),
@@ -88,8 +90,8 @@ impl Retry {
             let pause = match failure.again {
                 Again::Once if std::mem::take(&mut second_chance) => Duration::ZERO,
                 Again::Never | Again::Once => return Err(last),
-                Again::Yes => self.pause(number),
-                Again::After(asked) => asked.min(LONGEST_PAUSE) + self.pause(1),
+                Again::Yes => backoff.next(),
+                Again::After(asked) => asked.min(LONGEST_PAUSE) + backoff.next(),
             };
             if number >= self.attempts || Instant::now() + pause >= deadline {
                 return Err(last);
@@ -98,14 +100,6 @@ impl Retry {
             sleep(pause).await;
         }
         Err(last)
-    }
-
-    /// Full jitter: anything up to the doubled step, so that many clients don't come back together.
-    fn pause(self, number: u32) -> Duration {
-        let step = self
-            .first_pause
-            .saturating_mul(2u32.saturating_pow(number.saturating_sub(1)));
-        step.min(LONGEST_PAUSE).mul_f64(fastrand::f64())
     }
 }
 
@@ -210,16 +204,5 @@ mod tests {
                 .await
                 .is_err_and(|e| e.to_string().ends_with("the first"))
         );
-    }
-
-    #[test]
-    fn pauses_are_jittered_and_bounded() {
-        let retry = Retry::default();
-        for number in 1..200 {
-            let step = Duration::from_millis(500).saturating_mul(2u32.saturating_pow(number - 1));
-            assert!(retry.pause(number) <= step.min(LONGEST_PAUSE));
-        }
-        let drawn: std::collections::HashSet<_> = (0..20).map(|_| retry.pause(3)).collect();
-        assert!(drawn.len() > 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Link;
 use super::clock::now;
+use crate::backoff::Backoff;
 use crate::error::Error;
 use crate::protocol::channel::{Channel, Incoming, Outgoing};
 use futures_util::future::BoxFuture;
@@ -14,15 +15,16 @@ const BATCH: usize = 64;
 /// How long a broken session is kept trying: what the service says a URL is good for.
 pub const GIVE_UP: Duration = Duration::from_secs(600);
 
-/// The longest pause between two attempts to reconnect.
-const MAX_PAUSE: Duration = Duration::from_secs(15);
+/// The pauses between two attempts to reconnect.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// The wire's end.
 pub struct Wire {
     pub state: WireState,
     /// What has arrived and is not yet handled.
     pub batch: Vec<Incoming>,
-    attempts: u32,
+    backoff: Backoff,
     broken_at: Option<Instant>,
 }
 
@@ -67,7 +69,7 @@ impl Wire {
                 retry_at: Instant::now(),
             },
             batch: Vec::with_capacity(BATCH),
-            attempts: 0,
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             broken_at: None,
         }
     }
@@ -110,12 +112,12 @@ impl Wire {
 
     /// The session goes on over the new connection.
     pub fn made_progress(&mut self) {
-        self.attempts = 0;
+        self.backoff.restart();
         self.broken_at = None;
     }
 
-    /// Plans the next attempt: after a second, then twice as long each time, with jitter. A
-    /// connection that breaks before the session has made any progress over it is only one more.
+    /// Plans the next attempt. A connection that breaks before the session has made any progress over
+    /// it is only one more.
     ///
     /// # Errors
     /// For how long it was tried, when that is long enough.
@@ -123,13 +125,8 @@ impl Wire {
         if self.broken_at.is_some_and(|at| now - at >= GIVE_UP) {
             return Err(GIVE_UP);
         }
-        let doubled = Duration::from_secs(1 << self.attempts.min(4));
-        self.attempts += 1;
-        let pause = doubled.min(MAX_PAUSE);
-        let jitter = pause.mul_f64(0.25 * fastrand::f64());
-        self.state = WireState::Down {
-            retry_at: now + pause + jitter,
-        };
+        let retry_at = now + self.backoff.next();
+        self.state = WireState::Down { retry_at };
         Ok(())
     }
 }

@@ -5,6 +5,7 @@ use super::socks::{self, Reply, Version};
 use super::starter::Starter;
 use super::tunnel::{Over, Tunnel, close};
 use super::warm::Reserve;
+use crate::backoff::Backoff;
 use crate::cli::Remote;
 use crate::error::{Error, Result};
 use std::future::pending;
@@ -233,23 +234,22 @@ impl Forwarder {
 
 /// Keeps one session in reserve until the program stops.
 pub async fn keep(forwarder: Arc<Forwarder>, reserve: Arc<Reserve>, remote: Remote) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let begun = Instant::now();
         match one(&forwarder, &reserve, &remote).await {
-            Ok(()) => pause = FIRST_PAUSE,
+            Ok(()) => backoff.restart(),
             Err(error) => {
                 if begun.elapsed() > LASTING {
-                    pause = FIRST_PAUSE;
+                    backoff.restart();
                 }
                 match error {
-                    Some(error) if pause == FIRST_PAUSE => {
+                    Some(error) if backoff.is_fresh() => {
                         forwarder.events.reserve_failed(&remote, &error);
                     }
-                    error => tracing::info!(?error, ?pause, "a reserve ended"),
+                    error => tracing::info!(?error, "a reserve ended"),
                 }
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                sleep(backoff.next()).await;
             }
         }
     }
