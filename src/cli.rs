@@ -119,7 +119,7 @@ pub enum Command {
 /// `axt connect`.
 #[derive(Debug, Args)]
 pub struct Connect {
-    /// The instance, i-… or mi-…; USER@ names the user there
+    /// The instance, i-… or mi-…, with .REGION behind it if it is elsewhere; USER@ names the user there
     #[arg(value_name = "[USER@]TARGET", required_unless_present = "wss_url")]
     pub target: Option<String>,
     /// What to run there, and on what.
@@ -191,7 +191,7 @@ pub struct Run {
 /// `axt proxy`.
 #[derive(Debug, Args)]
 pub struct Proxy {
-    /// The instance, i-… or mi-…
+    /// The instance, i-… or mi-…, with .REGION behind it if it is elsewhere
     #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
     pub target: Option<String>,
     /// The TCP port
@@ -212,7 +212,7 @@ pub struct Proxy {
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("forwards").required(true).multiple(true).args(["local", "dynamic"]))]
 pub struct Forward {
-    /// The instance, i-… or mi-…
+    /// The instance, i-… or mi-…, with .REGION behind it if it is elsewhere
     #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
     pub target: Option<String>,
     /// Listen on PORT (0: any free one) of this machine for HOSTPORT of the instance, or of HOST

@@ -208,6 +208,15 @@ fn accounts_in_trouble_are_told_with_their_remedy() {
 }
 
 #[test]
+fn a_target_names_its_region() {
+    let elsewhere = troubles(&emulator(|_| {}), &["i-gone.cn-qingdao"]);
+    assert!(
+        elsewhere.contains("no instance i-gone in cn-qingdao"),
+        "{elsewhere}"
+    );
+}
+
+#[test]
 fn what_may_not_be_looked_at_is_named_with_the_missing_right() {
     let actions = [
         "sts:GetCallerIdentity",

@@ -8,6 +8,7 @@ use super::shared::encrypt;
 use super::shared::plan::{Plan, command, is_terminal};
 use super::shared::session::{self, Started};
 use super::shared::stops::{Stops, conclude};
+use super::shared::target;
 use crate::cli::{Connect, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -29,7 +30,8 @@ pub async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Result<Exit
         },
         None => Plan::of(&args.run)?,
     };
-    let context = Context::from_args(global, &args.session.connection)?;
+    let global = target::in_region(global, args.target.as_deref())?;
+    let context = Context::from_args(&global, &args.session.connection)?;
     let mut request = session::request(&context, &args.session, args.target.as_deref())?;
     request.command_line = verbatim;
     let instance = request.instance_id.clone();

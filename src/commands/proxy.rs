@@ -6,6 +6,7 @@ use super::shared::port::{self, PortSession};
 use super::shared::session::Started;
 use super::shared::stdio;
 use super::shared::stops::{Stops, conclude};
+use super::shared::target;
 use crate::cli::{Global, Proxy, Remote};
 use crate::error::Stop;
 use crate::exit::Exit;
@@ -17,7 +18,8 @@ use tokio::sync::mpsc;
 
 /// Runs `axt proxy`.
 pub async fn run(global: &Global, args: Proxy, ui: &Ui) -> anyhow::Result<Exit> {
-    let context = Context::from_args(global, &args.session.connection)?;
+    let global = target::in_region(global, args.target.as_deref())?;
+    let context = Context::from_args(&global, &args.session.connection)?;
     let remote = Remote::new(args.target_server.as_deref(), args.port);
     let request = port::request(&context, &args.session, args.target.as_deref(), &remote)?;
     let instance = request.instance_id.clone();

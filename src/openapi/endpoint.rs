@@ -169,6 +169,12 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether this is a region whose host of ECS doesn't follow the rule.
+pub(super) fn is_exception(region: &str) -> bool {
+    let mut all = ECS_EXCEPTIONS.iter();
+    all.any(|(_, regions)| regions.contains(&region))
+}
+
 fn ecs(region: &str, network: ConnectionType) -> String {
     let exception = ECS_EXCEPTIONS
         .iter()
@@ -184,10 +190,7 @@ fn ecs(region: &str, network: ConnectionType) -> String {
 
 /// The regional host, where there is one; the central one for the regions that the SDK sends there.
 fn sts(region: &str, network: ConnectionType) -> String {
-    let internal = ECS_EXCEPTIONS
-        .iter()
-        .any(|(_, regions)| regions.contains(&region))
-        && !ECS_EXCEPTIONS_WITH_VPC.contains(&region);
+    let internal = is_exception(region) && !ECS_EXCEPTIONS_WITH_VPC.contains(&region);
     if internal || matches!(region, "ap-south-1" | "ap-southeast-2") {
         "sts.aliyuncs.com".into()
     } else {

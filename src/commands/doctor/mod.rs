@@ -10,6 +10,7 @@ mod trial;
 use crate::cli::{Doctor, Global};
 use crate::commands::shared::context::Context;
 use crate::commands::shared::stops::Stops;
+use crate::commands::shared::target::{self, Target};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::openapi::client::Client;
@@ -27,7 +28,9 @@ use tokio::time::timeout;
 
 /// Runs `axt doctor`.
 pub async fn run(global: &Global, args: Doctor, ui: &Ui) -> anyhow::Result<Exit> {
-    let target = args.target.as_deref().map(Target::parse).transpose()?;
+    let target = args.target.as_deref().map(Target::parse);
+    target.as_ref().map(Target::id).transpose()?;
+    let global = &target::in_region(global, args.target.as_deref())?;
     let mut report = Report::default();
     let context = match context(global, &args) {
         Ok(context) => context,
@@ -51,7 +54,7 @@ pub async fn run(global: &Global, args: Doctor, ui: &Ui) -> anyhow::Result<Exit>
 fn context(global: &Global, args: &Doctor) -> Result<Context> {
     #[cfg(feature = "emulator")]
     if args.emulator {
-        return Context::emulated(args.connect_timeout);
+        return Context::emulated(global, args.connect_timeout);
     }
     Context::new(global, args.connect_timeout)
 }
@@ -68,29 +71,6 @@ fn finish(mut report: Report, args: &Doctor, ui: &Ui) -> anyhow::Result<Exit> {
     } else {
         Exit::Unsuccessful
     })
-}
-
-/// Whom the session would be with.
-struct Target {
-    user: Option<String>,
-    instance: String,
-}
-
-impl Target {
-    fn parse(text: &str) -> Result<Self> {
-        let (user, instance) = match text.rsplit_once('@') {
-            Some((user, instance)) => (Some(user.to_owned()), instance),
-            None => (None, text),
-        };
-        if !instance.starts_with("i-") && !instance.starts_with("mi-") {
-            let what = format!("{instance:?} is not an instance id: it begins with i- or mi-");
-            return Err(Error::Usage(what));
-        }
-        Ok(Self {
-            user: user.filter(|user| !user.is_empty()),
-            instance: instance.to_owned(),
-        })
-    }
 }
 
 /// The checks that need no call.

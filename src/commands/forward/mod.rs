@@ -15,6 +15,7 @@ mod tunnel;
 mod warm;
 
 use crate::cli::{Forward, Global, Listen};
+use crate::commands::shared::target;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::terminal::Signals;
@@ -44,7 +45,8 @@ pub async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Result<Exit
     let limit = limits(&args)?;
     let events = Events::new(ui, args.json);
     let unread = events.unread.clone();
-    let starter = Starter::new(global, &args)?;
+    let global = target::in_region(global, args.target.as_deref())?;
+    let starter = Starter::new(&global, &args)?;
     let mut signals = Signals::listen()?;
     let mut running = Running {
         forwarder: Arc::new(Forwarder::new(starter, events, limit)),

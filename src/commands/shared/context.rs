@@ -38,7 +38,7 @@ impl Context {
     pub fn from_args(global: &Global, args: &Connection) -> Result<Self> {
         #[cfg(feature = "emulator")]
         if args.emulator {
-            return Self::emulated(args.connect_timeout);
+            return Self::emulated(global, args.connect_timeout);
         }
         Self::new(global, args.connect_timeout)
     }
@@ -66,18 +66,19 @@ impl Context {
         })
     }
 
-    /// Starts an emulator in this process and leads to it, whatever is configured.
+    /// Starts an emulator in this process and leads to it, whatever is configured but the region.
     ///
     /// # Errors
     /// When the emulator can't be started.
     #[cfg(feature = "emulator")]
-    pub fn emulated(connect_timeout: Duration) -> Result<Self> {
+    pub fn emulated(global: &Global, connect_timeout: Duration) -> Result<Self> {
         use crate::emulator::{Emulator, Options};
         let emulator = Emulator::on_loopback(Options::default())?;
         let mut exports = emulator.exports();
         exports.push(("ALIBABA_CLOUD_IGNORE_PROFILE".into(), "TRUE".into()));
         let flags = Flags {
             endpoint: Some(emulator.api_url()),
+            region: global.region.clone(),
             ..Flags::default()
         };
         let env = move |name: &str| {

@@ -12,3 +12,4 @@ pub mod session;
 pub mod stdio;
 pub mod stops;
 pub mod table;
+pub mod target;

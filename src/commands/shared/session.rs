@@ -1,7 +1,7 @@
 //! One session as every command needs it: started by the API or given, dialled, ended for good.
 
 use super::context::Context;
-use super::stdio;
+use super::{stdio, target};
 use crate::cli;
 use crate::error::{Error, Result};
 use crate::net::Network;
@@ -176,7 +176,7 @@ pub fn redial(
     })
 }
 
-/// The request for a session on `target` (`[USER@]INSTANCE`), as the session options describe it.
+/// The request for a session on `target` (`[USER@]INSTANCE[.REGION]`), as the session options describe it.
 ///
 /// # Errors
 /// [`Error::Usage`] for a target without an instance id.
@@ -185,17 +185,16 @@ pub fn request(
     args: &cli::Session,
     target: Option<&str>,
 ) -> Result<StartTerminalSession> {
-    let (user, instance) = match target.map(|t| t.rsplit_once('@').ok_or(t)) {
-        Some(Ok((user, instance))) => (Some(user.to_owned()), instance),
-        Some(Err(instance)) => (None, instance),
-        None => (None, ""),
-    };
-    if args.wss_url.is_none() && !instance.starts_with("i-") && !instance.starts_with("mi-") {
-        let what = format!("{instance:?} is not an instance id: it begins with i- or mi-");
-        return Err(Error::Usage(what));
+    let target = target::Target::parse(target.unwrap_or_default());
+    if args.wss_url.is_none() {
+        target.id()?;
     }
-    let mut request = StartTerminalSession::new(instance);
-    request.username = args.user.clone().or(user).filter(|user| !user.is_empty());
+    let mut request = StartTerminalSession::new(target.instance);
+    request.username = args
+        .user
+        .clone()
+        .or(target.user)
+        .filter(|user| !user.is_empty());
     request.password_name = args.password_name.clone();
     request.connection_type = context.settings.connection_type.value;
     request.encryption = args.encrypt.clone();

@@ -1,0 +1,153 @@
+//! A TARGET as it is typed: `[USER@]INSTANCE[.REGION]`.
+
+use crate::cli::Global;
+use crate::config::env::process_env;
+use crate::error::{Error, Result};
+use crate::openapi::region;
+
+/// The parts of a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The user there, if one was named.
+    pub user: Option<String>,
+    /// The instance.
+    pub instance: String,
+    /// Its region, if it was named.
+    pub region: Option<String>,
+}
+
+impl Target {
+    /// Cuts a target. What follows the last dot counts as a region only if there is one of that id.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let (user, rest) = match text.rsplit_once('@') {
+            Some((user, rest)) => (Some(user).filter(|user| !user.is_empty()), rest),
+            None => (None, text),
+        };
+        let suffixed = rest.rsplit_once('.');
+        let suffixed = suffixed.filter(|(name, id)| !name.is_empty() && region::is_known(id));
+        let (instance, region) = match suffixed {
+            Some((instance, region)) => (instance, Some(region)),
+            None => (rest, None),
+        };
+        Self {
+            user: user.map(str::to_owned),
+            instance: instance.to_owned(),
+            region: region.map(str::to_owned),
+        }
+    }
+
+    /// The instance's id.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what can't be one.
+    pub fn id(&self) -> Result<&str> {
+        let id = self.instance.as_str();
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if (id.starts_with("i-") || id.starts_with("mi-")) && id.chars().all(fits) {
+            return Ok(id);
+        }
+        let what = match id.rsplit_once('.') {
+            Some((id, suffix)) if id.starts_with("i-") || id.starts_with("mi-") => {
+                format!("{suffix:?}, behind {id:?}, is not the id of a region")
+            }
+            _ => format!("{id:?} is not an instance id: it begins with i- or mi-"),
+        };
+        Err(Error::Usage(what))
+    }
+}
+
+/// The options of every command, in the region that the target names, if it names one.
+///
+/// # Errors
+/// [`Error::Usage`] if `--region` names another.
+pub fn in_region(global: &Global, target: Option<&str>) -> Result<Global> {
+    located(global, target, process_env("AXT_REGION").as_deref())
+}
+
+fn located(global: &Global, target: Option<&str>, variable: Option<&str>) -> Result<Global> {
+    let mut global = global.clone();
+    let Some(region) = target.and_then(|target| Target::parse(target).region) else {
+        return Ok(global);
+    };
+    // The parser takes a variable for a flag; only what was typed contradicts.
+    let typed = global
+        .region
+        .as_deref()
+        .filter(|given| variable != Some(given));
+    if let Some(other) = typed.filter(|other| *other != region) {
+        let what = format!("the target is in {region}, but --region says {other}");
+        return Err(Error::Usage(what));
+    }
+    global.region = Some(region);
+    Ok(global)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::Parser as _;
+
+    #[test]
+    fn targets_are_cut() {
+        for (text, user, instance, region) in [
+            ("i-1", None, "i-1", None),
+            ("bob@i-1.cn-beijing", Some("bob"), "i-1", Some("cn-beijing")),
+            ("a@b@i-1", Some("a@b"), "i-1", None),
+            ("@i-1", None, "i-1", None),
+            ("i-1.beijing", None, "i-1.beijing", None),
+            ("web.v2.cn-hangzhou", None, "web.v2", Some("cn-hangzhou")),
+            (".cn-beijing", None, ".cn-beijing", None),
+        ] {
+            let target = Target::parse(text);
+            let parts = (
+                target.user.as_deref(),
+                target.instance.as_str(),
+                target.region.as_deref(),
+            );
+            assert_eq!(parts, (user, instance, region), "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_are_checked() {
+        for text in ["i-1", "mi-1a.cn-beijing"] {
+            assert!(Target::parse(text).id().is_ok(), "{text}");
+        }
+        for (text, named) in [
+            ("web", "web"),
+            ("i-1.beijing", "beijing"),
+            ("i-1/x", "i-1/x"),
+            ("", "begins with"),
+        ] {
+            let error = Target::parse(text).id().unwrap_err();
+            assert!(error.to_string().contains(named), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_suffix_beats_all_but_a_contrary_flag() {
+        let global = |region: Option<&str>| {
+            let mut global = Cli::parse_from(["axt", "man"]).global;
+            global.region = region.map(str::to_owned);
+            global
+        };
+        let region = |given: Option<&str>, variable: Option<&str>| {
+            let located = located(&global(given), Some("i-1.cn-beijing"), variable);
+            located.ok().and_then(|global| global.region)
+        };
+        assert_eq!(region(None, None).as_deref(), Some("cn-beijing"));
+        assert_eq!(
+            region(Some("cn-beijing"), None).as_deref(),
+            Some("cn-beijing")
+        );
+        assert_eq!(
+            region(Some("cn-qingdao"), Some("cn-qingdao")).as_deref(),
+            Some("cn-beijing")
+        );
+        assert_eq!(region(Some("cn-qingdao"), None), None);
+        let other = located(&global(Some("cn-qingdao")), Some("i-1"), None).unwrap();
+        assert_eq!(other.region.as_deref(), Some("cn-qingdao"));
+    }
+}
