@@ -4,8 +4,8 @@ use super::env::Env;
 use super::files::{self, File};
 use super::profile::Profile;
 use super::source::{self, CredentialSource, environment};
-use super::sourced::{AsText, first, flag, variable};
 pub(crate) use super::sourced::{Source, Sourced};
+use super::sourced::{first, variable};
 use crate::error::{Error, Result};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -14,15 +14,15 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flags {
     /// `--profile NAME`. It also makes the profile win over a key pair in the environment.
-    pub(crate) profile: Option<String>,
+    pub(crate) profile: Option<Sourced<String>>,
     /// `--region ID`.
-    pub(crate) region: Option<String>,
+    pub(crate) region: Option<Sourced<String>>,
     /// `--endpoint URL`.
-    pub(crate) endpoint: Option<String>,
+    pub(crate) endpoint: Option<Sourced<String>>,
     /// `--connection-type internet|intranet`.
-    pub(crate) connection_type: Option<ConnectionType>,
+    pub(crate) connection_type: Option<Sourced<ConnectionType>>,
     /// `--config-file FILE`.
-    pub(crate) config_file: Option<PathBuf>,
+    pub(crate) config_file: Option<Sourced<PathBuf>>,
 }
 
 /// The network over which the service is reached.
@@ -87,17 +87,13 @@ impl Settings {
     /// itself was asked for, or the environment lacks a key pair or the region. [`Error::Usage`] for
     /// an environment variable that makes no sense.
     pub(crate) fn resolve(flags: &Flags, env: Env<'_>) -> Result<Self> {
-        let given = flag(
-            env,
-            "--config-file",
-            "AXT_CONFIG_FILE",
-            flags.config_file.as_ref(),
-        );
+        let given = flags.config_file.clone();
         let files = given.map_or_else(|| files::files(env), |path| vec![File::given(path)]);
-        let profile_name = flag(env, "--profile", "AXT_PROFILE", flags.profile.as_ref())
-            .or_else(|| variable(env, "PROFILE"));
+        let profile_name = flags.profile.clone().or_else(|| variable(env, "PROFILE"));
         let credentials_in_env = environment::source(env).is_ok_and(|source| source.is_some());
-        let region = flag(env, "--region", "AXT_REGION", flags.region.as_ref())
+        let region = flags
+            .region
+            .clone()
             .or_else(|| variable(env, "REGION_ID"))
             .or_else(|| bare_region(env));
 
@@ -115,16 +111,12 @@ impl Settings {
         };
 
         let region = region.map_or_else(|| profile_text("region_id"), |region| Ok(Some(region)))?;
-        let endpoint = flag(env, "--endpoint", "AXT_ENDPOINT", flags.endpoint.as_ref())
+        let endpoint = flags
+            .endpoint
+            .clone()
             .or_else(|| first(env, ["ALIBABA_CLOUD_ENDPOINT".into()]));
         let endpoint = endpoint.map_or_else(|| profile_text("endpoint"), |url| Ok(Some(url)))?;
-        let connection_type = flag(
-            env,
-            "--connection-type",
-            "AXT_CONNECTION_TYPE",
-            flags.connection_type.as_ref(),
-        );
-        let connection_type = match connection_type {
+        let connection_type = match flags.connection_type.clone() {
             Some(given) => given,
             None => match variable(env, "ENDPOINT_TYPE") {
                 Some(text) => connection(&text)?,
@@ -218,12 +210,6 @@ fn unset() -> Sourced<ConnectionType> {
     Sourced {
         value: ConnectionType::default(),
         source: Source::Default,
-    }
-}
-
-impl AsText for ConnectionType {
-    fn is_written(&self, text: &str) -> bool {
-        text.parse() == Ok(*self)
     }
 }
 

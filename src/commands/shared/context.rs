@@ -3,7 +3,7 @@
 use crate::cli::{Connection, Global};
 use crate::config::credentials::CredentialsProvider;
 use crate::config::env::process_env;
-use crate::config::settings::{ConnectionType, Flags, Settings};
+use crate::config::settings::{ConnectionType, Flags, Settings, Source, Sourced};
 use crate::error::Result;
 use crate::net::Network;
 use crate::openapi::client::Client;
@@ -48,15 +48,8 @@ impl Context {
     /// # Errors
     /// As [`Settings::resolve`].
     pub fn new(global: &Global, connect_timeout: Duration) -> Result<Self> {
-        let flags = Flags {
-            profile: global.profile.clone(),
-            region: global.region.clone(),
-            endpoint: global.endpoint.clone(),
-            connection_type: global.connection_type,
-            config_file: global.config_file.clone(),
-        };
         Ok(Self {
-            settings: Settings::resolve(&flags, &process_env)?,
+            settings: Settings::resolve(&flags(global), &process_env)?,
             network: Network::from_env(connect_timeout),
             limit: connect_timeout,
             env: Box::new(process_env),
@@ -77,8 +70,11 @@ impl Context {
         let mut exports = emulator.exports();
         exports.push(("ALIBABA_CLOUD_IGNORE_PROFILE".into(), "TRUE".into()));
         let flags = Flags {
-            endpoint: Some(emulator.api_url()),
-            region: global.region.clone(),
+            endpoint: Some(Sourced {
+                value: emulator.api_url(),
+                source: Source::Flag("--emulator"),
+            }),
+            region: flags(global).region,
             ..Flags::default()
         };
         let env = move |name: &str| {
@@ -142,5 +138,30 @@ impl Context {
             limit: self.limit,
             clock: Clock::system(),
         }
+    }
+}
+
+/// What the command line says, each value with whether a flag or its variable says it.
+fn flags(global: &Global) -> Flags {
+    fn given<T: Clone>(
+        global: &Global,
+        flag: &'static str,
+        value: Option<&T>,
+    ) -> Option<Sourced<T>> {
+        let id = flag.trim_start_matches("--").replace('-', "_");
+        let source = if global.from_environment.contains(&id) {
+            Source::Env(format!("AXT_{}", id.to_ascii_uppercase()))
+        } else {
+            Source::Flag(flag)
+        };
+        let value = value.cloned()?;
+        Some(Sourced { value, source })
+    }
+    Flags {
+        profile: given(global, "--profile", global.profile.as_ref()),
+        region: given(global, "--region", global.region.as_ref()),
+        endpoint: given(global, "--endpoint", global.endpoint.as_ref()),
+        connection_type: given(global, "--connection-type", global.connection_type.as_ref()),
+        config_file: given(global, "--config-file", global.config_file.as_ref()),
     }
 }

@@ -22,9 +22,14 @@ fn resolve(flags: &Flags, vars: &[(&str, &str)]) -> Result<Settings> {
     })
 }
 
+fn flag<T>(name: &'static str, value: T) -> Option<Sourced<T>> {
+    let source = Source::Flag(name);
+    Some(Sourced { value, source })
+}
+
 fn with_file(path: &Path) -> Flags {
     Flags {
-        config_file: Some(path.to_owned()),
+        config_file: flag("--config-file", path.to_owned()),
         ..Flags::default()
     }
 }
@@ -42,7 +47,7 @@ fn a_region_comes_from_the_first_place_that_has_one() {
     let file = file(FILE);
     let bare = with_file(file.path());
     let flags = Flags {
-        region: Some("cn-flag".into()),
+        region: flag("--region", "cn-flag".into()),
         ..bare.clone()
     };
     let env = [
@@ -53,7 +58,10 @@ fn a_region_comes_from_the_first_place_that_has_one() {
     ];
     assert_eq!(region(&flags, &env), "cn-flag from --region");
     let axt = Flags {
-        region: Some("cn-axt".into()),
+        region: Some(Sourced {
+            value: "cn-axt".into(),
+            source: Source::Env("AXT_REGION".into()),
+        }),
         ..bare.clone()
     };
     assert_eq!(region(&axt, &env), "cn-axt from AXT_REGION");
@@ -97,8 +105,8 @@ fn endpoint_and_network_follow_the_same_rule() {
     );
 
     let flags = Flags {
-        connection_type: Some(ConnectionType::Intranet),
-        endpoint: Some("http://127.0.0.1:1".into()),
+        connection_type: flag("--connection-type", ConnectionType::Intranet),
+        endpoint: flag("--endpoint", "http://127.0.0.1:1".into()),
         ..with_file(file.path())
     };
     let settings = resolve(&flags, &env).expect("settings");
@@ -112,7 +120,7 @@ fn endpoint_and_network_follow_the_same_rule() {
     );
 
     let odd = Flags {
-        profile: Some("odd".into()),
+        profile: flag("--profile", "odd".into()),
         ..with_file(file.path())
     };
     let error = resolve(&odd, &[]).expect_err("a pigeon").to_string();

@@ -1,6 +1,6 @@
 //! Which source is chosen, from which environment and files, and what is said of one that is no use.
 
-use super::super::settings::{Flags, Settings};
+use super::super::settings::{Flags, Settings, Source, Sourced};
 use super::*;
 use crate::error::{Error, Result};
 use secrecy::ExposeSecret as _;
@@ -31,7 +31,10 @@ impl Home {
             all.find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
         };
         let flags = Flags {
-            profile: profile.map(Into::into),
+            profile: profile.map(|name| Sourced {
+                value: name.into(),
+                source: Source::Flag("--profile"),
+            }),
             ..Flags::default()
         };
         Settings::resolve(&flags, &env)?.credential_source(&env)
