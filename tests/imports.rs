@@ -22,7 +22,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["error"]),
     ("pump", &["protocol", "backoff", "error"]),
     ("wire", &["protocol", "error"]),
-    ("openapi", &["config", "net", "backoff", "error"]),
+    (
+        "openapi",
+        &["config", "net", "backoff", "error", "printable"],
+    ),
     ("emulator", &["protocol", "openapi", "error"]),
     ("providers", &["config", "net", "openapi", "error"]),
     ("cli", &["config", "openapi", "emulator", "exit", "ui"]),

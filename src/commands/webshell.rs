@@ -75,7 +75,8 @@ fn request(args: &Webshell) -> GetWebshellToken {
         app_id: args.app_id.clone(),
         pod_name: args.pod.clone(),
         container_name: args.container.clone(),
-        size: size.map(|Size { rows, cols }| (rows, cols)),
+        lines: size.map(|size| size.rows),
+        columns: size.map(|size| size.cols),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Signs calls, sends them, tries again where that is safe, and reads what comes back.
 
 use super::clock::Clock;
+use super::params;
 use super::reply::Reply;
 use super::retry::{Again, Failure, Retry};
 use super::roa::{self, Fresh};
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret as _;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,14 +35,16 @@ pub enum Style {
     Get(&'static str),
 }
 
-/// One action of an API: its parameters and what it answers.
-pub trait Action {
+/// One action of an API: what it is serialised to are its parameters.
+pub trait Action: Serialize {
     /// The action's name, such as `StartTerminalSession`.
     const NAME: &'static str;
     /// The API version, such as `2014-05-26`.
     const VERSION: &'static str;
     /// Whether the same call may be made twice to the effect of one: only then is it tried again.
     const IDEMPOTENT: bool;
+    /// Whether it takes the parameter `RegionId`.
+    const REGIONAL: bool = true;
     /// How it is called.
     const STYLE: Style = Style::Rpc;
     /// What it answers.
@@ -53,9 +57,6 @@ pub trait Action {
     fn check(&self) -> Result<()> {
         Ok(())
     }
-
-    /// The action's own parameters, `RegionId` among them where it takes one.
-    fn params(&self, region: &str) -> Vec<(String, String)>;
 }
 
 /// A client of one product's API in one region. It holds on to its connections.
@@ -117,7 +118,7 @@ impl Client {
     /// network; whatever the credentials' provider reports.
     pub async fn call<A: Action>(&self, action: &A, limit: Duration) -> Result<A::Reply> {
         action.check()?;
-        let params = action.params(&self.region);
+        let params = params(action, &self.region);
         let what = format!("the call of {} to {}", A::NAME, self.host());
         self.retry
             .run(&what, limit, || self.attempt::<A>(&params))
@@ -250,6 +251,15 @@ impl Client {
     }
 }
 
+/// The action's own parameters, `RegionId` among them where it takes one.
+pub(super) fn params<A: Action>(action: &A, region: &str) -> Vec<(String, String)> {
+    let mut params = params::of(action);
+    if A::REGIONAL {
+        params.push(("RegionId".to_owned(), region.to_owned()));
+    }
+    params
+}
+
 /// A host that has answered.
 #[derive(Debug, Clone)]
 pub struct Probe {
@@ -338,7 +348,7 @@ fn judged<A: Action>(mut error: ApiError, status: StatusCode, headers: &HeaderMa
         error.message.push_str(&skew(theirs, Timestamp::now()));
     }
     if error.request_id.is_none() {
-        error.request_id = header("x-acs-request-id").map(|id| id.chars().take(64).collect());
+        error.request_id = header("x-acs-request-id").map(str::to_owned);
     }
     Failure {
         error: error.into(),

@@ -14,7 +14,8 @@ const VERSION: &str = "2014-05-26";
 const LARGEST_PAGE: usize = 100;
 
 /// Session records of the last four weeks, one page: `DescribeTerminalSessions`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct DescribeTerminalSessions {
     /// Only this instance's.
     pub instance_id: Option<String>,
@@ -101,23 +102,6 @@ impl Action for DescribeTerminalSessions {
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
     type Reply = TerminalSessions;
-
-    fn params(&self, region: &str) -> Vec<(String, String)> {
-        let optional = [
-            ("InstanceId", self.instance_id.clone()),
-            ("SessionId", self.session_id.clone()),
-            ("NextToken", self.next_token.clone()),
-        ];
-        let given = optional
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        let mut params = vec![
-            ("RegionId".to_owned(), region.to_owned()),
-            ("MaxResults".to_owned(), self.max_results.to_string()),
-        ];
-        params.extend(given);
-        params
-    }
 }
 
 /// All session records that `query` asks for, or the first `most` of them, newest first as far as
@@ -141,7 +125,8 @@ pub async fn all_sessions(
         records.extend(page.sessions);
         let Some(token) = page.next_token else { break };
         if !seen.insert(token.clone()) {
-            return Err(repeated_token().into());
+            let message = "the answer points to a page that was there already";
+            return Err(ApiError::unexpected(DescribeTerminalSessions::NAME, 200, message).into());
         }
         query.next_token = Some(token);
     }
@@ -151,20 +136,11 @@ pub async fn all_sessions(
     Ok(records)
 }
 
-fn repeated_token() -> ApiError {
-    ApiError {
-        action: DescribeTerminalSessions::NAME.into(),
-        code: ApiError::UNEXPECTED.into(),
-        message: "the answer points to a page that was there already".into(),
-        request_id: None,
-        status: 200,
-    }
-}
-
 /// The instances with these ids: `DescribeInstances`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DescribeInstances {
     /// Their ids, 100 at most.
+    #[serde(rename = "InstanceIds")]
     pub instance_ids: Vec<String>,
 }
 
@@ -197,20 +173,13 @@ impl Action for DescribeInstances {
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
     type Reply = Instances;
-
-    fn params(&self, region: &str) -> Vec<(String, String)> {
-        let ids = serde_json::json!(self.instance_ids).to_string();
-        vec![
-            ("RegionId".to_owned(), region.to_owned()),
-            ("InstanceIds".to_owned(), ids),
-        ]
-    }
 }
 
 /// How the agent of an instance is: `DescribeCloudAssistantStatus`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DescribeCloudAssistantStatus {
     /// The instance.
+    #[serde(rename = "InstanceId.1")]
     pub instance_id: String,
 }
 
@@ -253,19 +222,13 @@ impl Action for DescribeCloudAssistantStatus {
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
     type Reply = Agents;
-
-    fn params(&self, region: &str) -> Vec<(String, String)> {
-        vec![
-            ("RegionId".to_owned(), region.to_owned()),
-            ("InstanceId.1".to_owned(), self.instance_id.clone()),
-        ]
-    }
 }
 
 /// Installs the agent: `InstallCloudAssistant`. It takes effect when the instance is restarted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InstallCloudAssistant {
     /// The instance.
+    #[serde(rename = "InstanceId.1")]
     pub instance_id: String,
 }
 
@@ -274,18 +237,22 @@ impl Action for InstallCloudAssistant {
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = false;
     type Reply = Done;
-
-    fn params(&self, region: &str) -> Vec<(String, String)> {
-        vec![
-            ("RegionId".to_owned(), region.to_owned()),
-            ("InstanceId.1".to_owned(), self.instance_id.clone()),
-        ]
-    }
 }
 
 /// The regions there are: `DescribeRegions`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DescribeRegions;
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeRegions {
+    accept_language: &'static str,
+}
+
+impl Default for DescribeRegions {
+    fn default() -> Self {
+        Self {
+            accept_language: "en-US",
+        }
+    }
+}
 
 /// All regions.
 #[derive(Debug, Clone, Deserialize)]
@@ -307,19 +274,27 @@ pub struct Region {
 
 impl Action for DescribeRegions {
     const NAME: &'static str = "DescribeRegions";
+    const REGIONAL: bool = false;
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
     type Reply = Regions;
-
-    fn params(&self, _region: &str) -> Vec<(String, String)> {
-        vec![("AcceptLanguage".to_owned(), "en-US".to_owned())]
-    }
 }
 
 /// Whether Session Manager is on in this account: `DescribeUserBusinessBehavior` with the key that
 /// the official client asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DescribeUserBusinessBehavior;
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DescribeUserBusinessBehavior {
+    #[serde(rename = "statusKey")]
+    status_key: &'static str,
+}
+
+impl Default for DescribeUserBusinessBehavior {
+    fn default() -> Self {
+        Self {
+            status_key: "sessionManagerStatus",
+        }
+    }
+}
 
 /// The account's choice.
 #[derive(Debug, Clone, Deserialize)]
@@ -335,11 +310,4 @@ impl Action for DescribeUserBusinessBehavior {
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
     type Reply = UserBusinessBehavior;
-
-    fn params(&self, region: &str) -> Vec<(String, String)> {
-        vec![
-            ("RegionId".to_owned(), region.to_owned()),
-            ("statusKey".to_owned(), "sessionManagerStatus".to_owned()),
-        ]
-    }
 }

@@ -4,16 +4,18 @@ use super::client::Action;
 use crate::config::settings::ConnectionType;
 use crate::error::{ApiError, Error, Result};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
 const VERSION: &str = "2014-05-26";
 
 /// Starts a session on one instance: `StartTerminalSession`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct StartTerminalSession {
     /// The instance; it must be running, and its Cloud Assistant agent newer than 2.2.3.256 (Linux)
     /// or 2.1.3.256 (Windows).
+    #[serde(rename = "InstanceId.1")]
     pub instance_id: String,
     /// Forward to this TCP port instead of opening a terminal.
     pub port_number: Option<u16>,
@@ -26,12 +28,14 @@ pub struct StartTerminalSession {
     pub username: Option<String>,
     /// The name under which the password of a Windows user is kept: at most 255 characters.
     pub password_name: Option<String>,
-    /// The network of the session's URL.
+    /// The network of the session's URL. The oldest form of the action has no parameter for it.
+    #[serde(serialize_with = "intranet", skip_serializing_if = "is_internet")]
     pub connection_type: ConnectionType,
     /// What makes the call idempotent: ASCII, at most 64 characters. [`Self::new`] draws one; it
     /// stays the same over all attempts.
     pub client_token: String,
     /// End-to-end encryption, for terminals only.
+    #[serde(rename = "EncryptionOptions")]
     pub encryption: Option<Encryption>,
 }
 
@@ -86,57 +90,18 @@ impl StartTerminalSession {
         let no_key = matches!(&self.encryption, Some(Encryption::Kms(key)) if key.is_empty());
         let token = &self.client_token;
         let bad_token = token.is_empty() || token.len() > 64 || !token.is_ascii();
+        #[rustfmt::skip]
         let rules = [
-            (
-                self.instance_id.is_empty(),
-                "MissingParameter",
-                "the instance id is empty",
-            ),
-            (
-                self.port_number == Some(0),
-                "PortNumber.Invalid",
-                "the port number is invalid",
-            ),
-            (
-                forwards && self.command_line.is_some(),
-                "InvalidCommandLine.Conflict",
-                "a command can't be combined with a port or a target server",
-            ),
-            (
-                self.target_server.is_some() && self.port_number.is_none(),
-                "InvalidTargetServer.MissingPortNumber",
-                "a target server needs a port",
-            ),
-            (
-                longer(&self.command_line, 512),
-                "InvalidCommandLine.LengthLimitExceeded",
-                "the command is longer than 512 characters",
-            ),
-            (
-                longer(&self.target_server, 128),
-                "InvalidTargetServer.LengthLimitExceeded",
-                "the target server is longer than 128 characters",
-            ),
-            (
-                longer(&self.password_name, 255),
-                "InvalidPasswordName.LengthLimitExceeded",
-                "the password name is longer than 255 characters",
-            ),
-            (
-                bad_token,
-                "InvalidClientToken.Malformed",
-                "the client token is empty, longer than 64 characters or not ASCII",
-            ),
-            (
-                forwards && self.encryption.is_some(),
-                "InvalidEncryptionOptions.Conflict",
-                "encryption can't be combined with a port or a target server",
-            ),
-            (
-                no_key,
-                "MissingParameter.EncryptionOptionsKMSKeyId",
-                "encryption with KMS needs the id of a key",
-            ),
+            (self.instance_id.is_empty(), "MissingParameter", "the instance id is empty"),
+            (self.port_number == Some(0), "PortNumber.Invalid", "the port number is invalid"),
+            (forwards && self.command_line.is_some(), "InvalidCommandLine.Conflict", "a command can't be combined with a port or a target server"),
+            (self.target_server.is_some() && self.port_number.is_none(), "InvalidTargetServer.MissingPortNumber", "a target server needs a port"),
+            (longer(&self.command_line, 512), "InvalidCommandLine.LengthLimitExceeded", "the command is longer than 512 characters"),
+            (longer(&self.target_server, 128), "InvalidTargetServer.LengthLimitExceeded", "the target server is longer than 128 characters"),
+            (longer(&self.password_name, 255), "InvalidPasswordName.LengthLimitExceeded", "the password name is longer than 255 characters"),
+            (bad_token, "InvalidClientToken.Malformed", "the client token is empty, longer than 64 characters or not ASCII"),
+            (forwards && self.encryption.is_some(), "InvalidEncryptionOptions.Conflict", "encryption can't be combined with a port or a target server"),
+            (no_key, "MissingParameter.EncryptionOptionsKMSKeyId", "encryption with KMS needs the id of a key"),
         ];
         rules
             .into_iter()
@@ -164,51 +129,30 @@ impl Action for StartTerminalSession {
             })),
         }
     }
+}
 
-    fn params(&self, region: &str) -> Vec<(String, String)> {
-        let mut params = vec![
-            ("RegionId".to_owned(), region.to_owned()),
-            ("InstanceId.1".to_owned(), self.instance_id.clone()),
-            ("ClientToken".to_owned(), self.client_token.clone()),
-        ];
-        let intranet = self.connection_type == ConnectionType::Intranet;
-        let optional = [
-            ("PortNumber", self.port_number.map(|port| port.to_string())),
-            ("CommandLine", self.command_line.clone()),
-            ("TargetServer", self.target_server.clone()),
-            ("Username", self.username.clone()),
-            ("PasswordName", self.password_name.clone()),
-            // Internet is the default, which the oldest form of the action has no parameter for.
-            (
-                "ConnectionType",
-                intranet.then(|| self.connection_type.as_str().to_owned()),
-            ),
-            (
-                "EncryptionOptions",
-                self.encryption.as_ref().map(Encryption::to_json),
-            ),
-        ];
-        let given = optional
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        params.extend(given);
-        params
+impl Serialize for Encryption {
+    /// The one JSON value in which the official SDK sends all of `EncryptionOptions`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let options = match self {
+            Self::Auto => serde_json::json!({"Enabled": true, "Mode": "Auto"}),
+            Self::Kms(key) => serde_json::json!({"Enabled": true, "KMSKeyId": key, "Mode": "Kms"}),
+        };
+        options.serialize(serializer)
     }
 }
 
-impl Encryption {
-    /// The one JSON value in which the official SDK sends all of `EncryptionOptions`.
-    fn to_json(&self) -> String {
-        match self {
-            Self::Auto => serde_json::json!({"Enabled": true, "Mode": "Auto"}),
-            Self::Kms(key) => serde_json::json!({"Enabled": true, "KMSKeyId": key, "Mode": "Kms"}),
-        }
-        .to_string()
-    }
+fn is_internet(network: &ConnectionType) -> bool {
+    *network == ConnectionType::Internet
+}
+
+fn intranet<S: Serializer>(network: &ConnectionType, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(network.as_str())
 }
 
 /// Ends a session for good: `EndTerminalSession`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct EndTerminalSession {
     /// The session's id.
     pub session_id: String,
@@ -228,13 +172,6 @@ impl Action for EndTerminalSession {
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
     type Reply = Done;
-
-    fn params(&self, region: &str) -> Vec<(String, String)> {
-        vec![
-            ("RegionId".to_owned(), region.to_owned()),
-            ("SessionId".to_owned(), self.session_id.clone()),
-        ]
-    }
 }
 
 #[cfg(test)]

@@ -18,72 +18,45 @@ pub enum Product {
 }
 
 /// Regions whose ECS host doesn't follow the rule, as the official SDK's endpoint map has them
-/// (alibabacloud_ecs20140526).
-const ECS_EXCEPTIONS: &[(&str, &[&str])] = &[
-    (
-        "ecs-cn-hangzhou.aliyuncs.com",
-        &[
-            "cn-hangzhou",
-            "cn-shanghai-finance-1",
-            "cn-shenzhen-finance-1",
-            "cn-fujian",
-            "cn-beijing-nu16-b01",
-            "cn-haidian-cm12-c01",
-            "cn-hangzhou-bj-b01",
-            "cn-hangzhou-internal-prod-1",
-            "cn-hangzhou-internal-test-1",
-            "cn-hangzhou-internal-test-2",
-            "cn-hangzhou-internal-test-3",
-            "cn-hangzhou-test-306",
-            "cn-shanghai-et15-b01",
-            "cn-shanghai-et2-b01",
-            "cn-shanghai-internal-test-1",
-            "cn-shenzhen-st4-d01",
-            "cn-shenzhen-su18-b01",
-            "cn-zhangbei-na61-b01",
-        ],
-    ),
-    (
-        "ecs.aliyuncs.com",
-        &[
-            "cn-north-2-gov-1",
-            "cn-hangzhou-finance",
-            "cn-beijing-gov-1",
-            "cn-beijing-finance-pop",
-            "cn-hongkong-finance-pop",
-            "cn-shanghai-inner",
-            "cn-shenzhen-inner",
-            "cn-wuhan",
-            "cn-yushanfang",
-            "cn-zhangbei",
-            "ap-northeast-2-pop",
-            "rus-west-1-pop",
-        ],
-    ),
-    (
-        "ecs.cn-qingdao-nebula.aliyuncs.com",
-        &[
-            "cn-edge-1",
-            "cn-huhehaote-nebula-1",
-            "cn-zhengzhou-nebula-1",
-        ],
-    ),
-    (
-        "ecs.cn-zhangjiakou.aliyuncs.com",
-        &["cn-zhangjiakou-na62-a01"],
-    ),
-    (
-        "ecs.cn-shenzhen-cloudstone.aliyuncs.com",
-        &["eu-west-1-oxs"],
-    ),
-];
-
-/// Those of the exceptions that have a host inside the VPC all the same (aliyun-cli's metadata).
-const ECS_EXCEPTIONS_WITH_VPC: [&str; 4] = [
-    "cn-hangzhou",
-    "cn-shanghai-finance-1",
-    "cn-shenzhen-finance-1",
-    "cn-north-2-gov-1",
+/// (alibabacloud_ecs20140526), and whether the region has a host inside the VPC by the rule all the
+/// same (aliyun-cli's metadata).
+#[rustfmt::skip]
+const ECS_EXCEPTIONS: &[(&str, &str, bool)] = &[
+    ("cn-hangzhou", "ecs-cn-hangzhou.aliyuncs.com", true),
+    ("cn-shanghai-finance-1", "ecs-cn-hangzhou.aliyuncs.com", true),
+    ("cn-shenzhen-finance-1", "ecs-cn-hangzhou.aliyuncs.com", true),
+    ("cn-fujian", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-beijing-nu16-b01", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-haidian-cm12-c01", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-hangzhou-bj-b01", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-hangzhou-internal-prod-1", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-hangzhou-internal-test-1", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-hangzhou-internal-test-2", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-hangzhou-internal-test-3", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-hangzhou-test-306", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-shanghai-et15-b01", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-shanghai-et2-b01", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-shanghai-internal-test-1", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-shenzhen-st4-d01", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-shenzhen-su18-b01", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-zhangbei-na61-b01", "ecs-cn-hangzhou.aliyuncs.com", false),
+    ("cn-north-2-gov-1", "ecs.aliyuncs.com", true),
+    ("cn-hangzhou-finance", "ecs.aliyuncs.com", false),
+    ("cn-beijing-gov-1", "ecs.aliyuncs.com", false),
+    ("cn-beijing-finance-pop", "ecs.aliyuncs.com", false),
+    ("cn-hongkong-finance-pop", "ecs.aliyuncs.com", false),
+    ("cn-shanghai-inner", "ecs.aliyuncs.com", false),
+    ("cn-shenzhen-inner", "ecs.aliyuncs.com", false),
+    ("cn-wuhan", "ecs.aliyuncs.com", false),
+    ("cn-yushanfang", "ecs.aliyuncs.com", false),
+    ("cn-zhangbei", "ecs.aliyuncs.com", false),
+    ("ap-northeast-2-pop", "ecs.aliyuncs.com", false),
+    ("rus-west-1-pop", "ecs.aliyuncs.com", false),
+    ("cn-edge-1", "ecs.cn-qingdao-nebula.aliyuncs.com", false),
+    ("cn-huhehaote-nebula-1", "ecs.cn-qingdao-nebula.aliyuncs.com", false),
+    ("cn-zhengzhou-nebula-1", "ecs.cn-qingdao-nebula.aliyuncs.com", false),
+    ("cn-zhangjiakou-na62-a01", "ecs.cn-zhangjiakou.aliyuncs.com", false),
+    ("eu-west-1-oxs", "ecs.cn-shenzhen-cloudstone.aliyuncs.com", false),
 ];
 
 /// Where to send calls to a product: the base URL that was given, or the product's own host. What was
@@ -171,31 +144,30 @@ pub fn is_loopback(url: &Url) -> bool {
 
 /// Whether this is a region whose host of ECS doesn't follow the rule.
 pub(super) fn is_exception(region: &str) -> bool {
-    let mut all = ECS_EXCEPTIONS.iter();
-    all.any(|(_, regions)| regions.contains(&region))
+    exception(region).is_some()
 }
 
 fn ecs(region: &str, network: ConnectionType) -> String {
-    let exception = ECS_EXCEPTIONS
-        .iter()
-        .find(|(_, regions)| regions.contains(&region));
-    match (exception, network) {
-        (Some(_), ConnectionType::Intranet) if ECS_EXCEPTIONS_WITH_VPC.contains(&region) => {
-            by_rule("ecs", region, network)
-        }
-        (Some((host, _)), _) => (*host).to_owned(),
-        (None, _) => by_rule("ecs", region, network),
+    match (exception(region), network) {
+        (None, _) | (Some((_, true)), ConnectionType::Intranet) => by_rule("ecs", region, network),
+        (Some((host, _)), _) => host.to_owned(),
     }
 }
 
 /// The regional host, where there is one; the central one for the regions that the SDK sends there.
 fn sts(region: &str, network: ConnectionType) -> String {
-    let internal = is_exception(region) && !ECS_EXCEPTIONS_WITH_VPC.contains(&region);
+    let internal = matches!(exception(region), Some((_, false)));
     if internal || matches!(region, "ap-south-1" | "ap-southeast-2") {
         "sts.aliyuncs.com".into()
     } else {
         by_rule("sts", region, network)
     }
+}
+
+/// The ECS host of a region outside the rule, and whether it has one inside the VPC.
+fn exception(region: &str) -> Option<(&'static str, bool)> {
+    let row = ECS_EXCEPTIONS.iter().find(|(name, ..)| *name == region);
+    row.map(|(_, host, vpc)| (*host, *vpc))
 }
 
 fn kms(region: &str, network: ConnectionType) -> String {
@@ -221,78 +193,30 @@ mod tests {
 
     #[test]
     fn hosts_by_product_region_and_network() {
-        for (product, region, network, host_name) in [
+        #[rustfmt::skip]
+        let cases = [
             (Ecs, "cn-hangzhou", Internet, "ecs-cn-hangzhou.aliyuncs.com"),
-            (
-                Ecs,
-                "cn-hangzhou",
-                Intranet,
-                "ecs-vpc.cn-hangzhou.aliyuncs.com",
-            ),
+            (Ecs, "cn-hangzhou", Intranet, "ecs-vpc.cn-hangzhou.aliyuncs.com"),
             (Ecs, "cn-beijing", Internet, "ecs.cn-beijing.aliyuncs.com"),
-            (
-                Ecs,
-                "cn-beijing",
-                Intranet,
-                "ecs-vpc.cn-beijing.aliyuncs.com",
-            ),
+            (Ecs, "cn-beijing", Intranet, "ecs-vpc.cn-beijing.aliyuncs.com"),
             (Ecs, "us-east-1", Internet, "ecs.us-east-1.aliyuncs.com"),
             (Ecs, "cn-north-2-gov-1", Internet, "ecs.aliyuncs.com"),
-            (
-                Ecs,
-                "cn-north-2-gov-1",
-                Intranet,
-                "ecs-vpc.cn-north-2-gov-1.aliyuncs.com",
-            ),
+            (Ecs, "cn-north-2-gov-1", Intranet, "ecs-vpc.cn-north-2-gov-1.aliyuncs.com"),
             (Ecs, "cn-fujian", Intranet, "ecs-cn-hangzhou.aliyuncs.com"),
-            (
-                Ecs,
-                "cn-edge-1",
-                Internet,
-                "ecs.cn-qingdao-nebula.aliyuncs.com",
-            ),
-            (
-                Ecs,
-                "cn-zhangjiakou-na62-a01",
-                Internet,
-                "ecs.cn-zhangjiakou.aliyuncs.com",
-            ),
-            (
-                Ecs,
-                "eu-west-1-oxs",
-                Internet,
-                "ecs.cn-shenzhen-cloudstone.aliyuncs.com",
-            ),
+            (Ecs, "cn-edge-1", Internet, "ecs.cn-qingdao-nebula.aliyuncs.com"),
+            (Ecs, "cn-zhangjiakou-na62-a01", Internet, "ecs.cn-zhangjiakou.aliyuncs.com"),
+            (Ecs, "eu-west-1-oxs", Internet, "ecs.cn-shenzhen-cloudstone.aliyuncs.com"),
             (Sts, "cn-hangzhou", Internet, "sts.cn-hangzhou.aliyuncs.com"),
-            (
-                Sts,
-                "cn-hangzhou",
-                Intranet,
-                "sts-vpc.cn-hangzhou.aliyuncs.com",
-            ),
+            (Sts, "cn-hangzhou", Intranet, "sts-vpc.cn-hangzhou.aliyuncs.com"),
             (Sts, "ap-south-1", Internet, "sts.aliyuncs.com"),
             (Sts, "cn-hangzhou-test-306", Internet, "sts.aliyuncs.com"),
             (Kms, "cn-beijing", Internet, "kms.cn-beijing.aliyuncs.com"),
-            (
-                Kms,
-                "cn-beijing",
-                Intranet,
-                "kms-vpc.cn-beijing.aliyuncs.com",
-            ),
-            (
-                Kms,
-                "ap-southeast-5",
-                Internet,
-                "kms.ap-southeast-1.aliyuncs.com",
-            ),
+            (Kms, "cn-beijing", Intranet, "kms-vpc.cn-beijing.aliyuncs.com"),
+            (Kms, "ap-southeast-5", Internet, "kms.ap-southeast-1.aliyuncs.com"),
             (Sae, "cn-shenzhen", Internet, "sae.cn-shenzhen.aliyuncs.com"),
-            (
-                Sae,
-                "cn-shenzhen",
-                Intranet,
-                "sae-vpc.cn-shenzhen.aliyuncs.com",
-            ),
-        ] {
+            (Sae, "cn-shenzhen", Intranet, "sae-vpc.cn-shenzhen.aliyuncs.com"),
+        ];
+        for (product, region, network, host_name) in cases {
             assert_eq!(
                 host(product, region, network).ok().as_deref(),
                 Some(host_name),

@@ -1,21 +1,32 @@
 //! The actions of KMS (version 2016-01-20) that encrypted sessions need.
 
 use super::client::Action;
-use crate::error::{ApiError, Error, Result};
+use crate::error::{ApiError, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// Bytes of a data key of KeySpec `AES_256`.
 pub const DATA_KEY: usize = 32;
 
 /// Makes a data key of 256 bits: `GenerateDataKey`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct GenerateDataKey {
-    /// The KMS key that encrypts it: an id, an alias, or an ARN.
-    pub key_id: String,
+    key_id: String,
+    key_spec: &'static str,
+}
+
+impl GenerateDataKey {
+    /// Under the KMS key `key_id`: an id, an alias, or an ARN.
+    pub fn under(key_id: impl Into<String>) -> Self {
+        Self {
+            key_id: key_id.into(),
+            key_spec: "AES_256",
+        }
+    }
 }
 
 /// A data key. Debug shows neither form of it.
@@ -32,13 +43,14 @@ impl DataKey {
     /// The key's bytes.
     ///
     /// # Errors
-    /// [`Error::Api`] when they are not [`DATA_KEY`] bytes in Base64; they are not repeated.
+    /// [`crate::error::Error::Api`] when they are not [`DATA_KEY`] bytes in Base64; they are not repeated.
     pub fn bytes(&self) -> Result<Zeroizing<[u8; DATA_KEY]>> {
         let decoded = STANDARD.decode(self.plaintext.expose_secret());
         let decoded = Zeroizing::new(decoded.unwrap_or_default());
         let mut key = Zeroizing::new([0; DATA_KEY]);
         if decoded.len() != key.len() {
-            return Err(unexpected("the data key is not 32 bytes in Base64"));
+            let message = "the data key is not 32 bytes in Base64";
+            return Err(ApiError::unexpected(GenerateDataKey::NAME, 200, message).into());
         }
         key.copy_from_slice(&decoded);
         Ok(key)
@@ -50,29 +62,14 @@ impl Action for GenerateDataKey {
     const VERSION: &'static str = "2016-01-20";
     // Each call makes another key, and none is kept: one too many harms nobody.
     const IDEMPOTENT: bool = true;
+    const REGIONAL: bool = false;
     type Reply = DataKey;
-
-    fn params(&self, _region: &str) -> Vec<(String, String)> {
-        vec![
-            ("KeyId".to_owned(), self.key_id.clone()),
-            ("KeySpec".to_owned(), "AES_256".to_owned()),
-        ]
-    }
-}
-
-fn unexpected(message: &str) -> Error {
-    Error::from(ApiError {
-        action: GenerateDataKey::NAME.into(),
-        code: ApiError::UNEXPECTED.into(),
-        message: message.into(),
-        request_id: None,
-        status: 200,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::openapi::client::params;
 
     fn reply(plaintext: &str) -> DataKey {
         let json = format!(
@@ -83,12 +80,10 @@ mod tests {
 
     #[test]
     fn the_call_names_key_and_length() {
-        let call = GenerateDataKey {
-            key_id: "alias/axt".into(),
-        };
+        let call = GenerateDataKey::under("alias/axt");
         let wanted = [("KeyId", "alias/axt"), ("KeySpec", "AES_256")];
         let wanted = wanted.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(call.params("cn-beijing"), wanted);
+        assert_eq!(params(&call, "cn-beijing"), wanted);
     }
 
     #[test]

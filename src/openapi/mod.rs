@@ -7,6 +7,7 @@ pub mod ecs;
 pub mod endpoint;
 pub mod kms;
 pub mod lenient;
+mod params;
 pub mod region;
 pub mod reply;
 pub mod retry;

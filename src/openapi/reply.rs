@@ -1,23 +1,55 @@
-//! What came back: a typed reply, or the error it is, whoever wrote it and in whatever format.
+//! What came back: a typed reply, or the error it is.
 
+use super::lenient;
 use crate::config::credentials::Credentials;
 use crate::error::ApiError;
-use quick_xml::events::Event;
+use crate::printable;
 use secrecy::ExposeSecret as _;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-/// The most characters of a foreign message that are passed on.
-const LONGEST_MESSAGE: usize = 500;
+/// The most characters that are shown of an answer that is not the API's.
+const LONGEST_GLANCE: usize = 200;
 
 /// A whole HTTP reply.
-pub struct Reply<'a> {
+pub(super) struct Reply<'a> {
     /// The action that was called.
     pub action: &'a str,
     /// The HTTP status.
     pub status: u16,
     /// The body.
     pub body: &'a [u8],
+}
+
+/// An error reply, in the spelling of RPC or of ROA services.
+#[derive(Deserialize)]
+struct ErrorReply {
+    /// SAE puts the HTTP status into `Code` and the code proper into this.
+    #[serde(rename = "ErrorCode", default, deserialize_with = "lenient::text")]
+    error_code: Option<String>,
+    #[serde(
+        rename = "Code",
+        alias = "code",
+        default,
+        deserialize_with = "lenient::text"
+    )]
+    code: Option<String>,
+    #[serde(
+        rename = "Message",
+        alias = "message",
+        alias = "Msg",
+        default,
+        deserialize_with = "lenient::text"
+    )]
+    message: Option<String>,
+    #[serde(
+        rename = "RequestId",
+        alias = "requestId",
+        alias = "RequestID",
+        default,
+        deserialize_with = "lenient::text"
+    )]
+    request_id: Option<String>,
 }
 
 impl Reply<'_> {
@@ -27,7 +59,7 @@ impl Reply<'_> {
     /// # Errors
     /// The service's error; [`ApiError::UNEXPECTED`] if the reply is not the API's at all. A reply
     /// that meant success is never quoted, as it may hold a session's token.
-    pub fn read<T: DeserializeOwned>(
+    pub(super) fn read<T: DeserializeOwned>(
         &self,
         credentials: &Credentials,
         string_to_sign: &str,
@@ -35,150 +67,72 @@ impl Reply<'_> {
         if (200..300).contains(&self.status) {
             return serde_json::from_slice(self.body).map_err(|error| self.not_the_type(&error));
         }
-        let mut error = match self.error() {
-            Some(error) => error,
-            None => {
-                return Err(self.unexpected(&format!("the answer is {}", self.look(credentials))));
-            }
-        };
-        error.message = readable(&explain(&error, credentials, string_to_sign));
-        Err(error)
+        let reply = serde_json::from_slice(self.body);
+        let reply = reply.ok().and_then(|reply: ErrorReply| {
+            let code = reply.error_code.or(reply.code)?;
+            let message = reply.message.unwrap_or_default();
+            Some(ApiError {
+                action: self.action.to_owned(),
+                code,
+                message: explain(&message, credentials, string_to_sign),
+                request_id: reply.request_id,
+                status: self.status,
+            })
+        });
+        Err(reply.unwrap_or_else(|| self.unexpected(&self.glance(credentials))))
     }
 
     /// An error of axt's own about a reply that makes no sense.
-    #[must_use]
-    pub fn unexpected(&self, message: &str) -> ApiError {
-        ApiError {
-            action: self.action.to_owned(),
-            code: ApiError::UNEXPECTED.to_owned(),
-            message: message.to_owned(),
-            request_id: None,
-            status: self.status,
-        }
-    }
-
-    fn error(&self) -> Option<ApiError> {
-        let [code, message, request_id] = json_error(self.body).or_else(|| xml_error(self.body))?;
-        Some(ApiError {
-            action: self.action.to_owned(),
-            code: readable(&code?),
-            message: message.unwrap_or_default(),
-            request_id: request_id.map(|id| readable(&id)),
-            status: self.status,
-        })
+    pub(super) fn unexpected(&self, message: &str) -> ApiError {
+        ApiError::unexpected(self.action, self.status, message)
     }
 
     /// A 2xx reply that doesn't hold what it should.
     fn not_the_type(&self, error: &serde_json::Error) -> ApiError {
         // The error of serde_json would quote values.
         let place = format!("line {}, column {}", error.line(), error.column());
+        let length = self.body.len();
         self.unexpected(&if self.body.trim_ascii().is_empty() {
             "the answer is empty".into()
         } else if error.is_data() {
             format!("the answer lacks what it should hold, or holds it in another type ({place})")
         } else if self.body.trim_ascii_start().starts_with(b"<") {
-            format!(
-                "the answer is {} bytes of HTML or XML and not JSON",
-                self.body.len()
-            )
+            format!("the answer is {length} bytes of HTML or XML and not JSON")
         } else if error.is_eof() {
-            format!("the answer breaks off after {} bytes", self.body.len())
+            format!("the answer breaks off after {length} bytes")
         } else {
             format!("the answer is not JSON ({place})")
         })
     }
 
-    /// An error page in a few words.
-    fn look(&self, credentials: &Credentials) -> String {
-        let text = String::from_utf8_lossy(self.body);
-        let words = scrub(&without_tags(&text), credentials);
-        let words: String = readable(&words).chars().take(120).collect();
-        match (words.is_empty(), text.trim_start().starts_with('<')) {
-            (true, true) => "a page without text".into(),
-            (true, false) => "empty".into(),
-            (false, true) => format!("a page: {words}"),
-            (false, false) => format!("not JSON: {words}"),
+    /// The beginning of an answer that is no error of the API's: a proxy's page, XML.
+    fn glance(&self, credentials: &Credentials) -> String {
+        let text = scrub(&String::from_utf8_lossy(self.body), credentials);
+        let line: String = printable::line(&text)
+            .chars()
+            .take(LONGEST_GLANCE)
+            .collect();
+        match line.is_empty() {
+            true => "the answer is empty".into(),
+            false => format!("the answer is not the API's: {line}"),
         }
     }
-}
-
-/// Code, message and request id of a JSON error, in the spelling of RPC or of ROA services.
-fn json_error(body: &[u8]) -> Option<[Option<String>; 3]> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let field = |names: [&str; 3]| {
-        names.iter().find_map(|name| match value.get(name)? {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        })
-    };
-    Some([
-        // SAE puts the HTTP status into `Code` and the code proper into `ErrorCode`.
-        field(["ErrorCode", "Code", "code"]),
-        field(["Message", "message", "Msg"]),
-        field(["RequestId", "requestId", "RequestID"]),
-    ])
-}
-
-/// The same of an XML error: `<Error><Code>…</Code>…</Error>`.
-fn xml_error(body: &[u8]) -> Option<[Option<String>; 3]> {
-    let text = std::str::from_utf8(body).ok()?;
-    let mut reader = quick_xml::Reader::from_str(text);
-    let mut path: Vec<String> = vec![];
-    let mut fields = [None, None, None];
-    loop {
-        let piece = match reader.read_event().ok()? {
-            Event::Start(tag) => {
-                path.push(tag.name().as_ref().to_owned());
-                continue;
-            }
-            Event::End(_) => {
-                path.pop();
-                continue;
-            }
-            Event::Text(text) => text.as_ref().to_owned(),
-            Event::CData(text) => text.as_ref().to_owned(),
-            Event::GeneralRef(name) => match name.resolve_char_ref().ok()? {
-                Some(character) => character.into(),
-                None => quick_xml::escape::resolve_predefined_entity(name.as_ref())?.to_owned(),
-            },
-            Event::Eof => break,
-            _ => continue,
-        };
-        let at = match path.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["Error", "Code"] => 0,
-            ["Error", "Message"] => 1,
-            ["Error", "RequestId"] => 2,
-            _ => continue,
-        };
-        fields
-            .get_mut(at)?
-            .get_or_insert_with(String::new)
-            .push_str(&piece);
-    }
-    Some(fields)
 }
 
 /// The service's message, without what nobody else may read, and with what its code leaves out.
-fn explain(error: &ApiError, credentials: &Credentials, string_to_sign: &str) -> String {
-    let message = &error.message;
+fn explain(message: &str, credentials: &Credentials, string_to_sign: &str) -> String {
     // A signature error repeats what the server would have signed: every parameter, the key's id.
-    let text = match message
-        .to_ascii_lowercase()
-        .find("server string to sign is")
-    {
-        Some(at) => {
-            let stated = message.get(..at).unwrap_or_default().trim_end();
-            let verdict = if message.contains(string_to_sign) {
-                "(the server signed the same text, so the AccessKey secret is wrong)"
-            } else {
-                "(the server signed another text than axt)"
-            };
-            format!("{stated} {verdict}")
-        }
-        None => message.clone(),
+    let lower = message.to_ascii_lowercase();
+    let Some(at) = lower.find("server string to sign is") else {
+        return scrub(message, credentials);
     };
-    scrub(&text, credentials)
+    let stated = message.get(..at).unwrap_or_default().trim_end();
+    let verdict = if message.contains(string_to_sign) {
+        "(the server signed the same text, so the AccessKey secret is wrong)"
+    } else {
+        "(the server signed another text than axt)"
+    };
+    scrub(&format!("{stated} {verdict}"), credentials)
 }
 
 /// Takes secrets out and shortens the AccessKey id to its ends.
@@ -218,38 +172,6 @@ pub fn shortened(id: &str) -> String {
         [first, ..] => format!("{first}…"),
         [] => String::new(),
     }
-}
-
-/// One line for a terminal: control characters and runs of white space become one space, and the
-/// length is bounded.
-fn readable(text: &str) -> String {
-    let clean: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
-    let line = clean.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(LONGEST_MESSAGE) {
-        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
-        None => line,
-    }
-}
-
-/// The text between the tags of a page.
-fn without_tags(page: &str) -> String {
-    let mut inside = false;
-    page.chars()
-        .map(|c| {
-            match c {
-                '<' => inside = true,
-                '>' if inside => {
-                    inside = false;
-                    return ' ';
-                }
-                _ => {}
-            }
-            if inside { ' ' } else { c }
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,18 +1,19 @@
 //! The action of SAE (version 2019-05-06) that axt calls: a token for the web shell of a pod.
 
 use super::client::{Action, Client, Style};
+use super::lenient;
 use super::signature::percent_encode;
 use crate::error::{ApiError, Result};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Where web shells are when the answer names a token only, as it once did (`devsapp/saectl`).
 const WEBSHELL: &str = "wss://sae-webshell.console.aliyun.com/websocket/eamWebshell";
 
 /// Asks for the web shell of a pod: `GetWebshellToken`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct GetWebshellToken {
     /// The application's id, a UUID.
     pub app_id: String,
@@ -20,9 +21,11 @@ pub struct GetWebshellToken {
     pub pod_name: String,
     /// The container in it, where there are several.
     pub container_name: Option<String>,
-    /// Rows and columns of the terminal. The API page knows neither; `devsapp/saectl` sends them,
-    /// and there is no other way to tell.
-    pub size: Option<(u16, u16)>,
+    /// Rows of the terminal. The API page knows neither these nor the columns; `devsapp/saectl` sends
+    /// them, and there is no other way to tell.
+    pub lines: Option<u16>,
+    /// Columns of the terminal.
+    pub columns: Option<u16>,
 }
 
 /// The way to a web shell. Debug shows none of it: whoever has one of these has the shell.
@@ -51,36 +54,25 @@ impl Action for GetWebshellToken {
     const VERSION: &'static str = "2019-05-06";
     // Another token does no harm.
     const IDEMPOTENT: bool = true;
+    const REGIONAL: bool = false;
     const STYLE: Style = Style::Get("/pop/v1/sam/instance/webshellToken");
     type Reply = Answer;
-
-    fn params(&self, _region: &str) -> Vec<(String, String)> {
-        let (rows, columns) = self.size.unzip();
-        let params = [
-            ("AppId", Some(self.app_id.clone())),
-            ("PodName", Some(self.pod_name.clone())),
-            ("ContainerName", self.container_name.clone()),
-            ("Lines", rows.map(|n| n.to_string())),
-            ("Columns", columns.map(|n| n.to_string())),
-        ];
-        let given = params
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        given.collect()
-    }
 }
 
 /// The answer as it comes. Its `Success` counts: `Code` is a text or, once, a number, and the API
 /// page shows an `ErrorCode` beside a success.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 pub struct Answer {
+    #[serde(deserialize_with = "lenient::truth")]
     success: Option<bool>,
-    #[serde(default)]
-    code: Value,
-    #[serde(default)]
-    error_code: Value,
+    #[serde(deserialize_with = "lenient::text")]
+    code: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    error_code: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     message: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     request_id: Option<String>,
     data: Option<Data>,
 }
@@ -108,39 +100,25 @@ impl Answer {
                     .or_else(|| url_in(data.http_url.as_ref(), "http://")),
             })
         });
-        found.ok_or_else(|| {
-            let message = "the answer holds neither a token nor a WebSocket URL";
-            self.error(ApiError::UNEXPECTED.into(), message.into())
-        })
+        let nothing = "the answer holds neither a token nor a WebSocket URL";
+        found.ok_or_else(|| self.error(ApiError::UNEXPECTED, nothing))
     }
 
     fn failure(&self) -> ApiError {
-        let code = word(&self.error_code).or_else(|| word(&self.code));
-        let message = self.message.clone().unwrap_or_default();
-        let message = message.chars().take(500);
-        let message = message.map(|c| if c.is_control() { ' ' } else { c });
-        self.error(code.unwrap_or("UnknownError".into()), message.collect())
+        let code = self.error_code.as_deref().or(self.code.as_deref());
+        let message = self.message.as_deref().unwrap_or_default();
+        self.error(code.unwrap_or("UnknownError"), message)
     }
 
-    fn error(&self, code: String, message: String) -> ApiError {
+    fn error(&self, code: &str, message: &str) -> ApiError {
+        let status = self.code.as_ref().and_then(|code| code.parse().ok());
         ApiError {
             action: GetWebshellToken::NAME.into(),
-            code,
-            message,
+            code: code.into(),
+            message: message.into(),
             request_id: self.request_id.clone(),
-            status: word(&self.code)
-                .and_then(|code| code.parse().ok())
-                .unwrap_or(200),
+            status: status.unwrap_or(200),
         }
-    }
-}
-
-/// A code, whichever type it has.
-fn word(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
     }
 }
 
@@ -162,6 +140,7 @@ fn url_in(text: Option<&SecretString>, scheme: &str) -> Option<SecretString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::openapi::client::params;
 
     fn token(answer: &str) -> Result<WebshellToken, ApiError> {
         let answer: Answer = serde_json::from_str(answer).unwrap();
@@ -279,10 +258,11 @@ mod tests {
             app_id: "app".into(),
             pod_name: "pod".into(),
             container_name: None,
-            size: None,
+            lines: None,
+            columns: None,
         };
         let names = |call: &GetWebshellToken| {
-            let params = call.params("cn-hangzhou");
+            let params = params(call, "cn-hangzhou");
             params
                 .iter()
                 .map(|(name, value)| format!("{name}={value}"))
@@ -290,11 +270,11 @@ mod tests {
                 .join(" ")
         };
         assert_eq!(names(&call), "AppId=app PodName=pod");
-        call.size = Some((50, 200));
+        (call.lines, call.columns) = (Some(50), Some(200));
         call.container_name = Some("side".into());
         assert_eq!(
             names(&call),
-            "AppId=app PodName=pod ContainerName=side Lines=50 Columns=200"
+            "AppId=app Columns=200 ContainerName=side Lines=50 PodName=pod"
         );
     }
 }

@@ -5,12 +5,12 @@ use super::lenient;
 use crate::config::credentials::Credentials;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
 const VERSION: &str = "2015-04-01";
 
 /// Who the credentials belong to: `GetCallerIdentity`. Everybody may ask.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GetCallerIdentity;
 
 /// The caller.
@@ -32,21 +32,21 @@ impl Action for GetCallerIdentity {
     const NAME: &'static str = "GetCallerIdentity";
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
+    const REGIONAL: bool = false;
     type Reply = CallerIdentity;
-
-    fn params(&self, _region: &str) -> Vec<(String, String)> {
-        vec![]
-    }
 }
 
-/// Credentials of a role for whoever may assume it: `AssumeRole`.
-#[derive(Debug)]
+/// Credentials of a role that the caller may assume: `AssumeRole`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub(crate) struct AssumeRole {
     /// The role: `acs:ram::<account>:role/<name>`.
     pub(crate) role_arn: String,
     /// The name of this use of it.
+    #[serde(rename = "RoleSessionName")]
     pub(crate) session_name: String,
     /// How long the credentials are to hold, in seconds.
+    #[serde(rename = "DurationSeconds")]
     pub(crate) seconds: Option<u64>,
     /// A policy that narrows what the role may do.
     pub(crate) policy: Option<String>,
@@ -55,17 +55,22 @@ pub(crate) struct AssumeRole {
 }
 
 /// Credentials of a role for the token of an OIDC provider: `AssumeRoleWithOIDC`. Nobody signs it.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub(crate) struct AssumeRoleWithOidc {
     /// The provider: `acs:ram::<account>:oidc-provider/<name>`.
+    #[serde(rename = "OIDCProviderArn")]
     pub(crate) provider_arn: String,
     /// The provider's token.
+    #[serde(rename = "OIDCToken", serialize_with = "exposed")]
     pub(crate) token: SecretString,
     /// The role: `acs:ram::<account>:role/<name>`.
     pub(crate) role_arn: String,
     /// The name of this use of it.
+    #[serde(rename = "RoleSessionName")]
     pub(crate) session_name: String,
     /// How long the credentials are to hold, in seconds.
+    #[serde(rename = "DurationSeconds")]
     pub(crate) seconds: Option<u64>,
     /// A policy that narrows what the role may do.
     pub(crate) policy: Option<String>,
@@ -130,41 +135,19 @@ impl Action for AssumeRole {
     const NAME: &'static str = "AssumeRole";
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
+    const REGIONAL: bool = false;
     type Reply = AssumedRole;
-
-    fn params(&self, _region: &str) -> Vec<(String, String)> {
-        given([
-            ("RoleArn", Some(self.role_arn.clone())),
-            ("RoleSessionName", Some(self.session_name.clone())),
-            ("DurationSeconds", self.seconds.map(|n| n.to_string())),
-            ("Policy", self.policy.clone()),
-            ("ExternalId", self.external_id.clone()),
-        ])
-    }
 }
 
 impl Action for AssumeRoleWithOidc {
     const NAME: &'static str = "AssumeRoleWithOIDC";
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
+    const REGIONAL: bool = false;
     const STYLE: Style = Style::Unsigned;
     type Reply = AssumedRole;
-
-    fn params(&self, _region: &str) -> Vec<(String, String)> {
-        given([
-            ("OIDCProviderArn", Some(self.provider_arn.clone())),
-            ("OIDCToken", Some(self.token.expose_secret().to_owned())),
-            ("RoleArn", Some(self.role_arn.clone())),
-            ("RoleSessionName", Some(self.session_name.clone())),
-            ("DurationSeconds", self.seconds.map(|n| n.to_string())),
-            ("Policy", self.policy.clone()),
-        ])
-    }
 }
 
-fn given<const N: usize>(params: [(&str, Option<String>); N]) -> Vec<(String, String)> {
-    let given = params.into_iter();
-    given
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect()
+fn exposed<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(secret.expose_secret())
 }

@@ -47,7 +47,7 @@ pub async fn identity(client: &Client, limit: Duration) -> Result<Finding> {
 /// # Errors
 /// As [`Client::call`].
 pub async fn region(client: &Client, limit: Duration) -> Result<Finding> {
-    let all = match look(client, &DescribeRegions, "the regions", limit).await? {
+    let all = match look(client, &DescribeRegions::default(), "the regions", limit).await? {
         Ok(all) => all.regions,
         Err(finding) => return Ok(finding),
     };
@@ -77,7 +77,7 @@ pub async fn region(client: &Client, limit: Duration) -> Result<Finding> {
 pub async fn session_manager(client: &Client, limit: Duration) -> Result<Finding> {
     let at = "whether Session Manager is on";
     Ok(
-        match look(client, &DescribeUserBusinessBehavior, at, limit).await? {
+        match look(client, &DescribeUserBusinessBehavior::default(), at, limit).await? {
             Ok(choice) if choice.status_value.as_deref() == Some("disabled") => Finding::fail(
                 "Session Manager is off for this account",
                 "switch it on in the ECS console: Cloud Assistant, Session Manager settings",

@@ -39,8 +39,7 @@ pub async fn exchange(
 
 async fn data_key(context: &Context, args: &cli::Session, key_id: &str) -> Result<KeySource> {
     let client = context.client_at(Product::Kms, args.kms_endpoint.as_deref())?;
-    let key_id = key_id.to_owned();
-    let call = GenerateDataKey { key_id };
+    let call = GenerateDataKey::under(key_id);
     let data_key = client.call(&call, args.connection.connect_timeout).await?;
     Ok(KeySource::Kms {
         key: data_key.bytes()?,

@@ -255,6 +255,7 @@ async fn what_is_tried_again_and_what_is_not() {
 }
 
 /// An action that must not be made twice.
+#[derive(Serialize)]
 struct Fragile;
 
 impl Action for Fragile {
@@ -262,10 +263,6 @@ impl Action for Fragile {
     const VERSION: &'static str = "1";
     const IDEMPOTENT: bool = false;
     type Reply = serde_json::Value;
-
-    fn params(&self, _: &str) -> Vec<(String, String)> {
-        vec![]
-    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What is sent, what is refused before it is sent, and what is kept secret.
 
 use super::*;
+use crate::openapi::client::params;
 
 fn start() -> StartTerminalSession {
     StartTerminalSession {
@@ -10,7 +11,7 @@ fn start() -> StartTerminalSession {
 }
 
 fn wire(action: &impl Action) -> String {
-    let params = action.params("cn-beijing");
+    let params = params(action, "cn-beijing");
     params
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
@@ -22,7 +23,7 @@ fn wire(action: &impl Action) -> String {
 fn parameters_as_the_official_sdk_sends_them() {
     assert_eq!(
         wire(&start()),
-        "RegionId=cn-beijing InstanceId.1=i-1 ClientToken=tok-1"
+        "ClientToken=tok-1 InstanceId.1=i-1 RegionId=cn-beijing"
     );
     let port = StartTerminalSession {
         port_number: Some(22),
@@ -30,7 +31,10 @@ fn parameters_as_the_official_sdk_sends_them() {
         connection_type: ConnectionType::Intranet,
         ..start()
     };
-    assert!(wire(&port).ends_with("PortNumber=22 TargetServer=10.0.0.1 ConnectionType=Intranet"));
+    assert_eq!(
+        wire(&port),
+        "ClientToken=tok-1 ConnectionType=Intranet InstanceId.1=i-1 PortNumber=22 TargetServer=10.0.0.1 RegionId=cn-beijing"
+    );
     let terminal = StartTerminalSession {
         command_line: Some("echo 你好".into()),
         username: Some("u".into()),
@@ -38,17 +42,19 @@ fn parameters_as_the_official_sdk_sends_them() {
         encryption: Some(Encryption::Kms("key-1".into())),
         ..start()
     };
-    assert!(wire(&terminal).ends_with(
-        r#"CommandLine=echo 你好 Username=u PasswordName=p EncryptionOptions={"Enabled":true,"KMSKeyId":"key-1","Mode":"Kms"}"#
-    ));
     assert_eq!(
-        Encryption::Auto.to_json(),
-        r#"{"Enabled":true,"Mode":"Auto"}"#
+        wire(&terminal),
+        r#"ClientToken=tok-1 CommandLine=echo 你好 EncryptionOptions={"Enabled":true,"KMSKeyId":"key-1","Mode":"Kms"} InstanceId.1=i-1 PasswordName=p Username=u RegionId=cn-beijing"#
     );
+    let auto = StartTerminalSession {
+        encryption: Some(Encryption::Auto),
+        ..start()
+    };
+    assert!(wire(&auto).contains(r#"EncryptionOptions={"Enabled":true,"Mode":"Auto"}"#));
     let end = EndTerminalSession {
         session_id: "s-1".into(),
     };
-    assert_eq!(wire(&end), "RegionId=cn-beijing SessionId=s-1");
+    assert_eq!(wire(&end), "SessionId=s-1 RegionId=cn-beijing");
 }
 
 #[test]
