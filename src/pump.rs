@@ -42,7 +42,7 @@ const INPUT_CHUNK: usize = 32 * 1024;
 /// The same where a user types: little comes at once, and its room is kept.
 const TYPED_CHUNK: usize = 4 * 1024;
 
-/// How long a stopped far end may take to end by itself.
+/// How long a stopped remote side may take to end by itself.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// One session on its way between the user's end and the wire.
@@ -55,7 +55,7 @@ pub struct Pump<'h, C, F, R, W> {
     options: Options,
     flow: Flow,
     outcome: Option<Outcome>,
-    /// A stop that the far end was told of: what it was, and until when it has time.
+    /// A stop that the remote side was told of: what it was, and until when it has time.
     stopping: Option<(Stop, Instant)>,
     opening: Opening,
     linger: Linger,
@@ -147,8 +147,8 @@ where
         }
         let drained = self.user.eof && self.channel.drained();
         self.linger.set_drained(drained, now);
-        if !self.flow.far.is_empty() {
-            let far = self.flow.far.split();
+        if !self.flow.remote.is_empty() {
+            let far = self.flow.remote.split();
             self.channel.write(clock::now(), &far);
         }
         self.conclude_by_filter();
@@ -219,7 +219,7 @@ where
         self.lost_by = Some(why.to_string());
         if let Err(tried) = self.wire.retry_later(now) {
             let minutes = tried.as_secs() / 60;
-            let what = format!("{minutes} minutes of reconnecting were in vain; at last: {why}");
+            let what = format!("gave up reconnecting after {minutes} minutes: {why}");
             self.fail(Error::Lost(what));
         }
     }
@@ -237,7 +237,7 @@ where
         times.into_iter().flatten().min()
     }
 
-    /// When the far end will have been silent for long enough.
+    /// When the remote side will have been silent for long enough.
     fn linger_by(&self) -> Option<Instant> {
         let waits = self.opening.is_open() && self.wire.is_up() && self.flow.user.is_empty();
         self.linger.deadline().filter(|_| waits)
@@ -333,7 +333,7 @@ where
                 }
             }
             Some(Control::Unread) => self.linger.want_no_answer(),
-            // Whoever could have stopped it is gone; treat it as a hangup.
+            // Nothing is left that could stop it: that counts as a hangup.
             None => self.conclude(Outcome::Stopped(Stop::Signal(1))),
         }
     }

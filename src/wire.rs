@@ -238,10 +238,10 @@ fn failure(error: &WsError) -> Incoming {
     let cut = ProtocolError::ResetWithoutClosingHandshake;
     match error {
         WsError::Capacity(_) | WsError::Utf8(_) | WsError::AttackAttempt => {
-            Incoming::Invalid(words(error))
+            Incoming::Invalid(describe(error))
         }
-        WsError::Protocol(how) if *how != cut => Incoming::Invalid(words(error)),
-        _ => Incoming::Failed(words(error)),
+        WsError::Protocol(how) if *how != cut => Incoming::Invalid(describe(error)),
+        _ => Incoming::Failed(describe(error)),
     }
 }
 
@@ -253,7 +253,7 @@ fn refusal(error: WsError, host: String) -> Error {
         },
         error => Error::Connect {
             to: host,
-            cause: format!("no WebSocket answer: {}", words(&error)),
+            cause: format!("no WebSocket answer: {}", describe(&error)),
             lasting: false,
         },
     }
@@ -270,7 +270,7 @@ fn snippet(response: &Response) -> String {
     line.to_owned()
 }
 
-fn words(error: &WsError) -> String {
+fn describe(error: &WsError) -> String {
     match error {
         WsError::Io(error) => error.to_string(),
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {

@@ -192,7 +192,7 @@ fn a_gateway_that_leads_nowhere_is_not_waited_for() {
         // Closed, though the connection stays open.
         (
             |s| drop(s.write_all(b"\x88\x02\x03\xe8")),
-            "the gateway closed it before it opened",
+            "the gateway closed the session before it opened",
         ),
     ];
     assert_all_say(&cases);

@@ -38,9 +38,9 @@ pub enum Incoming {
     Alive,
     /// The WebSocket was closed; the code is the closing frame's, `None` without one.
     Closed(Option<u16>),
-    /// The connection broke; why, in words.
+    /// The connection broke; the text says why.
     Failed(String),
-    /// The other side broke the WebSocket protocol; how, in words.
+    /// The other side broke the WebSocket protocol; the text says how.
     Invalid(String),
 }
 
@@ -58,13 +58,13 @@ pub enum Outgoing {
 /// What a channel has to tell its user.
 #[derive(Debug)]
 pub enum Event {
-    /// The far end is there.
+    /// The remote side is there.
     Opened,
     /// Bytes for the user, exactly as sent, each once and in order.
     Output(Bytes),
     /// The connection is gone. If `resumable`, a new one may be given by [`Channel::connected`].
     Broken {
-        /// What happened, in words.
+        /// What happened, for the user.
         why: String,
         /// Whether the session can go on over a new connection.
         resumable: bool,
@@ -78,14 +78,14 @@ pub enum Event {
 /// How a session ended.
 #[derive(Debug)]
 pub enum Ending {
-    /// As sessions should: the far end's own reason code, if it gave one.
+    /// Normally: the remote side's own reason code, if it gave one.
     Normal {
         /// `Exit`, `Ok`, ... or empty.
         code: String,
     },
-    /// With a status that the far end reported.
+    /// With a status that the remote side reported.
     Status(u8),
-    /// Not as wished.
+    /// With a failure.
     Failed(Error),
 }
 
@@ -117,7 +117,7 @@ pub trait Channel {
     /// The terminal's new size.
     fn resize(&mut self, now: Now, rows: u16, cols: u16);
 
-    /// The user's side is done: say so to the far end.
+    /// The user's side is done: tells the remote side.
     fn close(&mut self, now: Now);
 
     /// Whether [`Channel::poll_send`] has something now.

@@ -3,7 +3,7 @@
 /// What typed bytes turn out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
-    /// Bytes for the far end.
+    /// Bytes for the remote side.
     Data(Vec<u8>),
     /// `~.`: end the session.
     End,

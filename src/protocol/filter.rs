@@ -1,5 +1,5 @@
-//! What stands between a session's bytes and the user's: nothing for a shell or a port, a command's
-//! bootstrap for `--command`.
+//! Filters between a session's bytes and the user's: none for a shell, one for a port, and the runner of
+//! `--command`.
 
 use super::channel::Ending;
 use crate::error::Error;
@@ -13,22 +13,22 @@ pub use crate::error::Stop;
 pub struct Flow {
     /// Bytes for the user.
     pub user: BytesMut,
-    /// Bytes for the far end.
-    pub far: BytesMut,
+    /// Bytes for the remote side.
+    pub remote: BytesMut,
     /// Set when the filter knows that the session is over.
     pub ending: Option<Ending>,
 }
 
 /// Turns the session's bytes into the user's and back, by default as they are. Total over any bytes.
 pub trait Filter {
-    /// Bytes from the far end.
+    /// Bytes from the remote side.
     fn output(&mut self, bytes: &[u8], flow: &mut Flow) {
         flow.user.put_slice(bytes);
     }
 
     /// Bytes from the user.
     fn input(&mut self, bytes: &[u8], flow: &mut Flow) {
-        flow.far.put_slice(bytes);
+        flow.remote.put_slice(bytes);
     }
 
     /// The user's input has ended.
@@ -39,7 +39,7 @@ pub trait Filter {
         true
     }
 
-    /// Whether the far end has shown that it is what this was made for. Until then the time for
+    /// Whether the remote side has shown that it is what this filter expects. Until then the time for
     /// opening a session runs on.
     fn is_ready(&self) -> bool {
         true
@@ -51,13 +51,13 @@ pub trait Filter {
         Error::AgentTimeout { what, limit }
     }
 
-    /// The user's side stops the session. Returns whether the far end was told and may have a
+    /// The user's side stops the session. Returns whether the remote side was told and may have a
     /// moment to end by itself.
     fn stop(&mut self, _stop: Stop, _flow: &mut Flow) -> bool {
         false
     }
 
-    /// The far end has ended the session; what that means here.
+    /// The remote side has ended the session; what that means here.
     fn ended(&mut self, ending: Ending, _flow: &mut Flow) -> Ending {
         ending
     }
@@ -72,6 +72,6 @@ pub struct Plain {
 
 impl Filter for Plain {
     fn input_end(&mut self, flow: &mut Flow) {
-        flow.far.put_slice(self.end_of_file);
+        flow.remote.put_slice(self.end_of_file);
     }
 }

@@ -1,4 +1,4 @@
-//! Keeping a session alive, and noticing when the network under it is dead.
+//! Keeping a session alive, and noticing when its network is dead.
 
 use super::channel::Now;
 use std::time::{Duration, Instant};
@@ -93,6 +93,12 @@ impl Liveness {
         let ping = self.ping_at().is_some_and(|at| at <= now.at);
         self.pinged |= ping;
         ping.then_some(Due::Ping)
+    }
+
+    /// What a connection is lost of that is dead.
+    pub fn describe_silence(&self) -> String {
+        let span = self.dead_after.unwrap_or_default();
+        format!("nothing was received for {span:?}")
     }
 
     /// A wall clock that ran ahead of the monotonic one means that the machine slept: the

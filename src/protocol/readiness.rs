@@ -1,4 +1,4 @@
-//! When the far end can take input: agents need a moment, and old ones drop what comes earlier.
+//! Whether the remote side can take input: agents need a moment, and old ones drop what comes earlier.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// this long before it sends anything to a forwarded port.
 pub const GRACE: Duration = Duration::from_secs(3);
 
-/// Holds input back until the far end shows that it is there.
+/// Holds input back until the remote side shows that it is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readiness {
     /// Connected; the gateway may or may not report how the session opens.
@@ -58,7 +58,7 @@ impl Readiness {
         }
     }
 
-    /// The far end has spoken.
+    /// The remote side has sent something.
     pub fn spoke(&mut self) {
         *self = Self::Released;
     }

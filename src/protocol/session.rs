@@ -50,7 +50,7 @@ const STEADY: Duration = Duration::from_secs(3);
 pub struct Session {
     options: Options,
     channel_id: Bytes,
-    /// The far end's version, from its first Output.
+    /// The agent's version, from its first Output.
     version: Option<Version>,
     up: bool,
     opened: bool,
@@ -139,10 +139,10 @@ impl Session {
         let untouched = self.send_window.last() == 0 && self.receive_window.taken() == 0;
         // Half an exchange can't be taken up again: its messages bear no numbers.
         if self.privacy.is_underway() {
-            return Some("a key exchange can't be resumed half-way");
+            return Some("a key exchange can't be resumed");
         }
         let nameless = self.channel_id.is_empty() && !untouched;
-        nameless.then_some("the gateway has not yet said how to resume the session")
+        nameless.then_some("the gateway has not yet named the channel to resume")
     }
 
     fn broke(&mut self, why: String) {
@@ -163,7 +163,9 @@ impl Session {
             Some(1000) if self.opened => self.end(Ending::Normal {
                 code: String::new(),
             }),
-            Some(1000) => self.fail(Error::Lost("the gateway closed it before it opened".into())),
+            Some(1000) => self.fail(Error::Lost(
+                "the gateway closed the session before it opened".into(),
+            )),
             None | Some(1001 | 1005 | 1006 | 1012) => {
                 self.broke(format!(
                     "the gateway closed the connection (code {})",
@@ -171,7 +173,7 @@ impl Session {
                 ));
             }
             Some(code) => self.fail(Error::Lost(format!(
-                "the gateway closed it with code {code}"
+                "the gateway closed the session with code {code}"
             ))),
         }
     }
@@ -217,7 +219,7 @@ impl Session {
                 self.liveness.sent(now);
             }
             Some(Due::Ping) => self.due.ping = true,
-            Some(Due::Dead) => self.broke("the network is dead: nothing was heard any more".into()),
+            Some(Due::Dead) => self.broke(self.liveness.describe_silence()),
             None => {}
         }
     }
@@ -271,7 +273,7 @@ impl Channel for Session {
 
     fn write(&mut self, now: Now, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
-        // Whoever types may just have woken the machine.
+        // The user who types may just have woken the machine.
         if self.up && !self.ended {
             self.keep_alive(now);
         }
@@ -377,7 +379,7 @@ impl Channel for Session {
 
     fn describe(&self) -> String {
         format!(
-            "sent {} messages ({} bytes unacknowledged), taken {} outputs, limit {} B/s, resumed {} times, {}",
+            "sent {} messages ({} bytes not acknowledged), received {} outputs, limit {} B/s, resumed {} times, {}",
             self.send_window.last(),
             self.send_window.kept_bytes(),
             self.receive_window.taken(),

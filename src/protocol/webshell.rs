@@ -28,7 +28,7 @@ const MAX_MESSAGE: usize = 2048;
 const REST_OF_CHARACTER: Duration = Duration::from_millis(50);
 
 /// How long output is held back that may become a closing status, by how much there is of it. A
-/// lone brace is on the way of whoever types one; a whole status wants to be the last output.
+/// user who types a lone brace waits for it; a whole status wants to be the last output.
 const HOLD_START: Duration = Duration::from_millis(100);
 const HOLD_PART: Duration = Duration::from_secs(2);
 const HOLD_WHOLE: Duration = Duration::from_secs(1);
@@ -131,8 +131,8 @@ impl Webshell {
                 1000 if shown => Ending::Normal {
                     code: String::new(),
                 },
-                1000 => lost("the service closed it before it opened".into()),
-                code => lost(format!("the service closed it with code {code}")),
+                1000 => lost("the service closed the web shell before it opened".into()),
+                code => lost(format!("the service closed the web shell with code {code}")),
             })
         });
     }
@@ -277,7 +277,7 @@ impl Channel for Webshell {
                 self.liveness.sent(now);
             }
             Some(Due::Ping) => self.ping = true,
-            Some(Due::Dead) => self.broke("the network is dead: nothing was heard any more".into()),
+            Some(Due::Dead) => self.broke(self.liveness.describe_silence()),
             None => {}
         }
     }
@@ -288,7 +288,7 @@ impl Channel for Webshell {
 
     fn describe(&self) -> String {
         format!(
-            "web shell, {} bytes sent, {} taken; its size can't change, and it can't be resumed",
+            "web shell, {} bytes sent, {} received; its size can't change, and it can't be resumed",
             self.sent, self.taken
         )
     }

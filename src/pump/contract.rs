@@ -1,4 +1,4 @@
-//! What the pump is given and what it asks of whoever runs it.
+//! What the pump is given, and what it asks of its host.
 
 use crate::error::Error;
 use crate::protocol::channel::{Ending, Incoming, Outgoing};
@@ -36,7 +36,7 @@ pub enum Control {
 /// What the user may want to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// The far end is there.
+    /// The remote side is there.
     Opened,
     /// The connection is gone; it is being made anew.
     Reconnecting {
@@ -56,7 +56,7 @@ pub enum Notice {
     Status(String),
 }
 
-/// What the pump asks of whoever runs it.
+/// What the pump asks of the code that runs it.
 pub trait Host {
     /// Makes a new connection for the channel `resume`. A refusal ends the session; after
     /// any other error it is tried again.
@@ -75,7 +75,7 @@ pub trait Host {
 /// How a run ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// By the far end, or by a failure.
+    /// By the remote side, or by a failure.
     Ended(Ending),
     /// By `~.`.
     Escaped,
@@ -94,7 +94,7 @@ pub struct Options {
     pub escape: Option<Escape>,
     /// Reconnect when the connection breaks.
     pub resume: bool,
-    /// How long the far end may take to show that it is there.
+    /// How long the remote side may take to show that it is there.
     pub open_within: Option<Duration>,
     /// Once the user's input has ended and was delivered, end the session when the remote side has been
     /// silent for so long: with [`Error::Silence`], as more might have come. Zero asks for no answer;

@@ -19,7 +19,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    /// Says goodbye to the far end and delivers what is left, both at once.
+    /// Says goodbye to the remote side and delivers what is left, both at once.
     pub(super) async fn finish(mut self, outcome: Outcome) -> Outcome {
         self.host.ending();
         let remote_ended = matches!(outcome, Outcome::Ended(Ending::Normal { .. }));

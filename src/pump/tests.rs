@@ -514,7 +514,7 @@ async fn an_old_agents_session_ends_with_the_reason() {
     assert!(failure.contains("the agent is too old"), "{failure}");
 }
 
-/// A filter that waits for its far end to say `ready`.
+/// A filter that waits for its remote side to say `ready`.
 struct Waits(bool);
 
 impl Filter for Waits {
@@ -538,14 +538,14 @@ impl Filter for Waits {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_far_end_that_is_not_what_it_should_be_is_not_waited_for() {
+async fn a_remote_side_that_is_not_what_it_should_be_is_not_waited_for() {
     let mut rig = Rig::opening([Attempt::Connects], 1024, Waits(false), Some(15 * SECOND));
     let start = tokio::time::Instant::now();
     let mut peer = rig.peer.take().unwrap();
     peer.print("wel").await;
     tokio::time::sleep(10 * SECOND).await;
     peer.print("come").await;
-    // The time without a connection is not the far end's.
+    // The time without a connection is not the remote side's.
     peer.cut();
     let mut peer = rig.reconnected().await;
     tokio::time::sleep(10 * SECOND).await;
@@ -557,7 +557,7 @@ async fn a_far_end_that_is_not_what_it_should_be_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_far_end_that_is_ready_has_all_the_time() {
+async fn a_remote_side_that_is_ready_has_all_the_time() {
     let mut rig = Rig::opening([], 1024, Waits(false), Some(15 * SECOND));
     let mut peer = rig.peer.take().unwrap();
     peer.print("ready").await;

@@ -5,7 +5,7 @@ use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The modes the remote program switched: a handle for whoever writes its output to the terminal.
+/// The modes the remote program switched: a handle for the writer of its output.
 #[derive(Debug, Clone, Default)]
 pub struct Modes {
     tracker: Arc<Mutex<ModeTracker>>,
@@ -95,7 +95,7 @@ impl RawGuard {
         stop_self()
     }
 
-    /// Takes the terminal again after a stop, whoever caused it, as a shell may have changed it meanwhile.
+    /// Takes the terminal again after a stop of any cause, as a shell may have changed it meanwhile.
     ///
     /// The remote's modes are switched on again. The size may have changed too: send it afresh.
     ///

@@ -123,8 +123,8 @@ impl Exec {
             None => {}
             Some(Said::Ready) => {
                 let text = script::stage_two(&self.program, &self.mark);
-                flow.far.put_slice(script::header(text.len()).as_bytes());
-                flow.far.put_slice(&text);
+                flow.remote.put_slice(script::header(text.len()).as_bytes());
+                flow.remote.put_slice(&text);
                 let mark = self.mark.as_bytes();
                 self.state = State::Running {
                     outer: Scanner::new(mark),
@@ -177,7 +177,7 @@ impl Exec {
             match what {
                 Said::Wants => {
                     self.asked = true;
-                    flow.far.put_slice(&std::mem::take(&mut self.ahead));
+                    flow.remote.put_slice(&std::mem::take(&mut self.ahead));
                 }
                 Said::Status(status) => return self.finish(flow, Ending::Status(status)),
                 Said::Missing(tool) => {
@@ -191,7 +191,7 @@ impl Exec {
 
     fn typed(&mut self, bytes: &[u8], flow: &mut Flow) {
         if self.asked {
-            flow.far.put_slice(bytes);
+            flow.remote.put_slice(bytes);
         } else {
             self.ahead.extend_from_slice(bytes);
         }
@@ -229,15 +229,16 @@ impl Filter for Exec {
             return self.typed(bytes, flow);
         }
         self.asked = false;
-        flow.far.put_slice(script::header(bytes.len()).as_bytes());
-        flow.far.put_slice(bytes);
+        flow.remote
+            .put_slice(script::header(bytes.len()).as_bytes());
+        flow.remote.put_slice(bytes);
     }
 
     fn input_end(&mut self, flow: &mut Flow) {
         if self.program.terminal {
             return self.typed(b"\x04", flow);
         }
-        flow.far.put_slice(script::header(0).as_bytes());
+        flow.remote.put_slice(script::header(0).as_bytes());
     }
 
     fn wants_input(&self) -> bool {
@@ -264,7 +265,7 @@ impl Filter for Exec {
             Stop::Signal(2) => "INT",
             Stop::Signal(_) | Stop::Timeout => "TERM",
         };
-        flow.far.put_slice(script::signal(name).as_bytes());
+        flow.remote.put_slice(script::signal(name).as_bytes());
         true
     }
 

@@ -19,7 +19,7 @@ fn running(binary: bool) -> (Exec, Flow) {
     let hello = format!("motd\r\n{}?", exec.nonce);
     exec.output(hello.as_bytes(), &mut flow);
     assert!(flow.user.is_empty());
-    flow.far.clear();
+    flow.remote.clear();
     (exec, flow)
 }
 
@@ -33,10 +33,10 @@ fn the_script_goes_when_the_far_end_is_ready_and_not_before() {
     let nonce = exec.nonce.clone();
     let (first, second) = nonce.split_at(10);
     exec.output(first.as_bytes(), &mut flow);
-    assert!(flow.far.is_empty());
+    assert!(flow.remote.is_empty());
     assert!(!exec.wants_input());
     exec.output(format!("{second}?").as_bytes(), &mut flow);
-    let text = String::from_utf8(flow.far.to_vec()).unwrap();
+    let text = String::from_utf8(flow.remote.to_vec()).unwrap();
     let (len, script) = text.split_at(8);
     assert_eq!(len.parse(), Ok(script.len()));
 }
@@ -65,7 +65,7 @@ fn input_goes_in_chunks_that_are_asked_for() {
     assert!(!exec.wants_input());
     exec.output(format!("{}+", exec.mark).as_bytes(), &mut flow);
     exec.input_end(&mut flow);
-    assert_eq!(flow.far, "00000005data\n00000000");
+    assert_eq!(flow.remote, "00000005data\n00000000");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_stop_is_passed_on() {
     let (mut exec, mut flow) = running(false);
     assert!(exec.stop(Stop::Signal(2), &mut flow));
     assert!(exec.stop(Stop::Timeout, &mut flow));
-    assert_eq!(flow.far, "INT     TERM    ");
+    assert_eq!(flow.remote, "INT     TERM    ");
 }
 
 #[test]
@@ -144,9 +144,9 @@ fn what_is_typed_early_waits_for_the_terminal() {
     exec.input(b"early", &mut flow);
     let hello = format!("{}?", exec.nonce);
     exec.output(hello.as_bytes(), &mut flow);
-    assert!(!flow.far.ends_with(b"early"));
-    flow.far.clear();
+    assert!(!flow.remote.ends_with(b"early"));
+    flow.remote.clear();
     exec.output(format!("{}+", exec.mark).as_bytes(), &mut flow);
     exec.input(b" late", &mut flow);
-    assert_eq!(flow.far, "early late");
+    assert_eq!(flow.remote, "early late");
 }

@@ -67,7 +67,10 @@ where
 {
     let not_sealed = |what: String| Fault::new(Fault::NOT_ENCRYPTED, what);
     if sealed.is_empty() || !sealed.len().is_multiple_of(BLOCK) {
-        let what = format!("a payload of {} bytes is no whole blocks", sealed.len());
+        let what = format!(
+            "a payload of {} bytes is not a whole number of cipher blocks",
+            sealed.len()
+        );
         return Err(not_sealed(what));
     }
     let mode = cbc::Decryptor::inner_iv_init(cipher, iv.into());

@@ -47,7 +47,7 @@ impl KeyPair {
             return Err(fault(&what));
         }
         let public = PublicKey::from_sec1_bytes(&bytes)
-            .map_err(|_| fault("the public key is no point on P-256"))?;
+            .map_err(|_| fault("the public key is not a point on P-256"))?;
         let secret = self.0.diffie_hellman(&public);
         let mut key = Zeroizing::new([0; KEY]);
         key.copy_from_slice(secret.raw_secret_bytes());

@@ -36,7 +36,7 @@ pub enum Failure {
     Refused {
         /// `KeyExchangeError.` and a name.
         code: String,
-        /// The agent's words.
+        /// More about it, from the agent.
         message: String,
     },
 }

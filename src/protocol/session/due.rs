@@ -4,7 +4,7 @@
 /// there may be none; but a ping's answer shows that what was sent before it has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flush {
-    /// Nobody asks: more input may come.
+    /// Not asked for: more input may come.
     Off,
     /// A ping is to follow the last of the input.
     Wanted,

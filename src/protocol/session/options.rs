@@ -11,7 +11,7 @@ pub struct Options {
     pub dead_after: Option<Duration>,
     /// An upper limit for what is sent, bytes per second.
     pub rate_limit: Option<u64>,
-    /// Send input at once, without waiting for the far end to be ready.
+    /// Send input at once, without waiting for the remote side to be ready.
     pub eager: bool,
     /// Take a session for open when the gateway has said nothing about it for 3 s. A terminal's
     /// prompt shows that it is there; a port may have nothing to say before it is spoken to.

@@ -105,7 +105,7 @@ impl Session {
         }
     }
 
-    /// The far end asks for messages again; a client older than 1.02 would not be asked.
+    /// The remote side asks for messages again; a client older than 1.02 would not be asked.
     pub(super) fn receive_sync(&mut self, frame: &Frame) {
         self.version.get_or_insert(frame.version);
         self.open();

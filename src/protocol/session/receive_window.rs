@@ -22,7 +22,7 @@ pub struct ReceiveWindow {
     unnumbered: bool,
     /// What is missing was asked for then.
     asked: Option<Instant>,
-    /// How often it was asked for in vain, in parts of [`UNHEARD`].
+    /// How often it was asked for without success, in parts of [`UNHEARD`].
     asks: u32,
     /// Whether a later message has come since it was asked for.
     answered: bool,
@@ -81,7 +81,7 @@ impl ReceiveWindow {
         self.asked.is_some()
     }
 
-    /// The number of an output that was asked for in vain so often that the agent can't have it.
+    /// The number of an output that was asked for so often without success that the agent can't have it.
     #[must_use]
     pub fn given_up(&self) -> Option<u32> {
         (self.asks >= ASKS * UNHEARD).then(|| self.taken.wrapping_add(1))

@@ -485,7 +485,7 @@ fn what_can_not_be_resumed_says_why() {
         .receive(rig.now, Incoming::Failed("reset".into()));
     rig.settle();
     assert!(
-        rig.told[0].contains("reset, and the gateway has not yet said how"),
+        rig.told[0].contains("reset, and the gateway has not yet named the channel"),
         "{:?}",
         rig.told
     );

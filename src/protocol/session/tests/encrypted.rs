@@ -180,7 +180,7 @@ fn every_step_out_of_place_ends_the_session_by_its_name() {
         ),
         (
             &[(1, r#"{"clientCertif"#)],
-            "AgentHelloParseError: the message breaks off",
+            "AgentHelloParseError: the message is cut off",
         ),
         (&[(1, "")], "AgentHelloParseError"),
         (&[(1, "[1]")], "AgentHelloParseError"),
@@ -192,7 +192,7 @@ fn every_step_out_of_place_ends_the_session_by_its_name() {
         (&[HELLO, (3, "{}")], "AgentKeyExchangeParseError"),
         (
             &[HELLO, (3, &good[..30])],
-            "AgentKeyExchangeParseError: the message breaks off",
+            "AgentKeyExchangeParseError: the message is cut off",
         ),
         (
             &[HELLO, (3, r#"{"agentPub":7}"#)],
@@ -206,14 +206,14 @@ fn every_step_out_of_place_ends_the_session_by_its_name() {
             &[HELLO, (3, r#"{"agentPub":""}"#)],
             "has 0 bytes and not 65",
         ),
-        (&[HELLO, (3, &off)], "no point on P-256"),
+        (&[HELLO, (3, &off)], "not a point on P-256"),
         (
             &[HELLO, (3, &nowhere)],
-            "AgentPublicKeyDecodeError: the public key is no point on P-256",
+            "AgentPublicKeyDecodeError: the public key is not a point on P-256",
         ),
         (
             &[HELLO, (3, &infinity)],
-            "the public key is no point on P-256",
+            "the public key is not a point on P-256",
         ),
         (&[HELLO, (3, &short)], "has 33 bytes and not 65"),
         (&[HELLO, done, done], "InvalidKeyExchangeStateError"),
