@@ -10,12 +10,13 @@ pub mod ssh;
 mod usage;
 mod values;
 
-pub use doctor::Doctor;
+pub(crate) use doctor::Doctor;
 #[cfg(feature = "emulator")]
-pub use emulator::{Emulator, GuestKind};
+pub(crate) use emulator::{Emulator, GuestKind};
 pub use forward::{Listen, Remote};
 pub use parse::parse;
-pub use sessions::{Sessions, SessionsEnd, SessionsList};
+pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
+pub use values::EscapeChar;
 
 use crate::config::settings::ConnectionType;
 use crate::openapi::ecs::Encryption;
@@ -24,7 +25,7 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
-use values::{EscapeChar, duration, encryption, escape_char, keepalive, timeout};
+use values::{duration, encryption, escape_char, keepalive, timeout};
 
 /// Shells, commands and ports on Alibaba Cloud instances that have no public address.
 ///
@@ -35,25 +36,25 @@ use values::{EscapeChar, duration, encryption, escape_char, keepalive, timeout};
 pub struct Cli {
     /// Options of every command.
     #[command(flatten)]
-    pub global: Global,
+    pub(crate) global: Global,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
-pub struct Global {
+pub(crate) struct Global {
     /// Profile of the configuration file
     #[arg(long, global = true, env = "AXT_PROFILE", value_name = "NAME")]
-    pub profile: Option<String>,
+    pub(crate) profile: Option<String>,
     /// Region of the instance, such as cn-hangzhou
     #[arg(long, global = true, env = "AXT_REGION", value_name = "ID")]
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
     /// Base URL for every API: a private endpoint, or an emulator
     #[arg(long, global = true, env = "AXT_ENDPOINT", value_name = "URL")]
-    pub endpoint: Option<String>,
+    pub(crate) endpoint: Option<String>,
     /// Reach API and gateway over the Internet or from inside a VPC [default: the profile's, or internet]
     #[arg(
         long,
@@ -61,10 +62,10 @@ pub struct Global {
         env = "AXT_CONNECTION_TYPE",
         value_name = "internet|intranet"
     )]
-    pub connection_type: Option<ConnectionType>,
+    pub(crate) connection_type: Option<ConnectionType>,
     /// Configuration file [default: ~/.aliyun/config.json]
     #[arg(long, global = true, env = "AXT_CONFIG_FILE", value_name = "FILE")]
-    pub config_file: Option<PathBuf>,
+    pub(crate) config_file: Option<PathBuf>,
     /// Colours in what axt says; auto: on a terminal, unless NO_COLOR is set
     #[arg(
         long,
@@ -73,24 +74,24 @@ pub struct Global {
         value_name = "WHEN",
         default_value = "auto"
     )]
-    pub color: ColorChoice,
+    pub(crate) color: ColorChoice,
     /// Say more, up to -vvv; never bytes of the session, tokens or secrets
     #[arg(short, long, global = true, env = "AXT_VERBOSE", action = clap::ArgAction::Count)]
-    pub verbose: u8,
+    pub(crate) verbose: u8,
     /// Say nothing but errors
     #[arg(short, long, global = true, env = "AXT_QUIET")]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Write the log to this file (mode 0600) instead of stderr
     #[arg(long, global = true, env = "AXT_LOG_FILE", value_name = "FILE")]
-    pub log_file: Option<PathBuf>,
+    pub(crate) log_file: Option<PathBuf>,
     /// The ids of the options whose values come from variables.
     #[arg(skip)]
-    pub from_environment: BTreeSet<String>,
+    pub(crate) from_environment: BTreeSet<String>,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Open a shell on an instance, or run a command there
     Connect(Box<Connect>),
     /// Forward local TCP ports to an instance, or to what the instance can reach
@@ -118,201 +119,201 @@ pub enum Command {
 
 /// `axt connect`.
 #[derive(Debug, Args)]
-pub struct Connect {
+pub(crate) struct Connect {
     /// The instance, i-… or mi-…, with .REGION behind it if it is elsewhere; USER@ names the user there
     #[arg(value_name = "[USER@]TARGET", required_unless_present = "wss_url")]
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
     /// What to run there, and on what.
     #[command(flatten)]
-    pub run: Run,
+    pub(crate) run: Run,
     /// Pass the command to the agent as it is: no shell, no status, at most 512 characters
     #[arg(long, conflicts_with_all = ["login", "binary"])]
-    pub raw_command: bool,
+    pub(crate) raw_command: bool,
     /// Options of every session.
     #[command(flatten)]
-    pub session: Session,
+    pub(crate) session: Session,
 }
 
 /// `axt webshell`.
 #[derive(Debug, Args)]
-pub struct Webshell {
+pub(crate) struct Webshell {
     /// Id of the SAE application
     #[arg(long, value_name = "ID", env = "AXT_APP_ID")]
-    pub app_id: String,
+    pub(crate) app_id: String,
     /// Pod of the application: the name of one of its instances
     #[arg(long, value_name = "NAME", env = "AXT_POD")]
-    pub pod: String,
+    pub(crate) pod: String,
     /// Container in the pod [default: the application's own]
     #[arg(long, value_name = "NAME", env = "AXT_CONTAINER")]
-    pub container: Option<String>,
+    pub(crate) container: Option<String>,
     /// Print the address of the shell's web page instead; whoever has it has the shell
     #[arg(long, conflicts_with_all = ["command", "argv", "login"])]
-    pub print_url: bool,
+    pub(crate) print_url: bool,
     /// What to run there, and on what.
     #[command(flatten)]
-    pub run: Run,
+    pub(crate) run: Run,
     /// Options of every connection.
     #[command(flatten)]
-    pub connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 /// What to run, and on what: options of every command that may run something.
 #[derive(Debug, Clone, Args)]
-pub struct Run {
+pub(crate) struct Run {
     /// Run this shell command and end with its exit status
     #[arg(short, long, value_name = "STR")]
-    pub command: Option<OsString>,
+    pub(crate) command: Option<OsString>,
     /// Run this program with these arguments, quoted for the remote shell
     #[arg(last = true, value_name = "ARGV", conflicts_with = "command")]
-    pub argv: Vec<OsString>,
+    pub(crate) argv: Vec<OsString>,
     /// Start the user's login shell (and return its status)
     #[arg(long)]
-    pub login: bool,
+    pub(crate) login: bool,
     /// Carry the command's output encoded, so that even bytes which agents garble arrive exactly (not on a terminal)
     #[arg(long)]
-    pub binary: bool,
+    pub(crate) binary: bool,
     /// Give the command no standard input
     #[arg(short = 'n', long = "no-stdin")]
-    pub no_stdin: bool,
+    pub(crate) no_stdin: bool,
     /// Make it a terminal session although stdin or stdout is none
     #[arg(short = 't', long = "tty", conflicts_with = "no_tty")]
-    pub tty: bool,
+    pub(crate) tty: bool,
     /// Make it no terminal session
     #[arg(short = 'T', long = "no-tty")]
-    pub no_tty: bool,
+    pub(crate) no_tty: bool,
     /// End the command after this time, with status 124
     #[arg(long, value_name = "DURATION", env = "AXT_TIMEOUT", value_parser = duration)]
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// Escape character of terminal sessions, or `none`
     #[arg(short, long, value_name = "CHAR", env = "AXT_ESCAPE_CHAR", default_value = "~", value_parser = escape_char)]
-    pub escape_char: EscapeChar,
+    pub(crate) escape_char: EscapeChar,
 }
 
 /// `axt proxy`.
 #[derive(Debug, Args)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     /// The instance, i-… or mi-…, with .REGION behind it if it is elsewhere
     #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
     /// The TCP port
     #[arg(value_name = "PORT", default_value = "22", value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: u16,
+    pub(crate) port: u16,
     /// The port's host, as the instance reaches it [default: the instance itself]
     #[arg(long, value_name = "HOST", env = "AXT_TARGET_SERVER")]
-    pub target_server: Option<String>,
+    pub(crate) target_server: Option<String>,
     /// Options of every port session.
     #[command(flatten)]
-    pub ports: Ports,
+    pub(crate) ports: Ports,
     /// Options of every session.
     #[command(flatten)]
-    pub session: Session,
+    pub(crate) session: Session,
 }
 
 /// `axt forward`.
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("forwards").required(true).multiple(true).args(["local", "dynamic"]))]
-pub struct Forward {
+pub(crate) struct Forward {
     /// The instance, i-… or mi-…, with .REGION behind it if it is elsewhere
     #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
     /// Listen on PORT (0: any free one) of this machine for HOSTPORT of the instance, or of HOST
     #[arg(short = 'L', long, value_name = "[BIND:]PORT:[HOST:]HOSTPORT", value_delimiter = ' ', value_parser = forward::local)]
-    pub local: Vec<Listen>,
+    pub(crate) local: Vec<Listen>,
     /// Be a SOCKS proxy on PORT: every connection goes where its client asks, from the instance
     #[arg(short = 'D', long, value_name = "[BIND:]PORT", value_delimiter = ' ', value_parser = forward::dynamic)]
-    pub dynamic: Vec<Listen>,
+    pub(crate) dynamic: Vec<Listen>,
     /// Run this program with AXT_FORWARD_1_PORT and so on set (each -L, then each -D), and end with its status
     #[arg(long, requires = "argv", conflicts_with = "json")]
-    pub exec: bool,
+    pub(crate) exec: bool,
     /// The program of --exec, with its arguments
     #[arg(last = true, value_name = "CMD", requires = "exec")]
-    pub argv: Vec<OsString>,
+    pub(crate) argv: Vec<OsString>,
     /// Sessions at once; further connections wait for their turn
     #[arg(long, value_name = "N", env = "AXT_MAX_SESSIONS", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=100))]
-    pub max_sessions: u16,
+    pub(crate) max_sessions: u16,
     /// Keep N opened sessions in reserve for each -L. Unwise for servers that count or time idle logins
     #[arg(long, value_name = "N", env = "AXT_WARM", default_value = "0", value_parser = clap::value_parser!(u16).range(..=100))]
-    pub warm: u16,
+    pub(crate) warm: u16,
     /// Tell what happens as JSON lines on stdout
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Options of every port session.
     #[command(flatten)]
-    pub ports: Ports,
+    pub(crate) ports: Ports,
     /// Options of every session.
     #[command(flatten)]
-    pub session: Session,
+    pub(crate) session: Session,
 }
 
 /// Options of every port session.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Port options")]
-pub struct Ports {
+pub(crate) struct Ports {
     /// Send at once instead of waiting until the far end is ready: agents must be new enough to queue
     #[arg(long, env = "AXT_EAGER")]
-    pub eager: bool,
+    pub(crate) eager: bool,
     /// After the local side's end, end the session as incomplete when the remote side is silent for so
     /// long; 0 waits for nothing
     #[arg(long, value_name = "DURATION", env = "AXT_LINGER", default_value = "5s", value_parser = duration)]
-    pub linger: Duration,
+    pub(crate) linger: Duration,
 }
 
 /// Options of every session.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Session options")]
-pub struct Session {
+pub(crate) struct Session {
     /// User on the instance [default: the service's]
     #[arg(short = 'l', long, value_name = "NAME", env = "AXT_USER")]
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// Name of the user's password in the parameter store (Windows instances)
     #[arg(long, value_name = "NAME", env = "AXT_PASSWORD_NAME")]
-    pub password_name: Option<String>,
+    pub(crate) password_name: Option<String>,
     /// Encrypt a terminal session end to end: auto, or kms:KEYID for a key that KMS makes under this one
     #[arg(long, value_name = "auto|kms:KEYID", env = "AXT_ENCRYPT", value_parser = encryption)]
-    pub encrypt: Option<Encryption>,
+    pub(crate) encrypt: Option<Encryption>,
     /// Base URL of KMS, for --encrypt kms:KEYID [default: --endpoint, or the region's]
     #[arg(long, value_name = "URL", env = "AXT_KMS_ENDPOINT")]
-    pub kms_endpoint: Option<String>,
+    pub(crate) kms_endpoint: Option<String>,
     /// Idempotence token of the call that starts the session [default: a new UUID]
     #[arg(long, value_name = "TOKEN")]
-    pub client_token: Option<String>,
+    pub(crate) client_token: Option<String>,
     /// Use this session URL instead of asking the API for one, with the user it was made for; `-` reads it from stdin
     #[cfg_attr(feature = "emulator", arg(conflicts_with = "emulator"))]
     #[arg(long, value_name = "URL", env = "AXT_WSS_URL")]
-    pub wss_url: Option<String>,
+    pub(crate) wss_url: Option<String>,
     /// End when the connection breaks, instead of resuming the session
     #[arg(long, env = "AXT_NO_RESUME")]
-    pub no_resume: bool,
+    pub(crate) no_resume: bool,
     /// Options of every connection.
     #[command(flatten)]
-    pub connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 /// Options of every connection to a far end.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Session options")]
-pub struct Connection {
+pub(crate) struct Connection {
     /// Time for each step of opening: API call, connection, the agent's answer
     #[arg(long, value_name = "DURATION", env = "AXT_CONNECT_TIMEOUT", default_value = "15s", value_parser = timeout)]
-    pub connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     /// Send a heartbeat after this much silence of ours, 1s to 170s; 0 for none
     #[arg(long, value_name = "DURATION", env = "AXT_KEEPALIVE", default_value = "60s", value_parser = keepalive)]
-    pub keepalive: Duration,
+    pub(crate) keepalive: Duration,
     /// Take the network for dead after this much silence of the other side; 0 for never
     #[arg(long, value_name = "DURATION", env = "AXT_DEAD_AFTER", default_value = "45s", value_parser = duration)]
-    pub dead_after: Duration,
+    pub(crate) dead_after: Duration,
     /// Send no more bytes per second than this [default: what the service takes]
     #[arg(long, value_name = "BYTES/S", env = "AXT_RATE_LIMIT", value_parser = clap::value_parser!(u64).range(1..))]
-    pub rate_limit: Option<u64>,
+    pub(crate) rate_limit: Option<u64>,
     /// Use an emulator inside this process: every instance is this machine
     #[cfg(feature = "emulator")]
     #[arg(long, env = "AXT_EMULATOR", conflicts_with = "endpoint")]
-    pub emulator: bool,
+    pub(crate) emulator: bool,
 }
 
 /// The bytes of an argument, as the system gave them.
 #[must_use]
-pub fn bytes_of(arg: &OsStr) -> Vec<u8> {
+pub(crate) fn bytes_of(arg: &OsStr) -> Vec<u8> {
     arg.as_encoded_bytes().to_vec()
 }
 

@@ -12,7 +12,7 @@ const PLAIN: &str = "\x1b[0m";
 
 /// What axt says, and how. Clones share the terminal's state.
 #[derive(Debug, Clone, Default)]
-pub struct Ui {
+pub(crate) struct Ui {
     quiet: bool,
     /// The terminal turns no newline into a return any more.
     raw: Arc<AtomicBool>,
@@ -21,7 +21,7 @@ pub struct Ui {
 impl Ui {
     /// `quiet` keeps everything back but errors.
     #[must_use]
-    pub fn new(quiet: bool) -> Self {
+    pub(crate) fn new(quiet: bool) -> Self {
         Self {
             quiet,
             ..Self::default()
@@ -29,7 +29,7 @@ impl Ui {
     }
 
     /// Whether to use colours, for the whole process.
-    pub fn colour(choice: clap::ColorChoice) {
+    pub(crate) fn colour(choice: clap::ColorChoice) {
         let choice = match choice {
             clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
             clap::ColorChoice::Always => anstream::ColorChoice::Always,
@@ -39,19 +39,19 @@ impl Ui {
     }
 
     /// Tells that the terminal is, or no longer is, in raw mode.
-    pub fn set_raw(&self, raw: bool) {
+    pub(crate) fn set_raw(&self, raw: bool) {
         self.raw.store(raw, Ordering::Relaxed);
     }
 
     /// A fact that the user should know, unless quiet.
-    pub fn say(&self, fact: &str) {
+    pub(crate) fn say(&self, fact: &str) {
         if !self.quiet {
             self.lines("axt:", fact);
         }
     }
 
     /// A failure, with what can be done about it.
-    pub fn error(&self, what: &str, hint: Option<&str>) {
+    pub(crate) fn error(&self, what: &str, hint: Option<&str>) {
         self.lines(&format!("{RED}axt:{PLAIN}"), what);
         if let Some(hint) = hint {
             self.hint(hint);
@@ -59,12 +59,12 @@ impl Ui {
     }
 
     /// One line of the log, which somebody has asked for.
-    pub fn log(&self, line: &str) {
+    pub(crate) fn log(&self, line: &str) {
         self.lines("axt:", line);
     }
 
     /// One more thing that can be done about a failure.
-    pub fn hint(&self, hint: &str) {
+    pub(crate) fn hint(&self, hint: &str) {
         self.lines("axt:", &format!("hint: {hint}"));
     }
 
@@ -72,7 +72,7 @@ impl Ui {
     ///
     /// # Errors
     /// When standard input can't be read.
-    pub fn ask(&self, question: &str) -> io::Result<bool> {
+    pub(crate) fn ask(&self, question: &str) -> io::Result<bool> {
         let mut err = io::stderr();
         let _ = write!(err, "axt: {} [y/N] ", escaped(question)).and_then(|()| err.flush());
         let mut answer = String::new();
@@ -84,7 +84,7 @@ impl Ui {
     ///
     /// # Errors
     /// Any other failure to write.
-    pub fn data(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn data(&self, text: &str) -> io::Result<()> {
         match self.event(text) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             other => other,
@@ -95,19 +95,19 @@ impl Ui {
     ///
     /// # Errors
     /// Any failure to write; of kind `BrokenPipe` when nobody reads it any more.
-    pub fn event(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn event(&self, text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes()).and_then(|()| out.flush())
     }
 
     /// Bytes that put the terminal back into shape, or clear a line.
-    pub fn terminal(&self, bytes: &[u8]) {
+    pub(crate) fn terminal(&self, bytes: &[u8]) {
         let mut out = io::stdout().lock();
         let _ = out.write_all(bytes).and_then(|()| out.flush());
     }
 
     /// Bytes that cover a part of the terminal's screen or uncover it, unless quiet.
-    pub fn cover(&self, bytes: &[u8]) {
+    pub(crate) fn cover(&self, bytes: &[u8]) {
         if !self.quiet && !bytes.is_empty() {
             self.terminal(bytes);
         }

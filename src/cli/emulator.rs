@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// It prints its address and the lines that point a shell at it, then runs until it is interrupted.
 #[derive(Debug, Args)]
 #[command(after_long_help = settings())]
-pub struct Emulator {
+pub(crate) struct Emulator {
     /// Address to listen on; port 0 is any free one
     #[arg(
         long,
@@ -17,7 +17,7 @@ pub struct Emulator {
         env = "AXT_EMULATOR_LISTEN",
         default_value = "127.0.0.1:0"
     )]
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// What stands behind a session
     #[arg(
         long,
@@ -25,10 +25,10 @@ pub struct Emulator {
         env = "AXT_EMULATOR_GUEST",
         default_value = "pty"
     )]
-    pub guest: GuestKind,
+    pub(crate) guest: GuestKind,
     /// Shell of sessions without a command [default: the user's]
     #[arg(long, value_name = "PATH", env = "AXT_EMULATOR_SHELL")]
-    pub shell: Option<PathBuf>,
+    pub(crate) shell: Option<PathBuf>,
     /// Change a limit; repeatable
     #[arg(
         long,
@@ -36,7 +36,7 @@ pub struct Emulator {
         env = "AXT_EMULATOR_LIMIT",
         value_delimiter = ','
     )]
-    pub limit: Vec<String>,
+    pub(crate) limit: Vec<String>,
     /// Let something go wrong; repeatable
     #[arg(
         long,
@@ -44,7 +44,7 @@ pub struct Emulator {
         env = "AXT_EMULATOR_FAULT",
         value_delimiter = ','
     )]
-    pub fault: Vec<String>,
+    pub(crate) fault: Vec<String>,
     /// Describe an instance, as in i-1:stopped or i-2:windows:old; repeatable
     #[arg(
         long,
@@ -52,7 +52,7 @@ pub struct Emulator {
         env = "AXT_EMULATOR_INSTANCE",
         value_delimiter = ','
     )]
-    pub instance: Vec<String>,
+    pub(crate) instance: Vec<String>,
     /// Deny an action as RAM would, such as ecs:StartTerminalSession; repeatable
     #[arg(
         long,
@@ -60,18 +60,18 @@ pub struct Emulator {
         env = "AXT_EMULATOR_DENY",
         value_delimiter = ','
     )]
-    pub deny: Vec<String>,
+    pub(crate) deny: Vec<String>,
     /// Switch Session Manager off for the account
     #[arg(long, env = "AXT_EMULATOR_NO_SESSION_MANAGER")]
-    pub no_session_manager: bool,
+    pub(crate) no_session_manager: bool,
     /// Listen on an address that other machines can reach: they may get a shell as you
     #[arg(long, env = "AXT_EMULATOR_ALLOW_REMOTE")]
-    pub allow_remote: bool,
+    pub(crate) allow_remote: bool,
 }
 
 /// What stands behind an emulated session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum GuestKind {
+pub(crate) enum GuestKind {
     /// A shell or a command on a terminal, or a TCP connection
     Pty,
     /// Whatever is sent, sent back

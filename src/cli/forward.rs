@@ -6,26 +6,26 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
     /// The local host; `None` for loopback, `Some("*")` for every interface.
-    pub bind: Option<String>,
+    pub(crate) bind: Option<String>,
     /// The local port; 0 for any free one.
-    pub port: u16,
+    pub(crate) port: u16,
     /// Where connections lead; `None` where each of them says so itself.
-    pub remote: Option<Remote>,
+    pub(crate) remote: Option<Remote>,
 }
 
 /// A port, seen from the instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remote {
     /// The host; `None` for the instance itself.
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
     /// The port.
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl Remote {
     /// `localhost` is the instance itself.
     #[must_use]
-    pub fn new(host: Option<&str>, port: u16) -> Self {
+    pub(crate) fn new(host: Option<&str>, port: u16) -> Self {
         let host = host.filter(|host| !host.is_empty() && !host.eq_ignore_ascii_case("localhost"));
         Self {
             host: host.map(str::to_owned),

@@ -21,7 +21,7 @@ use crate::ui::Ui;
 use tokio_util::sync::CancellationToken;
 
 /// Runs `axt connect`.
-pub async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Result<Exit> {
     let verbatim = verbatim(&args)?;
     let plan = match &verbatim {
         Some(_) => Plan {

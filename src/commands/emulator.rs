@@ -10,7 +10,7 @@ use crate::ui::Ui;
 use std::net::TcpListener;
 
 /// Runs `axt emulator` until a signal asks it to end, which is no failure: a supervisor wants 0.
-pub async fn run(global: &Global, args: cli::Emulator, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, args: cli::Emulator, ui: &Ui) -> anyhow::Result<Exit> {
     let options = options(global, &args)?;
     let mut signals = Signals::listen()?;
     let listener = TcpListener::bind(args.listen).map_err(|source| Error::Io {

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use std::io;
 
 /// Prints the completion script.
-pub fn completion(shell: Shell, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) fn completion(shell: Shell, ui: &Ui) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "axt", &mut script);
     ui.data(&String::from_utf8_lossy(&script))?;
@@ -16,7 +16,7 @@ pub fn completion(shell: Shell, ui: &Ui) -> anyhow::Result<Exit> {
 }
 
 /// Prints the manual: the page of `axt`, then one for each command.
-pub fn man(ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) fn man(ui: &Ui) -> anyhow::Result<Exit> {
     let mut axt = Cli::command();
     axt.build();
     let mut pages = Vec::new();

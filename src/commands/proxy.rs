@@ -17,7 +17,7 @@ use crate::ui::Ui;
 use tokio::sync::mpsc;
 
 /// Runs `axt proxy`.
-pub async fn run(global: &Global, args: Proxy, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, args: Proxy, ui: &Ui) -> anyhow::Result<Exit> {
     let global = target::in_region(global, args.target.as_deref())?;
     let context = Context::from_args(&global, &args.session.connection)?;
     let remote = Remote::new(args.target_server.as_deref(), args.port);

@@ -29,7 +29,7 @@ const CALL: Duration = Duration::from_secs(60);
 const AT_ONCE: usize = 8;
 
 /// Runs `axt sessions`.
-pub async fn run(global: &Global, command: Sessions, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, command: Sessions, ui: &Ui) -> anyhow::Result<Exit> {
     let client = Context::new(global, CONNECT)?.client(Product::Ecs)?;
     match command {
         Sessions::List(args) => list(&client, args, ui).await,

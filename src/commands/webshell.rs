@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 const ORIGIN: &str = "https://sae.console.aliyun.com";
 
 /// Runs `axt webshell`.
-pub async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exit> {
     let context = Context::from_args(global, &args.connection)?;
     let client = context.client(Product::Sae)?;
     let limit = args.connection.connect_timeout;

@@ -32,7 +32,7 @@ async fn look<A: Action>(
 ///
 /// # Errors
 /// As [`Client::call`].
-pub async fn identity(client: &Client, limit: Duration) -> Result<Finding> {
+pub(crate) async fn identity(client: &Client, limit: Duration) -> Result<Finding> {
     let caller = match look(client, &GetCallerIdentity, "the identity", limit).await? {
         Ok(caller) => caller,
         Err(finding) => return Ok(finding),
@@ -46,7 +46,7 @@ pub async fn identity(client: &Client, limit: Duration) -> Result<Finding> {
 ///
 /// # Errors
 /// As [`Client::call`].
-pub async fn region(client: &Client, limit: Duration) -> Result<Finding> {
+pub(crate) async fn region(client: &Client, limit: Duration) -> Result<Finding> {
     let all = match look(client, &DescribeRegions::default(), "the regions", limit).await? {
         Ok(all) => all.regions,
         Err(finding) => return Ok(finding),
@@ -74,7 +74,7 @@ pub async fn region(client: &Client, limit: Duration) -> Result<Finding> {
 ///
 /// # Errors
 /// As [`Client::call`].
-pub async fn session_manager(client: &Client, limit: Duration) -> Result<Finding> {
+pub(crate) async fn session_manager(client: &Client, limit: Duration) -> Result<Finding> {
     let at = "whether Session Manager is on";
     Ok(
         match look(client, &DescribeUserBusinessBehavior::default(), at, limit).await? {
@@ -93,7 +93,7 @@ pub async fn session_manager(client: &Client, limit: Duration) -> Result<Finding
 ///
 /// # Errors
 /// As [`Client::call`], for the instance.
-pub async fn instance_and_agent(
+pub(crate) async fn instance_and_agent(
     client: &Client,
     id: &str,
     limit: Duration,

@@ -20,7 +20,7 @@ const EXPLAINING: Duration = Duration::from_secs(4);
 
 /// Shows the failure of a session with the instance `id`, and what explains it; anything but a
 /// failure of axt's own passes through.
-pub async fn explained(
+pub(crate) async fn explained(
     done: anyhow::Result<Exit>,
     context: &Context,
     args: &cli::Session,
@@ -45,7 +45,7 @@ pub async fn explained(
 }
 
 /// Does `session` and, if the instance `id` lets it wait for its answer, says what may be the reason.
-pub async fn wondering<T>(
+pub(crate) async fn wondering<T>(
     session: impl Future<Output = T>,
     answered: CancellationToken,
     (context, args, id): (&Context, &cli::Session, &str),

@@ -5,7 +5,7 @@ use crate::hints;
 
 /// What came of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// All is well.
     Ok,
     /// It may be well: it could not be looked at, or it is unusual.
@@ -18,27 +18,27 @@ pub enum Verdict {
 
 /// What a check has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// Whether it stops a session.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// What was found, without a full stop.
-    pub text: String,
+    pub(crate) text: String,
     /// What to do about it.
-    pub remedy: Option<String>,
+    pub(crate) remedy: Option<String>,
     /// What axt can do about it.
-    pub fix: Option<Fix>,
+    pub(crate) fix: Option<Fix>,
 }
 
 /// What axt can do about a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fix {
+pub(crate) enum Fix {
     /// Install the Cloud Assistant agent.
     InstallAgent,
 }
 
 impl Finding {
     /// A finding that axt can do nothing about.
-    pub fn new(verdict: Verdict, text: impl Into<String>, remedy: Option<String>) -> Self {
+    pub(crate) fn new(verdict: Verdict, text: impl Into<String>, remedy: Option<String>) -> Self {
         Self {
             verdict,
             text: text.into(),
@@ -48,28 +48,28 @@ impl Finding {
     }
 
     /// All is well.
-    pub fn ok(text: impl Into<String>) -> Self {
+    pub(crate) fn ok(text: impl Into<String>) -> Self {
         Self::new(Verdict::Ok, text, None)
     }
 
     /// Something unusual.
-    pub fn warn(text: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn warn(text: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Verdict::Warn, text, Some(remedy.into()))
     }
 
     /// Something that stops a session.
-    pub fn fail(text: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn fail(text: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Verdict::Fail, text, Some(remedy.into()))
     }
 
     /// Not looked at.
-    pub fn skip(text: impl Into<String>) -> Self {
+    pub(crate) fn skip(text: impl Into<String>) -> Self {
         Self::new(Verdict::Skip, text, None)
     }
 
     /// What a failed check means: one that the caller lacks the right for says nothing about what
     /// it would have looked at, any other stops a session.
-    pub fn of(error: &Error) -> Self {
+    pub(crate) fn of(error: &Error) -> Self {
         let verdict = if is_denial(error) {
             Verdict::Warn
         } else {
@@ -80,7 +80,7 @@ impl Finding {
 }
 
 /// Whether RAM denies the call.
-pub fn is_denial(error: &Error) -> bool {
+pub(crate) fn is_denial(error: &Error) -> bool {
     matches!(error, Error::Api(error) if hints::is_denial(&error.code))
 }
 

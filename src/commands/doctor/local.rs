@@ -16,7 +16,7 @@ const NOTABLE_SKEW: i64 = 60;
 const WORST_SKEW: i64 = 15 * 60;
 
 /// Which file and profile the settings come from.
-pub fn configuration(settings: &Settings) -> Finding {
+pub(crate) fn configuration(settings: &Settings) -> Finding {
     if let Some(why) = &settings.ignored {
         return Finding::warn(
             format!("left aside: {why}"),
@@ -35,7 +35,7 @@ pub fn configuration(settings: &Settings) -> Finding {
 }
 
 /// Each setting with its source.
-pub fn region_and_endpoint(settings: &Settings) -> Finding {
+pub(crate) fn region_and_endpoint(settings: &Settings) -> Finding {
     fn shown<T>(value: &Sourced<T>, text: &str) -> String {
         format!("{text} ({})", value.source)
     }
@@ -57,7 +57,7 @@ pub fn region_and_endpoint(settings: &Settings) -> Finding {
 }
 
 /// Where the credentials come from and of what kind they are.
-pub async fn credentials(context: &Context, limit: Duration) -> Finding {
+pub(crate) async fn credentials(context: &Context, limit: Duration) -> Finding {
     let provider = match context.credentials() {
         Ok(provider) => provider,
         Err(error) => return Finding::of(&error),
@@ -82,7 +82,7 @@ pub async fn credentials(context: &Context, limit: Duration) -> Finding {
 }
 
 /// Whether this machine's clock is right, by the API's.
-pub fn clock(clock: Option<Clock>) -> Finding {
+pub(crate) fn clock(clock: Option<Clock>) -> Finding {
     let remedy = "set this machine's clock, for instance by NTP";
     match clock {
         None => Finding::warn("the answer did not tell its time", remedy),

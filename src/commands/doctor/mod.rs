@@ -1,7 +1,7 @@
 //! `axt doctor`: what would stop a session, from the settings to a real one, each with its remedy.
 
 mod checks;
-pub mod explain;
+pub(crate) mod explain;
 mod finding;
 mod local;
 mod report;
@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// Runs `axt doctor`.
-pub async fn run(global: &Global, args: Doctor, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, args: Doctor, ui: &Ui) -> anyhow::Result<Exit> {
     let target = args.target.as_deref().map(Target::parse);
     target.as_ref().map(Target::id).transpose()?;
     let global = &target::in_region(global, args.target.as_deref())?;

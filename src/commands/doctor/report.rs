@@ -9,25 +9,25 @@ use std::time::Duration;
 
 /// One line of the report.
 #[derive(Debug)]
-pub struct Row {
+pub(crate) struct Row {
     /// What was looked at.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What was found.
-    pub finding: Finding,
+    pub(crate) finding: Finding,
     /// How long that took.
-    pub took: Duration,
+    pub(crate) took: Duration,
 }
 
 /// All lines.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// In the order of the checks.
-    pub rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
 }
 
 impl Report {
     /// Adds what was found in no time worth telling.
-    pub fn add(&mut self, name: &'static str, finding: Finding) {
+    pub(crate) fn add(&mut self, name: &'static str, finding: Finding) {
         let took = Duration::ZERO;
         self.rows.push(Row {
             name,
@@ -37,7 +37,7 @@ impl Report {
     }
 
     /// Adds what was expected and is not there yet, as not looked at.
-    pub fn skip_missing(&mut self, expected: impl Iterator<Item = &'static str>) {
+    pub(crate) fn skip_missing(&mut self, expected: impl Iterator<Item = &'static str>) {
         for name in expected {
             if self.rows.iter().all(|row| row.name != name) {
                 self.add(
@@ -49,20 +49,20 @@ impl Report {
     }
 
     /// Whether nothing stops a session.
-    pub fn is_ok(&self) -> bool {
+    pub(crate) fn is_ok(&self) -> bool {
         self.rows
             .iter()
             .all(|row| row.finding.verdict != Verdict::Fail)
     }
 
     /// The first thing that axt can do something about.
-    pub fn fix(&self) -> Option<Fix> {
+    pub(crate) fn fix(&self) -> Option<Fix> {
         self.rows.iter().find_map(|row| row.finding.fix)
     }
 
     /// For a terminal: aligned, the remedy on a line of its own. Otherwise verdict, name, finding
     /// and remedy with tabs in between.
-    pub fn text(&self, terminal: bool) -> String {
+    pub(crate) fn text(&self, terminal: bool) -> String {
         if !terminal {
             let rows: Vec<_> = self.rows.iter().map(Row::cells).collect();
             return table(["VERDICT", "CHECK", "FINDING", "REMEDY"], &rows, false);
@@ -88,7 +88,7 @@ impl Report {
     ///
     /// # Errors
     /// None in fact: serde_json writes any of this.
-    pub fn json(&self) -> serde_json::Result<String> {
+    pub(crate) fn json(&self) -> serde_json::Result<String> {
         let checks = self.rows.iter().map(|row| {
             json!({
                 "name": row.name,

@@ -19,13 +19,13 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// The phases, in their order.
-pub const PHASES: &[&str] = &["session", "gateway", "terminal", "echo", "session end"];
+pub(crate) const PHASES: &[&str] = &["session", "gateway", "terminal", "echo", "session end"];
 
 /// Goes through the phases; those after a failed one are skipped, but what was started is ended.
 ///
 /// # Errors
 /// [`Error::Stopped`] when one of `stops` comes meanwhile.
-pub async fn run(
+pub(crate) async fn run(
     client: &Client,
     network: &Network,
     request: &StartTerminalSession,

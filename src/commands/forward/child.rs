@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 ///
 /// # Errors
 /// [`Error::Io`] when it can't be started.
-pub fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
+pub(crate) fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
     let Some((program, args)) = argv.split_first() else {
         return Err(Error::Usage("--exec needs a program".into()));
     };
@@ -28,7 +28,7 @@ pub fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
 }
 
 /// Passes a signal on, so that the program can end in its own way.
-pub fn pass(child: &Child, number: u8) {
+pub(crate) fn pass(child: &Child, number: u8) {
     const SIGINT: u8 = 2;
     // A terminal's Ctrl-C reaches the program without axt.
     if number == SIGINT && terminal::stdin_is_terminal() {
@@ -50,7 +50,7 @@ pub fn pass(child: &Child, number: u8) {
 
 /// The program's status as axt's own.
 #[must_use]
-pub fn exit(status: ExitStatus) -> Exit {
+pub(crate) fn exit(status: ExitStatus) -> Exit {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return Exit::Signal(u8::try_from(signal).unwrap_or(u8::MAX));

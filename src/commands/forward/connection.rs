@@ -31,15 +31,15 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const LASTING: Duration = Duration::from_secs(30);
 
 /// What all connections share.
-pub struct Forwarder {
+pub(crate) struct Forwarder {
     /// Makes sessions.
-    pub starter: Arc<Starter>,
+    pub(crate) starter: Arc<Starter>,
     /// Tells what happens.
-    pub events: Events,
+    pub(crate) events: Events,
     /// No new sessions.
-    pub stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
     /// No sessions at all.
-    pub cut: CancellationToken,
+    pub(crate) cut: CancellationToken,
     permits: Arc<Semaphore>,
     limit: usize,
     waiting: watch::Sender<usize>,
@@ -54,7 +54,7 @@ enum Turn {
 impl Forwarder {
     /// At most `limit` sessions at once.
     #[must_use]
-    pub fn new(starter: Starter, events: Events, limit: usize) -> Self {
+    pub(crate) fn new(starter: Starter, events: Events, limit: usize) -> Self {
         Self {
             starter: Arc::new(starter),
             events,
@@ -67,7 +67,7 @@ impl Forwarder {
     }
 
     /// Serves one connection to its end.
-    pub async fn serve(
+    pub(crate) async fn serve(
         self: Arc<Self>,
         mut stream: TcpStream,
         name: Name,
@@ -182,7 +182,7 @@ impl Forwarder {
     }
 
     /// A permit that no connection waits for.
-    pub async fn spare_permit(&self) -> OwnedSemaphorePermit {
+    pub(crate) async fn spare_permit(&self) -> OwnedSemaphorePermit {
         loop {
             if *self.waiting.borrow() == 0
                 && let Ok(permit) = self.permits.clone().try_acquire_owned()
@@ -194,7 +194,7 @@ impl Forwarder {
     }
 
     /// Waits until no session is open any more, reserves among them.
-    pub async fn all_ended(&self) {
+    pub(crate) async fn all_ended(&self) {
         let all = u32::try_from(self.limit).unwrap_or(u32::MAX);
         let _ = self.permits.acquire_many(all).await;
     }
@@ -203,7 +203,11 @@ impl Forwarder {
     ///
     /// # Errors
     /// As [`Starter::start`] and [`Starter::dial`]; [`Error::Lost`] when the program ends meanwhile.
-    pub async fn open(&self, remote: &Remote, permit: OwnedSemaphorePermit) -> Result<Tunnel> {
+    pub(crate) async fn open(
+        &self,
+        remote: &Remote,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Tunnel> {
         let stopped = || Error::Lost("axt was stopped".into());
         let mut starting = pin!(self.starter.start(remote));
         let started = tokio::select! {
@@ -233,7 +237,7 @@ impl Forwarder {
 }
 
 /// Keeps one session in reserve until the program stops.
-pub async fn keep(forwarder: Arc<Forwarder>, reserve: Arc<Reserve>, remote: Remote) {
+pub(crate) async fn keep(forwarder: Arc<Forwarder>, reserve: Arc<Reserve>, remote: Remote) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let begun = Instant::now();

@@ -11,37 +11,37 @@ use tokio_util::sync::CancellationToken;
 
 /// Where events go.
 #[derive(Debug, Clone)]
-pub struct Events {
+pub(crate) struct Events {
     ui: Ui,
     json: bool,
     /// Nobody reads them any more.
-    pub unread: CancellationToken,
+    pub(crate) unread: CancellationToken,
 }
 
 /// One accepted connection, as events name it.
 #[derive(Debug, Clone)]
-pub struct Name {
+pub(crate) struct Name {
     /// Counts connections from 1.
-    pub connection: u64,
+    pub(crate) connection: u64,
     /// Counts the forwards from 1.
-    pub forward: usize,
+    pub(crate) forward: usize,
     /// Who connected.
-    pub peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
 }
 
 /// Bytes of a connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Traffic {
+pub(crate) struct Traffic {
     /// From the local client.
-    pub sent: u64,
+    pub(crate) sent: u64,
     /// To the local client.
-    pub received: u64,
+    pub(crate) received: u64,
 }
 
 impl Events {
     /// Lines, or JSON objects.
     #[must_use]
-    pub fn new(ui: &Ui, json: bool) -> Self {
+    pub(crate) fn new(ui: &Ui, json: bool) -> Self {
         Self {
             ui: ui.clone(),
             json,
@@ -50,7 +50,13 @@ impl Events {
     }
 
     /// A socket is there.
-    pub fn listening(&self, forward: usize, at: SocketAddr, remote: Option<&Remote>, via: &str) {
+    pub(crate) fn listening(
+        &self,
+        forward: usize,
+        at: SocketAddr,
+        remote: Option<&Remote>,
+        via: &str,
+    ) {
         let target = remote.map_or_else(|| "socks".to_owned(), ToString::to_string);
         let text = match remote {
             Some(remote) if remote.host.is_some() => {
@@ -65,7 +71,7 @@ impl Events {
     }
 
     /// Other machines can reach a socket.
-    pub fn exposed(&self, at: SocketAddr) {
+    pub(crate) fn exposed(&self, at: SocketAddr) {
         let text = format!(
             "warning: {at} is not a loopback address: whoever reaches this machine can use the forward"
         );
@@ -73,13 +79,13 @@ impl Events {
     }
 
     /// A socket takes no connections for now.
-    pub fn accept_failed(&self, at: SocketAddr, error: &std::io::Error) {
+    pub(crate) fn accept_failed(&self, at: SocketAddr, error: &std::io::Error) {
         let text = format!("accepting connections on {at} failed, trying on: {error}");
         self.tell(&text, json!({"event": "warning", "message": text}));
     }
 
     /// A connection waits for another to end.
-    pub fn waiting(&self, name: &Name, limit: usize) {
+    pub(crate) fn waiting(&self, name: &Name, limit: usize) {
         let text = format!(
             "connection {} from {} waits: {limit} sessions are open, which is the most that --max-sessions lets",
             name.connection, name.peer
@@ -88,14 +94,14 @@ impl Events {
     }
 
     /// A connection has its session.
-    pub fn opened(&self, name: &Name, remote: &Remote, session: Option<&str>) {
+    pub(crate) fn opened(&self, name: &Name, remote: &Remote, session: Option<&str>) {
         let text = format!("opened {} from {} to {remote}", name.connection, name.peer);
         let more = json!({"target": remote.to_string(), "session": session});
         self.tell(&text, name.object("opened", more));
     }
 
     /// A connection is over; `error` says that it ended before its time.
-    pub fn closed(&self, name: &Name, traffic: Traffic, error: Option<&Error>) {
+    pub(crate) fn closed(&self, name: &Name, traffic: Traffic, error: Option<&Error>) {
         let Traffic { sent, received } = traffic;
         let text = format!(
             "closed {}: {sent} bytes sent, {received} received",
@@ -110,19 +116,19 @@ impl Events {
     }
 
     /// The connection of a client that spoke no SOCKS, or no longer.
-    pub fn refused(&self, name: &Name, why: &str) {
+    pub(crate) fn refused(&self, name: &Name, why: &str) {
         let text = format!("closed {} from {}: {why}", name.connection, name.peer);
         self.tell(&text, name.object("closed", json!({"error": why})));
     }
 
     /// No session can be kept in reserve for now.
-    pub fn reserve_failed(&self, remote: &Remote, error: &Error) {
+    pub(crate) fn reserve_failed(&self, remote: &Remote, error: &Error) {
         let text = format!("no session can be kept in reserve for {remote}: {error}");
         self.tell(&text, json!({"event": "warning", "message": text}));
     }
 
     /// No connection is taken any more; `open` ones have a little time.
-    pub fn stopping(&self, open: usize) {
+    pub(crate) fn stopping(&self, open: usize) {
         let text = match open {
             0 => "stopping".to_owned(),
             1 => "stopping; 1 connection has 5s to end".to_owned(),

@@ -19,7 +19,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// [`Error::Io`] with the system's reason.
-pub async fn bind(listen: &Listen) -> Result<Vec<TcpListener>> {
+pub(crate) async fn bind(listen: &Listen) -> Result<Vec<TcpListener>> {
     let port = listen.port;
     let bound = match listen.bind.as_deref() {
         None => loopback(port).await,
@@ -44,7 +44,7 @@ pub async fn bind(listen: &Listen) -> Result<Vec<TcpListener>> {
 }
 
 /// The next connection. Failures are told once and waited out: the listener stays.
-pub async fn accept(
+pub(crate) async fn accept(
     listener: &TcpListener,
     at: SocketAddr,
     events: &Events,

@@ -41,7 +41,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const END: Duration = Duration::from_secs(5);
 
 /// Runs `axt forward`.
-pub async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Result<Exit> {
     let limit = limits(&args)?;
     let events = Events::new(ui, args.json);
     let unread = events.unread.clone();

@@ -12,7 +12,7 @@ const CONNECT: u8 = 1;
 
 /// Which answers the client understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Version {
+pub(crate) enum Version {
     /// 4 and 4a.
     Four,
     /// 5.
@@ -21,7 +21,7 @@ pub enum Version {
 
 /// What a request came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// The far end is there.
     Granted,
     /// No session could be had.
@@ -38,18 +38,18 @@ pub enum Reply {
 
 /// A client's wish.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// How to answer.
-    pub version: Version,
+    pub(crate) version: Version,
     /// Where to.
-    pub remote: Remote,
+    pub(crate) remote: Remote,
 }
 
 /// Reads a request and answers what is not one. An error says, for people, why the client is refused.
 ///
 /// # Errors
 /// A sentence about what the client did.
-pub async fn request<S>(stream: &mut S) -> Result<Request, String>
+pub(crate) async fn request<S>(stream: &mut S) -> Result<Request, String>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -64,7 +64,7 @@ where
 ///
 /// # Errors
 /// The system's.
-pub async fn answer<S>(stream: &mut S, version: Version, reply: Reply) -> std::io::Result<()>
+pub(crate) async fn answer<S>(stream: &mut S, version: Version, reply: Reply) -> std::io::Result<()>
 where
     S: AsyncWrite + Unpin,
 {
@@ -91,7 +91,7 @@ where
 
 /// The answer that fits a session's failure.
 #[must_use]
-pub fn reply_of(error: &Error) -> Reply {
+pub(crate) fn reply_of(error: &Error) -> Reply {
     let Error::Ended { code, detail } = error else {
         return Reply::Failed;
     };

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// What it takes to start a session.
-pub struct Starter {
+pub(crate) struct Starter {
     global: Global,
     args: Forward,
     context: Context,
@@ -28,7 +28,7 @@ impl Starter {
     ///
     /// # Errors
     /// As [`Context::from_args`], [`port::request`] and [`Context::client`].
-    pub fn new(global: &Global, args: &Forward) -> Result<Self> {
+    pub(crate) fn new(global: &Global, args: &Forward) -> Result<Self> {
         let context = Context::from_args(global, &args.session.connection)?;
         let starter = Self {
             global: global.clone(),
@@ -50,7 +50,7 @@ impl Starter {
 
     /// The command line.
     #[must_use]
-    pub fn args(&self) -> &Forward {
+    pub(crate) fn args(&self) -> &Forward {
         &self.args
     }
 
@@ -58,7 +58,7 @@ impl Starter {
     ///
     /// # Errors
     /// As [`Started::start`]; [`Error::Usage`] when `--wss-url` has had its one session.
-    pub async fn start(&self, remote: &Remote) -> Result<Started> {
+    pub(crate) async fn start(&self, remote: &Remote) -> Result<Started> {
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
         let args = &self.args.session;
         let mut request = self.request(remote)?;
@@ -87,7 +87,7 @@ impl Starter {
     ///
     /// # Errors
     /// As [`PortSession::dial`].
-    pub async fn dial(&self, started: Started) -> Result<PortSession> {
+    pub(crate) async fn dial(&self, started: Started) -> Result<PortSession> {
         let limit = self.args.session.connection.connect_timeout;
         PortSession::dial(started, self.context.network.clone(), limit).await
     }

@@ -27,15 +27,15 @@ use tokio_util::sync::CancellationToken;
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// A running session.
-pub struct Tunnel {
+pub(crate) struct Tunnel {
     /// The session's id, where the API has started it.
-    pub session_id: Option<String>,
+    pub(crate) session_id: Option<String>,
     /// The far end is there; an error when the session has ended before.
-    pub opened: oneshot::Receiver<()>,
+    pub(crate) opened: oneshot::Receiver<()>,
     /// Cancelled when the session is over.
-    pub over: CancellationToken,
+    pub(crate) over: CancellationToken,
     /// Cancelled when the far end has said something.
-    pub spoke: CancellationToken,
+    pub(crate) spoke: CancellationToken,
     begun: Instant,
     seats: [oneshot::Sender<Arc<TcpStream>>; 2],
     done: JoinHandle<Over>,
@@ -43,17 +43,17 @@ pub struct Tunnel {
 
 /// How a tunnel ended.
 #[derive(Debug, Default)]
-pub struct Over {
+pub(crate) struct Over {
     /// What it carried.
-    pub traffic: Traffic,
+    pub(crate) traffic: Traffic,
     /// Why it ended before its time.
-    pub error: Option<Error>,
+    pub(crate) error: Option<Error>,
 }
 
 impl Tunnel {
     /// Runs the session; `permit` is given back when it has been ended.
     #[must_use]
-    pub fn run(
+    pub(crate) fn run(
         session: PortSession,
         starter: &Arc<Starter>,
         cut: CancellationToken,
@@ -95,7 +95,7 @@ impl Tunnel {
     ///
     /// # Errors
     /// The connection again, when the session has ended without it, and how.
-    pub async fn carry(self, stream: TcpStream) -> Result<Over, (TcpStream, Over)> {
+    pub(crate) async fn carry(self, stream: TcpStream) -> Result<Over, (TcpStream, Over)> {
         let stream = Arc::new(stream);
         let [read, write] = self.seats;
         let _ = read.send(stream.clone());
@@ -113,7 +113,7 @@ impl Tunnel {
     /// Waits until the far end has shown that it took the connection, or for as long as input would
     /// be held back anyway. That the session is open says less: an agent opens it before it tries
     /// the port. Says whether the session is still alive.
-    pub async fn settled(&mut self, eager: bool) -> bool {
+    pub(crate) async fn settled(&mut self, eager: bool) -> bool {
         if (&mut self.opened).await.is_err() {
             return false;
         }
@@ -128,7 +128,7 @@ impl Tunnel {
     }
 
     /// Waits for the end of a session that has got no connection.
-    pub async fn ended(self) -> Over {
+    pub(crate) async fn ended(self) -> Over {
         drop(self.seats);
         self.done.await.unwrap_or_default()
     }
@@ -239,7 +239,7 @@ fn is_gone(error: &io::Error) -> bool {
 
 /// Closes the local connection: in good order, or with a reset, so that nobody takes a part of the
 /// answer for the whole.
-pub fn close(mut stream: TcpStream, clean: bool) {
+pub(crate) fn close(mut stream: TcpStream, clean: bool) {
     if !clean {
         let _ = stream.set_zero_linger();
         return;

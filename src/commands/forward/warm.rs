@@ -7,10 +7,10 @@ use tokio::sync::{Notify, oneshot};
 
 /// The sessions in reserve for one `-L`.
 #[derive(Default)]
-pub struct Reserve {
+pub(crate) struct Reserve {
     ready: Mutex<VecDeque<Ready>>,
     /// A session came in.
-    pub came: Notify,
+    pub(crate) came: Notify,
 }
 
 struct Ready {
@@ -21,7 +21,7 @@ struct Ready {
 
 impl Reserve {
     /// A session that is still alive.
-    pub fn take(&self) -> Option<Tunnel> {
+    pub(crate) fn take(&self) -> Option<Tunnel> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         std::iter::from_fn(|| ready.pop_front())
             .map(|ready| ready.tunnel)
@@ -29,7 +29,7 @@ impl Reserve {
     }
 
     /// Puts a session into the reserve; what it returns ends when somebody takes the session.
-    pub fn put(&self, tunnel: Tunnel) -> oneshot::Receiver<()> {
+    pub(crate) fn put(&self, tunnel: Tunnel) -> oneshot::Receiver<()> {
         let (taken, gone) = oneshot::channel();
         let ready = Ready {
             tunnel,
@@ -45,7 +45,7 @@ impl Reserve {
     }
 
     /// Lets all of it go; each session ends.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         ready.clear();
     }

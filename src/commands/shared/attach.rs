@@ -20,26 +20,26 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A terminal's end-of-file character.
-pub const CTRL_D: &[u8] = b"\x04";
+pub(crate) const CTRL_D: &[u8] = b"\x04";
 
 /// What joining needs beside the channel, its connection and the filter.
-pub struct Attach<'a> {
+pub(crate) struct Attach<'a> {
     /// Where to say something.
-    pub ui: &'a Ui,
+    pub(crate) ui: &'a Ui,
     /// How the session was asked for.
-    pub run: &'a cli::Run,
+    pub(crate) run: &'a cli::Run,
     /// A terminal session: raw mode, sizes, escapes.
-    pub terminal: bool,
+    pub(crate) terminal: bool,
     /// The way back when the connection breaks.
-    pub network: Network,
+    pub(crate) network: Network,
     /// The session.
-    pub started: Started,
+    pub(crate) started: Started,
     /// Whether to take that way.
-    pub resume: bool,
+    pub(crate) resume: bool,
     /// Time for each step of a connection.
-    pub connect_timeout: Duration,
+    pub(crate) connect_timeout: Duration,
     /// Cancelled once the far end is there.
-    pub answered: CancellationToken,
+    pub(crate) answered: CancellationToken,
 }
 
 impl Attach<'_> {
@@ -47,7 +47,7 @@ impl Attach<'_> {
     ///
     /// # Errors
     /// When the terminal or standard input can't be had.
-    pub async fn run<C: Channel, F: Filter>(
+    pub(crate) async fn run<C: Channel, F: Filter>(
         self,
         channel: C,
         link: Link,

@@ -16,11 +16,11 @@ use std::time::Duration;
 type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The way to the service, as flags, environment and profile describe it.
-pub struct Context {
+pub(crate) struct Context {
     /// The settings, each with its source.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// Proxies, trust and timeouts.
-    pub network: Network,
+    pub(crate) network: Network,
     /// How long one request may take.
     limit: Duration,
     env: Lookup,
@@ -35,7 +35,7 @@ impl Context {
     ///
     /// # Errors
     /// As [`Context::new`].
-    pub fn from_args(global: &Global, args: &Connection) -> Result<Self> {
+    pub(crate) fn from_args(global: &Global, args: &Connection) -> Result<Self> {
         #[cfg(feature = "emulator")]
         if args.emulator {
             return Self::emulated(global, args.connect_timeout);
@@ -47,7 +47,7 @@ impl Context {
     ///
     /// # Errors
     /// As [`Settings::resolve`].
-    pub fn new(global: &Global, connect_timeout: Duration) -> Result<Self> {
+    pub(crate) fn new(global: &Global, connect_timeout: Duration) -> Result<Self> {
         Ok(Self {
             settings: Settings::resolve(&flags(global), &process_env)?,
             network: Network::from_env(connect_timeout),
@@ -64,7 +64,7 @@ impl Context {
     /// # Errors
     /// When the emulator can't be started.
     #[cfg(feature = "emulator")]
-    pub fn emulated(global: &Global, connect_timeout: Duration) -> Result<Self> {
+    pub(crate) fn emulated(global: &Global, connect_timeout: Duration) -> Result<Self> {
         use crate::emulator::{Emulator, Options};
         let emulator = Emulator::on_loopback(Options::default())?;
         let mut exports = emulator.exports();
@@ -95,7 +95,7 @@ impl Context {
     ///
     /// # Errors
     /// [`crate::error::Error::NoRegion`], and whatever is wrong with endpoint, credentials or TLS.
-    pub fn client(&self, product: Product) -> Result<Client> {
+    pub(crate) fn client(&self, product: Product) -> Result<Client> {
         self.client_at(product, None)
     }
 
@@ -103,7 +103,7 @@ impl Context {
     ///
     /// # Errors
     /// As [`Context::client`].
-    pub fn client_at(&self, product: Product, endpoint: Option<&str>) -> Result<Client> {
+    pub(crate) fn client_at(&self, product: Product, endpoint: Option<&str>) -> Result<Client> {
         let settings = &self.settings;
         let region = settings.region()?;
         let general = settings.endpoint.as_ref().map(|url| url.value.as_str());
@@ -116,7 +116,7 @@ impl Context {
     ///
     /// # Errors
     /// As [`Settings::credential_source`].
-    pub fn credentials(&self) -> Result<Arc<dyn CredentialsProvider>> {
+    pub(crate) fn credentials(&self) -> Result<Arc<dyn CredentialsProvider>> {
         if let Some(provider) = self.provider.get() {
             return Ok(Arc::clone(provider));
         }

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 /// # Errors
 /// As [`crate::openapi::client::Client::call`] when KMS is asked for a key; what
 /// [`StartTerminalSession`] would be refused for is found before that.
-pub async fn exchange(
+pub(crate) async fn exchange(
     context: &Context,
     args: &cli::Session,
     request: &StartTerminalSession,

@@ -15,7 +15,7 @@ use tracing_subscriber::prelude::*;
 ///
 /// # Errors
 /// [`Error::Config`] if the file can't be written.
-pub fn start(global: &Global, ui: &Ui) -> anyhow::Result<()> {
+pub(crate) fn start(global: &Global, ui: &Ui) -> anyhow::Result<()> {
     let level = match (global.verbose, &global.log_file) {
         (0, None) => return Ok(()),
         (0 | 1, _) => LevelFilter::INFO,

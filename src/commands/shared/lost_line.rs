@@ -12,7 +12,7 @@ const NARROWED: Duration = Duration::from_millis(200);
 
 /// The line. It stands on the screen of the remote program and is taken back when the connection is
 /// back, as if nothing had been.
-pub struct LostLine {
+pub(crate) struct LostLine {
     ui: Ui,
     /// `None` where the screen is not ours to write on: the line is then said as any other.
     modes: Option<Modes>,
@@ -23,7 +23,7 @@ pub struct LostLine {
 impl LostLine {
     /// A line that is not shown yet. `pump` is where new sizes go.
     #[must_use]
-    pub fn new(ui: Ui, modes: Option<Modes>, pump: mpsc::Sender<Control>) -> Self {
+    pub(crate) fn new(ui: Ui, modes: Option<Modes>, pump: mpsc::Sender<Control>) -> Self {
         let banner = Banner::default();
         Self {
             ui,
@@ -34,7 +34,7 @@ impl LostLine {
     }
 
     /// Shows `text`, in place of what it shows.
-    pub fn show(&mut self, text: &str) {
+    pub(crate) fn show(&mut self, text: &str) {
         match &self.modes {
             None => self.ui.say(text),
             // In the middle of a control sequence any word would spoil it.
@@ -51,7 +51,7 @@ impl LostLine {
     }
 
     /// Takes the line back, and has the program draw again what it covered.
-    pub fn hide(&mut self) {
+    pub(crate) fn hide(&mut self) {
         let (bytes, redraw) = self.banner.hide();
         self.ui.cover(&bytes);
         if redraw {

@@ -1,15 +1,15 @@
 //! What several commands need.
 
-pub mod attach;
-pub mod context;
-pub mod encrypt;
-pub mod log;
-pub mod lost_line;
-pub mod plan;
-pub mod port;
-pub mod report;
-pub mod session;
-pub mod stdio;
-pub mod stops;
-pub mod table;
-pub mod target;
+pub(crate) mod attach;
+pub(crate) mod context;
+pub(crate) mod encrypt;
+pub(crate) mod log;
+pub(crate) mod lost_line;
+pub(crate) mod plan;
+pub(crate) mod port;
+pub(crate) mod report;
+pub(crate) mod session;
+pub(crate) mod stdio;
+pub(crate) mod stops;
+pub(crate) mod table;
+pub(crate) mod target;

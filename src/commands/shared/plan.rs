@@ -7,11 +7,11 @@ use crate::terminal;
 
 /// What the arguments come to.
 #[derive(Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// A terminal session: raw mode, sizes, escapes.
-    pub terminal: bool,
+    pub(crate) terminal: bool,
     /// What the bootstrap runs; `None` for the service's default shell.
-    pub program: Option<exec::Program>,
+    pub(crate) program: Option<exec::Program>,
 }
 
 impl Plan {
@@ -19,7 +19,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::Usage`] for `-n` without a command.
-    pub fn of(run: &cli::Run) -> Result<Self> {
+    pub(crate) fn of(run: &cli::Run) -> Result<Self> {
         let terminal = is_terminal(run);
         let what = match (command(run), run.login) {
             (Some(command), _) => exec::What::Command(command),
@@ -50,14 +50,14 @@ impl Plan {
 
 /// Whether it is a terminal session: stdin and stdout are terminals, or the user says so.
 #[must_use]
-pub fn is_terminal(run: &cli::Run) -> bool {
+pub(crate) fn is_terminal(run: &cli::Run) -> bool {
     let both = terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
     run.tty || (both && !run.no_tty)
 }
 
 /// The command that is to run, as one shell command line.
 #[must_use]
-pub fn command(run: &cli::Run) -> Option<Vec<u8>> {
+pub(crate) fn command(run: &cli::Run) -> Option<Vec<u8>> {
     let argv = (!run.argv.is_empty()).then(|| exec::quote_all(&run.argv));
     run.command.as_deref().map(bytes_of).or(argv)
 }

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 /// # Errors
 /// As [`session::request`]; [`Error::Usage`] for an encrypted session; [`Error::Api`] for what the
 /// service would refuse.
-pub fn request(
+pub(crate) fn request(
     context: &Context,
     args: &cli::Session,
     target: Option<&str>,
@@ -39,7 +39,7 @@ pub fn request(
 }
 
 /// A started port session with its connection to the gateway.
-pub struct PortSession {
+pub(crate) struct PortSession {
     started: Started,
     network: Network,
     link: Link,
@@ -50,7 +50,7 @@ impl PortSession {
     ///
     /// # Errors
     /// As [`Started::dial`].
-    pub async fn dial(started: Started, network: Network, limit: Duration) -> Result<Self> {
+    pub(crate) async fn dial(started: Started, network: Network, limit: Duration) -> Result<Self> {
         let link = started.dial(&network, limit).await?;
         Ok(Self {
             started,
@@ -62,12 +62,12 @@ impl PortSession {
     /// The session, to be ended when the run is over: not before, as ending it by the API could overtake
     /// what has been sent.
     #[must_use]
-    pub fn started(&self) -> &Started {
+    pub(crate) fn started(&self) -> &Started {
         &self.started
     }
 
     /// Joins the session to the user's end until either is done.
-    pub async fn run<R, W>(
+    pub(crate) async fn run<R, W>(
         self,
         ends: (R, W),
         control: mpsc::Receiver<Control>,

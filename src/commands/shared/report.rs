@@ -4,13 +4,13 @@ use crate::error::Error;
 use crate::ui::Ui;
 
 /// Shows a failure: what led to it, its causes, and what can be done about it.
-pub fn failure(ui: &Ui, error: &anyhow::Error) {
+pub(crate) fn failure(ui: &Ui, error: &anyhow::Error) {
     let hint = error.downcast_ref::<Error>().and_then(Error::hint);
     ui.error(&describe(error), hint.as_deref());
 }
 
 /// Shows the failure of one thing among several, `subject`.
-pub fn failure_of(ui: &Ui, subject: &str, error: &Error) {
+pub(crate) fn failure_of(ui: &Ui, subject: &str, error: &Error) {
     ui.error(&format!("{subject}: {error}"), error.hint().as_deref());
 }
 

@@ -25,9 +25,9 @@ const LONGEST_URL: usize = 64 * 1024;
 
 /// A session that can be dialled.
 #[derive(Debug, Clone)]
-pub struct Started {
+pub(crate) struct Started {
     /// Where it is.
-    pub target: Target,
+    pub(crate) target: Target,
     ender: Option<Ender>,
 }
 
@@ -49,7 +49,7 @@ impl Started {
     ///
     /// # Errors
     /// As [`Client::call`]; [`Error::Usage`] for a URL that is none.
-    pub async fn start(
+    pub(crate) async fn start(
         context: &Context,
         args: &cli::Session,
         request: StartTerminalSession,
@@ -66,7 +66,7 @@ impl Started {
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn by(
+    pub(crate) async fn by(
         client: &Client,
         request: StartTerminalSession,
         limit: Duration,
@@ -91,13 +91,13 @@ impl Started {
 
     /// The session's id, where it is known.
     #[must_use]
-    pub fn session_id(&self) -> Option<&str> {
+    pub(crate) fn session_id(&self) -> Option<&str> {
         self.ender.as_ref().map(|ender| ender.session_id.as_str())
     }
 
     /// A session that somebody else has started, and ends.
     #[must_use]
-    pub fn given(target: Target) -> Self {
+    pub(crate) fn given(target: Target) -> Self {
         let ender = None;
         Self { target, ender }
     }
@@ -106,7 +106,7 @@ impl Started {
     ///
     /// # Errors
     /// As [`dial`].
-    pub async fn dial(&self, network: &Network, limit: Duration) -> Result<Link> {
+    pub(crate) async fn dial(&self, network: &Network, limit: Duration) -> Result<Link> {
         dial(network.clone(), self.target.clone(), limit).await
     }
 
@@ -114,7 +114,7 @@ impl Started {
     ///
     /// # Errors
     /// The step's.
-    pub async fn or_end<T>(&self, step: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(crate) async fn or_end<T>(&self, step: impl Future<Output = Result<T>>) -> Result<T> {
         let done = step.await;
         if done.is_err() {
             self.end().await;
@@ -124,7 +124,7 @@ impl Started {
 
     /// Ends the session, so that it no longer counts against the region's limit. The caller of axt
     /// may lack the right to: a failure is only logged.
-    pub async fn end(&self) {
+    pub(crate) async fn end(&self) {
         if let Some(ender) = &self.ender {
             ender.end().await;
         }
@@ -147,7 +147,7 @@ impl Ender {
 ///
 /// # Errors
 /// As [`Network::dial`] and [`wire::open`]; [`Error::Timeout`].
-pub async fn dial(network: Network, target: Target, limit: Duration) -> Result<Link> {
+pub(crate) async fn dial(network: Network, target: Target, limit: Duration) -> Result<Link> {
     let what = format!("the connection to {}", target.host());
     let opening = async {
         let stream = network.dial(target.url()).await?;
@@ -160,7 +160,7 @@ pub async fn dial(network: Network, target: Target, limit: Duration) -> Result<L
 }
 
 /// Connects again: to go on with the channel `resume`, or from the start where there is none yet.
-pub fn redial(
+pub(crate) fn redial(
     network: &Network,
     target: &Target,
     resume: Option<String>,
@@ -180,7 +180,7 @@ pub fn redial(
 ///
 /// # Errors
 /// [`Error::Usage`] for a target without an instance id.
-pub fn request(
+pub(crate) fn request(
     context: &Context,
     args: &cli::Session,
     target: Option<&str>,
@@ -206,7 +206,7 @@ pub fn request(
 
 /// The protocol's options as the session options describe them.
 #[must_use]
-pub fn protocol_options(args: &cli::Session) -> session::Options {
+pub(crate) fn protocol_options(args: &cli::Session) -> session::Options {
     session::Options {
         keepalive: unless_zero(args.connection.keepalive),
         dead_after: unless_zero(args.connection.dead_after),
@@ -218,7 +218,7 @@ pub fn protocol_options(args: &cli::Session) -> session::Options {
 
 /// A duration of 0 means never.
 #[must_use]
-pub fn unless_zero(span: Duration) -> Option<Duration> {
+pub(crate) fn unless_zero(span: Duration) -> Option<Duration> {
     Some(span).filter(|span| !span.is_zero())
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 ///
 /// # Errors
 /// [`Error::Io`] if it can't be opened.
-pub fn stdin() -> Result<Stdin> {
+pub(crate) fn stdin() -> Result<Stdin> {
     Stdin::open().map_err(|source| Error::Io {
         what: "standard input can't be opened",
         source,
@@ -21,7 +21,7 @@ pub fn stdin() -> Result<Stdin> {
 ///
 /// # Errors
 /// [`Error::Io`] if it can't be opened.
-pub fn stdout(modes: Option<Modes>) -> Result<Stdout> {
+pub(crate) fn stdout(modes: Option<Modes>) -> Result<Stdout> {
     Stdout::open(modes).map_err(|source| Error::Io {
         what: "standard output can't be opened",
         source,
@@ -31,7 +31,7 @@ pub fn stdout(modes: Option<Modes>) -> Result<Stdout> {
 /// Once nobody reads standard output any more, there is no answer to wait for when the input ends.
 /// The wait is a thread's, which ends with the process.
 #[cfg(unix)]
-pub fn tell_when_unread(pump: mpsc::Sender<Control>) {
+pub(crate) fn tell_when_unread(pump: mpsc::Sender<Control>) {
     use rustix::event::{PollFd, PollFlags, poll};
     let watch = move || {
         let stdout = io::stdout();
@@ -48,4 +48,4 @@ pub fn tell_when_unread(pump: mpsc::Sender<Control>) {
 
 /// Not known on this system: the end of the input is followed by the usual wait.
 #[cfg(not(unix))]
-pub fn tell_when_unread(_pump: mpsc::Sender<Control>) {}
+pub(crate) fn tell_when_unread(_pump: mpsc::Sender<Control>) {}

@@ -15,11 +15,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 const LATE: Duration = Duration::from_secs(2);
 
 /// What stops a run before its session is joined to anything: a signal, or the end of its time.
-pub struct Stops {
+pub(crate) struct Stops {
     /// The signals of this process.
-    pub signals: Signals,
+    pub(crate) signals: Signals,
     /// The end of its time, if that is limited.
-    pub by: Option<Instant>,
+    pub(crate) by: Option<Instant>,
 }
 
 impl Stops {
@@ -27,7 +27,7 @@ impl Stops {
     ///
     /// # Errors
     /// The system's.
-    pub fn listen(limit: Option<Duration>) -> io::Result<Self> {
+    pub(crate) fn listen(limit: Option<Duration>) -> io::Result<Self> {
         Ok(Self {
             signals: Signals::listen()?,
             by: limit.map(|limit| Instant::now() + limit),
@@ -38,7 +38,7 @@ impl Stops {
     ///
     /// # Errors
     /// The step's; [`Error::Stopped`].
-    pub async fn run<T>(&mut self, step: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(crate) async fn run<T>(&mut self, step: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             done = step => done,
             stop = self.next() => Err(stop.into()),
@@ -50,7 +50,7 @@ impl Stops {
     ///
     /// # Errors
     /// As [`Stops::run`].
-    pub async fn start(
+    pub(crate) async fn start(
         &mut self,
         starting: impl Future<Output = Result<Started>>,
     ) -> Result<Started> {
@@ -80,7 +80,7 @@ impl Stops {
 }
 
 /// The exit status of a run that was stopped.
-pub fn exit_of(stop: Stop) -> Exit {
+pub(crate) fn exit_of(stop: Stop) -> Exit {
     match stop {
         Stop::Signal(number) => Exit::Signal(number),
         Stop::Timeout => Exit::TimedOut,
@@ -91,7 +91,7 @@ pub fn exit_of(stop: Stop) -> Exit {
 ///
 /// # Errors
 /// The error that ended the session; [`Error::Stopped`].
-pub fn conclude(outcome: Outcome) -> Result<Exit> {
+pub(crate) fn conclude(outcome: Outcome) -> Result<Exit> {
     const SIGPIPE: u8 = 13;
     match outcome {
         Outcome::Ended(Ending::Normal { .. }) | Outcome::UserLeft => Ok(Exit::Ok),

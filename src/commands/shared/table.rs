@@ -7,7 +7,11 @@ use unicode_width::UnicodeWidthStr as _;
 /// The table's text. For a terminal it has a header and aligned columns, in which `-` stands for
 /// nothing; otherwise each row is a line of cells with a tab in between.
 #[must_use]
-pub fn table<const N: usize>(header: [&str; N], rows: &[[String; N]], terminal: bool) -> String {
+pub(crate) fn table<const N: usize>(
+    header: [&str; N],
+    rows: &[[String; N]],
+    terminal: bool,
+) -> String {
     let cells = rows
         .iter()
         .map(|row| row.each_ref().map(|cell| escaped(cell)));
@@ -31,7 +35,7 @@ pub fn table<const N: usize>(header: [&str; N], rows: &[[String; N]], terminal: 
 ///
 /// # Errors
 /// When the value has no JSON form.
-pub fn json(value: &impl Serialize) -> serde_json::Result<String> {
+pub(crate) fn json(value: &impl Serialize) -> serde_json::Result<String> {
     let text = serde_json::to_string_pretty(value)?;
     let mut safe = String::with_capacity(text.len() + 1);
     for c in text.chars() {

@@ -7,19 +7,19 @@ use crate::openapi::region;
 
 /// The parts of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Target {
+pub(crate) struct Target {
     /// The user there, if one was named.
-    pub user: Option<String>,
+    pub(crate) user: Option<String>,
     /// The instance.
-    pub instance: String,
+    pub(crate) instance: String,
     /// Its region, if it was named.
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
 }
 
 impl Target {
     /// Cuts a target. What follows the last dot counts as a region only if there is one of that id.
     #[must_use]
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let (user, rest) = match text.rsplit_once('@') {
             Some((user, rest)) => (Some(user).filter(|user| !user.is_empty()), rest),
             None => (None, text),
@@ -41,7 +41,7 @@ impl Target {
     ///
     /// # Errors
     /// [`Error::Usage`] for what can't be one.
-    pub fn id(&self) -> Result<&str> {
+    pub(crate) fn id(&self) -> Result<&str> {
         let id = self.instance.as_str();
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if (id.starts_with("i-") || id.starts_with("mi-")) && id.chars().all(fits) {
@@ -61,7 +61,7 @@ impl Target {
 ///
 /// # Errors
 /// [`Error::Usage`] if `--region` names another.
-pub fn in_region(global: &Global, target: Option<&str>) -> Result<Global> {
+pub(crate) fn in_region(global: &Global, target: Option<&str>) -> Result<Global> {
     located(global, target, process_env("AXT_REGION").as_deref())
 }
 
