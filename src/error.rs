@@ -1,5 +1,5 @@
-//! What can go wrong, as far as somebody acts on it: each failure has a message and a hint. What
-//! others wrote gets into a message as one bounded line.
+//! The failures of axt: each has a message and perhaps a hint. What others wrote is quoted as one
+//! bounded line.
 
 use crate::hints;
 use crate::printable::line;
@@ -97,7 +97,7 @@ pub enum Error {
         /// What followed the code.
         detail: String,
     },
-    /// The far end can't do what was asked of it.
+    /// The remote side can't do what was asked of it.
     #[error("on the instance: {}", line(.0))]
     Remote(String),
     /// The connection broke and the session could not be resumed.
@@ -152,7 +152,7 @@ impl ApiError {
     }
 }
 
-/// That a session ended, with what its code means, the code, and what followed it.
+/// The message for an ended session: the meaning of its code, the code, and what followed it.
 fn ended(code: &str, detail: &str) -> String {
     let given = match (code, detail) {
         ("", detail) => line(detail),
@@ -174,7 +174,7 @@ fn after_colon(detail: &str) -> String {
     }
 }
 
-/// Which answer an error was; nothing where none was asked for.
+/// HTTP status and request id of an error reply; empty if no request was sent.
 fn origin(status: u16, request_id: Option<&str>) -> String {
     match (status, request_id) {
         (0, _) => String::new(),

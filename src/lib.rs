@@ -29,7 +29,7 @@
 //!   terminals and TCP connections, and faults to order. It is what `--emulator` starts and what
 //!   every end-to-end test talks to.
 //!
-//! Failures are values that travel up: [`error`] names them, [`hints`] say what to do, [`exit`] is
+//! Failures are values that travel up: [`error`] names them, `hints` say what to do, [`exit`] is
 //! what becomes of them, and [`ui`] alone prints. What others wrote passes `printable` first. Who may
 //! import whom is a table in `tests/imports.rs`; arrows never turn back.
 //!
@@ -46,7 +46,7 @@ pub mod config;
 pub mod emulator;
 pub mod error;
 pub mod exit;
-pub mod hints;
+pub(crate) mod hints;
 pub mod net;
 pub mod openapi;
 pub(crate) mod printable;

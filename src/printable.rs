@@ -7,7 +7,7 @@ const LONGEST: usize = 500;
 /// One line of at most [`LONGEST`] characters: white space becomes single spaces, and the rest is
 /// [`escaped`].
 #[must_use]
-pub fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     // What is cut off anyway need not be looked at.
     let beginning: String = text.chars().take(4 * LONGEST).collect();
     let words: Vec<&str> = beginning.split_whitespace().collect();
@@ -20,7 +20,7 @@ pub fn line(text: &str) -> String {
 
 /// The text with every character that is not seen as itself written out, as `\u{1b}`.
 #[must_use]
-pub fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         if is_invisible(c) {
@@ -35,7 +35,7 @@ pub fn escaped(text: &str) -> String {
 /// Control characters, line ends of every kind, and what Unicode calls format characters: those of
 /// no width and those that turn the direction of writing.
 #[must_use]
-pub fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}'

@@ -233,7 +233,7 @@ fn message(outgoing: Outgoing) -> Message {
     }
 }
 
-/// A connection that broke, or a peer that did something no WebSocket may do.
+/// Tells a broken connection from a peer that violates the WebSocket protocol.
 fn failure(error: &WsError) -> Incoming {
     let cut = ProtocolError::ResetWithoutClosingHandshake;
     match error {

@@ -1,4 +1,5 @@
-//! The one way out to the network: proxy choice, TCP and TLS, for the API and the WebSocket alike.
+//! How axt connects to any host: the choice of proxy, TCP, TLS and time limits, decided once for the
+//! API and the WebSocket.
 
 mod fault;
 mod metadata;
@@ -21,7 +22,7 @@ use target::Target;
 use tls::Tls;
 use url::Url;
 
-/// What decides about proxies and trust, as the environment gave it.
+/// The settings of the network: proxies, trusted certificates and the time to connect.
 ///
 /// Proxy URLs may hold a password, which is why this type has no `Debug`.
 #[derive(Default)]
@@ -72,7 +73,7 @@ struct Inner {
     tls: Tls,
 }
 
-/// The way a target would be reached, for people to read.
+/// How a target would be reached, in words when displayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// Host and port of the target.
@@ -118,10 +119,10 @@ impl Network {
         }
     }
 
-    /// A pooled HTTP/1.1 client on the same proxies and the same trust as [`dial`](Self::dial).
+    /// A pooled HTTP/1.1 client that uses the proxies and the trust of [`dial`](Self::dial).
     ///
-    /// It follows no redirects. The connect timeout bounds each new connection; the time of a whole
-    /// request is the caller's to bound. Call [`check`](Self::check) on a URL before it is requested,
+    /// It follows no redirects. The connect timeout bounds each new connection; the caller bounds
+    /// the time of a whole request. Call [`check`](Self::check) on a URL before it is requested,
     /// and [`explain`](Self::explain) on an error.
     ///
     /// # Errors
@@ -132,7 +133,7 @@ impl Network {
             let proxy = Target::of(url).and_then(|target| proxies.towards(&target));
             match proxy {
                 Ok(proxy) => proxy.map(|proxy| proxy.url.to_string()),
-                // `check` has the words for it; here a request that skipped it must not get out.
+                // `check` reports this; a request that skipped `check` must not be sent directly.
                 Err(_) => Some("http://proxy.invalid".into()),
             }
         });
@@ -155,7 +156,7 @@ impl Network {
             .map_err(|error| Error::Usage(format!("no HTTP client: {}", Cause::of(&error).text)))
     }
 
-    /// Connects to the host of a `ws`, `wss`, `http` or `https` URL and shakes hands down to TLS.
+    /// Connects to the host of a `ws`, `wss`, `http` or `https` URL, the TLS handshake included.
     ///
     /// # Errors
     /// [`Error::Usage`] for a URL that must not be dialled, [`Error::Config`] for trusted certificates
@@ -198,10 +199,10 @@ impl Network {
         })
     }
 
-    /// What an error of the [`http_client`](Self::http_client) means, in the words that `dial` has
-    /// for the same fault.
+    /// Explains an error of the [`http_client`](Self::http_client) in the words that `dial` uses for
+    /// the same fault.
     ///
-    /// A time-out is taken for that of connecting; time a whole request with a timer of your own.
+    /// A time-out counts as one of connecting: the client has no other.
     pub async fn explain(&self, error: &reqwest::Error, url: &Url) -> Error {
         let (target, proxy) = match self.way(url) {
             Ok(way) => way,
@@ -217,7 +218,7 @@ impl Network {
         if !error.is_connect() {
             return Error::Lost(format!("{to}: {}", Cause::of(error).text));
         }
-        // The HTTP client keeps to itself what a proxy answered: `dial` asks it and tells.
+        // The HTTP client doesn't tell what a proxy answered, so ask the proxy once more.
         if proxy.is_some()
             && let Err(error) = self.dial(url).await
         {

@@ -43,14 +43,14 @@ impl Proxies {
         Self { proxy, no_proxy }
     }
 
-    /// The proxy for `target`. A plain target is on this machine and never goes through one.
+    /// The proxy for `target`, if any. A target without TLS is on this machine and needs none.
     pub(super) fn towards(&self, target: &Target) -> Result<Option<Proxy>> {
         let Some(proxy) = self.proxy.as_deref().filter(|_| target.tls) else {
             return Ok(None);
         };
         let uri = target.uri()?;
         let no_proxy = self.exceptions(target.port);
-        // Asked with a stand-in first: a proxy that is not due may make no sense.
+        // With a stand-in first: an invalid proxy URL is no error where NO_PROXY applies.
         let any = Matcher::builder().https("http://proxy").no(no_proxy);
         let relative = uri.to_string().replacen(".:", ":", 1);
         let relative = Uri::try_from(relative).map_err(|_| invalid())?;
@@ -179,7 +179,9 @@ async fn connect_method(
         )),
         Some(status @ 400..=499) => Err(Cause::lasting(refusal(status))),
         Some(status) => Err(Cause::passing(refusal(status))),
-        None => Err(Cause::lasting("what answers there is not an HTTP proxy")),
+        None => Err(Cause::lasting(
+            "the proxy did not answer as an HTTP proxy does",
+        )),
     }
 }
 

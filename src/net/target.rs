@@ -1,4 +1,4 @@
-//! The part of a URL that the network cares about: host, port, and whether TLS is due.
+//! Where a connection goes: the host and port of a URL, and whether it needs TLS.
 
 use super::fault::Cause;
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use tokio::net::TcpStream;
 use url::{Host, Url};
 
-/// Where a connection is to go. Displayed as `host:port`.
+/// Where a connection goes. Displayed as `host:port`.
 pub(super) struct Target {
     pub(super) host: Host<String>,
     pub(super) port: u16,
@@ -57,13 +57,13 @@ impl Target {
             .map_err(|_| Error::Usage(format!("{self} is not a host that can be dialled")))
     }
 
-    /// A hosts file may send `localhost` elsewhere: what counts is where the plain connection ended.
+    /// Refuses a plain connection to another machine: a hosts file may give `localhost` any address.
     pub(super) fn require_loopback(&self, stream: &TcpStream) -> Result<()> {
         let peer = stream.peer_addr().map(|address| address.ip());
         if self.tls || peer.as_ref().is_ok_and(IpAddr::is_loopback) {
             return Ok(());
         }
-        let cause = Cause::lasting("the name leads off this machine, which needs TLS");
+        let cause = Cause::lasting("the name belongs to another machine, and that needs TLS");
         Err(cause.connecting_to(self))
     }
 

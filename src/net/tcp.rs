@@ -1,4 +1,4 @@
-//! Plain TCP, and what any connection is to its user: a stream of bytes.
+//! TCP connections, and the trait that all connections share.
 
 use super::fault::Cause;
 use crate::error::Result;

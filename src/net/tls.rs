@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use tokio_rustls::TlsConnector;
 
-/// The configuration, made at first use; the trusted certificates behind it at first handshake.
+/// The configuration, made at first use; the trusted certificates are read at the first handshake.
 pub(super) struct Tls {
     trust: Arc<Trust>,
     config: OnceLock<Arc<ClientConfig>>,
@@ -43,7 +43,7 @@ impl Tls {
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::Usage(format!("no TLS: {error}")))?
-            // Not less safe than the defaults: `Trust` only puts off making the usual verifier.
+            // As safe as the defaults: `Trust` makes the usual verifier, only later.
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&self.trust) as Arc<_>)
             .with_no_client_auth();
@@ -105,7 +105,7 @@ impl From<TrustError> for Error {
     }
 }
 
-/// The verifier of certificates, made of files that are read once and only if there is something to verify.
+/// Verifies certificates. It reads the trusted ones once, when there is something to verify.
 #[derive(Debug)]
 struct Trust {
     provider: Arc<CryptoProvider>,
@@ -150,7 +150,7 @@ impl Trust {
         }
     }
 
-    /// The verifier as TLS itself asks for it, in the middle of a handshake.
+    /// The verifier, with an error that TLS can carry through a handshake.
     fn in_handshake(&self) -> Result<&Arc<dyn ServerCertVerifier>, rustls::Error> {
         self.verifier()
             .map_err(|error| rustls::Error::General(Error::from(error).to_string()))

@@ -1,4 +1,4 @@
-//! Signs calls, sends them, tries again where that is safe, and reads what comes back.
+//! The API client: it signs and sends calls, retries where that is safe, and reads the replies.
 
 use super::clock::Clock;
 use super::params;
@@ -41,7 +41,7 @@ pub trait Action: Serialize {
     const NAME: &'static str;
     /// The API version, such as `2014-05-26`.
     const VERSION: &'static str;
-    /// Whether the same call may be made twice to the effect of one: only then is it tried again.
+    /// Whether making the call twice has the effect of making it once: only then is it retried.
     const IDEMPOTENT: bool;
     /// Whether it takes the parameter `RegionId`.
     const REGIONAL: bool = true;
@@ -59,7 +59,7 @@ pub trait Action: Serialize {
     }
 }
 
-/// A client of one product's API in one region. It holds on to its connections.
+/// A client of one product's API in one region. It keeps its connections for further calls.
 #[derive(Clone)]
 pub struct Client {
     network: Network,
@@ -92,7 +92,7 @@ impl Client {
         })
     }
 
-    /// The same client with another patience.
+    /// The same client with other limits for retrying.
     #[must_use]
     pub fn with_retry(self, retry: Retry) -> Self {
         Self { retry, ..self }
@@ -204,7 +204,7 @@ impl Client {
 
     async fn failed<A: Action>(&self, error: &reqwest::Error) -> Failure {
         let error = self.network.explain(error, &self.endpoint).await;
-        // A connect timeout was as patient as it was told to be.
+        // Connecting has taken as long as it may.
         let hopeless = matches!(
             error,
             Error::Timeout { .. } | Error::Connect { lasting: true, .. }
@@ -217,11 +217,11 @@ impl Client {
         Failure { error, again }
     }
 
-    /// Asks for nothing, without a signature: whatever answers, the host is there.
+    /// Sends an unsigned request without parameters: any answer shows that the host is reachable.
     ///
     /// # Errors
     /// As [`Self::call`], for the network.
-    pub async fn probe(&self, limit: Duration) -> Result<Probe> {
+    pub(crate) async fn probe(&self, limit: Duration) -> Result<Probe> {
         let start = Instant::now();
         let asked = tokio::time::timeout(limit, self.http.get(self.endpoint.clone()).send());
         let answer = asked.await.map_err(|_| Error::Timeout {
@@ -262,16 +262,16 @@ pub(super) fn params<A: Action>(action: &A, region: &str) -> Vec<(String, String
 
 /// A host that has answered.
 #[derive(Debug, Clone)]
-pub struct Probe {
+pub(crate) struct Probe {
     /// Host and port.
-    pub host: String,
+    pub(crate) host: String,
     /// How long the answer took, connecting included.
-    pub took: Duration,
+    pub(crate) took: Duration,
     /// The clocks, where the answer told its time.
-    pub clock: Option<Clock>,
+    pub(crate) clock: Option<Clock>,
 }
 
-/// Whether an error is the service's wish to be called less often.
+/// Whether an error says that the API was called too often.
 #[must_use]
 pub fn is_throttling(code: &str) -> bool {
     code == "Throttling" || code.starts_with("Throttling.")
@@ -283,8 +283,8 @@ struct Signed {
     string_to_sign: String,
 }
 
-/// Signs afresh, with a nonce and a time of its own: a nonce is good for one attempt. All parameters
-/// go into the body, so that none gets into the log of a proxy or a server.
+/// Signs one attempt, with a nonce and a time of its own. All parameters go into the body, so that
+/// none gets into the log of a proxy or a server.
 fn sign<A: Action>(params: &[(String, String)], credentials: &Credentials) -> Signed {
     let mut params = with_common::<A>(params);
     let mut add = |name: &str, value: &str| params.push((name.to_owned(), value.to_owned()));
@@ -328,7 +328,7 @@ fn with_common<A: Action>(params: &[(String, String)]) -> Vec<(String, String)> 
     params
 }
 
-/// What an error reply means for another attempt, and what its headers add to it.
+/// Decides from an error reply and its headers whether to retry, and completes the error.
 fn judged<A: Action>(mut error: ApiError, status: StatusCode, headers: &HeaderMap) -> Failure {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let code = error.code.as_str();

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 /// How far this machine's clock is from a server's, in words when displayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Clock {
+pub(crate) struct Clock {
     /// Seconds that this machine is ahead; negative when it is behind.
-    pub ahead: i64,
+    pub(crate) ahead: i64,
 }
 
 impl Clock {
     /// Compares the server's `Date` header with our time; `None` for a header that is no date.
     #[must_use]
-    pub fn read(date: &str, ours: Timestamp) -> Option<Self> {
+    pub(crate) fn read(date: &str, ours: Timestamp) -> Option<Self> {
         let parser = jiff::fmt::rfc2822::DateTimeParser::new();
         let theirs = parser.parse_timestamp(date).ok()?;
         let ahead = ours.as_second() - theirs.as_second();

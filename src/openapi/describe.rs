@@ -89,7 +89,7 @@ pub struct ConnectionRecord {
     /// When it ended.
     #[serde(deserialize_with = "lenient::text")]
     pub end_time: Option<String>,
-    /// Why it was closed; see [`crate::hints::closed_reason`].
+    /// Why it was closed, as one of the codes of `hints::closed_reason`.
     #[serde(deserialize_with = "lenient::text")]
     pub closed_reason: Option<String>,
     /// More about a failure. The official SDK has it, the API page doesn't.
@@ -212,7 +212,7 @@ pub struct Agent {
     /// Whether it knows sessions.
     #[serde(deserialize_with = "lenient::truth")]
     pub support_session_manager: Option<bool>,
-    /// When it was heard of last.
+    /// When its last heartbeat arrived.
     #[serde(deserialize_with = "lenient::text")]
     pub last_heartbeat_time: Option<String>,
 }

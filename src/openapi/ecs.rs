@@ -39,10 +39,10 @@ pub struct StartTerminalSession {
     pub encryption: Option<Encryption>,
 }
 
-/// How the key of an encrypted session comes about.
+/// Where the key of an encrypted session comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encryption {
-    /// The two ends agree on one.
+    /// Client and agent agree on one (ECDHE).
     Auto,
     /// KMS makes one under this key.
     Kms(String),
@@ -59,7 +59,7 @@ pub struct TerminalSession {
     pub session_id: String,
     /// What the WebSocket's header `x-acs-session-token` carries.
     pub security_token: SecretString,
-    /// Where the session is; whoever has this URL has the session. Good for 10 minutes.
+    /// The URL of the session, valid for 10 minutes. It is a secret: it alone gives access.
     pub web_socket_url: SecretString,
 }
 

@@ -9,19 +9,19 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// Bytes of a data key of KeySpec `AES_256`.
-pub const DATA_KEY: usize = 32;
+pub(crate) const DATA_KEY: usize = 32;
 
 /// Makes a data key of 256 bits: `GenerateDataKey`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GenerateDataKey {
+pub(crate) struct GenerateDataKey {
     key_id: String,
     key_spec: &'static str,
 }
 
 impl GenerateDataKey {
     /// Under the KMS key `key_id`: an id, an alias, or an ARN.
-    pub fn under(key_id: impl Into<String>) -> Self {
+    pub(crate) fn under(key_id: impl Into<String>) -> Self {
         Self {
             key_id: key_id.into(),
             key_spec: "AES_256",
@@ -32,11 +32,11 @@ impl GenerateDataKey {
 /// A data key. Debug shows neither form of it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DataKey {
+pub(crate) struct DataKey {
     /// The key, encrypted: what the agent is given.
-    pub ciphertext_blob: SecretString,
+    pub(crate) ciphertext_blob: SecretString,
     /// The key itself, in Base64.
-    pub plaintext: SecretString,
+    pub(crate) plaintext: SecretString,
 }
 
 impl DataKey {
@@ -44,7 +44,7 @@ impl DataKey {
     ///
     /// # Errors
     /// [`crate::error::Error::Api`] when they are not [`DATA_KEY`] bytes in Base64; they are not repeated.
-    pub fn bytes(&self) -> Result<Zeroizing<[u8; DATA_KEY]>> {
+    pub(crate) fn bytes(&self) -> Result<Zeroizing<[u8; DATA_KEY]>> {
         let decoded = STANDARD.decode(self.plaintext.expose_secret());
         let decoded = Zeroizing::new(decoded.unwrap_or_default());
         let mut key = Zeroizing::new([0; DATA_KEY]);
@@ -60,7 +60,7 @@ impl DataKey {
 impl Action for GenerateDataKey {
     const NAME: &'static str = "GenerateDataKey";
     const VERSION: &'static str = "2016-01-20";
-    // Each call makes another key, and none is kept: one too many harms nobody.
+    // Each call makes another key, which costs nothing when it is not used.
     const IDEMPOTENT: bool = true;
     const REGIONAL: bool = false;
     type Reply = DataKey;

@@ -1,5 +1,5 @@
-//! Reading replies whose types are not to be relied on: numbers and truth values come as text in
-//! places, lists are wrapped in an object, members are missing or null.
+//! Reads replies whose types vary: numbers and truth values may be texts, lists may be wrapped in an
+//! object, members may be missing or null.
 
 use serde::Deserialize as _;
 use serde::de::{DeserializeOwned, Deserializer, Error as _};
@@ -9,7 +9,7 @@ use serde_json::Value;
 ///
 /// # Errors
 /// For a list or an object.
-pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     match Value::deserialize(deserializer)? {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text).filter(|text| !text.is_empty())),
@@ -23,7 +23,7 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
 ///
 /// # Errors
 /// For anything else.
-pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let text = text(deserializer)?;
     let read = |text: String| {
         text.trim()
@@ -37,7 +37,7 @@ pub fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>,
 ///
 /// # Errors
 /// For anything else.
-pub fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+pub(crate) fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     let text = text(deserializer)?.map(|text| text.trim().to_ascii_lowercase());
     match text.as_deref() {
         None => Ok(None),
@@ -52,7 +52,7 @@ pub fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>,
 ///
 /// # Errors
 /// For anything else, and for an item of another type.
-pub fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned,

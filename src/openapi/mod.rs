@@ -1,17 +1,17 @@
 //! The signed HTTP API: signatures, endpoints, the client that sends and retries, one file for each product.
 
 pub mod client;
-pub mod clock;
+pub(crate) mod clock;
 pub mod describe;
 pub mod ecs;
 pub mod endpoint;
-pub mod kms;
-pub mod lenient;
+pub(crate) mod kms;
+pub(crate) mod lenient;
 mod params;
-pub mod region;
-pub mod reply;
+pub(crate) mod region;
+pub(crate) mod reply;
 pub mod retry;
 mod roa;
-pub mod sae;
+pub(crate) mod sae;
 pub mod signature;
-pub mod sts;
+pub(crate) mod sts;

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// The parameters that the fields of `action` make, by their serialised names. A missing value makes
 /// none, a list or an object becomes JSON text.
-pub(super) fn of(action: &impl Serialize) -> Vec<(String, String)> {
+pub(crate) fn of(action: &impl Serialize) -> Vec<(String, String)> {
     let Ok(Value::Object(fields)) = serde_json::to_value(action) else {
         // An action without fields is no object.
         return vec![];

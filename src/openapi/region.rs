@@ -49,7 +49,7 @@ const REGIONS: [&str; 41] = [
 
 /// Whether this is the id of a region.
 #[must_use]
-pub fn is_known(id: &str) -> bool {
+pub(crate) fn is_known(id: &str) -> bool {
     REGIONS.contains(&id) || endpoint::is_exception(id)
 }
 

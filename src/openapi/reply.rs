@@ -12,13 +12,13 @@ use serde::de::DeserializeOwned;
 const LONGEST_GLANCE: usize = 200;
 
 /// A whole HTTP reply.
-pub(super) struct Reply<'a> {
+pub(crate) struct Reply<'a> {
     /// The action that was called.
-    pub action: &'a str,
+    pub(crate) action: &'a str,
     /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The body.
-    pub body: &'a [u8],
+    pub(crate) body: &'a [u8],
 }
 
 /// An error reply, in the spelling of RPC or of ROA services.
@@ -59,7 +59,7 @@ impl Reply<'_> {
     /// # Errors
     /// The service's error; [`ApiError::UNEXPECTED`] if the reply is not the API's at all. A reply
     /// that meant success is never quoted, as it may hold a session's token.
-    pub(super) fn read<T: DeserializeOwned>(
+    pub(crate) fn read<T: DeserializeOwned>(
         &self,
         credentials: &Credentials,
         string_to_sign: &str,
@@ -83,7 +83,7 @@ impl Reply<'_> {
     }
 
     /// An error of axt's own about a reply that makes no sense.
-    pub(super) fn unexpected(&self, message: &str) -> ApiError {
+    pub(crate) fn unexpected(&self, message: &str) -> ApiError {
         ApiError::unexpected(self.action, self.status, message)
     }
 
@@ -163,7 +163,7 @@ fn scrub(text: &str, credentials: &Credentials) -> String {
 
 /// The first and last four characters of an AccessKey id; of one too short for that, the first.
 #[must_use]
-pub fn shortened(id: &str) -> String {
+pub(crate) fn shortened(id: &str) -> String {
     let characters: Vec<char> = id.chars().collect();
     match characters.as_slice() {
         [a, b, c, d, middle @ .., w, x, y, z] if !middle.is_empty() => {

@@ -9,26 +9,26 @@ use url::Url;
 use uuid::Uuid;
 
 /// A signed call, ready to be sent.
-pub(super) struct Signed {
+pub(crate) struct Signed {
     /// Path and query; to be sent as they are.
-    pub url: Url,
+    pub(crate) url: Url,
     /// All headers but `host` and `accept`.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// What was signed, as errors of the server repeat it.
-    pub string_to_sign: String,
+    pub(crate) string_to_sign: String,
 }
 
-/// What is new in each attempt.
-pub(super) struct Fresh {
+/// What differs between two attempts of a call.
+pub(crate) struct Fresh {
     /// In UTC, as `2025-03-04T05:06:07Z`.
-    pub date: String,
+    pub(crate) date: String,
     /// Good for one attempt.
-    pub nonce: String,
+    pub(crate) nonce: String,
 }
 
 impl Fresh {
     /// A nonce of its own, and now.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             date: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             nonce: Uuid::new_v4().to_string(),
@@ -38,7 +38,7 @@ impl Fresh {
 
 /// Signs a GET of `path` below `endpoint`. The parameters go into the query, where this style has
 /// them; credentials go into headers.
-pub(super) fn sign(
+pub(crate) fn sign(
     endpoint: &Url,
     path: &str,
     (action, version): (&str, &str),

@@ -14,27 +14,27 @@ const WEBSHELL: &str = "wss://sae-webshell.console.aliyun.com/websocket/eamWebsh
 /// Asks for the web shell of a pod: `GetWebshellToken`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct GetWebshellToken {
+pub(crate) struct GetWebshellToken {
     /// The application's id, a UUID.
-    pub app_id: String,
+    pub(crate) app_id: String,
     /// The pod: an instance of the application.
-    pub pod_name: String,
+    pub(crate) pod_name: String,
     /// The container in it, where there are several.
-    pub container_name: Option<String>,
+    pub(crate) container_name: Option<String>,
     /// Rows of the terminal. The API page knows neither these nor the columns; `devsapp/saectl` sends
     /// them, and there is no other way to tell.
-    pub lines: Option<u16>,
+    pub(crate) lines: Option<u16>,
     /// Columns of the terminal.
-    pub columns: Option<u16>,
+    pub(crate) columns: Option<u16>,
 }
 
-/// The way to a web shell. Debug shows none of it: whoever has one of these has the shell.
+/// The URLs of a web shell. They are secrets, as each gives access to the shell: Debug shows none.
 #[derive(Debug, Clone)]
-pub struct WebshellToken {
+pub(crate) struct WebshellToken {
     /// The WebSocket of the terminal.
-    pub web_socket_url: SecretString,
+    pub(crate) web_socket_url: SecretString,
     /// The page of the console that shows it, where the answer names one.
-    pub http_url: Option<SecretString>,
+    pub(crate) http_url: Option<SecretString>,
 }
 
 impl GetWebshellToken {
@@ -43,7 +43,7 @@ impl GetWebshellToken {
     /// # Errors
     /// As [`Client::call`]; the service's error too where the answer bears it under HTTP 200, and
     /// [`ApiError::UNEXPECTED`] for a success without a token.
-    pub async fn call(&self, client: &Client, limit: Duration) -> Result<WebshellToken> {
+    pub(crate) async fn call(&self, client: &Client, limit: Duration) -> Result<WebshellToken> {
         let answer = client.call(self, limit).await?;
         Ok(answer.token(client.region())?)
     }
@@ -63,7 +63,7 @@ impl Action for GetWebshellToken {
 /// page shows an `ErrorCode` beside a success.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Answer {
+pub(crate) struct Answer {
     #[serde(deserialize_with = "lenient::truth")]
     success: Option<bool>,
     #[serde(deserialize_with = "lenient::text")]

@@ -11,21 +11,21 @@ const VERSION: &str = "2015-04-01";
 
 /// Who the credentials belong to: `GetCallerIdentity`. Everybody may ask.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct GetCallerIdentity;
+pub(crate) struct GetCallerIdentity;
 
 /// The caller.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct CallerIdentity {
+pub(crate) struct CallerIdentity {
     /// The account's id.
     #[serde(deserialize_with = "lenient::text")]
-    pub account_id: Option<String>,
+    pub(crate) account_id: Option<String>,
     /// The identity's full name, such as `acs:ram::123456:user/alice`.
     #[serde(deserialize_with = "lenient::text")]
-    pub arn: Option<String>,
+    pub(crate) arn: Option<String>,
     /// `Account`, `RAMUser` or `AssumedRoleUser`.
     #[serde(deserialize_with = "lenient::text")]
-    pub identity_type: Option<String>,
+    pub(crate) identity_type: Option<String>,
 }
 
 impl Action for GetCallerIdentity {

@@ -64,7 +64,7 @@ pub(crate) async fn credentials(context: &Context, limit: Duration) -> Finding {
     };
     let Ok(asked) = timeout(limit, provider.credentials()).await else {
         return Finding::of(&Error::Timeout {
-            what: "whoever tells the credentials".into(),
+            what: "the credential provider".into(),
             limit,
         });
     };
