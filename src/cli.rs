@@ -66,6 +66,9 @@ pub(crate) struct Global {
     /// Configuration file [default: ~/.aliyun/config.json]
     #[arg(long, global = true, env = "AXT_CONFIG_FILE", value_name = "FILE")]
     pub(crate) config_file: Option<PathBuf>,
+    /// Ask STS for a role's credentials anew instead of taking those kept from an earlier run
+    #[arg(long, global = true, env = "AXT_NO_CACHE")]
+    pub(crate) no_cache: bool,
     /// Colours in what axt says; auto: on a terminal, unless NO_COLOR is set
     #[arg(
         long,

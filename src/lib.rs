@@ -19,8 +19,10 @@
 //! - [`pump`] joins one user's end, one wire and one channel in a single `select!`. While the wire
 //!   is stuck, output, escapes and signals are still served; while it is gone, it is made anew.
 //! - [`wire`] is the WebSocket, [`net`] the way to any host: one choice of proxy and one TLS
-//!   configuration for API and WebSocket alike. [`openapi`] signs and makes the API's calls with what
-//!   [`config`] says; [`terminal`] has raw mode, size, keyboard and signals.
+//!   configuration for API and WebSocket alike. [`openapi`] signs and makes the API's calls.
+//!   [`terminal`] has raw mode, size, keyboard and signals.
+//! - [`config`] reads files and environment: settings, profiles, and a description of where the
+//!   credentials come from. `providers` obtains them, one file a mode, and renews them in mid-run.
 //! - [`commands`] is the only layer that knows everything, one file or folder a verb. What several
 //!   verbs need is in `commands/shared`: the way to the service (`context`), starting and ending a
 //!   session (`session`), joining it to the terminal (`attach`), one forwarded connection (`port`).

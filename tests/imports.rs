@@ -27,7 +27,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["config", "net", "backoff", "error", "printable"],
     ),
     ("emulator", &["protocol", "openapi", "error"]),
-    ("providers", &["config", "net", "openapi", "error"]),
+    (
+        "providers",
+        &["config", "net", "openapi", "error", "printable"],
+    ),
     ("cli", &["config", "openapi", "emulator", "exit", "ui"]),
     ("commands", &["*"]),
     ("main", &["cli", "commands"]),
@@ -42,7 +45,7 @@ const PARTS: [(&str, &str, &[&str]); 8] = [
     (
         "providers",
         "config",
-        &["credentials", "settings", "source"],
+        &["credentials", "profile", "settings", "source"],
     ),
     ("emulator", "openapi", &["signature"]),
     ("cli", "config", &["settings"]),

@@ -16,6 +16,7 @@ mod webshell;
 use crate::cli::{Cli, Command};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::providers;
 use crate::ui::Ui;
 use anyhow::anyhow;
 use shared::{report, stops};
@@ -68,7 +69,11 @@ fn block_on(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Resu
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let done = runtime.block_on(command);
+    let done = runtime.block_on(async {
+        let done = command.await;
+        providers::finish().await;
+        done
+    });
     runtime.shutdown_background();
     done
 }

@@ -120,6 +120,8 @@ impl Client {
         action.check()?;
         let params = params(action, &self.region);
         let what = format!("the call of {} to {}", A::NAME, self.host());
+        // Obtaining credentials has time limits of its own, and may ask the user.
+        self.credentials.credentials().await?;
         self.retry
             .run(&what, limit, || self.attempt::<A>(&params))
             .await

@@ -7,7 +7,7 @@ pub mod ecs;
 pub mod endpoint;
 pub(crate) mod kms;
 pub(crate) mod lenient;
-mod params;
+pub(crate) mod params;
 pub(crate) mod region;
 pub(crate) mod reply;
 pub mod retry;

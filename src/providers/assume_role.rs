@@ -1,15 +1,19 @@
 //! A role's credentials, asked of STS with other credentials.
 
-use super::http::problem;
 use super::sts;
-use super::world::World;
+use super::world::{Occasion, World};
 use crate::config::credentials::Credentials;
 use crate::config::source::Role;
 use crate::error::Result;
 use crate::openapi::sts::AssumeRole;
 
 /// Assumes the role.
-pub(super) async fn obtain(world: &World, keys: &Credentials, role: &Role) -> Result<Credentials> {
+pub(super) async fn obtain(
+    world: &World,
+    occasion: Occasion,
+    keys: &Credentials,
+    role: &Role,
+) -> Result<Credentials> {
     let action = AssumeRole {
         role_arn: role.arn.clone(),
         session_name: role.session_name.clone(),
@@ -17,7 +21,5 @@ pub(super) async fn obtain(world: &World, keys: &Credentials, role: &Role) -> Re
         policy: role.policy.clone(),
         external_id: role.external_id.clone(),
     };
-    let reply = sts::call(world, &role.sts, keys, &action).await?;
-    let credentials = reply.credentials.credentials(world.clock.now());
-    credentials.map_err(|lacks| problem(&lacks))
+    sts::assumed(world, occasion, &role.sts, keys, &action).await
 }

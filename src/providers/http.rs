@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::net::Network;
+use crate::printable;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -11,9 +12,6 @@ use zeroize::Zeroizing;
 
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 1 << 20;
-
-/// The most characters of a server's message that are repeated.
-const LONGEST_MESSAGE: usize = 300;
 
 /// What a server answered.
 pub(super) struct Answer {
@@ -138,7 +136,7 @@ impl Answer {
         let value: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let field = |names: [&str; 3]| {
             let texts = names.iter().filter_map(|name| value.get(name)?.as_str());
-            texts.map(one_line).find(|text| !text.is_empty())
+            texts.map(printable::line).find(|text| !text.is_empty())
         };
         let code = field(["Code", "code", "error"]);
         let message = field(["Message", "message", "error_description"]);
@@ -148,15 +146,6 @@ impl Answer {
             false => format!(": {}", parts.join(": ")),
         }
     }
-}
-
-fn one_line(text: &str) -> String {
-    let clean = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    clean
-        .take(LONGEST_MESSAGE)
-        .collect::<String>()
-        .trim()
-        .to_owned()
 }
 
 /// An error of a provider; its source adds its name and what to do.

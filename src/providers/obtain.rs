@@ -1,6 +1,6 @@
 //! Obtaining credentials from a source, whatever its mode.
 
-use super::http::problem;
+use super::login::{cloud_sso, oauth};
 use super::world::{Occasion, World};
 use super::{assume_role, external, instance_role, oidc, uri};
 use crate::config::credentials::Credentials;
@@ -20,19 +20,20 @@ pub(super) fn obtain<'a>(
             Mode::AssumeRole { from, role } => {
                 // What `from` lacks is told in its own name.
                 let keys = obtain(world, from, occasion).await?;
-                assume_role::obtain(world, &keys, role).await
+                assume_role::obtain(world, occasion, &keys, role).await
             }
             Mode::InstanceRole(role) => instance_role::obtain(world, role).await,
             Mode::Oidc {
                 provider_arn,
                 token_file,
                 role,
-            } => oidc::obtain(world, provider_arn, token_file, role).await,
+            } => oidc::obtain(world, occasion, provider_arn, token_file, role).await,
             Mode::External { command, profile } => {
                 external::obtain(world, command, profile, occasion).await
             }
             Mode::Uri(url) => uri::obtain(world, url).await,
-            Mode::CloudSso(_) | Mode::OAuth(_) => Err(problem("axt can't use this mode yet")),
+            Mode::CloudSso(login) => cloud_sso::obtain(world, login, occasion).await,
+            Mode::OAuth(login) => oauth::obtain(world, login, occasion).await,
         };
         let mut credentials = obtained.map_err(|error| source.failed(&error))?;
         if credentials.source.is_empty() {

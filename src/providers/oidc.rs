@@ -2,7 +2,7 @@
 
 use super::http::problem;
 use super::sts;
-use super::world::World;
+use super::world::{Occasion, World};
 use crate::config::credentials::Credentials;
 use crate::config::source::Role;
 use crate::error::Result;
@@ -18,6 +18,7 @@ const LONGEST: u64 = 64 * 1024;
 /// Assumes the role with the token that the file holds now.
 pub(super) async fn obtain(
     world: &World,
+    occasion: Occasion,
     provider_arn: &str,
     token_file: &Path,
     role: &Role,
@@ -44,9 +45,7 @@ pub(super) async fn obtain(
         expires: None,
         source: String::new(),
     };
-    let reply = sts::call(world, &role.sts, &nobody, &action).await?;
-    let credentials = reply.credentials.credentials(world.clock.now());
-    credentials.map_err(|lacks| problem(&lacks))
+    sts::assumed(world, occasion, &role.sts, &nobody, &action).await
 }
 
 fn read(path: &Path) -> Result<SecretString, String> {

@@ -1,21 +1,54 @@
 //! Calls of STS: which host is asked, and in whose name.
 
-use super::world::World;
+use super::cache;
+use super::http::problem;
+use super::world::{Occasion, World};
 use crate::config::credentials::Credentials;
 use crate::config::settings::ConnectionType;
 use crate::config::source::Sts;
 use crate::error::Result;
 use crate::openapi::client::{Action, Client};
 use crate::openapi::endpoint::{self, Product};
-use crate::openapi::sts::GetCallerIdentity;
+use crate::openapi::params;
+use crate::openapi::sts::{AssumedRole, GetCallerIdentity};
+use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use url::Url;
 
 /// STS where no region is configured for it.
 const GLOBAL: &str = "sts.aliyuncs.com";
 
+/// Credentials of a role: those kept from an earlier run, or those that the action gives.
+pub(super) async fn assumed<A: Action<Reply = AssumedRole>>(
+    world: &World,
+    occasion: Occasion,
+    sts: &Sts,
+    caller: &Credentials,
+    action: &A,
+) -> Result<Credentials> {
+    let base = base(world, sts)?;
+    let params = params::of(action);
+    let mut parts = vec![
+        A::NAME,
+        base.as_str(),
+        &caller.access_key_id,
+        caller.access_key_secret.expose_secret(),
+    ];
+    parts.extend(
+        params
+            .iter()
+            .flat_map(|(name, value)| [name.as_str(), value]),
+    );
+    let ask = async {
+        let reply = call(world, sts, caller, action).await?;
+        let credentials = reply.credentials.credentials(world.clock.now());
+        credentials.map_err(|lacks| problem(&lacks))
+    };
+    cache::through(world, occasion, &parts, ask).await
+}
+
 /// Makes one call in the name of `credentials`.
-pub(super) async fn call<A: Action>(
+async fn call<A: Action>(
     world: &World,
     sts: &Sts,
     credentials: &Credentials,

@@ -2,6 +2,7 @@
 
 use crate::net::Network;
 use jiff::Timestamp;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
@@ -19,6 +20,8 @@ pub(crate) struct World {
     pub(crate) vpc: bool,
     /// How long one request may take.
     pub(crate) limit: Duration,
+    /// The folder where role credentials are kept between runs, where they are.
+    pub(crate) cache: Option<PathBuf>,
     /// The time of day.
     pub(crate) clock: Clock,
 }
@@ -51,4 +54,14 @@ pub(super) enum Occasion {
     Start,
     /// While a session may have the terminal: nobody can be asked.
     Renewal,
+}
+
+impl Occasion {
+    /// How long credentials that are kept from an earlier run must still hold to be of use.
+    pub(super) fn least(self) -> Duration {
+        match self {
+            Self::Start => Duration::from_secs(60),
+            Self::Renewal => Duration::from_secs(15 * 60),
+        }
+    }
 }

@@ -2,13 +2,14 @@
 
 use crate::cli::{Connection, Global};
 use crate::config::credentials::CredentialsProvider;
-use crate::config::env::process_env;
+use crate::config::env::{process_env, state_dir};
 use crate::config::settings::{ConnectionType, Flags, Settings, Source, Sourced};
 use crate::error::Result;
 use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::endpoint::{self, Product};
 use crate::providers::{Clock, Provider, World};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub(crate) struct Context {
     pub(crate) network: Network,
     /// How long one request may take.
     limit: Duration,
+    /// Where role credentials are kept.
+    cache: Option<PathBuf>,
     env: Lookup,
     provider: OnceLock<Arc<dyn CredentialsProvider>>,
     /// Runs until the context is dropped.
@@ -52,6 +55,9 @@ impl Context {
             settings: Settings::resolve(&flags(global), &process_env)?,
             network: Network::from_env(connect_timeout),
             limit: connect_timeout,
+            cache: state_dir(&process_env)
+                .filter(|_| !global.no_cache)
+                .map(|state| state.join("credentials")),
             env: Box::new(process_env),
             provider: OnceLock::new(),
             #[cfg(feature = "emulator")]
@@ -85,6 +91,7 @@ impl Context {
             settings: Settings::resolve(&flags, &env)?,
             network: Network::from_env(connect_timeout),
             limit: connect_timeout,
+            cache: None,
             env: Box::new(env),
             provider: OnceLock::new(),
             _emulator: Some(emulator),
@@ -136,6 +143,7 @@ impl Context {
             region: settings.region().ok().map(Into::into),
             vpc: settings.connection_type.value == ConnectionType::Intranet,
             limit: self.limit,
+            cache: self.cache.clone(),
             clock: Clock::system(),
         }
     }

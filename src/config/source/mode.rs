@@ -1,8 +1,9 @@
 //! One source of credentials, and the modes in which sources give them.
 
 use super::super::credentials::Credentials;
+use super::super::profile::Profile;
 use super::role::Role;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use std::path::PathBuf;
 use url::Url;
 
@@ -59,6 +60,17 @@ pub(crate) struct StoredLogin {
     pub(crate) path: PathBuf,
     /// The profile there.
     pub(crate) profile: String,
+}
+
+impl StoredLogin {
+    /// The profile as it is now.
+    ///
+    /// # Errors
+    /// As [`Profile::load`]; also if it is no longer there.
+    pub(crate) fn profile(&self) -> Result<Profile> {
+        let found = Profile::load(&self.path, Some(&self.profile))?;
+        found.map_err(|missing| missing.error(&self.path))
+    }
 }
 
 /// The RAM role of the instance that axt runs on.

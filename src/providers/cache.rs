@@ -1,0 +1,117 @@
+//! Role credentials kept between runs, so that a loop of many short runs asks STS once.
+
+use super::lock::Lock;
+use super::world::{Occasion, World};
+use crate::config::credentials::Credentials;
+use crate::error::Result;
+use crate::openapi::sts::TemporaryCredentials;
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+/// Files that nobody has written for so long are of no use: no role's credentials hold longer.
+const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// The credentials that were made from `parts`: those kept, or those that `ask` gives. Where nothing
+/// can be kept, it is asked.
+pub(super) async fn through(
+    world: &World,
+    occasion: Occasion,
+    parts: &[&str],
+    ask: impl Future<Output = Result<Credentials>>,
+) -> Result<Credentials> {
+    let Some(folder) = &world.cache else {
+        return ask.await;
+    };
+    let path = folder.join(name(parts));
+    if let Some(kept) = read(&path, world, occasion) {
+        return Ok(kept);
+    }
+    let _once = match lock(folder, &path).await {
+        Ok(lock) => lock,
+        Err(error) => {
+            tracing::debug!(%error, "role credentials are not kept");
+            return ask.await;
+        }
+    };
+    if let Some(kept) = read(&path, world, occasion) {
+        return Ok(kept);
+    }
+    let credentials = ask.await?;
+    if let Err(error) = write(&path, &credentials) {
+        tracing::debug!(%error, "role credentials are not kept");
+    }
+    Ok(credentials)
+}
+
+/// A name that tells nothing of what the credentials were made from.
+fn name(parts: &[&str]) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        // With their lengths, so that no two lists of parts are one text.
+        digest.update(part.len().to_le_bytes());
+        digest.update(part.as_bytes());
+    }
+    let digest = digest.finalize();
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read(path: &Path, world: &World, occasion: Occasion) -> Option<Credentials> {
+    let text = Zeroizing::new(fs::read_to_string(path).ok()?);
+    let kept: TemporaryCredentials = serde_json::from_str(&text).ok()?;
+    let credentials = kept.credentials(world.clock.now()).ok()?;
+    let left = world.clock.until(credentials.expires?);
+    (left > occasion.least()).then_some(credentials)
+}
+
+async fn lock(folder: &Path, path: &Path) -> io::Result<Lock> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    remove_old(folder)?;
+    Lock::wait(&with_ending(path, "lock")).await
+}
+
+fn write(path: &Path, credentials: &Credentials) -> io::Result<()> {
+    let token = credentials.security_token.as_ref();
+    let kept = Zeroizing::new(
+        json!({
+            "accessKeyId": credentials.access_key_id,
+            "accessKeySecret": credentials.access_key_secret.expose_secret(),
+            "securityToken": token.map(|token| token.expose_secret()),
+            "expiration": credentials.expires.map(|time| time.to_string()),
+        })
+        .to_string(),
+    );
+    let new = with_ending(path, "new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(&new)?.write_all(kept.as_bytes())?;
+    fs::rename(new, path)
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    path.with_extension(ending)
+}
+
+fn remove_old(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let age = entry.metadata().and_then(|data| data.modified());
+        let age = age.map(|time| time.elapsed().unwrap_or_default());
+        if age.is_ok_and(|age| age > LONGEST) {
+            // Another process may have been faster.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! A lock between processes: a file that one of them holds.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How often a lock that is held is tried.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// How long a lock is waited for: its holder makes a few requests, each bounded.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A lock that is held. The system takes it back when the process ends, however it ends.
+pub(super) struct Lock(File);
+
+impl Lock {
+    /// Waits until this process has the lock.
+    pub(super) async fn wait(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path)?;
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => {
+                    let held = format!("another process holds {}", path.display());
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, held));
+                }
+                Err(TryLockError::WouldBlock) => sleep(RETRY).await,
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would do it too, but for a child that has inherited it.
+        let _ = self.0.unlock();
+    }
+}

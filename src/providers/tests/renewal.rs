@@ -1,0 +1,166 @@
+//! Renewal in the background, on a virtual clock.
+
+use super::support::*;
+use crate::config::credentials::CredentialsProvider as _;
+use crate::providers::Provider;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::time::advance;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// An STS whose credentials are numbered and hold for an hour each; from the second on it does as
+/// told.
+async fn sts(
+    later: impl Fn(usize) -> (u16, Option<&'static str>) + Send + Sync + 'static,
+) -> Server {
+    let given = AtomicUsize::new(0);
+    Server::new(move |seen| {
+        if seen.param("Action").as_deref() == Some("GetCallerIdentity") {
+            let id = seen.param("AccessKeyId").unwrap_or_default();
+            let other = id.ends_with("other");
+            let account = if other { "2" } else { "1" };
+            return (
+                200,
+                format!(
+                    r#"{{"AccountId":"{account}","Arn":"acs:ram::{account}:assumed-role/dev/{id}"}}"#
+                ),
+            );
+        }
+        let number = given.fetch_add(1, Ordering::SeqCst);
+        let (status, name) = match number {
+            0 => (200, None),
+            _ => later(number),
+        };
+        let id = name.map_or(format!("STS.{number}"), Into::into);
+        let body = until(&id, &format!("2026-01-01T{:02}:00:00Z", number + 1));
+        (status, format!(r#"{{"Code":"No","Message":"m","Credentials":{body}}}"#))
+    })
+    .await
+}
+
+fn provider(server: &Server) -> Arc<Provider> {
+    let home = Home::new(&format!(
+        r#""mode":"RamRoleArn","access_key_id":"id","access_key_secret":"hush","ram_role_arn":"{ROLE}""#
+    ));
+    Arc::new(Provider::new(world(server), home.source(&[])))
+}
+
+async fn id(provider: &Provider) -> String {
+    match provider.credentials().await {
+        Ok(keys) => keys.access_key_id,
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Lets so much time pass at once, as for a machine that slept.
+async fn pass(minutes: u32) {
+    advance(MINUTE * minutes).await;
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits, while no time passes, until a request that is on its way has been answered.
+async fn until_is(what: &str, mut is_so: impl FnMut() -> bool) {
+    for _ in 0..100_000 {
+        if is_so() {
+            return;
+        }
+        tokio::task::yield_now().await;
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    panic!("waited in vain: {what}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_are_renewed_15_minutes_ahead_and_nobody_waits() {
+    let _still = StandStill::new();
+    let server = sts(|_| (200, None)).await;
+    let provider = provider(&server);
+    assert_eq!(id(&provider).await, "STS.0");
+    assert_eq!(
+        server.calls("GetCallerIdentity"),
+        0,
+        "a run that renews nothing asks nothing"
+    );
+    pass(44).await;
+    assert_eq!(
+        (server.calls("AssumeRole"), id(&provider).await),
+        (1, "STS.0".into())
+    );
+    pass(2).await;
+    until_is("the identities are asked for", || {
+        server.calls("GetCallerIdentity") == 2
+    })
+    .await;
+    assert_eq!(server.calls("AssumeRole"), 2);
+    // A day of it, with nobody asking.
+    for hour in 2..23 {
+        pass(60).await;
+        until_is("renewed once more", || {
+            server.calls("GetCallerIdentity") > hour
+        })
+        .await;
+        assert_eq!(server.calls("AssumeRole"), hour + 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_renewal_is_an_error_at_the_expiry_only() {
+    let _still = StandStill::new();
+    let server = sts(|number| if number < 8 { (403, None) } else { (200, None) }).await;
+    let provider = provider(&server);
+    assert_eq!(id(&provider).await, "STS.0");
+    pass(46).await;
+    until_is("tried", || server.calls("AssumeRole") == 2).await;
+    pass(2).await;
+    until_is("tried again", || server.calls("AssumeRole") == 3).await;
+    pass(10).await;
+    until_is("tried again", || server.calls("AssumeRole") == 4).await;
+    assert_eq!(id(&provider).await, "STS.0");
+    pass(2).await;
+    let told = id(&provider).await;
+    assert!(
+        told.starts_with("no usable credentials: profile p (RamRoleArn) of /"),
+        "{told}"
+    );
+    assert!(told.contains("AssumeRole: No: m (HTTP 403)"), "{told}");
+    while server.calls("AssumeRole") < 9 {
+        let _ = id(&provider).await;
+    }
+    assert_eq!(id(&provider).await, "STS.8");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_identity_is_refused() {
+    let _still = StandStill::new();
+    let server = sts(|_| (200, Some("STS.other"))).await;
+    let provider = provider(&server);
+    assert_eq!(id(&provider).await, "STS.0");
+    pass(46).await;
+    until_is("renewed", || server.calls("GetCallerIdentity") == 2).await;
+    assert_eq!(id(&provider).await, "STS.0");
+    pass(15).await;
+    let told = id(&provider).await;
+    assert!(
+        told.contains("the renewed credentials are of 2 role/dev, and the run began as 1 role/dev"),
+        "{told}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_callers_ask_once() {
+    let _still = StandStill::new();
+    let server = sts(|_| (200, None)).await;
+    let provider = provider(&server);
+    let asked = (0..20).map(|_| {
+        let provider = Arc::clone(&provider);
+        tokio::spawn(async move { id(&provider).await })
+    });
+    for asked in asked.collect::<Vec<_>>() {
+        assert_eq!(asked.await.expect("no panic"), "STS.0");
+    }
+    assert_eq!(server.calls("AssumeRole"), 1);
+}
