@@ -11,7 +11,7 @@ use crate::openapi::client::Client;
 use crate::openapi::describe::{
     ConnectionRecord, DescribeTerminalSessions, SessionRecord, all_sessions,
 };
-use crate::openapi::ecs::EndTerminalSession;
+use crate::openapi::ecs::{EndTerminalSession, check_instance_id};
 use crate::openapi::endpoint::Product;
 use crate::terminal;
 use crate::ui::Ui;
@@ -38,6 +38,9 @@ pub(crate) async fn run(global: &Global, command: Sessions, ui: &Ui) -> anyhow::
 }
 
 async fn list(client: &Client, args: SessionsList, ui: &Ui) -> anyhow::Result<Exit> {
+    if let Some(id) = &args.instance {
+        check_instance_id(id)?;
+    }
     let query = DescribeTerminalSessions {
         instance_id: args.instance,
         session_id: args.session,

@@ -217,6 +217,27 @@ pub struct Agent {
     pub last_heartbeat_time: Option<String>,
 }
 
+/// Whether a port session's agent of this version keeps input that comes before its connection to
+/// the target is there; `None` where that is not known.
+///
+/// What is known comes from the code that `aliyun/aliyun_assist_client` publishes by build, the last
+/// number of a version, in `agent/session/port/port.go`: build 578 (pull request 47) drops such
+/// input, build 1065 (pull request 53) waits up to 10 seconds for the connection. In between there
+/// is no build of which it is certain.
+#[must_use]
+pub fn queues_early_input(version: &str) -> Option<bool> {
+    let parts: Vec<u32> = version
+        .trim()
+        .split('.')
+        .map(|part| part.parse().ok())
+        .collect::<Option<_>>()?;
+    match parts[..] {
+        [1..=2, _, _, build] if build >= 1065 => Some(true),
+        [1..=2, _, _, build] if build <= 578 => Some(false),
+        _ => None,
+    }
+}
+
 impl Action for DescribeCloudAssistantStatus {
     const NAME: &'static str = "DescribeCloudAssistantStatus";
     const VERSION: &'static str = VERSION;
@@ -310,4 +331,29 @@ impl Action for DescribeUserBusinessBehavior {
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
     type Reply = UserBusinessBehavior;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::queues_early_input;
+
+    #[test]
+    fn early_input_is_kept_by_builds_of_which_it_is_known() {
+        for (version, queues) in [
+            ("2.2.3.1065", Some(true)),
+            ("2.1.3.1065", Some(true)),
+            ("2.2.4.1200", Some(true)),
+            ("2.2.3.578", Some(false)),
+            ("2.2.3.256", Some(false)),
+            ("2.2.3.631", None),
+            ("2.2.3.1064", None),
+            ("3.0.0.1", None),
+            ("2.2.3", None),
+            ("2.2.3.99999999999", None),
+            ("2.2.3.x", None),
+            ("", None),
+        ] {
+            assert_eq!(queues_early_input(version), queues, "{version}");
+        }
+    }
 }

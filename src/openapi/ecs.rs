@@ -63,6 +63,21 @@ pub struct TerminalSession {
     pub web_socket_url: SecretString,
 }
 
+/// Checks that this is an instance's id in form: `i-` or `mi-`, then letters, digits and `-`.
+///
+/// # Errors
+/// [`Error::Usage`] if it is not.
+pub(crate) fn check_instance_id(id: &str) -> Result<()> {
+    let rest = id.strip_prefix("i-").or_else(|| id.strip_prefix("mi-"));
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(fits)) {
+        return Ok(());
+    }
+    Err(Error::Usage(format!(
+        "{id:?} is not an instance id: i- or mi-, then letters, digits and -"
+    )))
+}
+
 impl StartTerminalSession {
     /// A terminal on the instance, with a fresh client token.
     #[must_use]

@@ -3,6 +3,7 @@
 use crate::cli::Global;
 use crate::config::env::process_env;
 use crate::error::{Error, Result};
+use crate::openapi::ecs::check_instance_id;
 use crate::openapi::region;
 
 /// The parts of a target.
@@ -21,7 +22,7 @@ impl Target {
     #[must_use]
     pub(crate) fn parse(text: &str) -> Self {
         let (user, rest) = match text.rsplit_once('@') {
-            Some((user, rest)) => (Some(user).filter(|user| !user.is_empty()), rest),
+            Some((user, rest)) => (Some(user), rest),
             None => (None, text),
         };
         let suffixed = rest.rsplit_once('.');
@@ -43,17 +44,19 @@ impl Target {
     /// [`Error::Usage`] for what can't be one.
     pub(crate) fn id(&self) -> Result<&str> {
         let id = self.instance.as_str();
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if (id.starts_with("i-") || id.starts_with("mi-")) && id.chars().all(fits) {
-            return Ok(id);
+        if self.user.as_deref() == Some("") {
+            let what = format!(
+                "there is no user before the @ of \"@{}\"",
+                id.escape_debug()
+            );
+            return Err(Error::Usage(what));
         }
-        let what = match id.rsplit_once('.') {
-            Some((id, suffix)) if id.starts_with("i-") || id.starts_with("mi-") => {
-                format!("{suffix:?}, behind {id:?}, is not the id of a region")
-            }
-            _ => format!("{id:?} is not an instance id: it begins with i- or mi-"),
-        };
-        Err(Error::Usage(what))
+        match id.rsplit_once('.') {
+            Some((id, suffix)) if check_instance_id(id).is_ok() => Err(Error::Usage(format!(
+                "{suffix:?}, behind {id:?}, is not the id of a region"
+            ))),
+            _ => check_instance_id(id).map(|()| id),
+        }
     }
 }
 
@@ -95,7 +98,7 @@ mod tests {
             ("i-1", None, "i-1", None),
             ("bob@i-1.cn-beijing", Some("bob"), "i-1", Some("cn-beijing")),
             ("a@b@i-1", Some("a@b"), "i-1", None),
-            ("@i-1", None, "i-1", None),
+            ("@i-1", Some(""), "i-1", None),
             ("i-1.beijing", None, "i-1.beijing", None),
             ("web.v2.cn-hangzhou", None, "web.v2", Some("cn-hangzhou")),
             (".cn-beijing", None, ".cn-beijing", None),
@@ -119,7 +122,11 @@ mod tests {
             ("web", "web"),
             ("i-1.beijing", "beijing"),
             ("i-1/x", "i-1/x"),
-            ("", "begins with"),
+            ("@i-1", "no user before the @"),
+            ("i-demo:22", "i-demo:22"),
+            ("i-../../etc", "i-../../etc"),
+            ("i-1\n", "i-1\\n"),
+            ("", "i- or mi-"),
         ] {
             let error = Target::parse(text).id().unwrap_err();
             assert!(error.to_string().contains(named), "{error}");

@@ -173,6 +173,32 @@ fn broken_rules_are_found_before_the_call() {
 }
 
 #[test]
+fn an_instance_id_has_its_form() {
+    for id in ["i-bp1i7gg30r52z2em", "mi-hz01", "i-a-b", "i-1"] {
+        assert!(check_instance_id(id).is_ok(), "{id}");
+    }
+    for id in [
+        "",
+        "i-",
+        "mi-",
+        "I-1",
+        "web",
+        "@i-1",
+        "i-demo:22",
+        "i-../../etc",
+        "i-1\naxt: x",
+        "i-你",
+        "i-1 ",
+        "i-1/x",
+        "xi-1",
+    ] {
+        let error = check_instance_id(id).expect_err(id);
+        assert!(matches!(error, Error::Usage(_)));
+        assert_eq!(error.to_string().lines().count(), 1);
+    }
+}
+
+#[test]
 fn each_request_has_a_client_token_of_its_own() {
     let (one, two) = (
         StartTerminalSession::new("i-1"),
