@@ -9,7 +9,7 @@ use crate::providers::{Clock, Provider, World};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -185,24 +185,41 @@ impl Home {
         self.0.path().join(".aliyun").join("config.json")
     }
 
+    /// The configuration file as it is now.
+    pub(in crate::providers) fn profile(&self) -> serde_json::Value {
+        let text = std::fs::read_to_string(self.config()).expect("a file");
+        let file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        file["profiles"][0].clone()
+    }
+
     pub(in crate::providers) fn path(&self) -> PathBuf {
         self.0.path().to_owned()
     }
 
     pub(in crate::providers) fn source(&self, vars: &[(&str, &str)]) -> CredentialSource {
-        let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
-        let home = (name, self.0.path().to_str().expect("UTF-8"));
-        let env = |name: &str| {
-            let mut all = vars.iter().chain([&home]);
-            all.find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
-        };
-        let settings = Settings::resolve(&Flags::default(), &env).expect("settings");
-        settings.credential_source(&env).expect("a source")
+        source_in(self.0.path(), vars)
     }
+}
+
+/// The source that a home directory and further variables describe.
+pub(in crate::providers) fn source_in(home: &Path, vars: &[(&str, &str)]) -> CredentialSource {
+    let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+    let home = (name, home.to_str().expect("UTF-8"));
+    let env = |name: &str| {
+        let mut all = vars.iter().chain([&home]);
+        all.find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+    };
+    let settings = Settings::resolve(&Flags::default(), &env).expect("settings");
+    settings.credential_source(&env).expect("a source")
 }
 
 /// A world whose STS and OAuth are this server, at a clock that follows tokio's.
 pub(in crate::providers) fn world(server: &Server) -> World {
+    world_at(&server.url())
+}
+
+/// The same with a server somewhere else.
+pub(in crate::providers) fn world_at(url: &str) -> World {
     let begun = Instant::now();
     let options = NetworkOptions {
         connect_timeout: Duration::from_secs(5),
@@ -210,7 +227,7 @@ pub(in crate::providers) fn world(server: &Server) -> World {
     };
     World {
         network: Network::new(options),
-        loopback: Some(server.url().parse().expect("a URL")),
+        loopback: Some(url.parse().expect("a URL")),
         region: None,
         vpc: false,
         limit: Duration::from_secs(15),
