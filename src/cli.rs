@@ -4,6 +4,9 @@ mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod forward;
+mod habits;
+mod invocation;
+mod openssh;
 mod parse;
 mod sessions;
 pub mod ssh;
@@ -14,7 +17,8 @@ pub(crate) use doctor::Doctor;
 #[cfg(feature = "emulator")]
 pub(crate) use emulator::{Emulator, GuestKind};
 pub use forward::{Listen, Remote};
-pub use parse::parse;
+pub use invocation::parse;
+pub(crate) use openssh::{Ssh, SshConfig};
 pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
 pub use values::EscapeChar;
 
@@ -101,6 +105,14 @@ pub(crate) enum Command {
     Forward(Box<Forward>),
     /// Join stdin and stdout to a port of an instance: `ProxyCommand axt proxy %h %p`
     Proxy(Box<Proxy>),
+    /// Act as ssh: its options, its grammar, its exit statuses, for whatever calls ssh
+    ///
+    /// It takes ssh's options and acts like ssh, so that whatever calls ssh can call it: rsync, scp,
+    /// sftp, git, Ansible, ClusterShell, editors. It is the same when axt is called by the name ssh or
+    /// axt-ssh. The instance needs no sshd. What the service can't do (-R, -A, -X, -J …) is refused.
+    Ssh(Box<Ssh>),
+    /// Print a block for ~/.ssh/config, for instances with an sshd of their own
+    SshConfig(SshConfig),
     /// Open a shell in a pod of SAE, or run a command there
     Webshell(Box<Webshell>),
     /// List sessions, or end them

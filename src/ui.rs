@@ -58,6 +58,11 @@ impl Ui {
         }
     }
 
+    /// A line on stderr that programs look for: without the prefix.
+    pub fn bare(&self, line: &str) {
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+
     /// One line of the log, which somebody has asked for.
     pub(crate) fn log(&self, line: &str) {
         self.lines("axt:", line);

@@ -1,6 +1,7 @@
 //! Reading the command line: arguments, variables, and how to exit when there is nothing to run.
 
 use super::Cli;
+use super::habits;
 use super::usage;
 use crate::exit::Exit;
 use clap::builder::BoolishValueParser;
@@ -14,32 +15,31 @@ use std::ffi::OsString;
 /// Ids of arguments.
 type Ids = BTreeSet<String>;
 
-/// Reads the command line of this process.
+/// Reads a command line in axt's own grammar.
 ///
 /// # Errors
 /// How to exit when there is nothing to run: after printing help or a version, or a usage error.
-pub fn parse() -> Result<Cli, Exit> {
-    let args: Vec<OsString> = std::env::args_os().collect();
-    let typed = typed(&args);
+pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
+    let typed = typed(args);
     let mut command = with_variables(Cli::command(), &typed);
-    let read = command.try_get_matches_from_mut(&args).and_then(|matches| {
+    let read = command.try_get_matches_from_mut(args).and_then(|matches| {
         let mut cli = Cli::from_arg_matches(&matches)?;
         cli.global.from_environment = ids(&matches, ValueSource::EnvVariable);
         Ok(cli)
     });
     read.map_err(|error| {
-        let failed = if passes_status(&command, &args) {
+        let failed = if passes_status(&command, args) {
             Exit::Failed
         } else {
             Exit::Usage
         };
         match error.kind() {
-            ErrorKind::DisplayHelp if is_short_help(&command, &args) => {
-                print_help_without_variables(&args);
+            ErrorKind::DisplayHelp if is_short_help(&command, args) => {
+                print_help_without_variables(args);
                 Exit::Ok
             }
             ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                print_help_without_variables(&args);
+                print_help_without_variables(args);
                 failed
             }
             _ if !error.use_stderr() => {
@@ -48,7 +48,10 @@ pub fn parse() -> Result<Cli, Exit> {
             }
             _ => {
                 command.build();
-                usage::show(&error.format(&mut command), &variables(&command, &typed));
+                let knows = |name: &str| command.find_subcommand(name).is_some();
+                let hint = habits::hint(&error, args, knows);
+                let variables = variables(&command, &typed);
+                usage::show(&error.format(&mut command), &variables, hint.as_deref());
                 failed
             }
         }
@@ -172,7 +175,7 @@ fn is_short_help(axt: &Command, args: &[OsString]) -> bool {
 /// Whether the command is one whose exit status is the remote's, so that its usage errors are 255.
 fn passes_status(axt: &Command, args: &[OsString]) -> bool {
     let command = first_command(axt, args);
-    matches!(command, Some("connect" | "proxy" | "webshell"))
+    matches!(command, Some("connect" | "proxy" | "ssh" | "webshell"))
 }
 
 /// The first word that is a command's name: later ones may be values.

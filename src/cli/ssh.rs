@@ -3,7 +3,7 @@
 //! `args` walks the arguments as ssh does, `line` cuts a configuration line, `keywords` is the table
 //! of what each keyword means here, `settings` collects them (the first value stays), `file` reads
 //! what `-F` names, `values` and `pattern` how values and patterns are written, `plan` says what is to
-//! be done, and `print` is `-G`.
+//! be done, `translate` says it in axt's own arguments, and `print` is `-G`.
 
 mod args;
 mod file;
@@ -15,6 +15,7 @@ mod print;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod translate;
 mod values;
 
 pub use args::{Request, request};

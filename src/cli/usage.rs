@@ -4,14 +4,22 @@ use crate::ui::Ui;
 use clap::error::{ContextKind, ContextValue};
 
 /// Shows a usage error. Where an argument's value comes from a variable, the variable is named:
-/// `variables` are pairs of what the error calls the argument and its variable.
-pub(super) fn show(error: &clap::Error, variables: &[(String, String)]) {
+/// `variables` are pairs of what the error calls the argument and its variable. A `hint` takes the place
+/// of the parser's own, which go by letters.
+pub(super) fn show(error: &clap::Error, variables: &[(String, String)], hint: Option<&str>) {
     let ui = Ui::default();
-    for line in lines(error, variables) {
+    let lines = lines(error, variables);
+    for line in lines
+        .iter()
+        .filter(|line| hint.is_none() || !line.starts_with("hint: "))
+    {
         match line.split_once("hint: ") {
             Some(("", hint)) => ui.hint(hint),
-            _ => ui.error(&line, None),
+            _ => ui.error(line, None),
         }
+    }
+    if let Some(hint) = hint {
+        ui.hint(hint);
     }
 }
 
@@ -19,6 +27,8 @@ fn lines(error: &clap::Error, variables: &[(String, String)]) -> Vec<String> {
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let lines = text.lines().filter(|line| !line.trim().is_empty());
+    // It would run what looks like an option as a command.
+    let lines = lines.filter(|line| !line.contains(" as a value, use '-- "));
     let named = lines.map(|line| with_variables(line, error, variables));
     named.map(|line| reworded(&line)).collect()
 }

@@ -1,11 +1,23 @@
 //! How the values of options are written.
 
 use crate::openapi::ecs::Encryption;
+use std::fmt;
 use std::time::Duration;
 
 /// The escape character of terminal sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EscapeChar(pub Option<u8>);
+
+impl fmt::Display for EscapeChar {
+    /// As [`escape_char`] reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => f.write_str("none"),
+            Some(byte) if byte < b' ' => write!(f, "^{}", char::from(byte | 0x40)),
+            Some(byte) => write!(f, "{}", char::from(byte)),
+        }
+    }
+}
 
 /// `500ms`, `90s`, `5m`, or a bare number of seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -79,7 +91,9 @@ mod tests {
     #[test]
     fn escape_characters_are_read() {
         for (text, byte) in [("~", b'~'), ("^]", 0x1d), ("^x", 0x18), ("^", b'^')] {
-            assert_eq!(escape_char(text), Ok(EscapeChar(Some(byte))), "{text}");
+            let read = escape_char(text);
+            assert_eq!(read, Ok(EscapeChar(Some(byte))), "{text}");
+            assert_eq!(escape_char(&EscapeChar(Some(byte)).to_string()), read);
         }
         assert_eq!(escape_char("none"), Ok(EscapeChar(None)));
         for text in ["", "ab", "é", "^é"] {

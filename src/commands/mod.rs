@@ -1,5 +1,5 @@
-//! The commands, one file or folder each; they know every layer and not each other. What several of
-//! them need is in `shared`, what explains a failure in `doctor`.
+//! The commands, one file or folder each; they know every layer and not each other, but for `ssh`, which is
+//! made of others. What several of them need is in `shared`, what explains a failure in `doctor`.
 
 mod connect;
 mod doctor;
@@ -11,6 +11,7 @@ mod generate;
 mod proxy;
 mod sessions;
 mod shared;
+mod ssh;
 mod webshell;
 
 use crate::cli::{Cli, Command};
@@ -28,7 +29,9 @@ pub fn run(cli: Cli) -> Exit {
     Ui::colour(cli.global.color);
     let ui = Ui::new(cli.global.quiet);
     let failed = match cli.command {
-        Command::Connect(_) | Command::Proxy(_) | Command::Webshell(_) => Exit::Failed,
+        Command::Connect(_) | Command::Proxy(_) | Command::Ssh(_) | Command::Webshell(_) => {
+            Exit::Failed
+        }
         _ => Exit::Unsuccessful,
     };
     // A panic has told where it was; the exit status stays within the contract.
@@ -53,6 +56,8 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Connect(args) => block_on(connect::run(&cli.global, *args, ui)),
         Command::Forward(args) => block_on(forward::run(&cli.global, *args, ui)),
         Command::Proxy(args) => block_on(proxy::run(&cli.global, *args, ui)),
+        Command::Ssh(args) => block_on(ssh::run(&cli.global, *args, ui)),
+        Command::SshConfig(args) => ssh::config(&cli.global, &args, ui),
         Command::Webshell(args) => block_on(webshell::run(&cli.global, *args, ui)),
         Command::Doctor(args) => block_on(doctor::run(&cli.global, args, ui)),
         Command::Sessions(command) => block_on(sessions::run(&cli.global, command, ui)),

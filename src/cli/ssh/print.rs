@@ -106,8 +106,7 @@ fn local_side(listen: &Listen) -> String {
 fn escape_char(escape: Option<EscapeChar>) -> String {
     match escape {
         None => "~".to_owned(),
-        Some(EscapeChar(None)) => "none".to_owned(),
-        Some(EscapeChar(Some(byte))) if byte < b' ' => format!("\\^{}", char::from(byte | 0x40)),
-        Some(EscapeChar(Some(byte))) => char::from(byte).to_string(),
+        Some(escape) if escape.0.is_some_and(|byte| byte < b' ') => format!("\\{escape}"),
+        Some(escape) => escape.to_string(),
     }
 }

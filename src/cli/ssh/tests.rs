@@ -135,6 +135,47 @@ fn times_and_levels() {
     assert_eq!(plan.log_level, super::LogLevel::Debug2);
 }
 
+/// Each plan in axt's own arguments.
+#[test]
+fn plans_in_axts_own_arguments() {
+    for (line, words) in [
+        ("i-1", "connect -T --login i-1"),
+        (
+            "-l bob i-1.cn-beijing ls -l",
+            "connect --user=bob -T --command=ls -l i-1.cn-beijing",
+        ),
+        ("-tt i-1 top", "connect -t --command=top i-1"),
+        (
+            "-qn -e ^] i-1 ls",
+            "connect -q -T -n --escape-char=^] --command=ls i-1",
+        ),
+        (
+            "-vv -E log i-1 ls",
+            "connect -vv --log-file=log -T --command=ls i-1",
+        ),
+        (
+            "-oConnectTimeout=9 -oServerAliveInterval=600 i-1 ls",
+            "connect --connect-timeout=9s --keepalive=170s --dead-after=1800s -T --command=ls i-1",
+        ),
+        ("-W [::1]:22 i-1", "proxy --target-server=::1 i-1 22"),
+        ("-W localhost:22 i-1", "proxy i-1 22"),
+    ] {
+        let args: Vec<&str> = line.split(' ').collect();
+        let plan = plan(&args);
+        let task = plan.task_words(false).unwrap().join(" ".as_ref());
+        assert_eq!(task, words, "{line}");
+        assert_eq!(plan.forward_words(), None, "{line}");
+    }
+    let shell = plan(&["i-1"]).task_words(true).unwrap();
+    assert_eq!(shell.join(" ".as_ref()), "connect -t --login i-1");
+    let forwards = plan(&["-NgL80:db:1", "-L[::1]:81:x:2", "-Dlocalhost:3", "i-1"]);
+    assert_eq!(forwards.task_words(false), None);
+    assert_eq!(
+        forwards.forward_words().unwrap().join(" ".as_ref()),
+        "forward --max-sessions=20 -L*:80:[db]:1 -L[::1]:81:[x]:2 -D3 i-1"
+    );
+}
+
 #[test]
 fn forwards_and_their_addresses() {
     let binds = |words: &[&str]| -> Vec<Option<String>> {

@@ -70,6 +70,11 @@ impl Events {
         self.tell(&text, object);
     }
 
+    /// A socket can't be had, and is done without.
+    pub(crate) fn not_listening(&self, error: &Error) {
+        report::failure_of(&self.ui, "a forward is left out", error);
+    }
+
     /// Other machines can reach a socket.
     pub(crate) fn exposed(&self, at: SocketAddr) {
         let text = format!(

@@ -24,6 +24,7 @@ use connection::Forwarder;
 use events::{Events, Name};
 use starter::Starter;
 use std::future::pending;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,20 +43,10 @@ const END: Duration = Duration::from_secs(5);
 
 /// Runs `axt forward`.
 pub(crate) async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Result<Exit> {
-    let limit = limits(&args)?;
-    let events = Events::new(ui, args.json);
-    let unread = events.unread.clone();
-    let global = target::in_region(global, args.target.as_deref())?;
-    let starter = Starter::new(&global, &args)?;
+    let mut running = Running::new(global, &args, ui)?;
+    let unread = running.forwarder.events.unread.clone();
     let mut signals = Signals::listen()?;
-    let mut running = Running {
-        forwarder: Arc::new(Forwarder::new(starter, events, limit)),
-        connections: TaskTracker::new(),
-        others: TaskTracker::new(),
-        reserves: Vec::new(),
-        numbers: Arc::default(),
-    };
-    let ports = running.listen(&args).await?;
+    let ports = running.listen(&args, true).await?;
     let child = args.exec.then(|| child::start(&args.argv, &ports));
     let exit = match child.transpose() {
         Ok(child) => tokio::select! {
@@ -67,6 +58,47 @@ pub(crate) async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Resu
     };
     running.stop(&mut signals, args.exec).await;
     exit
+}
+
+/// Forwards beside something else, as ssh has them.
+pub(crate) struct Beside(Running);
+
+impl Beside {
+    /// Listens. With `all`, a port that can't be listened on is an error; else it is only told.
+    ///
+    /// # Errors
+    /// As [`Starter::new`] and [`listen::bind`].
+    pub(crate) async fn start(global: &Global, args: &Forward, ui: &Ui, all: bool) -> Result<Self> {
+        let mut running = Running::new(global, args, ui)?;
+        running.listen(args, all).await?;
+        Ok(Self(running))
+    }
+
+    /// Takes no new connections, and waits until the open ones have ended by themselves, or until a
+    /// signal to stop.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) async fn finish(self) -> io::Result<()> {
+        let mut signals = Signals::listen()?;
+        self.0.forwarder.stop.cancel();
+        self.0.connections.close();
+        tokio::select! {
+            () = self.0.connections.wait() => {}
+            _ = signals.termination() => {}
+        }
+        self.0.stop(&mut signals, true).await;
+        Ok(())
+    }
+
+    /// Ends every connection.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) async fn cut(self) -> io::Result<()> {
+        self.0.stop(&mut Signals::listen()?, true).await;
+        Ok(())
+    }
 }
 
 /// How many sessions may be open at once, once it is clear that the arguments fit together.
@@ -116,12 +148,35 @@ struct Running {
 }
 
 impl Running {
-    /// Binds everything before anything is accepted; returns the ports, in the order `-L`, `-D`.
-    async fn listen(&mut self, args: &Forward) -> Result<Vec<u16>> {
+    /// Nothing listens yet.
+    fn new(global: &Global, args: &Forward, ui: &Ui) -> Result<Self> {
+        let limit = limits(args)?;
+        let global = target::in_region(global, args.target.as_deref())?;
+        let starter = Starter::new(&global, args)?;
+        let events = Events::new(ui, args.json);
+        Ok(Self {
+            forwarder: Arc::new(Forwarder::new(starter, events, limit)),
+            connections: TaskTracker::new(),
+            others: TaskTracker::new(),
+            reserves: Vec::new(),
+            numbers: Arc::default(),
+        })
+    }
+
+    /// Binds everything before anything is accepted; returns the ports, in the order `-L`, `-D`. Unless
+    /// `all` is set, what can't be bound is told and left out.
+    async fn listen(&mut self, args: &Forward, all: bool) -> Result<Vec<u16>> {
         let mut ports = Vec::new();
         let mut bound = Vec::new();
         for listen in args.local.iter().chain(&args.dynamic) {
-            let listeners = listen::bind(listen).await?;
+            let listeners = match listen::bind(listen).await {
+                Ok(listeners) => listeners,
+                Err(error) if !all => {
+                    self.forwarder.events.not_listening(&error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let addresses: Vec<SocketAddr> = listeners
                 .iter()
                 .filter_map(|listener| listener.local_addr().ok())

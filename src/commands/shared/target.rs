@@ -1,7 +1,6 @@
 //! A TARGET as it is typed: `[USER@]INSTANCE[.REGION]`.
 
 use crate::cli::Global;
-use crate::config::env::process_env;
 use crate::error::{Error, Result};
 use crate::openapi::ecs::check_instance_id;
 use crate::openapi::region;
@@ -65,19 +64,13 @@ impl Target {
 /// # Errors
 /// [`Error::Usage`] if `--region` names another.
 pub(crate) fn in_region(global: &Global, target: Option<&str>) -> Result<Global> {
-    located(global, target, process_env("AXT_REGION").as_deref())
-}
-
-fn located(global: &Global, target: Option<&str>, variable: Option<&str>) -> Result<Global> {
     let mut global = global.clone();
     let Some(region) = target.and_then(|target| Target::parse(target).region) else {
         return Ok(global);
     };
-    // The parser takes a variable for a flag; only what was typed contradicts.
-    let typed = global
-        .region
-        .as_deref()
-        .filter(|given| variable != Some(given));
+    // What a variable says contradicts nothing.
+    let typed = !global.from_environment.contains("region");
+    let typed = global.region.as_deref().filter(|_| typed);
     if let Some(other) = typed.filter(|other| *other != region) {
         let what = format!("the target is in {region}, but --region says {other}");
         return Err(Error::Usage(what));
@@ -135,26 +128,22 @@ mod tests {
 
     #[test]
     fn the_suffix_beats_all_but_a_contrary_flag() {
-        let global = |region: Option<&str>| {
+        let located = |region: Option<&str>, is_variable: bool, target: &str| {
             let mut global = Cli::parse_from(["axt", "man"]).global;
             global.region = region.map(str::to_owned);
-            global
+            if is_variable {
+                global.from_environment.insert("region".into());
+            }
+            in_region(&global, Some(target)).ok()?.region
         };
-        let region = |given: Option<&str>, variable: Option<&str>| {
-            let located = located(&global(given), Some("i-1.cn-beijing"), variable);
-            located.ok().and_then(|global| global.region)
-        };
-        assert_eq!(region(None, None).as_deref(), Some("cn-beijing"));
+        let beijing = Some("cn-beijing".to_owned());
+        assert_eq!(located(None, false, "i-1.cn-beijing"), beijing);
         assert_eq!(
-            region(Some("cn-beijing"), None).as_deref(),
-            Some("cn-beijing")
+            located(Some("cn-beijing"), false, "i-1.cn-beijing"),
+            beijing
         );
-        assert_eq!(
-            region(Some("cn-qingdao"), Some("cn-qingdao")).as_deref(),
-            Some("cn-beijing")
-        );
-        assert_eq!(region(Some("cn-qingdao"), None), None);
-        let other = located(&global(Some("cn-qingdao")), Some("i-1"), None).unwrap();
-        assert_eq!(other.region.as_deref(), Some("cn-qingdao"));
+        assert_eq!(located(Some("cn-qingdao"), true, "i-1.cn-beijing"), beijing);
+        assert_eq!(located(Some("cn-qingdao"), false, "i-1.cn-beijing"), None);
+        assert_eq!(located(Some("cn-beijing"), false, "i-1"), beijing);
     }
 }

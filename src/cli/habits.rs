@@ -1,0 +1,194 @@
+//! Habits from ssh and from other clients, answered with the command line of axt's that does the same.
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::ffi::OsString;
+
+/// What to say to a command line that was refused, if it looks like a habit. `knows` tells whether axt
+/// has a command: a hint names none that is not there.
+pub(super) fn hint(
+    error: &clap::Error,
+    args: &[OsString],
+    knows: impl Fn(&str) -> bool,
+) -> Option<String> {
+    let kind = match error.kind() {
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        _ => return None,
+    };
+    let Some(ContextValue::String(word)) = error.get(kind) else {
+        return None;
+    };
+    let typed = Typed(args);
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => command(word, &typed, knows),
+        _ if typed.has("connect") || typed.has("webshell") => option(word, &typed),
+        _ => None,
+    }
+}
+
+/// The word in a command's place.
+fn command(word: &str, typed: &Typed, knows: impl Fn(&str) -> bool) -> Option<String> {
+    let target = typed.target().unwrap_or("TARGET");
+    let known = |command: &str, line: String| knows(command).then_some(line);
+    let line = match word {
+        "exec" | "run" | "shell" | "login" | "session" | "attach" | "console" => {
+            format!("axt connect {target}")
+        }
+        "portforward" | "port-forward" | "tunnel" => {
+            let remote = typed.value(&["-r", "--remote-port"]).unwrap_or("PORT");
+            let local = typed.value(&["-l", "--local-port"]).unwrap_or(remote);
+            format!("axt forward {target} -L {local}:{remote}")
+        }
+        "socks" => format!("axt forward {target} -D 1080"),
+        "send_public_key" | "send-public-key" => {
+            return Some(format!(
+                "no key is needed: `axt connect {target}`, or `axt ssh {target}` for what calls ssh"
+            ));
+        }
+        "cp" | "copy" => known("cp", "axt cp SRC… DST".into())?,
+        "scp" | "sftp" => format!("{word} -S axt-ssh …"),
+        "rsync" => "rsync -e 'axt ssh' …".into(),
+        "ls" | "list" | "hosts" => known("instances", "axt instances".into())?,
+        "version" => "axt -V".into(),
+        // A target by itself, as ssh takes it.
+        _ if is_instance(word) => format!("axt connect {word}"),
+        _ => return None,
+    };
+    Some(format!("try `{line}`"))
+}
+
+/// An option of `axt connect`'s that it does not have.
+fn option(word: &str, typed: &Typed) -> Option<String> {
+    let target = typed.target().unwrap_or("TARGET");
+    let letter = word.strip_prefix('-').filter(|letter| letter.len() == 1)?;
+    let value = typed.value(&[word]);
+    Some(match letter {
+        "L" | "D" => {
+            let default = if letter == "L" { "PORT:HOSTPORT" } else { "PORT" };
+            format!("try `axt forward {target} {word} {}`", value.unwrap_or(default))
+        }
+        "p" => "there is no port of sshd's to choose: leave -p out; `axt forward` and `axt proxy` reach \
+                ports"
+            .into(),
+        "i" => match value.filter(|value| is_instance(value)) {
+            Some(instance) => format!("try `axt connect {instance}`"),
+            None => "no key is needed: leave -i out".into(),
+        },
+        "R" => "the service opens no ports on the instance: there are no remote forwards".into(),
+        "A" | "C" | "E" | "F" | "J" | "N" | "O" | "S" | "W" | "X" | "Y" | "f" | "g" | "o" | "s" => {
+            format!("`axt ssh {word} …` takes ssh's options")
+        }
+        _ => return None,
+    })
+}
+
+/// The command line, looked at from outside.
+struct Typed<'a>(&'a [OsString]);
+
+impl<'a> Typed<'a> {
+    fn words(&self) -> impl Iterator<Item = &'a str> {
+        let words = self
+            .0
+            .iter()
+            .skip(1)
+            .map(|arg| arg.to_str().unwrap_or_default());
+        words.take_while(|word| *word != "--")
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.words().any(|other| other == word)
+    }
+
+    /// The first word that looks like an instance, with a user before it or not.
+    fn target(&self) -> Option<&'a str> {
+        let mut values = self
+            .words()
+            .map(|word| word.rsplit('=').next().unwrap_or(word));
+        values.find(|word| is_instance(word))
+    }
+
+    /// What stands behind the first of these options, apart, glued or after `=`.
+    fn value(&self, names: &[&str]) -> Option<&'a str> {
+        let mut words = self.words();
+        while let Some(word) = words.next() {
+            for name in names {
+                match word.strip_prefix(name) {
+                    Some("") => return words.next(),
+                    Some(value) => return Some(value.strip_prefix('=').unwrap_or(value)),
+                    None => {}
+                }
+            }
+        }
+        None
+    }
+}
+
+fn is_instance(word: &str) -> bool {
+    let id = word.rsplit_once('@').map_or(word, |(_, id)| id);
+    (id.starts_with("i-") || id.starts_with("mi-")) && !id.contains(':')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::Parser as _;
+
+    fn answer(line: &str, commands: &[&str]) -> Option<String> {
+        let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let error = Cli::try_parse_from(&args).expect_err(line);
+        hint(&error, &args, |command| commands.contains(&command))
+    }
+
+    #[test]
+    fn habits_are_answered() {
+        for (line, expected) in [
+            ("axt session i-1", "try `axt connect i-1`"),
+            ("axt exec root@i-1 ls", "try `axt connect root@i-1`"),
+            ("axt login -i i-1", "try `axt connect i-1`"),
+            ("axt i-1", "try `axt connect i-1`"),
+            ("axt tunnel", "try `axt forward TARGET -L PORT:PORT`"),
+            (
+                "axt portforward -i i-1 -r 22 -l 9000",
+                "try `axt forward i-1 -L 9000:22`",
+            ),
+            (
+                "axt portforward --instance=i-1 --remote-port=22",
+                "try `axt forward i-1 -L 22:22`",
+            ),
+            ("axt version", "try `axt -V`"),
+            ("axt connect i-1 -L 80:81", "try `axt forward i-1 -L 80:81`"),
+            ("axt connect i-1 -D1080", "try `axt forward i-1 -D 1080`"),
+            ("axt connect -i i-1", "try `axt connect i-1`"),
+        ] {
+            assert_eq!(answer(line, &[]).as_deref(), Some(expected), "{line}");
+        }
+        for (line, part) in [
+            ("axt connect i-1 -p 22", "`axt forward`"),
+            ("axt connect -i key.pem i-1", "no key"),
+            ("axt connect -o User=x i-1", "`axt ssh -o …`"),
+            ("axt send_public_key -i i-1", "no key"),
+            ("axt scp a i-1:b", "scp -S axt-ssh"),
+        ] {
+            let said = answer(line, &[]).expect(line);
+            assert!(said.contains(part), "{line}: {said}");
+        }
+        for line in [
+            "axt bogus",
+            "axt list",
+            "axt connect i-1 --bogus",
+            "axt doctor -L 1",
+        ] {
+            assert_eq!(answer(line, &[]), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn only_commands_that_are_there_are_named() {
+        let said = answer("axt ls", &["instances"]);
+        assert_eq!(said.as_deref(), Some("try `axt instances`"));
+        let said = answer("axt copy a i-1:b", &["cp"]);
+        assert_eq!(said.as_deref(), Some("try `axt cp SRC… DST`"));
+        assert_eq!(answer("axt copy a i-1:b", &[]), None);
+    }
+}

@@ -1,0 +1,144 @@
+//! Whether axt was called as ssh, and what ssh's arguments come to.
+
+use super::openssh::Ssh;
+use super::parse::read;
+use super::ssh::{self, LocalFiles, Request, Task};
+use super::{Cli, Command, Global};
+use crate::exit::Exit;
+use crate::ui::Ui;
+use clap::Args as _;
+use clap::builder::OsStringValueParser;
+use std::env::{args_os, home_dir};
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+
+/// Reads the command line of this process.
+///
+/// # Errors
+/// How to exit when there is nothing to run: after printing help or a version, or a usage error.
+pub fn parse() -> Result<Cli, Exit> {
+    let args: Vec<OsString> = args_os().collect();
+    match called_as_ssh(&args) {
+        Some((before, rest)) => read_ssh(&before, rest),
+        None => read(&args),
+    }
+}
+
+/// The words before ssh's own arguments, and these, if it is ssh that was called: by its name, by that
+/// of a link, or as a command of axt's. `axt ssh --help` is axt's.
+fn called_as_ssh(args: &[OsString]) -> Option<(Vec<OsString>, Vec<OsString>)> {
+    let (name, rest) = args.split_first()?;
+    let stem = Path::new(name).file_stem();
+    if stem.is_some_and(|stem| stem == "ssh" || stem == "axt-ssh") {
+        return Some((vec!["axt".into()], rest.to_vec()));
+    }
+    // Of axt's own grammar only the options of every command can come before.
+    let outer = clap::Command::new("axt")
+        .allow_external_subcommands(true)
+        .external_subcommand_value_parser(OsStringValueParser::new());
+    let matches = Global::augment_args(outer)
+        .try_get_matches_from(args)
+        .ok()?;
+    let (command, values) = matches.subcommand()?;
+    let values = values.get_many::<OsString>("").unwrap_or_default();
+    let rest: Vec<OsString> = values.cloned().collect();
+    let is_help = rest.len() == 1 && matches!(rest[0].to_str(), Some("--help" | "-h"));
+    let before = args.get(..args.len().checked_sub(rest.len() + 1)?)?;
+    (command == "ssh" && !is_help).then(|| (before.to_vec(), rest))
+}
+
+/// Reads ssh's arguments; `before` is axt and its options.
+fn read_ssh(before: &[OsString], rest: Vec<OsString>) -> Result<Cli, Exit> {
+    let ui = Ui::default();
+    let files = LocalFiles { home: home_dir() };
+    let plan = match ssh::request(rest, &files) {
+        Ok(Request::Run(plan)) => plan,
+        Ok(Request::Version) => {
+            ui.bare(ssh::VERSION);
+            return Err(Exit::Ok);
+        }
+        Ok(Request::Settings(text)) => {
+            let printed = ui.data(&text);
+            return Err(printed.map_or(Exit::Failed, |()| Exit::Ok));
+        }
+        Err(problem) => {
+            ui.error(&problem, None);
+            return Err(Exit::Failed);
+        }
+    };
+    if let Task::Master(_, path) = &plan.task {
+        ui.error(&no_master(path.as_deref()), None);
+        return Err(Exit::Failed);
+    }
+    let axt = |words: Option<Vec<OsString>>| {
+        let args = words.map(|words| before.iter().cloned().chain(words).collect::<Vec<_>>());
+        let cli = args.map(|args| read(&args)).transpose();
+        cli.map_err(|_| Exit::Failed)
+    };
+    let task = axt(plan.task_words(io::stdin().is_terminal()))?;
+    let forward = axt(plan.forward_words())?;
+    let Some(any) = task.as_ref().or(forward.as_ref()) else {
+        ui.error("there is nothing to do", None);
+        return Err(Exit::Failed);
+    };
+    let global = any.global.clone();
+    let ssh = Ssh::of(
+        &plan,
+        task.map(|cli| cli.command),
+        forward.map(|cli| cli.command),
+    );
+    Ok(Cli {
+        global,
+        command: Command::Ssh(Box::new(ssh)),
+    })
+}
+
+/// What ssh says where no master runs.
+fn no_master(path: Option<&str>) -> String {
+    match path {
+        None => "No ControlPath specified for \"-O\" command".to_owned(),
+        Some(path) => format!("Control socket connect({path}): No such file or directory"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsStr;
+
+    #[test]
+    fn ssh_is_known_by_its_name() {
+        for (line, before, rest) in [
+            ("/usr/bin/ssh -v i-1", "axt", "-v i-1"),
+            ("axt-ssh i-1", "axt", "i-1"),
+            ("axt ssh -v --bogus", "axt", "-v --bogus"),
+            (
+                "axt -v --profile ssh ssh i-1 ssh",
+                "axt -v --profile ssh",
+                "i-1 ssh",
+            ),
+            ("axt ssh i-1 --help", "axt", "i-1 --help"),
+        ] {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let (own, sshs) = called_as_ssh(&args).expect(line);
+            let joined = |words: &[OsString]| words.join(OsStr::new(" "));
+            assert_eq!(
+                (joined(&own), joined(&sshs)),
+                (before.into(), rest.into()),
+                "{line}"
+            );
+        }
+        for line in [
+            "axt",
+            "axt connect ssh",
+            "axt --profile ssh connect i-1",
+            "axt ssh --help",
+            "axt help ssh",
+            "axt --bogus ssh i-1",
+        ] {
+            let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(called_as_ssh(&args), None, "{line}");
+        }
+    }
+}

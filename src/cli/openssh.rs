@@ -1,0 +1,82 @@
+//! The grammar of `axt ssh` and `axt ssh-config`, as far as it is axt's.
+
+use super::ssh::{Plan, Task, Terminal};
+use super::{Command, Forward};
+use clap::Args;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
+
+/// What ssh's options mean here, for the help.
+const OPTIONS: &str = "\
+ssh's options:
+  -l USER  -t -tt -T  -n  -q  -v -vv -vvv  -C  -N  -e CHAR  -E FILE  -F FILE  -L ...  -g  -D ...
+  -W HOST:PORT  -s sftp  -O check|exit|stop  -G  -V  -p 22    as in ssh(1)
+  -o KEY=VALUE  User HostName RequestTTY SendEnv SetEnv ConnectTimeout ServerAliveInterval
+                ServerAliveCountMax BatchMode LogLevel EscapeChar Compression LocalForward
+                DynamicForward GatewayPorts ExitOnForwardFailure ClearAllForwardings RemoteCommand
+                StdinNull SessionType ControlMaster ControlPath ControlPersist IgnoreUnknown
+  -i -4 -6 -a -x -c -m ...    without effect: there are no keys, ciphers or ports of sshd's here
+  -R -A -X -Y -w -J -f -b     refused: the service can't do it
+
+A configuration file is read only if -F names it: its Host, Match and Include lines count.";
+
+/// `axt ssh`.
+#[derive(Debug, Default, Args)]
+#[command(
+    override_usage = "axt ssh [SSH'S OPTIONS] [USER@]TARGET [COMMAND [ARG]...]",
+    after_long_help = OPTIONS
+)]
+pub(crate) struct Ssh {
+    /// ssh's options, the instance, and what to run there
+    #[arg(
+        value_name = "ARG",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    args: Vec<OsString>,
+    /// What to do on the instance: `connect` or `proxy`; without it, only the forwards.
+    #[arg(skip)]
+    pub(crate) task: Option<Box<Command>>,
+    /// Ports to forward beside it.
+    #[arg(skip)]
+    pub(crate) forward: Option<Box<Forward>>,
+    /// A port that can't be listened on ends it.
+    #[arg(skip)]
+    pub(crate) exit_on_forward_failure: bool,
+    /// What the user should know first.
+    #[arg(skip)]
+    pub(crate) warnings: Vec<String>,
+    /// What was accepted without effect, by name.
+    #[arg(skip)]
+    pub(crate) without_effect: Vec<String>,
+}
+
+impl Ssh {
+    /// The command that a plan comes to; `task` and `forward` are its parts as axt reads them.
+    pub(super) fn of(plan: &Plan, task: Option<Command>, forward: Option<Command>) -> Self {
+        let mut warnings: Vec<String> = plan.warnings.clone();
+        let wants_terminal = plan.terminal == Terminal::IfLocal && plan.task != Task::Shell;
+        if wants_terminal && !io::stdin().is_terminal() {
+            warnings.push("no terminal is allocated, because stdin is none; -tt insists".into());
+        }
+        Self {
+            task: task.map(Box::new),
+            forward: match forward {
+                Some(Command::Forward(forward)) => Some(forward),
+                _ => None,
+            },
+            exit_on_forward_failure: plan.exit_on_forward_failure,
+            warnings,
+            without_effect: plan.without_effect.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// `axt ssh-config`.
+#[derive(Debug, Args)]
+pub(crate) struct SshConfig {
+    /// The instances, each with its region and user as in [USER@]i-….REGION [default: every instance id]
+    #[arg(value_name = "[USER@]TARGET")]
+    pub(crate) targets: Vec<String>,
+}

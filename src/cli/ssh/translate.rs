@@ -1,0 +1,131 @@
+//! A plan in axt's own arguments, so that variables and defaults hold for `axt ssh` as for any command.
+
+use super::plan::{Plan, Task, Terminal};
+use super::values::LogLevel;
+use crate::cli::forward::{Listen, Remote};
+use std::ffi::OsString;
+use std::time::Duration;
+
+/// Sessions of one instance that the service lets be at once.
+const MOST_SESSIONS: u16 = 20;
+
+/// Runs the first sftp-server that is there, by `sh` whatever the user's shell is: one line, without
+/// anything that csh or fish would take for something else.
+const SFTP_SERVER: &str = "exec sh -c 'for p in /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh \
+/usr/libexec /usr/local/libexec /usr/lib/misc /usr/sbin /opt/homebrew/libexec /run/current-system/sw/libexec; \
+do test -x $p/sftp-server && exec $p/sftp-server; done; command -v sftp-server >/dev/null && exec sftp-server; \
+echo sftp-server is missing on the instance: install openssh-sftp-server or openssh-server >&2; exit 127'";
+
+impl Plan {
+    /// The command that does the task, with its options; `None` where there is none but the forwards.
+    #[must_use]
+    pub fn task_words(&self, stdin_is_terminal: bool) -> Option<Vec<OsString>> {
+        match &self.task {
+            Task::Master(..) | Task::Forward => None,
+            Task::Proxy(remote) => Some(self.proxy(remote)),
+            Task::Shell => Some(self.connect(None, stdin_is_terminal)),
+            Task::Command(text) => Some(self.connect(Some(text.clone()), stdin_is_terminal)),
+            Task::Subsystem(_) => Some(self.connect(Some(SFTP_SERVER.into()), stdin_is_terminal)),
+        }
+    }
+
+    /// The command that does the forwards, which may go on beside the task.
+    #[must_use]
+    pub fn forward_words(&self) -> Option<Vec<OsString>> {
+        let beside = u16::from(self.task != Task::Forward);
+        let mut words = vec!["forward".into()];
+        words.extend(self.session_options());
+        words.push(format!("--max-sessions={}", MOST_SESSIONS - beside).into());
+        for listen in &self.forwards {
+            words.push(forward(listen).into());
+        }
+        words.push(self.target.clone().into());
+        (!self.forwards.is_empty()).then_some(words)
+    }
+
+    fn proxy(&self, remote: &Remote) -> Vec<OsString> {
+        let mut words = vec!["proxy".into()];
+        words.extend(self.session_options());
+        if let Some(host) = &remote.host {
+            words.push(format!("--target-server={host}").into());
+        }
+        let port = remote.port.to_string();
+        words.extend([self.target.clone().into(), port.into()]);
+        words
+    }
+
+    fn connect(&self, command: Option<OsString>, stdin_is_terminal: bool) -> Vec<OsString> {
+        let mut words = vec!["connect".into()];
+        words.extend(self.session_options());
+        let tty = match self.terminal {
+            Terminal::Always => true,
+            Terminal::IfLocal => stdin_is_terminal,
+            Terminal::Never => false,
+        };
+        words.push(if tty { "-t" } else { "-T" }.into());
+        if self.no_stdin {
+            words.push("-n".into());
+        }
+        if let Some(escape) = self.escape_char {
+            words.push(format!("--escape-char={escape}").into());
+        }
+        match command {
+            Some(command) => {
+                let mut word = OsString::from("--command=");
+                word.push(command);
+                words.push(word);
+            }
+            None => words.push("--login".into()),
+        }
+        words.push(self.target.clone().into());
+        words
+    }
+
+    /// Options that every session has.
+    fn session_options(&self) -> Vec<OsString> {
+        let mut words = Vec::new();
+        match self.log_level {
+            LogLevel::Quiet | LogLevel::Fatal | LogLevel::Error => words.push("-q".into()),
+            LogLevel::Info => {}
+            LogLevel::Verbose | LogLevel::Debug1 => words.push("-v".into()),
+            LogLevel::Debug2 => words.push("-vv".into()),
+            LogLevel::Debug3 => words.push("-vvv".into()),
+        }
+        if let Some(file) = &self.log_file {
+            let mut word = OsString::from("--log-file=");
+            word.push(file);
+            words.push(word);
+        }
+        if let Some(user) = &self.user {
+            words.push(format!("--user={user}").into());
+        }
+        let times = [
+            ("connect-timeout", self.connect_timeout),
+            ("keepalive", self.keepalive),
+            ("dead-after", self.dead_after),
+        ];
+        for (name, time) in times {
+            if let Some(time) = time.map(|time: Duration| time.as_secs()) {
+                words.push(format!("--{name}={time}s").into());
+            }
+        }
+        words
+    }
+}
+
+/// `-L` or `-D`.
+fn forward(listen: &Listen) -> String {
+    let bind = match listen.bind.as_deref() {
+        None => String::new(),
+        Some(bind) if bind.contains(':') => format!("[{bind}]:"),
+        Some(bind) => format!("{bind}:"),
+    };
+    let port = listen.port;
+    match &listen.remote {
+        None => format!("-D{bind}{port}"),
+        Some(remote) => match remote.host.as_deref() {
+            None => format!("-L{bind}{port}:localhost:{}", remote.port),
+            Some(host) => format!("-L{bind}{port}:[{host}]:{}", remote.port),
+        },
+    }
+}

@@ -1,0 +1,115 @@
+//! `axt ssh` and `axt ssh-config`: ssh's ways, by what other commands do.
+
+use super::forward::{self, Beside};
+use super::shared::stops;
+use super::shared::target::Target;
+use super::{connect, proxy};
+use crate::cli::{Command, Forward, Global, Ssh, SshConfig};
+use crate::error::{Error, Stop};
+use crate::exit::Exit;
+use crate::terminal::Signals;
+use crate::ui::Ui;
+use std::fmt::Write as _;
+
+/// Runs `axt ssh`.
+pub(crate) async fn run(global: &Global, args: Ssh, ui: &Ui) -> anyhow::Result<Exit> {
+    for warning in &args.warnings {
+        ui.say(&format!("warning: {warning}"));
+    }
+    if !args.without_effect.is_empty() {
+        tracing::info!(
+            "accepted without effect: {}",
+            args.without_effect.join(", ")
+        );
+    }
+    let all = args.exit_on_forward_failure;
+    let Some(task) = args.task else {
+        return match args.forward {
+            Some(forward) => only_forward(global, &forward, all, ui).await,
+            None => Err(Error::Usage("ssh was asked for nothing".into()).into()),
+        };
+    };
+    let beside = match &args.forward {
+        Some(forward) => Some(start(global, forward, all, ui).await?),
+        None => None,
+    };
+    let done = match *task {
+        Command::Connect(connect) => connect::run(global, *connect, ui).await,
+        Command::Proxy(proxy) => proxy::run(global, *proxy, ui).await,
+        _ => Err(Error::Usage("ssh was asked for what it can't do".into()).into()),
+    };
+    if let Some(beside) = beside {
+        match &done {
+            // As with ssh, the connections that were made while it ran may outlive the command.
+            Ok(Exit::Ok | Exit::Remote(_)) => beside.finish().await?,
+            _ => beside.cut().await?,
+        }
+    }
+    done
+}
+
+/// `-N`: forwards until a signal ends them.
+async fn only_forward(global: &Global, args: &Forward, all: bool, ui: &Ui) -> anyhow::Result<Exit> {
+    let mut signals = Signals::listen()?;
+    let beside = start(global, args, all, ui).await?;
+    let number = signals.termination().await;
+    beside.cut().await?;
+    Ok(stops::exit_of(Stop::Signal(number)))
+}
+
+/// As with ssh, what happens to connections is told only if it was asked for.
+async fn start(global: &Global, args: &Forward, all: bool, ui: &Ui) -> anyhow::Result<Beside> {
+    let quiet = Ui::new(true);
+    let ui = if global.verbose == 0 { &quiet } else { ui };
+    Ok(forward::Beside::start(global, args, ui, all).await?)
+}
+
+/// Runs `axt ssh-config`.
+pub(crate) fn config(global: &Global, args: &SshConfig, ui: &Ui) -> anyhow::Result<Exit> {
+    let proxy = format!("{} proxy %h %p", words(global).join(" "));
+    let mut text =
+        String::from("# Instances with an sshd of their own, reached by axt: for ~/.ssh/config.\n");
+    if args.targets.is_empty() {
+        let _ = write!(text, "Host i-* mi-*\n  ProxyCommand {proxy}\n");
+    }
+    for target in &args.targets {
+        let Target { user, .. } = Target::parse(target);
+        let host = target
+            .rsplit_once('@')
+            .map_or(target.as_str(), |(_, host)| host);
+        Target::parse(host).id()?;
+        let _ = write!(text, "Host {host}\n  ProxyCommand {proxy}\n");
+        if let Some(user) = user {
+            let _ = writeln!(text, "  User {user}");
+        }
+    }
+    ui.data(&text)?;
+    Ok(Exit::Ok)
+}
+
+/// `axt` and those options that lead to the same place, for a shell; what variables say, they go on
+/// saying.
+fn words(global: &Global) -> Vec<String> {
+    let mut words = vec!["axt".to_owned()];
+    let typed = |id: &str| !global.from_environment.contains(id);
+    let file = global
+        .config_file
+        .as_ref()
+        .map(|file| file.display().to_string());
+    let connection = global
+        .connection_type
+        .map(|kind| kind.as_str().to_ascii_lowercase());
+    let options = [
+        ("profile", "profile", global.profile.clone()),
+        ("region", "region", global.region.clone()),
+        ("endpoint", "endpoint", global.endpoint.clone()),
+        ("connection_type", "connection-type", connection),
+        ("config_file", "config-file", file),
+    ];
+    for (id, name, value) in options {
+        let value = value.filter(|_| typed(id));
+        let value = value.and_then(|value| Some(shlex::try_quote(&value).ok()?.replace('%', "%%")));
+        words.extend(value.map(|value| format!("--{name}={value}")));
+    }
+    words
+}
