@@ -339,6 +339,41 @@ fn a_configuration_file_that_is_broken_is_told() {
     assert!(report.ends_with("exit 1"), "{report}");
 }
 
+#[cfg(unix)]
+#[test]
+fn secrets_that_other_users_can_read_are_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let emulator = emulator(|_| {});
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let keys = emulator.credentials();
+    let profile = serde_json::json!({"profiles": [{
+        "name": "default", "mode": "AK", "access_key_id": keys.access_key_id,
+        "access_key_secret": keys.access_key_secret, "region_id": "cn-hangzhou",
+    }]});
+    std::fs::write(file.path(), profile.to_string()).unwrap();
+    let path = file.path().to_str().unwrap();
+    let run = |mode, args: &[&str]| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        let mut command = axt(&emulator, args);
+        command
+            .env_remove("ALIBABA_CLOUD_IGNORE_PROFILE")
+            .args(["--config-file", path]);
+        command
+    };
+    let open = report(run(0o644, &["doctor"]), path);
+    let told = "warn | configuration | profile default of ADDRESS: other users of this machine can read its secrets | run `chmod 600 ADDRESS`";
+    assert!(open.contains(told), "{open}");
+    let closed = report(run(0o600, &["doctor"]), path);
+    assert!(!closed.contains("chmod"), "{closed}");
+
+    let log = |mode| {
+        let output = run(mode, &["-v", "sessions", "list"]).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = "other users can read the secrets in this file";
+    assert!(log(0o644).contains(told) && !log(0o600).contains(told));
+}
+
 #[test]
 fn the_session_itself_is_tried() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0")

@@ -94,7 +94,12 @@ pub(super) fn profile(files: &[File], name: Option<&Sourced<String>>) -> Result<
             continue;
         }
         match (file.load)(path, name.map(|name| name.value.as_str()))? {
-            Ok(profile) => return Ok(Some(profile)),
+            Ok(profile) => {
+                if profile.is_exposed() {
+                    tracing::warn!(path = %path.display(), "other users can read the secrets in this file");
+                }
+                return Ok(Some(profile));
+            }
             Err(lacks) if name.is_none() && lacks.known.is_empty() => {}
             Err(lacks) if name.is_none() => return Err(lacks.error(path)),
             Err(lacks) => {

@@ -92,6 +92,21 @@ impl Profile {
         &self.path
     }
 
+    /// Whether the profile holds a secret in a file that other users of this machine can read.
+    pub(crate) fn is_exposed(&self) -> bool {
+        let is_secret = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            ["secret", "token", "private_key"]
+                .iter()
+                .any(|end| name.ends_with(end))
+        };
+        let mut fields = self.fields.iter();
+        let holds_secret = fields.any(|(name, value)| {
+            is_secret(name) && value.as_str().is_some_and(|value| !value.is_empty())
+        });
+        holds_secret && others_can_read(&self.path)
+    }
+
     /// Whether aliyun-cli reads and writes this file.
     pub(super) fn is_of_aliyun(&self) -> bool {
         self.spellings.is_empty()
@@ -178,6 +193,17 @@ impl Profile {
             problem: format!("profile {:?}: {field} is not {kind}", self.name),
         }
     }
+}
+
+#[cfg(unix)]
+fn others_can_read(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o044 != 0)
+}
+
+#[cfg(not(unix))]
+fn others_can_read(_: &Path) -> bool {
+    false
 }
 
 /// A profile that a file lacks.
@@ -289,6 +315,28 @@ pub(crate) mod tests {
     const TWO: &str = "\u{feff}{\"current\":\"b\",\"profiles\":[
         {\"name\":\"a\",\"mode\":\"AK\",\"access_key_secret\":\"hush\",\"region_id\":7},
         {\"name\":\"b\",\"sts_token\":\"hush\",\"endpoint\":\"\"}]}";
+
+    #[cfg(unix)]
+    #[test]
+    fn a_secret_that_others_can_read_is_noticed() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let content = r#"{"profiles":[
+            {"name":"a","access_key_secret":"hush"},
+            {"name":"b","oauth_refresh_token":"hush"},
+            {"name":"c","oidc_token_file":"/a/path","access_key_secret":""}]}"#;
+        let file = file(content);
+        for (mode, name, expected) in [
+            (0o600, "a", false),
+            (0o640, "a", true),
+            (0o604, "b", true),
+            (0o644, "c", false),
+        ] {
+            let permissions = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(file.path(), permissions).unwrap();
+            let profile = Profile::load(file.path(), Some(name)).unwrap().ok();
+            assert_eq!(profile.unwrap().is_exposed(), expected, "{mode:o} {name}");
+        }
+    }
 
     #[test]
     fn the_current_or_the_named_profile() {

@@ -24,6 +24,15 @@ pub(crate) fn configuration(settings: &Settings) -> Finding {
         );
     }
     match (&settings.profile, &settings.config_file) {
+        (Some(profile), _) if profile.is_exposed() => {
+            let (name, path) = (profile.name(), profile.path().display());
+            Finding::warn(
+                format!(
+                    "profile {name} of {path}: other users of this machine can read its secrets"
+                ),
+                format!("run `chmod 600 {path}`"),
+            )
+        }
         (Some(profile), _) => Finding::ok(format!(
             "profile {} of {}",
             profile.name(),
