@@ -33,15 +33,15 @@ use values::{duration, encryption, escape_char, keepalive, timeout};
 
 /// Shells, commands and ports on Alibaba Cloud instances that have no public address.
 ///
-/// axt goes through the session service of Cloud Assistant: no open port, no key, no bastion. What
-/// axt itself has to say goes to stderr; stdout is data.
+/// axt uses the session service of Cloud Assistant, which needs no open port, no key and no bastion host.
+/// axt's own messages go to stderr; stdout is data only.
 #[derive(Debug, Parser)]
 #[command(name = "axt", version, max_term_width = 100, propagate_version = true)]
 pub struct Cli {
     /// Options of every command.
     #[command(flatten)]
     pub(crate) global: Global,
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -59,7 +59,7 @@ pub(crate) struct Global {
     /// Base URL for every API: a private endpoint, or an emulator
     #[arg(long, global = true, env = "AXT_ENDPOINT", value_name = "URL")]
     pub(crate) endpoint: Option<String>,
-    /// Reach API and gateway over the Internet or from inside a VPC [default: the profile's, or internet]
+    /// Reach the API and the gateway over the Internet, or from inside a VPC [default: the profile's, or internet]
     #[arg(
         long,
         global = true,
@@ -73,7 +73,7 @@ pub(crate) struct Global {
     /// Ask STS for a role's credentials anew instead of taking those kept from an earlier run
     #[arg(long, global = true, env = "AXT_NO_CACHE")]
     pub(crate) no_cache: bool,
-    /// Colours in what axt says; auto: on a terminal, unless NO_COLOR is set
+    /// Colours in axt's messages; auto: on a terminal, unless NO_COLOR is set
     #[arg(
         long,
         global = true,
@@ -82,10 +82,10 @@ pub(crate) struct Global {
         default_value = "auto"
     )]
     pub(crate) color: ColorChoice,
-    /// Say more, up to -vvv; never bytes of the session, tokens or secrets
+    /// Log more, up to -vvv; never bytes of the session, tokens or secrets
     #[arg(short, long, global = true, env = "AXT_VERBOSE", action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// Say nothing but errors
+    /// Show errors only
     #[arg(short, long, global = true, env = "AXT_QUIET")]
     pub(crate) quiet: bool,
     /// Write the log to this file (mode 0600) instead of stderr
@@ -118,9 +118,9 @@ pub(crate) enum Command {
     /// List sessions, or end them
     #[command(subcommand)]
     Sessions(Sessions),
-    /// Look for what would stop a session, and name its remedy
+    /// Check everything a session needs, and say how to repair what fails
     Doctor(Doctor),
-    /// Run the local stand-in for the cloud service, in the foreground
+    /// Run a local emulator of the cloud service, in the foreground
     #[cfg(feature = "emulator")]
     Emulator(Box<Emulator>),
     /// Print the completion script of a shell
@@ -135,10 +135,10 @@ pub(crate) enum Command {
 /// `axt connect`.
 #[derive(Debug, Args)]
 pub(crate) struct Connect {
-    /// The instance, i-… or mi-…, with .REGION behind it if it is elsewhere; USER@ names the user there
+    /// The instance, i-… or mi-…, with .REGION after it if it is in another one; USER@ names the user there
     #[arg(value_name = "[USER@]TARGET", required_unless_present = "wss_url")]
     pub(crate) target: Option<String>,
-    /// What to run there, and on what.
+    /// What to run there.
     #[command(flatten)]
     pub(crate) run: Run,
     /// Pass the command to the agent as it is: no shell, no status, at most 512 characters
@@ -161,10 +161,10 @@ pub(crate) struct Webshell {
     /// Container in the pod [default: the application's own]
     #[arg(long, value_name = "NAME", env = "AXT_CONTAINER")]
     pub(crate) container: Option<String>,
-    /// Print the address of the shell's web page instead; whoever has it has the shell
+    /// Print the address of the shell's web page instead; anyone who has it has the shell
     #[arg(long, conflicts_with_all = ["command", "argv", "login"])]
     pub(crate) print_url: bool,
-    /// What to run there, and on what.
+    /// What to run there.
     #[command(flatten)]
     pub(crate) run: Run,
     /// Options of every connection.
@@ -172,7 +172,7 @@ pub(crate) struct Webshell {
     pub(crate) connection: Connection,
 }
 
-/// What to run, and on what: options of every command that may run something.
+/// What to run: options of every command that can run something.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Run {
     /// Run this shell command and end with its exit status
@@ -184,16 +184,16 @@ pub(crate) struct Run {
     /// Start the user's login shell (and return its status)
     #[arg(long)]
     pub(crate) login: bool,
-    /// Carry the command's output encoded, so that even bytes which agents garble arrive exactly (not on a terminal)
+    /// Carry the command's output encoded, so that bytes which agents garble arrive exactly too (not on a terminal)
     #[arg(long)]
     pub(crate) binary: bool,
     /// Give the command no standard input
     #[arg(short = 'n', long = "no-stdin")]
     pub(crate) no_stdin: bool,
-    /// Make it a terminal session although stdin or stdout is none
+    /// Make it a terminal session, even if stdin or stdout is no terminal
     #[arg(short = 't', long = "tty", conflicts_with = "no_tty")]
     pub(crate) tty: bool,
-    /// Make it no terminal session
+    /// Don't make it a terminal session
     #[arg(short = 'T', long = "no-tty")]
     pub(crate) no_tty: bool,
     /// End the command after this time, with status 124
@@ -207,7 +207,7 @@ pub(crate) struct Run {
 /// `axt proxy`.
 #[derive(Debug, Args)]
 pub(crate) struct Proxy {
-    /// The instance, i-… or mi-…, with .REGION behind it if it is elsewhere
+    /// The instance, i-… or mi-…, with .REGION after it if it is in another one
     #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
     pub(crate) target: Option<String>,
     /// The TCP port
@@ -228,28 +228,28 @@ pub(crate) struct Proxy {
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("forwards").required(true).multiple(true).args(["local", "dynamic"]))]
 pub(crate) struct Forward {
-    /// The instance, i-… or mi-…, with .REGION behind it if it is elsewhere
+    /// The instance, i-… or mi-…, with .REGION after it if it is in another one
     #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
     pub(crate) target: Option<String>,
-    /// Listen on PORT (0: any free one) of this machine for HOSTPORT of the instance, or of HOST
+    /// Listen on PORT of this machine (0: any free one), and forward to HOSTPORT of the instance, or of HOST
     #[arg(short = 'L', long, value_name = "[BIND:]PORT:[HOST:]HOSTPORT", value_delimiter = ' ', value_parser = forward::local)]
     pub(crate) local: Vec<Listen>,
-    /// Be a SOCKS proxy on PORT: every connection goes where its client asks, from the instance
+    /// Run a SOCKS proxy on PORT, whose connections are made from the instance
     #[arg(short = 'D', long, value_name = "[BIND:]PORT", value_delimiter = ' ', value_parser = forward::dynamic)]
     pub(crate) dynamic: Vec<Listen>,
-    /// Run this program with AXT_FORWARD_1_PORT and so on set (each -L, then each -D), and end with its status
+    /// Run a program with AXT_FORWARD_1_PORT and so on set (for each -L, then each -D), and end with its status
     #[arg(long, requires = "argv", conflicts_with = "json")]
     pub(crate) exec: bool,
     /// The program of --exec, with its arguments
     #[arg(last = true, value_name = "CMD", requires = "exec")]
     pub(crate) argv: Vec<OsString>,
-    /// Sessions at once; further connections wait for their turn
+    /// Open at most N sessions at once; further connections wait for their turn
     #[arg(long, value_name = "N", env = "AXT_MAX_SESSIONS", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=100))]
     pub(crate) max_sessions: u16,
-    /// Keep N opened sessions in reserve for each -L. Unwise for servers that count or time idle logins
+    /// Keep N opened sessions in reserve for each -L (not for servers that limit idle connections)
     #[arg(long, value_name = "N", env = "AXT_WARM", default_value = "0", value_parser = clap::value_parser!(u16).range(..=100))]
     pub(crate) warm: u16,
-    /// Tell what happens as JSON lines on stdout
+    /// Print events as JSON lines on stdout
     #[arg(long)]
     pub(crate) json: bool,
     /// Options of every port session.
@@ -264,11 +264,11 @@ pub(crate) struct Forward {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Port options")]
 pub(crate) struct Ports {
-    /// Send at once instead of waiting until the far end is ready: agents must be new enough to queue
+    /// Send at once instead of waiting until the remote side is ready: old agents drop early input
     #[arg(long, env = "AXT_EAGER")]
     pub(crate) eager: bool,
-    /// After the local side's end, end the session as incomplete when the remote side is silent for so
-    /// long; 0 waits for nothing
+    /// After the local side's end, end the session as incomplete after this much silence of the remote
+    /// side; 0 waits for nothing
     #[arg(long, value_name = "DURATION", env = "AXT_LINGER", default_value = "5s", value_parser = duration)]
     pub(crate) linger: Duration,
 }
@@ -283,7 +283,7 @@ pub(crate) struct Session {
     /// Name of the user's password in the parameter store (Windows instances)
     #[arg(long, value_name = "NAME", env = "AXT_PASSWORD_NAME")]
     pub(crate) password_name: Option<String>,
-    /// Encrypt a terminal session end to end: auto, or kms:KEYID for a key that KMS makes under this one
+    /// Encrypt a terminal session end to end: auto, or kms:KEYID for a data key from KMS
     #[arg(long, value_name = "auto|kms:KEYID", env = "AXT_ENCRYPT", value_parser = encryption)]
     pub(crate) encrypt: Option<Encryption>,
     /// Base URL of KMS, for --encrypt kms:KEYID [default: --endpoint, or the region's]
@@ -292,7 +292,7 @@ pub(crate) struct Session {
     /// Idempotence token of the call that starts the session [default: a new UUID]
     #[arg(long, value_name = "TOKEN")]
     pub(crate) client_token: Option<String>,
-    /// Use this session URL instead of asking the API for one, with the user it was made for; `-` reads it from stdin
+    /// Use this session URL instead of asking the API for a session; `-` reads it from stdin
     #[cfg_attr(feature = "emulator", arg(conflicts_with = "emulator"))]
     #[arg(long, value_name = "URL", env = "AXT_WSS_URL")]
     pub(crate) wss_url: Option<String>,
@@ -304,20 +304,20 @@ pub(crate) struct Session {
     pub(crate) connection: Connection,
 }
 
-/// Options of every connection to a far end.
+/// Options of every connection.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Session options")]
 pub(crate) struct Connection {
-    /// Time for each step of opening: API call, connection, the agent's answer
+    /// Time limit for each step of opening: API call, connection, the agent's answer
     #[arg(long, value_name = "DURATION", env = "AXT_CONNECT_TIMEOUT", default_value = "15s", value_parser = timeout)]
     pub(crate) connect_timeout: Duration,
-    /// Send a heartbeat after this much silence of ours, 1s to 170s; 0 for none
+    /// Send a heartbeat after this much time without sending, 1s to 170s; 0 for none
     #[arg(long, value_name = "DURATION", env = "AXT_KEEPALIVE", default_value = "60s", value_parser = keepalive)]
     pub(crate) keepalive: Duration,
-    /// Take the network for dead after this much silence of the other side; 0 for never
+    /// Take the connection for dead after this much silence of the gateway; 0 for never
     #[arg(long, value_name = "DURATION", env = "AXT_DEAD_AFTER", default_value = "45s", value_parser = duration)]
     pub(crate) dead_after: Duration,
-    /// Send no more bytes per second than this [default: what the service takes]
+    /// Send no more bytes per second than this [default: the service's limit]
     #[arg(long, value_name = "BYTES/S", env = "AXT_RATE_LIMIT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) rate_limit: Option<u64>,
     /// Use an emulator inside this process: every instance is this machine
@@ -326,7 +326,7 @@ pub(crate) struct Connection {
     pub(crate) emulator: bool,
 }
 
-/// The bytes of an argument, as the system gave them.
+/// The bytes of an argument.
 #[must_use]
 pub(crate) fn bytes_of(arg: &OsStr) -> Vec<u8> {
     arg.as_encoded_bytes().to_vec()

@@ -1,4 +1,4 @@
-//! How axt ends: a value that travels up to `main`.
+//! The exit status, a value that is returned up to `main`.
 
 use std::process::ExitCode;
 
@@ -13,7 +13,7 @@ pub enum Exit {
     Failed,
     /// 1: a command without a remote status failed.
     Unsuccessful,
-    /// 2: the command line of such a command makes no sense.
+    /// 2: a usage error of such a command.
     Usage,
     /// 124: the time limit has passed, as with timeout(1).
     TimedOut,

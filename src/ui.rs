@@ -1,4 +1,4 @@
-//! The only place that prints: data to stdout, talk to stderr.
+//! The only place that prints: data to stdout, messages to stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // this is where printing is done
 
 use crate::printable::escaped;
@@ -6,20 +6,20 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Stands before a failure where colours are wanted.
+/// The colour of the prefix of failures.
 const RED: &str = "\x1b[1;31m";
 const PLAIN: &str = "\x1b[0m";
 
-/// What axt says, and how. Clones share the terminal's state.
+/// Prints messages and data. Clones share the terminal's state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ui {
     quiet: bool,
-    /// The terminal turns no newline into a return any more.
+    /// The terminal is in raw mode, where a newline does not return to the left edge.
     raw: Arc<AtomicBool>,
 }
 
 impl Ui {
-    /// `quiet` keeps everything back but errors.
+    /// With `quiet`, only errors are shown.
     #[must_use]
     pub(crate) fn new(quiet: bool) -> Self {
         Self {
@@ -28,7 +28,7 @@ impl Ui {
         }
     }
 
-    /// Whether to use colours, for the whole process.
+    /// Sets for the whole process whether colours are used.
     pub(crate) fn colour(choice: clap::ColorChoice) {
         let choice = match choice {
             clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
@@ -38,19 +38,19 @@ impl Ui {
         choice.write_global();
     }
 
-    /// Tells that the terminal is, or no longer is, in raw mode.
+    /// Notes whether the terminal is in raw mode.
     pub(crate) fn set_raw(&self, raw: bool) {
         self.raw.store(raw, Ordering::Relaxed);
     }
 
-    /// A fact that the user should know, unless quiet.
+    /// Shows a fact, unless quiet.
     pub(crate) fn say(&self, fact: &str) {
         if !self.quiet {
             self.lines("axt:", fact);
         }
     }
 
-    /// A failure, with what can be done about it.
+    /// Shows a failure, with what can be done about it.
     pub(crate) fn error(&self, what: &str, hint: Option<&str>) {
         self.lines(&format!("{RED}axt:{PLAIN}"), what);
         if let Some(hint) = hint {
@@ -63,17 +63,17 @@ impl Ui {
         let _ = writeln!(io::stderr(), "{line}");
     }
 
-    /// One line of the log, which somebody has asked for.
+    /// Shows a line of the log, also when quiet: the user has asked for it.
     pub(crate) fn log(&self, line: &str) {
         self.lines("axt:", line);
     }
 
-    /// One more thing that can be done about a failure.
+    /// Shows what can be done about a failure.
     pub(crate) fn hint(&self, hint: &str) {
         self.lines("axt:", &format!("hint: {hint}"));
     }
 
-    /// Asks on the terminal; anything but a yes is a no.
+    /// Asks a question on the terminal. Every answer but yes is a no.
     ///
     /// # Errors
     /// When standard input can't be read.
@@ -85,7 +85,7 @@ impl Ui {
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
-    /// Data that was asked for. A reader that has gone away is not an error of ours.
+    /// Prints data. It is no error if nobody reads it.
     ///
     /// # Errors
     /// Any other failure to write.
@@ -96,7 +96,7 @@ impl Ui {
         }
     }
 
-    /// Data that comes bit by bit.
+    /// Prints a piece of data that comes bit by bit.
     ///
     /// # Errors
     /// Any failure to write; of kind `BrokenPipe` when nobody reads it any more.
@@ -105,20 +105,20 @@ impl Ui {
         out.write_all(text.as_bytes()).and_then(|()| out.flush())
     }
 
-    /// Bytes that put the terminal back into shape, or clear a line.
+    /// Writes control sequences to the terminal.
     pub(crate) fn terminal(&self, bytes: &[u8]) {
         let mut out = io::stdout().lock();
         let _ = out.write_all(bytes).and_then(|()| out.flush());
     }
 
-    /// Bytes that cover a part of the terminal's screen or uncover it, unless quiet.
+    /// Writes what covers a part of the screen or uncovers it, unless quiet.
     pub(crate) fn cover(&self, bytes: &[u8]) {
         if !self.quiet && !bytes.is_empty() {
             self.terminal(bytes);
         }
     }
 
-    /// Lines on stderr; a stderr that is gone is nobody's loss.
+    /// Writes lines to stderr. A failure is ignored: there is nowhere to tell it.
     fn lines(&self, prefix: &str, text: &str) {
         let end = if self.raw.load(Ordering::Relaxed) {
             "\r\n"

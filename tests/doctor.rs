@@ -128,7 +128,7 @@ fn all_is_well() {
     ok | session manager | on for this account
     ok | instance | the instance is Running
     ok | agent | installed, 2.2.3.857 on Linux
-    ok | agent online | online, last heard of at TIME
+    ok | agent online | online, last heartbeat at TIME
     ok | agent version | new enough for sessions
     ok | session | started in … ms
     ok | gateway | ADDRESS directly, without TLS: reached in … ms, answered in … ms
@@ -180,7 +180,7 @@ fn instances_in_trouble_are_told_with_their_remedy() {
     fail | agent | no Cloud Assistant agent is installed | `axt doctor i-bare --fix` installs it; restart the instance then
     exit 1
     i-dark
-    fail | agent online | the agent is not online (last heard of at TIME) | see that the instance is running, that its aliyun service is, and that it reaches Cloud Assistant's servers
+    fail | agent online | the agent is not online (last heartbeat at TIME) | check that the instance and its aliyun service are running, and that it reaches Cloud Assistant's servers
     exit 1
     i-old
     fail | agent version | the agent is 2.2.3.100, and sessions need one newer than 2.2.3.256 | update the agent: Cloud Assistant in the ECS console, or its upgrade command on the instance
@@ -189,7 +189,7 @@ fn instances_in_trouble_are_told_with_their_remedy() {
     fail | agent version | the agent is 2.1.3.100, and sessions need one newer than 2.1.3.256 | update the agent: Cloud Assistant in the ECS console, or its upgrade command on the instance
     exit 1
     i-bsd
-    warn | agent version | whether the agent (1.0.0.1 on FreeBSD) knows sessions is not told | sessions need a newer one
+    warn | agent version | the API did not say whether the agent (1.0.0.1 on FreeBSD) supports sessions | sessions need a newer one
     exit 0
     ");
 }
@@ -235,11 +235,11 @@ fn what_may_not_be_looked_at_is_named_with_the_missing_right() {
         );
     }
     assert_snapshot!(&all[0], @r"
-    warn | identity | can't look at the identity | an administrator of the account has to grant this identity sts:GetCallerIdentity in RAM, on this resource
+    warn | identity | can't check the identity | an administrator of the account has to grant this identity sts:GetCallerIdentity in RAM, on this resource
     exit 0
     ");
     assert_snapshot!(&all[3], @r"
-    warn | instance | can't look at the instance | an administrator of the account has to grant this identity ecs:DescribeInstances in RAM, on this resource
+    warn | instance | can't check the instance | an administrator of the account has to grant this identity ecs:DescribeInstances in RAM, on this resource
     exit 0
     ");
     assert_snapshot!(&all[5], @r"
@@ -286,7 +286,7 @@ fn the_way_to_the_api_is_told() {
     ok | settings | region cn-hangzhou (ALIBABA_CLOUD_REGION_ID), endpoint http://ADDRESS/ (--endpoint), Internet (default)
     ok | credentials | … lasting, from ALIBABA_CLOUD_ACCESS_KEY_ID
     ok | network | ADDRESS directly, without TLS
-    fail | api | can't connect to ADDRESS: Connection refused (os error 111) | see that this machine reaches it: its network, its DNS, HTTPS_PROXY and NO_PROXY, a firewall
+    fail | api | can't connect to ADDRESS: Connection refused (os error 111) | check that this machine reaches it: network, DNS, HTTPS_PROXY and NO_PROXY, firewalls
     exit 1
     ");
 }
@@ -318,7 +318,7 @@ fn settings_in_trouble_are_told() {
     fail | settings | no region given | give --region, set ALIBABA_CLOUD_REGION_ID, or put region_id into the profile
     fail | credentials | no usable credentials: there are none in the environment and no profile in a configuration file (switched off, or the home directory is not known) | set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`
     fail | identity | GetCallerIdentity: SignatureDoesNotMatch: Specified signature is not matched with our calculation. (the server signed the same text, so the AccessKey secret is wrong) (HTTP 400) | the AccessKey secret doesn't belong to the AccessKey id: check both for missing characters
-    fail | settings | the endpoint must not carry a user name or a password | correct it
+    fail | settings | the endpoint must not carry a user name or a password | correct the option or variable
     ");
 }
 
@@ -383,7 +383,7 @@ fn the_session_itself_is_tried() {
     let elsewhere = emulator(|options| options.websocket_base = Some(format!("ws://{closed}")));
     let text = troubles(&elsewhere, &["i-fine"]).replace(&closed.to_string(), "GATEWAY");
     assert_snapshot!(text, @r"
-    fail | gateway | can't connect to GATEWAY: Connection refused (os error 111) | see that this machine reaches it: its network, its DNS, HTTPS_PROXY and NO_PROXY, a firewall
+    fail | gateway | can't connect to GATEWAY: Connection refused (os error 111) | check that this machine reaches it: network, DNS, HTTPS_PROXY and NO_PROXY, firewalls
     exit 1
     ");
     assert_eq!(elsewhere.counts().leaked, 0);
@@ -525,7 +525,7 @@ fn a_connect_that_fails_says_why() {
     axt: the session ended: Aborted: AgentNotOnline
     axt: hint: no Cloud Assistant agent is installed: `axt doctor i-bare --fix` installs it; restart the instance then
     axt: the session ended: Aborted: AgentNotOnline
-    axt: hint: the agent is not online (last heard of at TIME): see that the instance is running, that its aliyun service is, and that it reaches Cloud Assistant's servers
+    axt: hint: the agent is not online (last heartbeat at TIME): check that the instance and its aliyun service are running, and that it reaches Cloud Assistant's servers
     axt: the session ended: Aborted: AgentNeedUpgrade
     axt: hint: the agent is 2.2.3.100, and sessions need one newer than 2.2.3.256: update the agent: Cloud Assistant in the ECS console, or its upgrade command on the instance
     axt: the session ended: Aborted: AgentNeedUpgrade
@@ -552,7 +552,7 @@ fn a_connect_that_is_not_allowed_or_not_answered_says_why() {
     assert_snapshot!(connect(&both, "i-fine"), @r"
     axt: StartTerminalSession: Forbidden.RAM: User not authorized to operate on the specified resource, or this API doesn't support RAM. (HTTP 403)
     axt: hint: an administrator of the account has to grant this identity ecs:StartTerminalSession in RAM, on this resource
-    axt: hint: can't look at the identity: an administrator of the account has to grant this identity sts:GetCallerIdentity in RAM, on this resource
+    axt: hint: can't check the identity: an administrator of the account has to grant this identity sts:GetCallerIdentity in RAM, on this resource
     ");
     let silent = self::emulator(|options| {
         options.limits.set("start-delay", "60s").unwrap();
@@ -560,7 +560,7 @@ fn a_connect_that_is_not_allowed_or_not_answered_says_why() {
     });
     assert_snapshot!(connect(&silent, "i-fine"), @r"
     axt: the answer of the agent took longer than 2s
-    axt: hint: instance and agent are as they should be, says the API: try again; `axt doctor i-fine` tries each step
+    axt: hint: the API says that instance and agent are well: try again; `axt doctor i-fine` tries each step
     ");
     // The gateway takes any agent here, but the API says that this one is too old.
     let slow = self::emulator(|options| {
@@ -581,8 +581,8 @@ fn a_connect_that_is_not_allowed_or_not_answered_says_why() {
     assert_snapshot!(connect(&blind, "i-stopped"), @r"
     axt: the session ended: Aborted: InstanceNotRunning
     axt: hint: the instance was not running: start it
-    axt: hint: can't look at the instance: an administrator of the account has to grant this identity ecs:DescribeInstances in RAM, on this resource
-    axt: hint: can't look at the agent: an administrator of the account has to grant this identity ecs:DescribeCloudAssistantStatus in RAM, on this resource
+    axt: hint: can't check the instance: an administrator of the account has to grant this identity ecs:DescribeInstances in RAM, on this resource
+    axt: hint: can't check the agent: an administrator of the account has to grant this identity ecs:DescribeCloudAssistantStatus in RAM, on this resource
     ");
 }
 

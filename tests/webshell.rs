@@ -257,7 +257,7 @@ fn the_page_is_printed_on_request_and_nothing_else_is() {
     assert_eq!((done.status, token.len()), (0, 64), "{done:?}");
     assert_eq!(done.stderr, "");
     let screen = Screen::start(&axt(&cloud, &["--print-url"]), 24, 200);
-    screen.wait_text("axt: whoever has this address has the shell");
+    screen.wait_text("axt: anyone with this address has the shell");
     screen.wait_text(page);
     assert_eq!(screen.end().code(), Some(0));
 }

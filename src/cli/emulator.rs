@@ -18,7 +18,7 @@ pub(crate) struct Emulator {
         default_value = "127.0.0.1:0"
     )]
     pub(crate) listen: SocketAddr,
-    /// What stands behind a session
+    /// What a session runs
     #[arg(
         long,
         value_name = "KIND",
@@ -37,7 +37,7 @@ pub(crate) struct Emulator {
         value_delimiter = ','
     )]
     pub(crate) limit: Vec<String>,
-    /// Let something go wrong; repeatable
+    /// Add a fault; repeatable
     #[arg(
         long,
         value_name = "NAME[=VALUE]",
@@ -64,12 +64,12 @@ pub(crate) struct Emulator {
     /// Switch Session Manager off for the account
     #[arg(long, env = "AXT_EMULATOR_NO_SESSION_MANAGER")]
     pub(crate) no_session_manager: bool,
-    /// Listen on an address that other machines can reach: they may get a shell as you
+    /// Permit an address that other machines can reach: they may get a shell as you
     #[arg(long, env = "AXT_EMULATOR_ALLOW_REMOTE")]
     pub(crate) allow_remote: bool,
 }
 
-/// What stands behind an emulated session.
+/// What an emulated session runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GuestKind {
     /// A shell or a command on a terminal, or a TCP connection

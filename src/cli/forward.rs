@@ -1,4 +1,4 @@
-//! How `axt forward` is told where to listen and where to lead.
+//! The values of `-L` and `-D`: where to listen, and what to forward to.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub struct Listen {
     pub(crate) bind: Option<String>,
     /// The local port; 0 for any free one.
     pub(crate) port: u16,
-    /// Where connections lead; `None` where each of them says so itself.
+    /// What to forward to; `None` if each client says so itself.
     pub(crate) remote: Option<Remote>,
 }
 
@@ -53,11 +53,11 @@ pub(super) fn local(text: &str) -> Result<Listen, String> {
         [port, host, remote] if port.parse::<u16>().is_ok() => (None, port, Some(host), remote),
         [bind, port, remote] => (Some(bind), port, None, remote),
         [bind, port, host, remote] => (Some(bind), port, Some(host), remote),
-        _ => return Err("it is written [BIND:]PORT:[HOST:]HOSTPORT".into()),
+        _ => return Err("expected [BIND:]PORT:[HOST:]HOSTPORT".into()),
     };
     let remote = Remote::new(host, number(remote)?);
     if remote.port == 0 {
-        return Err("the far port can't be 0".into());
+        return Err("the remote port can't be 0".into());
     }
     Ok(Listen {
         bind: bind_of(bind),
@@ -72,7 +72,7 @@ pub(super) fn dynamic(text: &str) -> Result<Listen, String> {
     let (bind, port) = match &parts[..] {
         [port] => (None, port),
         [bind, port] => (Some(bind.as_str()), port),
-        _ => return Err("it is written [BIND:]PORT".into()),
+        _ => return Err("expected [BIND:]PORT".into()),
     };
     Ok(Listen {
         bind: bind_of(bind),
@@ -88,7 +88,7 @@ pub(super) fn remote(text: &str) -> Result<Remote, String> {
             0 => Err("the port can't be 0".into()),
             port => Ok(Remote::new(Some(host), port)),
         },
-        _ => Err("it is written HOST:PORT".into()),
+        _ => Err("expected HOST:PORT".into()),
     }
 }
 
@@ -114,7 +114,7 @@ fn split(text: &str) -> Result<Vec<String>, String> {
             ']' if bracketed => bracketed = false,
             ':' if !bracketed => parts.push(String::new()),
             c if c.is_whitespace() || c.is_control() => {
-                return Err("it can't contain spaces".into());
+                return Err("spaces are not allowed".into());
             }
             c => parts.last_mut().expect("there is always one").push(c),
         }

@@ -23,7 +23,7 @@ pub(crate) struct SessionsList {
     /// No more than this many
     #[arg(long, value_name = "N", env = "AXT_LIMIT")]
     pub(crate) limit: Option<usize>,
-    /// Print JSON, with every field that the API tells
+    /// Print JSON, with every field of the API's answer
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -32,7 +32,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 /// A duration that leaves some time.
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     let span = duration(text)?;
-    let problem = "a time limit of 0 leaves no time at all".to_owned();
+    let problem = "a time limit can't be 0".to_owned();
     Some(span).filter(|span| !span.is_zero()).ok_or(problem)
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
     explained(done, &context, &args.session, &instance, ui).await
 }
 
-/// The session, from its call to its end.
+/// Starts the session, runs it and ends it.
 async fn connect(
     context: &Context,
     args: &Connect,
@@ -54,7 +54,7 @@ async fn connect(
     }
     let mut stops = Stops::listen(args.run.timeout)?;
     let limit = args.session.connection.connect_timeout;
-    // The key first: without it there is no use in a session.
+    // The key comes first: without it there is no use in a session.
     let preparing = encrypt::exchange(context, &args.session, &request);
     let exchange = stops.run(preparing).await?;
     let starting = Started::start(context, &args.session, request);
@@ -66,7 +66,7 @@ async fn connect(
         channel = channel.encrypted(exchange);
     }
     if let (Some(exec), Some(_)) = (&exec, &args.session.wss_url) {
-        // Whoever started the session chose what it runs: by default a shell.
+        // The session runs already, by default a shell: the bootstrap is typed into it.
         channel.write(now(), &exec.typed_line());
     }
     let attach = Attach {
@@ -95,7 +95,7 @@ async fn connect(
     Ok(conclude(outcome)?)
 }
 
-/// What the agent is to run itself, without a shell.
+/// The command that the agent runs itself, without a shell.
 fn verbatim(args: &Connect) -> Result<Option<String>> {
     if !args.raw_command {
         return Ok(None);

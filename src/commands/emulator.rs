@@ -18,11 +18,11 @@ pub(crate) async fn run(global: &Global, args: cli::Emulator, ui: &Ui) -> anyhow
         source,
     })?;
     let emulator = Emulator::start(options, listener).map_err(|error| match error {
-        Error::Usage(problem) => Error::Usage(format!("{problem}; --allow-remote lets it")),
+        Error::Usage(problem) => Error::Usage(format!("{problem}; --allow-remote permits it")),
         other => other,
     })?;
     if !emulator.is_loopback() {
-        let warning = "WARNING: other machines can reach this emulator, without TLS. Whoever reads its credentials off the network has a shell here as you.";
+        let warning = "WARNING: other machines can reach this emulator, without TLS. Anyone who reads its credentials from the network gets a shell here as you.";
         ui.error(warning, None);
     }
     ui.data(&greeting(&emulator))?;
@@ -33,9 +33,9 @@ pub(crate) async fn run(global: &Global, args: cli::Emulator, ui: &Ui) -> anyhow
 /// The address, and the lines that point a shell at it.
 fn greeting(emulator: &Emulator) -> String {
     let lines = emulator.exports().into_iter();
-    // Addresses, keys and regions hold nothing that a shell would have to be kept from.
+    // Addresses, keys and regions have no characters that need quoting.
     let lines = lines.map(|(name, value)| format!("export {name}={value}\n"));
-    // A token or a profile of another account would go before, or with, these keys.
+    // A token or profile of another account would be used before, or with, these keys.
     let others = "unset ALIBABA_CLOUD_SECURITY_TOKEN AXT_PROFILE";
     format!(
         "# axt emulator on {}\n{}{others}\n",

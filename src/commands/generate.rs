@@ -1,4 +1,4 @@
-//! `axt completion` and `axt man`: made from the command tree itself.
+//! `axt completion` and `axt man`, generated from the command tree.
 
 use crate::cli::Cli;
 use crate::exit::Exit;

@@ -1,5 +1,6 @@
-//! The commands, one file or folder each; they know every layer and not each other, but for `ssh`, which is
-//! made of others. What several of them need is in `shared`, what explains a failure in `doctor`.
+//! The commands, one file or folder each. They may use every layer, but not each other, except for `ssh`,
+//! which is made of others. Code that several of them need is in `shared`; what explains a failed connect
+//! is in `doctor`.
 
 mod connect;
 mod doctor;
@@ -23,7 +24,7 @@ use anyhow::anyhow;
 use shared::{report, stops};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs the command and tells how to exit. Failures have been shown by then.
+/// Runs the command, shows its failure if there is one, and returns the exit status.
 #[must_use]
 pub fn run(cli: Cli) -> Exit {
     Ui::colour(cli.global.color);
@@ -34,7 +35,7 @@ pub fn run(cli: Cli) -> Exit {
         }
         _ => Exit::Unsuccessful,
     };
-    // A panic has told where it was; the exit status stays within the contract.
+    // The panic's own message says where it happened; here it only needs an exit status.
     let done = catch_unwind(AssertUnwindSafe(|| {
         shared::log::start(&cli.global, &ui).and_then(|()| dispatch(cli, &ui))
     }));
@@ -68,8 +69,8 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
     }
 }
 
-/// Runs a command on this thread. What is still going on afterwards, such as a read of the
-/// terminal, is left behind.
+/// Runs a command on this thread. Tasks that still run afterwards, such as a read of the terminal, are
+/// not waited for.
 fn block_on(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

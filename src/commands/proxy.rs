@@ -1,4 +1,4 @@
-//! `axt proxy`: stdin and stdout joined to a port, for ssh's `ProxyCommand` and its like.
+//! `axt proxy`: joins stdin and stdout to a port, for ssh's `ProxyCommand` and the like.
 
 use super::doctor::explain::explained;
 use super::shared::context::Context;
@@ -27,7 +27,7 @@ pub(crate) async fn run(global: &Global, args: Proxy, ui: &Ui) -> anyhow::Result
     explained(done, &context, &args.session, &instance, ui).await
 }
 
-/// The session, from its call to its end.
+/// Starts the session, runs it and ends it.
 async fn join(
     context: &Context,
     args: &Proxy,

@@ -1,4 +1,4 @@
-//! `axt sessions`: the records of sessions, and the end of those that go on.
+//! `axt sessions`: lists the records of sessions, and ends sessions.
 
 use super::shared::context::Context;
 use super::shared::report;
@@ -21,11 +21,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use std::time::Duration;
 
-/// How long a connection may take to be made.
+/// The time limit for a connection.
 const CONNECT: Duration = Duration::from_secs(15);
-/// How long one call may take, further attempts included.
+/// The time limit for a call with all its attempts.
 const CALL: Duration = Duration::from_secs(60);
-/// Calls under way at once.
+/// How many calls are made at the same time.
 const AT_ONCE: usize = 8;
 
 /// Runs `axt sessions`.
@@ -160,7 +160,7 @@ fn closed(connection: &ConnectionRecord) -> String {
 mod tests {
     use super::*;
 
-    /// The API page's example, a session that goes on, and one of which next to nothing is known.
+    /// The API page's example, a session that is still open, and one with almost no fields.
     fn records() -> Vec<SessionRecord> {
         serde_json::from_value(json!([
             {

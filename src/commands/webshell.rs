@@ -91,11 +91,11 @@ fn options(args: &Webshell) -> webshell::Options {
 fn print_url(token: &WebshellToken, ui: &Ui) -> anyhow::Result<Exit> {
     let Some(url) = &token.http_url else {
         anyhow::bail!(
-            "the service named no web page for this shell; without --print-url axt opens it"
+            "the service gave no web page for this shell; without --print-url axt opens the shell"
         );
     };
     if terminal::stdout_is_terminal() {
-        ui.say("whoever has this address has the shell: keep it to yourself");
+        ui.say("anyone with this address has the shell: keep it secret");
     }
     ui.data(&format!("{}\n", url.expose_secret()))?;
     Ok(Exit::Ok)

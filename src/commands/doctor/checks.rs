@@ -1,4 +1,4 @@
-//! What may stop a session, looked up through the API: for `axt doctor` and for a connect that failed.
+//! Checks by API call of what may stop a session, for `axt doctor` and for a connect that failed.
 
 use super::finding::{Finding, Fix, Verdict, is_denial};
 use crate::error::Result;
@@ -10,7 +10,7 @@ use crate::openapi::describe::{
 use crate::openapi::sts::GetCallerIdentity;
 use std::time::Duration;
 
-/// One call; a denial becomes a finding of what can't be looked at.
+/// Makes one call. A denial becomes a finding: the thing can't be checked.
 async fn look<A: Action>(
     client: &Client,
     action: &A,
@@ -21,14 +21,14 @@ async fn look<A: Action>(
         Ok(reply) => Ok(Ok(reply)),
         Err(error) if is_denial(&error) => Ok(Err(Finding::new(
             Verdict::Warn,
-            format!("can't look at {at}"),
+            format!("can't check {at}"),
             error.hint(),
         ))),
         Err(error) => Err(error),
     }
 }
 
-/// Who the credentials belong to, as STS sees it: `client` is one of STS.
+/// Checks whom the credentials belong to. `client` is a client of STS.
 ///
 /// # Errors
 /// As [`Client::call`].
@@ -42,7 +42,7 @@ pub(crate) async fn identity(client: &Client, limit: Duration) -> Result<Finding
     Ok(Finding::ok(format!("{kind} {name}")))
 }
 
-/// Whether the region exists.
+/// Checks that the region exists.
 ///
 /// # Errors
 /// As [`Client::call`].
@@ -70,7 +70,7 @@ pub(crate) async fn region(client: &Client, limit: Duration) -> Result<Finding> 
     ))
 }
 
-/// Whether Session Manager is switched on.
+/// Checks that Session Manager is switched on.
 ///
 /// # Errors
 /// As [`Client::call`].
@@ -100,7 +100,7 @@ pub(crate) async fn instance_and_agent(
 ) -> Result<[Finding; 4]> {
     let (there, agent) = tokio::join!(instance(client, id, limit), agent(client, id, limit));
     let there = there?;
-    let unknown = || Finding::skip("nothing is known of the agent");
+    let unknown = || Finding::skip("agent state unknown");
     let [installed, online, version] =
         agent.unwrap_or_else(|error| [Finding::of(&error), unknown(), unknown()]);
     Ok(match there.verdict {
@@ -114,10 +114,10 @@ pub(crate) async fn instance_and_agent(
     })
 }
 
-/// Whether the instance is there and running.
+/// Checks that the instance exists and is running.
 async fn instance(client: &Client, id: &str, limit: Duration) -> Result<Finding> {
     if id.starts_with("mi-") {
-        let text = "a machine outside of ECS: only its agent can be looked at";
+        let text = "a machine outside of ECS: only its agent can be checked";
         return Ok(Finding::skip(text));
     }
     let instance_ids = vec![id.to_owned()];
@@ -149,18 +149,18 @@ async fn instance(client: &Client, id: &str, limit: Duration) -> Result<Finding>
             "wait until it is Running",
         ),
         None => Finding::warn(
-            "the instance's status is not told",
-            "look at it in the ECS console",
+            "the API did not give the instance's status",
+            "check it in the ECS console",
         ),
     })
 }
 
-/// The instance's agent: installed, online, new enough.
+/// Checks the instance's agent: installed, online, new enough.
 async fn agent(client: &Client, id: &str, limit: Duration) -> Result<[Finding; 3]> {
     let query = DescribeCloudAssistantStatus {
         instance_id: id.to_owned(),
     };
-    let unknown = || Finding::skip("nothing is known of the agent");
+    let unknown = || Finding::skip("agent state unknown");
     let found = match look(client, &query, "the agent", limit).await? {
         Ok(found) => found.agents,
         Err(finding) => return Ok([finding, unknown(), unknown()]),
@@ -195,18 +195,18 @@ fn version_of(agent: &Agent) -> String {
 
 fn online(agent: &Agent) -> Finding {
     let heard = match &agent.last_heartbeat_time {
-        Some(time) => format!("last heard of at {time}"),
-        None => "never heard of".to_owned(),
+        Some(time) => format!("last heartbeat at {time}"),
+        None => "no heartbeat yet".to_owned(),
     };
     match agent.online {
         Some(true) => Finding::ok(format!("online, {heard}")),
         Some(false) => Finding::fail(
             format!("the agent is not online ({heard})"),
-            "see that the instance is running, that its aliyun service is, and that it reaches Cloud Assistant's servers",
+            "check that the instance and its aliyun service are running, and that it reaches Cloud Assistant's servers",
         ),
         None => Finding::warn(
-            format!("whether the agent is online is not told ({heard})"),
-            "look at Cloud Assistant in the ECS console",
+            format!("the API did not say whether the agent is online ({heard})"),
+            "check Cloud Assistant in the ECS console",
         ),
     }
 }
@@ -239,7 +239,7 @@ fn new_enough(agent: &Agent) -> Finding {
         (Some(true), _) | (None, Some(true)) => Finding::ok("new enough for sessions"),
         (None, None) => Finding::warn(
             format!(
-                "whether the agent ({}) knows sessions is not told",
+                "the API did not say whether the agent ({}) supports sessions",
                 version_of(agent)
             ),
             format!("sessions need {needs}"),
@@ -247,7 +247,7 @@ fn new_enough(agent: &Agent) -> Finding {
     }
 }
 
-/// A version's numbers, to be compared as numbers.
+/// The numbers of a version: `2.10` is newer than `2.9`.
 fn numbers(version: &str) -> Option<Vec<u32>> {
     version.split('.').map(|part| part.parse().ok()).collect()
 }
@@ -279,7 +279,7 @@ mod tests {
         ] {
             assert_eq!(verdict(os, version, None), expected, "{os} {version}");
         }
-        // What the service itself says counts for more.
+        // The service's own answer counts more than the version.
         assert_eq!(verdict("Linux", "2.2.3.100", Some(true)), Verdict::Ok);
         assert_eq!(verdict("FreeBSD", "9.9.9.9", Some(false)), Verdict::Fail);
     }

@@ -1,4 +1,4 @@
-//! Why a connect failed: the part of the doctor's checks that its error calls for.
+//! Explains a failed connect, by those of the doctor's checks that fit its error.
 
 use super::checks;
 use super::finding::{Finding, Verdict};
@@ -15,11 +15,11 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How long explaining a failure may keep its user waiting.
+/// The time limit for explaining a failure.
 const EXPLAINING: Duration = Duration::from_secs(4);
 
-/// Shows the failure of a session with the instance `id`, and what explains it; anything but a
-/// failure of axt's own passes through.
+/// Shows the failure of a session with the instance `id`, and what explains it. What no check can
+/// explain is passed on.
 pub(crate) async fn explained(
     done: anyhow::Result<Exit>,
     context: &Context,
@@ -44,7 +44,7 @@ pub(crate) async fn explained(
     Ok(Exit::Failed)
 }
 
-/// Does `session` and, if the instance `id` lets it wait for its answer, says what may be the reason.
+/// Runs `session`. If the instance `id` takes long to answer, tells the user what may be the reason.
 pub(crate) async fn wondering<T>(
     session: impl Future<Output = T>,
     answered: CancellationToken,
@@ -68,7 +68,7 @@ pub(crate) async fn wondering<T>(
     }
 }
 
-/// What may be the reason that the instance `id` lets its caller wait, a line each.
+/// Finds why the instance `id` may take long to answer, one line for each reason.
 async fn suspect(context: &Context, id: &str) -> Vec<String> {
     let looking = timeout(EXPLAINING, look(context, id, Symptom::Instance)).await;
     let findings = looking.ok().and_then(Result::ok).unwrap_or_default();
@@ -76,8 +76,8 @@ async fn suspect(context: &Context, id: &str) -> Vec<String> {
     findings.into_iter().filter(fails).map(line).collect()
 }
 
-/// What explains a failed connect to the instance `id`, a line each; nothing where nothing was
-/// found or looking takes too long.
+/// Finds what explains a failed connect to the instance `id`, one line for each reason. There is none
+/// when the checks find nothing or take too long.
 async fn explain(context: &Context, id: &str, error: &Error) -> Vec<String> {
     let Some(symptom) = symptom(error) else {
         return vec![];
@@ -85,7 +85,7 @@ async fn explain(context: &Context, id: &str, error: &Error) -> Vec<String> {
     let findings = match timeout(EXPLAINING, look(context, id, symptom)).await {
         Ok(Ok(findings)) => findings,
         Ok(Err(error)) => {
-            tracing::info!(%error, "looking for the reason failed");
+            tracing::info!(%error, "the checks that explain a failure failed");
             vec![]
         }
         Err(_) => vec![],
@@ -97,12 +97,12 @@ async fn explain(context: &Context, id: &str, error: &Error) -> Vec<String> {
         .all(|finding| finding.verdict != Verdict::Fail);
     let mut reasons: Vec<String> = vec![];
     match error {
-        // Where nothing was found, or nothing could be looked at, the gateway's word has to do.
+        // Without a finding, the gateway's reason is all that is known.
         Error::Ended { detail, .. } if none_fails => {
             reasons.extend(hints::closed_reason(detail).map(Into::into));
         }
         Error::AgentTimeout { .. } if all_is_well => reasons.push(format!(
-            "instance and agent are as they should be, says the API: try again; `axt doctor {id}` tries each step"
+            "the API says that instance and agent are well: try again; `axt doctor {id}` tries each step"
         )),
         Error::AgentTimeout { .. } if findings.is_empty() => {
             reasons.push(format!("`axt doctor {id}` tries each step"));
@@ -147,17 +147,17 @@ async fn look(context: &Context, id: &str, symptom: Symptom) -> Result<Vec<Findi
     })
 }
 
-/// Where the reason of a failure is to be looked for.
+/// Which checks may explain a failure.
 enum Symptom {
-    /// With the instance and its agent.
+    /// Those of the instance and its agent.
     Instance,
-    /// With who has called, and where.
+    /// Those of the caller's identity and region.
     Identity,
 }
 
 fn symptom(error: &Error) -> Option<Symptom> {
     match error {
-        // Not those of calls: the API that was too slow then would be asked again.
+        // Not the time-outs of calls: the checks would ask the same slow API.
         Error::AgentTimeout { .. } => Some(Symptom::Instance),
         Error::Ended { code, .. } => match code.as_str() {
             "Aborted"

@@ -1,35 +1,35 @@
-//! What a check finds: how bad it is, and what to do about it.
+//! The result of a check: a verdict, a text, and what to do about it.
 
 use crate::error::Error;
 use crate::hints;
 
-/// What came of a check.
+/// The verdict of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// All is well.
+    /// A check that passed.
     Ok,
-    /// It may be well: it could not be looked at, or it is unusual.
+    /// It could not be checked, or it is unusual.
     Warn,
     /// This stops a session.
     Fail,
-    /// It was not looked at, as something else is missing.
+    /// It was not checked, because something else is missing.
     Skip,
 }
 
-/// What a check has found.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// Whether it stops a session.
     pub(crate) verdict: Verdict,
-    /// What was found, without a full stop.
+    /// The result in words, without a full stop.
     pub(crate) text: String,
-    /// What to do about it.
+    /// What the user can do about it.
     pub(crate) remedy: Option<String>,
-    /// What axt can do about it.
+    /// What `--fix` can do about it.
     pub(crate) fix: Option<Fix>,
 }
 
-/// What axt can do about a finding.
+/// What `--fix` can do about a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fix {
     /// Install the Cloud Assistant agent.
@@ -37,7 +37,7 @@ pub(crate) enum Fix {
 }
 
 impl Finding {
-    /// A finding that axt can do nothing about.
+    /// A finding that `--fix` can do nothing about.
     pub(crate) fn new(verdict: Verdict, text: impl Into<String>, remedy: Option<String>) -> Self {
         Self {
             verdict,
@@ -47,28 +47,28 @@ impl Finding {
         }
     }
 
-    /// All is well.
+    /// A check that passed.
     pub(crate) fn ok(text: impl Into<String>) -> Self {
         Self::new(Verdict::Ok, text, None)
     }
 
-    /// Something unusual.
+    /// A check that found something unusual.
     pub(crate) fn warn(text: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Verdict::Warn, text, Some(remedy.into()))
     }
 
-    /// Something that stops a session.
+    /// A check that found what stops a session.
     pub(crate) fn fail(text: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Verdict::Fail, text, Some(remedy.into()))
     }
 
-    /// Not looked at.
+    /// A check that was not made.
     pub(crate) fn skip(text: impl Into<String>) -> Self {
         Self::new(Verdict::Skip, text, None)
     }
 
-    /// What a failed check means: one that the caller lacks the right for says nothing about what
-    /// it would have looked at, any other stops a session.
+    /// The finding for a check that ended with an error. A denied check says nothing about what it would
+    /// have checked; any other error stops a session.
     pub(crate) fn of(error: &Error) -> Self {
         let verdict = if is_denial(error) {
             Verdict::Warn
@@ -84,16 +84,16 @@ pub(crate) fn is_denial(error: &Error) -> bool {
     matches!(error, Error::Api(error) if hints::is_denial(&error.code))
 }
 
-/// What to do about an error; every finding has something.
+/// What to do about an error. Every failed check has a remedy.
 fn remedy(error: &Error) -> String {
     let general = match error {
         Error::Connect { .. } | Error::Lost(_) => {
-            "see that this machine reaches it: its network, its DNS, HTTPS_PROXY and NO_PROXY, a firewall"
+            "check that this machine reaches it: network, DNS, HTTPS_PROXY and NO_PROXY, firewalls"
         }
         Error::Timeout { .. } | Error::AgentTimeout { .. } => {
             "try again, or give it more time with --connect-timeout"
         }
-        Error::Usage(_) => "correct it",
+        Error::Usage(_) => "correct the option or variable",
         Error::Config { .. } => "correct the file, or name another one with --config-file",
         _ => "try again; -vv and --log-file FILE tell more",
     };

@@ -1,4 +1,4 @@
-//! What can be checked without a signed call: settings, credentials, the clock.
+//! The checks that need no signed call: settings, credentials, the clock.
 
 use super::finding::Finding;
 use crate::commands::shared::context::Context;
@@ -10,17 +10,17 @@ use crate::openapi::reply::shortened;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How far the clocks may differ before it is worth a word, in seconds.
+/// A clock that differs by more seconds than this gets a warning.
 const NOTABLE_SKEW: i64 = 60;
-/// How far they may differ before the service refuses requests, as its documents say, in seconds.
+/// The service refuses requests from clocks that differ by more seconds than this, as its documents say.
 const WORST_SKEW: i64 = 15 * 60;
 
-/// Which file and profile the settings come from.
+/// Tells which file and profile the settings come from.
 pub(crate) fn configuration(settings: &Settings) -> Finding {
     if let Some(why) = &settings.ignored {
         return Finding::warn(
-            format!("left aside: {why}"),
-            "correct the file; the environment has all that was needed",
+            format!("configuration file ignored: {why}"),
+            "correct the file; the environment has everything that is needed",
         );
     }
     match (&settings.profile, &settings.config_file) {
@@ -43,7 +43,7 @@ pub(crate) fn configuration(settings: &Settings) -> Finding {
     }
 }
 
-/// Each setting with its source.
+/// Tells each setting with its source.
 pub(crate) fn region_and_endpoint(settings: &Settings) -> Finding {
     fn shown<T>(value: &Sourced<T>, text: &str) -> String {
         format!("{text} ({})", value.source)
@@ -54,7 +54,7 @@ pub(crate) fn region_and_endpoint(settings: &Settings) -> Finding {
     let network = &settings.connection_type;
     let mut text = format!("region {}", shown(region, &region.value));
     if let Some(given) = &settings.endpoint {
-        // What it holds has not been looked at: it might be a password.
+        // It is not parsed yet, and might hold a password.
         let safe = endpoint::parse(&given.value);
         match safe {
             Ok(url) => text += &format!(", endpoint {}", shown(given, url.as_str())),
@@ -65,7 +65,7 @@ pub(crate) fn region_and_endpoint(settings: &Settings) -> Finding {
     Finding::ok(text)
 }
 
-/// Where the credentials come from and of what kind they are.
+/// Tells where the credentials come from and of what kind they are.
 pub(crate) async fn credentials(context: &Context, limit: Duration) -> Finding {
     let provider = match context.credentials() {
         Ok(provider) => provider,
@@ -90,11 +90,11 @@ pub(crate) async fn credentials(context: &Context, limit: Duration) -> Finding {
     }
 }
 
-/// Whether this machine's clock is right, by the API's.
+/// Compares this machine's clock with the API's.
 pub(crate) fn clock(clock: Option<Clock>) -> Finding {
     let remedy = "set this machine's clock, for instance by NTP";
     match clock {
-        None => Finding::warn("the answer did not tell its time", remedy),
+        None => Finding::warn("the API's answer has no time to compare with", remedy),
         Some(clock) if clock.ahead.abs() >= WORST_SKEW => Finding::fail(clock.to_string(), remedy),
         Some(clock) if clock.ahead.abs() >= NOTABLE_SKEW => {
             Finding::warn(clock.to_string(), remedy)

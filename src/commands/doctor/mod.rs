@@ -1,4 +1,4 @@
-//! `axt doctor`: what would stop a session, from the settings to a real one, each with its remedy.
+//! `axt doctor`: checks everything that a session needs, from the settings to a real session.
 
 mod checks;
 pub(crate) mod explain;
@@ -73,7 +73,7 @@ fn finish(mut report: Report, args: &Doctor, ui: &Ui) -> anyhow::Result<Exit> {
     })
 }
 
-/// The checks that need no call.
+/// The names of the checks that need no call.
 const LOCAL: &[&str] = &[
     "configuration",
     "settings",
@@ -83,13 +83,13 @@ const LOCAL: &[&str] = &[
     "clock",
 ];
 
-/// A check by API call: what it looks at, and how. One call may tell several things.
+/// A check by API call. One call may answer several questions.
 struct Check {
     names: &'static [&'static str],
     run: for<'a> fn(&'a Scene<'a>) -> LocalBoxFuture<'a, Result<Vec<Finding>>>,
 }
 
-/// The checks that all other calls depend on, but not on each other.
+/// The checks that the others depend on. They don't depend on each other.
 const FIRST: &[Check] = &[
     Check {
         names: &["identity"],
@@ -101,7 +101,7 @@ const FIRST: &[Check] = &[
     },
 ];
 
-/// The checks that follow.
+/// The checks that depend on the first ones.
 const THEN: &[Check] = &[
     Check {
         names: &["session manager"],
@@ -132,13 +132,13 @@ fn no_target() -> Finding {
     Finding::skip("no TARGET was given")
 }
 
-/// What is looked at, in order.
+/// The names of all checks, in order.
 fn names() -> impl Iterator<Item = &'static str> {
     let calls = FIRST.iter().chain(THEN).flat_map(|check| check.names);
     LOCAL.iter().chain(calls).chain(trial::PHASES).copied()
 }
 
-/// Everything the checks by API call need.
+/// Everything that the checks by API call need.
 struct Scene<'a> {
     context: &'a Context,
     ecs: Client,
@@ -148,8 +148,7 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// Looks at what is on this machine and at the way to the API; `None` when nothing that needs
-    /// the API can follow.
+    /// Checks this machine and the way to the API. `None` if the checks that need the API can't follow.
     async fn new(
         context: &'a Context,
         target: Option<Target>,
@@ -173,7 +172,7 @@ impl<'a> Scene<'a> {
         let (ecs, sts) = match (client(Product::Ecs), client(Product::Sts)) {
             (Ok(ecs), Ok(sts)) => (ecs, sts),
             (Err(error), _) | (_, Err(error)) => {
-                // What was wrong with settings or credentials has been said.
+                // A fault of the settings or credentials is in the report already.
                 if report.is_ok() {
                     report.add("network", Finding::of(&error));
                 }
@@ -209,7 +208,7 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// Makes the calls, then tries a real session; each as far as nothing before speaks against it.
+    /// Makes the calls, then tries a real session. A step is skipped when an earlier one failed.
     async fn examine(&self, report: &mut Report) -> Result<()> {
         for checks in [FIRST, THEN] {
             if report.is_ok() {
@@ -223,7 +222,7 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Makes one check; its error is its first finding.
+    /// Makes one check. An error becomes its first finding.
     async fn check(&self, check: &Check) -> Vec<Row> {
         let start = Instant::now();
         let found = timeout(self.limit, (check.run)(self)).await;
@@ -234,7 +233,7 @@ impl<'a> Scene<'a> {
             })
         });
         let findings = found.unwrap_or_else(|error| vec![Finding::of(&error)]);
-        let unknown = std::iter::repeat_with(|| Finding::skip("nothing is known of it"));
+        let unknown = std::iter::repeat_with(|| Finding::skip("unknown"));
         let took = start.elapsed();
         let rows = check.names.iter().zip(findings.into_iter().chain(unknown));
         let row = |(name, finding): (&&'static str, Finding)| Row {
@@ -252,7 +251,7 @@ impl<'a> Scene<'a> {
                 .for_each(|name| report.add(name, no_target()));
             return Ok(());
         };
-        // From here on a signal must not leave a session behind.
+        // From here on a signal must not leave a session open.
         let mut stops = Stops::listen(None).map_err(|source| Error::Io {
             what: "signals can't be caught",
             source,
@@ -268,7 +267,7 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Does what axt can do about the findings.
+    /// Repairs what axt can repair.
     async fn fix(&self, args: &Doctor, report: &mut Report, ui: &Ui) -> anyhow::Result<()> {
         let (Some(Fix::InstallAgent), Some(target)) = (report.fix(), &self.target) else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What was found, in order, for people and for programs.
+//! The doctor's report: all findings in order, as text or JSON.
 
 use super::finding::{Finding, Fix, Verdict};
 use crate::commands::shared::table::{self, table};
@@ -10,15 +10,15 @@ use std::time::Duration;
 /// One line of the report.
 #[derive(Debug)]
 pub(crate) struct Row {
-    /// What was looked at.
+    /// The name of the check.
     pub(crate) name: &'static str,
-    /// What was found.
+    /// Its result.
     pub(crate) finding: Finding,
-    /// How long that took.
+    /// How long it took.
     pub(crate) took: Duration,
 }
 
-/// All lines.
+/// All findings.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     /// In the order of the checks.
@@ -26,7 +26,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Adds what was found in no time worth telling.
+    /// Adds a finding that took no time.
     pub(crate) fn add(&mut self, name: &'static str, finding: Finding) {
         let took = Duration::ZERO;
         self.rows.push(Row {
@@ -36,14 +36,11 @@ impl Report {
         });
     }
 
-    /// Adds what was expected and is not there yet, as not looked at.
+    /// Adds the checks that were not made.
     pub(crate) fn skip_missing(&mut self, expected: impl Iterator<Item = &'static str>) {
         for name in expected {
             if self.rows.iter().all(|row| row.name != name) {
-                self.add(
-                    name,
-                    Finding::skip("not looked at, as something before it fails"),
-                );
+                self.add(name, Finding::skip("skipped: an earlier step failed"));
             }
         }
     }
@@ -55,13 +52,13 @@ impl Report {
             .all(|row| row.finding.verdict != Verdict::Fail)
     }
 
-    /// The first thing that axt can do something about.
+    /// The first repair that axt can make.
     pub(crate) fn fix(&self) -> Option<Fix> {
         self.rows.iter().find_map(|row| row.finding.fix)
     }
 
-    /// For a terminal: aligned, the remedy on a line of its own. Otherwise verdict, name, finding
-    /// and remedy with tabs in between.
+    /// The report as text. For a terminal it is aligned, with each remedy on its own line; otherwise a
+    /// line has verdict, name, finding and remedy with tabs in between.
     pub(crate) fn text(&self, terminal: bool) -> String {
         if !terminal {
             let rows: Vec<_> = self.rows.iter().map(Row::cells).collect();
@@ -84,10 +81,8 @@ impl Report {
         })
     }
 
-    /// One object: `ok`, and `checks` with `name`, `verdict`, `finding`, `remedy` (or null) and `ms`.
-    ///
-    /// # Errors
-    /// None in fact: serde_json writes any of this.
+    /// The report as one JSON object: `ok`, and `checks` with `name`, `verdict`, `finding`, `remedy` (or
+    /// null) and `ms`.
     pub(crate) fn json(&self) -> serde_json::Result<String> {
         let checks = self.rows.iter().map(|row| {
             json!({
@@ -141,7 +136,7 @@ mod tests {
         ok    region    cn-杭州\u{1b}[2J
         fail  instance  the instance is Stopped
                         -> start the instance
-        skip  agent     not looked at, as something before it fails
+        skip  agent     skipped: an earlier step failed
         ");
         let stopped = "fail\tinstance\tthe instance is Stopped\tstart the instance\n";
         assert!(report.text(false).contains(stopped));

@@ -1,5 +1,5 @@
-//! A real session as the last check: started, connected, opened, echoed through and ended, each
-//! phase with its time.
+//! The last check, a real session: it is started, connected, opened, sent a line through and ended,
+//! and each phase is timed.
 
 use super::finding::{Finding, Verdict};
 use crate::commands::shared::stops::Stops;
@@ -21,7 +21,7 @@ use tokio::time::timeout;
 /// The phases, in their order.
 pub(crate) const PHASES: &[&str] = &["session", "gateway", "terminal", "echo", "session end"];
 
-/// Goes through the phases; those after a failed one are skipped, but what was started is ended.
+/// Goes through the phases. Those after a failed one are skipped, but a started session is ended.
 ///
 /// # Errors
 /// [`Error::Stopped`] when one of `stops` comes meanwhile.
@@ -52,7 +52,7 @@ pub(crate) async fn run(
             findings.resize_with(PHASES.len() - 1, skipped);
             findings.push(ended);
         }
-        // A denial, too: without the right there is no session.
+        // A denial fails here: without that permission there is no session.
         Err(error) => findings.push(Finding {
             verdict: Verdict::Fail,
             ..Finding::of(&error)
@@ -66,7 +66,7 @@ fn skipped() -> Finding {
     Finding::skip("skipped: an earlier step failed")
 }
 
-/// The phases that need a connection; an error belongs to the first one that `findings` lacks.
+/// The phases that need a connection. An error belongs to the first phase that `findings` lacks.
 async fn connected(
     network: &Network,
     target: &Target,
@@ -105,7 +105,7 @@ async fn end(client: &Client, session_id: String, limit: Duration) -> Finding {
     }
 }
 
-/// What an echo came to.
+/// The times of an echo.
 struct Times {
     /// From the connection to the agent's answer.
     opened: Option<Duration>,
@@ -171,7 +171,7 @@ async fn echo(link: Link, limit: Duration) -> Times {
     }
 }
 
-/// Learns when the far end is there.
+/// Notes when the agent has answered.
 struct Watch {
     opened: mpsc::Sender<Instant>,
 }
@@ -198,7 +198,7 @@ struct Echo {
 
 impl Filter for Echo {
     fn output(&mut self, bytes: &[u8], flow: &mut Flow) {
-        // Old agents don't say that they are there, they just prompt.
+        // Old agents send no Opened status; their shell's prompt comes first.
         let _ = self.opened.try_send(Instant::now());
         self.seen.extend_from_slice(bytes);
         let marker = self.marker.as_slice();
@@ -207,7 +207,7 @@ impl Filter for Echo {
             let code = String::new();
             flow.ending = Some(Ending::Normal { code });
         }
-        // Only the beginning of a marker may still be completed.
+        // Only the beginning of a marker at the end can still be completed.
         let old = self.seen.len().saturating_sub(marker.len());
         self.seen.drain(..old);
     }

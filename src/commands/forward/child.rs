@@ -1,4 +1,4 @@
-//! `--exec`: a program that runs while the forwards are there.
+//! `--exec`: a program that runs as long as the forwards do, or they as long as it.
 
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -30,7 +30,7 @@ pub(crate) fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
 /// Passes a signal on, so that the program can end in its own way.
 pub(crate) fn pass(child: &Child, number: u8) {
     const SIGINT: u8 = 2;
-    // A terminal's Ctrl-C reaches the program without axt.
+    // A terminal sends Ctrl-C to the program itself.
     if number == SIGINT && terminal::stdin_is_terminal() {
         return;
     }
@@ -41,7 +41,7 @@ pub(crate) fn pass(child: &Child, number: u8) {
             .and_then(rustix::process::Pid::from_raw)
         && let Some(kind) = rustix::process::Signal::from_named_raw(number.into())
     {
-        // Between its end and our hearing of it, the id is still the program's: nobody has waited.
+        // The id can't be another process's yet: nobody has waited for the program.
         let _ = rustix::process::kill_process(pid, kind);
     }
     #[cfg(not(unix))]

@@ -1,4 +1,4 @@
-//! One accepted connection: its turn, its session, its end; and the sessions kept in reserve for it.
+//! Serves accepted connections, each with a session, and keeps sessions in reserve for them.
 
 use super::events::{Events, Name};
 use super::socks::{self, Reply, Version};
@@ -17,28 +17,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How long a client of `-D` may take to say where it wants to.
+/// How long a client of `-D` may take to send its request.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// How long the answer that names a started session may take when the program ends.
 const LATE: Duration = Duration::from_secs(2);
 
-/// The pauses after a reserve that could not be had, or ended early.
+/// The pauses after a session in reserve that could not be opened, or that ended early.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// A reserve that lasted so long has not ended early.
+/// A session in reserve that lasted this long has not ended early.
 const LASTING: Duration = Duration::from_secs(30);
 
-/// What all connections share.
+/// What all connections of the program share.
 pub(crate) struct Forwarder {
-    /// Makes sessions.
+    /// Starts sessions.
     pub(crate) starter: Arc<Starter>,
-    /// Tells what happens.
+    /// Tells the user what happens.
     pub(crate) events: Events,
-    /// No new sessions.
+    /// Cancelled when no new session may be opened.
     pub(crate) stop: CancellationToken,
-    /// No sessions at all.
+    /// Cancelled when every session must end.
     pub(crate) cut: CancellationToken,
     permits: Arc<Semaphore>,
     limit: usize,
@@ -94,7 +94,7 @@ impl Forwarder {
         }
     }
 
-    /// Finds a session for the connection and lets it run.
+    /// Finds a session for the connection and carries it to its end.
     async fn carry(
         &self,
         mut stream: TcpStream,
@@ -124,7 +124,7 @@ impl Forwarder {
             }
             match tunnel.carry(stream).await {
                 Ok(over) => return over,
-                // A reserve that ended just now; the next one, or one of its own.
+                // The session from the reserve has just ended: try another one.
                 Err((back, _)) if reserve.is_some() && !self.stop.is_cancelled() => stream = back,
                 Err((back, over)) => {
                     close(back, over.error.is_none() && reserve.is_none());
@@ -153,7 +153,7 @@ impl Forwarder {
         }
     }
 
-    /// Waits in order for one of the sessions that may be open at once, or for a reserve.
+    /// Waits until one more session may be open, in order of arrival, or until one comes into reserve.
     async fn turn(&self, name: &Name, reserve: Option<&Reserve>) -> Turn {
         if let Ok(permit) = self.permits.clone().try_acquire_owned() {
             return Turn::Permit(permit);
@@ -181,7 +181,7 @@ impl Forwarder {
         }
     }
 
-    /// A permit that no connection waits for.
+    /// Waits for a permit that no connection waits for.
     pub(crate) async fn spare_permit(&self) -> OwnedSemaphorePermit {
         loop {
             if *self.waiting.borrow() == 0
@@ -193,7 +193,7 @@ impl Forwarder {
         }
     }
 
-    /// Waits until no session is open any more, reserves among them.
+    /// Waits until no session is open any more, those in reserve included.
     pub(crate) async fn all_ended(&self) {
         let all = u32::try_from(self.limit).unwrap_or(u32::MAX);
         let _ = self.permits.acquire_many(all).await;
@@ -213,7 +213,7 @@ impl Forwarder {
         let started = tokio::select! {
             started = &mut starting => started?,
             () = self.cut.cancelled() => {
-                // Its id is not known before the answer is there.
+                // The session's id comes with the answer.
                 if let Ok(Ok(late)) = timeout(LATE, starting).await {
                     late.end().await;
                 }
@@ -259,15 +259,15 @@ pub(crate) async fn keep(forwarder: Arc<Forwarder>, reserve: Arc<Reserve>, remot
     }
 }
 
-/// Has one session in reserve until somebody takes it, or until it ends by itself.
+/// Keeps one session in reserve until a connection takes it, or until it ends by itself.
 async fn one(
     forwarder: &Arc<Forwarder>,
     reserve: &Reserve,
     remote: &Remote,
 ) -> Result<(), Option<Error>> {
     let permit = forwarder.spare_permit().await;
-    // In a task of its own: stopping in the middle would leave a session that nobody ends. One that
-    // is opened for nobody ends at once.
+    // In its own task, so that a stop in the middle leaves no session open. A session that is opened for
+    // nobody ends at once.
     let (opener, to) = (forwarder.clone(), remote.clone());
     let opening = tokio::spawn(async move { opener.open(&to, permit).await });
     let opened = opening.await.map_err(|_| None)?;
@@ -280,7 +280,7 @@ async fn one(
     }
 }
 
-/// Counts one connection as waiting, as long as it lives.
+/// Counts one connection as waiting, until it is dropped.
 struct Waiting<'a>(&'a watch::Sender<usize>);
 
 impl<'a> Waiting<'a> {
@@ -296,8 +296,8 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// Answers a client whose session was over before it could be told of it: by a far end that took the
-/// connection and left, or by a failure.
+/// Answers a client whose session has ended before the client got an answer: the remote side took the
+/// connection and closed it, or the session failed.
 async fn end_early(mut stream: TcpStream, version: Version, over: Over) -> Over {
     let reply = match &over.error {
         None => Reply::Granted,

@@ -1,4 +1,4 @@
-//! What `axt forward` tells: lines on stderr, or with `--json` one object a line on stdout.
+//! The events of `axt forward`: lines on stderr, or with `--json` one object a line on stdout.
 
 use crate::cli::Remote;
 use crate::commands::shared::report;
@@ -9,27 +9,27 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use tokio_util::sync::CancellationToken;
 
-/// Where events go.
+/// Shows events.
 #[derive(Debug, Clone)]
 pub(crate) struct Events {
     ui: Ui,
     json: bool,
-    /// Nobody reads them any more.
+    /// Cancelled when nobody reads the events any more.
     pub(crate) unread: CancellationToken,
 }
 
 /// One accepted connection, as events name it.
 #[derive(Debug, Clone)]
 pub(crate) struct Name {
-    /// Counts connections from 1.
+    /// The number of the connection, from 1.
     pub(crate) connection: u64,
-    /// Counts the forwards from 1.
+    /// The number of its forward, from 1.
     pub(crate) forward: usize,
-    /// Who connected.
+    /// The client's address.
     pub(crate) peer: SocketAddr,
 }
 
-/// Bytes of a connection.
+/// The number of bytes that a connection has carried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Traffic {
     /// From the local client.
@@ -39,7 +39,7 @@ pub(crate) struct Traffic {
 }
 
 impl Events {
-    /// Lines, or JSON objects.
+    /// Shows lines, or JSON objects.
     #[must_use]
     pub(crate) fn new(ui: &Ui, json: bool) -> Self {
         Self {
@@ -49,7 +49,7 @@ impl Events {
         }
     }
 
-    /// A socket is there.
+    /// A socket listens.
     pub(crate) fn listening(
         &self,
         forward: usize,
@@ -78,21 +78,21 @@ impl Events {
     /// Other machines can reach a socket.
     pub(crate) fn exposed(&self, at: SocketAddr) {
         let text = format!(
-            "warning: {at} is not a loopback address: whoever reaches this machine can use the forward"
+            "warning: {at} is not a loopback address: anyone who can reach this machine can use the forward"
         );
         self.tell(&text, json!({"event": "warning", "message": text}));
     }
 
     /// A socket takes no connections for now.
     pub(crate) fn accept_failed(&self, at: SocketAddr, error: &std::io::Error) {
-        let text = format!("accepting connections on {at} failed, trying on: {error}");
+        let text = format!("accepting connections on {at} failed, will try again: {error}");
         self.tell(&text, json!({"event": "warning", "message": text}));
     }
 
     /// A connection waits for another to end.
     pub(crate) fn waiting(&self, name: &Name, limit: usize) {
         let text = format!(
-            "connection {} from {} waits: {limit} sessions are open, which is the most that --max-sessions lets",
+            "connection {} from {} waits: {limit} sessions are open, the most that --max-sessions allows",
             name.connection, name.peer
         );
         self.tell(&text, name.object("waiting", json!({"limit": limit})));
@@ -105,7 +105,7 @@ impl Events {
         self.tell(&text, name.object("opened", more));
     }
 
-    /// A connection is over; `error` says that it ended before its time.
+    /// A connection is over; `error` is why it ended early.
     pub(crate) fn closed(&self, name: &Name, traffic: Traffic, error: Option<&Error>) {
         let Traffic { sent, received } = traffic;
         let text = format!(
@@ -120,7 +120,7 @@ impl Events {
         }
     }
 
-    /// The connection of a client that spoke no SOCKS, or no longer.
+    /// A client of `-D` was refused, or gave up, before it had a connection.
     pub(crate) fn refused(&self, name: &Name, why: &str) {
         let text = format!("closed {} from {}: {why}", name.connection, name.peer);
         self.tell(&text, name.object("closed", json!({"error": why})));
@@ -132,7 +132,7 @@ impl Events {
         self.tell(&text, json!({"event": "warning", "message": text}));
     }
 
-    /// No connection is taken any more; `open` ones have a little time.
+    /// No connection is accepted any more; the `open` ones have some time left.
     pub(crate) fn stopping(&self, open: usize) {
         let text = match open {
             0 => "stopping".to_owned(),

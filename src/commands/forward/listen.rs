@@ -1,4 +1,4 @@
-//! The local sockets: where they are bound, and how they go on accepting whatever happens.
+//! The local sockets: binds them, and accepts connections whatever happens.
 
 use super::events::Events;
 use crate::cli::Listen;
@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 
-/// How often a free port of both loopback addresses is looked for.
+/// The number of attempts to find a port that is free on both loopback addresses.
 const ATTEMPTS: usize = 16;
 
 /// The pauses after a failure to accept, such as too many open files.
@@ -43,7 +43,7 @@ pub(crate) async fn bind(listen: &Listen) -> Result<Vec<TcpListener>> {
     })
 }
 
-/// The next connection. Failures are told once and waited out: the listener stays.
+/// Accepts the next connection. A failure is told once, and then tried again: the listener stays.
 pub(crate) async fn accept(
     listener: &TcpListener,
     at: SocketAddr,
@@ -53,7 +53,7 @@ pub(crate) async fn accept(
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
-            // A connection that was gone before it was accepted.
+            // The client gave up before its connection was accepted.
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 if pause == FIRST_PAUSE {
@@ -74,7 +74,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-/// 127.0.0.1 and, where there is IPv6, ::1: `localhost` may mean either.
+/// Binds 127.0.0.1 and, where there is IPv6, ::1, because `localhost` may mean either.
 async fn loopback(port: u16) -> io::Result<Vec<TcpListener>> {
     let mut attempts = ATTEMPTS;
     loop {
@@ -90,7 +90,7 @@ async fn loopback(port: u16) -> io::Result<Vec<TcpListener>> {
     }
 }
 
-/// Every interface: one socket for both families where the system makes it so.
+/// Binds every interface: by one socket for both address families where the system allows that.
 async fn everywhere(port: u16) -> io::Result<Vec<TcpListener>> {
     let Ok(six) = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await else {
         return Ok(vec![

@@ -1,8 +1,9 @@
 //! `axt forward`: local TCP ports that lead to an instance, one session for each connection.
 //!
-//! `listen` has the sockets, `connection` what becomes of an accepted one, `tunnel` the session that
-//! carries it, `departure` whether its client is gone, `starter` where sessions come from, `warm` those
-//! in reserve, `socks` the clients of `-D`, `child` the program of `--exec`, `events` what is told.
+//! `listen` binds the sockets, `connection` serves an accepted connection, `tunnel` is the session that
+//! carries it, `departure` notices that its client is gone, `starter` starts sessions, `warm` keeps some in
+//! reserve, `socks` reads the requests of `-D`'s clients, `child` runs the program of `--exec`, `events`
+//! tells the user what happens.
 
 mod child;
 mod connection;
@@ -51,7 +52,7 @@ pub(crate) async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Resu
     let exit = match child.transpose() {
         Ok(child) => tokio::select! {
             exit = wait(child, &mut signals) => Ok(exit),
-            // As with any program whose reader has left.
+            // A program ends when nobody reads its output any more.
             () = unread.cancelled() => Ok(Exit::Ok),
         },
         Err(error) => Err(error.into()),
@@ -101,7 +102,7 @@ impl Beside {
     }
 }
 
-/// How many sessions may be open at once, once it is clear that the arguments fit together.
+/// The number of sessions that may be open at once, after a check that the arguments fit together.
 fn limits(args: &Forward) -> Result<usize> {
     let limit = usize::from(args.max_sessions);
     let reserved = usize::from(args.warm) * args.local.len();
@@ -117,7 +118,7 @@ fn limits(args: &Forward) -> Result<usize> {
     Err(Error::Usage(problem))
 }
 
-/// Waits for what the user ends the forwards by: the program of `--exec`, or a signal.
+/// Waits for the end of the program of `--exec`, or for a signal.
 async fn wait(mut child: Option<Child>, signals: &mut Signals) -> Exit {
     loop {
         let ended = async {
@@ -136,7 +137,7 @@ async fn wait(mut child: Option<Child>, signals: &mut Signals) -> Exit {
     }
 }
 
-/// The forwards while they are there.
+/// The running forwards.
 struct Running {
     forwarder: Arc<Forwarder>,
     /// One task for each connection.
@@ -244,8 +245,8 @@ impl Running {
         });
     }
 
-    /// No new connections; the old ones get their time, or less after a second signal; every session
-    /// is ended.
+    /// Stops: no connection is accepted any more, those that are open get some time (less after a second
+    /// signal), and every session is ended.
     async fn stop(self, signals: &mut Signals, at_once: bool) {
         let forwarder = &self.forwarder;
         forwarder.stop.cancel();

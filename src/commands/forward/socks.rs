@@ -1,4 +1,4 @@
-//! The little of SOCKS that `-D` needs: CONNECT in versions 5 (RFC 1928, no authentication), 4 and 4a.
+//! The part of SOCKS that `-D` needs: CONNECT in versions 5 (RFC 1928, no authentication), 4 and 4a.
 
 use crate::cli::Remote;
 use crate::error::Error;
@@ -10,7 +10,7 @@ const LONGEST_NAME: usize = 255;
 
 const CONNECT: u8 = 1;
 
-/// Which answers the client understands.
+/// The version of SOCKS that the client uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Version {
     /// 4 and 4a.
@@ -19,36 +19,36 @@ pub(crate) enum Version {
     Five,
 }
 
-/// What a request came to.
+/// The result of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// The far end is there.
+    /// The remote side took the connection.
     Granted,
     /// No session could be had.
     Failed,
     /// The host could not be reached.
     Unreachable,
-    /// The port took no connection.
+    /// The port refused the connection.
     Refused,
     /// Not CONNECT.
     Unsupported,
-    /// An address of a kind that is not known.
+    /// The address is of an unknown type.
     BadAddress,
 }
 
-/// A client's wish.
+/// A client's request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
-    /// How to answer.
+    /// The version in which to answer.
     pub(crate) version: Version,
-    /// Where to.
+    /// Where the client wants to connect to.
     pub(crate) remote: Remote,
 }
 
-/// Reads a request and answers what is not one. An error says, for people, why the client is refused.
+/// Reads a request. A request that can't be served is answered here.
 ///
 /// # Errors
-/// A sentence about what the client did.
+/// Why the client is refused, for people.
 pub(crate) async fn request<S>(stream: &mut S) -> Result<Request, String>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -56,7 +56,7 @@ where
     match byte(stream).await? {
         5 => version_five(stream).await,
         4 => version_four(stream).await,
-        other => Err(format!("it speaks no SOCKS: the first byte is {other}")),
+        other => Err(format!("not a SOCKS request (first byte {other})")),
     }
 }
 
@@ -142,7 +142,7 @@ where
     let port = u16::from_be_bytes(array(stream).await?);
     let address: [u8; 4] = array(stream).await?;
     until_zero(stream).await?;
-    // 4a: an address 0.0.0.x stands for a name behind the user's.
+    // 4a: after an address 0.0.0.x and the user's name comes the host's name.
     let host = match address {
         [0, 0, 0, last] if last > 0 => name(&until_zero(stream).await?)?,
         _ => Ipv4Addr::from(address).to_string(),
@@ -172,12 +172,12 @@ where
 {
     let _ = answer(stream, version, reply).await;
     Err(match reply {
-        Reply::BadAddress => format!("it gives an address of the unknown kind {what}"),
-        _ => format!("its SOCKS command is {what}; only CONNECT (1) is possible here"),
+        Reply::BadAddress => format!("the SOCKS request has an address of the unknown type {what}"),
+        _ => format!("SOCKS command {what} is not supported, only CONNECT (1)"),
     })
 }
 
-/// A host's name; what can't be one must not get into an API call or onto a terminal.
+/// Checks a host's name. A name with other characters must not get into an API call or onto a terminal.
 fn name(bytes: &[u8]) -> Result<String, String> {
     let text = std::str::from_utf8(bytes).ok();
     let sound = |text: &&str| {
@@ -205,7 +205,7 @@ async fn bytes<S: AsyncRead + Unpin>(stream: &mut S, length: usize) -> Result<Ve
     Ok(bytes)
 }
 
-/// What stands before the next zero byte.
+/// Reads up to the next zero byte, which is left out.
 async fn until_zero<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     loop {
@@ -222,7 +222,7 @@ async fn until_zero<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Vec<u8>, Str
 fn words(error: std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => "it left before it had asked for anything".into(),
-        _ => format!("it can't be heard: {error}"),
+        _ => format!("reading the SOCKS request failed: {error}"),
     }
 }
 
@@ -289,14 +289,18 @@ mod tests {
             (
                 b"\x05\x01\x00\x05\x01\x00\x09",
                 b"\x05\x00\x05\x08\x00\x01\x00\x00\x00\x00\x00\x00",
-                "kind 9",
+                "type 9",
             ),
             (
                 b"\x04\x02\x00\x50\x0a\x00\x00\x01\0",
                 b"\x00\x5b\x00\x00\x00\x00\x00\x00",
                 "CONNECT",
             ),
-            (b"GET / HTTP/1.1\r\n", b"", "no SOCKS"),
+            (
+                b"GET / HTTP/1.1\r\n",
+                b"",
+                "not a SOCKS request (first byte 71)",
+            ),
             (
                 b"\x05\x01\x00\x05\x01\x00\x03\x02\x1b[\x00\x50",
                 b"\x05\x00",

@@ -1,5 +1,5 @@
-//! Starts the sessions of a listener that may live for weeks: each has a URL of its own, and
-//! credentials that have expired are looked up again.
+//! Starts the sessions of a listener that may run for weeks: each session has its own URL, and expired
+//! credentials are read again.
 
 use crate::cli::{Forward, Global, Remote};
 use crate::commands::shared::context::Context;
@@ -12,19 +12,19 @@ use crate::openapi::endpoint::Product;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// What it takes to start a session.
+/// Everything that starting a session needs.
 pub(crate) struct Starter {
     global: Global,
     args: Forward,
     context: Context,
-    /// Made at first need; made anew when its credentials are refused.
+    /// Made when it is first needed, and again when its credentials are refused.
     client: Mutex<Option<Client>>,
-    /// Sessions asked for so far.
+    /// The number of sessions asked for so far.
     asked: AtomicU64,
 }
 
 impl Starter {
-    /// Reads the settings, and fails for what no later session could work with either.
+    /// Reads the settings, and fails for a mistake that would make every session fail.
     ///
     /// # Errors
     /// As [`Context::from_args`], [`port::request`] and [`Context::client`].
@@ -37,7 +37,7 @@ impl Starter {
             client: Mutex::default(),
             asked: AtomicU64::new(0),
         };
-        // Where clients ask for the far end, any one stands for it.
+        // A client of `-D` names the remote address later; any one will do for the check.
         let any = Remote::new(None, 1);
         for listen in args.local.iter().chain(&args.dynamic) {
             starter.request(listen.remote.as_ref().unwrap_or(&any))?;
@@ -57,7 +57,7 @@ impl Starter {
     /// Starts a session for `remote`.
     ///
     /// # Errors
-    /// As [`Started::start`]; [`Error::Usage`] when `--wss-url` has had its one session.
+    /// As [`Started::start`]; [`Error::Usage`] for a second session of one `--wss-url`.
     pub(crate) async fn start(&self, remote: &Remote) -> Result<Started> {
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
         let args = &self.args.session;
@@ -68,7 +68,7 @@ impl Starter {
         }
         if args.wss_url.is_some() {
             if number > 0 {
-                let what = "the URL of --wss-url is for one session, and has had it";
+                let what = "the URL of --wss-url is for one connection, and an earlier connection has used it";
                 return Err(Error::Usage(what.into()));
             }
             return Started::start(&self.context, args, request).await;
@@ -106,7 +106,7 @@ impl Starter {
         Ok(client.insert(made).clone())
     }
 
-    /// Reads the profile again: somebody may have logged in anew since.
+    /// Reads the profile again: the user may have logged in again since.
     fn renew(&self) -> Result<()> {
         tracing::info!("the credentials were refused; looking for new ones");
         let context = Context::from_args(&self.global, &self.args.session.connection)?;
@@ -116,7 +116,7 @@ impl Starter {
     }
 }
 
-/// Whether the service refuses credentials that were good once.
+/// Whether the service refuses credentials that were valid before.
 fn are_stale(error: &Error) -> bool {
     let Error::Api(error) = error else {
         return false;

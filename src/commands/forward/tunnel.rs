@@ -1,4 +1,4 @@
-//! One session that waits for, and then carries, one local connection.
+//! A session that carries one local connection, and may be opened before that connection comes.
 
 use super::departure::departure;
 use super::events::Traffic;
@@ -23,18 +23,18 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How long a client may go on sending after its connection's end, before it is cut.
+/// How long a client may go on sending after the session's end, before its connection is reset.
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// A running session.
 pub(crate) struct Tunnel {
     /// The session's id, where the API has started it.
     pub(crate) session_id: Option<String>,
-    /// The far end is there; an error when the session has ended before.
+    /// Resolves when the agent has opened the session; fails when the session ends before.
     pub(crate) opened: oneshot::Receiver<()>,
     /// Cancelled when the session is over.
     pub(crate) over: CancellationToken,
-    /// Cancelled when the far end has said something.
+    /// Cancelled at the first output of the remote side.
     pub(crate) spoke: CancellationToken,
     begun: Instant,
     seats: [oneshot::Sender<Arc<TcpStream>>; 2],
@@ -44,9 +44,9 @@ pub(crate) struct Tunnel {
 /// How a tunnel ended.
 #[derive(Debug, Default)]
 pub(crate) struct Over {
-    /// What it carried.
+    /// The number of bytes that it carried.
     pub(crate) traffic: Traffic,
-    /// Why it ended before its time.
+    /// The error that ended it early.
     pub(crate) error: Option<Error>,
 }
 
@@ -100,7 +100,7 @@ impl Tunnel {
         let [read, write] = self.seats;
         let _ = read.send(stream.clone());
         let _ = write.send(stream.clone());
-        // Both places hold it now, or neither: they go together.
+        // Both directions hold it now, or neither does: they are dropped together.
         match Arc::try_unwrap(stream) {
             Ok(stream) => Err((stream, self.done.await.unwrap_or_default())),
             Err(shared) => {
@@ -110,15 +110,15 @@ impl Tunnel {
         }
     }
 
-    /// Waits until the far end has shown that it took the connection, or for as long as input would
-    /// be held back anyway. That the session is open says less: an agent opens it before it tries
-    /// the port. Says whether the session is still alive.
+    /// Waits until the remote side has shown that it took the connection, or until input would be sent
+    /// anyway. That the session is open is not enough: an agent opens it before it tries the port.
+    /// Returns whether the session is still alive.
     pub(crate) async fn settled(&mut self, eager: bool) -> bool {
         if (&mut self.opened).await.is_err() {
             return false;
         }
         tokio::select! {
-            // What it has said counts, even if it left at once.
+            // Output counts even if the session has ended since.
             biased;
             () = self.spoke.cancelled() => true,
             () = self.over.cancelled() => false,
@@ -127,14 +127,14 @@ impl Tunnel {
         }
     }
 
-    /// Waits for the end of a session that has got no connection.
+    /// Gives up a session that has got no connection, and waits for its end.
     pub(crate) async fn ended(self) -> Over {
         drop(self.seats);
         self.done.await.unwrap_or_default()
     }
 }
 
-/// A tunnel's inside.
+/// The part of a tunnel that runs the session.
 struct Carrying {
     starter: Arc<Starter>,
     cut: CancellationToken,
@@ -211,7 +211,7 @@ async fn gone(input_ended: oneshot::Receiver<Ends>) {
     }
 }
 
-/// Whether the client may take what it got for everything.
+/// Whether the client has got the whole answer.
 fn is_clean(outcome: &Outcome) -> bool {
     matches!(
         outcome,
@@ -219,7 +219,7 @@ fn is_clean(outcome: &Outcome) -> bool {
     )
 }
 
-/// What to say about the end; a client that goes away is none.
+/// The error to tell of, if there is one. A client that goes away is no error.
 fn failure(outcome: Outcome) -> Option<Error> {
     match outcome {
         Outcome::Ended(Ending::Failed(Error::Io { source, .. })) if is_gone(&source) => None,
@@ -237,15 +237,15 @@ fn is_gone(error: &io::Error) -> bool {
     )
 }
 
-/// Closes the local connection: in good order, or with a reset, so that nobody takes a part of the
+/// Closes the local connection: in order, or with a reset, so that the client does not take a part of the
 /// answer for the whole.
 pub(crate) fn close(mut stream: TcpStream, clean: bool) {
     if !clean {
         let _ = stream.set_zero_linger();
         return;
     }
-    // What the client still sends would, unread, turn the close into a reset, and a reset may throw
-    // away the end of the answer at the client's.
+    // Unread input would turn the close into a reset, and a reset may throw away what the client has not
+    // read yet.
     tokio::spawn(timeout(DRAIN, async move {
         let _ = stream.shutdown().await;
         let mut unread = [0; 4096];
@@ -258,12 +258,12 @@ type Ends = Option<(SocketAddr, SocketAddr)>;
 
 /// One direction of a local connection that may come later.
 struct Seat {
-    /// `None` once it has come, or will not.
+    /// `None` once the connection has come, or when none will.
     coming: Option<oneshot::Receiver<Arc<TcpStream>>>,
     stream: Option<Arc<TcpStream>>,
     /// Cancelled when there is a use for the connection.
     wanted: CancellationToken,
-    /// Bytes that went through.
+    /// The number of bytes that went through.
     bytes: u64,
     /// Told when all of it is read.
     at_end: Option<oneshot::Sender<Ends>>,
@@ -280,7 +280,7 @@ impl Seat {
         }
     }
 
-    /// The connection, also one that came and was not looked at any more.
+    /// The connection, even if it came and was never used.
     fn leave(self) -> Option<Arc<TcpStream>> {
         let unseen = || self.coming?.try_recv().ok();
         self.stream.or_else(unseen)
@@ -290,7 +290,7 @@ impl Seat {
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Arc<TcpStream>>> {
         if self.stream.is_none() {
             self.wanted.cancel();
-            // That none will come is said as often as somebody asks; the channel says it once.
+            // The channel fails once and must not be asked again; callers may ask more often.
             let gone = || io::Error::from(io::ErrorKind::ConnectionAborted);
             let coming = self.coming.as_mut().ok_or_else(gone)?;
             let came = ready!(Pin::new(coming).poll(cx));

@@ -1,4 +1,4 @@
-//! Opened sessions in reserve: a connection that finds one waits neither for the API nor for the agent.
+//! Opened sessions in reserve: a connection that takes one waits neither for the API nor for the agent.
 
 use super::tunnel::Tunnel;
 use std::collections::VecDeque;
@@ -15,12 +15,12 @@ pub(crate) struct Reserve {
 
 struct Ready {
     tunnel: Tunnel,
-    /// Dropped when somebody takes it.
+    /// Dropped when a connection takes the session.
     _taken: oneshot::Sender<()>,
 }
 
 impl Reserve {
-    /// A session that is still alive.
+    /// Takes a session that is still alive.
     pub(crate) fn take(&self) -> Option<Tunnel> {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         std::iter::from_fn(|| ready.pop_front())
@@ -28,7 +28,7 @@ impl Reserve {
             .find(|tunnel| !tunnel.over.is_cancelled())
     }
 
-    /// Puts a session into the reserve; what it returns ends when somebody takes the session.
+    /// Puts a session into the reserve. The receiver resolves when a connection takes the session.
     pub(crate) fn put(&self, tunnel: Tunnel) -> oneshot::Receiver<()> {
         let (taken, gone) = oneshot::channel();
         let ready = Ready {
@@ -36,7 +36,7 @@ impl Reserve {
             _taken: taken,
         };
         let mut all = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        // The ended ones are nobody's any more.
+        // Nobody needs the ended ones any more.
         all.retain(|ready| !ready.tunnel.over.is_cancelled());
         all.push_back(ready);
         drop(all);
@@ -44,7 +44,7 @@ impl Reserve {
         gone
     }
 
-    /// Lets all of it go; each session ends.
+    /// Drops all sessions, which ends each of them.
     pub(crate) fn clear(&self) {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         ready.clear();

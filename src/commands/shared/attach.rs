@@ -1,4 +1,4 @@
-//! A session on this process's terminal or pipes, joined to them until it is over.
+//! Joins a session to this process's terminal or pipes until it is over.
 
 use super::lost_line::LostLine;
 use super::session::{self, Started};
@@ -22,23 +22,23 @@ use tokio_util::sync::CancellationToken;
 /// A terminal's end-of-file character.
 pub(crate) const CTRL_D: &[u8] = b"\x04";
 
-/// What joining needs beside the channel, its connection and the filter.
+/// Everything that a session needs beside its channel, its connection and its filter.
 pub(crate) struct Attach<'a> {
-    /// Where to say something.
+    /// Tells the user something.
     pub(crate) ui: &'a Ui,
-    /// How the session was asked for.
+    /// The options that the session was started with.
     pub(crate) run: &'a cli::Run,
     /// A terminal session: raw mode, sizes, escapes.
     pub(crate) terminal: bool,
-    /// The way back when the connection breaks.
+    /// The network, for connecting again.
     pub(crate) network: Network,
     /// The session.
     pub(crate) started: Started,
-    /// Whether to take that way.
+    /// Whether to connect again when the connection breaks.
     pub(crate) resume: bool,
     /// Time for each step of a connection.
     pub(crate) connect_timeout: Duration,
-    /// Cancelled once the far end is there.
+    /// Cancelled once the agent has answered.
     pub(crate) answered: CancellationToken,
 }
 
@@ -46,7 +46,7 @@ impl Attach<'_> {
     /// Runs the session until it is over.
     ///
     /// # Errors
-    /// When the terminal or standard input can't be had.
+    /// When the terminal or standard input can't be opened.
     pub(crate) async fn run<C: Channel, F: Filter>(
         self,
         channel: C,
@@ -104,7 +104,7 @@ impl Attach<'_> {
         Ok(outcome)
     }
 
-    /// Takes the terminal, if this is a session for one.
+    /// Puts the terminal into raw mode, if this is a terminal session.
     fn screen(&self) -> Result<Screen> {
         if !self.terminal || !terminal::stdin_is_terminal() {
             return Ok(Screen::none());
@@ -118,7 +118,7 @@ impl Attach<'_> {
     }
 }
 
-/// What the pump asks of whoever runs it.
+/// What the pump asks of its caller.
 struct AttachedHost {
     ui: Ui,
     lost_line: LostLine,
@@ -128,7 +128,7 @@ struct AttachedHost {
     answered: CancellationToken,
     started: Started,
     ending: Option<tokio::task::JoinHandle<()>>,
-    /// Scripts see nothing of a broken connection but a delay.
+    /// No terminal session: a broken connection is not shown, it is only a delay.
     quiet: bool,
 }
 
@@ -183,7 +183,7 @@ fn help(escape: &str) -> String {
     format!("escape sequences, after a newline:\n{}", lines.join("\n"))
 }
 
-/// Turns signals into what the pump is asked, for as long as it listens.
+/// Passes signals to the pump until it has ended.
 async fn forward_signals(
     mut signals: Signals,
     pump: mpsc::Sender<Control>,

@@ -1,4 +1,4 @@
-//! What a command needs to reach the service: settings, network, credentials.
+//! Everything that a command needs to reach the service: settings, network, credentials.
 
 use crate::cli::{Connection, Global};
 use crate::config::credentials::CredentialsProvider;
@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Looks an environment variable up.
 type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// The way to the service, as flags, environment and profile describe it.
+/// The way to the service that flags, environment and profile describe.
 pub(crate) struct Context {
     /// The settings, each with its source.
     pub(crate) settings: Settings,
@@ -34,7 +34,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The way that the arguments name: the configured one, or an emulator of our own.
+    /// The way that the arguments ask for: the configured one, or an emulator in this process.
     ///
     /// # Errors
     /// As [`Context::new`].
@@ -46,7 +46,7 @@ impl Context {
         Self::new(global, args.connect_timeout)
     }
 
-    /// Reads the settings; touches no network.
+    /// Reads the settings, without using the network.
     ///
     /// # Errors
     /// As [`Settings::resolve`].
@@ -65,7 +65,7 @@ impl Context {
         })
     }
 
-    /// Starts an emulator in this process and leads to it, whatever is configured but the region.
+    /// Starts an emulator in this process. Of the configuration only the region counts.
     ///
     /// # Errors
     /// When the emulator can't be started.
@@ -149,7 +149,7 @@ impl Context {
     }
 }
 
-/// What the command line says, each value with whether a flag or its variable says it.
+/// The global options that were given, each by its flag or by its variable.
 fn flags(global: &Global) -> Flags {
     fn given<T: Clone>(
         global: &Global,

@@ -1,4 +1,4 @@
-//! What an encrypted session needs before it is started: random numbers, and perhaps a data key of KMS.
+//! Prepares an encrypted session: random numbers, and for `kms:` a data key from KMS.
 
 use super::context::Context;
 use crate::cli;
@@ -59,7 +59,7 @@ fn key_pair() -> Result<KeyPair> {
 
 fn fill(bytes: &mut [u8]) -> Result<()> {
     getrandom::fill(bytes).map_err(|error| Error::Io {
-        what: "the system gives no random numbers",
+        what: "the system gave no random numbers",
         source: io::Error::other(error.to_string()),
     })
 }

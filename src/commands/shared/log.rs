@@ -1,4 +1,4 @@
-//! The log: off unless asked for, and then about axt alone, whose own lines hold no payload.
+//! The log of `-v` and `--log-file`. It has the lines of axt alone, which hold no payload.
 
 use crate::cli::Global;
 use crate::error::{Error, Result};
@@ -22,7 +22,7 @@ pub(crate) fn start(global: &Global, ui: &Ui) -> anyhow::Result<()> {
         (2, _) => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    // Other crates' lines may hold what is on the wire.
+    // The lines of other crates may hold payload.
     let axt_only = Targets::new().with_target("axt", level);
     let lines = fmt::layer().with_ansi(false);
     match &global.log_file {
@@ -56,7 +56,7 @@ impl Write for Lines {
     }
 }
 
-/// Opens the file for its owner alone, also where it is there already.
+/// Opens the file, which becomes its owner's alone even if it existed before.
 fn open(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);

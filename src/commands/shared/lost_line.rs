@@ -1,4 +1,4 @@
-//! The one line a terminal's user sees while the connection is gone.
+//! The line that a terminal's user sees while the connection is lost.
 
 use crate::pump::Control;
 use crate::terminal::{Banner, Modes, Size};
@@ -6,22 +6,21 @@ use crate::ui::Ui;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// How long a program is shown a screen one column narrower, so that it draws all of it again. (A row
-/// less would make some programs scroll, for good.)
+/// How long a program is told that the screen is one column narrower, which makes it draw everything again.
+/// (With one row less, some programs would scroll and never scroll back.)
 const NARROWED: Duration = Duration::from_millis(200);
 
-/// The line. It stands on the screen of the remote program and is taken back when the connection is
-/// back, as if nothing had been.
+/// The line. It covers a part of the remote program's screen, and is removed when the connection is back.
 pub(crate) struct LostLine {
     ui: Ui,
-    /// `None` where the screen is not ours to write on: the line is then said as any other.
+    /// `None` where standard output is no terminal: the line is then an ordinary message.
     modes: Option<Modes>,
     banner: Banner,
     pump: mpsc::Sender<Control>,
 }
 
 impl LostLine {
-    /// A line that is not shown yet. `pump` is where new sizes go.
+    /// A line that is not shown yet. New sizes go to `pump`.
     #[must_use]
     pub(crate) fn new(ui: Ui, modes: Option<Modes>, pump: mpsc::Sender<Control>) -> Self {
         let banner = Banner::default();
@@ -33,16 +32,16 @@ impl LostLine {
         }
     }
 
-    /// Shows `text`, in place of what it shows.
+    /// Shows `text` in place of an earlier one.
     pub(crate) fn show(&mut self, text: &str) {
         match &self.modes {
             None => self.ui.say(text),
-            // In the middle of a control sequence any word would spoil it.
+            // Text in the middle of a control sequence would become a part of it.
             Some(modes) if !modes.is_between() => {}
             Some(modes) => {
                 let Size { rows, cols } = Size::current().unwrap_or_default();
                 let text = format!("axt: {text}");
-                // A second row would stay.
+                // A second row would not be removed.
                 let text: String = text.chars().take(usize::from(cols)).collect();
                 let bytes = self.banner.show(&text, modes.is_alternate(), rows);
                 self.ui.cover(&bytes);
@@ -50,7 +49,7 @@ impl LostLine {
         }
     }
 
-    /// Takes the line back, and has the program draw again what it covered.
+    /// Removes the line, and makes the program draw again what the line has covered.
     pub(crate) fn hide(&mut self) {
         let (bytes, redraw) = self.banner.hide();
         self.ui.cover(&bytes);
@@ -60,12 +59,12 @@ impl LostLine {
     }
 }
 
-/// Has a full-screen program draw everything again, by a size that is not the screen's for a moment.
+/// Makes a full-screen program draw everything again, by a size that is wrong for a moment.
 async fn redraw_all(pump: mpsc::Sender<Control>) {
     let size = || Size::current().unwrap_or_default();
     let Size { rows, cols } = size();
     let cols = cols.saturating_sub(1).max(1);
-    // Nobody listens any more when the session has ended.
+    // It fails when the session has ended, and then nothing needs to be drawn.
     let _ = pump.send(Control::Resize { rows, cols }).await;
     tokio::time::sleep(NARROWED).await;
     let Size { rows, cols } = size();

@@ -1,4 +1,4 @@
-//! What several commands need.
+//! Code that several commands need.
 
 pub(crate) mod attach;
 pub(crate) mod context;

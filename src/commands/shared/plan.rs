@@ -1,11 +1,11 @@
-//! What a session is to run and whether on a terminal, as the arguments say.
+//! What a session runs, and whether on a terminal, as the arguments say.
 
 use crate::cli::{self, bytes_of};
 use crate::commands::exec;
 use crate::error::{Error, Result};
 use crate::terminal;
 
-/// What the arguments come to.
+/// What the session runs, and how.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// A terminal session: raw mode, sizes, escapes.
@@ -15,7 +15,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Decides by the arguments and by what stdin and stdout are.
+    /// Decides by the arguments, and by whether stdin and stdout are terminals.
     ///
     /// # Errors
     /// [`Error::Usage`] for `-n` without a command.
@@ -29,7 +29,7 @@ impl Plan {
                 return Ok(Self { terminal, program });
             }
             (None, false) if run.no_stdin => {
-                let what = "-n leaves no standard input to take the script from; give a --command";
+                let what = "-n leaves no standard input to read the script from; give a --command";
                 return Err(Error::Usage(what.into()));
             }
             (None, false) => exec::What::Script,
@@ -48,14 +48,14 @@ impl Plan {
     }
 }
 
-/// Whether it is a terminal session: stdin and stdout are terminals, or the user says so.
+/// Whether it is a terminal session: with terminals on stdin and stdout, or with `-t`.
 #[must_use]
 pub(crate) fn is_terminal(run: &cli::Run) -> bool {
     let both = terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
     run.tty || (both && !run.no_tty)
 }
 
-/// The command that is to run, as one shell command line.
+/// The command, as one shell command line.
 #[must_use]
 pub(crate) fn command(run: &cli::Run) -> Option<Vec<u8>> {
     let argv = (!run.argv.is_empty()).then(|| exec::quote_all(&run.argv));

@@ -1,4 +1,4 @@
-//! One port session: what `axt proxy` and each connection of `axt forward` have in common.
+//! A port session, which `axt proxy` and each connection of `axt forward` run.
 
 use super::context::Context;
 use super::session::{self, Started};
@@ -59,14 +59,14 @@ impl PortSession {
         })
     }
 
-    /// The session, to be ended when the run is over: not before, as ending it by the API could overtake
-    /// what has been sent.
+    /// The session. End it when the run is over, not before: the API call could overtake what has been
+    /// sent.
     #[must_use]
     pub(crate) fn started(&self) -> &Started {
         &self.started
     }
 
-    /// Joins the session to the user's end until either is done.
+    /// Runs the session between the gateway and `ends` until it is over.
     pub(crate) async fn run<R, W>(
         self,
         ends: (R, W),
@@ -99,7 +99,7 @@ impl PortSession {
     }
 }
 
-/// What the pump asks of a port session.
+/// What the pump asks of its caller, for a port session.
 struct PortHost<'a, N> {
     session: &'a Started,
     network: Network,

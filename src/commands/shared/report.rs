@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::ui::Ui;
 
-/// Shows a failure: what led to it, its causes, and what can be done about it.
+/// Shows a failure: what failed, its causes, and what can be done about it.
 pub(crate) fn failure(ui: &Ui, error: &anyhow::Error) {
     let hint = error.downcast_ref::<Error>().and_then(Error::hint);
     ui.error(&describe(error), hint.as_deref());
@@ -14,7 +14,7 @@ pub(crate) fn failure_of(ui: &Ui, subject: &str, error: &Error) {
     ui.error(&format!("{subject}: {error}"), error.hint().as_deref());
 }
 
-/// A failure and its causes, each said once: some errors repeat their cause in their own words.
+/// A failure and its causes, each said once: some errors have their cause in their own text.
 fn describe(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {

@@ -1,4 +1,4 @@
-//! One session as every command needs it: started by the API or given, dialled, ended for good.
+//! A session: starts it by the API, or takes it from `--wss-url`, connects to it and ends it.
 
 use super::context::Context;
 use super::{stdio, target};
@@ -23,10 +23,10 @@ const END: Duration = Duration::from_secs(2);
 /// The longest URL that is read from stdin, in bytes.
 const LONGEST_URL: usize = 64 * 1024;
 
-/// A session that can be dialled.
+/// A session that can be connected to.
 #[derive(Debug, Clone)]
 pub(crate) struct Started {
-    /// Where it is.
+    /// The gateway's address and the session's token.
     pub(crate) target: Target,
     ender: Option<Ender>,
 }
@@ -48,7 +48,7 @@ impl Started {
     /// Asks the API for the session, or takes the URL that was given.
     ///
     /// # Errors
-    /// As [`Client::call`]; [`Error::Usage`] for a URL that is none.
+    /// As [`Client::call`]; [`Error::Usage`] for a URL that can't be used.
     pub(crate) async fn start(
         context: &Context,
         args: &cli::Session,
@@ -110,7 +110,7 @@ impl Started {
         dial(network.clone(), self.target.clone(), limit).await
     }
 
-    /// Does a step of opening the session; when it fails, the session is ended.
+    /// Does one step of opening the session. If the step fails, the session is ended.
     ///
     /// # Errors
     /// The step's.
@@ -122,8 +122,8 @@ impl Started {
         done
     }
 
-    /// Ends the session, so that it no longer counts against the region's limit. The caller of axt
-    /// may lack the right to: a failure is only logged.
+    /// Ends the session, so that it no longer counts against the region's limit. A failure is only logged:
+    /// the user may lack the permission.
     pub(crate) async fn end(&self) {
         if let Some(ender) = &self.ender {
             ender.end().await;
@@ -159,7 +159,7 @@ pub(crate) async fn dial(network: Network, target: Target, limit: Duration) -> R
     Ok(Link { outgoing, incoming })
 }
 
-/// Connects again: to go on with the channel `resume`, or from the start where there is none yet.
+/// Connects again: to resume the channel `resume`, or to open the session if there is no channel yet.
 pub(crate) fn redial(
     network: &Network,
     target: &Target,
@@ -228,7 +228,7 @@ async fn given_url(given: &str) -> Result<SecretString> {
         return Ok(given.into());
     }
     let (mut stdin, mut line) = (stdio::stdin()?, Vec::new());
-    // Byte by byte and unbuffered: what follows the line is the command's.
+    // Read byte by byte: what follows the line is the command's input.
     let mut byte = [0];
     while line.len() < LONGEST_URL {
         let read = stdin.read(&mut byte).await;

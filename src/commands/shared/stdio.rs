@@ -1,4 +1,4 @@
-//! Standard input and output as a session's user's end.
+//! Standard input and output, as the local ends of a session.
 
 use crate::error::{Error, Result};
 use crate::pump::Control;
@@ -6,7 +6,7 @@ use crate::terminal::{Modes, Stdin, Stdout};
 use std::io;
 use tokio::sync::mpsc;
 
-/// This process's standard input.
+/// Opens this process's standard input.
 ///
 /// # Errors
 /// [`Error::Io`] if it can't be opened.
@@ -17,7 +17,7 @@ pub(crate) fn stdin() -> Result<Stdin> {
     })
 }
 
-/// This process's standard output; `modes` watches what goes by.
+/// Opens this process's standard output. `modes` is fed with everything that is written.
 ///
 /// # Errors
 /// [`Error::Io`] if it can't be opened.
@@ -28,14 +28,14 @@ pub(crate) fn stdout(modes: Option<Modes>) -> Result<Stdout> {
     })
 }
 
-/// Once nobody reads standard output any more, there is no answer to wait for when the input ends.
-/// The wait is a thread's, which ends with the process.
+/// Tells the pump when nobody reads standard output any more: after the input's end there is then no answer
+/// to wait for. A thread waits for that, and ends with the process.
 #[cfg(unix)]
 pub(crate) fn tell_when_unread(pump: mpsc::Sender<Control>) {
     use rustix::event::{PollFd, PollFlags, poll};
     let watch = move || {
         let stdout = io::stdout();
-        // Errors and hangups are told unasked; a plain file has none.
+        // Errors and hangups are always reported; a plain file has none.
         let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
         while let Ok(0) | Err(rustix::io::Errno::INTR) = poll(&mut watched, None) {}
         let _ = pump.blocking_send(Control::Unread);
@@ -46,6 +46,6 @@ pub(crate) fn tell_when_unread(pump: mpsc::Sender<Control>) {
     }
 }
 
-/// Not known on this system: the end of the input is followed by the usual wait.
+/// This system can't tell: the end of the input is followed by the usual wait.
 #[cfg(not(unix))]
 pub(crate) fn tell_when_unread(_pump: mpsc::Sender<Control>) {}

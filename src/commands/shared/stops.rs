@@ -1,4 +1,4 @@
-//! What stops a run before its time, and how axt exits after a session.
+//! What stops a run early, and the exit status after a session.
 
 use super::session::Started;
 use crate::error::{Error, Result, Stop};
@@ -11,19 +11,19 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How long the answer that names a started session may take after a signal to stop.
+/// How long to wait for the answer that has a starting session's id, after a signal to stop.
 const LATE: Duration = Duration::from_secs(2);
 
-/// What stops a run before its session is joined to anything: a signal, or the end of its time.
+/// What stops a run while its session is being opened: a signal, or the time limit.
 pub(crate) struct Stops {
     /// The signals of this process.
     pub(crate) signals: Signals,
-    /// The end of its time, if that is limited.
+    /// When the time limit ends, if there is one.
     pub(crate) by: Option<Instant>,
 }
 
 impl Stops {
-    /// Listens from now on; the time of the run begins.
+    /// Begins to listen; the time limit runs from now on.
     ///
     /// # Errors
     /// The system's.
@@ -45,8 +45,8 @@ impl Stops {
         }
     }
 
-    /// Starts a session. A session whose start is interrupted is ended: its id is not known before the
-    /// answer is there, so that is waited for a little.
+    /// Starts a session. If that is interrupted, the session is ended: its id comes with the answer, which
+    /// is waited for a little.
     ///
     /// # Errors
     /// As [`Stops::run`].
@@ -95,7 +95,7 @@ pub(crate) fn conclude(outcome: Outcome) -> Result<Exit> {
     const SIGPIPE: u8 = 13;
     match outcome {
         Outcome::Ended(Ending::Normal { .. }) | Outcome::UserLeft => Ok(Exit::Ok),
-        // As with ssh: how the far end would have ended is not known.
+        // As with ssh: the remote status is not known.
         Outcome::Escaped => Ok(Exit::Failed),
         Outcome::Ended(Ending::Status(status)) => Ok(Exit::Remote(status)),
         Outcome::Ended(Ending::Failed(error)) => Err(error),

@@ -1,11 +1,11 @@
-//! Tables and JSON: aligned for people, plain for programs; what they hold can steer no terminal.
+//! Tables and JSON: aligned for people, plain for programs, and without control characters.
 
 use crate::printable::{escaped, is_invisible};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
-/// The table's text. For a terminal it has a header and aligned columns, in which `-` stands for
-/// nothing; otherwise each row is a line of cells with a tab in between.
+/// Formats a table. For a terminal it has a header and aligned columns, where `-` is an empty cell;
+/// otherwise a row is a line of cells with tabs in between.
 #[must_use]
 pub(crate) fn table<const N: usize>(
     header: [&str; N],
@@ -30,7 +30,7 @@ pub(crate) fn table<const N: usize>(
     shown.iter().map(|row| line(row, &widths)).collect()
 }
 
-/// A value as indented JSON with a newline after it. Invisible characters that JSON allows in a text
+/// Formats a value as indented JSON with a newline after it. Invisible characters that JSON allows in a text
 /// are escaped too.
 ///
 /// # Errors
@@ -39,7 +39,7 @@ pub(crate) fn json(value: &impl Serialize) -> serde_json::Result<String> {
     let text = serde_json::to_string_pretty(value)?;
     let mut safe = String::with_capacity(text.len() + 1);
     for c in text.chars() {
-        // All that is left of them is inside of texts, but for the newlines of the indentation.
+        // They stand inside of strings, except for the newlines of the indentation.
         if is_invisible(c) && c != '\n' {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 safe.push_str(&format!("\\u{unit:04x}"));

@@ -52,7 +52,7 @@ impl Target {
         }
         match id.rsplit_once('.') {
             Some((id, suffix)) if check_instance_id(id).is_ok() => Err(Error::Usage(format!(
-                "{suffix:?}, behind {id:?}, is not the id of a region"
+                "{suffix:?}, after {id:?}, is not a region id"
             ))),
             _ => check_instance_id(id).map(|()| id),
         }
@@ -72,7 +72,7 @@ pub(crate) fn in_region(global: &Global, target: Option<&str>) -> Result<Global>
     let typed = !global.from_environment.contains("region");
     let typed = global.region.as_deref().filter(|_| typed);
     if let Some(other) = typed.filter(|other| *other != region) {
-        let what = format!("the target is in {region}, but --region says {other}");
+        let what = format!("the target names the region {region}, but --region is {other}");
         return Err(Error::Usage(what));
     }
     global.region = Some(region);
