@@ -281,5 +281,5 @@ fn a_server_that_repeats_a_page_for_ever_is_noticed() {
         &emulator,
         &["sessions", "list", "--limit", "1", "--endpoint", &url],
     ));
-    assert_eq!(text, "s-\u{fffd}[2J\t\t\t\t\t\t\t\t\n");
+    assert_eq!(text, "s-\\u{1b}[2J\t\t\t\t\t\t\t\t\n");
 }
