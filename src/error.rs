@@ -46,6 +46,14 @@ pub enum Error {
     /// No region was given anywhere.
     #[error("no region given")]
     NoRegion,
+    /// Neither a region nor credentials: told together, so that both are set at once.
+    #[error("no region given, and no usable credentials: {problem}")]
+    NoRegionNorCredentials {
+        /// What is wrong with the credentials.
+        problem: String,
+        /// What to do about them.
+        remedy: String,
+    },
     /// The service answered with an error.
     #[error("{0}")]
     Api(Box<ApiError>),
@@ -200,6 +208,9 @@ impl Error {
             Self::Silence(_) => Some(
                 "the session protocol can't tell the remote side that the input has ended; --linger 1m waits longer for what it still sends".into(),
             ),
+            Self::NoRegionNorCredentials { remedy, .. } => Some(format!(
+                "{remedy}; then give --region or set ALIBABA_CLOUD_REGION_ID, unless the profile has a region_id"
+            )),
             Self::NoRegion => Some(
                 "give --region, set ALIBABA_CLOUD_REGION_ID, or put region_id into the profile"
                     .into(),

@@ -26,12 +26,18 @@ const TOKEN: &str = "x-aliyun-ecs-metadata-token";
 pub(super) async fn obtain(world: &World, role: &InstanceRole) -> Result<Credentials> {
     let service = Service::new(world, role)?;
     if !role.is_a_guess {
-        return service.credentials(role.name.as_deref()).await;
+        return service
+            .credentials(role.name.as_deref())
+            .await
+            .map(|(keys, _)| keys);
     }
     let asked = tokio::time::timeout(GUESS, service.credentials(None)).await;
     let not_here = |why: &str| problem(&format!("and there is no instance's role: {why}"));
     match asked {
-        Ok(Ok(credentials)) => Ok(credentials),
+        Ok(Ok((mut credentials, role))) => {
+            credentials.source = format!("the RAM role {role} of this instance");
+            Ok(credentials)
+        }
         Ok(Err(Error::Credentials { problem, .. })) => Err(not_here(&problem)),
         Ok(Err(_)) | Err(_) => Err(not_here("the metadata service doesn't answer within 1 s")),
     }
@@ -59,7 +65,8 @@ impl<'a> Service<'a> {
         })
     }
 
-    async fn credentials(&self, name: Option<&str>) -> Result<Credentials> {
+    /// The credentials of the role, and its name.
+    async fn credentials(&self, name: Option<&str>) -> Result<(Credentials, String)> {
         let token = self.token().await?;
         let roles = "latest/meta-data/ram/security-credentials/";
         let found = match name {
@@ -86,11 +93,7 @@ impl<'a> Service<'a> {
                 "the instance doesn't have the RAM role {found}"
             )));
         }
-        let mut credentials = answer.json::<Coded>()?.credentials(self.world)?;
-        if name.is_none() {
-            credentials.source = format!("the RAM role {found} of this instance");
-        }
-        Ok(credentials)
+        Ok((answer.json::<Coded>()?.credentials(self.world)?, found))
     }
 
     /// The token of the protocol's second version; `None` where the first one is to be used.

@@ -13,8 +13,9 @@ pub mod need;
 pub mod peer;
 #[cfg(unix)]
 pub mod screen;
+pub mod services;
 #[cfg(feature = "emulator")]
 pub mod sshd;
 pub mod tap;
 
-pub use need::need;
+pub use need::{need, need_python};

@@ -7,8 +7,6 @@ use crate::error::Error;
 use crate::openapi::clock::Clock;
 use crate::openapi::endpoint;
 use crate::openapi::reply::shortened;
-use std::time::Duration;
-use tokio::time::timeout;
 
 /// A clock that differs by more seconds than this gets a warning.
 const NOTABLE_SKEW: i64 = 60;
@@ -66,22 +64,18 @@ pub(crate) fn region_and_endpoint(settings: &Settings) -> Finding {
 }
 
 /// Tells where the credentials come from and of what kind they are.
-pub(crate) async fn credentials(context: &Context, limit: Duration) -> Finding {
+pub(crate) async fn credentials(context: &Context) -> Finding {
     let provider = match context.credentials() {
         Ok(provider) => provider,
         Err(error) => return Finding::of(&error),
     };
-    let Ok(asked) = timeout(limit, provider.credentials()).await else {
-        return Finding::of(&Error::Timeout {
-            what: "the credential provider".into(),
-            limit,
-        });
-    };
-    match asked {
+    // It has time limits of its own.
+    match provider.credentials().await {
         Ok(keys) => {
-            let kind = match keys.security_token {
-                Some(_) => "temporary",
-                None => "lasting",
+            let kind = match (&keys.security_token, keys.expires) {
+                (None, _) => "lasting".to_owned(),
+                (Some(_), None) => "temporary".to_owned(),
+                (Some(_), Some(expires)) => format!("temporary until {expires}"),
             };
             let id = shortened(&keys.access_key_id);
             Finding::ok(format!("{id}, {kind}, from {}", keys.source))

@@ -159,7 +159,7 @@ impl<'a> Scene<'a> {
         report.add("configuration", local::configuration(settings));
         report.add("settings", local::region_and_endpoint(settings));
         let limit = args.connect_timeout;
-        report.add("credentials", local::credentials(context, limit).await);
+        report.add("credentials", local::credentials(context).await);
         let retry = Retry {
             attempts: 2,
             ..Retry::default()

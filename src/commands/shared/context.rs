@@ -4,7 +4,7 @@ use crate::cli::{Connection, Global};
 use crate::config::credentials::CredentialsProvider;
 use crate::config::env::{process_env, state_dir};
 use crate::config::settings::{ConnectionType, Flags, Settings, Source, Sourced};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::endpoint::{self, Product};
@@ -101,7 +101,7 @@ impl Context {
     /// A client of one product's API in the chosen region.
     ///
     /// # Errors
-    /// [`crate::error::Error::NoRegion`], and whatever is wrong with endpoint, credentials or TLS.
+    /// [`Error::NoRegion`], and whatever is wrong with endpoint, credentials or TLS.
     pub(crate) fn client(&self, product: Product) -> Result<Client> {
         self.client_at(product, None)
     }
@@ -112,7 +112,7 @@ impl Context {
     /// As [`Context::client`].
     pub(crate) fn client_at(&self, product: Product, endpoint: Option<&str>) -> Result<Client> {
         let settings = &self.settings;
-        let region = settings.region()?;
+        let region = settings.region().map_err(|_| self.without_region())?;
         let general = settings.endpoint.as_ref().map(|url| url.value.as_str());
         let given = endpoint.or(general);
         let base = endpoint::base(product, region, settings.connection_type.value, given)?;
@@ -130,6 +130,16 @@ impl Context {
         let source = self.settings.credential_source(&*self.env)?;
         let provider = Arc::new(Provider::new(self.world(), source));
         Ok(Arc::clone(self.provider.get_or_init(|| provider)))
+    }
+
+    /// What is said where no region is given: whether the credentials are missing too.
+    fn without_region(&self) -> Error {
+        let (problem, remedy) = match self.settings.credential_source(&*self.env) {
+            Err(Error::Credentials { problem, remedy }) => (problem, remedy),
+            Ok(source) if source.is_a_guess() => (source.name, source.remedy),
+            _ => return Error::NoRegion,
+        };
+        Error::NoRegionNorCredentials { problem, remedy }
     }
 
     /// What credential providers need.

@@ -86,6 +86,11 @@ pub(crate) struct InstanceRole {
 }
 
 impl CredentialSource {
+    /// Whether nothing is configured, and this is only what may work all the same.
+    pub(crate) fn is_a_guess(&self) -> bool {
+        matches!(&self.mode, Mode::InstanceRole(role) if role.is_a_guess)
+    }
+
     /// What a failure to get credentials from here is told as.
     pub(crate) fn failed(&self, error: &Error) -> Error {
         let (problem, remedy) = match error {
