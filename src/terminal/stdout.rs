@@ -76,7 +76,7 @@ impl Stdout {
         #[cfg(unix)]
         let writer = {
             use std::os::fd::AsFd as _;
-            File::from(io::stdout().as_fd().try_clone_to_owned()?)
+            Waiting(File::from(io::stdout().as_fd().try_clone_to_owned()?))
         };
         #[cfg(windows)]
         let writer = io::stdout();
@@ -150,6 +150,29 @@ impl Stdout {
             matches!(error.kind(), WouldBlock | Interrupted)
         };
         Some(written).filter(|written| !written.as_ref().is_err_and(later))
+    }
+}
+
+/// A file that whoever else has it may have made non-blocking, as rsync does: then it is waited for.
+#[cfg(unix)]
+struct Waiting(File);
+
+#[cfg(unix)]
+impl Write for Waiting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        use rustix::event::{PollFd, PollFlags, poll};
+        loop {
+            match self.0.write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    poll(&mut [PollFd::new(&self.0, PollFlags::OUT)], None)?;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -328,6 +351,31 @@ mod tests {
             all
         });
         stdout.write_all(rest).await.unwrap();
+        stdout.flush().await.unwrap();
+        drop(stdout);
+        assert!(reading.join().unwrap() == sent);
+    }
+
+    /// As rsync makes its child's output.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_pipe_that_never_blocks_is_waited_for() {
+        use std::io::Read as _;
+        let (mut reader, writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let writer = Waiting(File::from(std::os::fd::OwnedFd::from(writer)));
+        let mut stdout = Stdout::new(writer);
+        let sent = vec![7; 1_000_000];
+        let reading = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            let mut some = [0; 100];
+            while reader.read(&mut some).unwrap() > 0 {
+                all.extend(some);
+                reader.by_ref().take(9_900).read_to_end(&mut all).unwrap();
+            }
+            all
+        });
+        stdout.write_all(&sent).await.unwrap();
         stdout.flush().await.unwrap();
         drop(stdout);
         assert!(reading.join().unwrap() == sent);
