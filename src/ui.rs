@@ -59,7 +59,7 @@ impl Ui {
     }
 
     /// A line on stderr that programs look for: without the prefix.
-    pub fn bare(&self, line: &str) {
+    pub(crate) fn bare(&self, line: &str) {
         let _ = writeln!(io::stderr(), "{line}");
     }
 

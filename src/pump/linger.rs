@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// Measures how long neither side has given or taken a byte.
 #[derive(Debug)]
-pub struct Linger {
+pub(super) struct Linger {
     /// The silence after which the session ends; `None` leaves the end to the remote side.
     span: Option<Duration>,
     quiet_since: Instant,
@@ -17,7 +17,7 @@ pub struct Linger {
 
 impl Linger {
     /// `span` as in [`Options::linger`](super::Options::linger).
-    pub fn new(span: Option<Duration>, now: Instant) -> Self {
+    pub(super) fn new(span: Option<Duration>, now: Instant) -> Self {
         Self {
             span,
             quiet_since: now,
@@ -26,22 +26,22 @@ impl Linger {
     }
 
     /// No answer is wanted any more: the end of the input is the end of the session.
-    pub fn want_no_answer(&mut self) {
+    pub(super) fn want_no_answer(&mut self) {
         self.span = Some(Duration::ZERO);
     }
 
     /// Whether there is such an end.
-    pub fn is_limited(&self) -> bool {
+    pub(super) fn is_limited(&self) -> bool {
         self.span.is_some()
     }
 
     /// A byte came or was taken: the silence starts afresh.
-    pub fn heard(&mut self, now: Instant) {
+    pub(super) fn heard(&mut self, now: Instant) {
         self.quiet_since = now;
     }
 
     /// Whether the user's input has ended and is delivered. The silence is counted from then on.
-    pub fn set_drained(&mut self, drained: bool, now: Instant) {
+    pub(super) fn set_drained(&mut self, drained: bool, now: Instant) {
         if drained != self.drained {
             self.drained = drained;
             self.quiet_since = now;
@@ -49,14 +49,14 @@ impl Linger {
     }
 
     /// When the remote side will have been silent for long enough.
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         let span = self.span.filter(|_| self.drained)?;
         Some(self.quiet_since + span)
     }
 
     /// What the session ends with at the deadline. A user who waits for an answer can't know
     /// whether this was all of it; one who wants none has everything.
-    pub fn outcome(&self) -> Outcome {
+    pub(super) fn outcome(&self) -> Outcome {
         match self.span {
             Some(span) if !span.is_zero() => Outcome::Ended(Ending::Failed(Error::Silence(span))),
             _ => Outcome::UserLeft,

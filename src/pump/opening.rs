@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// The steps of opening, each with a time limit of its own.
 #[derive(Debug)]
-pub struct Opening {
+pub(super) struct Opening {
     /// How long each step may take; `None` for as long as it likes.
     within: Option<Duration>,
     by: Option<Instant>,
@@ -13,7 +13,7 @@ pub struct Opening {
 
 impl Opening {
     /// The first step begins at `now`.
-    pub fn new(within: Option<Duration>, now: Instant) -> Self {
+    pub(super) fn new(within: Option<Duration>, now: Instant) -> Self {
         let mut opening = Self {
             within,
             by: None,
@@ -24,12 +24,12 @@ impl Opening {
     }
 
     /// The next step, if there is one, has the whole time for itself.
-    pub fn begin_step(&mut self, now: Instant) {
+    pub(super) fn begin_step(&mut self, now: Instant) {
         self.by = self.within.map(|span| now + span);
     }
 
     /// The session has shown that it is open.
-    pub fn opened(&mut self, now: Instant) {
+    pub(super) fn opened(&mut self, now: Instant) {
         if !self.opened {
             self.opened = true;
             self.begin_step(now);
@@ -37,18 +37,18 @@ impl Opening {
     }
 
     /// Whether the session is open.
-    pub fn is_open(&self) -> bool {
+    pub(super) fn is_open(&self) -> bool {
         self.opened
     }
 
     /// How long a step may take.
-    pub fn limit(&self) -> Duration {
+    pub(super) fn limit(&self) -> Duration {
         self.within.unwrap_or_default()
     }
 
     /// When the step under way has taken too long. `ready` says that the remote side has shown
     /// what it was to show; a connection that is gone meanwhile (`up` is false) is not its fault.
-    pub fn deadline(&self, up: bool, ready: bool) -> Option<Instant> {
+    pub(super) fn deadline(&self, up: bool, ready: bool) -> Option<Instant> {
         let waits = !self.opened || (up && !ready);
         self.by.filter(|_| waits)
     }

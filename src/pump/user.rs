@@ -10,7 +10,7 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
 /// The user's end.
-pub struct User<R, W> {
+pub(super) struct User<R, W> {
     /// What the user types or sends.
     pub reader: R,
     /// Where output goes.
@@ -27,7 +27,7 @@ pub struct User<R, W> {
 ///
 /// # Errors
 /// What the run ends with instead, when it can't be written.
-pub async fn deliver<W: AsyncWrite + Unpin>(
+pub(super) async fn deliver<W: AsyncWrite + Unpin>(
     writer: &mut W,
     bytes: &mut BytesMut,
 ) -> Result<(), Outcome> {
@@ -39,7 +39,7 @@ pub async fn deliver<W: AsyncWrite + Unpin>(
 }
 
 /// What the run ends with when output can't be written.
-pub fn write_failure(source: io::Error) -> Outcome {
+pub(super) fn write_failure(source: io::Error) -> Outcome {
     match source.kind() {
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Outcome::OutputClosed,
         _ => Outcome::Ended(Ending::Failed(Error::Io {
@@ -50,7 +50,7 @@ pub fn write_failure(source: io::Error) -> Outcome {
 }
 
 /// Waits until the user asks to stop.
-pub async fn stopped(control: &mut mpsc::Receiver<Control>) -> Stop {
+pub(super) async fn stopped(control: &mut mpsc::Receiver<Control>) -> Stop {
     loop {
         match control.recv().await {
             Some(Control::Stop(stop)) => return stop,

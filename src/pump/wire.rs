@@ -13,14 +13,14 @@ use tokio::sync::mpsc;
 const BATCH: usize = 64;
 
 /// How long a broken session is kept trying: what the service says a URL is good for.
-pub const GIVE_UP: Duration = Duration::from_secs(600);
+pub(super) const GIVE_UP: Duration = Duration::from_secs(600);
 
 /// The pauses between two attempts to reconnect.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// The wire's end.
-pub struct Wire {
+pub(super) struct Wire {
     pub state: WireState,
     /// What has arrived and is not yet handled.
     pub batch: Vec<Incoming>,
@@ -29,7 +29,7 @@ pub struct Wire {
 }
 
 /// How the connection is.
-pub enum WireState {
+pub(super) enum WireState {
     /// There.
     Up(Link),
     /// Waiting before the next attempt.
@@ -40,7 +40,7 @@ pub enum WireState {
 }
 
 /// What the loop waits for, as far as it is there.
-pub struct Arms<'a> {
+pub(super) struct Arms<'a> {
     /// What arrives.
     pub incoming: Option<&'a mut mpsc::Receiver<Incoming>>,
     /// The queue of what goes out.
@@ -53,7 +53,7 @@ pub struct Arms<'a> {
 
 /// Whether an error in reconnecting means that trying again is no use.
 #[must_use]
-pub fn is_final(error: &Error) -> bool {
+pub(super) fn is_final(error: &Error) -> bool {
     match error {
         Error::Refused { status, .. } => (400..500).contains(status) && *status != 429,
         Error::Connect { .. } | Error::Timeout { .. } => false,
@@ -63,7 +63,7 @@ pub fn is_final(error: &Error) -> bool {
 
 impl Wire {
     /// Not connected yet.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             state: WireState::Down {
                 retry_at: Instant::now(),
@@ -75,12 +75,12 @@ impl Wire {
     }
 
     /// Whether there is a connection.
-    pub fn is_up(&self) -> bool {
+    pub(super) fn is_up(&self) -> bool {
         matches!(self.state, WireState::Up(_))
     }
 
     /// When to dial again.
-    pub fn retry_at(&self) -> Option<Instant> {
+    pub(super) fn retry_at(&self) -> Option<Instant> {
         match self.state {
             WireState::Down { retry_at } => Some(retry_at),
             WireState::Up(_) | WireState::Dialing(_) => None,
@@ -88,7 +88,7 @@ impl Wire {
     }
 
     /// The arms of the loop that this end has now.
-    pub fn arms(&mut self) -> Arms<'_> {
+    pub(super) fn arms(&mut self) -> Arms<'_> {
         let (link, dialing) = match &mut self.state {
             WireState::Up(link) => (Some(link), None),
             WireState::Dialing(dialing) => (None, Some(dialing)),
@@ -104,14 +104,14 @@ impl Wire {
     }
 
     /// Notes that the connection broke; whether that is news, not one more failed attempt.
-    pub fn is_newly_broken(&mut self, now: Instant) -> bool {
+    pub(super) fn is_newly_broken(&mut self, now: Instant) -> bool {
         let news = self.broken_at.is_none();
         self.broken_at.get_or_insert(now);
         news
     }
 
     /// The session goes on over the new connection.
-    pub fn made_progress(&mut self) {
+    pub(super) fn made_progress(&mut self) {
         self.backoff.restart();
         self.broken_at = None;
     }
@@ -121,7 +121,7 @@ impl Wire {
     ///
     /// # Errors
     /// For how long it was tried, when that is long enough.
-    pub fn retry_later(&mut self, now: Instant) -> Result<(), Duration> {
+    pub(super) fn retry_later(&mut self, now: Instant) -> Result<(), Duration> {
         if self.broken_at.is_some_and(|at| now - at >= GIVE_UP) {
             return Err(GIVE_UP);
         }
@@ -132,7 +132,10 @@ impl Wire {
 }
 
 /// Takes what has arrived into `batch`; a connection whose task has ended counts as failed.
-pub async fn receive(incoming: Option<&mut mpsc::Receiver<Incoming>>, batch: &mut Vec<Incoming>) {
+pub(super) async fn receive(
+    incoming: Option<&mut mpsc::Receiver<Incoming>>,
+    batch: &mut Vec<Incoming>,
+) {
     match incoming {
         Some(incoming) => {
             if incoming.recv_many(batch, BATCH).await == 0 {
@@ -144,7 +147,7 @@ pub async fn receive(incoming: Option<&mut mpsc::Receiver<Incoming>>, batch: &mu
 }
 
 /// Waits for a place in the wire's queue.
-pub async fn reserve<'a>(
+pub(super) async fn reserve<'a>(
     outgoing: Option<&'a mpsc::Sender<Outgoing>>,
 ) -> Option<mpsc::Permit<'a, Outgoing>> {
     match outgoing {
@@ -154,7 +157,7 @@ pub async fn reserve<'a>(
 }
 
 /// Waits for a connection that is being made.
-pub async fn dialed(
+pub(super) async fn dialed(
     dialing: Option<&mut BoxFuture<'static, Result<Link, Error>>>,
 ) -> Result<Link, Error> {
     match dialing {
@@ -164,7 +167,7 @@ pub async fn dialed(
 }
 
 /// Fills the reserved place, and as many more as are free.
-pub fn send<C: Channel>(
+pub(super) fn send<C: Channel>(
     channel: &mut C,
     permit: Option<mpsc::Permit<'_, Outgoing>>,
     outgoing: Option<&mpsc::Sender<Outgoing>>,
@@ -180,7 +183,7 @@ pub fn send<C: Channel>(
 }
 
 /// Sends what never waits, closes the WebSocket and waits for the other side to do the same.
-pub async fn say_goodbye<C: Channel>(channel: &mut C, mut link: Link) {
+pub(super) async fn say_goodbye<C: Channel>(channel: &mut C, mut link: Link) {
     if let Some(message) = channel.poll_send(now()) {
         let _ = link.outgoing.send(message).await;
     }

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 /// The first argument that makes this binary the floor client.
-pub const ROLE: &str = "floor";
+pub(crate) const ROLE: &str = "floor";
 
 /// How an Output begins.
 const OUTPUT: [u8; 4] = 1_u32.to_le_bytes();
@@ -31,7 +31,7 @@ const HEADER: usize = 30;
 const HEARTBEAT: Duration = Duration::from_secs(60);
 
 /// Runs the client if the arguments ask for it: `floor URL TOKEN`.
-pub fn role() -> Option<ExitCode> {
+pub(crate) fn role() -> Option<ExitCode> {
     let args: Vec<String> = std::env::args().collect();
     let [_, role, url, token] = args.as_slice() else {
         return None;

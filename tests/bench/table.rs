@@ -1,7 +1,7 @@
 //! The table that a benchmark prints.
 
 /// Prints the head of the table.
-pub fn head() {
+pub(crate) fn head() {
     println!(
         "{:<34} {:>12} {:>12} {:>8} {:>12}  ok",
         "what", "axt", "floor", "ratio", "budget"
@@ -9,7 +9,7 @@ pub fn head() {
 }
 
 /// Prints a line whose ratio has a budget.
-pub fn ratio(what: &str, axt: f64, floor: f64, unit: &str, budget: f64) {
+pub(crate) fn ratio(what: &str, axt: f64, floor: f64, unit: &str, budget: f64) {
     let ratio = axt / floor;
     let verdict = verdict(ratio <= budget);
     println!(
@@ -21,7 +21,14 @@ pub fn ratio(what: &str, axt: f64, floor: f64, unit: &str, budget: f64) {
 }
 
 /// Prints a line with a budget of its own; `over` is what of `axt` counts against it.
-pub fn absolute(what: &str, axt: f64, floor: Option<f64>, over: f64, unit: &str, budget: f64) {
+pub(crate) fn absolute(
+    what: &str,
+    axt: f64,
+    floor: Option<f64>,
+    over: f64,
+    unit: &str,
+    budget: f64,
+) {
     let verdict = verdict(over <= budget);
     println!(
         "{what:<34} {:>12} {:>12} {:>8} {:>12}  {verdict}",

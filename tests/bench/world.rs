@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The program that is measured.
-pub const AXT: &str = env!("CARGO_BIN_EXE_axt");
+pub(crate) const AXT: &str = env!("CARGO_BIN_EXE_axt");
 
 /// Longer than any call to the emulator takes.
 const LIMIT: Duration = Duration::from_secs(15);
@@ -29,13 +29,13 @@ const LIMIT: Duration = Duration::from_secs(15);
 const QUIET: Duration = Duration::from_millis(300);
 
 /// An emulator and the way to call it.
-pub struct World {
+pub(crate) struct World {
     emulator: Emulator,
 }
 
 impl World {
     /// An emulator whose sessions have this guest.
-    pub fn new(guest: Guest) -> Self {
+    pub(crate) fn new(guest: Guest) -> Self {
         let mut options = Options::default();
         options.agent.guest = guest;
         let emulator = Emulator::on_loopback(options).expect("a free port");
@@ -43,7 +43,7 @@ impl World {
     }
 
     /// `axt connect`, all the real way; `command` is run by the agent itself.
-    pub fn axt(&self, command: Option<&str>) -> Program {
+    pub(crate) fn axt(&self, command: Option<&str>) -> Program {
         let mut run = Command::new(AXT);
         run = run.args(["connect", "i-bench"]);
         if let Some(command) = command {
@@ -53,7 +53,7 @@ impl World {
     }
 
     /// The floor client on a session like it.
-    pub fn floor(&self, command: Option<&str>) -> Program {
+    pub(crate) fn floor(&self, command: Option<&str>) -> Program {
         let session = self.start_session(command);
         let run = Command::new(std::env::current_exe().expect("this binary has a path"));
         Program::start(run.args([
@@ -96,7 +96,7 @@ impl World {
 }
 
 /// A program under a pseudo-terminal. Dropping it kills it.
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     pty: Pty,
 }
@@ -115,7 +115,7 @@ impl Program {
     }
 
     /// Types `key` and waits for its echo, `times` over.
-    pub fn type_and_read(&mut self, key: u8, times: usize) {
+    pub(crate) fn type_and_read(&mut self, key: u8, times: usize) {
         for _ in 0..times {
             self.pty.write_all(&[key]).expect("the program lives");
             self.read(1);
@@ -123,7 +123,7 @@ impl Program {
     }
 
     /// Waits for that many bytes on the screen.
-    pub fn read(&mut self, count: usize) {
+    pub(crate) fn read(&mut self, count: usize) {
         let mut buffer = vec![0; 256 * 1024];
         let mut left = count;
         while left > 0 {
@@ -136,7 +136,7 @@ impl Program {
     }
 
     /// The time all its threads have been on a processor so far, once they have come to rest.
-    pub fn cpu(&self) -> Duration {
+    pub(crate) fn cpu(&self) -> Duration {
         let mut before = self.cpu_now();
         let started = Instant::now();
         loop {
@@ -156,7 +156,7 @@ impl Program {
     }
 
     /// How often its threads have gone to sleep and woken, or been made to wait, so far.
-    pub fn switches(&self) -> u64 {
+    pub(crate) fn switches(&self) -> u64 {
         self.threads("status", |text| {
             let lines = text.lines().filter_map(|line| line.split_once(':'));
             let counts = lines.filter(|(name, _)| name.ends_with("_ctxt_switches"));
@@ -165,7 +165,7 @@ impl Program {
     }
 
     /// Memory that is resident, in bytes: (all of it, what is its own and not a file's).
-    pub fn resident(&self) -> (u64, u64) {
+    pub(crate) fn resident(&self) -> (u64, u64) {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
         let status = status.expect("the program lives");
         let field = |name: &str| {

@@ -15,13 +15,13 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-pub type Params = Vec<(String, String)>;
+pub(crate) type Params = Vec<(String, String)>;
 
 /// Longer than anything takes; only a hang reaches it.
-pub const HANG: Duration = Duration::from_secs(20);
+pub(crate) const HANG: Duration = Duration::from_secs(20);
 
 /// An emulator whose guests echo, with `settings` of limits and faults.
-pub fn emulator(limits: &[(&str, &str)], faults: &[(&str, &str)]) -> Emulator {
+pub(crate) fn emulator(limits: &[(&str, &str)], faults: &[(&str, &str)]) -> Emulator {
     let mut options = Options::default();
     options.agent.guest = Guest::Echo;
     for (name, value) in limits {
@@ -33,14 +33,14 @@ pub fn emulator(limits: &[(&str, &str)], faults: &[(&str, &str)]) -> Emulator {
     Emulator::on_loopback(options).unwrap()
 }
 
-pub fn pairs(list: &[(&str, &str)]) -> Params {
+pub(crate) fn pairs(list: &[(&str, &str)]) -> Params {
     list.iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect()
 }
 
 /// `base` with `extra` in place of what it has of the same names; an empty value removes.
-pub fn with(mut base: Params, extra: &[(&str, &str)]) -> Params {
+pub(crate) fn with(mut base: Params, extra: &[(&str, &str)]) -> Params {
     for (name, value) in extra {
         base.retain(|(known, _)| known != name);
         if !value.is_empty() {
@@ -50,14 +50,14 @@ pub fn with(mut base: Params, extra: &[(&str, &str)]) -> Params {
     base
 }
 
-pub fn now() -> String {
+pub(crate) fn now() -> String {
     jiff::Timestamp::now()
         .strftime("%Y-%m-%dT%H:%M:%SZ")
         .to_string()
 }
 
 /// The common parameters of a V1 call.
-pub fn common(emulator: &Emulator) -> Params {
+pub(crate) fn common(emulator: &Emulator) -> Params {
     pairs(&[
         ("Version", "2014-05-26"),
         ("Format", "JSON"),
@@ -70,7 +70,7 @@ pub fn common(emulator: &Emulator) -> Params {
 }
 
 /// A StartTerminalSession call with nothing special.
-pub fn start(emulator: &Emulator) -> Params {
+pub(crate) fn start(emulator: &Emulator) -> Params {
     with(
         common(emulator),
         &[
@@ -81,24 +81,24 @@ pub fn start(emulator: &Emulator) -> Params {
     )
 }
 
-pub fn signed(emulator: &Emulator, method: &str, mut params: Params) -> Params {
+pub(crate) fn signed(emulator: &Emulator, method: &str, mut params: Params) -> Params {
     let signature = signature::v1(method, &params, &emulator.credentials().access_key_secret);
     params.push(("Signature".into(), signature));
     params
 }
 
-pub fn http() -> reqwest::Client {
+pub(crate) fn http() -> reqwest::Client {
     // The second test to come here finds a provider installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 /// Status and body of a signed POST.
-pub async fn post(emulator: &Emulator, params: Params) -> (u16, Value) {
+pub(crate) async fn post(emulator: &Emulator, params: Params) -> (u16, Value) {
     send_form(emulator, signed(emulator, "POST", params)).await
 }
 
-pub async fn send_form(emulator: &Emulator, params: Params) -> (u16, Value) {
+pub(crate) async fn send_form(emulator: &Emulator, params: Params) -> (u16, Value) {
     let request = http()
         .post(emulator.api_url())
         .header("content-type", "application/x-www-form-urlencoded")
@@ -112,23 +112,23 @@ pub async fn send_form(emulator: &Emulator, params: Params) -> (u16, Value) {
 }
 
 /// The code of the error that a call meets, with its status; `200 ` when it meets none.
-pub async fn code(emulator: &Emulator, params: Params) -> String {
+pub(crate) async fn code(emulator: &Emulator, params: Params) -> String {
     let (status, body) = post(emulator, params).await;
     format!("{status} {}", body["Code"].as_str().unwrap_or_default())
 }
 
 /// A started session: id, token, URL.
-pub struct Started {
+pub(crate) struct Started {
     pub id: String,
     pub token: String,
     pub url: String,
 }
 
-pub async fn started(emulator: &Emulator) -> Started {
+pub(crate) async fn started(emulator: &Emulator) -> Started {
     started_with(emulator, &[]).await
 }
 
-pub async fn started_with(emulator: &Emulator, extra: &[(&str, &str)]) -> Started {
+pub(crate) async fn started_with(emulator: &Emulator, extra: &[(&str, &str)]) -> Started {
     let (status, body) = post(emulator, with(start(emulator), extra)).await;
     assert_eq!(status, 200, "{body}");
     let text = |name: &str| body[name].as_str().unwrap().to_owned();
@@ -139,10 +139,10 @@ pub async fn started_with(emulator: &Emulator, extra: &[(&str, &str)]) -> Starte
     }
 }
 
-pub type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 /// Opens a WebSocket, or gives the HTTP status of the refusal.
-pub async fn dial(url: &str, token: Option<&str>) -> Result<Socket, u16> {
+pub(crate) async fn dial(url: &str, token: Option<&str>) -> Result<Socket, u16> {
     let mut request = url.into_client_request().unwrap();
     if let Some(token) = token {
         request
@@ -160,7 +160,7 @@ pub async fn dial(url: &str, token: Option<&str>) -> Result<Socket, u16> {
 }
 
 /// A client that follows the protocol, step by step.
-pub struct Client {
+pub(crate) struct Client {
     pub socket: Socket,
     pub version: Version,
     pub sent: u32,
@@ -169,11 +169,11 @@ pub struct Client {
 }
 
 impl Client {
-    pub async fn open(session: &Started) -> Self {
+    pub(crate) async fn open(session: &Started) -> Self {
         Self::over(dial(&session.url, Some(&session.token)).await.unwrap())
     }
 
-    pub fn over(socket: Socket) -> Self {
+    pub(crate) fn over(socket: Socket) -> Self {
         Self {
             socket,
             version: Version::V1_02,
@@ -184,12 +184,12 @@ impl Client {
     }
 
     /// An Input with the next number.
-    pub fn input(&mut self, payload: &str) -> Frame {
+    pub(crate) fn input(&mut self, payload: &str) -> Frame {
         self.sent += 1;
         self.frame(Kind::Input, Bytes::copy_from_slice(payload.as_bytes()))
     }
 
-    pub fn frame(&self, kind: Kind, payload: Bytes) -> Frame {
+    pub(crate) fn frame(&self, kind: Kind, payload: Bytes) -> Frame {
         let mut frame = Frame::new(kind, self.version, 1, payload);
         frame.channel_id = self.channel_id.clone();
         frame.input_seq = self.sent;
@@ -197,20 +197,20 @@ impl Client {
         frame
     }
 
-    pub async fn send(&mut self, frame: &Frame) {
+    pub(crate) async fn send(&mut self, frame: &Frame) {
         self.socket
             .send(Message::Binary(frame.encode()))
             .await
             .unwrap();
     }
 
-    pub async fn type_in(&mut self, payload: &str) {
+    pub(crate) async fn type_in(&mut self, payload: &str) {
         let frame = self.input(payload);
         self.send(&frame).await;
     }
 
     /// The next message; `None` when the WebSocket has ended, however it did.
-    pub async fn next(&mut self) -> Option<Frame> {
+    pub(crate) async fn next(&mut self) -> Option<Frame> {
         let message = timeout(HANG, self.socket.next())
             .await
             .expect("nothing came");
@@ -226,7 +226,7 @@ impl Client {
     }
 
     /// The next message that is not a Status.
-    pub async fn next_data(&mut self) -> Option<Frame> {
+    pub(crate) async fn next_data(&mut self) -> Option<Frame> {
         loop {
             let frame = self.next().await?;
             if frame.kind != Kind::Status {
@@ -237,7 +237,7 @@ impl Client {
     }
 
     /// Output until it is `len` bytes.
-    pub async fn output(&mut self, len: usize) -> String {
+    pub(crate) async fn output(&mut self, len: usize) -> String {
         let mut text = Vec::new();
         while text.len() < len {
             let frame = self.next_data().await.expect("the session ended");
@@ -248,7 +248,7 @@ impl Client {
     }
 
     /// The last Status before the end.
-    pub async fn last_status(&mut self) -> Option<Status> {
+    pub(crate) async fn last_status(&mut self) -> Option<Status> {
         let mut last = None;
         while let Some(frame) = self.next().await {
             if frame.kind == Kind::Status {
@@ -259,16 +259,16 @@ impl Client {
     }
 }
 
-pub fn closed(reason: &str) -> Option<Status> {
+pub(crate) fn closed(reason: &str) -> Option<Status> {
     Some(Status::Closed(reason.into()))
 }
 
-pub fn later(seconds: i64) -> String {
+pub(crate) fn later(seconds: i64) -> String {
     let time = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-pub fn end(emulator: &Emulator, id: &str) -> Params {
+pub(crate) fn end(emulator: &Emulator, id: &str) -> Params {
     with(
         common(emulator),
         &[

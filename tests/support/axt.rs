@@ -7,16 +7,16 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// A hang guard: nothing here is expected to take anywhere near as long.
-pub const HANG: Duration = Duration::from_secs(60);
+pub(crate) const HANG: Duration = Duration::from_secs(60);
 
 /// An emulator, and the way to run axt against it.
-pub struct Cloud {
+pub(crate) struct Cloud {
     pub emulator: Emulator,
 }
 
 /// How a run of axt ended.
 #[derive(Debug)]
-pub struct Done {
+pub(crate) struct Done {
     /// The exit status; -n for death by signal n.
     pub status: i32,
     pub stdout: Vec<u8>,
@@ -24,42 +24,45 @@ pub struct Done {
 }
 
 impl Done {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 }
 
 impl Cloud {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Options::default())
     }
 
     /// An emulator without bandwidth limits, for tests that move much.
-    pub fn unlimited() -> Self {
+    pub(crate) fn unlimited() -> Self {
         Self::with(unlimited())
     }
 
-    pub fn with(options: Options) -> Self {
+    pub(crate) fn with(options: Options) -> Self {
         let emulator = Emulator::on_loopback(options).unwrap();
         Self { emulator }
     }
 
     /// `axt ARGS…` with an environment that leads to this emulator and nowhere else.
-    pub fn axt<I: AsRef<std::ffi::OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
+    pub(crate) fn axt<I: AsRef<std::ffi::OsStr>>(
+        &self,
+        args: impl IntoIterator<Item = I>,
+    ) -> Command {
         let mut command = axt(args);
         command.envs(self.emulator.exports());
         command
     }
 
     /// Another program, such as ssh, that will run axt against this emulator.
-    pub fn outside(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn outside(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = unconfigured(program);
         command.envs(self.emulator.exports());
         command
     }
 
     /// Runs `axt connect i-test ARGS…` with this on its standard input.
-    pub fn connect<I: AsRef<std::ffi::OsStr>>(
+    pub(crate) fn connect<I: AsRef<std::ffi::OsStr>>(
         &self,
         args: impl IntoIterator<Item = I>,
         stdin: &[u8],
@@ -70,7 +73,7 @@ impl Cloud {
     }
 
     /// Fails if any session that was started has not been ended.
-    pub fn assert_all_ended(&self) {
+    pub(crate) fn assert_all_ended(&self) {
         let left: Vec<_> = self.emulator.sessions();
         let left: Vec<_> = left.iter().filter(|s| !s.ended).collect();
         assert!(left.is_empty(), "sessions left behind: {left:?}");
@@ -78,7 +81,7 @@ impl Cloud {
 }
 
 /// Options that limit no bandwidth.
-pub fn unlimited() -> Options {
+pub(crate) fn unlimited() -> Options {
     let mut options = Options::default();
     for limit in ["rate-bytes", "burst-bytes", "output-bits"] {
         options.limits.set(limit, "none").unwrap();
@@ -89,10 +92,10 @@ pub fn unlimited() -> Options {
 }
 
 /// The binary under test.
-pub const AXT: &str = env!("CARGO_BIN_EXE_axt");
+pub(crate) const AXT: &str = env!("CARGO_BIN_EXE_axt");
 
 /// `axt ARGS…` with nothing configured.
-pub fn axt<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
+pub(crate) fn axt<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) -> Command {
     let mut command = unconfigured(AXT);
     command.args(args);
     command
@@ -116,7 +119,7 @@ fn unconfigured(program: impl AsRef<std::ffi::OsStr>) -> Command {
 }
 
 /// Runs a program to its end with this on its standard input.
-pub fn run(mut command: Command, stdin: &[u8]) -> Done {
+pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Done {
     command.stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -130,7 +133,7 @@ pub fn run(mut command: Command, stdin: &[u8]) -> Done {
 }
 
 /// Waits for a child to end, but not forever.
-pub fn finish(child: Child) -> Done {
+pub(crate) fn finish(child: Child) -> Done {
     let id = child.id();
     let (ended, wait) = mpsc::channel();
     std::thread::spawn(move || ended.send(child.wait_with_output()));
@@ -155,7 +158,7 @@ pub fn finish(child: Child) -> Done {
 }
 
 /// Runs a program to its end and returns its stdout; fails unless it succeeds.
-pub fn success(command: Command) -> Vec<u8> {
+pub(crate) fn success(command: Command) -> Vec<u8> {
     let shown = format!("{command:?}");
     let done = run(command, b"");
     assert_eq!(done.status, 0, "{}{}\n{shown}", done.text(), done.stderr);
@@ -163,7 +166,7 @@ pub fn success(command: Command) -> Vec<u8> {
 }
 
 /// Waits until it is so, but not forever.
-pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < HANG, "waited in vain: {what}");
@@ -172,7 +175,7 @@ pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 }
 
 /// `length` bytes without a pattern.
-pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+pub(crate) fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed);
     std::iter::repeat_with(|| random.u8(..))
         .take(length)

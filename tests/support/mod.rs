@@ -8,14 +8,14 @@
 )]
 
 #[cfg(feature = "emulator")]
-pub mod axt;
-pub mod need;
-pub mod peer;
+pub(crate) mod axt;
+pub(crate) mod need;
+pub(crate) mod peer;
 #[cfg(unix)]
-pub mod screen;
-pub mod services;
+pub(crate) mod screen;
+pub(crate) mod services;
 #[cfg(feature = "emulator")]
-pub mod sshd;
-pub mod tap;
+pub(crate) mod sshd;
+pub(crate) mod tap;
 
-pub use need::{need, need_python};
+pub(crate) use need::{need, need_python};

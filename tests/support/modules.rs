@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Each file with the files that it uses.
-pub type Uses = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
+pub(crate) type Uses = BTreeMap<PathBuf, BTreeSet<PathBuf>>;
 
 /// The names of a path: `["crate", "cli", "Cli"]`.
 type Names = Vec<String>;
@@ -26,7 +26,7 @@ struct Module {
 ///
 /// A name that a file only passes on (`pub use`) counts as a use of the file where it is defined, and a
 /// module that a file declares is no use of it.
-pub fn uses(root: &Path, files: &[PathBuf]) -> Uses {
+pub(crate) fn uses(root: &Path, files: &[PathBuf]) -> Uses {
     let modules: BTreeMap<Names, Module> = files
         .iter()
         .map(|file| (place(root, file), Module::read(file)))
@@ -46,7 +46,7 @@ pub fn uses(root: &Path, files: &[PathBuf]) -> Uses {
 }
 
 /// The groups of files that lead back to themselves, each sorted.
-pub fn circles(uses: &Uses) -> Vec<Vec<PathBuf>> {
+pub(crate) fn circles(uses: &Uses) -> Vec<Vec<PathBuf>> {
     let reached: BTreeMap<&PathBuf, BTreeSet<&PathBuf>> =
         uses.keys().map(|file| (file, reach(file, uses))).collect();
     let mut found = BTreeSet::new();

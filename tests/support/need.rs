@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 /// # Panics
 /// When the program is missing and must not be.
 #[must_use]
-pub fn need(program: &str) -> Option<PathBuf> {
+pub(crate) fn need(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
         // Daemons such as sshd live where an ordinary PATH does not lead.
@@ -27,7 +27,7 @@ pub fn need(program: &str) -> Option<PathBuf> {
 /// # Panics
 /// When the module is missing and must not be.
 #[must_use]
-pub fn need_python(module: &str) -> Option<PathBuf> {
+pub(crate) fn need_python(module: &str) -> Option<PathBuf> {
     let python = need("python3")?;
     let mut import = Command::new(&python);
     import

@@ -4,12 +4,12 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
 /// Serves every connection until the test ends; returns the port.
-pub fn serve(act: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
+pub(crate) fn serve(act: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
     serve_on("127.0.0.1:0", act).port()
 }
 
 /// The same on an address.
-pub fn serve_on(at: &str, act: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
+pub(crate) fn serve_on(at: &str, act: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind(at).unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -22,7 +22,7 @@ pub fn serve_on(at: &str, act: impl Fn(TcpStream) + Clone + Send + 'static) -> S
 }
 
 /// Sends back what comes.
-pub fn echo(mut stream: TcpStream) {
+pub(crate) fn echo(mut stream: TcpStream) {
     let mut bytes = vec![0; 16 * 1024];
     while let Ok(count @ 1..) = stream.read(&mut bytes) {
         if stream.write_all(&bytes[..count]).is_err() {
@@ -32,7 +32,7 @@ pub fn echo(mut stream: TcpStream) {
 }
 
 /// Answers one HTTP request with `body` and closes.
-pub fn http(mut stream: TcpStream, body: &[u8]) {
+pub(crate) fn http(mut stream: TcpStream, body: &[u8]) {
     let mut request = Vec::new();
     let mut byte = [0];
     while !request.ends_with(b"\r\n\r\n") {
@@ -51,7 +51,7 @@ pub fn http(mut stream: TcpStream, body: &[u8]) {
 
 /// Resident memory of a process, in bytes.
 #[cfg(target_os = "linux")]
-pub fn resident(id: u32) -> u64 {
+pub(crate) fn resident(id: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1));

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 /// What the proxy does with a CONNECT.
 #[derive(Clone)]
-pub enum Manner {
+pub(crate) enum Manner {
     /// Tunnels if `Proxy-Authorization` is exactly this, else answers 407.
     Password(&'static str),
     /// Sends this and hangs up.
@@ -23,7 +23,7 @@ pub enum Manner {
 }
 
 /// A running proxy; it stops when dropped.
-pub struct Proxy {
+pub(crate) struct Proxy {
     /// Where it listens.
     pub address: SocketAddr,
     tunnels: Arc<AtomicUsize>,
@@ -33,12 +33,12 @@ pub struct Proxy {
 
 impl Proxy {
     /// Starts a proxy on a free port.
-    pub async fn start(manner: Manner) -> Self {
+    pub(crate) async fn start(manner: Manner) -> Self {
         Self::start_with(manner, None).await
     }
 
     /// Starts a proxy on a free port that speaks TLS itself.
-    pub async fn start_tls(manner: Manner, config: Arc<ServerConfig>) -> Self {
+    pub(crate) async fn start_tls(manner: Manner, config: Arc<ServerConfig>) -> Self {
         Self::start_with(manner, Some(config.into())).await
     }
 
@@ -62,12 +62,12 @@ impl Proxy {
     }
 
     /// How many tunnels were opened.
-    pub fn tunnels(&self) -> usize {
+    pub(crate) fn tunnels(&self) -> usize {
         self.tunnels.load(Ordering::SeqCst)
     }
 
     /// How many connections were made to it.
-    pub fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }

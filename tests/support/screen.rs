@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const HANG: Duration = Duration::from_secs(30);
 
 /// A terminal of some size with a program in it.
-pub struct Screen {
+pub(crate) struct Screen {
     pty: Arc<Pty>,
     shared: Arc<Shared>,
     child: Child,
@@ -22,7 +22,7 @@ struct Shared {
 }
 
 impl Screen {
-    pub fn start(command: &std::process::Command, rows: u16, cols: u16) -> Self {
+    pub(crate) fn start(command: &std::process::Command, rows: u16, cols: u16) -> Self {
         let (pty, pts) = open().unwrap();
         pty.resize(pty_process::Size::new(rows, cols)).unwrap();
         let mut inside = Command::new(command.get_program()).args(command.get_args());
@@ -57,19 +57,19 @@ impl Screen {
     }
 
     /// Types, whatever the program does with it.
-    pub fn type_text(&self, text: &str) {
+    pub(crate) fn type_text(&self, text: &str) {
         (&*self.pty).write_all(text.as_bytes()).unwrap();
     }
 
     /// Changes the size of the window.
-    pub fn resize(&self, rows: u16, cols: u16) {
+    pub(crate) fn resize(&self, rows: u16, cols: u16) {
         let mut parser = self.shared.parser.lock().unwrap();
         parser.0.screen_mut().set_size(rows, cols);
         self.pty.resize(pty_process::Size::new(rows, cols)).unwrap();
     }
 
     /// Waits until the screen looks as it should.
-    pub fn wait(&self, what: &str, looks: impl Fn(&vt100::Screen) -> bool) {
+    pub(crate) fn wait(&self, what: &str, looks: impl Fn(&vt100::Screen) -> bool) {
         let started = Instant::now();
         let mut parser = self.shared.parser.lock().unwrap();
         while !looks(parser.0.screen()) {
@@ -85,43 +85,43 @@ impl Screen {
     }
 
     /// Waits until this text stands on the screen.
-    pub fn wait_text(&self, text: &str) {
+    pub(crate) fn wait_text(&self, text: &str) {
         self.wait(text, |screen| screen.contents().contains(text));
     }
 
     /// Waits until this text stands on the screen so many times: typed, and answered.
-    pub fn wait_times(&self, text: &str, times: usize) {
+    pub(crate) fn wait_times(&self, text: &str, times: usize) {
         self.wait(text, |screen| {
             screen.contents().matches(text).count() == times
         });
     }
 
-    pub fn contents(&self) -> String {
+    pub(crate) fn contents(&self) -> String {
         self.shared.parser.lock().unwrap().0.screen().contents()
     }
 
     /// Looks at the screen.
-    pub fn look<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&vt100::Screen) -> T) -> T {
         look(self.shared.parser.lock().unwrap().0.screen())
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// The terminal's modes, as `stty` would show them.
-    pub fn termios(&self) -> rustix::termios::Termios {
+    pub(crate) fn termios(&self) -> rustix::termios::Termios {
         rustix::termios::tcgetattr(&*self.pty).unwrap()
     }
 
     /// The terminal itself, to be looked at when the program has ended.
-    pub fn terminal(&self) -> std::os::fd::OwnedFd {
+    pub(crate) fn terminal(&self) -> std::os::fd::OwnedFd {
         use std::os::fd::AsFd;
         self.pty.as_fd().try_clone_to_owned().unwrap()
     }
 
     /// Waits for the program to end: its status, and the whole of what it leaves on the screen.
-    pub fn end_seen(self) -> (ExitStatus, String) {
+    pub(crate) fn end_seen(self) -> (ExitStatus, String) {
         let shared = self.shared.clone();
         let status = self.end();
         let parser = shared.parser.lock().unwrap();
@@ -133,7 +133,7 @@ impl Screen {
     }
 
     /// Waits for the program to end.
-    pub fn end(mut self) -> ExitStatus {
+    pub(crate) fn end(mut self) -> ExitStatus {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {

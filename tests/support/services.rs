@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 /// The services, until the test ends.
 #[derive(Clone)]
-pub struct Services {
+pub(crate) struct Services {
     pub address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
@@ -28,35 +28,35 @@ struct State {
 }
 
 /// The secret that goes with an AccessKey id here; every secret in these tests has `hush` in it.
-pub fn secret_of(id: &str) -> String {
+pub(crate) fn secret_of(id: &str) -> String {
     format!("hush-secret-of-{id}")
 }
 
 /// The security token that goes with a temporary AccessKey id here.
-pub fn token_of(id: &str) -> String {
+pub(crate) fn token_of(id: &str) -> String {
     format!("hush/token+of={id}")
 }
 
 impl Services {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let noted = Arc::clone(&state);
         let address = peer::serve_on("127.0.0.1:0", move |stream| serve(stream, &noted));
         Self { address, state }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// How often this path or action was asked for.
-    pub fn count(&self, what: &str) -> usize {
+    pub(crate) fn count(&self, what: &str) -> usize {
         let state = self.state.lock().unwrap();
         state.asked.iter().filter(|asked| *asked == what).count()
     }
 
     /// AccessKey id, secret and token that the last call of ECS was signed with.
-    pub fn signed_with(&self) -> Option<[String; 3]> {
+    pub(crate) fn signed_with(&self) -> Option<[String; 3]> {
         let call = std::mem::take(&mut self.state.lock().unwrap().call);
         let id = call.get("AccessKeyId")?.clone();
         let secret = secret_of(&id);

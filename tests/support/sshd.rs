@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// A running sshd; gone when dropped.
-pub struct Sshd {
+pub(crate) struct Sshd {
     dir: tempfile::TempDir,
     child: Child,
 }
@@ -16,7 +16,7 @@ pub struct Sshd {
 impl Sshd {
     /// Starts one that takes the current user by key; `None` where there is no OpenSSH.
     #[must_use]
-    pub fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let (sshd, keygen, _) = (need("sshd")?, need("ssh-keygen")?, need("ssh")?);
         let dir = tempfile::tempdir().unwrap();
         for name in ["host", "user"] {
@@ -70,19 +70,19 @@ impl Sshd {
 
     /// The client's configuration: `ssh -F` this.
     #[must_use]
-    pub fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.path("ssh_config")
     }
 
     /// A file beside the keys.
     #[must_use]
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// `PROGRAM -F CONFIG` in an environment for the emulator.
     #[must_use]
-    pub fn client(&self, cloud: &Cloud, program: &str) -> Command {
+    pub(crate) fn client(&self, cloud: &Cloud, program: &str) -> Command {
         let mut command = cloud.outside(program);
         command.arg("-F").arg(self.config());
         command
@@ -90,7 +90,7 @@ impl Sshd {
 
     /// `ssh -F CONFIG`, as one word of a shell.
     #[must_use]
-    pub fn ssh_words(&self) -> String {
+    pub(crate) fn ssh_words(&self) -> String {
         format!("ssh -F {}", self.config().display())
     }
 }
@@ -108,13 +108,13 @@ impl Drop for Sshd {
 
 /// A port that was free a moment ago.
 #[must_use]
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
 /// Whether both files hold the same.
 #[must_use]
-pub fn same(a: &Path, b: &Path) -> bool {
+pub(crate) fn same(a: &Path, b: &Path) -> bool {
     fs::read(a).unwrap() == fs::read(b).unwrap()
 }

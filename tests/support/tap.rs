@@ -11,14 +11,14 @@ use std::thread;
 type Note = Arc<Mutex<Vec<u8>>>;
 
 /// The relay; it serves until the test's process ends.
-pub struct Tap {
+pub(crate) struct Tap {
     pub address: SocketAddr,
     streams: Arc<Mutex<Vec<Note>>>,
 }
 
 impl Tap {
     /// Relays to `target`.
-    pub fn before(target: SocketAddr) -> Self {
+    pub(crate) fn before(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let streams = Arc::new(Mutex::new(Vec::new()));
@@ -38,7 +38,7 @@ impl Tap {
     }
 
     /// The messages of all sessions, both ways, as the gateway reads them.
-    pub fn messages(&self) -> Vec<Frame> {
+    pub(crate) fn messages(&self) -> Vec<Frame> {
         let streams = self.streams.lock().unwrap();
         let streams = streams.iter().map(|stream| stream.lock().unwrap().clone());
         let sessions = streams.filter(|bytes| {
@@ -51,13 +51,13 @@ impl Tap {
     }
 
     /// Whether the gateway read `text` in any message, whatever its kind.
-    pub fn has_read(&self, text: &str) -> bool {
+    pub(crate) fn has_read(&self, text: &str) -> bool {
         let mut messages = self.messages().into_iter();
         messages.any(|frame| contains(&frame.payload, text))
     }
 
     /// The payloads of one kind that are not empty.
-    pub fn payloads(&self, kind: Kind) -> Vec<Bytes> {
+    pub(crate) fn payloads(&self, kind: Kind) -> Vec<Bytes> {
         let of_kind = self.messages().into_iter().filter(|f| f.kind == kind);
         let payloads = of_kind.map(|frame| frame.payload);
         payloads.filter(|payload| !payload.is_empty()).collect()

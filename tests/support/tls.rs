@@ -12,13 +12,13 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// An authority of our own.
-pub struct Authority {
+pub(crate) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Authority {
     /// A new authority with a key of its own.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -31,12 +31,12 @@ impl Authority {
     }
 
     /// Its certificate as a PEM file.
-    pub fn pem(&self) -> String {
+    pub(crate) fn pem(&self) -> String {
         self.issuer.pem()
     }
 
     /// A server's configuration for `names`; `expired` makes the certificate one of the past.
-    pub fn server(&self, names: &[&str], expired: bool) -> Arc<ServerConfig> {
+    pub(crate) fn server(&self, names: &[&str], expired: bool) -> Arc<ServerConfig> {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         if expired {
@@ -59,7 +59,7 @@ impl Authority {
 }
 
 /// A server that answers every request with `hello`; it stops when dropped.
-pub struct Server {
+pub(crate) struct Server {
     /// Where it listens.
     pub address: SocketAddr,
     task: JoinHandle<()>,
@@ -67,7 +67,7 @@ pub struct Server {
 
 impl Server {
     /// Starts a server on a free port.
-    pub async fn start(config: Arc<ServerConfig>) -> Self {
+    pub(crate) async fn start(config: Arc<ServerConfig>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let acceptor = TlsAcceptor::from(config);

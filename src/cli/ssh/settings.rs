@@ -73,7 +73,7 @@ impl Settings {
     ///
     /// # Errors
     /// For an unknown keyword and for a value that makes no sense.
-    pub fn apply(&mut self, line: &Line, from_file: bool) -> Result<(), String> {
+    pub(super) fn apply(&mut self, line: &Line, from_file: bool) -> Result<(), String> {
         let Some((name, meaning)) = meaning(&line.keyword) else {
             let patterns = self.ignore_unknown.as_deref().unwrap_or_default();
             if list_matches(&line.keyword.to_ascii_lowercase(), patterns.split(',')) {
@@ -104,7 +104,7 @@ impl Settings {
     }
 
     /// Takes a flag of the command line that asks for what can't be had, or takes that back.
-    pub fn flag(&mut self, flag: &str, keyword: &'static str, asked: bool) {
+    pub(super) fn flag(&mut self, flag: &str, keyword: &'static str, asked: bool) {
         self.decisions.retain(|d| d.keyword != keyword);
         let why = match meaning(keyword) {
             Some((_, Meaning::Refused(refused))) => refused.why,
@@ -118,17 +118,17 @@ impl Settings {
     }
 
     /// Ignores the same unknown keywords as those settings.
-    pub fn ignore_as(&mut self, other: &Self) {
+    pub(super) fn ignore_as(&mut self, other: &Self) {
         self.ignore_unknown.clone_from(&other.ignore_unknown);
     }
 
     /// What was asked for and can't be had.
-    pub fn complaints(&self) -> impl Iterator<Item = &Complaint> {
+    pub(super) fn complaints(&self) -> impl Iterator<Item = &Complaint> {
         self.decisions.iter().filter_map(|d| d.complaint.as_ref())
     }
 
     /// Remembers the name of what was accepted without effect.
-    pub fn has_no_effect(&mut self, name: &str) {
+    pub(super) fn has_no_effect(&mut self, name: &str) {
         if !self.without_effect.iter().any(|known| known == name) {
             self.without_effect.push(name.to_owned());
         }

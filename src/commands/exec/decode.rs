@@ -6,14 +6,14 @@ use base64::engine::general_purpose::STANDARD;
 
 /// A decoder that keeps what is not yet a whole group of four characters.
 #[derive(Debug, Default)]
-pub struct Base64 {
+pub(super) struct Base64 {
     group: Vec<u8>,
 }
 
 impl Base64 {
     /// Decodes the next piece and appends the clear bytes. Anything that is not base64 is passed
     /// over: it can only be noise on the terminal.
-    pub fn decode(&mut self, text: &[u8], clear: &mut Vec<u8>) {
+    pub(super) fn decode(&mut self, text: &[u8], clear: &mut Vec<u8>) {
         let wanted = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
         let text: Vec<u8> = text.iter().copied().filter(wanted).collect();
         self.group.extend(text);

@@ -46,7 +46,7 @@ const PIECE: usize = 96 * 1024;
 /// length, which goes before it in [`header`]'s form: `dd bs=1` takes no byte too many, whereas the
 /// shells' `read` may.
 #[must_use]
-pub fn command_line(nonce: &str) -> String {
+pub(super) fn command_line(nonce: &str) -> String {
     format!(
         "sh -c 'm={nonce};for t in stty dd;do command -v $t >/dev/null||{{ printf %s \"$m!$t;\";exit 69;}};done;\
          s=$(stty -g);stty raw -echo;printf %s \"$m?\";n=$(dd bs=1 count=8 2>/dev/null);eval \"$(dd bs=1 count=$n 2>/dev/null)\"'"
@@ -55,7 +55,7 @@ pub fn command_line(nonce: &str) -> String {
 
 /// The script that the bootstrap takes over the channel.
 #[must_use]
-pub fn stage_two(program: &Program, mark: &str) -> Vec<u8> {
+pub(super) fn stage_two(program: &Program, mark: &str) -> Vec<u8> {
     let mut text = Vec::new();
     // The exit status must be reported whatever interrupts the command. Caught signals, unlike
     // ignored ones, are the default again in what the shell starts.
@@ -97,13 +97,13 @@ pub fn stage_two(program: &Program, mark: &str) -> Vec<u8> {
 
 /// What goes before a script or a chunk of standard input: its length.
 #[must_use]
-pub fn header(len: usize) -> String {
+pub(super) fn header(len: usize) -> String {
     format!("{len:08}")
 }
 
 /// What interrupts instead of a chunk: the name of a signal without `SIG`.
 #[must_use]
-pub fn signal(name: &str) -> String {
+pub(super) fn signal(name: &str) -> String {
     format!("{name:<8}")
 }
 

@@ -15,7 +15,7 @@ const UNHEARD: u32 = 20;
 
 /// The outputs taken so far.
 #[derive(Debug, Default)]
-pub struct ReceiveWindow {
+pub(super) struct ReceiveWindow {
     /// The number of the last output taken; 0 before the first.
     taken: u32,
     /// The agent numbers nothing: everything is taken as it comes.
@@ -30,7 +30,7 @@ pub struct ReceiveWindow {
 
 /// What to do with an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It is the next one.
     Take,
     /// It was taken before.
@@ -45,18 +45,18 @@ pub enum Verdict {
 impl ReceiveWindow {
     /// The number of the last output taken.
     #[must_use]
-    pub fn taken(&self) -> u32 {
+    pub(super) fn taken(&self) -> u32 {
         self.taken
     }
 
     /// Whether the agent has shown that it numbers nothing (agents older than 1.02).
     #[must_use]
-    pub fn is_unnumbered(&self) -> bool {
+    pub(super) fn is_unnumbered(&self) -> bool {
         self.unnumbered
     }
 
     /// Judges the output numbered `seq`; 0 is an old agent's, which is always taken.
-    pub fn judge(&mut self, seq: u32, now: Instant) -> Verdict {
+    pub(super) fn judge(&mut self, seq: u32, now: Instant) -> Verdict {
         if seq == 0 {
             self.unnumbered = true;
             return Verdict::Take;
@@ -77,24 +77,24 @@ impl ReceiveWindow {
 
     /// Whether something is known to be missing.
     #[must_use]
-    pub fn is_missing(&self) -> bool {
+    pub(super) fn is_missing(&self) -> bool {
         self.asked.is_some()
     }
 
     /// The number of an output that was asked for so often without success that the agent can't have it.
     #[must_use]
-    pub fn given_up(&self) -> Option<u32> {
+    pub(super) fn given_up(&self) -> Option<u32> {
         (self.asks >= ASKS * UNHEARD).then(|| self.taken.wrapping_add(1))
     }
 
     /// When to ask once more for what is missing.
     #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         self.asked.map(|at| at + ASK_AGAIN)
     }
 
     /// Whether it is time to ask once more; says so once.
-    pub fn ask_again(&mut self, now: Instant) -> bool {
+    pub(super) fn ask_again(&mut self, now: Instant) -> bool {
         let due = self.deadline().is_some_and(|at| at <= now);
         if due {
             self.asked = Some(now);
@@ -105,7 +105,7 @@ impl ReceiveWindow {
     }
 
     /// A new connection: its first message asks for what is missing.
-    pub fn reconnected(&mut self) {
+    pub(super) fn reconnected(&mut self) {
         self.asked = None;
         self.asks = 0;
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// The most that is kept for sending again, in bytes of whole messages.
-pub const KEEP: usize = 4 * 1024 * 1024;
+pub(super) const KEEP: usize = 4 * 1024 * 1024;
 
 /// How often in a row an agent may ask for what it has acknowledged. A request that was under way
 /// for long does so; an agent that goes on has lost what it had.
@@ -15,7 +15,7 @@ const STALE: u32 = 20;
 /// What passes [`KEEP`] is forgotten, oldest first: an agent that asks for it gets an error, never
 /// a stream with a hole.
 #[derive(Debug, Default)]
-pub struct SendWindow {
+pub(super) struct SendWindow {
     /// The number of the newest message.
     last: u32,
     /// Messages `last - kept.len() + 1 ..= last`, encoded as first window.
@@ -31,7 +31,7 @@ pub struct SendWindow {
 
 /// The other side asked for a message that is no longer kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Forgotten {
+pub(super) struct Forgotten {
     /// The message asked for.
     pub asked: u32,
     /// The oldest one still here.
@@ -41,24 +41,24 @@ pub struct Forgotten {
 impl SendWindow {
     /// The number of the newest message; 0 before the first.
     #[must_use]
-    pub fn last(&self) -> u32 {
+    pub(super) fn last(&self) -> u32 {
         self.last
     }
 
     /// Whether every message has been acknowledged.
     #[must_use]
-    pub fn all_acknowledged(&self) -> bool {
+    pub(super) fn all_acknowledged(&self) -> bool {
         self.kept.is_empty()
     }
 
     /// Bytes kept for sending again.
     #[must_use]
-    pub fn kept_bytes(&self) -> usize {
+    pub(super) fn kept_bytes(&self) -> usize {
         self.kept_bytes
     }
 
     /// Remembers the message numbered `last + 1`, already encoded.
-    pub fn push(&mut self, message: Bytes) {
+    pub(super) fn push(&mut self, message: Bytes) {
         self.last = self.last.wrapping_add(1);
         self.kept_bytes += message.len();
         self.kept.push_back(message);
@@ -69,7 +69,7 @@ impl SendWindow {
 
     /// The other side has everything up to and including `seq`. Says whether that was news. A number
     /// that was never sent says nothing.
-    pub fn acknowledge(&mut self, seq: u32) -> bool {
+    pub(super) fn acknowledge(&mut self, seq: u32) -> bool {
         if seq <= self.acknowledged || seq > self.last {
             return false;
         }
@@ -87,7 +87,7 @@ impl SendWindow {
     ///
     /// # Errors
     /// [`Forgotten`] if some of it is no longer here.
-    pub fn ask(&mut self, seq: u32) -> Result<(), Forgotten> {
+    pub(super) fn ask(&mut self, seq: u32) -> Result<(), Forgotten> {
         let seq = seq.max(1);
         let oldest = self.oldest();
         if seq <= self.acknowledged {
@@ -108,19 +108,19 @@ impl SendWindow {
     }
 
     /// A new connection: what has to be sent again is for the other side to say anew.
-    pub fn reconnected(&mut self) {
+    pub(super) fn reconnected(&mut self) {
         self.again = None;
         self.stale = 0;
     }
 
     /// Whether something waits to be sent again.
     #[must_use]
-    pub fn is_due(&self) -> bool {
+    pub(super) fn is_due(&self) -> bool {
         self.again.is_some()
     }
 
     /// The next message to send again.
-    pub fn next_again(&mut self) -> Option<Bytes> {
+    pub(super) fn next_again(&mut self) -> Option<Bytes> {
         let seq = self.again?.max(self.oldest());
         let index = usize::try_from(seq.wrapping_sub(self.oldest())).ok()?;
         let message = self.kept.get(index).cloned();

@@ -21,7 +21,7 @@ const LONGEST: usize = 8 * 1024;
 
 /// What is held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held {
+pub(super) enum Held {
     /// Nothing.
     Nothing,
     /// Bytes that an object could begin with, too few to be sure of one.
@@ -34,7 +34,7 @@ pub enum Held {
 
 /// Finds the closing status in a stream, however that is cut.
 #[derive(Debug, Default)]
-pub struct StatusScanner {
+pub(super) struct StatusScanner {
     /// The end of what has come, as far as it may be the object; begins where the object would.
     bytes: Vec<u8>,
     /// The object's length, once it is whole. Nothing is in `bytes` behind it.
@@ -43,7 +43,7 @@ pub struct StatusScanner {
 
 impl StatusScanner {
     /// Takes the next bytes of the stream; those that can't be the closing status go to `output`.
-    pub fn feed(&mut self, bytes: &[u8], mut output: impl FnMut(&[u8])) {
+    pub(super) fn feed(&mut self, bytes: &[u8], mut output: impl FnMut(&[u8])) {
         if bytes.is_empty() {
             return;
         }
@@ -83,7 +83,7 @@ impl StatusScanner {
 
     /// What is being held back.
     #[must_use]
-    pub fn held(&self) -> Held {
+    pub(super) fn held(&self) -> Held {
         match self.bytes.len() {
             0 => Held::Nothing,
             _ if self.whole => Held::Whole,
@@ -94,7 +94,7 @@ impl StatusScanner {
 
     /// Gives out what is held as the output it is, because no more comes for now.
     #[must_use]
-    pub fn release(&mut self) -> Vec<u8> {
+    pub(super) fn release(&mut self) -> Vec<u8> {
         self.whole = false;
         std::mem::take(&mut self.bytes)
     }
@@ -102,7 +102,7 @@ impl StatusScanner {
     /// At the end of the stream: how the session ended, if it said so. What is held after a `None`
     /// is output, see [`Self::release`].
     #[must_use]
-    pub fn end(&mut self) -> Option<Ending> {
+    pub(super) fn end(&mut self) -> Option<Ending> {
         if !std::mem::take(&mut self.whole) {
             return None;
         }
