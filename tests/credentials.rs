@@ -8,7 +8,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
-use support::axt::{Done, axt, finish, run};
+use support::axt::{AXT, Cloud, Done, axt, finish, run};
 use support::services::{Services, secret_of, token_of};
 use tempfile::TempDir;
 
@@ -410,4 +410,88 @@ fn doctor_shows_source_and_expiry() {
         "{text}"
     );
     assert!(line.contains(", temporary until 20"), "{text}");
+}
+
+/// What `aliyun axt connect …` runs: the plugin's binary with the command word before the rest, and
+/// the credentials of any mode in variables.
+#[test]
+#[cfg(unix)]
+fn axt_is_a_plugin_of_aliyun() {
+    let cloud = Cloud::new();
+    let user = User::with(&[]);
+    let plugin = user.home.path().join("aliyun-cli-axt");
+    std::os::unix::fs::symlink(AXT, &plugin).unwrap();
+    let mut command = axt([""; 0]);
+    let mut plugged = Command::new(&plugin);
+    plugged.env_clear().env("HOME", user.home.path());
+    for (name, value) in cloud.emulator.exports() {
+        let name = if name == "AXT_ENDPOINT" {
+            "ALIBABA_CLOUD_ENDPOINT".into()
+        } else {
+            name
+        };
+        plugged.env(name, value);
+    }
+    plugged.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    plugged.env("PATH", std::env::var_os("PATH").unwrap());
+    plugged.args([
+        "axt",
+        "connect",
+        "i-test",
+        "-n",
+        "--command",
+        "echo there; exit 7",
+    ]);
+    let done = run(plugged, b"");
+    assert_eq!(
+        (done.status, done.text().trim()),
+        (7, "there"),
+        "{}",
+        done.stderr
+    );
+    command.args(["axt", "sessions", "--help"]);
+    assert_eq!(run(command, b"").status, 0);
+}
+
+#[test]
+fn credentials_in_variables_that_expire_are_explained() {
+    let services = Services::start();
+    let user = User::with(&[]).set(&[
+        ("ALIBABA_CLOUD_ACCESS_KEY_ID", "STS.expired"),
+        ("ALIBABA_CLOUD_ACCESS_KEY_SECRET", &secret_of("STS.expired")),
+        ("ALIBABA_CLOUD_SECURITY_TOKEN", &token_of("STS.expired")),
+    ]);
+    let done = silent(run(user.axt(&services, &["sessions", "list"]), b""));
+    assert_eq!(done.status, 1);
+    let hint = "but not those that it is given in variables, as by `aliyun axt`";
+    assert!(done.stderr.contains(hint), "{}", done.stderr);
+    assert_eq!(
+        services.count("DescribeTerminalSessions"),
+        1,
+        "{}",
+        done.stderr
+    );
+}
+
+/// The manifest that the plugin's package gets, but for its version.
+#[test]
+fn the_plugin_s_manifest_is_complete() {
+    let text = include_str!("../.github/aliyun-plugin.json");
+    let manifest: serde_json::Value = serde_json::from_str(text).unwrap();
+    assert_eq!(manifest["name"], "aliyun-cli-axt");
+    assert_eq!(manifest["command"], "axt");
+    assert_eq!(manifest["bin"]["path"], "aliyun-cli-axt");
+    let names: Vec<_> = manifest["cmdNames"].as_array().unwrap().iter().collect();
+    let help = run(axt(["--help"]), b"").text();
+    for name in names {
+        let name = name.as_str().unwrap();
+        assert!(
+            help.contains(&format!("\n  {name} ")),
+            "{name} is no command of axt"
+        );
+    }
 }

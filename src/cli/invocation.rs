@@ -18,7 +18,11 @@ use std::path::Path;
 /// # Errors
 /// How to exit when there is nothing to run: after printing help or a version, or a usage error.
 pub fn parse() -> Result<Cli, Exit> {
-    let args: Vec<OsString> = args_os().collect();
+    let mut args: Vec<OsString> = args_os().collect();
+    // As a plugin of aliyun-cli axt is called with its own command word: `aliyun axt connect …`.
+    if args.get(1).is_some_and(|word| word == "axt") {
+        args.remove(1);
+    }
     match called_as_ssh(&args) {
         Some((before, rest)) => read_ssh(&before, rest),
         None => read(&args),

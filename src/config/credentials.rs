@@ -28,6 +28,12 @@ pub trait CredentialsProvider: Send + Sync {
     /// # Errors
     /// [`Error::Credentials`](crate::error::Error::Credentials) if there are none or no longer any.
     fn credentials(&self) -> BoxFuture<'_, Result<Credentials>>;
+
+    /// Takes notice that the service calls these credentials expired. Whether the next ones may be
+    /// others.
+    fn are_refused(&self, _credentials: &Credentials) -> bool {
+        false
+    }
 }
 
 /// The provider of credentials that never change is the credentials.

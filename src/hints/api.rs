@@ -52,7 +52,7 @@ const HINTS: &[(&str, &str)] = &[
     ("InvalidAccessKeyId.NotFound InvalidAccessKeyId", "no such AccessKey: check ALIBABA_CLOUD_ACCESS_KEY_ID or the profile"),
     ("InvalidAccessKeyId.Inactive Forbidden.AccessKeyDisabled", "the AccessKey is disabled: enable it in the RAM console or use another"),
     ("MissingSecurityToken", "these are temporary credentials: set ALIBABA_CLOUD_SECURITY_TOKEN as well"),
-    ("InvalidSecurityToken.Expired", "the temporary credentials have expired: get new ones"),
+    ("InvalidSecurityToken.Expired", "the temporary credentials have expired: get new ones. axt renews those of a profile by itself (--profile), but not those that it is given in variables, as by `aliyun axt`"),
     ("InvalidSecurityToken.MismatchWithAccessKey", "AccessKey and security token don't belong together: set all three values again"),
     ("InvalidSecurityToken*", "the security token is damaged or belongs to other credentials: set all three values again"),
     ("Forbidden.RiskControl", "the account is under risk control: ask its owner or Alibaba Cloud's support"),

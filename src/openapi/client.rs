@@ -149,7 +149,16 @@ impl Client {
             length = body.len(),
             "answered"
         );
-        answer.map_err(|error| judged::<A>(error, status, &headers))
+        answer.map_err(|error| {
+            let expired = error.code == "InvalidSecurityToken.Expired";
+            let renewed = expired && self.credentials.are_refused(&credentials);
+            let mut failure = judged::<A>(error, status, &headers);
+            if renewed {
+                // The call has not been made: this holds for every action.
+                failure.again = Again::Once;
+            }
+            failure
+        })
     }
 
     /// A signed request, and what was signed.

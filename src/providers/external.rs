@@ -61,7 +61,7 @@ pub(super) async fn obtain(
     let may_ask = occasion == Occasion::Start && std::io::stdin().is_terminal();
     match occasion {
         Occasion::Start => run.stdin(Stdio::inherit()).stderr(Stdio::inherit()),
-        Occasion::Renewal => run.stdin(Stdio::null()).stderr(Stdio::null()),
+        Occasion::Renewal | Occasion::Refusal => run.stdin(Stdio::null()).stderr(Stdio::null()),
     };
     // A program that may ask the user has to stay in the terminal's foreground process group.
     #[cfg(unix)]

@@ -5,7 +5,7 @@ use super::obtain::obtain;
 use super::sts;
 use super::world::{Occasion, World};
 use crate::config::credentials::{Credentials, CredentialsProvider};
-use crate::config::source::CredentialSource;
+use crate::config::source::{CredentialSource, Mode};
 use crate::error::Result;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -45,6 +45,8 @@ struct Inner {
 struct Held {
     credentials: Credentials,
     renew_at: Option<Timestamp>,
+    /// The service calls them expired.
+    refused: bool,
 }
 
 impl Provider {
@@ -81,6 +83,24 @@ impl CredentialsProvider for Provider {
             Ok(held.credentials)
         })
     }
+
+    fn are_refused(&self, credentials: &Credentials) -> bool {
+        // What stands in a file or a variable stays as it is.
+        if matches!(self.inner.source.mode, Mode::Keys(_)) {
+            return false;
+        }
+        let mut held = self
+            .inner
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = held.as_mut()
+            && held.credentials.access_key_id == credentials.access_key_id
+        {
+            held.refused = true;
+        }
+        true
+    }
 }
 
 impl Inner {
@@ -91,17 +111,18 @@ impl Inner {
 
     /// What is held, unless it has expired.
     fn usable(&self) -> Option<Credentials> {
-        let credentials = self.held()?.credentials;
-        let expires = credentials.expires;
+        let held = self.held()?;
+        let expires = held.credentials.expires;
         let fresh = expires.is_none_or(|then| self.world.clock.until(then) > MARGIN);
-        fresh.then_some(credentials)
+        (fresh && !held.refused).then_some(held.credentials)
     }
 
     /// Asks the source and holds what it gives. A renewal must be of the same identity.
     async fn ask(&self) -> Result<Held> {
         let before = self.held();
-        let occasion = match before {
+        let occasion = match &before {
             None => Occasion::Start,
+            Some(before) if before.refused => Occasion::Refusal,
             Some(_) => Occasion::Renewal,
         };
         let credentials = obtain(&self.world, &self.source, occasion).await?;
@@ -112,13 +133,14 @@ impl Inner {
         tracing::debug!(
             source = credentials.source,
             expires = credentials.expires.map(tracing::field::display),
-            renewal = occasion == Occasion::Renewal,
+            renewal = occasion != Occasion::Start,
             "credentials obtained"
         );
         let renew_at = credentials.expires.map(|then| self.renew_at(then));
         let held = Held {
             credentials,
             renew_at,
+            refused: false,
         };
         let mut slot = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         *slot = Some(held.clone());

@@ -54,6 +54,8 @@ pub(super) enum Occasion {
     Start,
     /// While a session may have the terminal: nobody can be asked.
     Renewal,
+    /// The service refuses those that are held as expired, whatever is known of their expiry.
+    Refusal,
 }
 
 impl Occasion {
@@ -62,6 +64,7 @@ impl Occasion {
         match self {
             Self::Start => Duration::from_secs(60),
             Self::Renewal => Duration::from_secs(15 * 60),
+            Self::Refusal => Duration::MAX,
         }
     }
 }

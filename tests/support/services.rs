@@ -147,6 +147,10 @@ fn answer(line: &str, head: &str, body: &str, state: &mut State) -> (u16, Value)
             json!({"AccountId": "1", "Arn": "acs:ram::1:assumed-role/dev/axt", "IdentityType": "AssumedRoleUser"}),
         ),
         (_, "DescribeTerminalSessions") => {
+            if param("AccessKeyId") == "STS.expired" {
+                let code = "InvalidSecurityToken.Expired";
+                return (400, json!({"RequestId": "R", "Code": code, "Message": "m"}));
+            }
             state.call = form;
             (200, json!({"RequestId": "R", "Sessions": {"Session": []}}))
         }

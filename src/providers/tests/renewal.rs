@@ -164,3 +164,25 @@ async fn many_callers_ask_once() {
     }
     assert_eq!(server.calls("AssumeRole"), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_the_service_calls_expired_are_renewed_at_once() {
+    let _still = StandStill::new();
+    let server = sts(|_| (200, None)).await;
+    let home = Home::new(&format!(
+        r#""mode":"RamRoleArn","access_key_id":"id","access_key_secret":"hush","ram_role_arn":"{ROLE}""#
+    ));
+    let mut world = world(&server);
+    world.cache = Some(home.path().join("kept"));
+    let provider = Provider::new(world, home.source(&[]));
+    let first = provider.credentials().await.expect("credentials");
+    assert!(provider.are_refused(&first));
+    assert_eq!(id(&provider).await, "STS.1", "not those kept from before");
+    assert!(provider.are_refused(&first), "the present ones are others");
+    assert_eq!(id(&provider).await, "STS.1");
+
+    let keys = Home::new(r#""mode":"AK","access_key_id":"id","access_key_secret":"hush""#);
+    let provider = Provider::new(world_at(&server.url()), keys.source(&[]));
+    let fixed = provider.credentials().await.expect("credentials");
+    assert!(!provider.are_refused(&fixed));
+}
