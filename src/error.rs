@@ -87,12 +87,14 @@ pub enum Error {
     #[error(transparent)]
     Stopped(#[from] Stop),
     /// The gateway refused the WebSocket.
-    #[error("the gateway refused the session: HTTP {status}{}", after_colon(.detail))]
+    #[error("{}: HTTP {status}{}", refused(*.resuming), after_colon(.detail))]
     Refused {
         /// The HTTP status of the answer.
         status: u16,
         /// The beginning of the body, if it is text.
         detail: String,
+        /// The session was to be resumed.
+        resuming: bool,
     },
     /// The other side broke the protocol.
     #[error("protocol error: {}", line(.0))]
@@ -175,6 +177,13 @@ fn ended(code: &str, detail: &str) -> String {
     }
 }
 
+fn refused(resuming: bool) -> &'static str {
+    match resuming {
+        true => "the session could not be resumed",
+        false => "the gateway refused the session",
+    }
+}
+
 fn after_colon(detail: &str) -> String {
     match line(detail) {
         detail if detail.is_empty() => detail,
@@ -217,11 +226,12 @@ impl Error {
             ),
             Self::Refused {
                 status: 401 | 403 | 404,
+                resuming,
                 ..
-            } => Some(
-                "a session's URL is good for 10 minutes and for one session: start a new one"
-                    .into(),
-            ),
+            } => Some(match resuming {
+                false => "a session's URL is valid for 10 minutes and for one session: start a new session".into(),
+                true => "a session can be resumed for the 10 minutes that its URL is valid: connect again".into(),
+            }),
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::AddrInUse => {
                     Some("another program listens there; port 0 takes any free one".into())
@@ -285,6 +295,7 @@ mod tests {
             Error::Refused {
                 status: 400,
                 detail: foreign.clone(),
+                resuming: false,
             },
             Error::Protocol(foreign.clone()),
             Error::Remote(foreign.clone()),

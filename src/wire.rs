@@ -41,6 +41,8 @@ pub struct Target {
     token: Option<SecretString>,
     /// Sent as `Origin`.
     origin: Option<&'static str>,
+    /// The URL names a channel to go on with.
+    resuming: bool,
 }
 
 impl std::fmt::Debug for Target {
@@ -65,6 +67,7 @@ impl Target {
             url,
             token,
             origin: None,
+            resuming: false,
         })
     }
 
@@ -77,6 +80,7 @@ impl Target {
             url: parse(url)?,
             token: None,
             origin: Some(origin),
+            resuming: false,
         })
     }
 
@@ -91,6 +95,7 @@ impl Target {
     pub fn resuming(&self, id: &str) -> Self {
         let mut target = self.clone();
         target.url.query_pairs_mut().append_pair("channelId", id);
+        target.resuming = true;
         target
     }
 
@@ -144,7 +149,6 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let request = target.request()?;
-    let host = target.host().to_owned();
     let mut config = WebSocketConfig::default();
     config.read_buffer_size = 32 * 1024;
     config.write_buffer_size = 16 * 1024;
@@ -152,7 +156,7 @@ where
     config.max_message_size = Some(MAX_MESSAGE);
     config.max_frame_size = Some(MAX_MESSAGE);
     let handshake = client_async_with_config(request, stream, Some(config));
-    let (socket, _) = handshake.await.map_err(|error| refusal(error, host))?;
+    let (socket, _) = handshake.await.map_err(|error| refusal(error, target))?;
     let (sink, stream) = socket.split();
     let (outgoing, from_pump) = mpsc::channel(QUEUE);
     let (to_pump, incoming) = mpsc::channel(QUEUE);
@@ -245,14 +249,15 @@ fn failure(error: &WsError) -> Incoming {
     }
 }
 
-fn refusal(error: WsError, host: String) -> Error {
+fn refusal(error: WsError, target: &Target) -> Error {
     match error {
         WsError::Http(response) => Error::Refused {
             status: response.status().as_u16(),
             detail: snippet(&response),
+            resuming: target.resuming,
         },
         error => Error::Connect {
-            to: host,
+            to: target.host().to_owned(),
             cause: format!("no WebSocket answer: {}", describe(&error)),
             lasting: false,
         },

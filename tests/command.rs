@@ -5,18 +5,12 @@
 
 mod support;
 
-use axt::config::credentials::Credentials;
 use axt::emulator::Cut;
 use axt::emulator::agent::AgentOptions;
-use axt::net::{Network, NetworkOptions};
-use axt::openapi::client::Client;
-use axt::openapi::ecs::StartTerminalSession;
 use axt::protocol::frame::Kind;
-use secrecy::ExposeSecret as _;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use support::axt::{Cloud, Done, axt, finish, run, unlimited};
 use support::need;
 use support::tap::Tap;
@@ -605,38 +599,12 @@ fn usage_errors_are_255_too() {
     }
 }
 
-/// The URL of a new session with the service's default shell, as a broker would hand it out.
-fn session_url(cloud: &Cloud) -> String {
-    let keys = cloud.emulator.credentials();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime.unwrap().block_on(async {
-        let network = Network::new(NetworkOptions {
-            connect_timeout: support::axt::HANG,
-            ..NetworkOptions::default()
-        });
-        let credentials = Credentials {
-            access_key_id: keys.access_key_id.clone(),
-            access_key_secret: keys.access_key_secret.clone().into(),
-            security_token: None,
-            expires: None,
-            source: "the emulator".into(),
-        };
-        let endpoint = cloud.emulator.api_url().parse().unwrap();
-        let client = Client::new(network, endpoint, "cn-hangzhou", Arc::new(credentials)).unwrap();
-        let start = StartTerminalSession::new("i-test");
-        let started = client.call(&start, support::axt::HANG).await.unwrap();
-        started.web_socket_url.expose_secret().to_owned()
-    })
-}
-
 #[test]
 fn a_given_session_runs_the_command_and_what_follows_its_url_is_the_commands() {
     let mut options = unlimited();
     options.agent.shell = Some("/bin/sh".into());
     let cloud = Cloud::with(options);
-    let mut stdin = session_url(&cloud).into_bytes();
+    let mut stdin = cloud.session_url().into_bytes();
     stdin.push(b'\n');
     stdin.extend(awkward_text(20_000));
     let axt = axt(["connect", "--wss-url", "-", "-c", "cat; exit 3"]);

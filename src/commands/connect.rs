@@ -57,8 +57,8 @@ async fn connect(
     // The key comes first: without it there is no use in a session.
     let preparing = encrypt::exchange(context, &args.session, &request);
     let exchange = stops.run(preparing).await?;
-    let starting = Started::start(context, &args.session, request);
-    let started = stops.start(starting).await?;
+    let stop = async { stops.next().await.into() };
+    let started = Started::start(context, &args.session, request, stop).await?;
     let dialing = started.dial(&context.network, limit);
     let link = started.or_end(stops.run(dialing)).await?;
     let mut channel = Session::new(session::protocol_options(&args.session), now());

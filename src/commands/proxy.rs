@@ -35,8 +35,8 @@ async fn join(
 ) -> anyhow::Result<Exit> {
     let mut stops = Stops::listen(None)?;
     let limit = args.session.connection.connect_timeout;
-    let starting = Started::start(context, &args.session, request);
-    let started = stops.start(starting).await?;
+    let stop = async { stops.next().await.into() };
+    let started = Started::start(context, &args.session, request, stop).await?;
     let dialing = PortSession::dial(started.clone(), context.network.clone(), limit);
     let session = started.or_end(stops.run(dialing)).await?;
     let (control, asked) = mpsc::channel(8);

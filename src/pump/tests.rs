@@ -114,6 +114,7 @@ impl Host for TestHost {
             Attempt::Refused(status) => Err(Error::Refused {
                 status,
                 detail: String::new(),
+                resuming: false,
             }),
         };
         std::future::ready(outcome).boxed()

@@ -1,9 +1,14 @@
 //! The real binary against an emulator of the test's own.
 
+use axt::config::credentials::Credentials;
 use axt::emulator::{Emulator, Options};
+use axt::net::{Network, NetworkOptions};
+use axt::openapi::client::Client;
+use axt::openapi::ecs::StartTerminalSession;
+use secrecy::ExposeSecret as _;
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 /// A hang guard: nothing here is expected to take anywhere near as long.
@@ -70,6 +75,32 @@ impl Cloud {
         let mut command = self.axt(["connect", "i-test"]);
         command.args(args);
         run(command, stdin)
+    }
+
+    /// The URL of a new session with the service's default shell, as a broker would hand it out.
+    pub fn session_url(&self) -> String {
+        let keys = self.emulator.credentials();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        runtime.unwrap().block_on(async {
+            let network = Network::new(NetworkOptions {
+                connect_timeout: HANG,
+                ..NetworkOptions::default()
+            });
+            let credentials = Credentials {
+                access_key_id: keys.access_key_id.clone(),
+                access_key_secret: keys.access_key_secret.clone().into(),
+                security_token: None,
+                expires: None,
+                source: "the emulator".into(),
+            };
+            let endpoint = self.emulator.api_url().parse().unwrap();
+            let client = Client::new(network, endpoint, "cn-hangzhou", Arc::new(credentials));
+            let start = StartTerminalSession::new("i-test");
+            let started = client.unwrap().call(&start, HANG).await.unwrap();
+            started.web_socket_url.expose_secret().to_owned()
+        })
     }
 
     /// Fails if any session that was started has not been ended.

@@ -119,6 +119,7 @@ mod tests {
             Error::Refused {
                 status: 500,
                 detail: String::new(),
+                resuming: false,
             },
         ] {
             let finding = Finding::of(&error);

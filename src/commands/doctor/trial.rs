@@ -2,6 +2,7 @@
 //! and each phase is timed.
 
 use super::finding::{Finding, Verdict};
+use crate::commands::shared::session::{end_by_token, may_have_started};
 use crate::commands::shared::stops::Stops;
 use crate::error::{Error, Result};
 use crate::net::Network;
@@ -52,11 +53,16 @@ pub(crate) async fn run(
             findings.resize_with(PHASES.len() - 1, skipped);
             findings.push(ended);
         }
-        // A denial fails here: without that permission there is no session.
-        Err(error) => findings.push(Finding {
-            verdict: Verdict::Fail,
-            ..Finding::of(&error)
-        }),
+        Err(error) => {
+            if may_have_started(&error) {
+                end_by_token(client, request).await;
+            }
+            // A denial fails here: without that permission there is no session.
+            findings.push(Finding {
+                verdict: Verdict::Fail,
+                ..Finding::of(&error)
+            });
+        }
     }
     findings.resize_with(PHASES.len(), skipped);
     Ok(findings)

@@ -20,9 +20,6 @@ use tokio_util::sync::CancellationToken;
 /// How long a client of `-D` may take to send its request.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
-/// How long the answer that names a started session may take when the program ends.
-const LATE: Duration = Duration::from_secs(2);
-
 /// The pauses after a session in reserve that could not be opened, or that ended early.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -209,17 +206,11 @@ impl Forwarder {
         permit: OwnedSemaphorePermit,
     ) -> Result<Tunnel> {
         let stopped = || Error::Lost("axt was stopped".into());
-        let mut starting = pin!(self.starter.start(remote));
-        let started = tokio::select! {
-            started = &mut starting => started?,
-            () = self.cut.cancelled() => {
-                // The session's id comes with the answer.
-                if let Ok(Ok(late)) = timeout(LATE, starting).await {
-                    late.end().await;
-                }
-                return Err(stopped());
-            }
+        let stop = async {
+            self.cut.cancelled().await;
+            stopped()
         };
+        let started = self.starter.start(remote, stop).await?;
         let dialing = async {
             tokio::select! {
                 session = self.starter.dial(started.clone()) => session,

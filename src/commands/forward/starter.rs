@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::openapi::client::Client;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::endpoint::Product;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -54,11 +55,15 @@ impl Starter {
         &self.args
     }
 
-    /// Starts a session for `remote`.
+    /// Starts a session for `remote`, unless `stop` comes first.
     ///
     /// # Errors
     /// As [`Started::start`]; [`Error::Usage`] for a second session of one `--wss-url`.
-    pub(crate) async fn start(&self, remote: &Remote) -> Result<Started> {
+    pub(crate) async fn start(
+        &self,
+        remote: &Remote,
+        stop: impl Future<Output = Error>,
+    ) -> Result<Started> {
         let number = self.asked.fetch_add(1, Ordering::Relaxed);
         let args = &self.args.session;
         let mut request = self.request(remote)?;
@@ -71,13 +76,14 @@ impl Starter {
                 let what = "the URL of --wss-url is for one connection, and an earlier connection has used it";
                 return Err(Error::Usage(what.into()));
             }
-            return Started::start(&self.context, args, request).await;
+            return Started::start(&self.context, args, request, stop).await;
         }
         let limit = args.connection.connect_timeout;
-        match Started::by(&self.client()?, request.clone(), limit).await {
+        let mut stop = pin!(stop);
+        match Started::by(&self.client()?, request.clone(), limit, stop.as_mut()).await {
             Err(error) if are_stale(&error) => {
                 self.renew()?;
-                Started::by(&self.client()?, request, limit).await
+                Started::by(&self.client()?, request, limit, stop).await
             }
             other => other,
         }

@@ -3,22 +3,29 @@
 use super::context::Context;
 use super::{stdio, target};
 use crate::cli;
-use crate::error::{Error, Result};
+use crate::error::{ApiError, Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Client;
-use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession};
+use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession, TerminalSession};
 use crate::openapi::endpoint::Product;
 use crate::protocol::session;
 use crate::pump::Link;
 use crate::wire::{self, Target};
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 /// How long ending a session may take.
 const END: Duration = Duration::from_secs(2);
+
+/// How long the answer to a request for a session is awaited after a stop.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long asking again for a session whose answer is missing may take.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// The longest URL that is read from stdin, in bytes.
 const LONGEST_URL: usize = 64 * 1024;
@@ -45,38 +52,57 @@ impl std::fmt::Debug for Ender {
 }
 
 impl Started {
-    /// Asks the API for the session, or takes the URL that was given.
+    /// Asks the API for the session, or takes the URL that was given, unless `stop` comes first.
     ///
     /// # Errors
-    /// As [`Client::call`]; [`Error::Usage`] for a URL that can't be used.
+    /// As [`Client::call`]; [`Error::Usage`] for a URL that can't be used; what `stop` says.
     pub(crate) async fn start(
         context: &Context,
         args: &cli::Session,
         request: StartTerminalSession,
+        stop: impl Future<Output = Error>,
     ) -> Result<Self> {
         if let Some(url) = &args.wss_url {
-            let url = given_url(url).await?;
+            let url = tokio::select! {
+                url = given_url(url) => url?,
+                error = stop => return Err(error),
+            };
             return Ok(Self::given(Target::session(&url, None)?));
         }
         let client = context.client(Product::Ecs)?;
-        Self::by(&client, request, args.connection.connect_timeout).await
+        Self::by(&client, request, args.connection.connect_timeout, stop).await
     }
 
-    /// Asks the API for the session.
+    /// Asks the API for the session, unless `stop` comes first. A session that was asked for without
+    /// an answer is ended.
     ///
     /// # Errors
-    /// As [`Client::call`].
+    /// As [`Client::call`]; what `stop` says.
     pub(crate) async fn by(
         client: &Client,
         request: StartTerminalSession,
         limit: Duration,
+        stop: impl Future<Output = Error>,
     ) -> Result<Self> {
-        let started = client.call(&request, limit).await?;
-        tracing::info!(session = started.session_id, "session started");
-        let ender = Ender {
-            client: client.clone(),
-            session_id: started.session_id,
+        let mut answer = pin!(client.call(&request, limit));
+        let started = tokio::select! {
+            answer = &mut answer => answer,
+            error = stop => {
+                end_unanswered(client, &request, answer).await;
+                return Err(error);
+            }
         };
+        let started = match started {
+            Ok(started) => started,
+            Err(error) => {
+                if may_have_started(&error) {
+                    end_by_token(client, &request).await;
+                }
+                return Err(error);
+            }
+        };
+        tracing::info!(session = started.session_id, "session started");
+        let ender = ender(client, started.session_id);
         match Target::session(&started.web_socket_url, Some(started.security_token)) {
             Ok(target) => Ok(Self {
                 target,
@@ -140,6 +166,42 @@ impl Ender {
             Ok(Err(error)) => tracing::info!(%error, "the session could not be ended"),
             Err(_) => tracing::info!("ending the session took too long"),
         }
+    }
+}
+
+/// Ends the session that `answer` is still to name: it is awaited a little, and then asked for again.
+async fn end_unanswered(
+    client: &Client,
+    request: &StartTerminalSession,
+    answer: impl Future<Output = Result<TerminalSession>>,
+) {
+    match timeout(PATIENCE, answer).await {
+        Ok(Ok(started)) => ender(client, started.session_id).end().await,
+        Ok(Err(error)) if !may_have_started(&error) => {}
+        _ => end_by_token(client, request).await,
+    }
+}
+
+/// Ends the session that `request` has started although its answer is missing: asked with the same
+/// client token, the API names it again.
+pub(crate) async fn end_by_token(client: &Client, request: &StartTerminalSession) {
+    match client.call(request, AGAIN).await {
+        Ok(started) => ender(client, started.session_id).end().await,
+        Err(error) => tracing::info!(%error, "a session may be left, as its id is not known"),
+    }
+}
+
+fn ender(client: &Client, session_id: String) -> Ender {
+    let client = client.clone();
+    Ender { client, session_id }
+}
+
+/// Whether the service may have started a session although the call failed.
+pub(crate) fn may_have_started(error: &Error) -> bool {
+    match error {
+        Error::Timeout { .. } | Error::Lost(_) => true,
+        Error::Api(error) => error.status >= 500 || error.code == ApiError::UNEXPECTED,
+        _ => false,
     }
 }
 

@@ -1,18 +1,13 @@
 //! What stops a run early, and the exit status after a session.
 
-use super::session::Started;
-use crate::error::{Error, Result, Stop};
+use crate::error::{Result, Stop};
 use crate::exit::Exit;
 use crate::protocol::channel::Ending;
 use crate::pump::Outcome;
 use crate::terminal::Signals;
 use std::io;
-use std::pin::pin;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout};
-
-/// How long to wait for the answer that has a starting session's id, after a signal to stop.
-const LATE: Duration = Duration::from_secs(2);
+use tokio::time::{Instant, sleep_until};
 
 /// What stops a run while its session is being opened: a signal, or the time limit.
 pub(crate) struct Stops {
@@ -45,26 +40,8 @@ impl Stops {
         }
     }
 
-    /// Starts a session. If that is interrupted, the session is ended: its id comes with the answer, which
-    /// is waited for a little.
-    ///
-    /// # Errors
-    /// As [`Stops::run`].
-    pub(crate) async fn start(
-        &mut self,
-        starting: impl Future<Output = Result<Started>>,
-    ) -> Result<Started> {
-        let mut starting = pin!(starting);
-        let started = self.run(starting.as_mut()).await;
-        if matches!(started, Err(Error::Stopped(_)))
-            && let Ok(Ok(late)) = timeout(LATE, starting).await
-        {
-            late.end().await;
-        }
-        started
-    }
-
-    async fn next(&mut self) -> Stop {
+    /// Waits for what stops the run.
+    pub(crate) async fn next(&mut self) -> Stop {
         let by = self.by;
         let end = async {
             match by {

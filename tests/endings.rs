@@ -1,0 +1,180 @@
+//! Why a session does not begin or ends early, in the words of the real binary, and that none is left
+//! behind whatever becomes of its request.
+#![cfg(all(feature = "emulator", unix))]
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod support;
+
+use axt::emulator::Options;
+use rustix::process::{Pid, Signal, kill_process};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use support::axt::{Cloud, Done, finish, run, until};
+
+fn start(mut command: Command) -> Child {
+    command.stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Fails unless axt failed with exactly this on its standard error.
+fn assert_says(done: &Done, said: &[&str]) {
+    let lines: Vec<_> = done.stderr.lines().collect();
+    assert_eq!((done.status, &lines[..]), (255, said));
+}
+
+fn is_connected(cloud: &Cloud) -> bool {
+    let sessions = cloud.emulator.sessions();
+    sessions
+        .iter()
+        .any(|session| !session.connections.is_empty())
+}
+
+#[test]
+fn a_second_client_on_one_url_is_told_of_the_first() {
+    let cloud = Cloud::new();
+    let url = cloud.session_url();
+    let client = || cloud.axt(["connect", "--wss-url", &url]);
+    let mut first = start(client());
+    until("the first client is connected", || is_connected(&cloud));
+    let second = run(client(), b"");
+    assert_says(
+        &second,
+        &[
+            "axt: the session ended: another client is connected to this session (SessionIdDuplicate)",
+            "axt: hint: a session's URL is for one client at a time: without --wss-url axt starts a session of its own",
+        ],
+    );
+    first.kill().unwrap();
+    first.wait().unwrap();
+}
+
+#[test]
+fn a_full_instance_is_told_with_how_to_find_its_sessions() {
+    let mut options = Options::default();
+    options.limits.set("per-instance", "1").unwrap();
+    let cloud = Cloud::with(options);
+    let mut first = start(cloud.axt(["connect", "i-test"]));
+    until("the first client is connected", || is_connected(&cloud));
+    let second = run(cloud.axt(["connect", "i-test"]), b"");
+    let mut lines = second.stderr.lines();
+    assert_eq!(
+        lines.next(),
+        Some(
+            "axt: the session ended: 20 sessions are connected to this instance, the most the service allows (Aborted: ConnectionCountExceedLimit)"
+        )
+    );
+    assert_eq!(
+        lines.next(),
+        Some(
+            "axt: hint: `axt sessions list --instance INSTANCE` shows them, `axt sessions end ID` ends one"
+        )
+    );
+    first.kill().unwrap();
+    first.wait().unwrap();
+}
+
+#[test]
+fn a_url_that_has_expired_is_told_apart_from_a_resume_that_comes_too_late() {
+    let mut options = Options::default();
+    options.limits.set("url-validity", "0s").unwrap();
+    let cloud = Cloud::with(options);
+    let url = cloud.session_url();
+    let done = run(cloud.axt(["connect", "--wss-url", &url]), b"");
+    assert_says(
+        &done,
+        &[
+            "axt: the gateway refused the session: HTTP 403: the URL has expired",
+            "axt: hint: a session's URL is valid for 10 minutes and for one session: start a new session",
+        ],
+    );
+
+    let mut options = Options::default();
+    options.faults.set("expire-url", "").unwrap();
+    options.faults.set("drop-after-out", "2").unwrap();
+    let cloud = Cloud::with(options);
+    let done = cloud.connect(["-c", "cat; sleep 1000"], b"x");
+    assert_says(
+        &done,
+        &[
+            "axt: the session could not be resumed: HTTP 403: the URL has expired",
+            "axt: hint: a session can be resumed for the 10 minutes that its URL is valid: connect again",
+        ],
+    );
+    cloud.assert_all_ended();
+}
+
+/// A way to `target` on which the answers to the first connection get lost.
+fn losing_the_first_answers(target: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for (nth, client) in listener.incoming().enumerate() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(target).unwrap());
+            let (to_server, from_server) = (server.try_clone().unwrap(), server);
+            let from_client = client.try_clone().unwrap();
+            thread::spawn(move || pass(from_client, Some(to_server)));
+            thread::spawn(move || match nth {
+                // The client's side stays open.
+                0 => {
+                    pass(from_server, None);
+                    drop(client);
+                }
+                _ => pass(from_server, Some(client)),
+            });
+        }
+    });
+    address
+}
+
+fn pass(mut from: TcpStream, mut to: Option<TcpStream>) {
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = from.read(&mut buffer) {
+        if let Some(to) = &mut to
+            && to.write_all(&buffer[..read]).is_err()
+        {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_session_whose_start_is_answered_too_late_is_ended() {
+    let cloud = Cloud::new();
+    let lossy = losing_the_first_answers(cloud.emulator.address());
+    let mut command = cloud.axt(["connect", "i-test", "--connect-timeout", "1s", "-c", "true"]);
+    command.env("AXT_ENDPOINT", format!("http://{lossy}"));
+    let done = run(command, b"");
+    assert_eq!(done.status, 255, "{}", done.stderr);
+    assert!(
+        done.stderr.contains("took longer than 1s"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(cloud.emulator.sessions().len(), 1);
+    cloud.assert_all_ended();
+}
+
+#[test]
+fn a_session_whose_start_is_not_answered_before_a_signal_is_ended() {
+    for args in [
+        &["connect", "i-test", "-c", "true"][..],
+        &["proxy", "i-test", "22"],
+    ] {
+        let cloud = Cloud::new();
+        let lossy = losing_the_first_answers(cloud.emulator.address());
+        let mut command = cloud.axt(args);
+        command.env("AXT_ENDPOINT", format!("http://{lossy}"));
+        let child = start(command);
+        until("the session is started", || {
+            !cloud.emulator.sessions().is_empty()
+        });
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        let done = finish(child);
+        assert_eq!(done.status, 143, "{}", done.stderr);
+        assert_eq!(cloud.emulator.sessions().len(), 1);
+        cloud.assert_all_ended();
+    }
+}
