@@ -311,9 +311,10 @@ pub(crate) struct Connection {
     /// Time limit for each step of opening: API call, connection, the agent's answer
     #[arg(long, value_name = "DURATION", env = "AXT_CONNECT_TIMEOUT", default_value = "15s", value_parser = timeout)]
     pub(crate) connect_timeout: Duration,
-    /// Send a heartbeat after this much time without sending, 1s to 170s; 0 for none
-    #[arg(long, value_name = "DURATION", env = "AXT_KEEPALIVE", default_value = "60s", value_parser = keepalive)]
-    pub(crate) keepalive: Duration,
+    /// Send a heartbeat after this much time without sending, 1s to 170s; 0 for none [default: 60s, for
+    /// the ports of old agents 170s]
+    #[arg(long, value_name = "DURATION", env = "AXT_KEEPALIVE", value_parser = keepalive)]
+    pub(crate) keepalive: Option<Duration>,
     /// Take the connection for dead after this much silence of the gateway; 0 for never
     #[arg(long, value_name = "DURATION", env = "AXT_DEAD_AFTER", default_value = "45s", value_parser = duration)]
     pub(crate) dead_after: Duration,

@@ -113,6 +113,17 @@ pub enum Error {
     /// The connection broke and the session could not be resumed.
     #[error("the connection was lost: {}", line(.0))]
     Lost(String),
+    /// Input was sent before the agent was known to take it, and nothing came back.
+    #[error("nothing came back for what was sent early: the agent may have dropped it")]
+    EarlyInput,
+    /// A session did not survive that this process was stopped.
+    #[error("{error} (axt had been stopped for {span:?})")]
+    AfterStop {
+        /// For how long.
+        span: Duration,
+        /// What the session ended with.
+        error: Box<Error>,
+    },
     /// The input had ended, and then the remote side sent nothing for so long that the session was
     /// ended from here.
     #[error(
@@ -214,6 +225,10 @@ impl Error {
             Self::Api(error) => hints::call(&error.action, &error.code),
             Self::Ended { code, detail } => hints::close(code, detail).map(Into::into),
             Self::Credentials { remedy, .. } => Some(remedy.clone()),
+            Self::AfterStop { error, .. } => error.hint(),
+            Self::EarlyInput => Some(
+                "leave --eager out: input is then held until the remote side is ready".into(),
+            ),
             Self::Silence(_) => Some(
                 "the session protocol can't tell the remote side that the input has ended; --linger 1m waits longer for what it still sends".into(),
             ),

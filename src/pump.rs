@@ -10,6 +10,8 @@ mod contract;
 mod finish;
 mod linger;
 mod opening;
+mod reconnect;
+mod stall;
 mod typing;
 mod user;
 mod wire;
@@ -23,7 +25,7 @@ use crate::protocol::filter::{Filter, Flow, Stop};
 use bytes::{Buf, BytesMut};
 use linger::Linger;
 use opening::Opening;
-use std::fmt::Display;
+use stall::Stall;
 use std::io;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -31,7 +33,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 use user::User;
-use wire::{Wire, WireState, is_final};
+use wire::{Wire, WireState};
 
 /// Bytes that may wait for the user's end before the wire is no longer read.
 const OUTPUT_ROOM: usize = 64 * 1024;
@@ -60,6 +62,7 @@ pub struct Pump<'h, C, F, R, W> {
     opening: Opening,
     linger: Linger,
     said_full: bool,
+    stall: Stall,
     /// Why there is no connection, or was none, since the session last made progress.
     lost_by: Option<String>,
 }
@@ -111,6 +114,7 @@ where
             outcome: None,
             stopping: None,
             said_full: false,
+            stall: Stall::default(),
             lost_by: None,
         }
     }
@@ -136,7 +140,11 @@ where
     fn collect(&mut self) {
         let mut heard = false;
         while let Some(event) = self.channel.poll_event() {
-            heard |= matches!(event, Event::Opened | Event::Output(_));
+            heard |= match event {
+                Event::Opened => true,
+                Event::Output(_) => self.channel.is_answering(),
+                _ => false,
+            };
             self.tell(event);
             // Before the next event: what the program said goes before what the agent says of it.
             self.conclude_by_filter();
@@ -170,7 +178,17 @@ where
                 self.opening.opened(clock::now().at);
                 self.filter.output(&bytes, &mut self.flow);
             }
-            Event::Broken { why, resumable } => self.broke(why, resumable),
+            Event::Broken {
+                why,
+                resumable,
+                silent,
+            } => {
+                if silent {
+                    self.wire.gave_up_attempt(clock::now().at);
+                }
+                self.broke(why, resumable);
+            }
+            Event::Displaced(error) => self.displaced(error),
             Event::Resumed => {
                 self.wire.made_progress();
                 self.lost_by = None;
@@ -186,42 +204,31 @@ where
     }
 
     fn open_by(&self) -> Option<Instant> {
-        let (up, ready) = (self.wire.is_up(), self.filter.is_ready());
-        self.opening.deadline(up, ready)
+        let ready = self.filter.is_ready() && self.channel.is_ready();
+        self.opening.deadline(self.wire.is_up(), ready)
     }
 
     /// The first outcome counts; a stop that was asked for explains whatever follows it.
     fn conclude(&mut self, outcome: Outcome) {
-        let outcome = match self.stopping {
-            Some((stop, _)) => Outcome::Stopped(stop),
-            None => outcome,
+        let dropped = self.channel.may_have_dropped_input();
+        let outcome = match (self.stopping, outcome) {
+            (Some((stop, _)), _) => Outcome::Stopped(stop),
+            (None, Outcome::Ended(Ending::Normal { .. } | Ending::Failed(Error::Silence(_))))
+                if dropped =>
+            {
+                Outcome::Ended(Ending::Failed(Error::EarlyInput))
+            }
+            (None, Outcome::Ended(Ending::Failed(error))) => {
+                let error = self.stall.explain(clock::now().at, error);
+                Outcome::Ended(Ending::Failed(error))
+            }
+            (None, outcome) => outcome,
         };
         self.outcome.get_or_insert(outcome);
     }
 
     fn fail(&mut self, error: Error) {
         self.conclude(Outcome::Ended(Ending::Failed(error)));
-    }
-
-    fn broke(&mut self, why: String, resumable: bool) {
-        if !resumable || !self.options.resume {
-            return self.fail(Error::Lost(why));
-        }
-        let now = clock::now().at;
-        self.retry_later(now, &why);
-        if self.wire.is_newly_broken(now) {
-            self.host.notice(Notice::Reconnecting { why });
-        }
-    }
-
-    /// Waits before the next attempt, unless there were attempts for long enough.
-    fn retry_later(&mut self, now: Instant, why: &dyn Display) {
-        self.lost_by = Some(why.to_string());
-        if let Err(tried) = self.wire.retry_later(now) {
-            let minutes = tried.as_secs() / 60;
-            let what = format!("gave up reconnecting after {minutes} minutes: {why}");
-            self.fail(Error::Lost(what));
-        }
     }
 
     fn deadline(&self, now: Now) -> Option<Instant> {
@@ -246,6 +253,7 @@ where
     async fn next_wake(&mut self, mut timer: Pin<&mut Sleep>) -> Wake {
         let now = clock::now();
         let deadline = self.deadline(now);
+        self.stall.sleep_until(deadline);
         if let Some(at) = deadline
             && timer.deadline().into_std() != at
         {
@@ -290,6 +298,12 @@ where
 
     fn handle(&mut self, wake: Wake) {
         let now = clock::now();
+        if let Some(lost) = self.stall.woke(now.at) {
+            // What arrived meanwhile is read first: no wait has run out before that.
+            self.channel.stalled(now);
+            self.opening.delay(lost);
+            self.linger.delay(lost);
+        }
         match wake {
             Wake::Received => {
                 for incoming in self.wire.batch.drain(..) {
@@ -338,20 +352,6 @@ where
         }
     }
 
-    fn dialed(&mut self, now: Now, dialed: Result<Link, Error>) {
-        match dialed {
-            Ok(link) => {
-                self.wire.state = WireState::Up(link);
-                self.channel.connected(now);
-            }
-            Err(error) if is_final(&error) => self.fail(error),
-            Err(error) => {
-                tracing::info!(%error, "reconnecting failed");
-                self.retry_later(now.at, &error);
-            }
-        }
-    }
-
     fn time_passed(&mut self, now: Now) {
         if let Some((stop, by)) = self.stopping
             && by <= now.at
@@ -380,12 +380,15 @@ where
 
     /// Ends with the reason why the session is not open by now, or not what it was to be.
     fn opens_too_late(&mut self) {
+        let limit = self.opening.limit();
+        if self.opening.is_open() && self.filter.is_ready() {
+            self.opening.wait_on();
+            return self.host.notice(Notice::NothingCame { within: limit });
+        }
         if self.opening.is_open() {
-            let limit = self.opening.limit();
             let error = self.filter.overdue(limit);
             return self.fail(error);
         }
-        let limit = self.opening.limit();
         let what = "the answer of the agent";
         let lost = self.lost_by.take().map(Error::Lost);
         self.fail(lost.unwrap_or(Error::AgentTimeout { what, limit }));

@@ -12,7 +12,7 @@
 use axt::emulator::agent::sequence::{Sequence, Taken};
 use axt::protocol::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
 use axt::protocol::frame::{Frame, Kind, Version, parse_resize};
-use axt::protocol::session::{Options, Session};
+use axt::protocol::session::{InputFrom, Options, Session};
 use axt::protocol::status::Status;
 use bytes::Bytes;
 use fastrand::Rng;
@@ -43,6 +43,8 @@ enum Act {
     Lose,
     /// The machine sleeps for so many seconds: only the wall clock goes on.
     Sleep(u64),
+    /// The client's process is stopped for so many seconds: what arrives meanwhile is not read.
+    Stop(u64),
 }
 
 /// How a connection ends.
@@ -56,6 +58,8 @@ enum Cut {
     Freeze,
     /// Nobody sees anything: nothing goes through any more.
     BlackHole,
+    /// A late attempt of the client's own reaches the gateway, which gives it the session.
+    Displaced,
 }
 
 /// What a schedule does to single messages, as probabilities.
@@ -134,6 +138,12 @@ struct Sim {
     agent_size: Option<(u16, u16)>,
     connections: u32,
     reconnect_at: Option<Duration>,
+    /// While the process is stopped: until when.
+    stopped_until: Option<Duration>,
+    /// The end of the last stop.
+    ran_at: Duration,
+    /// A connection that was not broken was taken for dead.
+    given_up: bool,
     opened: bool,
     nameless: bool,
     ended: Option<String>,
@@ -155,7 +165,11 @@ impl Sim {
         };
         let good_at = Duration::from_millis(rng.u64(1..30_000));
         let options = Options {
-            eager: rng.bool(),
+            input_from: if rng.bool() {
+                InputFrom::Grace
+            } else {
+                InputFrom::Start { queued: true }
+            },
             ..Options::default()
         };
         let mut sim = Self {
@@ -179,6 +193,9 @@ impl Sim {
             agent_size: None,
             connections: 0,
             reconnect_at: Some(Duration::ZERO),
+            stopped_until: None,
+            ran_at: Duration::ZERO,
+            given_up: false,
             opened: false,
             nameless: false,
             ended: None,
@@ -208,8 +225,9 @@ impl Sim {
 
     /// Runs the schedule; what is wrong with how it went.
     fn run(mut self) -> Result<Option<String>, String> {
-        let end = self.good_at + MAKE_UP;
         loop {
+            // A stopped process makes up for nothing.
+            let end = self.good_at.max(self.ran_at) + MAKE_UP;
             let next = self.next_time();
             if self.ended.is_some() || next > end {
                 break;
@@ -243,6 +261,9 @@ impl Sim {
                 return Err(format!("the {name} that came out is not what went in"));
             }
         }
+        if self.given_up {
+            return Err("a live connection was taken for dead".into());
+        }
         if let Some(error) = self.ended.take() {
             // The one thing that can't be resumed here: a channel that the client never heard of.
             let unknown = self.nameless || self.client.resume_id().is_none();
@@ -273,12 +294,18 @@ impl Sim {
 
     fn next_time(&self) -> Duration {
         let wire = self.wire.as_ref();
+        let deadline = self.client.deadline(self.clock());
+        // What a stopped process does only when it goes on.
+        let clients = [
+            self.reconnect_at,
+            deadline.map(|at| at.saturating_duration_since(self.start)),
+            wire.and_then(|w| w.down.keys().next()).map(|(at, _)| *at),
+        ];
+        let clients = clients.into_iter().flatten().min();
         let times = [
             self.acts.last().map(|(at, _)| *at),
-            self.reconnect_at,
-            self.client.deadline(self.clock()).map(|at| at - self.start),
+            self.stopped_until.or(clients),
             wire.and_then(|w| w.up.keys().next()).map(|(at, _)| *at),
-            wire.and_then(|w| w.down.keys().next()).map(|(at, _)| *at),
             (self.now < self.good_at).then_some(self.good_at),
         ];
         times.into_iter().flatten().min().unwrap_or(Duration::MAX)
@@ -295,12 +322,18 @@ impl Sim {
             self.odds = Odds::default();
             self.room = true;
         }
+        self.deliver_up();
+        if self.stopped_until.is_some_and(|at| at > self.now) {
+            return;
+        }
+        if self.stopped_until.take().is_some() {
+            self.client.stalled(self.clock());
+        }
         if self.reconnect_at.is_some_and(|at| at <= self.now) {
             self.reconnect_at = None;
             self.connect();
         }
         self.client.wake(self.clock());
-        self.deliver_up();
         self.deliver_down();
     }
 
@@ -321,6 +354,10 @@ impl Sim {
                 }
             }
             Act::Sleep(seconds) => self.slept += Duration::from_secs(seconds),
+            Act::Stop(seconds) => {
+                self.ran_at = self.now + Duration::from_secs(seconds);
+                self.stopped_until = Some(self.ran_at);
+            }
         }
     }
 
@@ -343,6 +380,10 @@ impl Sim {
                 say(Incoming::Closed(Some(1012)));
             }
             Cut::BlackHole => {}
+            Cut::Displaced => {
+                let frame = status(&Status::Closed("SessionIdDuplicate".into()));
+                say(Incoming::Binary(frame.encode()));
+            }
         }
     }
 
@@ -399,6 +440,9 @@ impl Sim {
 
     /// Lets both machines say what they have to say.
     fn flow(&mut self) {
+        if self.stopped_until.is_some() {
+            return;
+        }
         while self.client.can_write() && self.typed.given < self.typed.offered {
             let bytes = self.typed.next(3000);
             self.client.write(self.clock(), &bytes);
@@ -437,9 +481,21 @@ impl Sim {
                     self.opened |= matches!(event, Event::Opened);
                     self.tell(&|| format!("{event:?}"));
                 }
-                Event::Broken { why, resumable } => {
-                    self.tell(&|| format!("broken, {resumable}: {why}"));
+                Event::Displaced(error) if self.nameless => self.ended = Some(error.to_string()),
+                Event::Displaced(error) => {
+                    self.tell(&|| error.to_string());
                     self.wire = None;
+                    self.reconnect_at = Some(self.now + Duration::from_secs(1));
+                }
+                Event::Broken {
+                    why,
+                    resumable,
+                    silent,
+                } => {
+                    self.tell(&|| format!("broken, {resumable}: {why}"));
+                    let wire = self.wire.take();
+                    // A good connection answers a ping.
+                    self.given_up |= silent && wire.is_some_and(|wire| !wire.hole);
                     if resumable {
                         let pause = Duration::from_millis(self.rng.u64(1000..3000));
                         self.reconnect_at = Some(self.now + pause);
@@ -554,7 +610,9 @@ fn acts(rng: &mut Rng, until: Duration) -> Vec<(Duration, Act)> {
                 Act::Cut(Cut::Close(codes[rng.usize(..5)]))
             }
             32..=35 => Act::Cut(Cut::Freeze),
-            36..=37 => Act::Cut(Cut::BlackHole),
+            36 => Act::Cut(Cut::BlackHole),
+            37 => Act::Cut(Cut::Displaced),
+            38 => Act::Stop(rng.u64(1..200)),
             _ => Act::Sleep(rng.u64(1..10_000)),
         };
         acts.push((Duration::from_millis(rng.u64(..until)), act));

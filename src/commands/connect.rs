@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::Plain;
-use crate::protocol::session::Session;
+use crate::protocol::session::{InputFrom, Session};
 use crate::pump::now;
 use crate::ui::Ui;
 use tokio_util::sync::CancellationToken;
@@ -61,7 +61,12 @@ async fn connect(
     let started = Started::start(context, &args.session, request, stop).await?;
     let dialing = started.dial(&context.network, limit);
     let link = started.or_end(stops.run(dialing)).await?;
-    let mut channel = Session::new(session::protocol_options(&args.session), now());
+    let mut options = session::protocol_options(&args.session);
+    if exec.is_none() && (args.raw_command || args.session.wss_url.is_some()) {
+        // A program of the user's own choice may wait to be spoken to, as no shell does.
+        options.input_from = InputFrom::Grace;
+    }
+    let mut channel = Session::new(options, now());
     if let Some(exchange) = exchange {
         channel = channel.encrypted(exchange);
     }

@@ -18,10 +18,14 @@ use crate::terminal::{self, Size};
 use crate::ui::Ui;
 use crate::wire::Target;
 use secrecy::ExposeSecret as _;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Where the service expects its web shells to be opened from (`devsapp/saectl`).
 const ORIGIN: &str = "https://sae.console.aliyun.com";
+
+/// The usual interval of pings.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Runs `axt webshell`.
 pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exit> {
@@ -82,7 +86,7 @@ fn request(args: &Webshell) -> GetWebshellToken {
 
 fn options(args: &Webshell) -> webshell::Options {
     webshell::Options {
-        keepalive: unless_zero(args.connection.keepalive),
+        keepalive: unless_zero(args.connection.keepalive.unwrap_or(KEEPALIVE)),
         dead_after: unless_zero(args.connection.dead_after),
         rate_limit: args.connection.rate_limit,
     }

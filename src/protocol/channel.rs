@@ -68,7 +68,13 @@ pub enum Event {
         why: String,
         /// Whether the session can go on over a new connection.
         resumable: bool,
+        /// It was only given up, as nothing came: the gateway may still have it.
+        silent: bool,
     },
+    /// The gateway says that another connection has the session now. If that may have been an earlier
+    /// one of this client, a new one may be given as after [`Event::Broken`]; otherwise the session
+    /// ends with this.
+    Displaced(Error),
     /// The session has made progress over a new connection.
     Resumed,
     /// The session is over; nothing follows.
@@ -87,6 +93,27 @@ pub enum Ending {
     Status(u8),
     /// With a failure.
     Failed(Error),
+}
+
+impl Ending {
+    /// What a reason of the service means: its code, and more about it.
+    #[must_use]
+    pub fn by_code(code: &str, detail: &str) -> Self {
+        match code {
+            "" | "Exit" | "Ok" | "Exited" => Self::Normal { code: code.into() },
+            _ => Self::Failed(Error::Ended {
+                code: code.into(),
+                detail: detail.into(),
+            }),
+        }
+    }
+
+    /// The same of a text: a code, perhaps with `: ` and more behind it.
+    #[must_use]
+    pub fn by_text(text: &str) -> Self {
+        let (code, detail) = text.split_once(':').unwrap_or((text, ""));
+        Self::by_code(code.trim(), detail.trim())
+    }
 }
 
 /// One session's protocol, without IO: everything that happens comes in with the time, everything
@@ -134,6 +161,25 @@ pub trait Channel {
 
     /// Time has passed.
     fn wake(&mut self, now: Now);
+
+    /// This process has not run for long. What has arrived meanwhile is not read yet, so that the
+    /// silence until now says nothing about the other side.
+    fn stalled(&mut self, now: Now);
+
+    /// Whether the remote side is known to take input.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// Whether input was sent that the agent may have dropped.
+    fn may_have_dropped_input(&self) -> bool {
+        false
+    }
+
+    /// Whether output that comes now can be an answer to the user.
+    fn is_answering(&self) -> bool {
+        true
+    }
 
     /// What a new connection must name to go on with this session; `None` before it is known.
     fn resume_id(&self) -> Option<String>;

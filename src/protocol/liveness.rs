@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// Two clocks may drift apart this far before the machine is taken to have slept.
 const SLEPT: Duration = Duration::from_secs(5);
 
-/// How long a woken machine waits for any sign of life before it takes the connection for dead.
+/// How long after a sleep any sign of life is waited for before the connection counts as dead.
 const AFTER_SLEEP: Duration = Duration::from_secs(5);
 
 /// The two clocks of a connection: since when nothing was sent, since when nothing was heard.
@@ -68,6 +68,11 @@ impl Liveness {
         self.last = now;
     }
 
+    /// From now on, a heartbeat is due after such a time.
+    pub fn set_keepalive(&mut self, keepalive: Option<Duration>) {
+        self.keepalive = keepalive;
+    }
+
     /// When something is due next.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
@@ -101,13 +106,21 @@ impl Liveness {
         format!("nothing was received for {span:?}")
     }
 
-    /// A wall clock that ran ahead of the monotonic one means that the machine slept: the
-    /// connection may be long gone, so it gets a few seconds to show that it is not.
+    /// A wall clock that ran ahead of the monotonic one means that the machine slept.
     fn notice_sleep(&mut self, now: Now) {
         let ran = now.at.saturating_duration_since(self.last.at);
         let wall = Duration::from_millis(now.unix_ms.saturating_sub(self.last.unix_ms));
         self.last = now;
-        if self.dead_after.is_some() && wall > ran + SLEPT {
+        if wall > ran + SLEPT {
+            self.stalled(now);
+        }
+    }
+
+    /// This process did not run, or its machine slept: what arrived meanwhile is unread, and the
+    /// connection may be long gone. It gets a few seconds to show that it is not.
+    pub fn stalled(&mut self, now: Now) {
+        self.last = now;
+        if self.dead_after.is_some() {
             self.pinged = false;
             self.heard_at = now.at.checked_sub(self.patience()).unwrap_or(now.at);
             self.dead_at = Some(now.at + AFTER_SLEEP);

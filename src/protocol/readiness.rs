@@ -6,85 +6,121 @@ use std::time::{Duration, Instant};
 /// this long before it sends anything to a forwarded port.
 pub const GRACE: Duration = Duration::from_secs(3);
 
-/// Holds input back until the remote side shows that it is there.
+/// When input may go to a session that was just begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readiness {
-    /// Connected; the gateway may or may not report how the session opens.
-    Silent {
-        /// A gateway that reports nothing is taken at its word from here on.
-        until: Instant,
+pub enum InputFrom {
+    /// From the first output on, however late that is: a shell speaks first, always.
+    FirstOutput,
+    /// From the first output on, or when the session has been open for [`GRACE`]: the program may
+    /// wait to be spoken to.
+    Grace,
+    /// At once.
+    Start {
+        /// The agent is known to keep what comes before it is ready.
+        queued: bool,
     },
+}
+
+/// Follows whether the remote side is ready for input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Readiness {
+    from: InputFrom,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Connected; the gateway may or may not report how the session opens. One that reports nothing
+    /// counts as having opened it `until` then.
+    Silent { until: Instant },
     /// The gateway reports, and has not reported the session open.
     Opening,
-    /// Open, but it has said nothing yet.
-    Opened {
-        /// When its time to get ready is over.
-        until: Instant,
-    },
-    /// Input may flow.
-    Released,
+    /// Open, but it has sent nothing yet. Its time to get ready is over at `until`.
+    Opened { until: Instant },
+    /// Ready.
+    Ready,
 }
 
 impl Readiness {
-    /// Before anything is known about the session. `eager` releases at once.
+    /// Before anything is known about the session.
     #[must_use]
-    pub fn new(eager: bool, now: Instant) -> Self {
-        if eager {
-            Self::Released
-        } else {
-            Self::Silent { until: now + GRACE }
+    pub fn new(from: InputFrom, now: Instant) -> Self {
+        let until = now + GRACE;
+        Self {
+            from,
+            state: State::Silent { until },
         }
+    }
+
+    /// Nothing is known any more, as on a new connection for a session that has not begun.
+    pub fn restart(&mut self, now: Instant) {
+        *self = Self::new(self.from, now);
     }
 
     /// The gateway said that the session is being opened.
     pub fn opening(&mut self) {
-        if matches!(self, Self::Silent { .. }) {
-            *self = Self::Opening;
+        if matches!(self.state, State::Silent { .. }) {
+            self.state = State::Opening;
         }
     }
 
     /// The gateway said that the session is open.
     pub fn opened(&mut self, now: Instant) {
-        if matches!(self, Self::Silent { .. } | Self::Opening) {
-            *self = Self::Opened { until: now + GRACE };
+        if matches!(self.state, State::Silent { .. } | State::Opening) {
+            let until = now + GRACE;
+            self.state = State::Opened { until };
         }
     }
 
     /// A new connection for a session that was being opened: whether it is open by now may never
     /// be said again.
     pub fn reconnected(&mut self, now: Instant) {
-        if *self == Self::Opening {
-            *self = Self::Silent { until: now + GRACE };
+        if self.state == State::Opening {
+            let until = now + GRACE;
+            self.state = State::Silent { until };
         }
     }
 
     /// The remote side has sent something.
-    pub fn spoke(&mut self) {
-        *self = Self::Released;
+    pub fn heard(&mut self) {
+        self.state = State::Ready;
     }
 
-    /// Lets the time pass; says whether that released it.
+    /// Lets the time pass; says whether that made it ready.
     pub fn wake(&mut self, now: Instant) -> bool {
-        let released = self.deadline().is_some_and(|until| until <= now);
-        if released {
-            *self = Self::Released;
+        let ready = self.deadline().is_some_and(|until| until <= now);
+        if ready {
+            self.state = State::Ready;
         }
-        released
+        ready
     }
 
-    /// When it releases by itself.
+    /// When it counts as ready although nothing was heard.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        match self {
-            Self::Silent { until } | Self::Opened { until } => Some(*until),
-            Self::Opening | Self::Released => None,
+        match self.state {
+            State::Silent { until } | State::Opened { until } => Some(until),
+            State::Opening | State::Ready => None,
         }
+        .filter(|_| self.from != InputFrom::FirstOutput)
     }
 
-    /// Whether input may flow.
+    /// Whether the remote side has shown that it is ready, or had the time to get ready.
     #[must_use]
-    pub fn is_released(&self) -> bool {
-        *self == Self::Released
+    pub fn is_ready(&self) -> bool {
+        self.state == State::Ready
+    }
+
+    /// Whether input may be sent.
+    #[must_use]
+    pub fn lets_input_go(&self) -> bool {
+        self.is_ready() || matches!(self.from, InputFrom::Start { .. })
+    }
+
+    /// Whether an agent may drop input that is sent now.
+    #[must_use]
+    pub fn may_drop_input(&self) -> bool {
+        !self.is_ready() && self.from != (InputFrom::Start { queued: true })
     }
 }
 
@@ -93,35 +129,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_waits_for_the_first_word_or_for_three_seconds_after_open() {
+    fn it_waits_for_the_first_output_or_for_three_seconds_after_open() {
         let now = Instant::now();
-        let mut readiness = Readiness::new(false, now);
+        let mut readiness = Readiness::new(InputFrom::Grace, now);
         readiness.opening();
         readiness.wake(now + GRACE * 10);
-        assert!(!readiness.is_released());
+        assert!(!readiness.is_ready());
         let opened = now + GRACE * 11;
         readiness.opened(opened);
         readiness.wake(opened + GRACE - Duration::from_millis(1));
-        assert!(!readiness.is_released());
+        assert!(!readiness.is_ready());
         readiness.wake(opened + GRACE);
-        assert!(readiness.is_released());
+        assert!(readiness.is_ready());
         readiness.opened(opened + GRACE);
-        assert!(readiness.is_released());
+        assert!(readiness.is_ready());
+    }
+
+    #[test]
+    fn a_shell_is_waited_for_as_long_as_it_takes() {
+        let now = Instant::now();
+        let mut readiness = Readiness::new(InputFrom::FirstOutput, now);
+        readiness.opened(now);
+        assert_eq!(readiness.deadline(), None);
+        assert!(!readiness.wake(now + GRACE * 100) && !readiness.lets_input_go());
+        readiness.heard();
+        assert!(readiness.lets_input_go());
     }
 
     #[test]
     fn a_gateway_that_reports_nothing_gets_three_seconds() {
         let now = Instant::now();
-        let mut readiness = Readiness::new(false, now);
+        let mut readiness = Readiness::new(InputFrom::Grace, now);
         assert_eq!(readiness.deadline(), Some(now + GRACE));
         readiness.wake(now + GRACE);
-        assert!(readiness.is_released());
+        assert!(readiness.is_ready());
     }
 
     #[test]
-    fn a_session_that_broke_while_opening_is_not_held_for_ever() {
+    fn a_session_that_broke_while_opening_is_not_waited_for_forever() {
         let now = Instant::now();
-        let mut readiness = Readiness::new(false, now);
+        let mut readiness = Readiness::new(InputFrom::Grace, now);
         readiness.opening();
         assert_eq!(readiness.deadline(), None);
         readiness.reconnected(now);
@@ -129,10 +176,13 @@ mod tests {
     }
 
     #[test]
-    fn output_releases_at_once() {
-        let mut readiness = Readiness::new(false, Instant::now());
-        readiness.spoke();
-        assert!(readiness.is_released());
-        assert!(Readiness::new(true, Instant::now()).is_released());
+    fn what_goes_at_once_may_be_dropped_unless_the_agent_queues_it() {
+        for queued in [false, true] {
+            let mut readiness = Readiness::new(InputFrom::Start { queued }, Instant::now());
+            assert!(readiness.lets_input_go());
+            assert_eq!(readiness.may_drop_input(), !queued);
+            readiness.heard();
+            assert!(!readiness.may_drop_input());
+        }
     }
 }

@@ -5,23 +5,27 @@
 //! (`aliyun/aliyun_assist_client`).
 
 mod due;
+mod end_notice;
+mod events;
 mod options;
 mod receive;
 mod receive_window;
 mod send;
 mod send_window;
 
-pub use options::Options;
+pub use super::readiness::InputFrom;
+pub use options::{Keepalive, Options};
 
-use super::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
-use super::crypto::{self, BLOCK, Exchange, Privacy};
-use super::frame::{Kind, MAX_INPUT, Version};
+use super::channel::{Ending, Event, Now};
+use super::crypto::{Exchange, Privacy};
+use super::frame::Version;
 use super::liveness::{Due, Liveness};
 use super::pace::Bucket;
 use super::readiness::Readiness;
 use crate::error::Error;
 use bytes::{Bytes, BytesMut};
 use due::{Control, Flush};
+use end_notice::EndNotice;
 use receive_window::ReceiveWindow;
 use send_window::SendWindow;
 use std::collections::VecDeque;
@@ -30,20 +34,8 @@ use std::time::{Duration, Instant};
 /// What a session may send per second until the gateway says otherwise, in bytes.
 pub const DEFAULT_RATE: u64 = 200_000;
 
-/// User bytes kept while they can't go out; above it the user's end is not read.
-const KEEP_INPUT: usize = 64 * 1024;
-
-/// How long after a reconnect the agent may take to ask for what it misses. Until then no new
-/// input is sent, which could overtake what was lost.
-const SETTLE: Duration = Duration::from_secs(1);
-
-/// Output taken, in bytes, after which it is acknowledged without waiting for something to send:
-/// an agent has to keep what is not acknowledged.
-const ACKNOWLEDGE_EVERY: usize = 512 * 1024;
-
-/// How long a new connection has to last until it counts as progress in itself: a session in which
-/// nothing happens makes no other.
-const STEADY: Duration = Duration::from_secs(3);
+/// How recent the last output of a port is that surely has not been closed.
+const FLOWING: Duration = Duration::from_secs(10);
 
 /// The client's side of a session.
 #[derive(Debug)]
@@ -75,6 +67,14 @@ pub struct Session {
     unproven: Option<Instant>,
     /// Whether an output came since the last heartbeat.
     heard_output: bool,
+    /// When the last output came.
+    output_at: Option<Instant>,
+    /// Input was sent that the agent may have dropped, and nothing has come back.
+    early_input: bool,
+    /// The last message sent is a heartbeat that may have made an old agent dial its port anew.
+    provoked: bool,
+    /// The last output announces the session's end, unless another follows.
+    notice: Option<EndNotice>,
     flush: Flush,
 }
 
@@ -83,6 +83,7 @@ impl Session {
     #[must_use]
     pub fn new(options: Options, now: Now) -> Self {
         let rate = options.rate_limit.unwrap_or(u64::MAX).min(DEFAULT_RATE);
+        let keepalive = options.keepalive.interval(options.port);
         Self {
             channel_id: Bytes::new(),
             version: None,
@@ -91,9 +92,9 @@ impl Session {
             ended: false,
             send_window: SendWindow::default(),
             receive_window: ReceiveWindow::default(),
-            readiness: Readiness::new(options.eager, now.at),
+            readiness: Readiness::new(options.input_from, now.at),
             bucket: Bucket::new(rate, now.at),
-            liveness: Liveness::new(options.keepalive, options.dead_after, now),
+            liveness: Liveness::new(keepalive, options.dead_after, now),
             untold: 0,
             input: BytesMut::new(),
             size: None,
@@ -104,6 +105,10 @@ impl Session {
             resumes: 0,
             unproven: None,
             heard_output: false,
+            output_at: None,
+            early_input: false,
+            provoked: false,
+            notice: None,
             flush: Flush::Off,
             options,
         }
@@ -145,32 +150,68 @@ impl Session {
         nameless.then_some("the gateway has not yet named the channel to resume")
     }
 
-    fn broke(&mut self, why: String) {
-        if self.up && !self.ended {
-            self.up = false;
-            if self.flush != Flush::Off {
-                self.flush = Flush::Wanted;
-            }
-            let obstacle = self.obstacle();
-            let why = obstacle.map_or(why.clone(), |obstacle| format!("{why}, and {obstacle}"));
-            let resumable = obstacle.is_none();
-            self.events.push_back(Event::Broken { why, resumable });
+    /// Learns how old the agent is.
+    fn learn_version(&mut self, version: Version) {
+        if self.version.is_none() {
+            self.version = Some(version);
+            let keepalive = self.options.keepalive.interval(self.may_dial_anew());
+            self.liveness.set_keepalive(keepalive);
         }
+    }
+
+    /// Whether the agent may be one that dials a closed port anew on any message.
+    fn may_dial_anew(&self) -> bool {
+        self.options.port && self.version.is_none_or(|v| v < Version::V1_02)
+    }
+
+    /// The connection broke. `silent` says that it is only taken for broken: the gateway may still
+    /// have it.
+    fn broke(&mut self, why: String, silent: bool) {
+        if !self.up || self.ended {
+            return;
+        }
+        if self.notice.is_some() {
+            // An agent closes the session after its notice, and gateways may just cut the connection.
+            return self.end(Ending::by_code("", ""));
+        }
+        let obstacle = self.obstacle();
+        let why = obstacle.map_or(why.clone(), |obstacle| format!("{why}, and {obstacle}"));
+        let resumable = obstacle.is_none();
+        self.disconnected(Event::Broken {
+            why,
+            resumable,
+            silent,
+        });
+    }
+
+    /// The gateway gave the session to another connection. Whether that may be an old attempt of this
+    /// client is for the pump to know.
+    fn displaced(&mut self, error: Error) {
+        if self.up && self.obstacle().is_none() {
+            self.disconnected(Event::Displaced(error));
+        } else {
+            self.fail(error);
+        }
+    }
+
+    fn disconnected(&mut self, event: Event) {
+        self.up = false;
+        if self.flush != Flush::Off {
+            self.flush = Flush::Wanted;
+        }
+        self.events.push_back(event);
     }
 
     fn closed(&mut self, code: Option<u16>) {
         match code {
-            Some(1000) if self.opened => self.end(Ending::Normal {
-                code: String::new(),
-            }),
+            Some(1000) if self.opened || self.notice.is_some() => self.end(Ending::by_code("", "")),
             Some(1000) => self.fail(Error::Lost(
                 "the gateway closed the session before it opened".into(),
             )),
             None | Some(1001 | 1005 | 1006 | 1012) => {
-                self.broke(format!(
-                    "the gateway closed the connection (code {})",
-                    code.unwrap_or(1005)
-                ));
+                let code = code.unwrap_or(1005);
+                let why = format!("the gateway closed the connection (code {code})");
+                self.broke(why, false);
             }
             Some(code) => self.fail(Error::Lost(format!(
                 "the gateway closed the session with code {code}"
@@ -187,11 +228,16 @@ impl Session {
             return;
         }
         self.ended = true;
-        let ending = match ending {
-            Ending::Normal { .. } if self.receive_window.is_missing() => Ending::Failed(
-                Error::Lost("the session ended while a part of its output was missing".into()),
-            ),
-            ending => ending,
+        let missing = "the session ended while a part of its output was missing";
+        let ending = match (self.notice.take(), ending) {
+            (
+                Some(notice),
+                Ending::Normal { .. } | Ending::Failed(Error::Ended { .. } | Error::Lost(_)),
+            ) => notice.ending(),
+            (_, Ending::Normal { .. }) if self.receive_window.is_missing() => {
+                Ending::Failed(Error::Lost(missing.into()))
+            }
+            (_, ending) => ending,
         };
         self.events.push_back(Event::Ended(ending));
     }
@@ -211,7 +257,7 @@ impl Session {
     fn keep_alive(&mut self, now: Now) {
         match self.liveness.poll(now) {
             Some(Due::Heartbeat) => {
-                self.due.heartbeat = true;
+                self.due.heartbeat = self.wants_heartbeat(now);
                 self.due.ping |= self.options.dead_after.is_some();
                 let numbers = self.version.is_some_and(|v| v >= Version::V1_02);
                 let quiet = !std::mem::take(&mut self.heard_output);
@@ -219,179 +265,18 @@ impl Session {
                 self.liveness.sent(now);
             }
             Some(Due::Ping) => self.due.ping = true,
-            Some(Due::Dead) => self.broke(self.liveness.describe_silence()),
+            Some(Due::Dead) => self.broke(self.liveness.describe_silence(), true),
             None => {}
         }
     }
-}
 
-impl Channel for Session {
-    fn connected(&mut self, now: Now) {
-        self.up = true;
-        self.liveness.restart(now);
-        self.privacy.connected(now.at);
-        if self.send_window.last() > 0
-            || self.receive_window.taken() > 0
-            || !self.channel_id.is_empty()
-        {
-            self.due.sync = true;
-            self.receive_window.reconnected();
-            self.send_window.reconnected();
-            self.readiness.reconnected(now.at);
-            self.resumes += 1;
-            self.unproven = Some(now.at + STEADY);
-            if !self.send_window.all_acknowledged() {
-                self.settling = Some(now.at + SETTLE);
-            }
-        } else {
-            self.readiness = Readiness::new(self.options.eager, now.at);
-        }
-    }
-
-    fn receive(&mut self, now: Now, incoming: Incoming) {
-        if self.ended || !self.up {
-            return;
-        }
-        self.liveness.heard(now);
-        match incoming {
-            Incoming::Binary(bytes) => self.receive_frame(now, &bytes),
-            Incoming::Text(text) => {
-                let what = format!("a text frame of {} bytes", text.len());
-                self.fail(Error::Protocol(what));
-            }
-            Incoming::Alive if self.flush == Flush::Asked => self.flush = Flush::Done,
-            Incoming::Alive => {}
-            Incoming::Closed(code) => self.closed(code),
-            Incoming::Failed(why) => self.broke(why),
-            Incoming::Invalid(what) => self.fail(Error::Protocol(what)),
-        }
-    }
-
-    fn can_write(&self) -> bool {
-        self.input.len() < KEEP_INPUT
-    }
-
-    fn write(&mut self, now: Now, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
-        // The user who types may just have woken the machine.
-        if self.up && !self.ended {
-            self.keep_alive(now);
-        }
-    }
-
-    fn input_ended(&mut self) {
-        self.flush = Flush::Wanted;
-    }
-
-    fn drained(&self) -> bool {
-        self.flush == Flush::Done
-    }
-
-    fn resize(&mut self, _now: Now, rows: u16, cols: u16) {
-        self.size = Some((rows, cols));
-        self.due.resize = self.opened;
-    }
-
-    fn close(&mut self, _now: Now) {
-        // Nothing that is asked for now would be waited for.
-        (self.due.sync, self.due.ping) = (false, false);
-        self.due.close = true;
-    }
-
-    fn wants_send(&self, now: Now) -> bool {
-        let data = self.data_due() && self.bucket.wait_until(now.at).is_none();
-        self.up && (self.control_due() || data)
-    }
-
-    fn poll_send(&mut self, now: Now) -> Option<Outgoing> {
-        if !self.up {
-            return None;
-        }
-        if let Some(control) = self.poll_control(now) {
-            return Some(control);
-        }
-        if self.bucket.wait_until(now.at).is_some() {
-            return None;
-        }
-        if let Some(again) = self.send_window.next_again() {
-            return Some(self.account(now, &again));
-        }
-        if !self.data_due() {
-            return None;
-        }
-        let room = match self.privacy {
-            Privacy::Encrypted(_) => MAX_INPUT - MAX_INPUT % BLOCK - 1,
-            _ => MAX_INPUT,
-        };
-        let payload = self.input.split_to(self.input.len().min(room)).freeze();
-        let payload = self.privacy.seal(payload);
-        Some(self.message(now, Kind::Input, payload))
-    }
-
-    fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
-    }
-
-    fn deadline(&self, now: Now) -> Option<Instant> {
-        if !self.up || self.ended {
-            return None;
-        }
-        let data = self.data_due().then(|| self.bucket.wait_until(now.at));
-        let times = [
-            self.liveness.deadline(),
-            self.readiness.deadline(),
-            self.receive_window.deadline(),
-            self.settling,
-            self.privacy.deadline(),
-            self.unproven,
-            data.flatten(),
-        ];
-        times.into_iter().flatten().min()
-    }
-
-    fn wake(&mut self, now: Now) {
-        if !self.up || self.ended {
-            return;
-        }
-        if self.privacy.deadline().is_some_and(|by| by <= now.at) {
-            return self.fail(Error::AgentTimeout {
-                what: "the key exchange with the agent",
-                limit: crypto::LIMIT,
-            });
-        }
-        if self.readiness.wake(now.at) && self.options.silence_opens {
-            self.open();
-        }
-        if self.settling.is_some_and(|until| until <= now.at) {
-            self.settling = None;
-        }
-        if self.unproven.is_some_and(|until| until <= now.at) {
-            self.prove_resume(true);
-        }
-        self.ask_again(now);
-        self.keep_alive(now);
-    }
-
-    fn resume_id(&self) -> Option<String> {
-        let id = String::from_utf8_lossy(&self.channel_id).into_owned();
-        Some(id).filter(|id| !id.is_empty())
-    }
-
-    fn describe(&self) -> String {
-        format!(
-            "sent {} messages ({} bytes not acknowledged), received {} outputs, limit {} B/s, resumed {} times, {}",
-            self.send_window.last(),
-            self.send_window.kept_bytes(),
-            self.receive_window.taken(),
-            self.bucket.rate(),
-            self.resumes,
-            match (self.up, &self.privacy) {
-                (false, _) => "connection lost",
-                (true, Privacy::Plain) => "connected",
-                (true, Privacy::Exchanging { .. }) => "connected, exchanging keys",
-                (true, Privacy::Encrypted(_)) => "connected, encrypted",
-            },
-        )
+    /// Whether a heartbeat that is due should be sent. A port that may have been closed is not dialled
+    /// anew for a user whose input has ended: what it then sends would be taken for an answer.
+    fn wants_heartbeat(&mut self, now: Now) -> bool {
+        let flowing = self.output_at.is_some_and(|at| now.at < at + FLOWING);
+        let provokes = self.may_dial_anew() && !flowing;
+        self.provoked |= provokes;
+        !provokes || self.flush == Flush::Off
     }
 }
 

@@ -10,7 +10,7 @@ mod closing_status;
 use super::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
 use super::liveness::{Due, Liveness};
 use super::pace::Bucket;
-use super::readiness::Readiness;
+use super::readiness::{InputFrom, Readiness};
 use crate::error::Error;
 use bytes::{Bytes, BytesMut};
 use closing_status::{Held, StatusScanner};
@@ -72,7 +72,7 @@ impl Webshell {
         Self {
             up: false,
             ended: false,
-            readiness: Readiness::new(false, now.at),
+            readiness: Readiness::new(InputFrom::Grace, now.at),
             liveness: Liveness::new(options.keepalive, options.dead_after, now),
             bucket: options.rate_limit.map(|rate| Bucket::new(rate, now.at)),
             input: BytesMut::new(),
@@ -87,7 +87,7 @@ impl Webshell {
     }
 
     fn receive_output(&mut self, now: Now, bytes: &[u8]) {
-        self.readiness.spoke();
+        self.readiness.heard();
         self.taken += bytes.len() as u64;
         let mut output = BytesMut::with_capacity(bytes.len());
         self.scanner
@@ -120,6 +120,7 @@ impl Webshell {
         self.end(|| Event::Broken {
             why,
             resumable: false,
+            silent: false,
         });
     }
 
@@ -177,7 +178,7 @@ impl Channel for Webshell {
     fn connected(&mut self, now: Now) {
         self.up = true;
         self.liveness.restart(now);
-        self.readiness = Readiness::new(false, now.at);
+        self.readiness = Readiness::new(InputFrom::Grace, now.at);
         self.events.push_back(Event::Opened);
     }
 
@@ -213,7 +214,7 @@ impl Channel for Webshell {
     fn close(&mut self, _now: Now) {}
 
     fn wants_send(&self, now: Now) -> bool {
-        let data = self.readiness.is_released() && self.next_message(now.at).is_some();
+        let data = self.readiness.is_ready() && self.next_message(now.at).is_some();
         let data = data && self.wait_until(now.at).is_none();
         self.up && !self.ended && (self.ping || data)
     }
@@ -247,7 +248,7 @@ impl Channel for Webshell {
         if !self.up || self.ended {
             return None;
         }
-        let input = self.readiness.is_released() && !self.input.is_empty();
+        let input = self.readiness.is_ready() && !self.input.is_empty();
         let waits = input && self.next_message(now.at).is_none();
         let times = [
             self.liveness.deadline(),
@@ -280,6 +281,12 @@ impl Channel for Webshell {
             Some(Due::Dead) => self.broke(self.liveness.describe_silence()),
             None => {}
         }
+    }
+
+    fn stalled(&mut self, now: Now) {
+        self.liveness.stalled(now);
+        // What follows the status that is held back may be unread.
+        self.held_since = now.at;
     }
 
     fn resume_id(&self) -> Option<String> {

@@ -45,6 +45,11 @@ pub enum Notice {
     },
     /// It is back.
     Resumed,
+    /// The session is open, and after so long the remote side has still sent nothing.
+    NothingCame {
+        /// How long that may take.
+        within: Duration,
+    },
     /// While the connection is gone, no more input can be kept.
     InputFull,
     /// `~?`.

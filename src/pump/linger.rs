@@ -40,6 +40,11 @@ impl Linger {
         self.quiet_since = now;
     }
 
+    /// So long this process did not run: that was no silence.
+    pub(super) fn delay(&mut self, span: Duration) {
+        self.quiet_since += span;
+    }
+
     /// Whether the user's input has ended and is delivered. The silence is counted from then on.
     pub(super) fn set_drained(&mut self, drained: bool, now: Instant) {
         if drained != self.drained {

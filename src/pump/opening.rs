@@ -36,6 +36,16 @@ impl Opening {
         }
     }
 
+    /// The step under way may take as long as it likes.
+    pub(super) fn wait_on(&mut self) {
+        self.by = None;
+    }
+
+    /// So long this process did not run: that is nobody's delay.
+    pub(super) fn delay(&mut self, span: Duration) {
+        self.by = self.by.map(|by| by + span);
+    }
+
     /// Whether the session is open.
     pub(super) fn is_open(&self) -> bool {
         self.opened

@@ -1,6 +1,7 @@
 //! A session over connections that break, on a clock that jumps: user and gateway are played here.
 
 mod linger;
+mod trouble;
 
 use super::wire::GIVE_UP;
 use super::*;
@@ -427,7 +428,7 @@ async fn nothing_piles_up_while_the_far_side_is_gone_for_an_hour() {
     };
     let patient = session::Options {
         dead_after: None,
-        eager: true,
+        input_from: session::InputFrom::Start { queued: false },
         ..session::Options::default()
     };
     let session = Session::new(patient, now());

@@ -19,6 +19,14 @@ pub(super) const GIVE_UP: Duration = Duration::from_secs(600);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
+/// How late an attempt that was given up may reach the gateway: a network that holds everything back
+/// was seen to let go after 50 s.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(120);
+
+/// How often in a row, and for how long, the gateway's answer is taken for the doing of such an attempt.
+const EXCUSES: u32 = 5;
+const EXCUSED_WITHIN: Duration = Duration::from_secs(60);
+
 /// The wire's end.
 pub(super) struct Wire {
     pub state: WireState,
@@ -26,6 +34,11 @@ pub(super) struct Wire {
     pub batch: Vec<Incoming>,
     backoff: Backoff,
     broken_at: Option<Instant>,
+    /// When the last attempt was given up that may yet reach the gateway, and take the session away
+    /// from a later one.
+    given_up_at: Option<Instant>,
+    /// Since when, and how often, the gateway's answer is taken for the doing of such an attempt.
+    excused: Option<(Instant, u32)>,
 }
 
 /// How the connection is.
@@ -52,8 +65,7 @@ pub(super) struct Arms<'a> {
 }
 
 /// Whether an error in reconnecting means that trying again is no use.
-#[must_use]
-pub(super) fn is_final(error: &Error) -> bool {
+fn is_lasting(error: &Error) -> bool {
     match error {
         Error::Refused { status, .. } => (400..500).contains(status) && *status != 429,
         Error::Connect { .. } | Error::Timeout { .. } => false,
@@ -71,6 +83,8 @@ impl Wire {
             batch: Vec::with_capacity(BATCH),
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             broken_at: None,
+            given_up_at: None,
+            excused: None,
         }
     }
 
@@ -114,6 +128,33 @@ impl Wire {
     pub(super) fn made_progress(&mut self) {
         self.backoff.restart();
         self.broken_at = None;
+        self.excused = None;
+    }
+
+    /// A connection was given up that the gateway may still have, or still get.
+    pub(super) fn gave_up_attempt(&mut self, now: Instant) {
+        self.given_up_at = Some(now);
+    }
+
+    /// Whether an attempt that was given up may be why the gateway takes the session to be another
+    /// connection's, or gone. It is taken for that so often only.
+    pub(super) fn may_be_own_doing(&mut self, now: Instant) -> bool {
+        let recent = self.given_up_at.is_some_and(|at| now < at + ARRIVES_WITHIN);
+        let (since, count) = self.excused.unwrap_or((now, 0));
+        let excused = recent && count < EXCUSES && now <= since + EXCUSED_WITHIN;
+        if excused {
+            self.excused = Some((since, count + 1));
+        }
+        excused
+    }
+
+    /// Whether a failed attempt means that trying again is no use.
+    pub(super) fn is_final(&mut self, now: Instant, error: &Error) -> bool {
+        if matches!(error, Error::Timeout { .. } | Error::Connect { .. }) {
+            self.gave_up_attempt(now);
+        }
+        let unknown = matches!(error, Error::Refused { status: 404, .. });
+        is_lasting(error) && !(unknown && self.may_be_own_doing(now))
     }
 
     /// Plans the next attempt. A connection that breaks before the session has made any progress over

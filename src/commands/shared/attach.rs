@@ -152,6 +152,9 @@ impl Host for AttachedHost {
                 self.lost_line
                     .show("connection lost, reconnecting… ~. ends");
             }
+            Notice::NothingCame { within } => self.ui.say(&format!(
+                "nothing has come from the instance for {within:?}; what you type is kept until something does"
+            )),
             Notice::InputFull => self
                 .lost_line
                 .show("no more input is kept until the connection is back"),

@@ -8,7 +8,7 @@ use crate::net::Network;
 use crate::openapi::client::Action as _;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::protocol::port::Port;
-use crate::protocol::session::Session;
+use crate::protocol::session::{InputFrom, Session};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
 use futures_util::future::BoxFuture;
 use std::time::Duration;
@@ -79,8 +79,11 @@ impl PortSession {
         W: AsyncWrite + Unpin,
     {
         let mut options = session::protocol_options(args);
-        options.eager = ports.eager;
-        options.silence_opens = true;
+        options.port = true;
+        options.input_from = match ports.eager {
+            true => InputFrom::Start { queued: false },
+            false => InputFrom::Grace,
+        };
         let channel = Session::new(options, pump::now());
         let options = pump::Options {
             escape: None,

@@ -8,7 +8,7 @@ use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession, TerminalSession};
 use crate::openapi::endpoint::Product;
-use crate::protocol::session;
+use crate::protocol::session::{self, InputFrom};
 use crate::pump::Link;
 use crate::wire::{self, Target};
 use futures_util::future::BoxFuture;
@@ -270,11 +270,15 @@ pub(crate) fn request(
 #[must_use]
 pub(crate) fn protocol_options(args: &cli::Session) -> session::Options {
     session::Options {
-        keepalive: unless_zero(args.connection.keepalive),
+        keepalive: match args.connection.keepalive {
+            None => session::Keepalive::Usual,
+            Some(Duration::ZERO) => session::Keepalive::Off,
+            Some(interval) => session::Keepalive::Every(interval),
+        },
         dead_after: unless_zero(args.connection.dead_after),
         rate_limit: args.connection.rate_limit,
-        eager: false,
-        silence_opens: false,
+        input_from: InputFrom::FirstOutput,
+        port: false,
     }
 }
 

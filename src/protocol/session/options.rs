@@ -1,31 +1,62 @@
 //! How a session is to behave.
 
+use super::super::readiness::InputFrom;
 use std::time::Duration;
+
+/// The interval of heartbeats that suits any agent: they end a session after 180 s.
+const USUAL: Duration = Duration::from_secs(60);
+
+/// The longest interval that does. An old agent whose port has been closed dials it again on every
+/// message, and what the port then sends is appended to the stream.
+const LATEST: Duration = Duration::from_secs(170);
 
 /// How a session is to behave.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Heartbeat interval; `None` for none.
-    pub keepalive: Option<Duration>,
+    /// When to send heartbeats.
+    pub keepalive: Keepalive,
     /// Silence after which the connection counts as dead; `None` for never.
     pub dead_after: Option<Duration>,
     /// An upper limit for what is sent, bytes per second.
     pub rate_limit: Option<u64>,
-    /// Send input at once, without waiting for the remote side to be ready.
-    pub eager: bool,
-    /// Take a session for open when the gateway has said nothing about it for 3 s. A terminal's
-    /// prompt shows that it is there; a port may have nothing to say before it is spoken to.
-    pub silence_opens: bool,
+    /// When input may be sent.
+    pub input_from: InputFrom,
+    /// The session is with a TCP port and not with a terminal.
+    pub port: bool,
+}
+
+/// When to send heartbeats: after so long without sending anything else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keepalive {
+    /// As it suits the agent.
+    Usual,
+    /// After this interval.
+    Every(Duration),
+    /// Never.
+    Off,
+}
+
+impl Keepalive {
+    /// The interval for a session with an old agent's port, or any other.
+    #[must_use]
+    pub(super) fn interval(self, old_port: bool) -> Option<Duration> {
+        match self {
+            Self::Usual if old_port => Some(LATEST),
+            Self::Usual => Some(USUAL),
+            Self::Every(interval) => Some(interval),
+            Self::Off => None,
+        }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
-            keepalive: Some(Duration::from_secs(60)),
+            keepalive: Keepalive::Usual,
             dead_after: Some(Duration::from_secs(45)),
             rate_limit: None,
-            eager: false,
-            silence_opens: false,
+            input_from: InputFrom::FirstOutput,
+            port: false,
         }
     }
 }

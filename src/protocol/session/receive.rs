@@ -1,14 +1,18 @@
 //! What arrives: outputs in order, states, requests to send again, the key exchange.
 
+use super::Session;
+use super::end_notice::EndNotice;
 use super::receive_window::Verdict;
-use super::{ACKNOWLEDGE_EVERY, Session};
 use crate::error::Error;
 use crate::protocol::channel::{Ending, Event, Now};
-use crate::protocol::crypto::Failure;
+use crate::protocol::crypto::{Failure, Privacy};
 use crate::protocol::frame::{Frame, Kind};
-use crate::protocol::readiness::Readiness;
 use crate::protocol::status::Status;
 use bytes::Bytes;
+
+/// Output taken, in bytes, after which it is acknowledged without waiting for something to send:
+/// an agent has to keep what is not acknowledged.
+const ACKNOWLEDGE_EVERY: usize = 512 * 1024;
 
 impl Session {
     pub(super) fn receive_frame(&mut self, now: Now, bytes: &Bytes) {
@@ -38,8 +42,9 @@ impl Session {
     }
 
     pub(super) fn receive_output(&mut self, now: Now, frame: Frame) {
-        self.version.get_or_insert(frame.version);
+        self.learn_version(frame.version);
         self.heard_output = true;
+        self.output_at = Some(now.at);
         // What it acknowledges holds whether or not the output itself is taken.
         let news = frame.output_seq > 0 && self.send_window.acknowledge(frame.input_seq);
         if self.send_window.all_acknowledged() {
@@ -54,19 +59,48 @@ impl Session {
             }
             Verdict::Take => {}
         }
-        let payload = match self.privacy.unseal(frame.payload) {
+        self.prove_resume(true);
+        if frame.output_seq > 0 {
+            self.untold += frame.payload.len();
+            self.due.heartbeat |= self.untold >= ACKNOWLEDGE_EVERY;
+        }
+        // What was held back is output after all, as it was not the last.
+        self.release_notice();
+        if self.ended {
+            return;
+        }
+        self.notice = self.end_notice(now, &frame.payload);
+        if self.notice.is_none() {
+            self.take_output(frame.payload);
+        }
+    }
+
+    /// The announcement of the session's end, if the payload is one. It comes in clear also where
+    /// everything else is encrypted, so that it is looked for before anything is decrypted.
+    fn end_notice(&self, now: Now, payload: &Bytes) -> Option<EndNotice> {
+        let unverified = !matches!(self.privacy, Privacy::Plain);
+        let notice = EndNotice::read(payload, unverified, now.at);
+        notice.filter(|_| !self.options.port)
+    }
+
+    /// What was held back as an announcement of the end is output: it did not end.
+    pub(super) fn release_notice(&mut self) {
+        if let Some(notice) = self.notice.take() {
+            self.take_output(notice.payload);
+        }
+    }
+
+    fn take_output(&mut self, payload: Bytes) {
+        let payload = match self.privacy.unseal(payload) {
             Ok(payload) => payload,
             Err(fault) => return self.fail(Error::Protocol(fault.to_string())),
         };
-        self.prove_resume(true);
-        if frame.output_seq > 0 {
-            self.untold += payload.len();
-            self.due.heartbeat |= self.untold >= ACKNOWLEDGE_EVERY;
-        }
-        self.due.resize |= !self.readiness.is_released() && self.size.is_some();
+        // What comes before the terminal is there may not have reached it.
+        self.due.resize |= !self.readiness.is_ready() && self.size.is_some();
         self.open();
-        self.readiness.spoke();
+        self.readiness.heard();
         if !payload.is_empty() {
+            self.early_input = false;
             self.events.push_back(Event::Output(payload));
         }
     }
@@ -77,11 +111,11 @@ impl Session {
             Ok(true) => {
                 tracing::debug!("key exchange done");
                 // Only now does the agent start what it has to get ready.
-                self.readiness = Readiness::new(self.options.eager, now.at);
+                self.readiness.restart(now.at);
                 self.readiness.opened(now.at);
             }
             Err(Failure::Broken(fault)) => self.fail(Error::Protocol(fault.to_string())),
-            Err(Failure::Refused { code, message }) => self.end(refused(&code, &message)),
+            Err(Failure::Refused { code, message }) => self.end(Ending::by_code(&code, &message)),
         }
     }
 
@@ -99,15 +133,18 @@ impl Session {
                 self.bucket.set_rate(rate, now.at);
             }
             Status::Stream(_) | Status::Closing | Status::Unknown(_) => {}
-            Status::Aborted(text) => self.end(refused("Aborted", text)),
-            Status::Closed(text) | Status::Exited(text) => self.end(ending(text)),
-            Status::Frozen => self.broke("the gateway is restarting".into()),
+            Status::Aborted(text) => self.end(Ending::by_code("Aborted", text)),
+            Status::Closed(text) | Status::Exited(text) => match Ending::by_text(text) {
+                Ending::Failed(error) if is_duplicate(&error) => self.displaced(error),
+                ending => self.end(ending),
+            },
+            Status::Frozen => self.broke("the gateway is restarting".into(), false),
         }
     }
 
     /// The remote side asks for messages again; a client older than 1.02 would not be asked.
     pub(super) fn receive_sync(&mut self, frame: &Frame) {
-        self.version.get_or_insert(frame.version);
+        self.learn_version(frame.version);
         self.open();
         self.settling = None;
         if let Err(gone) = self.send_window.ask(frame.input_seq) {
@@ -120,19 +157,8 @@ impl Session {
     }
 }
 
-/// The meaning of a Closed or Exited status' text: a code, perhaps with `: ` and more behind it.
-fn ending(text: &str) -> Ending {
-    let (code, detail) = text.split_once(':').unwrap_or((text, ""));
-    let (code, detail) = (code.trim(), detail.trim());
-    match code {
-        "" | "Exit" | "Ok" | "Notified" | "Exited" => Ending::Normal { code: code.into() },
-        _ => refused(code, detail),
-    }
-}
-
-fn refused(code: &str, detail: &str) -> Ending {
-    Ending::Failed(Error::Ended {
-        code: code.into(),
-        detail: detail.into(),
-    })
+/// Whether the session was given to another connection.
+fn is_duplicate(error: &Error) -> bool {
+    let duplicate = ["SessionIdDuplicate", "SessionIdDuplicated"];
+    matches!(error, Error::Ended { code, .. } if duplicate.contains(&code.as_str()))
 }

@@ -73,7 +73,7 @@ impl Session {
     }
 
     pub(super) fn data_due(&self) -> bool {
-        let ready = self.settled() && self.readiness.is_released() && self.privacy.is_ready();
+        let ready = self.settled() && self.readiness.lets_input_go() && self.privacy.is_ready();
         self.send_window.is_due() || (ready && !self.input.is_empty())
     }
 }

@@ -3,7 +3,9 @@
 mod encrypted;
 
 use super::*;
-use crate::protocol::frame::Frame;
+use crate::protocol::channel::{Channel, Incoming, Outgoing};
+use crate::protocol::crypto::BLOCK;
+use crate::protocol::frame::{Frame, Kind, MAX_INPUT};
 use crate::protocol::status::Status;
 use proptest::prelude::*;
 
@@ -215,8 +217,11 @@ fn input_is_held_until_the_far_end_speaks_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_silent_far_end_gets_its_input_three_seconds_after_open() {
-    let mut rig = Rig::new(Options::default());
+fn a_program_that_waits_to_be_spoken_to_gets_its_input_three_seconds_after_open() {
+    let mut rig = Rig::new(Options {
+        input_from: InputFrom::Grace,
+        ..Options::default()
+    });
     rig.status(&Status::Opened);
     rig.write("GET /");
     rig.pass(3 * SECOND - Duration::from_millis(1));
@@ -226,9 +231,45 @@ fn a_silent_far_end_gets_its_input_three_seconds_after_open() {
 }
 
 #[test]
+fn a_shell_gets_its_input_when_it_has_said_something_however_late_that_is() {
+    let mut rig = Rig::new(Options {
+        dead_after: None,
+        keepalive: Keepalive::Off,
+        ..Options::default()
+    });
+    rig.status(&Status::Opened);
+    rig.write("ls\r");
+    rig.pass(3600 * SECOND);
+    assert!(rig.inputs().is_empty() && !rig.session.is_ready());
+    rig.output(1, 0, "$ ");
+    assert_eq!(rig.inputs(), ["ls\r"]);
+}
+
+#[test]
+fn early_input_may_be_dropped_until_something_comes_back() {
+    for (queued, wait, expected) in [(false, 0, true), (true, 0, false), (false, 4, false)] {
+        let mut rig = Rig::new(Options {
+            input_from: InputFrom::Start { queued },
+            port: true,
+            ..Options::default()
+        });
+        rig.status(&Status::Opened);
+        rig.pass(wait * SECOND);
+        assert!(!rig.session.may_have_dropped_input());
+        rig.write("GET /");
+        assert_eq!(rig.inputs(), ["GET /"]);
+        assert_eq!(rig.session.may_have_dropped_input(), expected);
+        rig.output(1, 1, "");
+        assert_eq!(rig.session.may_have_dropped_input(), expected);
+        rig.output(2, 1, "200 OK");
+        assert!(!rig.session.may_have_dropped_input());
+    }
+}
+
+#[test]
 fn an_eager_session_holds_nothing() {
     let mut rig = Rig::new(Options {
-        eager: true,
+        input_from: InputFrom::Start { queued: false },
         ..Options::default()
     });
     rig.write("GET /");
@@ -394,7 +435,7 @@ fn a_connection_that_lasts_counts_as_progress() {
     let mut rig = Rig::open();
     rig.session.receive(rig.now, Incoming::Closed(None));
     rig.session.connected(rig.now);
-    rig.pass(STEADY - Duration::from_millis(1));
+    rig.pass(events::STEADY - Duration::from_millis(1));
     assert!(!rig.told.iter().any(|t| t == "Resumed"), "{:?}", rig.told);
     rig.pass(Duration::from_millis(1));
     assert!(rig.told.iter().any(|t| t == "Resumed"), "{:?}", rig.told);
@@ -477,7 +518,7 @@ fn typing_on_a_woken_machine_tries_the_connection_at_once() {
 #[test]
 fn what_can_not_be_resumed_says_why() {
     let mut rig = Rig::new(Options {
-        eager: true,
+        input_from: InputFrom::Start { queued: false },
         ..Options::default()
     });
     rig.write("GET /");
@@ -529,6 +570,194 @@ fn reasons_decide_how_it_ended() {
         assert!(rig.told[1].contains(expected), "{:?}", rig.told);
         assert_eq!(rig.told.len(), 2);
     }
+}
+
+const NOTICE: &str = "The session has terminated. IdleTimeout: nothing for 180s\n";
+
+#[test]
+fn an_announced_end_is_the_reason_and_no_output() {
+    let close = |rig: &mut Rig, incoming| {
+        rig.session.receive(rig.now, incoming);
+        rig.settle();
+    };
+    let closed = |text: &str| {
+        let mut frame = Frame::new(
+            Kind::Status,
+            Version::V1_01,
+            1,
+            Status::Closed(text.into()).encode(),
+        );
+        frame.channel_id = Bytes::from_static(b"ch-1");
+        Incoming::Binary(frame.encode())
+    };
+    for incoming in [
+        Incoming::Closed(Some(1000)),
+        Incoming::Closed(None),
+        Incoming::Failed("reset".into()),
+        closed("Ok"),
+        closed("IdleTimeout"),
+    ] {
+        let mut rig = Rig::open();
+        rig.output(2, 0, NOTICE);
+        rig.pass(SECOND);
+        close(&mut rig, incoming.clone());
+        let told = rig.told.last().unwrap();
+        let expected = r#"Ended { code: "IdleTimeout", detail: "nothing for 180s" }"#;
+        assert!(told.contains(expected), "{incoming:?}: {told}");
+        assert_eq!(rig.output, b"$ ");
+    }
+}
+
+#[test]
+fn what_only_looks_like_an_announced_end_is_output() {
+    let whole = format!("$ {NOTICE}");
+    // More output follows.
+    let mut rig = Rig::open();
+    rig.output(2, 0, NOTICE);
+    assert_eq!(rig.output, b"$ ");
+    rig.output(3, 0, "$ ");
+    assert_eq!(rig.output, format!("{whole}$ ").as_bytes());
+    // A second one follows.
+    rig.output(4, 0, NOTICE);
+    rig.output(5, 0, NOTICE);
+    assert_eq!(rig.output, format!("{whole}$ {NOTICE}").as_bytes());
+    // Nothing follows, not even an end.
+    let mut rig = Rig::patient();
+    rig.output(2, 0, NOTICE);
+    rig.pass(10 * SECOND);
+    assert_eq!(rig.output, whole.as_bytes());
+    rig.status(&Status::Closed("Exit".into()));
+    assert!(rig.told[1].contains("Normal"), "{:?}", rig.told);
+    // It is a part of a message.
+    let mut rig = Rig::open();
+    rig.output(2, 0, &format!("{NOTICE}$ "));
+    assert_eq!(rig.output, format!("{whole}$ ").as_bytes());
+    // A port's bytes are nobody's announcement.
+    let mut rig = Rig::open_with(Options {
+        port: true,
+        ..Options::default()
+    });
+    rig.output(2, 0, NOTICE);
+    assert_eq!(rig.output, whole.as_bytes());
+}
+
+#[test]
+fn an_end_that_somebody_else_asked_for_is_a_failure() {
+    let mut rig = Rig::open();
+    rig.status(&Status::Closed("Notified".into()));
+    assert!(rig.told[1].contains("Failed"), "{:?}", rig.told);
+}
+
+#[test]
+fn another_connection_of_the_session_may_be_this_clients_own() {
+    let mut rig = Rig::open();
+    rig.status(&Status::Closed("SessionIdDuplicated".into()));
+    assert!(rig.told[1].contains("Displaced"), "{:?}", rig.told);
+    rig.session.connected(rig.now);
+    rig.settle();
+    rig.output(2, 0, "on");
+    assert_eq!((&rig.output[..], rig.told.len()), (&b"$ on"[..], 3));
+}
+
+#[test]
+fn a_stopped_process_reads_and_asks_before_it_gives_a_connection_up() {
+    let mut rig = Rig::open();
+    for _ in 0..3 {
+        rig.now.at += 1000 * SECOND;
+        rig.now.unix_ms += 1_000_000;
+        rig.session.stalled(rig.now);
+        rig.session.wake(rig.now);
+        let pings = rig.pings;
+        rig.settle();
+        assert_eq!((rig.pings, rig.told.len()), (pings + 1, 1));
+        rig.pass(4 * SECOND);
+        rig.session.receive(rig.now, Incoming::Alive);
+        rig.pass(20 * SECOND);
+    }
+    rig.session.stalled(rig.now);
+    rig.pass(5 * SECOND);
+    let told = rig.told.last().unwrap();
+    assert!(
+        told.contains("nothing was received") && told.contains("silent: true"),
+        "{told}"
+    );
+}
+
+/// When heartbeats go in ten minutes of a port session, in seconds.
+fn beats(version: Version, keepalive: Keepalive, ended: bool) -> Vec<u64> {
+    let mut rig = Rig::new(Options {
+        port: true,
+        input_from: InputFrom::Grace,
+        dead_after: None,
+        keepalive,
+        ..Options::default()
+    });
+    let start = rig.now.at;
+    let mut frame = rig.server(Kind::Output, "hello");
+    frame.version = version;
+    frame.output_seq = u32::from(version >= Version::V1_02);
+    rig.receive(&frame);
+    if ended {
+        rig.session.input_ended();
+        rig.session.receive(rig.now, Incoming::Alive);
+    }
+    let mut at = Vec::new();
+    for _ in 0..600 {
+        let before = rig.inputs().len();
+        rig.pass(SECOND);
+        let beats = rig.inputs().len() - before;
+        at.extend((0..beats).map(|_| (rig.now.at - start).as_secs()));
+    }
+    at
+}
+
+#[test]
+fn the_port_of_an_old_agent_gets_late_heartbeats_and_none_after_the_input() {
+    use Keepalive::{Every, Usual};
+    let (old, new) = (Version::V1_01, Version::V1_02);
+    assert_eq!(beats(old, Usual, false), [170, 340, 510]);
+    assert_eq!(beats(old, Every(200 * SECOND), false), [200, 400, 600]);
+    assert_eq!(beats(old, Usual, true), [0; 0]);
+    assert_eq!(beats(old, Every(200 * SECOND), true), [0; 0]);
+    assert_eq!(beats(new, Usual, false).len(), 10);
+    assert_eq!(beats(new, Usual, true).len(), 10);
+}
+
+#[test]
+fn a_long_answer_of_an_old_agent_is_kept_alive() {
+    let mut rig = Rig::new(Options {
+        port: true,
+        input_from: InputFrom::Grace,
+        ..Options::default()
+    });
+    rig.session.input_ended();
+    for _ in 0..400 {
+        let mut frame = rig.server(Kind::Output, "part of it");
+        frame.version = Version::V1_01;
+        rig.receive(&frame);
+        rig.pass(SECOND);
+    }
+    assert_eq!(rig.inputs(), ["", ""]);
+    assert!(rig.session.is_answering());
+}
+
+#[test]
+fn what_a_heartbeat_may_provoke_is_no_answer() {
+    let mut rig = Rig::new(Options {
+        port: true,
+        input_from: InputFrom::Grace,
+        dead_after: None,
+        ..Options::default()
+    });
+    let mut frame = rig.server(Kind::Output, "220 ready\r\n");
+    frame.version = Version::V1_01;
+    rig.receive(&frame);
+    assert!(rig.session.is_answering());
+    rig.pass(170 * SECOND);
+    assert_eq!(rig.inputs(), [""]);
+    assert!(!rig.session.is_answering());
+    rig.write("HELO\r\n");
+    assert!(rig.session.is_answering());
 }
 
 #[test]
@@ -631,9 +860,10 @@ fn a_broken_connection_drains_nothing() {
 
 #[test]
 fn silence_opens_a_port_and_no_terminal() {
-    for (silence_opens, told) in [(true, vec!["Opened"]), (false, vec![])] {
+    for (port, told) in [(true, vec!["Opened"]), (false, vec![])] {
         let mut rig = Rig::new(Options {
-            silence_opens,
+            port,
+            input_from: InputFrom::Grace,
             ..Options::default()
         });
         rig.now.at += Duration::from_secs(3);

@@ -74,7 +74,7 @@ impl Shell {
                     return (output, format!("status {status}"));
                 }
                 Event::Ended(Ending::Failed(error)) => return (output, error.to_string()),
-                Event::Broken { why, resumable } => {
+                Event::Broken { why, resumable, .. } => {
                     assert!(!resumable);
                     return (output, why);
                 }

@@ -76,7 +76,12 @@ async fn left(linger: Duration, unread: bool) -> (Outcome, Vec<(Kind, Bytes)>, D
         control.send(Control::Unread).await.unwrap();
     }
     let mut host = Nobody;
-    let channel = Session::new(session::Options::default(), now());
+    let options_of_port = session::Options {
+        port: true,
+        input_from: session::InputFrom::Grace,
+        ..session::Options::default()
+    };
+    let channel = Session::new(options_of_port, now());
     let (mut user, local) = duplex(1024);
     user.write_all(b"the last words").await.unwrap();
     user.shutdown().await.unwrap();

@@ -117,8 +117,45 @@ fn a_data_key_of_kms_travels_as_kms_encrypted_it() {
 }
 
 #[test]
+fn an_end_is_announced_in_clear_and_marked_as_unverified() {
+    let notice = "The session has terminated. SessionTimeout: 3 hours\n";
+    let (mut rig, _) = encrypted();
+    rig.output(2, 0, notice);
+    rig.session.receive(rig.now, Incoming::Closed(None));
+    rig.settle();
+    let told = rig.told.last().unwrap();
+    let expected = "3 hours (not verified: it came unencrypted)";
+    assert!(
+        told.contains("SessionTimeout") && told.contains(expected),
+        "{told}"
+    );
+    assert_eq!(rig.output, b"$ ");
+    // Before there is a key, too.
+    let mut rig = hello(ecdhe(), Options::default());
+    rig.output(1, 0, "The session has terminated. KeyExchangeFailed: \n");
+    rig.session.receive(rig.now, Incoming::Closed(Some(1000)));
+    rig.settle();
+    assert!(rig.told[0].contains("KeyExchangeFailed"), "{:?}", rig.told);
+}
+
+#[test]
+fn what_comes_in_clear_and_is_not_the_end_is_never_output() {
+    let notice = "The session has terminated. SessionTimeout: 3 hours\n";
+    let (mut rig, cipher) = encrypted();
+    rig.output(2, 0, notice);
+    rig.sealed(&cipher, 3, 0, "more");
+    let told = rig.told.last().unwrap();
+    assert!(told.contains("NotEncrypted"), "{told}");
+    assert_eq!(rig.output, b"$ ");
+    // A program that prints the same is no announcement: it is encrypted.
+    let (mut rig, cipher) = encrypted();
+    rig.sealed(&cipher, 2, 0, notice);
+    assert_eq!(rig.output, format!("$ {notice}").as_bytes());
+}
+
+#[test]
 fn sizes_and_no_heartbeats_go_before_there_is_a_key() {
-    let keepalive = Some(SECOND);
+    let keepalive = Keepalive::Every(SECOND);
     let mut rig = hello(
         ecdhe(),
         Options {

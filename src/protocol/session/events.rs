@@ -1,0 +1,216 @@
+//! What happens to a session, and what it is asked for: the contract with the pump.
+
+use super::Session;
+use super::due::Flush;
+use crate::error::Error;
+use crate::protocol::channel::{Channel, Event, Incoming, Now, Outgoing};
+use crate::protocol::crypto::{self, BLOCK, Privacy};
+use crate::protocol::frame::{Kind, MAX_INPUT};
+use std::time::{Duration, Instant};
+
+/// User bytes kept while they can't go out; above it the user's end is not read.
+const KEEP_INPUT: usize = 64 * 1024;
+
+/// How long after a reconnect the agent may take to ask for what it misses. Until then no new
+/// input is sent, which could overtake what was lost.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// How long a new connection has to last until it counts as progress in itself: a session in which
+/// nothing happens makes no other.
+pub(super) const STEADY: Duration = Duration::from_secs(3);
+
+impl Channel for Session {
+    fn connected(&mut self, now: Now) {
+        self.up = true;
+        self.liveness.restart(now);
+        self.privacy.connected(now.at);
+        if self.send_window.last() > 0
+            || self.receive_window.taken() > 0
+            || !self.channel_id.is_empty()
+        {
+            self.due.sync = true;
+            self.receive_window.reconnected();
+            self.send_window.reconnected();
+            self.readiness.reconnected(now.at);
+            self.resumes += 1;
+            self.unproven = Some(now.at + STEADY);
+            if !self.send_window.all_acknowledged() {
+                self.settling = Some(now.at + SETTLE);
+            }
+        } else {
+            self.readiness.restart(now.at);
+        }
+    }
+
+    fn receive(&mut self, now: Now, incoming: Incoming) {
+        if self.ended || !self.up {
+            return;
+        }
+        self.liveness.heard(now);
+        match incoming {
+            Incoming::Binary(bytes) => self.receive_frame(now, &bytes),
+            Incoming::Text(text) => {
+                let what = format!("a text frame of {} bytes", text.len());
+                self.fail(Error::Protocol(what));
+            }
+            Incoming::Alive if self.flush == Flush::Asked => self.flush = Flush::Done,
+            Incoming::Alive => {}
+            Incoming::Closed(code) => self.closed(code),
+            Incoming::Failed(why) => self.broke(why, false),
+            Incoming::Invalid(what) => self.fail(Error::Protocol(what)),
+        }
+    }
+
+    fn can_write(&self) -> bool {
+        self.input.len() < KEEP_INPUT
+    }
+
+    fn write(&mut self, now: Now, bytes: &[u8]) {
+        self.input.extend_from_slice(bytes);
+        // The user who types may just have woken the machine.
+        if self.up && !self.ended {
+            self.keep_alive(now);
+        }
+    }
+
+    fn input_ended(&mut self) {
+        self.flush = Flush::Wanted;
+    }
+
+    fn drained(&self) -> bool {
+        self.flush == Flush::Done
+    }
+
+    fn resize(&mut self, _now: Now, rows: u16, cols: u16) {
+        self.size = Some((rows, cols));
+        self.due.resize = self.opened;
+    }
+
+    fn close(&mut self, _now: Now) {
+        // Nothing that is asked for now would be waited for.
+        (self.due.sync, self.due.ping) = (false, false);
+        self.due.close = true;
+    }
+
+    fn wants_send(&self, now: Now) -> bool {
+        let data = self.data_due() && self.bucket.wait_until(now.at).is_none();
+        self.up && (self.control_due() || data)
+    }
+
+    fn poll_send(&mut self, now: Now) -> Option<Outgoing> {
+        if !self.up {
+            return None;
+        }
+        if let Some(control) = self.poll_control(now) {
+            return Some(control);
+        }
+        if self.bucket.wait_until(now.at).is_some() {
+            return None;
+        }
+        if let Some(again) = self.send_window.next_again() {
+            return Some(self.account(now, &again));
+        }
+        if !self.data_due() {
+            return None;
+        }
+        let room = match self.privacy {
+            Privacy::Encrypted(_) => MAX_INPUT - MAX_INPUT % BLOCK - 1,
+            _ => MAX_INPUT,
+        };
+        let payload = self.input.split_to(self.input.len().min(room)).freeze();
+        let payload = self.privacy.seal(payload);
+        self.early_input |= self.readiness.may_drop_input();
+        self.provoked = false;
+        Some(self.message(now, Kind::Input, payload))
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    fn deadline(&self, now: Now) -> Option<Instant> {
+        if !self.up || self.ended {
+            return None;
+        }
+        let data = self.data_due().then(|| self.bucket.wait_until(now.at));
+        let times = [
+            self.liveness.deadline(),
+            self.readiness.deadline(),
+            self.receive_window.deadline(),
+            self.settling,
+            self.privacy.deadline(),
+            self.unproven,
+            self.notice.as_ref().map(|notice| notice.until),
+            data.flatten(),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    fn wake(&mut self, now: Now) {
+        if !self.up || self.ended {
+            return;
+        }
+        if self.privacy.deadline().is_some_and(|by| by <= now.at) {
+            return self.fail(Error::AgentTimeout {
+                what: "the key exchange with the agent",
+                limit: crypto::LIMIT,
+            });
+        }
+        if self.readiness.wake(now.at) && self.options.port {
+            self.open();
+        }
+        if self.settling.is_some_and(|until| until <= now.at) {
+            self.settling = None;
+        }
+        if self.unproven.is_some_and(|until| until <= now.at) {
+            self.prove_resume(true);
+        }
+        if self
+            .notice
+            .as_ref()
+            .is_some_and(|notice| notice.until <= now.at)
+        {
+            self.release_notice();
+        }
+        self.ask_again(now);
+        self.keep_alive(now);
+    }
+
+    fn stalled(&mut self, now: Now) {
+        self.liveness.stalled(now);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.readiness.is_ready()
+    }
+
+    fn may_have_dropped_input(&self) -> bool {
+        self.early_input
+    }
+
+    fn is_answering(&self) -> bool {
+        !self.provoked
+    }
+
+    fn resume_id(&self) -> Option<String> {
+        let id = String::from_utf8_lossy(&self.channel_id).into_owned();
+        Some(id).filter(|id| !id.is_empty())
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "sent {} messages ({} bytes not acknowledged), received {} outputs, limit {} B/s, resumed {} times, {}",
+            self.send_window.last(),
+            self.send_window.kept_bytes(),
+            self.receive_window.taken(),
+            self.bucket.rate(),
+            self.resumes,
+            match (self.up, &self.privacy) {
+                (false, _) => "connection lost",
+                (true, Privacy::Plain) => "connected",
+                (true, Privacy::Exchanging { .. }) => "connected, exchanging keys",
+                (true, Privacy::Encrypted(_)) => "connected, encrypted",
+            },
+        )
+    }
+}

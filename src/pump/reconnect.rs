@@ -1,0 +1,64 @@
+//! What follows when the connection breaks: another attempt, or the end of the session.
+
+use super::wire::WireState;
+use super::{Link, Notice, Pump, clock};
+use crate::error::Error;
+use crate::protocol::channel::{Channel, Now};
+use crate::protocol::filter::Filter;
+use std::fmt::Display;
+use std::time::Instant;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+impl<C, F, R, W> Pump<'_, C, F, R, W>
+where
+    C: Channel,
+    F: Filter,
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    pub(super) fn broke(&mut self, why: String, resumable: bool) {
+        if !resumable || !self.options.resume {
+            return self.fail(Error::Lost(why));
+        }
+        let now = clock::now().at;
+        self.retry_later(now, &why);
+        if self.wire.is_newly_broken(now) {
+            self.host.notice(Notice::Reconnecting { why });
+        }
+    }
+
+    /// Another connection has the session: a late one of this client's own, which makes way again, or
+    /// somebody else's.
+    pub(super) fn displaced(&mut self, error: Error) {
+        let now = clock::now().at;
+        if self.options.resume && self.wire.may_be_own_doing(now) {
+            self.broke(error.to_string(), true);
+        } else {
+            self.fail(error);
+        }
+    }
+
+    /// Waits before the next attempt, unless there were attempts for long enough.
+    fn retry_later(&mut self, now: Instant, why: &dyn Display) {
+        self.lost_by = Some(why.to_string());
+        if let Err(tried) = self.wire.retry_later(now) {
+            let minutes = tried.as_secs() / 60;
+            let what = format!("gave up reconnecting after {minutes} minutes: {why}");
+            self.fail(Error::Lost(what));
+        }
+    }
+
+    pub(super) fn dialed(&mut self, now: Now, dialed: Result<Link, Error>) {
+        match dialed {
+            Ok(link) => {
+                self.wire.state = WireState::Up(link);
+                self.channel.connected(now);
+            }
+            Err(error) if self.wire.is_final(now.at, &error) => self.fail(error),
+            Err(error) => {
+                tracing::info!(%error, "reconnecting failed");
+                self.retry_later(now.at, &error);
+            }
+        }
+    }
+}
