@@ -5,13 +5,14 @@
 mod support;
 
 use axt::emulator::Options;
+use axt::openapi::ecs::StartTerminalSession;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
-use support::axt::{Cloud, Done, HANG, finish, noise, run, success, unlimited, until};
+use support::axt::{Cloud, Done, HANG, axt, finish, noise, run, success, unlimited, until};
 use support::sshd::free_port;
 use support::{need, peer};
 
@@ -439,6 +440,25 @@ fn a_signal_in_the_middle_leaves_no_listener_and_no_session() {
     assert_eq!((done.status, done.stderr.as_str()), (0, ""));
     assert!(read_all(&stream).is_err(), "a cut transfer looks whole");
     none_left(&cloud);
+}
+
+#[test]
+fn a_given_session_carries_one_connection_and_needs_no_target() {
+    let cloud = Cloud::new();
+    let port = peer::serve(|mut stream| stream.write_all(b"hello").unwrap());
+    let mut start = StartTerminalSession::new("i-test");
+    start.port_number = Some(port);
+    start.target_server = Some("127.0.0.1".into());
+    let url = cloud.session_url_of(&start);
+    let mut command = axt(["forward", "--json", "--wss-url", &url, "-L", "0:1"]);
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let forward = Forward::watch(command.spawn().unwrap(), 1);
+    assert_eq!(read_all(&forward.connect()).unwrap(), b"hello");
+    assert!(read_all(&forward.connect()).is_err());
+    let told = forward.closed(2)["error"].to_string();
+    assert!(told.contains("for one connection"), "{told}");
+    assert_eq!(forward.stop().status, 0);
 }
 
 #[test]

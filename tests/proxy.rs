@@ -5,13 +5,14 @@
 mod support;
 
 use axt::emulator::Options;
+use axt::openapi::ecs::StartTerminalSession;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
-use support::axt::{Cloud, finish, noise, run, until};
+use support::axt::{Cloud, axt, finish, noise, run, until};
 use support::peer;
 
 fn proxy(cloud: &Cloud, port: u16, args: &[&str]) -> Command {
@@ -40,6 +41,22 @@ fn bytes_go_both_ways_and_the_answer_is_waited_for() {
     assert!(done.stderr.starts_with(said), "{}", done.stderr);
     assert!(done.stdout == bytes, "{} bytes", done.stdout.len());
     cloud.assert_all_ended();
+}
+
+#[test]
+fn a_given_session_needs_no_target() {
+    let cloud = Cloud::new();
+    let port = peer::serve(|mut stream| {
+        let mut asked = [0; 4];
+        stream.read_exact(&mut asked).unwrap();
+        stream.write_all(b"pong").unwrap();
+    });
+    let mut start = StartTerminalSession::new("i-test");
+    start.port_number = Some(port);
+    start.target_server = Some("127.0.0.1".into());
+    let url = cloud.session_url_of(&start);
+    let done = run(axt(["proxy", "--wss-url", &url]), b"ping");
+    assert_eq!((done.status, done.text().as_str()), (0, "pong"), "{done:?}");
 }
 
 #[test]

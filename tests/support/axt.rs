@@ -77,8 +77,13 @@ impl Cloud {
         run(command, stdin)
     }
 
-    /// The URL of a new session with the service's default shell, as a broker would hand it out.
-    pub fn session_url(&self) -> String {
+    /// The URL of a new session with the service's default shell.
+    pub(crate) fn session_url(&self) -> String {
+        self.session_url_of(&StartTerminalSession::new("i-test"))
+    }
+
+    /// The URL of the session that `start` asks for, as a broker would hand it out.
+    pub(crate) fn session_url_of(&self, start: &StartTerminalSession) -> String {
         let keys = self.emulator.credentials();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -96,9 +101,9 @@ impl Cloud {
                 source: "the emulator".into(),
             };
             let endpoint = self.emulator.api_url().parse().unwrap();
-            let client = Client::new(network, endpoint, "cn-hangzhou", Arc::new(credentials));
-            let start = StartTerminalSession::new("i-test");
-            let started = client.unwrap().call(&start, HANG).await.unwrap();
+            let credentials = Arc::new(credentials);
+            let client = Client::new(network, endpoint, "cn-hangzhou", credentials).unwrap();
+            let started = client.call(start, HANG).await.unwrap();
             started.web_socket_url.expose_secret().to_owned()
         })
     }
