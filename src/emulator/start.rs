@@ -2,7 +2,6 @@
 
 use super::api::dispatch;
 use super::api::request::{AccessKey, ApiRequest, MAX_BODY};
-use super::api::sae::TOKEN_PATH;
 use super::clock::ServiceClock;
 use super::gateway::channel::Order;
 use super::gateway::entrance;
@@ -19,7 +18,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{Request, Response};
-use axum::routing::{any, get};
+use axum::routing::get;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -236,8 +235,7 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, stopped: oneshot::Rec
         Err(error) => return tracing::error!(%error, "the emulator can't use its socket"),
     };
     let router = Router::new()
-        .route("/", any(call))
-        .route(TOKEN_PATH, any(call))
+        .fallback(call)
         .route("/session", get(entrance::upgrade));
     #[cfg(unix)]
     let router = router.route(SOCKET_PATH, get(webshell::upgrade));

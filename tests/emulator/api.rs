@@ -247,6 +247,20 @@ async fn odd_bodies_are_refused() {
 }
 
 #[tokio::test]
+async fn an_unknown_path_is_answered_with_an_error() {
+    let emulator = emulator(&[], &[]);
+    let form = signed(&emulator, "POST", start(&emulator));
+    let request = http()
+        .post(format!("{}/pop/v1/sam/nothing", emulator.api_url()))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(signature::canonical_query(&form));
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 404);
+    let body: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+    assert_eq!(body["Code"], "InvalidAction.NotFound");
+}
+
+#[tokio::test]
 async fn each_wrong_parameter_has_its_code() {
     let emulator = emulator(&[], &[]);
     let long = |n: usize| "\u{4f60}".repeat(n);

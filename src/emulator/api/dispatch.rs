@@ -68,6 +68,9 @@ fn dispatch(shared: &Shared, incoming: &ApiRequest<'_>, call: &Call, host: &str)
     }
     // SAE's calls are told apart by their path.
     let sae = incoming.path == TOKEN_PATH;
+    if !sae && incoming.path != "/" {
+        return Err(refuse("InvalidAction.NotFound"));
+    }
     let version = match action {
         _ if sae => "2019-05-06",
         "GetCallerIdentity" => "2015-04-01",

@@ -86,6 +86,7 @@ fn admit(shared: &Shared, request: &Request<Body>) -> Result<Admitted, (StatusCo
     let header_token = request
         .headers()
         .get("x-acs-session-token")
+        .filter(|value| !value.is_empty())
         .map(|value| value.to_str().unwrap_or_default());
     let session = shared
         .store
