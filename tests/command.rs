@@ -6,7 +6,7 @@
 mod support;
 
 use axt::emulator::Cut;
-use axt::emulator::agent::AgentOptions;
+use axt::emulator::agent::{AgentOptions, Generation};
 use axt::protocol::frame::Kind;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -473,7 +473,7 @@ fn two_hundred_in_a_row_and_twenty_at_once_get_their_own_status() {
 fn an_agent_that_is_slow_or_old_changes_nothing() {
     let realistic = AgentOptions::realistic();
     let old = AgentOptions {
-        old: true,
+        generation: Generation::Old,
         ..AgentOptions::realistic()
     };
     for agent in [realistic, old] {

@@ -42,8 +42,12 @@ pub struct Faults {
     pub silent_end: bool,
     /// No Opening, Opened or Stream status is sent, as with old agents.
     pub no_status: bool,
-    /// Agents are old: version 1.01, no sequence numbers, early input dropped.
+    /// Agents are [`super::agent::Generation::Old`].
     pub old_agent: bool,
+    /// Agents are [`super::agent::Generation::Newest`].
+    pub newest_agent: bool,
+    /// Agents announce the end of a shell session by an Output, as the newest ones do.
+    pub end_notice: bool,
 }
 
 #[rustfmt::skip]
@@ -65,7 +69,9 @@ const FAULTS: &[Setting<Faults>] = &[
     ("refuse-resume", "refuse to resume sessions", |f, text| switch(&mut f.refuse_resume, text)),
     ("silent-end", "end sessions without a Closed status", |f, text| switch(&mut f.silent_end, text)),
     ("no-status", "send no Opening, Opened or Stream status", |f, text| switch(&mut f.no_status, text)),
-    ("old-agent", "old agents: 1.01, no sequence numbers, early input dropped", |f, text| switch(&mut f.old_agent, text)),
+    ("old-agent", "the oldest agents: 1.01, all early messages dropped, ports connect anew", |f, text| switch(&mut f.old_agent, text)),
+    ("newest-agent", "the newest published agents: 1.01, the end is announced by an output", |f, text| switch(&mut f.newest_agent, text)),
+    ("end-notice", "announce the end by an output, with agents of 1.02 too", |f, text| switch(&mut f.end_notice, text)),
 ];
 
 impl Faults {

@@ -1,6 +1,6 @@
 //! The options of an emulator: limits, faults, agents, instances.
 
-use super::agent::options::AgentOptions;
+use super::agent::options::{AgentOptions, Generation};
 use super::faults::Faults;
 use super::instance::{Instance, InstanceState};
 use super::sae::Sae;
@@ -125,7 +125,12 @@ impl Options {
     #[must_use]
     pub(crate) fn agent_options(&self) -> AgentOptions {
         AgentOptions {
-            old: self.agent.old || self.faults.old_agent,
+            generation: match (self.faults.old_agent, self.faults.newest_agent) {
+                (true, _) => Generation::Old,
+                (false, true) => Generation::Newest,
+                (false, false) => self.agent.generation,
+            },
+            end_notice: self.agent.end_notice || self.faults.end_notice,
             start_delay: self.limits.start_delay.unwrap_or(self.agent.start_delay),
             output_delay: self.limits.output_delay.unwrap_or(self.agent.output_delay),
             rate_bits: self

@@ -32,8 +32,8 @@ const STOP: Duration = Duration::from_secs(3);
 /// How often stopping tells the sessions to end.
 const AGAIN: Duration = Duration::from_millis(50);
 
-/// A running emulator, on a thread and runtime of its own. Dropping it ends every session and
-/// every program that the sessions run.
+/// A running emulator, on a thread and runtime of its own. Dropping it ends every session, and with
+/// it the session's program.
 #[derive(Debug)]
 pub struct Emulator {
     shared: Arc<Shared>,

@@ -23,7 +23,10 @@ struct Running {
 
 impl Running {
     fn new(args: &[&str]) -> Self {
-        let mut command = axt(&[&["emulator"], args].concat());
+        Self::from(axt(&[&["emulator"], args].concat()))
+    }
+
+    fn from(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
         // The address, then four variables, while it runs.
@@ -62,6 +65,14 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that failed leaves it running, and with it the pipe that its own runner reads.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn a_client_in_another_process_finds_it() {
     let emulator = Running::new(&["--instance", "i-off:stopped", "--region", "cn-beijing"]);
@@ -72,6 +83,25 @@ fn a_client_in_another_process_finds_it() {
         (Some(7), &b"over there\n"[..])
     );
     assert_eq!(emulator.connect("i-off").status.code(), Some(255));
+    assert_eq!(emulator.end("-TERM"), Some(0));
+}
+
+#[test]
+fn signals_that_its_parent_ignores_are_not_ignored_by_its_programs() {
+    // As under nohup, or in a job in the background of a script.
+    let mut command = Command::new("sh");
+    let line = r#"trap "" INT QUIT HUP; exec "$0" emulator"#;
+    command
+        .env_clear()
+        .args(["-c", line, env!("CARGO_BIN_EXE_axt")]);
+    let emulator = Running::from(command);
+    for signal in ["INT", "QUIT", "HUP"] {
+        let line = format!("sh -c 'ulimit -c 0; kill -{signal} $$; echo ignored'");
+        let mut connect = axt(&["connect", "i-one", "--raw-command", "--command", &line]);
+        let output = connect.envs(&emulator.exports).output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(!said.contains("ignored"), "{signal}: {said}");
+    }
     assert_eq!(emulator.end("-TERM"), Some(0));
 }
 

@@ -77,6 +77,39 @@ async fn ending_a_session_closes_its_socket() {
     assert_eq!(emulator.counts().leaked, 0);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn the_newest_agents_announce_what_ends_a_session() {
+    let options = |limits: &[(&str, &str)]| {
+        let mut options = Options::default();
+        options.agent.shell = Some("/bin/sh".into());
+        options.faults.set("newest-agent", "").unwrap();
+        for (name, value) in limits {
+            options.limits.set(name, value).unwrap();
+        }
+        options
+    };
+    for (limits, reason) in [
+        (&[][..], "Notified"),
+        (&[("idle", "300ms")], "IdleTimeout"),
+        (&[("session-length", "300ms")], "SessionTimeout"),
+    ] {
+        let emulator = Emulator::on_loopback(options(limits)).unwrap();
+        let session = started_with(&emulator, &[("CommandLine", "sh -c 'echo go; read x'")]).await;
+        let mut client = Client::open(&session).await;
+        assert_eq!(client.output(4).await, "go\r\n");
+        if reason == "Notified" {
+            assert_eq!(code(&emulator, end(&emulator, &session.id)).await, "200 ");
+        }
+        let notice = client.next_data().await.unwrap();
+        assert_eq!((notice.version, notice.output_seq), (Version::V1_01, 0));
+        let text = String::from_utf8(notice.payload.to_vec()).unwrap();
+        let start = format!("The session has terminated. {reason}");
+        assert!(text.starts_with(&start) && text.ends_with('\n'), "{text}");
+        assert_eq!(client.last_status().await, closed(reason));
+    }
+}
+
 #[tokio::test]
 async fn a_socket_opens_for_its_token_only() {
     let emulator = emulator(&[], &[]);

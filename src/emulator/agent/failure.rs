@@ -1,5 +1,7 @@
-//! Why a session failed.
+//! Why a session ended, as each generation of agents says it.
 
+use super::options::Generation;
+use bytes::Bytes;
 use std::fmt;
 
 /// Why a session failed, with the code of newer agents.
@@ -27,4 +29,43 @@ impl fmt::Display for SessionFailure {
         }
         write!(f, ": {}", self.text)
     }
+}
+
+/// The reason of a normal end.
+pub(super) fn normal_end(generation: Generation) -> &'static str {
+    match generation {
+        Generation::Old => "Exit",
+        Generation::New | Generation::Newest => "Ok",
+    }
+}
+
+/// The reason for a failure. Old agents have few codes and no texts.
+pub(super) fn failed_end(generation: Generation, failure: &SessionFailure) -> String {
+    match (generation, failure.code) {
+        (Generation::New | Generation::Newest, _) => failure.to_string(),
+        (Generation::Old, "OpenTargetPortFailed") => "Open_port_failed".into(),
+        (Generation::Old, "ReopenTargetPortFailed") => "Read_port_failed".into(),
+        (Generation::Old, _) => "OpenPtyFailed".into(),
+    }
+}
+
+/// The reason for an end that the gateway has asked for. Old agents know one code for all time-outs.
+pub(super) fn requested_end(generation: Generation, reason: &str) -> String {
+    match (generation, reason) {
+        (Generation::Old, "IdleTimeout" | "SessionTimeout") => "Timeout".into(),
+        (_, reason) => reason.to_owned(),
+    }
+}
+
+/// The Output by which the newest agents announce an end: `Code: Info`, or the code alone if the
+/// agent has nothing to add.
+pub(super) fn end_notice(reason: &str) -> Bytes {
+    let info = match reason {
+        "IdleTimeout" => {
+            ": The connection is automatically disconnected because the idle time is too long (exceeds 180 seconds)."
+        }
+        "SessionTimeout" => ": The maximum allowed time for a session is 10800 seconds.",
+        _ => "",
+    };
+    format!("The session has terminated. {reason}{info}\n").into()
 }

@@ -204,10 +204,9 @@ impl Open {
 
     /// Closes the terminal or the connection and ends the program.
     pub(super) async fn close(self) {
-        drop((self.output, self.input));
         #[cfg(unix)]
         if let Some(child) = self.child {
-            super::pty::hang_up(child).await;
+            super::pty::end((self.output, self.input), child).await;
         }
     }
 }

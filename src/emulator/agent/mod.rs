@@ -5,8 +5,8 @@
 //! `aliyun/aliyun_assist_client`, including that agent's bugs.
 //!
 //! `session` is the loop and `guest` the program or connection. `sequence` has the sequence numbers,
-//! `chunk` cuts terminal output, `command_line` splits a CommandLine; `user`, `pty` and `tcp` use the
-//! system.
+//! `chunk` cuts terminal output, `command_line` splits a CommandLine; `user`, `pty`, `inherit` and `tcp`
+//! use the system.
 
 mod chunk;
 #[cfg(unix)]
@@ -14,6 +14,9 @@ mod command_line;
 mod encryption;
 mod failure;
 mod guest;
+#[cfg(unix)]
+mod inherit;
+mod input_queue;
 pub(crate) mod options;
 #[cfg(unix)]
 pub(crate) mod pty;
@@ -26,7 +29,7 @@ mod tests;
 #[cfg(unix)]
 mod user;
 
-pub use options::{AgentOptions, Guest};
+pub use options::{AgentOptions, Generation, Guest};
 
 use crate::emulator::kms::Kms;
 use crate::protocol::frame::Frame;
@@ -44,6 +47,8 @@ pub(crate) struct AgentHandle {
     /// Output, Sync and KeyExchange messages; their channelId is empty. It stays open after
     /// `ended`, so that a client that comes back can still ask for the last Output.
     pub(crate) from_agent: mpsc::Receiver<Frame>,
+    /// Asks the agent to end the session for a reason, as EndTerminalSession and time-outs do.
+    pub(crate) stop: Option<oneshot::Sender<&'static str>>,
     /// Why the session ended: `Ok`, `OpenTargetPortFailed: connection refused`, .. It comes when
     /// everything has been put into `from_agent` and the guest has ended.
     pub(crate) ended: oneshot::Receiver<String>,
@@ -58,11 +63,13 @@ pub(crate) fn start(spec: spec::SessionSpec, options: &AgentOptions, kms: Arc<Km
     let (to_agent, from_client) = mpsc::channel(CHANNEL);
     let (to_client, from_agent) = mpsc::channel(CHANNEL);
     let (end, ended) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel();
     let session = session::AgentSession::new(spec, options.clone(), kms);
-    tokio::spawn(session.run(from_client, to_client, end));
+    tokio::spawn(session.run(from_client, to_client, stopped, end));
     AgentHandle {
         to_agent,
         from_agent,
+        stop: Some(stop),
         ended,
     }
 }

@@ -14,6 +14,27 @@ pub enum Guest {
     Echo,
 }
 
+/// Which agents a session runs on. No published agent speaks protocol version 1.02, so [`Self::New`]
+/// is inferred: from the browser client in what is numbered, from [`Self::Newest`] in all else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Generation {
+    /// The oldest in use (v578): version 1.01. Every message is dropped before the program runs or
+    /// the connection is made, and on ports any message connects anew to a target that has closed.
+    Old,
+    /// Version 1.02: numbers, acknowledges, sends again, and can be resumed.
+    #[default]
+    New,
+    /// The newest published: version 1.01. It announces the end of a shell session by an Output.
+    Newest,
+}
+
+impl Generation {
+    /// Whether these agents speak protocol version 1.01, which numbers nothing.
+    pub(crate) fn speaks_1_01(self) -> bool {
+        self != Self::New
+    }
+}
+
 /// How the agent behaves.
 #[derive(Debug, Clone)]
 pub struct AgentOptions {
@@ -23,8 +44,10 @@ pub struct AgentOptions {
     pub shell: Option<PathBuf>,
     /// The PATH of programs; when `None`, the emulator's own.
     pub path: Option<OsString>,
-    /// Speak 1.01, with an old agent's habits.
-    pub old: bool,
+    /// Which agent to follow.
+    pub generation: Generation,
+    /// Announce the end of a shell session by an Output, as [`Generation::Newest`] always does.
+    pub end_notice: bool,
     /// Wait this long before the guest starts; the real agent waits 1 s.
     pub start_delay: Duration,
     /// Wait this long before a terminal's output is read; the real agent waits 1 s.
@@ -34,6 +57,9 @@ pub struct AgentOptions {
     /// The most bytes of Output that are kept for sending again. If the client acknowledges none of
     /// them, the guest is no longer read: nothing is ever skipped.
     pub window: usize,
+    /// The soft limit of core dumps for programs, in bytes, `u64::MAX` for none; when `None`, the
+    /// emulator's own. A process that keeps secrets may have lowered its own.
+    pub core_limit: Option<u64>,
     /// Give up connecting to a port session's target after this long; the real agent: 10 s.
     pub connect_timeout: Duration,
 }
@@ -44,17 +70,24 @@ impl Default for AgentOptions {
             guest: Guest::Pty,
             shell: None,
             path: None,
-            old: false,
+            generation: Generation::default(),
+            end_notice: false,
             start_delay: Duration::ZERO,
             output_delay: Duration::ZERO,
             rate_bits: None,
             window: 4 << 20,
+            core_limit: None,
             connect_timeout: Duration::from_secs(10),
         }
     }
 }
 
 impl AgentOptions {
+    /// Whether the agent announces the end of a shell session by an Output.
+    pub(crate) fn announces_end(&self) -> bool {
+        self.end_notice || self.generation == Generation::Newest
+    }
+
     /// The delays and the pace of a real agent.
     #[must_use]
     pub fn realistic() -> Self {

@@ -1,21 +1,16 @@
 //! Starts and ends a program on a PTY.
 
 use super::failure::SessionFailure;
-use super::options::AgentOptions;
+use super::options::{AgentOptions, Generation};
 use super::spec::SessionSpec;
-use super::{command_line, user};
+use super::{command_line, inherit, user};
 use pty_process::{Command, OwnedReadPty, OwnedWritePty, Size};
-use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
 use std::io;
-use std::time::Duration;
 use tokio::process::Child;
 
 /// Bytes read from a PTY at once, at most.
 pub(crate) const PTY_CHUNK: usize = 1024;
-
-/// How long a program that was hung up may take to leave before it is killed.
-const GRACE: Duration = Duration::from_millis(500);
 
 /// A program that runs, and both ends of its PTY.
 pub(crate) struct PtyProgram {
@@ -36,7 +31,10 @@ pub(crate) fn open(
     options: &AgentOptions,
     size: Option<(u16, u16)>,
 ) -> Result<PtyProgram, SessionFailure> {
-    let account = user::find(spec.username.as_deref(), options.old)?;
+    let account = user::find(
+        spec.username.as_deref(),
+        options.generation == Generation::Old,
+    )?;
     let shell = options.shell.as_ref().unwrap_or(&account.shell);
     let (program, arguments) = command(spec.command_line.as_deref(), shell.into())?;
     if !account.home.is_dir() {
@@ -64,8 +62,8 @@ pub(crate) fn open(
     if let Some((uid, gid)) = account.switch {
         command = command.uid(uid).gid(gid);
     }
-    let child = command
-        .spawn(pts)
+    inherit::handle_ignored_signals();
+    let child = inherit::with_core_limit(options.core_limit, || command.spawn(pts))
         .map_err(|error| start_failed(&program, error))?;
     let (output, input) = pty.into_split();
     Ok(PtyProgram {
@@ -75,19 +73,14 @@ pub(crate) fn open(
     })
 }
 
-/// Ends whatever still runs; the PTY must be closed. Hung up first, so that a shell can hang up its
-/// jobs, then killed; the program is reaped when this returns.
-pub(crate) async fn hang_up(mut child: Child) {
-    let group = child.id().and_then(|id| i32::try_from(id).ok());
-    let Some(group) = group.and_then(Pid::from_raw) else {
-        return; // reaped before
-    };
-    // Failing to signal means that the group is gone.
-    let _ = kill_process_group(group, Signal::HUP);
-    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-        let _ = kill_process_group(group, Signal::KILL);
-        let _ = child.wait().await;
-    }
+/// Ends the program as the real agent does: the terminal is closed and the program itself, not its
+/// process group, is killed. The kernel then hangs up the terminal's foreground group; whatever has a
+/// group of its own, or ignores SIGHUP, goes on. The program is reaped when this returns.
+pub(crate) async fn end(terminal: impl Sized, mut child: Child) {
+    // It fails if the program has ended.
+    let _ = child.start_kill();
+    drop(terminal);
+    let _ = child.wait().await;
 }
 
 /// Program and arguments of a CommandLine; the shell when there is none.

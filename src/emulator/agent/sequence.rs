@@ -146,6 +146,9 @@ impl Sequence {
             return Some(frame);
         }
         if let Some(message) = self.exchange.pop_front() {
+            if self.old {
+                return Some(Frame::new(Kind::KeyExchange, Version::V1_01, now, message));
+            }
             let mut frame = Frame::new(Kind::KeyExchange, Version::V1_02, now, message);
             frame.input_seq = self.taken;
             frame.output_seq = self.number(self.sent).saturating_sub(1);

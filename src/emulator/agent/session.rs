@@ -1,26 +1,27 @@
 //! One session of the agent: the loop between the client's messages and the guest.
 
 use super::encryption::{self, EncryptionState, ExchangeReply};
-use super::failure::SessionFailure;
+use super::failure::{SessionFailure, end_notice, failed_end, normal_end, requested_end};
 use super::guest::{GuestEvent, GuestStage, Open};
-use super::options::{AgentOptions, Guest};
+use super::input_queue::{InputQueue, MAX_QUEUED};
+use super::options::{AgentOptions, Generation, Guest};
 use super::sequence::{Sequence, Taken};
 use super::spec::SessionSpec;
 use super::tcp::{self, TCP_CHUNK};
 use crate::emulator::kms::Kms;
 use crate::protocol::crypto;
 use crate::protocol::frame::{Frame, Kind, parse_resize};
-use bytes::{Buf, Bytes};
-use std::collections::VecDeque;
+use bytes::Bytes;
+use std::future::pending;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
-/// The most bytes of Input that wait for the guest.
-const MAX_QUEUED: usize = 256 << 10;
+/// How long an agent waits between announcing the end and closing.
+const NOTICE: Duration = Duration::from_secs(1);
 
 /// How long a target may take for the Input before a Close; the gateway waits for 2 s.
 const REST: Duration = Duration::from_millis(1500);
@@ -37,10 +38,11 @@ pub(super) struct AgentSession {
     /// The guest has been open at least once.
     was_open: bool,
     /// Input that the guest has not taken yet.
-    queue: VecDeque<Bytes>,
-    queued: usize,
+    queue: InputQueue,
     /// Rows and columns of the client's last Resize.
     size: Option<(u16, u16)>,
+    /// When the end that was announced comes.
+    closes_at: Option<Instant>,
 }
 
 /// What the loop acts on.
@@ -48,6 +50,10 @@ enum SessionEvent<'a> {
     Client(Option<Frame>),
     Send(Option<mpsc::Permit<'a, Frame>>),
     Guest(GuestEvent),
+    /// The gateway asks for the end, for this reason.
+    Stop(&'static str),
+    /// The end that was announced is due.
+    Close,
 }
 
 impl AgentSession {
@@ -66,16 +72,16 @@ impl AgentSession {
             )
         };
         Self {
-            sequence: Sequence::new(options.old, options.window),
+            sequence: Sequence::new(options.generation.speaks_1_01(), options.window),
             spec,
             options,
             kms,
             stage,
             encryption,
             was_open: false,
-            queue: VecDeque::new(),
-            queued: 0,
+            queue: InputQueue::default(),
             size: None,
+            closes_at: None,
         }
     }
 
@@ -85,19 +91,23 @@ impl AgentSession {
         mut self,
         mut client: mpsc::Receiver<Frame>,
         to_client: mpsc::Sender<Frame>,
+        stop: oneshot::Receiver<&'static str>,
         end: oneshot::Sender<String>,
     ) {
-        let mut end = Some(end);
+        let (mut end, mut stop) = (Some(end), Some(stop));
         let mut buffer = [0; TCP_CHUNK];
         loop {
             if let GuestStage::Over(reason) = &self.stage
                 && !self.sequence.has_next()
+                && self.closes_at.is_none()
                 && let Some(end) = end.take()
             {
                 // The gateway may have let go of the session.
                 let _ = end.send(reason.clone());
             }
-            let wake = self.wake(&mut client, &to_client, &mut buffer).await;
+            let wake = self
+                .wake(&mut client, &to_client, &mut stop, &mut buffer)
+                .await;
             let flow = match wake {
                 SessionEvent::Client(Some(frame)) => self.on_frame(&frame).await,
                 SessionEvent::Send(Some(permit)) => {
@@ -111,6 +121,15 @@ impl AgentSession {
                     self.on_event(event, &buffer).await;
                     ControlFlow::Continue(())
                 }
+                SessionEvent::Stop(reason) => {
+                    self.close(requested_end(self.options.generation, reason))
+                        .await;
+                    ControlFlow::Continue(())
+                }
+                SessionEvent::Close => {
+                    self.closes_at = None;
+                    ControlFlow::Continue(())
+                }
             };
             if flow.is_break() {
                 self.write_rest().await;
@@ -118,11 +137,12 @@ impl AgentSession {
             }
             self.echo();
             // Not for a single message: the client sends all that it has again.
-            if self.queued < MAX_QUEUED / 2 {
+            if self.queue.bytes() < MAX_QUEUED / 2 {
                 self.sequence.make_up(now());
             }
         }
-        self.close(normal_end(&self.options).to_owned()).await;
+        self.close(normal_end(self.options.generation).to_owned())
+            .await;
         if let (Some(end), GuestStage::Over(reason)) = (end, self.stage) {
             let _ = end.send(reason);
         }
@@ -137,7 +157,7 @@ impl AgentSession {
                 && matches!(self.stage, GuestStage::Open(_))
                 && let GuestEvent::Wrote(Ok(count)) = self.stage.event(Some(&front), None).await
             {
-                self.consume(count);
+                self.queue.consume(count);
             }
         };
         let _ = timeout(REST, rest).await;
@@ -149,6 +169,7 @@ impl AgentSession {
         &mut self,
         client: &mut mpsc::Receiver<Frame>,
         to_client: &'a mpsc::Sender<Frame>,
+        stop: &mut Option<oneshot::Receiver<&'static str>>,
         buffer: &mut [u8],
     ) -> SessionEvent<'a> {
         // The client waits while its Input does not fit, unless the guest waits for the client's
@@ -156,16 +177,19 @@ impl AgentSession {
         let listen = self.has_room() || self.sequence.is_full();
         let front = self.queue.front().map(Bytes::as_ref);
         let read = self.sequence.has_room().then_some(buffer);
+        let closes_at = self.closes_at;
         tokio::select! {
             biased;
+            reason = requested(stop) => SessionEvent::Stop(reason),
             permit = to_client.reserve(), if self.sequence.has_next() => SessionEvent::Send(permit.ok()),
             frame = client.recv(), if listen => SessionEvent::Client(frame),
             event = self.stage.event(front, read) => SessionEvent::Guest(event),
+            () = sleep_until(closes_at.unwrap_or_else(Instant::now)), if closes_at.is_some() => SessionEvent::Close,
         }
     }
 
     fn has_room(&self) -> bool {
-        self.queued < MAX_QUEUED
+        self.queue.bytes() < MAX_QUEUED
     }
 
     fn next_frame(&mut self) -> Option<Frame> {
@@ -179,6 +203,12 @@ impl AgentSession {
         let room = frame.payload.is_empty() || self.has_room();
         if self.sequence.take(frame, room, now()) == Taken::No {
             return ControlFlow::Continue(());
+        }
+        if self.is_dropped(frame.kind) {
+            return ControlFlow::Continue(());
+        }
+        if matches!(self.stage, GuestStage::Detached) && frame.kind != Kind::Close {
+            self.connect("ReopenTargetPortFailed");
         }
         match frame.kind {
             Kind::Input => match self.encryption.unseal(&frame.payload) {
@@ -218,20 +248,28 @@ impl AgentSession {
         }
     }
 
-    fn on_input(&mut self, payload: Bytes) {
-        match self.stage {
-            GuestStage::Waiting(_) | GuestStage::Connecting(_)
-                if self.options.old && !self.was_open =>
-            {
-                return;
+    /// Whether a message comes too early, before the program runs or the connection is made. A port
+    /// agent queues early Input, a shell's agent drops it, and an old agent drops everything.
+    fn is_dropped(&self, kind: Kind) -> bool {
+        let is_early = match self.stage {
+            GuestStage::Exchanging(_) | GuestStage::Waiting(_) | GuestStage::Connecting(_) => {
+                !self.was_open
             }
-            GuestStage::Detached => self.connect("ReopenTargetPortFailed"),
-            GuestStage::Over(_) => return,
-            _ => {}
-        }
-        if !payload.is_empty() {
-            self.queued += payload.len();
-            self.queue.push_back(payload);
+            _ => false,
+        };
+        let drops = match (self.options.generation, kind) {
+            (_, Kind::Close) => false,
+            (Generation::Old, _) => true,
+            // Without a delay the program is about to start: there is no early Input then.
+            (_, Kind::Input) => self.spec.port.is_none() && !self.options.start_delay.is_zero(),
+            _ => false,
+        };
+        is_early && drops
+    }
+
+    fn on_input(&mut self, payload: Bytes) {
+        if !matches!(self.stage, GuestStage::Over(_)) {
+            self.queue.push(payload);
         }
     }
 
@@ -240,20 +278,20 @@ impl AgentSession {
             GuestEvent::KeyExchangeTimeout => {
                 self.fail(&encryption::failed("key exchange timeout")).await
             }
-            GuestEvent::Start => self.start(),
+            GuestEvent::Start => self.start().await,
             GuestEvent::Connected(Ok(stream)) => self.open(Open::tcp(stream)),
             GuestEvent::Connected(Err(failure)) => self.fail(&failure).await,
             GuestEvent::Read(Ok(count @ 1..)) => {
                 self.on_output(buffer.get(..count).unwrap_or_default())
             }
             GuestEvent::Read(end) => self.on_end(end).await,
-            GuestEvent::Wrote(Ok(count)) => self.consume(count),
+            GuestEvent::Wrote(Ok(count)) => self.queue.consume(count),
             // What can't be written is dropped; reading will show the end.
-            GuestEvent::Wrote(Err(_)) => self.consume(usize::MAX),
+            GuestEvent::Wrote(Err(_)) => self.queue.consume(usize::MAX),
         }
     }
 
-    fn start(&mut self) {
+    async fn start(&mut self) {
         if self.options.guest == Guest::Echo {
             self.stage = GuestStage::Echo;
         } else if self.spec.port.is_some() {
@@ -261,7 +299,7 @@ impl AgentSession {
         } else {
             match Open::terminal(&self.spec, &self.options, self.size) {
                 Ok(open) => self.open(open),
-                Err(failure) => self.stage = GuestStage::Over(ending(&self.options, &failure)),
+                Err(failure) => self.fail(&failure).await,
             }
         }
     }
@@ -269,6 +307,7 @@ impl AgentSession {
     fn open(&mut self, open: Open) {
         self.stage = GuestStage::Open(Box::new(open));
         self.was_open = true;
+        self.queue.drop_expired();
     }
 
     /// Connects to the target; a failure has this code.
@@ -289,8 +328,8 @@ impl AgentSession {
         };
         let bytes = open.chunk(read);
         open.pace(self.options.rate_bits);
-        // Agents send no empty Output.
-        if !bytes.is_empty() {
+        // Agents send no empty Output, but an empty one that is encrypted has a block of padding.
+        if !bytes.is_empty() || self.spec.encryption.is_some() {
             self.sequence.output(self.encryption.seal(bytes));
         }
     }
@@ -299,11 +338,11 @@ impl AgentSession {
     async fn on_end(&mut self, end: io::Result<usize>) {
         let is_terminal = self.spec.port.is_none();
         if is_terminal {
-            self.close(normal_end(&self.options).to_owned()).await;
-        } else if self.options.old {
+            self.close(normal_end(self.options.generation).to_owned())
+                .await;
+        } else if self.options.generation == Generation::Old {
             self.stage = GuestStage::Detached;
             self.queue.clear();
-            self.queued = 0;
         } else {
             let text = end.map_or_else(|error| error.to_string(), |_| "EOF".to_owned());
             self.fail(&SessionFailure::new("ReadFromTargetPortFailed", text))
@@ -312,7 +351,8 @@ impl AgentSession {
     }
 
     async fn fail(&mut self, failure: &SessionFailure) {
-        self.close(ending(&self.options, failure)).await;
+        self.close(failed_end(self.options.generation, failure))
+            .await;
     }
 
     /// Ends the guest and keeps the reason; the first reason counts.
@@ -320,55 +360,42 @@ impl AgentSession {
         if matches!(self.stage, GuestStage::Over(_)) {
             return;
         }
+        let announced = self.spec.port.is_none()
+            && self.options.announces_end()
+            && reason != normal_end(self.options.generation);
+        let notice = announced.then(|| end_notice(&reason));
         let stage = std::mem::replace(&mut self.stage, GuestStage::Over(reason));
         self.queue.clear();
-        self.queued = 0;
         if let GuestStage::Open(open) = stage {
             open.close().await;
         }
-    }
-
-    /// Takes `count` bytes off the first Input, or all of it.
-    fn consume(&mut self, count: usize) {
-        let Some(front) = self.queue.front_mut() else {
-            return;
-        };
-        let count = count.min(front.len());
-        front.advance(count);
-        self.queued -= count;
-        if front.is_empty() {
-            self.queue.pop_front();
+        if let Some(notice) = notice {
+            // In clear: the real agent sends it past the encryption.
+            self.sequence.output(notice);
+            self.closes_at = Some(Instant::now() + NOTICE);
         }
     }
 
     fn echo(&mut self) {
         while matches!(self.stage, GuestStage::Echo)
             && self.sequence.has_room()
-            && let Some(payload) = self.queue.pop_front()
+            && let Some(payload) = self.queue.pop()
         {
-            self.queued -= payload.len();
             self.sequence.output(self.encryption.seal(payload));
         }
     }
 }
 
-/// The reason of a normal end.
-fn normal_end(options: &AgentOptions) -> &'static str {
-    if options.old { "Exit" } else { "Ok" }
-}
-
-/// The reason for a failure: old agents know two, without details.
-fn ending(options: &AgentOptions, failure: &SessionFailure) -> String {
-    if !options.old {
-        return failure.to_string();
+/// Waits for the gateway's request to end; without one for ever.
+async fn requested(stop: &mut Option<oneshot::Receiver<&'static str>>) -> &'static str {
+    if let Some(receiver) = stop {
+        let reason = receiver.await;
+        *stop = None;
+        if let Ok(reason) = reason {
+            return reason;
+        }
     }
-    let is_port = failure.code.ends_with("TargetPortFailed");
-    let code = if is_port {
-        "OpenChannelFailed"
-    } else {
-        "OpenPtyFailed"
-    };
-    code.to_owned()
+    pending().await
 }
 
 /// Milliseconds since 1970; never 0, which would be an invalid timestamp.

@@ -6,6 +6,7 @@
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given, instance_ids, region};
 use super::reply::{ApiResult, ErrorReply, object};
+use crate::emulator::agent::options::Generation;
 use crate::emulator::agent::spec::{SessionEncryption, SessionSpec};
 use crate::emulator::instance::InstanceState;
 use crate::emulator::random::random_text;
@@ -126,7 +127,7 @@ fn session_spec(shared: &Shared, params: &Params) -> Result<SessionSpec, ErrorRe
     if shared.options.instance(instance_id).state == InstanceState::Missing {
         return Err(refuse("InvalidInstance.NotFound"));
     }
-    if encryption.is_some() && shared.agent_options.old {
+    if encryption.is_some() && shared.agent_options.generation == Generation::Old {
         let message = format!(
             "The cloud assistant agent version on instance {instance_id} do not support encryption."
         );

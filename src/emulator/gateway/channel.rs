@@ -207,6 +207,7 @@ pub(crate) async fn end_agent(channel: AgentChannel) {
         to_agent,
         mut from_agent,
         ended,
+        ..
     } = channel.agent;
     drop(to_agent);
     let end = async {

@@ -178,7 +178,7 @@ impl Entrance {
             bucket: RateLimit::new(limits.rate_bytes, limits.burst_bytes, now),
             started: now,
             last_message: now,
-            resumable: !self.shared.agent_options.old,
+            resumable: !self.shared.agent_options.generation.speaks_1_01(),
         };
         Some((channel, orders))
     }
@@ -235,7 +235,7 @@ impl Entrance {
     }
 
     async fn turn_away(&self, mut socket: Socket, status: Status) {
-        let version = if self.shared.agent_options.old {
+        let version = if self.shared.agent_options.generation.speaks_1_01() {
             Version::V1_01
         } else {
             Version::V1_02

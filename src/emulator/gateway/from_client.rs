@@ -77,7 +77,7 @@ impl Relay<'_> {
                 self.pass(frame, now);
             }
             Kind::Close => {
-                self.closing = Some(now + AGENT_END);
+                self.ending = Some((End::Client("Notified".into()), now + AGENT_END));
                 self.pass(frame, now);
             }
             Kind::Output | Kind::Status | Kind::Open | Kind::Unknown(_) => {

@@ -6,7 +6,7 @@
 //! it sends Opened and Stream again after a resume, and the end of a session waits for the output that
 //! a Sync has asked for.
 
-use super::channel::{AgentChannel, Order};
+use super::channel::{AGENT_END, AgentChannel, Order};
 use super::event::{End, RelayEvent, SocketInterest};
 use super::inject::{ConnectionFaults, Cut};
 use super::socket::Socket;
@@ -54,8 +54,8 @@ pub(crate) struct Relay<'a> {
     pub(crate) sync_until: Option<Instant>,
     /// Until when the end waits for the output that a Sync has asked for.
     pub(crate) resend_until: Option<Instant>,
-    /// Until when the agent may take to end after the client's Close.
-    pub(crate) closing: Option<Instant>,
+    /// The end that the agent has been asked for, and until when it may take.
+    pub(crate) ending: Option<(End, Instant)>,
 }
 
 impl<'a> Relay<'a> {
@@ -78,7 +78,7 @@ impl<'a> Relay<'a> {
             hold: None,
             sync_until: None,
             resend_until: None,
-            closing: None,
+            ending: None,
         }
     }
 
@@ -142,7 +142,7 @@ impl<'a> Relay<'a> {
         let wake = self.wake(now);
         let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
         let wants = SocketInterest {
-            read: self.inbox_bytes < INBOX && self.cut.is_none() && self.closing.is_none(),
+            read: self.inbox_bytes < INBOX && self.cut.is_none() && self.ending.is_none(),
             write: is_due(self.outbox.front().map(|(due, _)| *due)),
             flush: self.unflushed,
         };
@@ -152,6 +152,7 @@ impl<'a> Relay<'a> {
             to_agent,
             from_agent,
             ended,
+            ..
         } = &mut self.channel.agent;
         let has_ended = self.channel.reason.is_some();
         let takes_output = takes_output && !(from_agent.is_closed() && from_agent.is_empty());
@@ -179,6 +180,7 @@ impl<'a> Relay<'a> {
     fn handle(&mut self, event: RelayEvent, socket: &mut Socket) -> Option<End> {
         match event {
             RelayEvent::Order(Order::Cut(cut)) => return Some(End::Cut(cut)),
+            RelayEvent::Order(Order::End) => self.stop_agent("Notified", End::Order(Order::End)),
             RelayEvent::Order(order) => return Some(End::Order(order)),
             RelayEvent::Output(frame) => self.deliver(frame),
             RelayEvent::Ended(reason) => self.channel.reason = Some(reason),
@@ -219,24 +221,36 @@ impl<'a> Relay<'a> {
         }
         if is_sent && self.is_agent_done(now) {
             let reason = self.channel.reason.clone()?;
-            let by_client = self.closing.is_some();
-            return Some(if by_client {
-                End::Client(reason)
-            } else {
-                End::Agent(reason)
+            return Some(match self.ending.take() {
+                None => End::Agent(reason),
+                Some((End::Client(_), _)) => End::Client(reason),
+                Some((End::Gateway(_), _)) => End::Gateway(reason),
+                Some((end, _)) => end,
             });
         }
-        if self.closing.is_some_and(|closing| closing <= now) {
-            return Some(End::Client("Notified".into()));
+        if self.ending.is_some() {
+            let late = self.ending.take_if(|(_, until)| *until <= now);
+            return late.map(|(end, _)| end);
         }
         let passed = |start: Instant, limit: Option<Duration>| {
             limit.is_some_and(|limit| start + limit <= now)
         };
         if self.inbox.is_empty() && passed(self.channel.last_message, self.limits().idle) {
-            return Some(End::Gateway("IdleTimeout".into()));
+            self.stop_agent("IdleTimeout", End::Gateway("IdleTimeout".into()));
+        } else if passed(self.channel.started, self.limits().session_length) {
+            self.stop_agent("SessionTimeout", End::Gateway("SessionTimeout".into()));
         }
-        passed(self.channel.started, self.limits().session_length)
-            .then(|| End::Gateway("SessionTimeout".into()))
+        None
+    }
+
+    /// Asks the agent to end the session, so that it can say its last words.
+    fn stop_agent(&mut self, reason: &'static str, end: End) {
+        if self.ending.is_none() {
+            let stop = self.channel.agent.stop.take();
+            // An agent that has ended by itself needs no request.
+            let _ = stop.map(|stop| stop.send(reason));
+            self.ending = Some((end, Instant::now() + AGENT_END));
+        }
     }
 
     /// Whether the agent has ended and all of its messages are sent.
@@ -262,7 +276,7 @@ impl<'a> Relay<'a> {
                 .session_length
                 .map(|length| self.channel.started + length),
             self.hold,
-            self.closing,
+            self.ending.as_ref().map(|(_, until)| *until),
             self.sync_until,
             self.resend_until,
             self.outbox.front().map(|(due, _)| *due),
@@ -319,7 +333,7 @@ impl<'a> Relay<'a> {
 
     /// A message of the gateway itself.
     fn frame(&self, kind: Kind, payload: Bytes) -> Frame {
-        let version = if self.shared.agent_options.old {
+        let version = if self.shared.agent_options.generation.speaks_1_01() {
             Version::V1_01
         } else {
             Version::V1_02

@@ -94,7 +94,7 @@ async fn enter(shared: &Shared, token: &WebshellToken, upgrade: OnUpgrade) {
             match ended {
                 Some(ended) => closing_status(ended),
                 None => {
-                    pty::hang_up(child).await;
+                    pty::end((), child).await;
                     return socket::close(socket, CloseCode::Away).await;
                 }
             }

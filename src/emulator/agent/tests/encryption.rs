@@ -83,6 +83,22 @@ async fn both_suites_lead_to_a_shell_that_speaks_in_cipher_only() {
 }
 
 #[tokio::test]
+async fn the_end_is_announced_in_clear() {
+    let options = AgentOptions {
+        end_notice: true,
+        ..AgentOptions::default()
+    };
+    let mut client = encrypted(&options);
+    client.agree(ecdhe()).await;
+    client.recv().await;
+    let stop = client.agent.stop.take().unwrap();
+    stop.send("IdleTimeout").unwrap();
+    assert_eq!(client.ended().await, "IdleTimeout");
+    let notice = b"The session has terminated. IdleTimeout: The connection is automatically disconnected because the idle time is too long (exceeds 180 seconds).\n";
+    assert!(client.screen.ends_with(notice));
+}
+
+#[tokio::test]
 async fn an_echo_is_encrypted_too() {
     let mut client = encrypted(&echo());
     let cipher = client.agree(ecdhe()).await;

@@ -107,7 +107,7 @@ fn command(line: &str) -> SessionSpec {
 
 fn old() -> AgentOptions {
     AgentOptions {
-        old: true,
+        generation: Generation::Old,
         ..AgentOptions::default()
     }
 }

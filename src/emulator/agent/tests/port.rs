@@ -43,7 +43,7 @@ async fn a_target_that_refuses_says_so() {
         .ended()
         .await;
     assert_eq!(reason, "OpenTargetPortFailed: connection refused");
-    assert_eq!(Client::new(spec, &old()).ended().await, "OpenChannelFailed");
+    assert_eq!(Client::new(spec, &old()).ended().await, "Open_port_failed");
 }
 
 #[tokio::test]
@@ -59,22 +59,60 @@ async fn the_clients_close_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn an_old_agent_connects_anew_with_the_next_input() {
-    let (listener, spec) = target().await;
-    let mut client = Client::new(spec, &old());
-    let (mut stream, _) = listener.accept().await.unwrap();
-    stream.write_all(b"one").await.unwrap();
-    drop(stream);
-    client.wait_for("one").await;
-    // Until the agent has seen the close, Input goes where it went; then it connects anew.
-    let mut stream = loop {
-        client.send(Kind::Input, "two").await;
-        tokio::select! {
-            accepted = listener.accept() => break accepted.unwrap().0,
-            () = tokio::task::yield_now() => {}
+async fn an_old_agent_connects_anew_with_any_message() {
+    for (kind, payload) in [
+        (Kind::Input, "two"),
+        // A heartbeat.
+        (Kind::Input, ""),
+        (Kind::Resize, "{}"),
+    ] {
+        let (listener, spec) = target().await;
+        let mut client = Client::new(spec, &old());
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"one").await.unwrap();
+        drop(stream);
+        client.wait_for("one").await;
+        // Until the agent has seen the close, a message goes where it went; then it connects anew.
+        let mut stream = loop {
+            client.send(kind, payload).await;
+            tokio::select! {
+                accepted = listener.accept() => break accepted.unwrap().0,
+                () = tokio::task::yield_now() => {}
+            }
+        };
+        stream.write_all(b"greeting").await.unwrap();
+        client.wait_for("onegreeting").await;
+        if payload == "two" {
+            assert_eq!(read(&mut stream, 3).await, "two");
         }
-    };
-    assert_eq!(read(&mut stream, 3).await, "two");
+        // The next time the target is gone.
+        drop((listener, stream));
+        let reason = loop {
+            client.send(kind, payload).await;
+            tokio::select! {
+                reason = &mut client.agent.ended => break reason.unwrap(),
+                () = tokio::task::yield_now() => {}
+            }
+        };
+        assert_eq!(reason, "Read_port_failed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_agent_keeps_early_input_for_ten_seconds() {
+    for (delay, taken) in [(9, "earlylate"), (11, "late")] {
+        let (listener, spec) = target().await;
+        let options = AgentOptions {
+            start_delay: Duration::from_secs(delay),
+            ..AgentOptions::default()
+        };
+        let mut client = Client::new(spec, &options);
+        client.input("early").await;
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        client.input("late").await;
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert_eq!(read(&mut stream, taken.len()).await, taken);
+    }
 }
 
 #[tokio::test]

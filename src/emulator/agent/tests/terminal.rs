@@ -87,35 +87,68 @@ async fn the_session_lasts_while_something_holds_the_pty() {
     assert!(client.text().ends_with("late\r\n"), "{:?}", client.text());
 }
 
+/// Starts a session whose shell has a child, started with `how`, and lets go of it when both run: the
+/// process ids of the two.
+async fn let_go_of_a_child(how: &str) -> [i32; 2] {
+    let child = r#"sh -c "echo \$\$ runs; exec sleep 1000""#;
+    let mut client = Client::run(&format!("sh -c 'echo $$; ({how} {child}) & wait; :'"));
+    client.wait_for("runs").await;
+    let text = client.text();
+    let pids = text.split_whitespace().filter_map(|word| word.parse().ok());
+    let pids: Vec<i32> = pids.collect();
+    drop(client.agent.to_agent);
+    assert_eq!(client.agent.ended.await.unwrap(), "Ok");
+    pids.try_into().unwrap()
+}
+
 #[tokio::test]
-async fn letting_go_kills_the_program_and_its_children() {
-    for stubborn in ["", "trap \"\" HUP; "] {
-        let line =
-            format!("sh -c '{stubborn}sleep 1000 & echo $$ $! done; wait; wait; sleep 1000'");
-        let mut client = Client::run(&line);
-        client.wait_for("done").await;
-        let text = client.text();
-        let pids: Vec<i32> = text
-            .split_whitespace()
-            .filter_map(|word| word.parse().ok())
-            .collect();
-        let AgentHandle {
-            to_agent, ended, ..
-        } = client.agent;
-        drop(to_agent);
-        assert_eq!(ended.await.unwrap(), "Ok");
-        assert_eq!(pids.len(), 2);
-        let leader = Pid::from_raw(pids[0]).unwrap();
-        assert!(
-            test_kill_process(leader).is_err(),
-            "the leader is gone and reaped"
-        );
-        // Its signal has been sent; it dies when the system comes around to it.
-        let begun = std::time::Instant::now();
-        while !is_dead(pids[1]) {
-            assert!(begun.elapsed().as_secs() < 20, "the child is still there");
-        }
+async fn the_end_kills_the_program_and_hangs_up_its_terminal() {
+    let [leader, child] = let_go_of_a_child("exec").await;
+    let leader = Pid::from_raw(leader).unwrap();
+    assert!(
+        test_kill_process(leader).is_err(),
+        "the leader is gone and reaped"
+    );
+    // The kernel has sent the signal; the child dies when the system comes around to it.
+    let begun = std::time::Instant::now();
+    while !is_dead(child) {
+        assert!(begun.elapsed().as_secs() < 20, "the child is still there");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_end_spares_what_has_a_session_of_its_own_or_ignores_the_hang_up() {
+    for how in ["exec setsid", "trap \"\" HUP; exec"] {
+        let [_, child] = let_go_of_a_child(how).await;
+        // The leader is reaped, so that the kernel has hung up whatever it does.
+        let status = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap();
+        let child = Pid::from_raw(child).unwrap();
+        rustix::process::kill_process(child, rustix::process::Signal::KILL).unwrap();
+        let field = |name: &str| {
+            let mut lines = status.lines();
+            let value = lines.find_map(|line| line.strip_prefix(name)).unwrap();
+            value.trim().to_owned()
+        };
+        assert!(!field("State:").starts_with('Z'), "{how}: {status}");
+        let pending = u64::from_str_radix(&field("ShdPnd:"), 16).unwrap();
+        assert_eq!(pending & 1, 0, "{how}: a hang-up is on its way");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn programs_do_not_inherit_a_lowered_limit_of_core_dumps() {
+    let options = AgentOptions {
+        core_limit: Some(4096),
+        ..AgentOptions::default()
+    };
+    let mut client = Client::new(command("cat /proc/self/limits"), &options);
+    assert_eq!(client.ended().await, "Ok");
+    let text = client.text();
+    let limit = text.lines().find(|line| line.starts_with("Max core"));
+    let words: Vec<_> = limit.unwrap().split_whitespace().collect();
+    assert_eq!(words[4], "4096", "{text}");
 }
 
 /// Gone, or a zombie whose new parent has not come around to reaping it.
@@ -157,18 +190,72 @@ async fn an_old_agent_numbers_nothing_and_drops_what_comes_early() {
 }
 
 #[tokio::test]
-async fn a_new_agent_keeps_what_comes_early() {
+async fn a_new_agent_drops_early_input_and_keeps_the_size() {
     let options = AgentOptions {
         start_delay: Duration::from_secs(1),
         ..AgentOptions::default()
     };
     tokio::time::pause();
-    let mut client = Client::new(command("sh -c 'read x; echo \"<$x>\"'"), &options);
+    let mut client = Client::new(
+        command("sh -c 'read x; echo \"<$x>\"; stty size'"),
+        &options,
+    );
     client.input("early\n").await;
+    client.send(Kind::Resize, resize_payload(33, 99)).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     tokio::time::resume();
-    client.wait_for("<early>").await;
+    client.input("late\n").await;
     assert_eq!(client.ended().await, "Ok");
+    assert_eq!(client.text(), "late\r\n<late>\r\n33 99\r\n");
+}
+
+#[tokio::test]
+async fn the_newest_agent_announces_its_end_but_for_a_normal_one() {
+    for (line, notice) in [
+        (
+            "no-such-program-here",
+            "The session has terminated. ShellCommandNotFound: no-such-program-here\n",
+        ),
+        ("true", ""),
+    ] {
+        let options = AgentOptions {
+            generation: Generation::Newest,
+            ..AgentOptions::default()
+        };
+        tokio::time::pause();
+        let started = tokio::time::Instant::now();
+        let mut client = Client::new(command(line), &options);
+        let reason = client.ended().await;
+        assert_eq!(client.text(), notice);
+        // Nothing else takes time here, which passes only when nothing else is left to do.
+        let waited = started.elapsed() >= Duration::from_secs(1);
+        assert_eq!(waited, !notice.is_empty(), "{reason}");
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_stopped_from_outside_says_why() {
+    for (generation, asked, reason, notice) in [
+        (Generation::Old, "IdleTimeout", "Timeout", ""),
+        (Generation::New, "Notified", "Notified", ""),
+        (
+            Generation::Newest,
+            "Notified",
+            "Notified",
+            "The session has terminated. Notified\n",
+        ),
+    ] {
+        let options = AgentOptions {
+            generation,
+            ..AgentOptions::default()
+        };
+        let mut client = Client::new(command("sh -c 'echo go; exec sleep 1000'"), &options);
+        client.wait_for("go\r\n").await;
+        client.agent.stop.take().unwrap().send(asked).unwrap();
+        assert_eq!(client.ended().await, reason);
+        assert_eq!(client.text(), format!("go\r\n{notice}"));
+    }
 }
 
 #[tokio::test]
