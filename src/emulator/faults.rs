@@ -1,6 +1,6 @@
 //! The faults that an emulator can inject, as settings.
 
-use super::settings::{self, Setting, number, optional, switch, time};
+use super::settings::{self, Setting, duration, number, optional, switch, time};
 use crate::error::Result;
 use std::str::FromStr;
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub struct Faults {
     pub blackhole_after_in: Option<After>,
     /// After this much output the gateway sends Frozen and closes with 1012.
     pub freeze_after: Option<After>,
+    /// After this much output of a session's first connection, all traffic is held for a time.
+    pub stall_after: Option<StallAfter>,
     /// Every nth Output is sent twice.
     pub duplicate: Option<u64>,
     /// Every nth Output comes after the one that follows it.
@@ -61,6 +63,7 @@ const FAULTS: &[Setting<Faults>] = &[
     ("blackhole-after", "AMOUNT[:TIMES]: stop all traffic after this much output", |f, text| after(&mut f.blackhole_after, text)),
     ("blackhole-after-in", "AMOUNT[:TIMES]: the same after this much input", |f, text| after(&mut f.blackhole_after_in, text)),
     ("freeze-after", "AMOUNT[:TIMES]: send Frozen and close with 1012 after this much output", |f, text| after(&mut f.freeze_after, text)),
+    ("stall-after", "AMOUNT:TIME: hold all traffic for TIME after this much output, once a session", |f, text| stall_after(&mut f.stall_after, text)),
     ("duplicate", "send every Nth output twice", |f, text| number(&mut f.duplicate, text)),
     ("reorder", "send every Nth output after the next one", |f, text| number(&mut f.reorder, text)),
     ("swallow", "lose the Nth output of a session's first connection", |f, text| number(&mut f.swallow, text)),
@@ -93,6 +96,17 @@ impl Faults {
 fn after(slot: &mut Option<After>, text: &str) -> Result<(), &'static str> {
     let wrong = "no AMOUNT[:TIMES] such as 5, 64KiB or 5:1";
     optional(slot, text, |text| text.parse().map_err(|()| wrong))
+}
+
+fn stall_after(slot: &mut Option<StallAfter>, text: &str) -> Result<(), &'static str> {
+    let wrong = "no AMOUNT:TIME such as 64KiB:50s";
+    optional(slot, text, |text| {
+        let (amount, time) = text.split_once(':').ok_or(wrong)?;
+        Ok(StallAfter {
+            amount: amount.parse().map_err(|()| wrong)?,
+            time: duration(time).ok_or(wrong)?,
+        })
+    })
 }
 
 fn api_error(list: &mut Vec<ApiFault>, text: &str) -> Result<(), &'static str> {
@@ -137,6 +151,15 @@ pub struct After {
     pub times: Option<u32>,
 }
 
+/// When and for how long all traffic is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StallAfter {
+    /// How much output passes first.
+    pub amount: Amount,
+    /// How long the traffic is held.
+    pub time: Duration,
+}
+
 /// An amount of traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
@@ -154,20 +177,26 @@ impl FromStr for After {
             Some((amount, times)) => (amount, Some(times.parse().map_err(drop)?)),
             None => (text, None),
         };
+        Ok(Self {
+            amount: amount.parse()?,
+            times,
+        })
+    }
+}
+
+impl FromStr for Amount {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
         let units = [("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
         let unit = units
             .iter()
-            .find_map(|(suffix, size)| Some((amount.strip_suffix(suffix)?, *size)));
-        let amount = match unit {
-            Some((n, size)) => Amount::Bytes(
-                n.parse::<u64>()
-                    .map_err(drop)?
-                    .checked_mul(size)
-                    .ok_or(())?,
-            ),
-            None => Amount::Messages(amount.parse().map_err(drop)?),
+            .find_map(|(suffix, size)| Some((text.strip_suffix(suffix)?, *size)));
+        let Some((number, size)) = unit else {
+            return text.parse().map(Self::Messages).map_err(drop);
         };
-        Ok(Self { amount, times })
+        let number: u64 = number.parse().map_err(drop)?;
+        number.checked_mul(size).map(Self::Bytes).ok_or(())
     }
 }
 
@@ -186,6 +215,16 @@ mod tests {
         );
         for bad in ["", "x", "1:", "1:x", "-1", "99999999999999999MiB"] {
             assert_eq!(bad.parse::<After>(), Err(()), "{bad}");
+        }
+        let mut faults = Faults::default();
+        faults.set("stall-after", "64KiB:50s").unwrap();
+        let stall = StallAfter {
+            amount: Amount::Bytes(65536),
+            time: Duration::from_secs(50),
+        };
+        assert_eq!(faults.stall_after, Some(stall));
+        for bad in ["", "1", "1:", ":1s", "1:1"] {
+            assert!(faults.set("stall-after", bad).is_err(), "{bad}");
         }
         for bad in ["", ":1", "A B", "Throttling:x"] {
             assert_eq!(bad.parse::<ApiFault>(), Err(()), "{bad}");

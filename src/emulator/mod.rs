@@ -3,6 +3,7 @@
 //! - `api` answers the signed calls.
 //! - `gateway` holds the WebSockets and injects faults into them.
 //! - `agent` is the program on the instance: it runs shells and commands and connects to ports.
+//! - `stall` can hold all traffic between the clients and the rest.
 //! - `store` keeps the sessions, `options` and `faults` change how the emulator behaves, and `start`
 //!   serves it all on one HTTP port.
 //! - `sae` is another product of the cloud, with one call and WebSockets of its own.
@@ -27,6 +28,7 @@ mod random;
 mod sae;
 mod settings;
 mod shared;
+mod stall;
 mod start;
 mod store;
 
@@ -36,5 +38,5 @@ pub use gateway::inject::Cut;
 pub use instance::{Instance, InstanceState, Os};
 pub use options::{Limits, Options};
 pub use sae::{Frames, Sae};
-pub use start::{Emulator, SessionInfo};
+pub use start::{Emulator, SessionInfo, Stall};
 pub use store::{ConnectionRecord, Counts};

@@ -76,6 +76,6 @@ pub(crate) fn optional<V>(
 }
 
 /// A duration such as `500ms`, `90s`, `5m` or `0s`; `None` for anything else, negative ones included.
-fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     text.parse::<jiff::SignedDuration>().ok()?.try_into().ok()
 }

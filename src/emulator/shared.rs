@@ -10,6 +10,7 @@ use super::kms::Kms;
 use super::options::Options;
 use super::random::random_text;
 use super::sae::WebshellTokens;
+use super::stall::Stalls;
 use super::store::Store;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) credentials: AccessKey,
     pub(crate) clock: ServiceClock,
     pub(crate) store: Store,
+    pub(crate) stalls: Arc<Stalls>,
     pub(crate) kms: Arc<Kms>,
     /// The tasks of connections and of agents that are ending.
     pub(crate) tasks: TaskTracker,
@@ -46,6 +48,7 @@ impl Shared {
             credentials,
             clock: ServiceClock::default(),
             store: Store::default(),
+            stalls: Arc::default(),
             kms: Arc::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),

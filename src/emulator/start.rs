@@ -12,6 +12,7 @@ use super::options::Options;
 #[cfg(unix)]
 use super::sae::SOCKET_PATH;
 use super::shared::Shared;
+use super::stall::{Held, StallListener};
 use super::store::{self, ConnectionRecord, Counts};
 use crate::error::{Error, Result};
 use axum::Router;
@@ -198,6 +199,16 @@ impl Emulator {
         }
     }
 
+    /// Holds all traffic of all connections, those that are made later included, until
+    /// [`Stall::release`].
+    #[must_use]
+    pub fn stall(&self) -> Stall<'_> {
+        Stall {
+            held: self.shared.stalls.hold(),
+            emulator: self,
+        }
+    }
+
     /// Ends a session as EndTerminalSession does.
     pub fn end_session(&self, session_id: &str) {
         if let Some(session) = self.shared.store.end(session_id) {
@@ -205,6 +216,25 @@ impl Emulator {
                 .tasks
                 .spawn_on(async move { session.link.end().await }, &self.handle);
         }
+    }
+}
+
+/// A stall of all traffic.
+#[derive(Debug)]
+pub struct Stall<'a> {
+    emulator: &'a Emulator,
+    held: Held,
+}
+
+impl Stall<'_> {
+    /// Delivers what was held, attempts that their clients have given up after later ones.
+    pub fn release(self) {
+        let shared = self.emulator.shared.clone();
+        let release = async move { shared.stalls.release(self.held).await };
+        self.emulator
+            .shared
+            .tasks
+            .spawn_on(release, &self.emulator.handle);
     }
 }
 
@@ -239,9 +269,11 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, stopped: oneshot::Rec
         .route("/session", get(entrance::upgrade));
     #[cfg(unix)]
     let router = router.route(SOCKET_PATH, get(webshell::upgrade));
-    let router = router
-        .with_state(shared.clone())
-        .into_make_service_with_connect_info::<SocketAddr>();
+    let router = router.with_state(shared.clone());
+    let listener = StallListener {
+        listener,
+        stalls: shared.stalls.clone(),
+    };
     tokio::select! {
         served = axum::serve(listener, router) => {
             if let Err(error) = served {
@@ -251,6 +283,7 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, stopped: oneshot::Rec
         // A dropped sender means the same.
         _ = stopped => {}
     }
+    shared.stalls.release_all();
     shared.stopping.cancel();
     shared.tasks.close();
     if timeout(STOP, end_everything(&shared)).await.is_err() {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::SinkExt as _;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 #[tokio::test]
@@ -362,6 +363,45 @@ async fn a_resuming_client_takes_the_session_over() {
     let mut client = resume(&session, client).await;
     client.type_in("c").await;
     assert_eq!(client.output(1).await, "c");
+}
+
+#[tokio::test]
+async fn an_attempt_that_was_given_up_in_a_stall_displaces_the_live_one() {
+    let emulator = emulator(&[], &[]);
+    let session = started(&emulator).await;
+    let mut client = Client::open(&session).await;
+    client.type_in("a").await;
+    assert_eq!(client.output(1).await, "a");
+    emulator.cut_connections(Cut::Reset);
+    assert!(client.next_data().await.is_none());
+    let stall = emulator.stall();
+    let path = session.url.strip_prefix("ws://").unwrap();
+    let path = path.split_once('/').unwrap().1;
+    let channel_id = String::from_utf8(client.channel_id.to_vec()).unwrap();
+    let request = format!(
+        "GET /{path}&channelId={channel_id} HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    );
+    let mut given_up = TcpStream::connect(emulator.address()).await.unwrap();
+    given_up.write_all(request.as_bytes()).await.unwrap();
+    drop(given_up);
+    let release = async {
+        tokio::task::yield_now().await;
+        stall.release();
+    };
+    let (mut client, ()) = tokio::join!(resume(&session, client), release);
+    let input = client.input("b");
+    client.send(&input).await;
+    while emulator.counts().connections < 3 {
+        tokio::task::yield_now().await;
+    }
+    // The live one is displaced, unless it came last; nothing is lost either way.
+    loop {
+        match client.next_data().await {
+            None => client = resume(&session, client).await,
+            Some(frame) if frame.kind == Kind::Sync => client.send(&input).await,
+            Some(frame) => break assert_eq!(&frame.payload[..], b"b"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! How an agent behaves.
 
+use crate::protocol::frame::Kind;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -83,6 +84,18 @@ impl Default for AgentOptions {
 }
 
 impl AgentOptions {
+    /// Whether the agent drops a message that comes before its program runs or its connection is made.
+    /// A port agent queues early Input, a shell's agent drops it, and an old agent drops everything.
+    pub(crate) fn drops_early(&self, kind: Kind, is_port: bool) -> bool {
+        match (self.generation, kind) {
+            (_, Kind::Close) => false,
+            (Generation::Old, _) => true,
+            // Without a delay the program is about to start: there is no early Input then.
+            (_, Kind::Input) => !is_port && !self.start_delay.is_zero(),
+            _ => false,
+        }
+    }
+
     /// Whether the agent announces the end of a shell session by an Output.
     pub(crate) fn announces_end(&self) -> bool {
         self.end_notice || self.generation == Generation::Newest

@@ -122,8 +122,8 @@ impl AgentSession {
                     ControlFlow::Continue(())
                 }
                 SessionEvent::Stop(reason) => {
-                    self.close(requested_end(self.options.generation, reason))
-                        .await;
+                    let reason = requested_end(self.options.generation, reason);
+                    self.close(reason).await;
                     ControlFlow::Continue(())
                 }
                 SessionEvent::Close => {
@@ -248,8 +248,7 @@ impl AgentSession {
         }
     }
 
-    /// Whether a message comes too early, before the program runs or the connection is made. A port
-    /// agent queues early Input, a shell's agent drops it, and an old agent drops everything.
+    /// Whether a message comes before the program runs or the connection is made, and is dropped.
     fn is_dropped(&self, kind: Kind) -> bool {
         let is_early = match self.stage {
             GuestStage::Exchanging(_) | GuestStage::Waiting(_) | GuestStage::Connecting(_) => {
@@ -257,14 +256,7 @@ impl AgentSession {
             }
             _ => false,
         };
-        let drops = match (self.options.generation, kind) {
-            (_, Kind::Close) => false,
-            (Generation::Old, _) => true,
-            // Without a delay the program is about to start: there is no early Input then.
-            (_, Kind::Input) => self.spec.port.is_none() && !self.options.start_delay.is_zero(),
-            _ => false,
-        };
-        is_early && drops
+        is_early && self.options.drops_early(kind, self.spec.port.is_some())
     }
 
     fn on_input(&mut self, payload: Bytes) {

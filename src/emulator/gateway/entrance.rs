@@ -20,13 +20,12 @@ use crate::emulator::store::{Denied, StoredSession};
 use crate::protocol::frame::{Frame, Kind, Version};
 use crate::protocol::status::Status;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{Request, Response, StatusCode, header};
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use hyper::upgrade::OnUpgrade;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -37,7 +36,6 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 /// Answers a request for `/session`.
 pub(crate) async fn upgrade(
     State(shared): State<Arc<Shared>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     mut request: Request<Body>,
 ) -> Response<Body> {
     let upgrade = hyper::upgrade::on(&mut request);
@@ -51,7 +49,6 @@ pub(crate) async fn upgrade(
                 shared: shared.clone(),
                 session,
                 channel_id,
-                peer,
             };
             shared.tasks.spawn(entrance.enter(upgrade));
             socket::switching_protocols(accept)
@@ -121,7 +118,6 @@ struct Entrance {
     shared: Arc<Shared>,
     session: StoredSession,
     channel_id: Option<String>,
-    peer: SocketAddr,
 }
 
 impl Entrance {
@@ -130,7 +126,9 @@ impl Entrance {
             return;
         };
         let (store, limit) = (&self.shared.store, self.shared.options.limits.per_instance);
-        let ip = self.peer.ip().to_string();
+        let peer = socket.get_ref().tcp().peer_addr();
+        // The system doesn't know it any more if the client is gone.
+        let ip = peer.map_or_else(|_| String::new(), |peer| peer.ip().to_string());
         let Some(nth) = store.connect(
             &self.session.spec.session_id,
             &ip,
@@ -248,7 +246,7 @@ impl Entrance {
     }
 
     /// Closes the socket in the way that fits the end.
-    async fn leave(&self, mut socket: Socket, end: End) {
+    async fn leave(&self, socket: Socket, end: End) {
         match end {
             End::Cut(Cut::Freeze) | End::Order(Order::Restart) => {
                 socket::close(socket, CloseCode::Restart).await
@@ -262,7 +260,7 @@ impl Entrance {
                 });
             }
             End::Cut(Cut::Reset) => {
-                if let Err(error) = socket.get_mut().set_zero_linger() {
+                if let Err(error) = socket.get_ref().tcp().set_zero_linger() {
                     tracing::warn!(%error, "the connection is closed, not reset");
                 }
             }

@@ -5,6 +5,7 @@
 
 use crate::emulator::faults::{After, Amount, Faults};
 use crate::protocol::frame::{Frame, Kind};
+use std::time::Duration;
 
 /// How a connection is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +84,17 @@ impl ConnectionFaults {
             send.extend(self.held.take());
         }
         (send, self.cut_outward())
+    }
+
+    /// For how long all traffic is to be held from now on: at most once, in a session's first
+    /// connection.
+    pub(crate) fn stall(&mut self) -> Option<Duration> {
+        let stall = self.faults.stall_after?;
+        if self.nth > 0 || !self.out.reached(stall.amount) {
+            return None;
+        }
+        self.faults.stall_after = None;
+        Some(stall.time)
     }
 
     /// Counts a message from the client; returns whether the connection is cut now.

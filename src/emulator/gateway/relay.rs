@@ -21,7 +21,7 @@ use futures_util::SinkExt as _;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 /// The socket is not read while this many bytes of client messages wait for the agent.
@@ -310,6 +310,18 @@ impl<'a> Relay<'a> {
             self.send(frame);
         }
         self.cut = self.cut.or(cut);
+        if let Some(time) = self.faults.stall() {
+            let held = self.shared.stalls.hold();
+            let (stalls, stopping) = (self.shared.stalls.clone(), self.shared.stopping.clone());
+            self.shared.tasks.spawn(async move {
+                // The stop of the emulator releases everything itself.
+                let late = async {
+                    sleep(time).await;
+                    stalls.release(held).await;
+                };
+                let _ = stopping.run_until_cancelled(late).await;
+            });
+        }
         self.hold = self.faults.is_holding().then(|| Instant::now() + HOLD);
     }
 

@@ -1,5 +1,6 @@
 //! Opens and closes the WebSocket of a client.
 
+use crate::emulator::stall::StallStream;
 use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use futures_util::StreamExt as _;
@@ -8,7 +9,6 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
 /// The WebSocket of a client.
-pub(crate) type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<StallStream>;
 
 /// The largest message taken from a client, in bytes.
 const MAX_MESSAGE: usize = 128 * 1024;
@@ -62,10 +62,10 @@ pub(crate) async fn upgraded(upgrade: OnUpgrade) -> Option<Socket> {
         .await
         .inspect_err(|error| tracing::debug!(%error, "no upgrade"))
         .ok()?;
-    // The connection was accepted by a TcpListener, so it is a TcpStream.
-    let parts = downcast::<TokioIo<TcpStream>>(upgraded).ok()?;
+    // The connection was accepted by a StallListener, so it is a StallStream.
+    let parts = downcast::<TokioIo<StallStream>>(upgraded).ok()?;
     let stream = parts.io.into_inner();
-    if let Err(error) = stream.set_nodelay(true) {
+    if let Err(error) = stream.tcp().set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
     let mut config = WebSocketConfig::default();
@@ -106,7 +106,7 @@ pub(crate) async fn close(mut socket: Socket, code: CloseCode) {
 }
 
 /// Reads and discards what still comes.
-async fn discard(stream: &mut TcpStream) {
+async fn discard(stream: &mut StallStream) {
     let mut bytes = [0; 4096];
     if stream.shutdown().await.is_ok() {
         while let Ok(1..) = stream.read(&mut bytes).await {}

@@ -1,0 +1,189 @@
+//! Connections that can be stalled: all traffic is held for a time and delivered late.
+//!
+//! A client that gives up an attempt during a stall closes its end, which arrives as late as the
+//! attempt itself: the gateway then takes the abandoned attempt for a client.
+
+use axum::serve::Listener;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// How long after each other the connections made during a stall are delivered.
+const APART: Duration = Duration::from_millis(20);
+
+/// Which connections are stalled.
+#[derive(Debug)]
+pub(crate) struct Stalls {
+    /// The number of the next connection.
+    next: AtomicU64,
+    /// Connections with at least this number pass.
+    passing_from: watch::Sender<u64>,
+}
+
+impl Default for Stalls {
+    fn default() -> Self {
+        Self {
+            next: AtomicU64::new(0),
+            passing_from: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Stalls {
+    /// Holds all traffic of all connections, those that are made later included.
+    pub(crate) fn hold(&self) -> Held {
+        self.passing_from.send_replace(u64::MAX);
+        Held {
+            first: self.next.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Delivers what was held: first the newest connection, so that older attempts, which their
+    /// clients have given up, come after the one that replaced them; last those from before the stall.
+    pub(crate) async fn release(&self, held: Held) {
+        for number in (held.first..self.next.load(Ordering::Relaxed)).rev() {
+            self.passing_from.send_replace(number);
+            tokio::time::sleep(APART).await;
+        }
+        self.release_all();
+    }
+
+    /// Delivers all at once.
+    pub(crate) fn release_all(&self) {
+        self.passing_from.send_replace(0);
+    }
+
+    fn holds(&self, number: u64) -> bool {
+        number < *self.passing_from.borrow()
+    }
+
+    async fn passes(self: Arc<Self>, number: u64) {
+        let mut passing_from = self.passing_from.subscribe();
+        // It fails only without a sender, which this function holds.
+        let _ = passing_from.wait_for(|from| number >= *from).await;
+    }
+}
+
+/// A stall under way.
+#[derive(Debug)]
+pub(crate) struct Held {
+    /// The first connection that was made during the stall.
+    first: u64,
+}
+
+/// A listener whose connections can be stalled.
+pub(crate) struct StallListener {
+    pub(crate) listener: TcpListener,
+    pub(crate) stalls: Arc<Stalls>,
+}
+
+impl Listener for StallListener {
+    type Io = StallStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (StallStream, SocketAddr) {
+        let (stream, peer) = Listener::accept(&mut self.listener).await;
+        let stream = StallStream {
+            stream,
+            number: self.stalls.next.fetch_add(1, Ordering::Relaxed),
+            stalls: self.stalls.clone(),
+            reading: None,
+            writing: None,
+        };
+        (stream, peer)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+/// The end of a stall, for one direction of a connection.
+type Wait = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
+
+/// A connection that can be stalled.
+pub(crate) struct StallStream {
+    stream: TcpStream,
+    number: u64,
+    stalls: Arc<Stalls>,
+    reading: Wait,
+    writing: Wait,
+}
+
+impl StallStream {
+    /// The connection itself.
+    pub(crate) fn tcp(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+fn poll_passes(
+    wait: &mut Wait,
+    stalls: &Arc<Stalls>,
+    number: u64,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    while stalls.holds(number) {
+        let wait_for = wait.get_or_insert_with(|| Box::pin(stalls.clone().passes(number)));
+        ready!(wait_for.as_mut().poll(cx));
+        *wait = None;
+    }
+    *wait = None;
+    Poll::Ready(())
+}
+
+impl AsyncRead for StallStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(poll_passes(
+            &mut this.reading,
+            &this.stalls,
+            this.number,
+            cx
+        ));
+        Pin::new(&mut this.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for StallStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        ready!(poll_passes(
+            &mut this.writing,
+            &this.stalls,
+            this.number,
+            cx
+        ));
+        Pin::new(&mut this.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(poll_passes(
+            &mut this.writing,
+            &this.stalls,
+            this.number,
+            cx
+        ));
+        Pin::new(&mut this.stream).poll_shutdown(cx)
+    }
+}
