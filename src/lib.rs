@@ -56,6 +56,7 @@ pub(crate) mod printable;
 pub mod protocol;
 pub(crate) mod providers;
 pub mod pump;
+pub mod remote;
 pub mod terminal;
 pub mod ui;
 pub mod wire;

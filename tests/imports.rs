@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("exit", &[]),
     ("ui", &["printable"]),
     ("terminal", &[]),
+    ("remote", &[]),
     ("protocol", &["error"]),
     ("net", &["error"]),
     ("config", &["error"]),

@@ -1,0 +1,27 @@
+#!/bin/sh
+# The first stage, which is the whole of CommandLine: names the tools that are there, silences the
+# terminal, says that it is ready, and runs the text that comes over the channel, whose length in
+# eight digits goes before it.
+#
+# axt takes out the comments, joins the lines, and puts a random word in place of NONCE. An
+# exclamation mark must not stand here, for csh expands it even between quotes; no single quote
+# either, for CommandLine is quoted with them.
+#
+# The answer is printed by a subshell: bash keeps the buffer that it chose for the terminal and would
+# cut all later lines into pieces of its size.
+#
+# shellcheck disable=SC2086 # A number. It comes over the channel.
+unset _m _n _t
+exec 2>/dev/null
+for _n in stty dd base64 openssl perl python3 setsid gzip fold
+do command -v $_n >/dev/null && _t="$_t $_n"
+done
+base64 -w9 </dev/null >/dev/null && _t="$_t -w"
+dd iflag=fullblock count=0 && _t="$_t full"
+# How the terminal was, for a command that gets it.
+# shellcheck disable=SC2034 # The second stage uses it.
+_s=$(stty -g)
+stty raw -echo
+(printf %s "NONCE?$_t;")
+_n=$(dd bs=1 count=8)
+eval "$(dd bs=1 count=$_n)"

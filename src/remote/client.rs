@@ -1,0 +1,327 @@
+//! The client's side of the runner: a state machine without IO.
+
+use super::codec::{Frame, LINE, LONGEST_FRAME, Line};
+use super::event::{Event, Failure, Note, Options, Signal, Yield};
+use super::job::Job;
+use super::scripts::{self, Command};
+use super::tools::Tools;
+use bytes::BufMut as _;
+use memchr::{memchr, memmem};
+use std::time::Instant;
+
+/// What came before the runner was ready and may explain why it never was, in bytes.
+const KEEP_PREAMBLE: usize = 2048;
+
+/// The longest list of tools, in bytes.
+const LONGEST_TOOLS: usize = 256;
+
+/// The longest line behind a mark, in bytes.
+const LONGEST_LINE: usize = LINE + 64;
+
+/// A runner, seen from the client.
+#[derive(Debug)]
+pub struct Client {
+    options: Options,
+    /// Announces the first stage. It stands in `CommandLine`, where others may read it.
+    nonce: String,
+    /// Stands before all that the runner says. It goes over the channel only.
+    mark: String,
+    /// Parts what a command wrote from what its children write later.
+    sentinel: String,
+    phase: Phase,
+    /// The command that was asked for and is not started.
+    next: Option<Command>,
+    noise: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Starting { said: Vec<u8> },
+    Running(Box<Running>),
+    Failed,
+}
+
+#[derive(Debug)]
+struct Running {
+    tools: Tools,
+    /// What has come of a line.
+    partial: Vec<u8>,
+    job: Option<Job>,
+}
+
+impl Client {
+    /// A runner that is not there yet, with secrets of its own.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let random = || {
+            let id = uuid::Uuid::new_v4().simple().to_string();
+            id.get(..20).unwrap_or_default().to_owned()
+        };
+        Self {
+            options,
+            nonce: format!("A{}", random()),
+            mark: random(),
+            sentinel: format!("\u{1e}{}", random()),
+            phase: Phase::Starting { said: Vec::new() },
+            next: None,
+            noise: false,
+        }
+    }
+
+    /// What the agent is to run; well below the service's 512 characters.
+    #[must_use]
+    pub fn command_line(&self) -> String {
+        scripts::command_line(&self.nonce)
+    }
+
+    /// Whether the runner is there.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !matches!(self.phase, Phase::Starting { .. })
+    }
+
+    /// Whether standard input should be read now.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        self.job()
+            .is_some_and(|job| job.runs() && job.input.has_room())
+    }
+
+    /// Runs this command as soon as the runner is ready and the one before is over.
+    pub fn start(&mut self, command: Command, out: &mut Yield) {
+        self.next = Some(command);
+        self.start_next(out);
+    }
+
+    /// Bytes from the remote side.
+    pub fn receive(&mut self, now: Instant, bytes: &[u8], out: &mut Yield) {
+        match &mut self.phase {
+            Phase::Starting { .. } => self.starting(now, bytes, out),
+            Phase::Running(_) => self.running(now, bytes, out),
+            Phase::Failed => {}
+        }
+    }
+
+    /// Bytes for the command's standard input.
+    pub fn input(&mut self, bytes: &[u8], out: &mut Yield) {
+        if let Some(job) = self.job_mut() {
+            job.input.push(bytes, &mut out.remote);
+        }
+    }
+
+    /// Standard input has ended.
+    pub fn input_end(&mut self, out: &mut Yield) {
+        if let Some(job) = self.job_mut() {
+            job.input.end(&mut out.remote);
+        }
+    }
+
+    /// Sends a signal to the command. Returns whether there is one that can get it.
+    pub fn signal(&mut self, signal: Signal, out: &mut Yield) -> bool {
+        let Some(job) = self.job_mut().filter(|job| job.runs()) else {
+            return false;
+        };
+        job.signal(signal, &mut out.remote);
+        true
+    }
+
+    /// When to call [`Client::wake`] if nothing happens before.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.job().and_then(Job::deadline)
+    }
+
+    /// Time has passed.
+    pub fn wake(&mut self, now: Instant, out: &mut Yield) {
+        if let Some(job) = self.job_mut() {
+            job.wake(now, out);
+        }
+    }
+
+    /// The session has ended: what that means for the command.
+    #[must_use]
+    pub fn ended(&mut self) -> Option<Failure> {
+        let failure = match &self.phase {
+            Phase::Starting { said } => Failure::NoShell(readable(said)),
+            Phase::Running(running) if running.job.is_some() || self.next.is_some() => Failure::Cut,
+            Phase::Running(_) | Phase::Failed => return None,
+        };
+        self.phase = Phase::Failed;
+        Some(failure)
+    }
+
+    fn job(&self) -> Option<&Job> {
+        match &self.phase {
+            Phase::Running(running) => running.job.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn job_mut(&mut self) -> Option<&mut Job> {
+        match &mut self.phase {
+            Phase::Running(running) => running.job.as_mut(),
+            _ => None,
+        }
+    }
+
+    fn fail(&mut self, failure: Failure, out: &mut Yield) {
+        self.phase = Phase::Failed;
+        out.events.push_back(Event::Failed(failure));
+    }
+
+    fn starting(&mut self, now: Instant, bytes: &[u8], out: &mut Yield) {
+        let Phase::Starting { said } = &mut self.phase else {
+            return;
+        };
+        said.put_slice(bytes);
+        let ready = format!("{}?", self.nonce);
+        let Some(at) = memmem::find(said, ready.as_bytes()) else {
+            let surplus = said.len().saturating_sub(KEEP_PREAMBLE);
+            said.drain(..surplus);
+            return;
+        };
+        let list = said.split_off(at + ready.len());
+        said.truncate(at);
+        let Some(end) = memchr(b';', &list) else {
+            if list.len() > LONGEST_TOOLS {
+                let said = readable(&list);
+                return self.fail(Failure::NoShell(said), out);
+            }
+            said.put_slice(ready.as_bytes());
+            said.put_slice(&list);
+            return;
+        };
+        let (list, rest) = list.split_at(end);
+        let tools = Tools::parse(list);
+        if let Some(tool) = tools.missing() {
+            return self.fail(Failure::Missing(tool), out);
+        }
+        self.send_runner(&tools, out);
+        self.phase = Phase::Running(Box::new(Running {
+            tools,
+            partial: Vec::new(),
+            job: None,
+        }));
+        self.start_next(out);
+        let rest = rest.get(1..).unwrap_or_default().to_vec();
+        self.running(now, &rest, out);
+    }
+
+    fn send_runner(&self, tools: &Tools, out: &mut Yield) {
+        let compress = self.options.compress && tools.has("gzip");
+        let text = scripts::runner(tools, compress, &self.mark, &self.sentinel);
+        out.remote
+            .put_slice(format!("{:08}", text.len()).as_bytes());
+        out.remote.put_slice(text.as_bytes());
+        out.events.push_back(Event::Ready);
+        let notes = [
+            (tools.own_session().is_none(), Note::NoOwnSession),
+            (self.options.compress && !compress, Note::NoGzip),
+        ];
+        let notes = notes.into_iter().filter(|(holds, _)| *holds);
+        out.events.extend(notes.map(|(_, note)| Event::Note(note)));
+    }
+
+    fn start_next(&mut self, out: &mut Yield) {
+        let Phase::Running(running) = &mut self.phase else {
+            return;
+        };
+        if running.job.is_some() {
+            return;
+        }
+        let Some(command) = self.next.take() else {
+            return;
+        };
+        let text = scripts::setup(&command, running.tools.own_session().is_some());
+        if text.len() > LONGEST_FRAME {
+            return self.fail(Failure::TooLong, out);
+        }
+        out.remote
+            .put_slice(Frame::Script.header(text.len()).as_bytes());
+        out.remote.put_slice(&text);
+        let compress = self.options.compress && running.tools.has("gzip");
+        running.job = Some(Job::new(compress, self.options.several, &self.sentinel));
+    }
+
+    /// Takes the lines out of what has come; the rest is noise.
+    fn running(&mut self, now: Instant, bytes: &[u8], out: &mut Yield) {
+        let Phase::Running(running) = &mut self.phase else {
+            return;
+        };
+        let mut all = std::mem::take(&mut running.partial);
+        all.extend_from_slice(bytes);
+        let mut rest = all.as_slice();
+        while let Some(end) = memchr(b'\n', rest) {
+            let (line, more) = rest.split_at(end);
+            rest = more.get(1..).unwrap_or_default();
+            if let Err(failure) = self.line(now, line, out) {
+                return self.fail(failure, out);
+            }
+        }
+        let marked = memmem::find(rest, self.mark.as_bytes());
+        let unmarked = rest.len().saturating_sub(self.mark.len());
+        if let Some(at) = marked {
+            if rest.len() - at > self.mark.len() + LONGEST_LINE {
+                return self.fail(Failure::Damaged("a line does not end"), out);
+            }
+        } else if unmarked > LONGEST_LINE {
+            // A beginning of the mark may stand at the end.
+            self.noise(out);
+            rest = rest.get(unmarked..).unwrap_or_default();
+        }
+        if let Phase::Running(running) = &mut self.phase {
+            running.partial = rest.to_vec();
+        }
+    }
+
+    /// Takes a line, in which the mark may stand behind noise that did not end with one.
+    fn line(&mut self, now: Instant, line: &[u8], out: &mut Yield) -> Result<(), Failure> {
+        let Some(at) = memmem::find(line, self.mark.as_bytes()) else {
+            self.noise(out);
+            return Ok(());
+        };
+        if at > 0 {
+            self.noise(out);
+        }
+        let said = line.get(at + self.mark.len()..).unwrap_or_default();
+        let said = Line::decode(said).ok_or(Failure::Damaged("a line makes no sense"))?;
+        if let Line::Unusable(shell) = said {
+            let note = Note::UnusableShell(shell.to_owned());
+            out.events.push_back(Event::Note(note));
+            return Ok(());
+        }
+        let Phase::Running(running) = &mut self.phase else {
+            return Ok(());
+        };
+        let Some(job) = &mut running.job else {
+            return Err(Failure::Damaged("a line belongs to no command"));
+        };
+        if matches!(said, Line::Idle) {
+            if !job.is_told() {
+                return Err(Failure::Disturbed);
+            }
+            running.job = None;
+            out.events.push_back(Event::Idle);
+            self.start_next(out);
+            return Ok(());
+        }
+        job.take(now, &said, out)
+    }
+
+    fn noise(&mut self, out: &mut Yield) {
+        if !self.noise {
+            self.noise = true;
+            out.events.push_back(Event::Note(Note::Noise));
+        }
+    }
+}
+
+/// Bytes as a line of text for a message.
+fn readable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim();
+    if text.is_empty() { "nothing" } else { text }.to_owned()
+}
+
+#[cfg(test)]
+mod tests;

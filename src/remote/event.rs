@@ -1,0 +1,110 @@
+//! What passes between a client and its caller, beside the bytes: choices, signals, events.
+
+use super::codec::LONGEST_FRAME;
+use bytes::BytesMut;
+use std::collections::VecDeque;
+
+/// Choices of one runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Compress where it pays.
+    pub compress: bool,
+    /// Another command may follow the first.
+    pub several: bool,
+}
+
+/// A signal for the command's process group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "their names are their meaning")]
+pub enum Signal {
+    Hup,
+    Int,
+    Quit,
+    Term,
+    Kill,
+}
+
+impl Signal {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Hup => "HUP",
+            Self::Int => "INT",
+            Self::Quit => "QUIT",
+            Self::Term => "TERM",
+            Self::Kill => "KILL",
+        }
+    }
+}
+
+/// What the client has produced.
+#[derive(Debug, Default)]
+pub struct Yield {
+    /// Bytes for the remote side.
+    pub remote: BytesMut,
+    /// What the command wrote to its standard output.
+    pub stdout: BytesMut,
+    /// What the command wrote to its standard error.
+    pub stderr: BytesMut,
+    /// What has happened.
+    pub events: VecDeque<Event>,
+}
+
+/// What happens to a runner and its commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The runner is there.
+    Ready,
+    /// Something that a user may want to know.
+    Note(Note),
+    /// The command is over: its status. Nothing more of its streams will come.
+    Ended(u8),
+    /// The runner can take another command.
+    Idle,
+    /// The runner is of no use any more; nothing follows.
+    Failed(Failure),
+}
+
+/// Something that a user may want to know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Note {
+    /// No tool that starts a session was found.
+    #[error(
+        "setsid, perl and python3 are missing on the instance: the command keeps its terminal, and signals reach one process only"
+    )]
+    NoOwnSession,
+    /// Compression was wanted and is not possible.
+    #[error("gzip is missing on the instance: nothing is compressed")]
+    NoGzip,
+    /// The user's shell from the user database.
+    #[error("the user's shell {0:?} runs no commands: /bin/sh is used")]
+    UnusableShell(String),
+    /// Something else writes to the terminal.
+    #[error("something else wrote to the session's terminal; that was left out")]
+    Noise,
+}
+
+/// Why a runner is of no use.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// A tool is missing.
+    #[error("{0} is missing there, and commands need it")]
+    Missing(&'static str),
+    /// The session ended before the runner was ready; what was said until then.
+    #[error("no POSIX shell answered there; it said: {0}")]
+    NoShell(String),
+    /// A line was lost, doubled or damaged.
+    #[error("the command's output arrived damaged ({0}); what was printed before is correct")]
+    Damaged(&'static str),
+    /// The status is lost.
+    #[error("the process that waits for the command was killed: its status is not known")]
+    NoStatus,
+    /// A process of the runner was killed, or its input was cut.
+    #[error("a process between axt and the command was killed")]
+    Disturbed,
+    /// The session ended while a command ran.
+    #[error("the session ended before the command did")]
+    Cut,
+    /// The command is too long.
+    #[error("the command is longer than {LONGEST_FRAME} bytes")]
+    TooLong,
+}

@@ -1,0 +1,191 @@
+//! One command in a runner: its streams, its signals, its end.
+
+use super::codec::{Frame, Line, Stream};
+use super::event::{Event, Failure, Signal, Yield};
+use super::input::Input;
+use super::output::Receiver;
+use bytes::{BufMut as _, BytesMut};
+use std::time::{Duration, Instant};
+
+/// How long a command's streams may stay open after its end, for the sake of its children.
+pub(super) const LINGER: Duration = Duration::from_secs(1);
+
+/// One command.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// Its standard input.
+    pub(super) input: Input,
+    /// Another command may follow.
+    several: bool,
+    output: Receiver,
+    error: Receiver,
+    /// What `kill` is to be told.
+    process: Option<String>,
+    /// Signals for when that is known.
+    signals: Vec<Signal>,
+    status: Option<u8>,
+    /// When its streams are given up; set when all is there that it wrote itself.
+    give_up: Option<Instant>,
+    /// Its streams are given up.
+    released: bool,
+    /// Its end has been told to the user.
+    told: bool,
+    /// Its end has been told to the runner.
+    closed: bool,
+}
+
+impl Job {
+    /// A command that was sent to the runner.
+    pub(super) fn new(compress: bool, several: bool, sentinel: &str) -> Self {
+        Self {
+            input: Input::new(compress),
+            several,
+            output: Receiver::new(sentinel),
+            error: Receiver::new(sentinel),
+            process: None,
+            signals: Vec::new(),
+            status: None,
+            give_up: None,
+            released: false,
+            told: false,
+            closed: false,
+        }
+    }
+
+    /// Whether its status has not come yet.
+    pub(super) fn runs(&self) -> bool {
+        self.status.is_none()
+    }
+
+    /// Whether its end has been told to the user.
+    pub(super) fn is_told(&self) -> bool {
+        self.told
+    }
+
+    /// When to call [`Job::wake`].
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.give_up
+    }
+
+    /// Takes what the runner says of this command.
+    ///
+    /// # Errors
+    /// Why the runner is of no use any more.
+    pub(super) fn take(
+        &mut self,
+        now: Instant,
+        said: &Line<'_>,
+        out: &mut Yield,
+    ) -> Result<(), Failure> {
+        self.note(said, out)?;
+        if self.has_ended() {
+            self.tell_end(out);
+        } else if self.status.is_some() && self.is_complete() && self.give_up.is_none() {
+            self.give_up = Some(now + LINGER);
+        }
+        Ok(())
+    }
+
+    /// Its time may be over: its streams are given up, should its children still hold them.
+    pub(super) fn wake(&mut self, now: Instant, out: &mut Yield) {
+        let Some(by) = self.give_up.filter(|by| *by <= now) else {
+            return;
+        };
+        self.released = true;
+        self.give_up = None;
+        if self.several {
+            // Again and again: a process that is just starting may miss it.
+            self.give_up = Some(by.max(now) + LINGER);
+            out.remote.put_slice(Frame::Release.header(0).as_bytes());
+        }
+        self.tell_end(out);
+    }
+
+    /// Sends a signal, as soon as it is known whereto.
+    pub(super) fn signal(&mut self, signal: Signal, remote: &mut BytesMut) {
+        self.signals.push(signal);
+        self.send_signals(remote);
+    }
+
+    fn note(&mut self, said: &Line<'_>, out: &mut Yield) -> Result<(), Failure> {
+        match said {
+            Line::Data(data) => {
+                let (receiver, to) = match data.stream {
+                    Stream::Output => (&mut self.output, &mut out.stdout),
+                    Stream::Error => (&mut self.error, &mut out.stderr),
+                };
+                match receiver.data(data, to) {
+                    Err(damage) if !self.released => return Err(Failure::Damaged(damage)),
+                    _ => {}
+                }
+            }
+            Line::StreamEnd { stream, number } => {
+                let (receiver, to) = match stream {
+                    Stream::Output => (&mut self.output, &mut out.stdout),
+                    Stream::Error => (&mut self.error, &mut out.stderr),
+                };
+                let ended = receiver.end(*number, self.released, to);
+                ended.map_err(Failure::Damaged)?;
+            }
+            Line::Process(process) => {
+                if self.process.is_some() {
+                    return Err(Failure::Damaged("a process was named twice"));
+                }
+                self.process = Some((*process).to_owned());
+                self.send_signals(&mut out.remote);
+            }
+            Line::Status(None) => return Err(Failure::NoStatus),
+            Line::Status(Some(_)) if self.status.is_some() => {
+                return Err(Failure::Damaged("a status came twice"));
+            }
+            Line::Status(Some(status)) => {
+                self.status = Some(*status);
+                self.input.close();
+            }
+            Line::Credit => {
+                if !self.input.credit(&mut out.remote) {
+                    return Err(Failure::Damaged("more input was taken than was sent"));
+                }
+            }
+            Line::InputClosed => self.input.close(),
+            Line::Disturbed if self.released => {}
+            Line::Disturbed => return Err(Failure::Disturbed),
+            // Taken before.
+            Line::Unusable(_) | Line::Idle => {}
+        }
+        Ok(())
+    }
+
+    fn send_signals(&mut self, remote: &mut BytesMut) {
+        let Some(process) = &self.process else { return };
+        for signal in self.signals.drain(..) {
+            let content = format!("-{} {process}", signal.name());
+            remote.put_slice(Frame::Signal.header(content.len()).as_bytes());
+            remote.put_slice(content.as_bytes());
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.status.is_some() && self.output.has_ended() && self.error.has_ended()
+    }
+
+    fn is_complete(&self) -> bool {
+        self.output.is_complete() && self.error.is_complete()
+    }
+
+    /// Tells the end once. A runner that goes on learns when the streams have ended, too.
+    fn tell_end(&mut self, out: &mut Yield) {
+        let Some(status) = self.status else { return };
+        if !self.told {
+            self.told = true;
+            out.events.push_back(Event::Ended(status));
+        }
+        if self.has_ended() {
+            self.give_up = None;
+            if self.several && !self.closed {
+                self.closed = true;
+                out.remote.put_slice(Frame::End.header(0).as_bytes());
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The runner: what runs at the remote side of a command, and its client's side without IO.
+//!
+//! The service runs `CommandLine` on a terminal: input is echoed, newlines become returns, both
+//! streams are one, no shell is there, 512 characters are the limit, and the exit status is lost. So
+//! `CommandLine` carries a first stage (`bootstrap.sh`) that silences the terminal, names the tools
+//! it found and takes the second stage (`runner.sh`) over the channel: a loop that runs one command
+//! after another. Each command has a session of its own without a terminal, pipes for its standard
+//! streams, and the user's shell.
+//!
+//! - [`codec`] is the language that both sides speak: frames towards the runner, marked and numbered
+//!   lines back.
+//! - [`Client`] is the client's side: bytes and the time in; bytes for the runner, standard output,
+//!   standard error, events and a deadline out.
+//! - `scripts` makes the texts: what the tools at the remote side allow, and what a command needs.
+//!
+//! A byte of one stream never shows in the other. What isn't a line of the runner's is never data.
+//! What was delivered before a failure is a correct beginning.
+
+mod client;
+pub mod codec;
+mod event;
+mod input;
+mod job;
+mod output;
+mod scripts;
+mod tools;
+
+pub use client::Client;
+pub use event::{Event, Failure, Note, Options, Signal, Yield};
+pub use scripts::{Command, What, interpreter, quote, quote_all, typed_line};
+pub use tools::Tools;

@@ -1,0 +1,207 @@
+#!/bin/sh
+# The second stage: runs commands one after another, each with its own standard input, output and
+# error, and reports their statuses.
+#
+# axt takes out the comments and indentation, puts secrets in place of MARK and SENTINEL, a number
+# in place of GZIP_FROM, and other tools in place of those that are missing. The names begin with an
+# underscore, so that they meet none of the environment's. The mark and the sentinel may only be
+# written by builtins and must never be exported: other processes' arguments and environment can be
+# read by everybody.
+#
+# What comes over the terminal: frames of a letter, seven digits, and so many bytes.
+#   x  the text that sets a command up and runs it     d  standard input; none: its end
+#   D  standard input, compressed                      e  the end of the command
+#   s  a signal, as the arguments of kill              k  stop reading the command's streams
+# What goes back: lines, each behind the mark and written by one call of write(2).
+#   oN…  eN…  output and error      p  the process     s  its status, or ?
+#   +  a frame of input was taken   z  nobody reads input    !  the runner was disturbed
+#   u  the user's shell can't be used      .  ready for the next command
+#
+# Processes, joined by pipes: _feed reads the terminal and is never blocked; _work takes the
+# commands; for each one _relay is its input, _guard watches it, two _enc encode its streams; dd at
+# the end is the only one that writes to the terminal, whole lines at once (64 KiB is all that a
+# pipe holds). The parentheses are for shells that run the last part of a pipe themselves.
+#
+# Words are split on purpose; a space after = means nothing; GZIP_FROM is a number; _i is set by
+# what comes in a frame.
+# shellcheck disable=SC1007,SC2046,SC2086,SC2154,SC2170
+unset _m _y _k _n _z _w _c _l _q _h _i _s _p _u
+set +aefu
+_m=MARK
+_y=SENTINEL
+exec 2>/dev/null
+
+# Signals meant for the command must not end the runner; what it starts has the default again.
+# USR2 ends tools that are stuck. Each subshell must say so anew.
+_t() {
+    trap : HUP INT TERM QUIT USR2
+}
+
+# The same for those that start no command: they and their tools take no notice of signals.
+_d() {
+    trap '' HUP INT TERM QUIT
+    trap _q=! USR2
+}
+
+# Reads exactly so many bytes.
+_r() {
+    dd iflag=fullblock count=1 bs=$1
+}
+
+# Lines that arrive whole: at most PIPE_BUF (4,096) bytes. gzip is used while it pays.
+_enc() {
+    _d
+    _n=0 _w=0 _k=$1
+    while
+        if [ $_z ]; then
+            _c=$(dd bs=65536 count=1 | gzip -1 | base64 -w 3900)
+        else
+            _c=$(dd bs=65536 count=1 | base64 -w 3900)
+        fi
+        # Of a tool that was killed nothing is sent: the stream then ends without the sentinel.
+        [ $?$_q = 0 ] && [ "$_c" ]
+    do
+        _l=${#_c}
+        set -- $_c
+        while [ $# -gt 0 ]; do
+            _n=$((_n+1))
+            echo $_m$_k$_n${_z:-P}$#,${#1},$1
+            shift
+        done
+        _w=$((_w-1))
+        if [ $_z ]; then
+            [ $_l -gt 250 ] || _z=
+            [ $_l -lt 80000 ] || _z= _w=15
+        elif [ $_l -gt GZIP_FROM ] && [ $_w -lt 1 ]; then
+            _z=Z
+        fi
+    done
+    echo $_m$_k$((_n+1)).
+}
+
+# Reports process and status. Without a status the command is left to itself: hang it up. That must
+# not fail because nobody reads the reports any more.
+_guard() {
+    _d
+    trap '' PIPE
+    while
+        _h=$(dd bs=64 count=1)
+        [ "$_h" ]
+    do
+        for _l in $_h; do
+            echo $_m$_l
+            case $_l in
+            p*) _p=${_l#p} ;;
+            *) exit ;;
+            esac
+        done
+    done
+    [ $_p ] && kill -HUP $_p
+    echo "${_m}s?"
+}
+
+# Standard input. It must end for the command's input to end. Statuses of a tool whose output
+# nobody reads: 1, or a death by SIGPIPE.
+_relay() {
+    _d
+    while read -r _h; do
+        _l=${_h#?}
+        case $_h in
+        d*[1-9]*) _r $_l ;;
+        D*) _r $_l | gzip -dc ;;
+        *) exit ;;
+        esac || {
+            case $? in 1 | 141 | 269) _q=${_q:-z} ;; esac
+            break
+        }
+        echo $_m+ >&3
+    done
+    echo $_m${_q:-!} >&3
+}
+
+# Runs the arguments in a session of their own. The sentinel parts what the command wrote from what
+# its children write later. ksh93 says 256+n for a signal.
+_one() {
+    _relay | {
+        _t
+        {
+            _t
+            {
+                _t
+                {
+                    _t
+                    setsid sh -c "$_i" sh "$@" >&4 5>&5 6>&6 3>&- 4>&- 7>&-
+                    _s=$?
+                    [ $_s -lt 256 ] || _s=$((_s-128))
+                    echo s$_s >&6
+                    echo $_y >&4
+                    echo $_y >&5
+                } 6>&1 | (_guard >&3 4>&- 5>&-)
+            } 4>&1 | (_enc o >&3 5>&-)
+        } 5>&1 | (_enc e >&3)
+    }
+}
+
+# ksh93 waits for the last part of a pipe only: here for the end of all that hold descriptor 7.
+_work() {
+    _t
+    while read -r _h; do
+        _l=${_h#?}
+        case $_h in
+        x*)
+            (
+                _t
+                eval "$(_r $_l)"
+            ) 7>&1 | (
+                trap '' USR2
+                read -r _h
+            )
+            echo $_m. >&3
+            ;;
+        [dD]*[1-9]*) _r $_l >/dev/null ;;
+        esac
+    done
+}
+
+# At the terminal's end, the other processes' tools are ended, more than once, for one may be
+# starting just now; then what waits for a command that goes on all the same.
+_feed() {
+    _d
+    while _h=$(_r 8); do
+        _l=${_h#?}
+        case $_h in
+        s*) kill $(_r $_l) ;;
+        k*) kill -s USR2 0 ;;
+        ?*)
+            echo $_h
+            [ $_l = 0000000 ] || _r $_l || break
+            ;;
+        *) break ;;
+        esac
+    done
+    exec >&-
+    for _h in 1 2; do
+        kill -s USR2 0
+        sleep 1
+    done
+    kill -9 0
+}
+
+_t
+_u=$(id -un)
+_l=$(getent passwd $_u || grep "^$_u:" /etc/passwd)
+SHELL=${_l##*:} USER=$_u LOGNAME=$_u
+case $SHELL in
+*/nologin | */false) _k=1 ;;
+esac
+[ $_k ] || [ ! -x "$SHELL" ] && {
+    # In a subshell: bash keeps the buffer that it chose for the terminal, and would cut all later
+    # lines into pieces of its size.
+    (echo "${_m}u$SHELL")
+    SHELL=/bin/sh
+}
+export SHELL USER LOGNAME
+_feed | (_work 3>&1) | (
+    trap '' HUP INT TERM QUIT USR2
+    exec dd bs=65536
+)

@@ -1,0 +1,312 @@
+//! The texts that run at the remote side: the first stage, the runner, and what sets a command up.
+
+use super::tools::Tools;
+use std::ffi::OsString;
+
+/// The first stage, as it is read by people.
+const BOOTSTRAP: &str = include_str!("bootstrap.sh");
+
+/// The second stage.
+const RUNNER: &str = include_str!("runner.sh");
+
+/// Encoded chunks longer than this, in characters, are followed by compressed ones.
+const GZIP_FROM: &str = "5000";
+
+/// No chunk is that long.
+const GZIP_NEVER: &str = "200000";
+
+/// An argument may hold no more than 128 KiB on Linux; pieces of a longer command hold this much.
+const PIECE: usize = 96 * 1024;
+
+/// A command, and how it is to run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Command {
+    /// What to run.
+    pub what: What,
+    /// The shell to run it with instead of the user's.
+    pub shell: Option<Vec<u8>>,
+    /// By a login shell.
+    pub login: bool,
+    /// Environment variables, by name and value; names are what [`is_name`] says.
+    pub env: Vec<(String, Vec<u8>)>,
+}
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// A shell command line: any bytes but NUL.
+    Line(Vec<u8>),
+    /// The script on standard input; by this program with these arguments, if they are given.
+    Script(Option<Vec<Vec<u8>>>),
+}
+
+impl Default for What {
+    fn default() -> Self {
+        Self::Script(None)
+    }
+}
+
+/// What the agent runs: it splits the words as a shell would, expands nothing and starts `sh`.
+/// `nonce` announces the answer.
+pub(super) fn command_line(nonce: &str) -> String {
+    let lines: Vec<_> = code(BOOTSTRAP).collect();
+    let text = lines.join(";").replace("NONCE", nonce);
+    format!("sh -c '{}'", tight(&text))
+}
+
+/// The same, typed at the prompt of a shell, which makes way for it, so that both end as one. The
+/// space keeps the line out of histories that heed it.
+#[must_use]
+pub fn typed_line(command_line: &str) -> Vec<u8> {
+    format!(" exec {command_line}\r").into_bytes()
+}
+
+/// The runner for these tools, which must not lack any that is needed.
+pub(super) fn runner(tools: &Tools, compress: bool, mark: &str, sentinel: &str) -> String {
+    let lines: Vec<_> = code(RUNNER).collect();
+    let mut text = tight(&lines.join("\n"));
+    // Long names are for readers.
+    for (long, short) in [
+        ("_guard", "_g"),
+        ("_relay", "_a"),
+        ("_enc", "_e"),
+        ("_work", "_b"),
+        ("_feed", "_f"),
+        ("_one", "_o"),
+        ("HUP INT TERM QUIT", "1 2 15 3"),
+    ] {
+        text = text.replace(long, short);
+    }
+    let gzip = if compress { GZIP_FROM } else { GZIP_NEVER };
+    text = text.replace("GZIP_FROM", gzip);
+    text = text.replace("base64 -w 3900", tools.encoder().unwrap_or("false"));
+    text = match tools.own_session() {
+        Some(starter) => text.replace("setsid sh", &format!("{starter} sh")),
+        // In one group with the command, which may have asked to go on.
+        None => text.replace("setsid sh", "sh").replace("kill -9 0\n", ""),
+    };
+    if !tools.has("full") {
+        // Byte by byte: others may give up a block before it is whole.
+        let (whole, single) = ("dd iflag=fullblock count=1 bs=", "dd bs=1 count=");
+        text = text.replace(whole, single);
+    }
+    text.replace("MARK", mark).replace("SENTINEL", sentinel)
+}
+
+/// The text that runs one command in the runner. `group`: its process leads a group.
+pub(super) fn setup(command: &Command, group: bool) -> Vec<u8> {
+    let minus = if group { "-" } else { "" };
+    let mut inner = format!("echo p{minus}$$>&6;").into_bytes();
+    for (name, value) in &command.env {
+        inner.extend(format!("{name}=").bytes());
+        inner.extend(quote(value));
+        inner.extend(format!(";export {name};").bytes());
+    }
+    inner.extend(br#"exec "$@" 2>&5 5>&- 6>&-"#);
+    let mut text = b"_i=".to_vec();
+    text.extend(quote(&inner));
+    text.push(b'\n');
+    text.extend(words(command));
+    text
+}
+
+/// What comes behind `setsid`.
+fn words(command: &Command) -> Vec<u8> {
+    let shell = match &command.shell {
+        Some(shell) => quote(shell),
+        None => b"\"$SHELL\"".to_vec(),
+    };
+    let mut text = Vec::new();
+    let login: &[u8] = if command.login { b" $_l" } else { b"" };
+    if command.login {
+        // csh takes -l alone, if at all.
+        let alone = matches!(command.what, What::Script(_));
+        let csh = if alone { "-l" } else { "" };
+        text.extend(b"case ");
+        text.extend(&shell);
+        text.extend(format!(" in */csh|csh)_l=;;*csh)_l={csh};;*)_l=-l;;esac\n").bytes());
+    }
+    let mut run = |shell: &[u8], rest: &[&[u8]]| {
+        text.extend(b"_o ");
+        text.extend(shell);
+        rest.iter().for_each(|part| text.extend(*part));
+    };
+    match &command.what {
+        What::Line(line) if line.len() <= PIECE => run(&shell, &[login, b" -c ", &quote(line)]),
+        What::Line(line) => {
+            let pieces: Vec<_> = line.chunks(PIECE).map(quote).collect();
+            let joined = br#" -c 'c=;for p;do c=$c$p;done;eval "set --;unset c p;$c"' sh "#;
+            run(&shell, &[login, joined, &pieces.join(&b' ')]);
+        }
+        What::Script(None) => run(&shell, &[login]),
+        What::Script(Some(program)) => {
+            let words: Vec<_> = program.iter().map(|word| quote(word)).collect();
+            run(&words.join(&b' '), &[]);
+        }
+    }
+    text
+}
+
+/// The program that a script names in its first line, made to read the script from standard input:
+/// an sh, a python or a perl with its arguments. `None` leaves it to the user's shell.
+#[must_use]
+pub fn interpreter(first_line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let line = first_line.strip_prefix(b"#!")?;
+    let words = line.split(|b| b.is_ascii_whitespace());
+    let mut words: Vec<Vec<u8>> = words
+        .filter(|w| !w.is_empty())
+        .map(<[u8]>::to_vec)
+        .collect();
+    let name = |word: &Vec<u8>| {
+        let word = String::from_utf8_lossy(word);
+        word.rsplit('/').next().unwrap_or_default().to_owned()
+    };
+    if words.first().map(name).as_deref() == Some("env") {
+        words.remove(0);
+        if words.first().is_some_and(|word| word == b"-S") {
+            words.remove(0);
+        }
+    }
+    let program = words.first().map(name)?;
+    let shells = ["sh", "ash", "bash", "dash", "ksh", "ksh93", "mksh", "zsh"];
+    if shells.contains(&program.as_str()) {
+        words.push(b"-s".to_vec());
+    } else if program.starts_with("python") || program.starts_with("perl") {
+        words.push(b"-".to_vec());
+    } else {
+        return None;
+    }
+    Some(words)
+}
+
+/// Words quoted for a shell, joined by spaces.
+#[must_use]
+pub fn quote_all(words: &[OsString]) -> Vec<u8> {
+    let words = words.iter().map(|word| quote(word.as_encoded_bytes()));
+    words.collect::<Vec<_>>().join(&b' ')
+}
+
+/// Bytes as one shell word.
+#[must_use]
+pub fn quote(word: &[u8]) -> Vec<u8> {
+    let mut quoted = vec![b'\''];
+    for &byte in word {
+        match byte {
+            b'\'' => quoted.extend(b"'\\''"),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push(b'\'');
+    quoted
+}
+
+/// The lines of a text that are code, without their indentation.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().map(str::trim);
+    lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// The same text without the spaces that no shell needs.
+fn tight(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (wide, narrow) in [
+        (" | ", "|"),
+        (" || ", "||"),
+        (" && ", "&&"),
+        ("; then", ";then"),
+        ("; do", ";do"),
+        (" ;;", ";;"),
+        (" >&", ">&"),
+        (" </", "</"),
+        (" >/", ">/"),
+        ("() {", "(){"),
+        ("(\n", "("),
+        ("\n)", ")"),
+        (") ", ")"),
+        (";; ", ";;"),
+    ] {
+        text = text.replace(wide, narrow);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usual() -> Tools {
+        Tools::parse(b" stty dd base64 openssl perl python3 setsid gzip fold -w full")
+    }
+
+    #[test]
+    fn the_command_line_fits_and_holds_no_quote_of_its_own() {
+        let line = command_line(&"0".repeat(20));
+        assert!(line.len() <= 400, "{}: {line}", line.len());
+        assert_eq!(line.matches('\'').count(), 2);
+        assert!(!line.contains(['!', '\n', '#']), "{line}");
+        assert_eq!(shlex::split(&line).map(|words| words.len()), Some(3));
+    }
+
+    #[test]
+    fn the_runner_and_a_short_command_fit_one_message() {
+        let runner = runner(&usual(), true, &"M".repeat(20), &"S".repeat(20));
+        let command = Command {
+            what: What::Line(b"true".to_vec()),
+            ..Command::default()
+        };
+        let both = 16 + runner.len() + setup(&command, true).len();
+        assert!(both <= 2048, "{both}:\n{runner}");
+    }
+
+    #[test]
+    fn other_tools_take_the_place_of_those_that_are_missing() {
+        let minimal = Tools::parse(b" stty dd perl");
+        let text = runner(&minimal, false, "M", "S");
+        for word in [
+            "base64 -w",
+            "setsid sh",
+            "fullblock",
+            "GZIP_FROM",
+            "MARK",
+            "SENTINEL",
+        ] {
+            assert!(!text.contains(word), "{word} in {text}");
+        }
+        assert!(
+            text.contains("MIME::Base64") && text.contains("POSIX"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn quoting_survives_every_byte() {
+        assert_eq!(quote(b"it's $x"), b"'it'\\''s $x'");
+        let words = ["ls", "-l", "a b"].map(OsString::from);
+        assert_eq!(quote_all(&words), b"'ls' '-l' 'a b'");
+    }
+
+    #[test]
+    fn a_script_names_its_interpreter() {
+        let words = |line: &str| {
+            let words = interpreter(line.as_bytes())?;
+            let words: Vec<_> = words.iter().map(|w| String::from_utf8_lossy(w)).collect();
+            Some(words.join(" "))
+        };
+        assert_eq!(words("#!/bin/sh").as_deref(), Some("/bin/sh -s"));
+        assert_eq!(
+            words("#! /bin/bash -eu\r").as_deref(),
+            Some("/bin/bash -eu -s")
+        );
+        assert_eq!(
+            words("#!/usr/bin/env python3").as_deref(),
+            Some("python3 -")
+        );
+        assert_eq!(
+            words("#!/usr/bin/env -S perl -w").as_deref(),
+            Some("perl -w -")
+        );
+        for line in ["", "echo", "#!", "#!/usr/bin/awk -f", "#!/usr/bin/env"] {
+            assert_eq!(words(line), None, "{line}");
+        }
+    }
+}
