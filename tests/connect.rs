@@ -191,7 +191,12 @@ fn suspending_gives_the_terminal_back_and_takes_it_again() {
 #[test]
 fn the_log_begins_each_line_at_the_left_edge_of_a_raw_terminal() {
     let cloud = cloud();
-    let screen = connect(&cloud, &["-v"]);
+    let mut axt = cloud.axt(["connect", "i-test"]);
+    axt.env_remove("AXT_LOG_FILE");
+    let screen = Screen::start(&axt, 24, 80);
+    screen.wait("a prompt", |s| {
+        s.contents().contains("$ ") || s.contents().contains("# ")
+    });
     screen.type_text("exit\r");
     let (_, text) = screen.end_seen();
     // The second of these comes in raw mode.

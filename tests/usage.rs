@@ -154,7 +154,9 @@ fn the_short_help_names_no_variables_and_none_shows_their_values() {
 #[test]
 fn the_log_is_told_in_lines_of_axts() {
     let cloud = Cloud::new();
-    let done = cloud.connect(["-v", "-n", "-c", "true"], b"");
+    let mut command = cloud.axt(["connect", "i-test", "-n", "-c", "true"]);
+    command.env_remove("AXT_LOG_FILE");
+    let done = run(command, b"");
     assert!(
         done.stderr.contains("axt: INFO session started"),
         "{}",

@@ -265,7 +265,9 @@ fn the_page_is_printed_on_request_and_nothing_else_is() {
 #[test]
 fn no_log_holds_a_secret() {
     let cloud = cloud(Sae::default());
-    let done = command(&cloud, &["-vvv", "--command", "echo typed; exit 2"], b"");
+    let mut shown = axt(&cloud, &["--command", "echo typed; exit 2"]);
+    shown.env_remove("AXT_LOG_FILE");
+    let done = run(shown, b"");
     assert_eq!(done.status, 2);
     assert!(done.stderr.contains("GetWebshellToken"), "{}", done.stderr);
     let secret = &cloud.emulator.credentials().access_key_secret;

@@ -8,15 +8,37 @@ use axt::openapi::ecs::StartTerminalSession;
 use secrecy::ExposeSecret as _;
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
 /// A hang guard: nothing here is expected to take anywhere near as long.
 pub(crate) const HANG: Duration = Duration::from_secs(60);
 
-/// An emulator, and the way to run axt against it.
+/// An emulator, and the way to run axt against it. Every run logs all that it can; in the end the
+/// logs are searched for secrets.
 pub(crate) struct Cloud {
     pub emulator: Emulator,
+    logs: TempDir,
+    runs: AtomicUsize,
+}
+
+impl Drop for Cloud {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let secret = self.emulator.credentials().access_key_secret.clone();
+        for entry in self.logs.path().read_dir().unwrap() {
+            let log = std::fs::read(entry.unwrap().path()).unwrap();
+            let log = String::from_utf8_lossy(&log);
+            // The others are what the address of every session has in it.
+            for secret in [secret.as_str(), "token=", "tokenId="] {
+                assert!(!log.contains(secret), "a secret is in the log: {log}");
+            }
+        }
+    }
 }
 
 /// How a run of axt ended.
@@ -46,7 +68,13 @@ impl Cloud {
 
     pub(crate) fn with(options: Options) -> Self {
         let emulator = Emulator::on_loopback(options).unwrap();
-        Self { emulator }
+        let logs = tempfile::tempdir().unwrap();
+        let runs = AtomicUsize::new(0);
+        Self {
+            emulator,
+            logs,
+            runs,
+        }
     }
 
     /// `axt ARGS…` with an environment that leads to this emulator and nowhere else.
@@ -54,15 +82,23 @@ impl Cloud {
         &self,
         args: impl IntoIterator<Item = I>,
     ) -> Command {
-        let mut command = axt(args);
-        command.envs(self.emulator.exports());
+        let mut command = axt(["-vvv"]);
+        command.args(args);
+        self.lead(&mut command);
         command
+    }
+
+    fn lead(&self, command: &mut Command) {
+        let number = self.runs.fetch_add(1, Ordering::Relaxed);
+        let log = self.logs.path().join(number.to_string());
+        command.env("AXT_LOG_FILE", log);
+        command.envs(self.emulator.exports());
     }
 
     /// Another program, such as ssh, that will run axt against this emulator.
     pub(crate) fn outside(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = unconfigured(program);
-        command.envs(self.emulator.exports());
+        self.lead(&mut command);
         command
     }
 
