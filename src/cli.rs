@@ -22,7 +22,7 @@ pub(crate) use openssh::{Ssh, SshConfig};
 pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
 pub use values::EscapeChar;
 
-use crate::config::settings::ConnectionType;
+use crate::config::settings::{ConnectionType, Signature};
 use crate::openapi::ecs::Encryption;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 use std::collections::BTreeSet;
@@ -67,6 +67,15 @@ pub(crate) struct Global {
         value_name = "internet|intranet"
     )]
     pub(crate) connection_type: Option<ConnectionType>,
+    /// Sign API calls with HMAC-SHA1 (v1) or ACS3-HMAC-SHA256 (v3) [default: v1]
+    #[arg(
+        long,
+        global = true,
+        env = "AXT_SIGNATURE",
+        value_name = "v1|v3",
+        hide_short_help = true
+    )]
+    pub(crate) signature: Option<Signature>,
     /// Configuration file [default: ~/.aliyun/config.json]
     #[arg(long, global = true, env = "AXT_CONFIG_FILE", value_name = "FILE")]
     pub(crate) config_file: Option<PathBuf>,

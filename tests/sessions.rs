@@ -155,6 +155,24 @@ async fn bad_pages_are_refused() {
 }
 
 #[test]
+fn either_signature_is_taken_and_a_wrong_secret_is_not() {
+    let emulator = roomy();
+    for signature in ["v1", "v3"] {
+        let args = ["--signature", signature, "sessions", "list"];
+        axt(&emulator, &args).assert().success();
+        let mut wrong = axt(&emulator, &args);
+        wrong.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "another-secret");
+        let wrong = wrong.assert().code(1);
+        let said = String::from_utf8_lossy(&wrong.get_output().stderr);
+        let verdict = "(the server signed the same text, so the AccessKey secret is wrong)";
+        assert!(said.contains(verdict), "{signature}: {said}");
+    }
+    axt(&emulator, &["--signature", "v2", "sessions", "list"])
+        .assert()
+        .code(2);
+}
+
+#[test]
 fn records_tell_how_sessions_went() {
     let emulator = roomy();
     axt(&emulator, &["connect", "nobody@i-off", "--command", "true"])

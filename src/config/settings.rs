@@ -59,6 +59,28 @@ impl FromStr for ConnectionType {
     }
 }
 
+/// How RPC calls are signed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Signature {
+    /// HMAC-SHA1 over all parameters, which every region takes.
+    #[default]
+    V1,
+    /// ACS3-HMAC-SHA256 in the headers, as the newest SDKs sign.
+    V3,
+}
+
+impl FromStr for Signature {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "v1" => Ok(Self::V1),
+            "v3" => Ok(Self::V3),
+            _ => Err(format!("{text:?} is neither v1 nor v3")),
+        }
+    }
+}
+
 /// The settings of one run.
 #[derive(Debug)]
 pub(crate) struct Settings {

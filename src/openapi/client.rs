@@ -1,12 +1,13 @@
 //! The API client: it signs and sends calls, retries where that is safe, and reads the replies.
 
+use super::acs3::{self, Call, FORM, Fresh};
 use super::clock::Clock;
 use super::params;
 use super::reply::Reply;
 use super::retry::{Again, Failure, Retry};
-use super::roa::{self, Fresh};
 use super::signature;
 use crate::config::credentials::{Credentials, CredentialsProvider};
+use crate::config::settings::Signature;
 use crate::error::{ApiError, Error, Result};
 use crate::net::Network;
 use jiff::Timestamp;
@@ -68,6 +69,7 @@ pub struct Client {
     region: String,
     credentials: Arc<dyn CredentialsProvider>,
     retry: Retry,
+    signature: Signature,
 }
 
 impl Client {
@@ -89,6 +91,7 @@ impl Client {
             region: region.into(),
             credentials,
             retry: Retry::default(),
+            signature: Signature::default(),
         })
     }
 
@@ -96,6 +99,12 @@ impl Client {
     #[must_use]
     pub fn with_retry(self, retry: Retry) -> Self {
         Self { retry, ..self }
+    }
+
+    /// The same client with another signature of RPC calls.
+    #[must_use]
+    pub(crate) fn with_signature(self, signature: Signature) -> Self {
+        Self { signature, ..self }
     }
 
     /// The region that calls go to.
@@ -167,28 +176,34 @@ impl Client {
         params: &[(String, String)],
         credentials: &Credentials,
     ) -> (RequestBuilder, String) {
-        match A::STYLE {
-            Style::Rpc | Style::Unsigned => {
-                let signed = match A::STYLE {
+        let (path, method) = match (A::STYLE, self.signature) {
+            (Style::Get(path), _) => (path, "GET"),
+            (Style::Rpc, Signature::V3) => ("/", "POST"),
+            (style, _) => {
+                let signed = match style {
                     Style::Unsigned => unsigned::<A>(params),
                     _ => sign::<A>(params, credentials),
                 };
                 let request = self.http.post(self.endpoint.clone());
-                let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-                (request.body(signed.body), signed.string_to_sign)
+                let request = request.header(CONTENT_TYPE, FORM);
+                return (request.body(signed.body), signed.string_to_sign);
             }
-            Style::Get(path) => {
-                let action = (A::NAME, A::VERSION);
-                let fresh = Fresh::new();
-                let signed = roa::sign(&self.endpoint, path, action, params, credentials, fresh);
-                let request = self.http.get(signed.url);
-                let add = |request: RequestBuilder, (name, value)| {
-                    request.header::<String, String>(name, value)
-                };
-                let request = signed.headers.into_iter().fold(request, add);
-                (request, signed.string_to_sign)
-            }
-        }
+        };
+        let call = Call {
+            action: (A::NAME, A::VERSION),
+            path,
+            method,
+            params,
+        };
+        let signed = acs3::sign(&self.endpoint, &call, credentials, Fresh::new());
+        let request = match method {
+            "POST" => self.http.post(signed.url).body(signed.body),
+            _ => self.http.get(signed.url),
+        };
+        let add =
+            |request: RequestBuilder, (name, value)| request.header::<String, String>(name, value);
+        let request = signed.headers.into_iter().fold(request, add);
+        (request, signed.string_to_sign)
     }
 
     async fn body<A: Action>(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failure> {

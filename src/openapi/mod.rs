@@ -1,5 +1,6 @@
 //! The signed HTTP API: signatures, endpoints, the client that sends and retries, one file for each product.
 
+mod acs3;
 pub mod client;
 pub(crate) mod clock;
 pub mod describe;
@@ -11,7 +12,6 @@ pub(crate) mod params;
 pub(crate) mod region;
 pub(crate) mod reply;
 pub mod retry;
-mod roa;
 pub(crate) mod sae;
 pub mod signature;
 pub(crate) mod sts;

@@ -58,6 +58,7 @@ async fn call<A: Action>(
     world.network.check(&base)?;
     let keys = Arc::new(credentials.clone());
     let client = Client::new(world.network.clone(), base, "", keys)?;
+    let client = client.with_signature(world.signature);
     client.call(action, world.limit).await
 }
 

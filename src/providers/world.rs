@@ -1,5 +1,6 @@
 //! What providers need of the rest of the program: network, clock, settings.
 
+use crate::config::settings::Signature;
 use crate::net::Network;
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ pub(crate) struct World {
     pub(crate) vpc: bool,
     /// How long one request may take.
     pub(crate) limit: Duration,
+    /// How calls are signed.
+    pub(crate) signature: Signature,
     /// The folder where role credentials are kept between runs, where they are.
     pub(crate) cache: Option<PathBuf>,
     /// The time of day.

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::hints;
 use crate::openapi::endpoint::Product;
+use crate::printable::escaped;
 use crate::ui::Ui;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -115,10 +116,11 @@ async fn explain(context: &Context, id: &str, error: &Error) -> Vec<String> {
 }
 
 fn line(finding: Finding) -> String {
-    match finding.remedy {
+    // It may quote the API, and has to stay one line.
+    escaped(&match finding.remedy {
         Some(remedy) => format!("{}: {remedy}", finding.text),
         None => finding.text,
-    }
+    })
 }
 
 async fn look(context: &Context, id: &str, symptom: Symptom) -> Result<Vec<Finding>> {

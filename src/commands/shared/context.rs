@@ -3,7 +3,7 @@
 use crate::cli::{Connection, Global};
 use crate::config::credentials::CredentialsProvider;
 use crate::config::env::{process_env, state_dir};
-use crate::config::settings::{ConnectionType, Flags, Settings, Source, Sourced};
+use crate::config::settings::{ConnectionType, Flags, Settings, Signature, Source, Sourced};
 use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Client;
@@ -27,6 +27,7 @@ pub(crate) struct Context {
     /// Where role credentials are kept.
     cache: Option<PathBuf>,
     env: Lookup,
+    signature: Signature,
     provider: OnceLock<Arc<dyn CredentialsProvider>>,
     /// Runs until the context is dropped.
     #[cfg(feature = "emulator")]
@@ -55,6 +56,7 @@ impl Context {
             settings: Settings::resolve(&flags(global), &process_env)?,
             network: Network::from_env(connect_timeout),
             limit: connect_timeout,
+            signature: global.signature.unwrap_or_default(),
             cache: state_dir(&process_env)
                 .filter(|_| !global.no_cache)
                 .map(|state| state.join("credentials")),
@@ -91,6 +93,7 @@ impl Context {
             settings: Settings::resolve(&flags, &env)?,
             network: Network::from_env(connect_timeout),
             limit: connect_timeout,
+            signature: global.signature.unwrap_or_default(),
             cache: None,
             env: Box::new(env),
             provider: OnceLock::new(),
@@ -116,7 +119,8 @@ impl Context {
         let general = settings.endpoint.as_ref().map(|url| url.value.as_str());
         let given = endpoint.or(general);
         let base = endpoint::base(product, region, settings.connection_type.value, given)?;
-        Client::new(self.network.clone(), base, region, self.credentials()?)
+        let client = Client::new(self.network.clone(), base, region, self.credentials()?)?;
+        Ok(client.with_signature(self.signature))
     }
 
     /// The provider of the credentials; the same one for the whole run.
@@ -153,6 +157,7 @@ impl Context {
             region: settings.region().ok().map(Into::into),
             vpc: settings.connection_type.value == ConnectionType::Intranet,
             limit: self.limit,
+            signature: self.signature,
             cache: self.cache.clone(),
             clock: Clock::system(),
         }

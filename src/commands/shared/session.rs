@@ -185,7 +185,12 @@ async fn end_unanswered(
 /// Ends the session that `request` has started although its answer is missing: asked with the same
 /// client token, the API names it again.
 pub(crate) async fn end_by_token(client: &Client, request: &StartTerminalSession) {
-    match client.call(request, AGAIN).await {
+    let again = timeout(AGAIN, client.call(request, AGAIN));
+    let answer = again.await.unwrap_or_else(|_| {
+        let what = "asking for the session again".into();
+        Err(Error::Timeout { what, limit: AGAIN })
+    });
+    match answer {
         Ok(started) => ender(client, started.session_id).end().await,
         Err(error) => tracing::info!(%error, "a session may be left, as its id is not known"),
     }

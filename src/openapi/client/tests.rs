@@ -18,6 +18,7 @@ const SESSION: &str =
 #[derive(Debug, Clone)]
 struct Request {
     line: String,
+    head: String,
     params: HashMap<String, String>,
     connection: usize,
 }
@@ -69,10 +70,12 @@ async fn serve(
     answers: Arc<Mutex<Vec<String>>>,
     seen: Arc<Mutex<Vec<Request>>>,
 ) {
-    while let Some((line, body)) = request(&mut stream).await {
+    while let Some((head, body)) = request(&mut stream).await {
+        let line = head.lines().next().unwrap_or_default().to_owned();
         let params = url::form_urlencoded::parse(&body).into_owned().collect();
         seen.lock().expect("no panic").push(Request {
             line,
+            head,
             params,
             connection,
         });
@@ -86,7 +89,7 @@ async fn serve(
     }
 }
 
-/// Reads one request: its first line and its body.
+/// Reads one request: its head and its body.
 async fn request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
     let mut read = vec![];
     let end = loop {
@@ -111,11 +114,8 @@ async fn request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
             return None;
         }
     }
-    let line = String::from_utf8_lossy(&read[..end])
-        .lines()
-        .next()?
-        .to_owned();
-    Some((line, body))
+    let head = String::from_utf8_lossy(&read[..end]).into_owned();
+    Some((head, body))
 }
 
 fn answer(status: &str, headers: &str, body: &str) -> String {
@@ -191,6 +191,28 @@ async fn a_call_is_signed_and_wholly_in_its_body() {
         time.len() == 20 && time.parse::<Timestamp>().is_ok(),
         "{time}"
     );
+}
+
+#[tokio::test]
+async fn the_newer_signature_is_in_the_headers() {
+    let server = Server::new(&[answer("200 OK", "", SESSION)]).await;
+    let client = server.client().with_signature(Signature::V3);
+    start(&client).await.expect("a session");
+    let [request] = &server.seen()[..] else {
+        panic!("one request")
+    };
+    assert_eq!(request.line, "POST / HTTP/1.1");
+    for header in [
+        "authorization: ACS3-HMAC-SHA256 Credential=LTAI5tTestKeyId1,SignedHeaders=content-type;host;",
+        "x-acs-action: StartTerminalSession\r\n",
+        "x-acs-security-token: hush-hush-token\r\n",
+        "content-type: application/x-www-form-urlencoded\r\n",
+    ] {
+        assert!(request.head.contains(header), "{}", request.head);
+    }
+    let mut names: Vec<_> = request.params.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["ClientToken", "InstanceId.1", "RegionId"]);
 }
 
 #[tokio::test]

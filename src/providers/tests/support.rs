@@ -231,6 +231,7 @@ pub(in crate::providers) fn world_at(url: &str) -> World {
         region: None,
         vpc: false,
         limit: Duration::from_secs(15),
+        signature: crate::config::settings::Signature::V1,
         cache: None,
         clock: Clock(Arc::new(move || start() + begun.elapsed())),
     }
