@@ -142,20 +142,20 @@ fn plans_in_axts_own_arguments() {
         ("i-1", "connect -T --login i-1"),
         (
             "-l bob i-1.cn-beijing ls -l",
-            "connect --user=bob -T --command=ls -l i-1.cn-beijing",
+            "connect --user=bob -T --binary --command=ls -l i-1.cn-beijing",
         ),
         ("-tt i-1 top", "connect -t --command=top i-1"),
         (
             "-qn -e ^] i-1 ls",
-            "connect -q -T -n --escape-char=^] --command=ls i-1",
+            "connect -q -T -n --escape-char=^] --binary --command=ls i-1",
         ),
         (
             "-vv -E log i-1 ls",
-            "connect -vv --log-file=log -T --command=ls i-1",
+            "connect -vv --log-file=log -T --binary --command=ls i-1",
         ),
         (
             "-oConnectTimeout=9 -oServerAliveInterval=600 i-1 ls",
-            "connect --connect-timeout=9s --keepalive=170s --dead-after=1800s -T --command=ls i-1",
+            "connect --connect-timeout=9s --keepalive=170s --dead-after=1800s -T --binary --command=ls i-1",
         ),
         ("-W [::1]:22 i-1", "proxy --target-server=::1 i-1 22"),
         ("-W localhost:22 i-1", "proxy i-1 22"),

@@ -71,6 +71,9 @@ impl Plan {
         }
         match command {
             Some(command) => {
+                if !tty {
+                    words.push("--binary".into());
+                }
                 let mut word = OsString::from("--command=");
                 word.push(command);
                 words.push(word);

@@ -1,0 +1,504 @@
+//! The README's recipes for programs that call ssh, with the real programs and no sshd: rsync, scp,
+//! sftp, git, Ansible, ClusterShell, tar, an editor's probe. Those that are ignored run the same over a
+//! slow connection, and over one that is cut in the middle.
+#![cfg(all(feature = "emulator", unix))]
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod support;
+
+use axt::emulator::Options;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use support::axt::{AXT, Cloud, Done, noise, run, success, unlimited, until};
+use support::need;
+use support::sshd::{free_port, same};
+
+/// The instance.
+const HOST: &str = "i-demo";
+
+/// The connection of a recipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Plain,
+    /// 50 ms each way.
+    Slow,
+    /// Each session loses its connection once.
+    Cut,
+}
+
+/// An emulator, and a place with links to axt by the names that callers use.
+struct Place {
+    cloud: Cloud,
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(line: Line) -> Self {
+        let mut options = unlimited();
+        let mut fault = |name, value| options.faults.set(name, value).unwrap();
+        match line {
+            Line::Plain => {}
+            Line::Slow => fault("delay", "50ms"),
+            Line::Cut => {
+                fault("drop-after-out", "6:1");
+                fault("drop-after-in", "8:1");
+            }
+        }
+        Self::with(options)
+    }
+
+    fn with(options: Options) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("bin")).unwrap();
+        for name in ["axt", "axt-ssh"] {
+            symlink(AXT, dir.path().join("bin").join(name)).unwrap();
+        }
+        let cloud = Cloud::with(options);
+        Self { cloud, dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    /// `HOST:` and a path of this place.
+    fn remote(&self, name: &str) -> String {
+        format!("{HOST}:{}", self.text(name))
+    }
+
+    /// A program that finds axt under its names.
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = self.cloud.outside(program);
+        let path = std::env::var("PATH").unwrap_or_default();
+        command.env("PATH", format!("{}:{path}", self.text("bin")));
+        command
+    }
+
+    /// A file of this many bytes.
+    fn file(&self, name: &str, length: usize) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, noise(length, length as u64)).unwrap();
+        path
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let left = || self.cloud.emulator.sessions().into_iter().any(|s| !s.ended);
+            until("the end of every session", || !left());
+        }
+    }
+}
+
+/// A recipe as a test, and over worse connections as ignored ones.
+macro_rules! recipe {
+    ($($name:ident)*) => {$(
+        mod $name {
+            use super::Line;
+
+            #[test]
+            fn works() {
+                super::$name(Line::Plain);
+            }
+
+            #[test]
+            #[ignore = "takes long: .ci/run runs it"]
+            fn works_over_a_slow_connection() {
+                super::$name(Line::Slow);
+            }
+
+            #[test]
+            #[ignore = "takes long: .ci/run runs it"]
+            fn works_though_the_connection_breaks() {
+                super::$name(Line::Cut);
+            }
+        }
+    )*};
+}
+
+recipe! {
+    rsync_pushes_and_pulls
+    rsync_moves_odd_names_and_many_files
+    scp_copies_by_both_protocols
+    sftp_copies
+    git_clones_and_pushes
+    tar_goes_through_pipes
+    ansible_runs_its_modules
+    clustershell_runs_and_copies
+    an_editor_finds_its_way
+}
+
+fn rsync(place: &Place, args: &[&str]) -> Command {
+    let mut rsync = place.command("rsync");
+    rsync.args(["-a", "-s", "-e", "axt ssh"]).args(args);
+    rsync
+}
+
+fn rsync_pushes_and_pulls(line: Line) {
+    let Some(_) = need("rsync") else { return };
+    let place = Place::new(line);
+    place.file("original", 1_000_000);
+    let _ = success(rsync(
+        &place,
+        &[&place.text("original"), &place.remote("there")],
+    ));
+    assert!(same(&place.path("original"), &place.path("there")));
+    let _ = success(rsync(
+        &place,
+        &[&place.remote("there"), &place.text("back")],
+    ));
+    assert!(same(&place.path("original"), &place.path("back")));
+}
+
+fn rsync_moves_odd_names_and_many_files(line: Line) {
+    let Some(_) = need("rsync") else { return };
+    let place = Place::new(line);
+    for n in 0..300 {
+        place.file(&format!("tree/{}/{n}", n % 7), n * 13);
+    }
+    for name in [
+        "with space",
+        "中文 名字.txt",
+        "quo'te\"s",
+        "-dash",
+        "tab\there",
+    ] {
+        place.file(&format!("tree/odd names/{name}"), 100);
+    }
+    let (tree, copy) = (place.text("tree/"), place.remote("the copy/"));
+    let _ = success(rsync(&place, &[&tree, &copy]));
+    let _ = success(rsync(&place, &[&copy, &place.text("回来/")]));
+    let diff = |other: &str| {
+        let mut diff = place.command("diff");
+        diff.args(["-r", &place.text("tree"), &place.text(other)]);
+        let _ = success(diff);
+    };
+    diff("the copy");
+    diff("回来");
+}
+
+/// A transfer that was killed goes on where it was.
+#[test]
+fn rsync_goes_on_after_a_kill() {
+    let Some(_) = need("rsync") else { return };
+    // At the service's own rate there is time to kill it.
+    let place = Place::with(Options::default());
+    let original = place.file("original", 1_500_000);
+    fs::create_dir(place.path("there")).unwrap();
+    let args = [
+        "--partial",
+        &place.text("original"),
+        &place.remote("there/"),
+    ];
+    let mut first = rsync(&place, &args);
+    first.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = first.spawn().unwrap();
+    let received = || -> u64 {
+        let entries = fs::read_dir(place.path("there")).unwrap();
+        entries
+            .filter_map(|entry| entry.ok()?.metadata().ok())
+            .map(|meta| meta.len())
+            .sum()
+    };
+    until("a part of the file", || received() > 300_000);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    until("the part that stays", || {
+        place.path("there/original").exists()
+    });
+    let mut again = rsync(&place, &["--stats"]);
+    again.args(args);
+    let told = String::from_utf8(success(again)).unwrap();
+    let matched = told
+        .lines()
+        .find_map(|line| line.strip_prefix("Matched data: "));
+    let matched: String = matched
+        .unwrap()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    assert!(matched.parse::<u64>().unwrap() > 200_000, "{told}");
+    assert!(same(&original, &place.path("there/original")));
+}
+
+fn scp_copies_by_both_protocols(line: Line) {
+    let Some(_) = need("scp") else { return };
+    let place = Place::new(line);
+    place.file("original", 700_000);
+    for protocol in ["-s", "-O"] {
+        let scp = |from: &str, to: &str| {
+            let mut scp = place.command("scp");
+            scp.args([protocol, "-p", "-S", "axt-ssh", from, to]);
+            let _ = success(scp);
+        };
+        scp(&place.text("original"), &place.remote("there"));
+        assert!(same(&place.path("original"), &place.path("there")));
+        scp(&place.remote("there"), &place.text("back"));
+        assert!(same(&place.path("original"), &place.path("back")));
+        fs::remove_file(place.path("there")).unwrap();
+    }
+    let mut missing = place.command("scp");
+    missing.args([
+        "-S",
+        "axt-ssh",
+        &place.remote("missing"),
+        &place.text("back"),
+    ]);
+    let done = run(missing, b"");
+    assert_eq!(done.status, 1, "{}", done.stderr);
+    assert!(done.stderr.contains("No such file"), "{}", done.stderr);
+}
+
+fn sftp_copies(line: Line) {
+    let Some(_) = need("sftp") else { return };
+    let place = Place::new(line);
+    place.file("original", 700_000);
+    let commands = format!(
+        "put {0}/original {0}/there\nget {0}/there {0}/back\n",
+        place.text("").trim_end_matches('/')
+    );
+    fs::write(place.path("batch"), commands).unwrap();
+    let mut sftp = place.command("sftp");
+    sftp.args(["-S", "axt-ssh", "-b", &place.text("batch"), HOST]);
+    let _ = success(sftp);
+    assert!(same(&place.path("original"), &place.path("back")));
+}
+
+fn git_clones_and_pushes(line: Line) {
+    let Some(_) = need("git") else { return };
+    let place = Place::new(line);
+    let git = |args: &[&str]| {
+        let mut git = place.command("git");
+        git.args(["-c", "user.name=T", "-c", "user.email=t@example.com"]);
+        git.args(["-c", "init.defaultBranch=main"]).args(args);
+        git.env("GIT_SSH_COMMAND", "axt ssh")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null");
+        String::from_utf8(success(git)).unwrap()
+    };
+    let (bare, first, second) = (
+        place.text("bare.git"),
+        place.text("first"),
+        place.text("second"),
+    );
+    let url = format!("ssh://{HOST}{bare}");
+    git(&["init", "-q", "--bare", &bare]);
+    git(&["clone", "-q", &url, &first]);
+    let original = place.file("first/file", 800_000);
+    git(&["-C", &first, "add", "file"]);
+    git(&["-C", &first, "commit", "-q", "-m", "one"]);
+    git(&["-C", &first, "push", "-q", "origin", "HEAD:main"]);
+    git(&[
+        "clone",
+        "-q",
+        "-b",
+        "main",
+        &format!("{HOST}:{bare}"),
+        &second,
+    ]);
+    assert!(same(&original, &place.path("second/file")));
+    // The port of an address would be lost if git took axt for a plain program.
+    let mut refused = place.command("git");
+    refused.args(["ls-remote", &format!("ssh://{HOST}:2222{bare}")]);
+    refused.env("GIT_SSH_COMMAND", "axt ssh");
+    let done = run(refused, b"");
+    assert!(done.stderr.contains("port 2222"), "{}", done.stderr);
+}
+
+fn tar_goes_through_pipes(line: Line) {
+    let Some(_) = need("tar") else { return };
+    let place = Place::new(line);
+    place.file("tree/a", 300_000);
+    place.file("tree/b c/d", 5);
+    fs::create_dir(place.path("out")).unwrap();
+    fs::create_dir(place.path("back")).unwrap();
+    let script = format!(
+        "cd '{0}' && tar cf - tree | axt ssh {HOST} tar xf - -C '{0}/out' &&
+         axt ssh {HOST} tar cf - -C '{0}/out' tree | tar xf - -C back && diff -r tree back/tree",
+        place.dir.path().display()
+    );
+    let mut shell = place.command("sh");
+    shell.args(["-c", &script]);
+    let _ = success(shell);
+}
+
+/// Ansible's words for this machine's Python: a version manager's stand-in may not work there.
+fn interpreter(place: &Place) -> Option<String> {
+    let python = need("python3")?;
+    let mut asked = place.command(python);
+    asked.args(["-c", "import sys; print(sys.executable)"]);
+    let python = String::from_utf8(success(asked)).unwrap();
+    Some(format!("ansible_python_interpreter={}", python.trim()))
+}
+
+/// An ad-hoc run of a module at these hosts.
+fn ansible(place: &Place, hosts: &str, pipelining: bool, args: &[&str]) -> Option<String> {
+    let (program, interpreter) = (need("ansible")?, interpreter(place)?);
+    fs::write(place.path("ansible.cfg"), "").unwrap();
+    let mut ansible = place.command(program);
+    ansible
+        .args(["all", "-i", &format!("{hosts},"), "-e", &interpreter])
+        .args(args);
+    ansible
+        .env("ANSIBLE_SSH_EXECUTABLE", "axt-ssh")
+        .env("ANSIBLE_SSH_TRANSFER_METHOD", "piped")
+        .env(
+            "ANSIBLE_PIPELINING",
+            if pipelining { "True" } else { "False" },
+        )
+        .env("ANSIBLE_HOME", place.path("ansible"))
+        .env("ANSIBLE_LOCAL_TEMP", place.path("local"))
+        .env("ANSIBLE_REMOTE_TEMP", place.path("remote"))
+        .env("ANSIBLE_TIMEOUT", "30")
+        .env("ANSIBLE_CONFIG", place.path("ansible.cfg"))
+        .env("LC_ALL", "C.UTF-8");
+    Some(String::from_utf8(success(ansible)).unwrap())
+}
+
+fn ansible_runs_its_modules(line: Line) {
+    let place = Place::new(line);
+    let original = place.file("original", 100_000);
+    for pipelining in [true, false] {
+        let run = |args: &[&str]| ansible(&place, HOST, pipelining, args);
+        let Some(pong) = run(&["-m", "ping"]) else {
+            return;
+        };
+        assert!(pong.contains("\"ping\": \"pong\""), "{pong}");
+        let copied = place.text(&format!("copied {pipelining}"));
+        let copy = format!("src='{}' dest='{copied}'", original.display());
+        let told = run(&["-m", "copy", "-a", &copy]).unwrap();
+        assert!(told.contains("CHANGED"), "{told}");
+        assert!(same(&original, Path::new(&copied)));
+        let told = run(&["-m", "shell", "-a", "echo out; echo err >&2; exit 0"]).unwrap();
+        assert!(told.contains("out"), "{told}");
+    }
+}
+
+#[test]
+fn ansible_runs_at_twelve_hosts() {
+    let place = Place::new(Line::Plain);
+    let hosts: Vec<String> = (1..=12).map(|n| format!("i-{n}")).collect();
+    let args = [
+        "-f",
+        "12",
+        "-m",
+        "command",
+        "-a",
+        "echo {{ inventory_hostname }} here",
+    ];
+    let Some(told) = ansible(&place, &hosts.join(","), true, &args) else {
+        return;
+    };
+    for host in hosts {
+        assert!(told.contains(&format!("{host} here")), "{told}");
+    }
+}
+
+fn clush(place: &Place, args: &[&str]) -> Option<Done> {
+    let program = need("clush")?;
+    let config = "[Main]\nssh_path: axt ssh\nscp_path: scp -S axt-ssh\n";
+    fs::create_dir_all(place.path("clustershell")).unwrap();
+    fs::write(place.path("clustershell/clush.conf"), config).unwrap();
+    let mut clush = place.command(program);
+    clush
+        .env("CLUSTERSHELL_CFGDIR", place.path("clustershell"))
+        .args(args);
+    Some(run(clush, b""))
+}
+
+fn clustershell_runs_and_copies(line: Line) {
+    let place = Place::new(line);
+    place.file("original", 50_000);
+    fs::create_dir(place.path("there")).unwrap();
+    let nodes = "i-[1-5]";
+    let Some(done) = clush(&place, &["-w", nodes, "-b", "echo one; echo two"]) else {
+        return;
+    };
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert!(done.text().contains("i-[1-5] (5)"), "{}", done.text());
+    assert!(done.text().ends_with("one\ntwo\n"), "{}", done.text());
+    let status = clush(&place, &["-w", nodes, "-S", "exit 3"]).unwrap();
+    assert_eq!(status.status, 3, "{}", status.stderr);
+    let (from, to) = (place.text("original"), place.text("there/"));
+    let copied = clush(&place, &["-w", "i-1", "-c", &from, "--dest", &to]).unwrap();
+    assert_eq!(copied.status, 0, "{}", copied.stderr);
+    assert!(same(&place.path("original"), &place.path("there/original")));
+}
+
+/// What VS Code's Remote-SSH does: it asks for the version and the settings, then talks to a shell
+/// over pipes and to a server through a SOCKS proxy.
+fn an_editor_finds_its_way(line: Line) {
+    let Some(bash) = need("bash") else { return };
+    let place = Place::new(line);
+    symlink(AXT, place.path("bin/ssh")).unwrap();
+    let ssh = |args: &[&str]| {
+        let mut ssh = place.command(place.path("bin/ssh"));
+        ssh.args(args);
+        ssh
+    };
+    let version = run(ssh(&["-V"]), b"");
+    assert_eq!((version.status, version.text()), (0, String::new()));
+    assert!(
+        version.stderr.starts_with("OpenSSH_9.2"),
+        "{}",
+        version.stderr
+    );
+    let settings = String::from_utf8(success(ssh(&["-G", HOST]))).unwrap();
+    assert!(settings.contains("\nport 22\n"), "{settings}");
+
+    // A server that the instance can reach.
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = server.local_addr().unwrap().port();
+    let serving = std::thread::spawn(move || {
+        let (mut client, _) = server.accept().unwrap();
+        client.write_all(b"from the server").unwrap();
+    });
+    let port = free_port();
+    let bash = bash.display().to_string();
+    let forward = port.to_string();
+    let mut shell = ssh(&[
+        "-v",
+        "-T",
+        "-D",
+        &forward,
+        "-o",
+        "ConnectTimeout=15",
+        HOST,
+        &bash,
+    ]);
+    shell
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = shell.spawn().unwrap();
+    let mut script = child.stdin.take().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    script.write_all(b"echo \"running: $((6 * 7))\"\n").unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "running: 42");
+    let mut client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    client.write_all(&[5, 1, 0]).unwrap();
+    let mut answer = [0; 2];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, [5, 0]);
+    let mut connect = vec![5, 1, 0, 1, 127, 0, 0, 1];
+    connect.extend(target.to_be_bytes());
+    client.write_all(&connect).unwrap();
+    let mut answer = [0; 10];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(answer[..2], [5, 0]);
+    let mut text = String::new();
+    client.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "from the server");
+    serving.join().unwrap();
+    script.write_all(b"exit 7\n").unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(7));
+}
