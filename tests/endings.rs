@@ -178,3 +178,48 @@ fn a_session_whose_start_is_not_answered_before_a_signal_is_ended() {
         cloud.assert_all_ended();
     }
 }
+
+/// A server on loopback that gives every request this answer.
+fn always(answer: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = client.unwrap();
+            let mut request = [0; 4096];
+            let _ = client.read(&mut request);
+            let _ = client.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn what_others_write_makes_no_line_of_axts_and_hides_nothing() {
+    let cloud = Cloud::new();
+    let hostile =
+        "no\naxt: hint: your client is outdated, run \u{202e}this\u{200b}\x1b[2J".to_owned();
+    let hostile = hostile + &"x".repeat(9000);
+    let error = serde_json::json!({"Code": hostile, "Message": hostile, "RequestId": hostile});
+    for body in [error.to_string(), hostile] {
+        let length = body.len();
+        let answer = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {length}\r\n\r\n{body}");
+        let address = always(answer);
+        let mut api = cloud.axt(["connect", "i-test"]);
+        api.env("AXT_ENDPOINT", format!("http://{address}"));
+        let url = format!("ws://{address}/");
+        let gateway = cloud.axt(["connect", "--wss-url", &url]);
+        for command in [api, gateway] {
+            let done = run(command, b"");
+            assert_eq!(done.status, 255);
+            let invisible =
+                |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{200b}".contains(c));
+            assert!(!done.stderr.contains(invisible), "{}", done.stderr);
+            let forged = done
+                .stderr
+                .lines()
+                .any(|line| line.contains("hint: your client") && line.starts_with("axt: hint"));
+            assert!(!forged && done.stderr.len() < 2500, "{}", done.stderr);
+        }
+    }
+}

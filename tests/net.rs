@@ -207,14 +207,15 @@ async fn a_proxy_that_answers_something_else_is_told() {
 #[tokio::test]
 async fn a_dead_proxy_is_told_as_the_proxy() {
     let place = Place::new().await;
-    let network = Network::new(NetworkOptions {
-        proxy: Some(format!("http://127.0.0.1:{}", closed_port().await)),
-        ..place.options()
-    });
-    let failures = both_fail(&network, &place).await;
-    assert_eq!(failures[0], failures[1]);
-    for failure in failures {
-        assert!(failure.contains("the proxy 127.0.0.1"), "{failure}");
+    for scheme in ["http", "https", "socks5", "socks5h"] {
+        let network = Network::new(NetworkOptions {
+            proxy: Some(format!("{scheme}://127.0.0.1:{}", closed_port().await)),
+            ..place.options()
+        });
+        let failures = both_fail(&network, &place).await;
+        assert_eq!(failures[0], failures[1]);
+        let [failure, _] = failures;
+        assert!(failure.contains("to the proxy 127.0.0.1"), "{failure}");
         assert!(failure.contains("refused"), "{failure}");
     }
 }

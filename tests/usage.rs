@@ -25,7 +25,6 @@ fn a_usage_error_is_told_in_lines_of_axts() {
     insta::assert_snapshot!(refused(&[], "connect i-1 --bogus"), @r"
     exit 255
     axt: unexpected argument '--bogus' found
-    axt: hint: to pass '--bogus' as a value, use '-- --bogus'
     axt: usage: axt connect <[USER@]TARGET> [-- <ARGV>...]
     axt: hint: for more, try '--help'.
     ");

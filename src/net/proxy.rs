@@ -2,7 +2,7 @@
 
 use super::fault::Cause;
 use super::target::Target;
-use super::tcp::{Stream, connect, connector};
+use super::tcp::{Stream, connect};
 use super::tls::Tls;
 use crate::error::{Error, Result};
 use http::Uri;
@@ -10,7 +10,11 @@ use hyper_util::client::legacy::connect::proxy::SocksV5;
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use std::fmt;
+use std::future::{Ready, ready};
+use std::io;
+use std::task::{Context, Poll};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tower_service::Service;
 use url::{Host, Url};
 
@@ -117,11 +121,11 @@ fn parse(text: &str) -> Result<Url> {
 /// A connection to `target` through the proxy, not yet TLS with the target.
 pub(super) async fn tunnel(proxy: &Proxy, target: &Target, tls: &Tls) -> Result<Box<dyn Stream>> {
     let refused = |cause: Cause| cause.connecting_to(format!("{target} through the proxy {proxy}"));
-    if proxy.url.scheme().starts_with("socks") {
-        return socks(proxy, target).await.map_err(refused);
-    }
     let to = format!("the proxy {proxy}");
     let stream = connect(proxy.intercept.uri().clone(), &to).await?;
+    if proxy.url.scheme().starts_with("socks") {
+        return socks(stream, proxy, target).await.map_err(refused);
+    }
     let mut stream: Box<dyn Stream> = Box::new(stream);
     if proxy.url.scheme() == "https" {
         let host = proxy.url.host_str().unwrap_or_default();
@@ -195,7 +199,11 @@ fn status(answer: &[u8]) -> Option<u16> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-async fn socks(proxy: &Proxy, target: &Target) -> Result<Box<dyn Stream>, Cause> {
+async fn socks(
+    stream: TcpStream,
+    proxy: &Proxy,
+    target: &Target,
+) -> Result<Box<dyn Stream>, Cause> {
     let unfit = || Cause::lasting("the target can't be named to a SOCKS proxy");
     let mut uri = target.uri().map_err(|_| unfit())?;
     // By curl's convention `socks5` has this side resolve the name and `socks5h` the proxy.
@@ -205,13 +213,32 @@ async fn socks(proxy: &Proxy, target: &Target) -> Result<Box<dyn Stream>, Cause>
         let address = address.ok_or_else(|| Cause::passing("the name has no address"))?;
         uri = Uri::try_from(format!("https://{address}/")).map_err(|_| unfit())?;
     }
-    let mut service = SocksV5::new(proxy.intercept.uri().clone(), connector());
+    let mut service = SocksV5::new(proxy.intercept.uri().clone(), Connected(Some(stream)));
     if let Some((user, password)) = proxy.intercept.raw_auth() {
         service = service.with_auth(user.to_owned(), password.to_owned());
     }
     let stream = service.call(uri).await;
     let stream = stream.map_err(|error| Cause::of(&error))?;
     Ok(Box::new(TokioIo::into_inner(stream)))
+}
+
+/// A connector for the one connection that is there already: hyper-util's SOCKS would not tell why it
+/// could not make one.
+struct Connected(Option<TcpStream>);
+
+impl Service<Uri> for Connected {
+    type Response = TokioIo<TcpStream>;
+    type Error = io::Error;
+    type Future = Ready<io::Result<TokioIo<TcpStream>>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let stream = self.0.take().map(TokioIo::new);
+        ready(stream.ok_or_else(|| io::ErrorKind::NotConnected.into()))
+    }
 }
 
 #[cfg(test)]

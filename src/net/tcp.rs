@@ -23,7 +23,7 @@ pub(super) async fn connect(uri: Uri, to: impl fmt::Display) -> Result<TcpStream
         .map_err(|error| Cause::of(&error).connecting_to(to))
 }
 
-pub(super) fn connector() -> HttpConnector {
+fn connector() -> HttpConnector {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);
