@@ -213,11 +213,11 @@ where
         let dropped = self.channel.may_have_dropped_input();
         let outcome = match (self.stopping, outcome) {
             (Some((stop, _)), _) => Outcome::Stopped(stop),
-            (None, Outcome::Ended(Ending::Normal { .. } | Ending::Failed(Error::Silence(_))))
-                if dropped =>
-            {
-                Outcome::Ended(Ending::Failed(Error::EarlyInput))
-            }
+            (
+                None,
+                Outcome::UserLeft
+                | Outcome::Ended(Ending::Normal { .. } | Ending::Failed(Error::Silence(_))),
+            ) if dropped => Outcome::Ended(Ending::Failed(Error::EarlyInput)),
             (None, Outcome::Ended(Ending::Failed(error))) => {
                 let error = self.stall.explain(clock::now().at, error);
                 Outcome::Ended(Ending::Failed(error))

@@ -170,6 +170,23 @@ fn an_old_agent_loses_nothing_that_is_sent_early() {
 }
 
 #[test]
+fn input_that_an_agent_may_have_dropped_is_a_failure() {
+    let mut options = Options::default();
+    options.faults.set("old-agent", "").unwrap();
+    options.limits.set("start-delay", "300ms").unwrap();
+    let cloud = Cloud::with(options);
+    let port = peer::serve(peer::echo);
+    for linger in ["500ms", "0"] {
+        let args = ["--eager", "--linger", linger];
+        let done = run(proxy(&cloud, port, &args), b"first words");
+        assert_eq!((done.status, done.text().as_str()), (255, ""));
+        let said = "axt: nothing came back for what was sent early: the agent may have dropped it\naxt: hint: leave --eager out";
+        assert!(done.stderr.starts_with(said), "{}", done.stderr);
+    }
+    cloud.assert_all_ended();
+}
+
+#[test]
 fn with_nobody_left_at_either_end_nothing_is_waited_for() {
     let cloud = Cloud::new();
     let port = peer::serve(|mut stream| {

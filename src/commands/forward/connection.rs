@@ -109,7 +109,7 @@ impl Forwarder {
                 .opened(name, remote, tunnel.session_id.as_deref());
             let mut tunnel = tunnel;
             if let Some(version) = socks {
-                if !tunnel.settled(self.starter.args().ports.eager).await {
+                if !tunnel.settled().await {
                     return end_early(stream, version, tunnel.ended().await).await;
                 }
                 if socks::answer(&mut stream, version, Reply::Granted)

@@ -185,6 +185,8 @@ impl Running {
             ports.push(addresses.first().map_or(listen.port, SocketAddr::port));
             bound.push((listen, listeners, addresses));
         }
+        let forwarder = self.forwarder.clone();
+        self.until_stopped(async move { forwarder.starter.ask_of_agent().await });
         let via = args.target.as_deref().unwrap_or("the instance");
         for (index, (listen, listeners, addresses)) in bound.into_iter().enumerate() {
             let reserve = self.reserve(listen, args.warm);

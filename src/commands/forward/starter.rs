@@ -5,13 +5,15 @@ use crate::cli::{Forward, Global, Remote};
 use crate::commands::shared::context::Context;
 use crate::commands::shared::port::{self, PortSession};
 use crate::commands::shared::session::Started;
+use crate::commands::shared::target::Target;
 use crate::error::{Error, Result};
 use crate::openapi::client::Client;
+use crate::openapi::describe::{DescribeCloudAssistantStatus, queues_early_input};
 use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::endpoint::Product;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Everything that starting a session needs.
 pub(crate) struct Starter {
@@ -22,6 +24,8 @@ pub(crate) struct Starter {
     client: Mutex<Option<Client>>,
     /// The number of sessions asked for so far.
     asked: AtomicU64,
+    /// Whether the instance's agent keeps what comes before it is ready, once that is known.
+    queues: OnceLock<bool>,
 }
 
 impl Starter {
@@ -37,6 +41,7 @@ impl Starter {
             context,
             client: Mutex::default(),
             asked: AtomicU64::new(0),
+            queues: OnceLock::new(),
         };
         // A client of `-D` names the remote address later; any one will do for the check.
         let any = Remote::new(None, 1);
@@ -95,7 +100,35 @@ impl Starter {
     /// As [`PortSession::dial`].
     pub(crate) async fn dial(&self, started: Started) -> Result<PortSession> {
         let limit = self.args.session.connection.connect_timeout;
-        PortSession::dial(started, self.context.network.clone(), limit).await
+        let mut session = PortSession::dial(started, self.context.network.clone(), limit).await?;
+        session.queues = self.queues.get().copied().unwrap_or_default();
+        Ok(session)
+    }
+
+    /// Finds out whether the instance's agent keeps early input, so that nothing needs to wait for it to
+    /// be ready. Where that can't be found out, input waits.
+    pub(crate) async fn ask_of_agent(&self) {
+        if self.args.session.wss_url.is_some() {
+            return;
+        }
+        match self.agent_version().await {
+            Ok(version) => {
+                let queues = version.as_deref().and_then(queues_early_input);
+                tracing::info!(version, queues, "the agent");
+                let _ = self.queues.set(queues.unwrap_or_default());
+            }
+            Err(error) => tracing::info!(%error, "the agent's version is not known"),
+        }
+    }
+
+    async fn agent_version(&self) -> Result<Option<String>> {
+        let target = Target::parse(self.args.target.as_deref().unwrap_or_default());
+        let query = DescribeCloudAssistantStatus {
+            instance_id: target.id()?.to_owned(),
+        };
+        let limit = self.args.session.connection.connect_timeout;
+        let found = self.client()?.call(&query, limit).await?;
+        Ok(found.agents.into_iter().find_map(|agent| agent.version))
     }
 
     fn request(&self, remote: &Remote) -> Result<StartTerminalSession> {

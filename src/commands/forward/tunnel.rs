@@ -26,6 +26,10 @@ use tokio_util::sync::CancellationToken;
 /// How long a client may go on sending after the session's end, before its connection is reset.
 const DRAIN: Duration = Duration::from_secs(2);
 
+/// How long after the opening an agent's refusal may come that does not have to wait for a packet that
+/// was lost.
+const MOMENT: Duration = Duration::from_millis(300);
+
 /// A running session.
 pub(crate) struct Tunnel {
     /// The session's id, where the API has started it.
@@ -36,9 +40,21 @@ pub(crate) struct Tunnel {
     pub(crate) over: CancellationToken,
     /// Cancelled at the first output of the remote side.
     pub(crate) spoke: CancellationToken,
-    begun: Instant,
+    /// How long to wait for a refusal, should nothing else come.
+    refused_by: RefusedBy,
     seats: [oneshot::Sender<Arc<TcpStream>>; 2],
     done: JoinHandle<Over>,
+}
+
+/// When the remote side is taken to have the connection.
+#[derive(Debug, Clone, Copy)]
+enum RefusedBy {
+    /// As soon as the session is open.
+    Opening,
+    /// A [`MOMENT`] later: input need not wait, but a refused port would be noticed.
+    Moment,
+    /// When input would be sent.
+    Grace(Instant),
 }
 
 /// How a tunnel ended.
@@ -64,6 +80,13 @@ impl Tunnel {
         let (open, opened) = oneshot::channel();
         let (over, spoke) = (CancellationToken::new(), CancellationToken::new());
         let session_id = session.started().session_id().map(str::to_owned);
+        let refused_by = if starter.args().ports.eager {
+            RefusedBy::Opening
+        } else if session.queues {
+            RefusedBy::Moment
+        } else {
+            RefusedBy::Grace(Instant::now() + GRACE)
+        };
         let (at_end, input_ended) = oneshot::channel();
         let mut reader = Seat::new(read_from, CancellationToken::new());
         reader.at_end = Some(at_end);
@@ -85,7 +108,7 @@ impl Tunnel {
             opened,
             over,
             spoke,
-            begun: Instant::now(),
+            refused_by,
             seats: [read_seat, write_seat],
             done,
         }
@@ -110,20 +133,24 @@ impl Tunnel {
         }
     }
 
-    /// Waits until the remote side has shown that it took the connection, or until input would be sent
-    /// anyway. That the session is open is not enough: an agent opens it before it tries the port.
-    /// Returns whether the session is still alive.
-    pub(crate) async fn settled(&mut self, eager: bool) -> bool {
+    /// Waits until the remote side has shown that it took the connection, or until it would have shown
+    /// that it did not. That the session is open is not enough: an agent opens it before it tries the
+    /// port. Returns whether the session is still alive.
+    pub(crate) async fn settled(&mut self) -> bool {
         if (&mut self.opened).await.is_err() {
             return false;
         }
+        let by = match self.refused_by {
+            RefusedBy::Opening => Instant::now(),
+            RefusedBy::Moment => Instant::now() + MOMENT,
+            RefusedBy::Grace(by) => by,
+        };
         tokio::select! {
             // Output counts even if the session has ended since.
             biased;
             () = self.spoke.cancelled() => true,
             () = self.over.cancelled() => false,
-            () = sleep_until(self.begun + GRACE), if !eager => true,
-            () = std::future::ready(()), if eager => true,
+            () = sleep_until(by) => true,
         }
     }
 

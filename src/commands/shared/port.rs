@@ -46,6 +46,8 @@ pub(crate) struct PortSession {
     started: Started,
     network: Network,
     link: Link,
+    /// The agent is known to keep what comes before it is ready.
+    pub(crate) queues: bool,
 }
 
 impl PortSession {
@@ -59,6 +61,7 @@ impl PortSession {
             started,
             network,
             link,
+            queues: false,
         })
     }
 
@@ -83,9 +86,11 @@ impl PortSession {
     {
         let mut options = session::protocol_options(args);
         options.port = true;
-        options.input_from = match ports.eager {
-            true => InputFrom::Start { queued: false },
-            false => InputFrom::Grace,
+        options.input_from = if ports.eager || self.queues {
+            let queued = self.queues;
+            InputFrom::Start { queued }
+        } else {
+            InputFrom::Grace
         };
         let channel = Session::new(options, pump::now());
         let options = pump::Options {
