@@ -28,6 +28,7 @@
 //!   (`context`), starting and ending a session (`session`), joining it to the terminal (`attach`), a
 //!   session with a port (`port`), signals and time limits (`stops`), showing failures (`report`). A
 //!   command's bootstrap is in `commands/exec`. `commands/doctor` finds the reason of a failure.
+//!   `commands/ssh` does what ssh's arguments ask for by `connect`, `proxy` and `forward`.
 //! - [`emulator`] is the other side of the wire: `api` is the signed API, `gateway` the WebSockets and
 //!   `agent` the instances, with real terminals and TCP connections. It has faults to order.
 //!   `--emulator` starts it, and every end-to-end test talks to it.

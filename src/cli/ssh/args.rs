@@ -57,6 +57,8 @@ struct Arguments {
     wanted: Wanted,
     host: Option<String>,
     file: Option<String>,
+    /// The last `-i`.
+    identity: Option<String>,
     print: bool,
 }
 
@@ -64,7 +66,14 @@ impl Arguments {
     /// Reads the configuration file, which needs the host, and says what is to be done.
     fn request(mut self, files: &dyn Files) -> Result<Request, String> {
         let Some(host) = self.host.clone() else {
-            return Err(format!("a host is missing\n{USAGE}"));
+            // The official client's way to name the instance.
+            let hint = self
+                .identity
+                .filter(|id| id.starts_with("i-") || id.starts_with("mi-"));
+            let hint = hint.map_or_else(String::new, |id| {
+                format!("\n-i names a key, as with ssh; try `axt ssh {id}`")
+            });
+            return Err(format!("a host is missing\n{USAGE}{hint}"));
         };
         safe(
             "user",
@@ -166,7 +175,11 @@ impl Arguments {
     fn option_with_value(&mut self, option: char, value: String) -> Result<(), String> {
         let settings = &mut self.wanted.settings;
         match option {
-            'c' | 'I' | 'i' | 'm' => settings.has_no_effect(&format!("-{option}")),
+            'i' => {
+                settings.has_no_effect("-i");
+                self.identity = Some(value);
+            }
+            'c' | 'I' | 'm' => settings.has_no_effect(&format!("-{option}")),
             'D' => settings.dynamic_forwards.push(dynamic(&value)?),
             'e' => settings.escape_char = Some(escape_char(&value)?),
             'F' => self.file = Some(value),

@@ -250,6 +250,7 @@ fn what_can_not_be_had_is_named() {
         ("--version", "--version"),
         ("-l", "-l"),
         ("-v", "host is missing"),
+        ("-i i-1", "try `axt ssh i-1`"),
         ("@i-1", "@i-1"),
         ("-N -s i-1 sftp", "-N"),
         ("-oRemoteCommand=x i-1 ls", "RemoteCommand"),
