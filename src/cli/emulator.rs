@@ -84,8 +84,9 @@ fn settings() -> String {
         let lines = text.lines().map(|line| format!("  {line}\n"));
         lines.collect::<String>()
     };
+    let inferred = "The emulator follows the public documents and the published code of the agent and the clients.\nNo published agent speaks protocol version 1.02: numbers, Sync and resuming follow the browser client alone.";
     format!(
-        "Limits (--limit):\n{}\nFaults (--fault):\n{}\nWords of --instance: running, stopped, missing, no-agent, offline, old; linux, windows, freebsd; version=V",
+        "{inferred}\n\nLimits (--limit):\n{}\nFaults (--fault):\n{}\nWords of --instance: running, stopped, missing, no-agent, offline, old; linux, windows, freebsd; version=V",
         indented(crate::emulator::Limits::help()),
         indented(crate::emulator::faults::Faults::help()),
     )

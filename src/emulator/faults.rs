@@ -48,8 +48,6 @@ pub struct Faults {
     pub old_agent: bool,
     /// Agents are [`super::agent::Generation::Newest`].
     pub newest_agent: bool,
-    /// Agents announce the end of a shell session by an Output, as the newest ones do.
-    pub end_notice: bool,
 }
 
 #[rustfmt::skip]
@@ -73,8 +71,7 @@ const FAULTS: &[Setting<Faults>] = &[
     ("silent-end", "end sessions without a Closed status", |f, text| switch(&mut f.silent_end, text)),
     ("no-status", "send no Opening, Opened or Stream status", |f, text| switch(&mut f.no_status, text)),
     ("old-agent", "the oldest agents: 1.01, all early messages dropped, ports connect anew", |f, text| switch(&mut f.old_agent, text)),
-    ("newest-agent", "the newest published agents: 1.01, the end is announced by an output", |f, text| switch(&mut f.newest_agent, text)),
-    ("end-notice", "announce the end by an output, with agents of 1.02 too", |f, text| switch(&mut f.end_notice, text)),
+    ("newest-agent", "the newest published agents: 1.01, nothing is sent again", |f, text| switch(&mut f.newest_agent, text)),
 ];
 
 impl Faults {

@@ -130,7 +130,6 @@ impl Options {
                 (false, true) => Generation::Newest,
                 (false, false) => self.agent.generation,
             },
-            end_notice: self.agent.end_notice || self.faults.end_notice,
             start_delay: self.limits.start_delay.unwrap_or(self.agent.start_delay),
             output_delay: self.limits.output_delay.unwrap_or(self.agent.output_delay),
             rate_bits: self

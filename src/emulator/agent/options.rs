@@ -25,7 +25,8 @@ pub enum Generation {
     /// Version 1.02: numbers, acknowledges, sends again, and can be resumed.
     #[default]
     New,
-    /// The newest published: version 1.01. It announces the end of a shell session by an Output.
+    /// The newest published: version 1.01. It announces the end of a shell session by an Output, drops
+    /// a shell's early Input and keeps a port's.
     Newest,
 }
 
@@ -47,8 +48,6 @@ pub struct AgentOptions {
     pub path: Option<OsString>,
     /// Which agent to follow.
     pub generation: Generation,
-    /// Announce the end of a shell session by an Output, as [`Generation::Newest`] always does.
-    pub end_notice: bool,
     /// Wait this long before the guest starts; the real agent waits 1 s.
     pub start_delay: Duration,
     /// Wait this long before a terminal's output is read; the real agent waits 1 s.
@@ -72,7 +71,6 @@ impl Default for AgentOptions {
             shell: None,
             path: None,
             generation: Generation::default(),
-            end_notice: false,
             start_delay: Duration::ZERO,
             output_delay: Duration::ZERO,
             rate_bits: None,
@@ -94,11 +92,6 @@ impl AgentOptions {
             (_, Kind::Input) => !is_port && !self.start_delay.is_zero(),
             _ => false,
         }
-    }
-
-    /// Whether the agent announces the end of a shell session by an Output.
-    pub(crate) fn announces_end(&self) -> bool {
-        self.end_notice || self.generation == Generation::Newest
     }
 
     /// The delays and the pace of a real agent.

@@ -353,7 +353,7 @@ impl AgentSession {
             return;
         }
         let announced = self.spec.port.is_none()
-            && self.options.announces_end()
+            && self.options.generation != Generation::Old
             && reason != normal_end(self.options.generation);
         let notice = announced.then(|| end_notice(&reason));
         let stage = std::mem::replace(&mut self.stage, GuestStage::Over(reason));

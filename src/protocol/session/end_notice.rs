@@ -4,7 +4,8 @@ use crate::protocol::channel::Ending;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
-/// How the announcement begins; a code, `: `, more about it and a newline follow.
+/// How the announcement begins. A code follows, then `: ` and more about it if the agent has more to
+/// say (it has nothing to add to Notified), then a newline.
 const START: &str = "The session has terminated. ";
 
 /// How long nothing may follow the announcement before it turns out to be a program's output: agents
@@ -28,10 +29,8 @@ impl EndNotice {
     /// Reads an Output's payload; `None` if it is none.
     pub(super) fn read(payload: &Bytes, unverified: bool, now: Instant) -> Option<Self> {
         let text = std::str::from_utf8(payload).ok()?;
-        let (code, info) = text
-            .strip_prefix(START)?
-            .strip_suffix('\n')?
-            .split_once(':')?;
+        let text = text.strip_prefix(START)?.strip_suffix('\n')?;
+        let (code, info) = text.split_once(':').unwrap_or((text, ""));
         let named = code.starts_with(|c: char| c.is_ascii_uppercase());
         let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
         (named && code.chars().all(word)).then(|| Self {
@@ -69,7 +68,8 @@ mod tests {
                 true,
             ),
             ("The session has terminated. IdleTimeout: 180s", false),
-            ("The session has terminated. IdleTimeout\n", false),
+            ("The session has terminated. Notified\n", true),
+            ("The session has terminated. Good bye\n", false),
             ("The session has terminated. : why\n", false),
             ("The session has terminated. no code: why\n", false),
             ("The session has terminated. code: why\n", false),

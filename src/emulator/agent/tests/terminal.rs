@@ -210,7 +210,7 @@ async fn a_new_agent_drops_early_input_and_keeps_the_size() {
 }
 
 #[tokio::test]
-async fn the_newest_agent_announces_its_end_but_for_a_normal_one() {
+async fn a_new_agent_announces_its_end_but_for_a_normal_one() {
     for (line, notice) in [
         (
             "no-such-program-here",
@@ -218,10 +218,7 @@ async fn the_newest_agent_announces_its_end_but_for_a_normal_one() {
         ),
         ("true", ""),
     ] {
-        let options = AgentOptions {
-            generation: Generation::Newest,
-            ..AgentOptions::default()
-        };
+        let options = AgentOptions::default();
         tokio::time::pause();
         let started = tokio::time::Instant::now();
         let mut client = Client::new(command(line), &options);
@@ -238,9 +235,8 @@ async fn the_newest_agent_announces_its_end_but_for_a_normal_one() {
 async fn a_session_that_is_stopped_from_outside_says_why() {
     for (generation, asked, reason, notice) in [
         (Generation::Old, "IdleTimeout", "Timeout", ""),
-        (Generation::New, "Notified", "Notified", ""),
         (
-            Generation::Newest,
+            Generation::New,
             "Notified",
             "Notified",
             "The session has terminated. Notified\n",
