@@ -2,7 +2,7 @@
 //! bounded line.
 
 use crate::hints;
-use crate::printable::line;
+use crate::printable::{escaped, line};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub enum Error {
         problem: String,
     },
     /// No credentials were found, or those found can't be used.
-    #[error("no usable credentials: {problem}")]
+    #[error("no usable credentials: {}", escaped(.problem))]
     Credentials {
         /// Which source, and what is wrong with it.
         problem: String,
@@ -47,7 +47,7 @@ pub enum Error {
     #[error("no region given")]
     NoRegion,
     /// Neither a region nor credentials: told together, so that both are set at once.
-    #[error("no region given, and no usable credentials: {problem}")]
+    #[error("no region given, and no usable credentials: {}", escaped(.problem))]
     NoRegionNorCredentials {
         /// What is wrong with the credentials.
         problem: String,
@@ -313,6 +313,10 @@ mod tests {
                 resuming: false,
             },
             Error::Protocol(foreign.clone()),
+            Error::Credentials {
+                problem: foreign.chars().take(80).collect(),
+                remedy: String::new(),
+            },
             Error::Remote(foreign.clone()),
             Error::Lost(foreign),
             Error::Ended { code, detail },
@@ -320,7 +324,7 @@ mod tests {
             let said = error.to_string();
             assert!(said.chars().count() < 1700, "{said}");
             assert!(
-                said.contains(r"bad axt: hint: run \u{202e}this\u{200b}\u{1b}]0;x\u{7}"),
+                said.contains(r"axt: hint: run \u{202e}this\u{200b}\u{1b}]0;x\u{7}"),
                 "{said}"
             );
             assert_eq!(crate::printable::escaped(&said), said);

@@ -7,7 +7,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 #[path = "support/need.rs"]
-#[allow(clippy::print_stderr, reason = "it says what is skipped")]
+#[allow(
+    dead_code,
+    clippy::print_stderr,
+    reason = "it says what is skipped, and a part of it is enough here"
+)]
 mod need;
 
 use axt::remote::{Client, Command, Event, Failure, Note, Options, Signal, What, Yield};
