@@ -377,6 +377,23 @@ fn twenty_processes_at_once_use_a_refresh_token_once() {
 }
 
 #[test]
+fn a_program_that_asks_axt_for_the_same_profile_comes_to_an_end() {
+    let services = Services::start();
+    let command = format!("{AXT} sessions list --endpoint {}", services.url());
+    let fields = format!(r#""mode":"External","process_command":"{command}","region_id":"cn-x""#);
+    let user = User::of_aliyun(&[fields]);
+    let done = silent(run(user.axt(&services, &["sessions", "list"]), b""));
+    assert_eq!(done.status, 1);
+    let inner = "its process_command runs axt with the same profile, which would never end";
+    assert!(done.stderr.contains(inner), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("axt failed: exit status: 1"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
 fn what_is_missing_is_said_at_once() {
     let off = [("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")];
     for vars in [&off[..], &[]] {

@@ -1,14 +1,15 @@
 //! Role credentials kept between runs, so that a loop of many short runs asks STS once.
 
 use super::lock::Lock;
+use super::private;
 use super::world::{Occasion, World};
 use crate::config::credentials::Credentials;
 use crate::error::Result;
+use crate::openapi::signature::sha256_hex;
 use crate::openapi::sts::TemporaryCredentials;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -51,14 +52,12 @@ pub(super) async fn through(
 
 /// A name that tells nothing of what the credentials were made from.
 fn name(parts: &[&str]) -> String {
-    let mut digest = Sha256::new();
+    let mut text = Zeroizing::new(String::new());
     for part in parts {
         // With their lengths, so that no two lists of parts are one text.
-        digest.update(part.len().to_le_bytes());
-        digest.update(part.as_bytes());
+        text.push_str(&format!("{}:{part}", part.len()));
     }
-    let digest = digest.finalize();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(text.as_bytes())
 }
 
 fn read(path: &Path, world: &World, occasion: Occasion) -> Option<Credentials> {
@@ -91,11 +90,7 @@ fn write(path: &Path, credentials: &Credentials) -> io::Result<()> {
         .to_string(),
     );
     let new = with_ending(path, "new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(&new)?.write_all(kept.as_bytes())?;
+    private::create(&new)?.write_all(kept.as_bytes())?;
     fs::rename(new, path)
 }
 

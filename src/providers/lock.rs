@@ -1,6 +1,7 @@
 //! A lock between processes: a file that one of them holds.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use super::private;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -18,11 +19,7 @@ pub(super) struct Lock(File);
 impl Lock {
     /// Waits until this process has the lock.
     pub(super) async fn wait(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path)?;
+        let file = private::open(path)?;
         let begun = Instant::now();
         loop {
             match file.try_lock() {

@@ -13,6 +13,7 @@ mod lock;
 mod login;
 mod obtain;
 mod oidc;
+mod private;
 mod renewal;
 mod sts;
 mod uri;

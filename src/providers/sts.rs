@@ -95,3 +95,78 @@ fn base(world: &World, sts: &Sts) -> Result<Url> {
         None => endpoint::parse(GLOBAL),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::{Network, NetworkOptions};
+    use crate::providers::world::Clock;
+    use std::time::Duration;
+
+    #[test]
+    fn which_sts_is_asked() {
+        let world = |loopback: &str, region: &str, vpc| World {
+            network: Network::new(NetworkOptions::default()),
+            loopback: Url::parse(loopback).ok(),
+            region: Some(region.to_owned()).filter(|region| !region.is_empty()),
+            vpc,
+            limit: Duration::ZERO,
+            cache: None,
+            clock: Clock::system(),
+        };
+        let sts = |endpoint: &str, region: &str, vpc| Sts {
+            endpoint: Some(endpoint.to_owned()).filter(|text| !text.is_empty()),
+            region: Some(region.to_owned()).filter(|text| !text.is_empty()),
+            vpc,
+        };
+        let here = "http://127.0.0.1:1/";
+        for (world, sts, url) in [
+            (
+                world("", "", false),
+                sts("", "", false),
+                "https://sts.aliyuncs.com/",
+            ),
+            // A region of its own is no reason to leave the global one.
+            (
+                world("", "cn-x", false),
+                sts("", "", false),
+                "https://sts.aliyuncs.com/",
+            ),
+            (
+                world("", "cn-x", true),
+                sts("", "", false),
+                "https://sts-vpc.cn-x.aliyuncs.com/",
+            ),
+            (
+                world("", "cn-x", false),
+                sts("", "", true),
+                "https://sts-vpc.cn-x.aliyuncs.com/",
+            ),
+            (
+                world("", "cn-x", false),
+                sts("", "cn-y", false),
+                "https://sts.cn-y.aliyuncs.com/",
+            ),
+            (
+                world("", "", true),
+                sts("", "cn-y", false),
+                "https://sts-vpc.cn-y.aliyuncs.com/",
+            ),
+            (
+                world("", "", true),
+                sts("", "", false),
+                "https://sts.aliyuncs.com/",
+            ),
+            (world(here, "cn-x", true), sts("", "cn-y", true), here),
+            (
+                world(here, "cn-x", true),
+                sts("sts.corp/", "cn-y", true),
+                "https://sts.corp/",
+            ),
+        ] {
+            assert_eq!(base(&world, &sts).expect("a URL").as_str(), url);
+        }
+        let plain = sts("http://sts.corp", "", false);
+        assert!(base(&world("", "", false), &plain).is_err());
+    }
+}

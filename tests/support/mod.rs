@@ -11,6 +11,7 @@
 pub(crate) mod axt;
 pub(crate) mod need;
 pub(crate) mod peer;
+pub(crate) mod python;
 #[cfg(unix)]
 pub(crate) mod screen;
 pub(crate) mod services;
@@ -18,4 +19,5 @@ pub(crate) mod services;
 pub(crate) mod sshd;
 pub(crate) mod tap;
 
-pub(crate) use need::{need, need_python};
+pub(crate) use need::need;
+pub(crate) use python::need_python;

@@ -1,7 +1,6 @@
 //! Programs that a test needs and a fresh machine may lack.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 /// Where `program` is. If it is missing, the test is reported as skipped by name and should return;
 /// with `AXT_REQUIRE_TOOLS=1`, as in CI, that is a failure.
@@ -22,25 +21,11 @@ pub(crate) fn need(program: &str) -> Option<PathBuf> {
     found
 }
 
-/// Python, if it has this module; otherwise as [`need`].
+/// Reports the test as skipped for want of something.
 ///
 /// # Panics
-/// When the module is missing and must not be.
-#[must_use]
-pub(crate) fn need_python(module: &str) -> Option<PathBuf> {
-    let python = need("python3")?;
-    let mut import = Command::new(&python);
-    import
-        .args(["-c", &format!("import {module}")])
-        .stderr(Stdio::null());
-    if import.status().is_ok_and(|status| status.success()) {
-        return Some(python);
-    }
-    missing(&format!("Python's {module} is not installed"));
-    None
-}
-
-fn missing(what: &str) {
+/// With `AXT_REQUIRE_TOOLS=1`.
+pub(crate) fn missing(what: &str) {
     let required = std::env::var_os("AXT_REQUIRE_TOOLS").is_some_and(|v| v == "1");
     assert!(!required, "{what} and AXT_REQUIRE_TOOLS=1");
     let test = std::thread::current().name().unwrap_or("?").to_owned();

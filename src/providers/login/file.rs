@@ -1,13 +1,15 @@
 //! The configuration file while a login in it is changed: locked, re-read, written as a whole.
 
 use super::edit::with_fields;
-use super::journal::{Entry, Journal, digest, left_behind, private};
+use super::journal::{Entry, Journal, left_behind};
 use crate::config::profile::{Profile, read};
 use crate::error::Result;
+use crate::openapi::signature::sha256_hex;
 use crate::providers::http::problem;
 use crate::providers::lock::Lock;
+use crate::providers::private;
 use serde_json::{Map, Value};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -46,7 +48,7 @@ impl LoginFile {
     pub(super) fn prepare(&self) -> Result<Journal> {
         let failed = |error: io::Error| unwritable(&self.target, &error.to_string());
         let new = beside(&self.target, "new");
-        drop(private(&new).map_err(failed)?);
+        drop(private::create(&new).map_err(failed)?);
         fs::remove_file(&new).map_err(failed)?;
         let is_read_only = fs::metadata(&self.target).map_err(failed)?;
         if is_read_only.permissions().readonly() {
@@ -80,7 +82,7 @@ impl LoginFile {
     fn apply(&self, entry: &Entry) -> Result<()> {
         let profile = self.profile(&entry.profile)?;
         let token = profile.text("oauth_refresh_token")?.unwrap_or_default();
-        if digest(token) != entry.used {
+        if sha256_hex(token.as_bytes()) != entry.used {
             tracing::debug!(
                 profile = entry.profile,
                 "the login has been changed meanwhile"
@@ -108,7 +110,7 @@ impl LoginFile {
 /// Puts a whole new file in the place of another.
 fn replace(target: &Path, content: &[u8]) -> io::Result<()> {
     let new = beside(target, "new");
-    let mut file = private(&new)?;
+    let mut file = private::create(&new)?;
     file.write_all(content)?;
     file.sync_all()?;
     reached("written");
@@ -116,7 +118,7 @@ fn replace(target: &Path, content: &[u8]) -> io::Result<()> {
     reached("renamed");
     #[cfg(unix)]
     if let Some(folder) = target.parent() {
-        File::open(folder)?.sync_all()?;
+        fs::File::open(folder)?.sync_all()?;
     }
     Ok(())
 }

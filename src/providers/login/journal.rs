@@ -3,10 +3,10 @@
 //! A refresh token is good for one use. Between the server's answer and the new configuration file,
 //! the new one would exist in this process alone: it goes into the journal first.
 
+use crate::providers::private;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 pub(super) struct Entry {
     /// The profile.
     pub(super) profile: String,
-    /// The digest of the refresh token that was used.
+    /// The SHA-256 digest of the refresh token that was used, in hex.
     pub(super) used: String,
     /// The fields to set.
     pub(super) fields: Map<String, Value>,
@@ -31,7 +31,7 @@ pub(super) struct Journal {
 impl Journal {
     /// Makes an empty journal, before anything depends on it.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let file = private(path)?;
+        let file = private::create(path)?;
         let path = path.to_owned();
         Ok(Self { path, file })
     }
@@ -53,19 +53,4 @@ impl Journal {
 pub(super) fn left_behind(path: &Path) -> Option<Entry> {
     let text = Zeroizing::new(fs::read_to_string(path).ok()?);
     serde_json::from_str(&text).ok()
-}
-
-/// What tells one refresh token from another without being one.
-pub(super) fn digest(token: &str) -> String {
-    let digest = Sha256::digest(token.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// A new, empty file that only its user can read.
-pub(super) fn private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }

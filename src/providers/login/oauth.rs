@@ -1,12 +1,13 @@
 //! OAuth: credentials for the tokens that `aliyun configure` has got in the browser.
 
 use super::file::LoginFile;
-use super::journal::{Entry, digest};
+use super::journal::Entry;
 use super::stored;
 use crate::config::credentials::Credentials;
 use crate::config::profile::Profile;
 use crate::config::source::StoredLogin;
 use crate::error::{Error, Result};
+use crate::openapi::signature::sha256_hex;
 use crate::openapi::sts::TemporaryCredentials;
 use crate::providers::http::{Answer, problem, send};
 use crate::providers::world::{Occasion, World};
@@ -186,7 +187,7 @@ async fn use_up(
     let next = next.map_or(refresh, |token| token.expose_secret());
     let entry = Entry {
         profile: profile.to_owned(),
-        used: digest(refresh),
+        used: sha256_hex(refresh.as_bytes()),
         fields: Map::from_iter([
             ("oauth_refresh_token".into(), next.into()),
             (

@@ -3,6 +3,8 @@
 
 use super::support::*;
 use crate::config::source::{CredentialSource, Mode};
+use crate::providers::external;
+use crate::providers::world::Occasion;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -127,4 +129,17 @@ async fn a_program_that_hangs_is_ended_with_its_children() {
         }
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn at_a_renewal_nobody_can_be_asked() {
+    let server = Server::new(|_| (404, String::new())).await;
+    let home = home();
+    let asks = format!("read answer && exit 9\necho 'say yes' >&2\necho '{PRINTED}'");
+    let Mode::External { command, profile } = script(&home, &asks).mode else {
+        panic!("it is a program");
+    };
+    let world = world(&server);
+    let renewed = external::obtain(&world, &command, &profile, Occasion::Renewal).await;
+    assert_eq!(told(&renewed.expect("credentials")), "STS.e hush hush-t");
 }
