@@ -32,7 +32,7 @@ pub(super) async fn obtain(world: &World, role: &InstanceRole) -> Result<Credent
             .map(|(keys, _)| keys);
     }
     let asked = tokio::time::timeout(GUESS, service.credentials(None)).await;
-    let not_here = |why: &str| problem(&format!("and there is no instance's role: {why}"));
+    let not_here = |why: &str| problem(&format!("no RAM role of an instance either ({why})"));
     match asked {
         Ok(Ok((mut credentials, role))) => {
             credentials.source = format!("the RAM role {role} of this instance");
@@ -74,7 +74,11 @@ impl<'a> Service<'a> {
             None => {
                 let answer = self.get(roles, token.as_deref()).await?;
                 if answer.status == StatusCode::NOT_FOUND {
-                    return Err(problem("the instance has no RAM role"));
+                    return Err(Error::Credentials {
+                        problem: "the instance has no RAM role".into(),
+                        remedy: "attach a RAM role to the instance, or choose another source"
+                            .into(),
+                    });
                 }
                 answer.success()?;
                 let text = answer.text()?;

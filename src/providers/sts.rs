@@ -113,6 +113,7 @@ mod tests {
             limit: Duration::ZERO,
             cache: None,
             clock: Clock::system(),
+            signature: crate::config::settings::Signature::V1,
         };
         let sts = |endpoint: &str, region: &str, vpc| Sts {
             endpoint: Some(endpoint.to_owned()).filter(|text| !text.is_empty()),

@@ -7,6 +7,10 @@ use crate::error::{Error, Result};
 use std::path::PathBuf;
 use url::Url;
 
+/// What to do where a server can't be reached.
+const UNREACHED: &str =
+    "see that this machine reaches it: its network, its DNS, HTTPS_PROXY and NO_PROXY, a firewall";
+
 /// One place that credentials come from.
 pub(crate) struct CredentialSource {
     /// What messages call it: `profile prod (OAuth) of /home/a/.aliyun/config.json`.
@@ -95,6 +99,9 @@ impl CredentialSource {
     pub(crate) fn failed(&self, error: &Error) -> Error {
         let (problem, remedy) = match error {
             Error::Credentials { problem, remedy } => (problem.clone(), Some(remedy.clone())),
+            Error::Connect { .. } | Error::Timeout { .. } | Error::Lost(_) => {
+                (error.to_string(), Some(UNREACHED.to_owned()))
+            }
             other => (other.to_string(), other.hint()),
         };
         let remedy = remedy.filter(|remedy| !remedy.is_empty());

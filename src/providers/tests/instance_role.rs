@@ -82,7 +82,11 @@ async fn the_first_version_is_used_unless_forbidden() {
 async fn an_instance_without_a_role_says_so() {
     let _still = StandStill::new();
     for (status, body, words) in [
-        (404, "", "the instance has no RAM role"),
+        (
+            404,
+            "",
+            "the instance has no RAM role | attach a RAM role to the instance",
+        ),
         (200, "", "\"\" is not the name of a RAM role"),
         (200, "<html>", "\"<html>\" is not the name of a RAM role"),
         (500, "", "is HTTP 500"),
@@ -121,7 +125,7 @@ async fn without_any_configuration_the_instance_is_asked_for_a_second() {
     );
     assert!(
         told.contains(
-            "the metadata service doesn't answer within 1 s | set ALIBABA_CLOUD_ACCESS_KEY_ID"
+            "(the metadata service doesn't answer within 1 s) | set ALIBABA_CLOUD_ACCESS_KEY_ID"
         ),
         "{told}"
     );
