@@ -267,7 +267,10 @@ async fn one(
     let taken = reserve.put(tunnel);
     tokio::select! {
         _ = taken => Ok(()),
-        () = over.cancelled() => Err(None),
+        () = over.cancelled() => {
+            reserve.drop_ended();
+            Err(None)
+        }
     }
 }
 

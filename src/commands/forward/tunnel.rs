@@ -36,7 +36,7 @@ pub(crate) struct Tunnel {
     pub(crate) session_id: Option<String>,
     /// Resolves when the agent has opened the session; fails when the session ends before.
     pub(crate) opened: oneshot::Receiver<()>,
-    /// Cancelled when the session is over.
+    /// Cancelled when the session is over, even if its last bytes are not delivered yet.
     pub(crate) over: CancellationToken,
     /// Cancelled at the first output of the remote side.
     pub(crate) spoke: CancellationToken,
@@ -78,7 +78,7 @@ impl Tunnel {
         let (read_seat, read_from) = oneshot::channel();
         let (write_seat, write_to) = oneshot::channel();
         let (open, opened) = oneshot::channel();
-        let (over, spoke) = (CancellationToken::new(), CancellationToken::new());
+        let (over, spoke) = (session.over.clone(), CancellationToken::new());
         let session_id = session.started().session_id().map(str::to_owned);
         let refused_by = if starter.args().ports.eager {
             RefusedBy::Opening

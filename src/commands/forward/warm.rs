@@ -36,12 +36,16 @@ impl Reserve {
             _taken: taken,
         };
         let mut all = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        // Nobody needs the ended ones any more.
-        all.retain(|ready| !ready.tunnel.over.is_cancelled());
         all.push_back(ready);
         drop(all);
         self.came.notify_one();
         gone
+    }
+
+    /// Drops the sessions that are over. What they still had to deliver is for nobody.
+    pub(crate) fn drop_ended(&self) {
+        let mut all = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|ready| !ready.tunnel.over.is_cancelled());
     }
 
     /// Drops all sessions, which ends each of them.

@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// The request for a session with a port of the instance, or of what it can reach.
 ///
@@ -48,6 +49,8 @@ pub(crate) struct PortSession {
     link: Link,
     /// The agent is known to keep what comes before it is ready.
     pub(crate) queues: bool,
+    /// Cancelled when the session is over, while the last bytes may still have to be delivered.
+    pub(crate) over: CancellationToken,
 }
 
 impl PortSession {
@@ -62,6 +65,7 @@ impl PortSession {
             network,
             link,
             queues: false,
+            over: CancellationToken::new(),
         })
     }
 
@@ -104,6 +108,7 @@ impl PortSession {
             network: self.network,
             limit: args.connection.connect_timeout,
             notices,
+            over: self.over,
         };
         let pump = Pump::new(channel, Port, ends, control, &mut host, options);
         pump.run(self.link).await
@@ -116,6 +121,7 @@ struct PortHost<'a, N> {
     network: Network,
     limit: Duration,
     notices: N,
+    over: CancellationToken,
 }
 
 impl<N: FnMut(Notice) + Send> Host for PortHost<'_, N> {
@@ -126,5 +132,9 @@ impl<N: FnMut(Notice) + Send> Host for PortHost<'_, N> {
     fn notice(&mut self, notice: Notice) {
         tracing::info!(?notice);
         (self.notices)(notice);
+    }
+
+    fn ending(&mut self) {
+        self.over.cancel();
     }
 }
