@@ -205,6 +205,19 @@ fn the_log_begins_each_line_at_the_left_edge_of_a_raw_terminal() {
 }
 
 #[test]
+fn a_shell_whose_output_goes_elsewhere_is_explained() {
+    let cloud = cloud();
+    let mut shell = cloud.outside("sh");
+    shell.args(["-c", &format!("{} connect i-test | cat", support::axt::AXT)]);
+    let screen = Screen::start(&shell, 24, 120);
+    screen.wait_text("axt: hint: standard output is not a terminal");
+    screen.wait_text("-t makes a terminal session");
+    screen.type_text("echo typ''ed\r\x04");
+    screen.wait_text("typed");
+    assert_eq!(screen.end().code(), Some(0));
+}
+
+#[test]
 fn a_forced_terminal_needs_none_here() {
     let done = cloud().connect(["-t", "--command", "tty -s && echo terminal"], b"");
     assert_eq!((done.status, done.text().trim()), (0, "terminal"));

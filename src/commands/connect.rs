@@ -5,7 +5,7 @@ use super::exec::Exec;
 use super::shared::attach::{Attach, CTRL_D};
 use super::shared::context::Context;
 use super::shared::encrypt;
-use super::shared::plan::{Plan, command, is_terminal};
+use super::shared::plan::{self, Plan, command, is_terminal};
 use super::shared::session::{self, Started};
 use super::shared::stops::{Stops, conclude};
 use super::shared::target;
@@ -30,6 +30,7 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
         },
         None => Plan::of(&args.run)?,
     };
+    plan::tell(&args.run, ui);
     let global = target::in_region(global, args.target.as_deref())?;
     let context = Context::from_args(&global, &args.session.connection)?;
     let mut request = session::request(&context, &args.session, args.target.as_deref())?;

@@ -3,7 +3,7 @@
 use super::exec::Exec;
 use super::shared::attach::{Attach, CTRL_D};
 use super::shared::context::Context;
-use super::shared::plan::{Plan, is_terminal};
+use super::shared::plan::{self, Plan, is_terminal};
 use super::shared::session::{Started, unless_zero};
 use super::shared::stops::{Stops, conclude};
 use crate::cli::{Global, Webshell};
@@ -39,6 +39,7 @@ pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Res
         return print_url(&stops.run(asking).await?, ui);
     }
     let plan = Plan::of(&args.run)?;
+    plan::tell(&args.run, ui);
     let exec = plan.program.as_ref().map(Exec::new).transpose()?;
     let opening = async {
         let token = asking.await?;

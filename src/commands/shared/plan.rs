@@ -4,6 +4,7 @@ use crate::cli::{self, bytes_of};
 use crate::commands::exec;
 use crate::error::{Error, Result};
 use crate::terminal;
+use crate::ui::Ui;
 
 /// What the session runs, and how.
 #[derive(Debug)]
@@ -45,6 +46,14 @@ impl Plan {
             terminal,
             program: Some(program),
         })
+    }
+}
+
+/// Tells a user who types why there is no prompt: with `| tee log`, for example, stdout is no terminal.
+pub(crate) fn tell(run: &cli::Run, ui: &Ui) {
+    let is_script = command(run).is_none() && !run.login && !run.no_tty && !is_terminal(run);
+    if is_script && terminal::stdin_is_terminal() {
+        ui.say("hint: standard output is not a terminal, so what you type is run as a script after Ctrl-D; -t makes a terminal session");
     }
 }
 
