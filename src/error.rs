@@ -13,7 +13,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A reason to end a run from the user's side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Stop {
-    /// axt got this signal (2 SIGINT, 15 SIGTERM, 1 SIGHUP).
+    /// axt got this signal (1 SIGHUP, 2 SIGINT, 3 SIGQUIT, 15 SIGTERM).
     #[error("signal {0} ended axt")]
     Signal(u8),
     /// The time limit of the command has passed.

@@ -54,6 +54,7 @@ pub(crate) mod hints;
 pub mod net;
 pub mod openapi;
 pub(crate) mod printable;
+mod process;
 pub mod protocol;
 pub(crate) mod providers;
 pub mod pump;

@@ -2,20 +2,27 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // this is where printing is done
 
 use crate::printable::escaped;
-use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The colour of the prefix of failures.
 const RED: &str = "\x1b[1;31m";
 const PLAIN: &str = "\x1b[0m";
 
 /// Prints messages and data. Clones share the terminal's state.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Ui {
     quiet: bool,
-    /// The terminal is in raw mode, where a newline does not return to the left edge.
-    raw: Arc<AtomicBool>,
+    draw: Arc<Mutex<Option<Draw>>>,
+}
+
+/// Shows lines on a terminal that another writer has, and says whether it could.
+pub(crate) type Draw = Box<dyn Fn(&str) -> bool + Send>;
+
+impl std::fmt::Debug for Ui {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ui(quiet: {})", self.quiet)
+    }
 }
 
 impl Ui {
@@ -38,9 +45,16 @@ impl Ui {
         choice.write_global();
     }
 
-    /// Notes whether the terminal is in raw mode.
-    pub(crate) fn set_raw(&self, raw: bool) {
-        self.raw.store(raw, Ordering::Relaxed);
+    /// From now on the terminal is in raw mode, and `draw` shows lines on it, which end with `\r\n`. Where
+    /// it says that it can't, they go to stderr. `None` when the terminal is as before.
+    pub(crate) fn draw_by(&self, draw: Option<Draw>) {
+        *self.draw() = draw;
+    }
+
+    /// Whether only errors are shown.
+    #[must_use]
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Shows a fact, unless quiet.
@@ -105,29 +119,30 @@ impl Ui {
         out.write_all(text.as_bytes()).and_then(|()| out.flush())
     }
 
-    /// Writes control sequences to the terminal.
-    pub(crate) fn terminal(&self, bytes: &[u8]) {
-        let mut out = io::stdout().lock();
-        let _ = out.write_all(bytes).and_then(|()| out.flush());
-    }
-
-    /// Writes what covers a part of the screen or uncovers it, unless quiet.
-    pub(crate) fn cover(&self, bytes: &[u8]) {
-        if !self.quiet && !bytes.is_empty() {
-            self.terminal(bytes);
-        }
-    }
-
     /// Writes lines to stderr. A failure is ignored: there is nowhere to tell it.
     fn lines(&self, prefix: &str, text: &str) {
-        let end = if self.raw.load(Ordering::Relaxed) {
-            "\r\n"
-        } else {
-            "\n"
+        let draw = self.draw();
+        let end = match &*draw {
+            Some(_) if io::stderr().is_terminal() => "\r\n",
+            _ => "\n",
         };
-        let mut err = anstream::AutoStream::auto(io::stderr());
-        for line in text.lines() {
-            let _ = err.write_all(format!("{prefix} {}{end}", escaped(line)).as_bytes());
+        let lines = text
+            .lines()
+            .map(|line| format!("{prefix} {}{end}", escaped(line)));
+        let lines: String = lines.collect();
+        let err = anstream::AutoStream::auto(io::stderr());
+        let plain = err.current_choice() == anstream::ColorChoice::Never;
+        let shown = draw.as_ref().is_some_and(|draw| match plain {
+            true => draw(&anstream::adapter::strip_str(&lines).to_string()),
+            false => draw(&lines),
+        });
+        if !shown {
+            // In one write, so that no other process's line comes between.
+            let _ = { err }.write_all(lines.as_bytes());
         }
+    }
+
+    fn draw(&self) -> MutexGuard<'_, Option<Draw>> {
+        self.draw.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -125,7 +125,12 @@ fn a_large_paste_arrives_whole() {
 
 #[test]
 fn the_terminal_is_given_back_after_each_signal() {
-    for (signal, status) in [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)] {
+    for (signal, status) in [
+        (Signal::TERM, 143),
+        (Signal::HUP, 129),
+        (Signal::INT, 130),
+        (Signal::QUIT, 131),
+    ] {
         let cloud = cloud();
         let screen = connect(&cloud, &[]);
         assert!(is_raw(&screen));
@@ -177,6 +182,7 @@ fn suspending_gives_the_terminal_back_and_takes_it_again() {
     while !pty.is_cooked() {
         std::thread::yield_now();
     }
+    screen.wait_text("axt: suspended: the service ends a session that is silent for 3 minutes");
     screen.resize(30, 100);
     screen.signal(Signal::CONT);
     while pty.is_cooked() {
@@ -184,6 +190,32 @@ fn suspending_gives_the_terminal_back_and_takes_it_again() {
     }
     screen.type_text("stty size\r");
     screen.wait_text("30 100");
+    screen.type_text("exit\r");
+    assert_eq!(screen.end().code(), Some(0));
+}
+
+#[test]
+fn a_full_screen_program_is_drawn_again_after_a_stop() {
+    let Some(less) = need("less") else { return };
+    let cloud = cloud();
+    let screen = connect(&cloud, &[]);
+    screen.type_text(&format!("seq 1 500 | {}\r", less.display()));
+    let first = |screen: &vt100::Screen| {
+        screen.alternate_screen() && screen.contents().starts_with("2\n3\n")
+    };
+    screen.wait("less", |s| s.alternate_screen());
+    screen.type_text("\r");
+    screen.wait("a page", first);
+    let pty = Keep::of(&screen);
+    screen.type_text("~\x1a");
+    screen.wait("the caller's screen", |s| !s.alternate_screen());
+    while !pty.is_cooked() {
+        std::thread::yield_now();
+    }
+    screen.signal(Signal::CONT);
+    screen.wait("the page again", first);
+    screen.type_text("q");
+    screen.wait("the shell's screen", |s| !s.alternate_screen());
     screen.type_text("exit\r");
     assert_eq!(screen.end().code(), Some(0));
 }

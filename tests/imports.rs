@@ -16,7 +16,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("error", &["hints", "printable"]),
     ("exit", &[]),
     ("ui", &["printable"]),
-    ("terminal", &[]),
+    ("process", &[]),
+    ("terminal", &["process"]),
     ("remote", &[]),
     ("protocol", &["error"]),
     ("net", &["error"]),
@@ -27,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "openapi",
         &["config", "net", "backoff", "error", "printable"],
     ),
-    ("emulator", &["protocol", "openapi", "error"]),
+    ("emulator", &["protocol", "openapi", "process", "error"]),
     (
         "providers",
         &["config", "net", "openapi", "error", "printable"],

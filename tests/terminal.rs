@@ -6,12 +6,13 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use axt::terminal::{RawGuard, Signal, Signals, Size};
+use axt::terminal::{Screen, Signal, Signals, Size, stop_self};
 use pty_process::blocking::{Command, Pty};
 use rustix::process::{Pid, WaitOptions, kill_process, waitpid};
 use rustix::termios::{LocalModes, Termios, tcgetattr};
 use std::io::{Read, Write};
 use std::process::Child;
+use tokio::io::AsyncWriteExt as _;
 
 const ROLE: &str = "AXT_TEST_TERMINAL_ROLE";
 
@@ -21,41 +22,47 @@ fn inside() {
     let Ok(role) = std::env::var(ROLE) else {
         return;
     };
-    let mut guard = RawGuard::enter().unwrap();
-    let shown = "\x1b[?1049h\x1b[?25l";
-    guard.modes().feed(shown.as_bytes());
-    say(&format!("{shown}<raw {:?}>", Size::current()));
+    let screen = Screen::take().unwrap();
+    let mut stdout = screen.stdout().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let mut show = |text: &str| {
+        let shown = runtime.block_on(async {
+            stdout.write_all(text.as_bytes()).await?;
+            stdout.flush().await
+        });
+        shown.unwrap();
+    };
+    show(&format!("\x1b[?1049h\x1b[?25l<raw {:?}>", Size::current()));
     wait_for_a_key();
     match role.as_str() {
         "return" => {}
         "panic" => panic!("as asked"),
         "twice" => {
-            guard.restore().unwrap();
-            guard.restore().unwrap();
+            screen.leave();
+            screen.leave();
         }
         "suspend" => {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
             runtime.block_on(async {
                 let mut signals = Signals::listen().unwrap();
-                guard.suspend().unwrap();
+                screen.give_back();
+                stop_self().unwrap();
                 while signals.recv().await != Signal::Continue {}
             });
-            guard.resume().unwrap();
-            say("<raw again>");
+            screen.resume();
+            show("<raw again>");
+            wait_for_a_key();
+        }
+        "torn" => {
+            show("a\x1b[3");
+            assert!(screen.line("axt: whole\r\n"));
+            show("1mb\r\n");
             wait_for_a_key();
         }
         other => panic!("no role {other}"),
     }
-}
-
-fn say(text: &str) {
-    // Past the test harness, which would keep `print!` for itself.
-    let mut stdout = std::io::stdout();
-    stdout.write_all(text.as_bytes()).unwrap();
-    stdout.flush().unwrap();
 }
 
 fn wait_for_a_key() {
@@ -142,6 +149,21 @@ fn the_terminal_is_as_before_however_the_program_ends() {
         assert!(outside.is_as_before(), "{role}");
         assert!(outside.undone(), "{role}: {:?}", outside.seen);
     }
+}
+
+#[test]
+fn a_line_never_tears_a_sequence() {
+    let mut outside = Outside::start("torn");
+    outside.press_a_key();
+    outside.read_until("axt: whole\r\n");
+    assert!(
+        outside.seen.contains("a\x1b[31mb\r\naxt: whole\r\n"),
+        "{:?}",
+        outside.seen
+    );
+    outside.press_a_key();
+    outside.read_to_end();
+    assert!(outside.child.wait().unwrap().success());
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod webshell;
 use crate::cli::{Cli, Command};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::process;
 use crate::providers;
 use crate::ui::Ui;
 use anyhow::anyhow;
@@ -27,6 +28,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Runs the command, shows its failure if there is one, and returns the exit status.
 #[must_use]
 pub fn run(cli: Cli) -> Exit {
+    process::begin();
     Ui::colour(cli.global.color);
     let ui = Ui::new(cli.global.quiet);
     let failed = match cli.command {

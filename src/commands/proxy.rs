@@ -12,7 +12,7 @@ use crate::error::Stop;
 use crate::exit::Exit;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::pump::Control;
-use crate::terminal::Signals;
+use crate::terminal::{Screen, Signals};
 use crate::ui::Ui;
 use tokio::sync::mpsc;
 
@@ -42,7 +42,7 @@ async fn join(
     let (control, asked) = mpsc::channel(8);
     stdio::tell_when_unread(control.clone());
     tokio::spawn(pass_stops(stops.signals, control));
-    let ends = (stdio::stdin()?, stdio::stdout(None)?);
+    let ends = (stdio::stdin()?, stdio::stdout(&Screen::none())?);
     let outcome = session
         .run(ends, asked, (&args.ports, &args.session), |_| {})
         .await;

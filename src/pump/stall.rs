@@ -4,7 +4,10 @@ use crate::error::Error;
 use std::time::{Duration, Instant};
 
 /// How late a wake-up may be on a busy machine.
-const LATE: Duration = Duration::from_secs(2);
+const LATE: Duration = Duration::from_millis(500);
+
+/// A stop that is worth a word.
+const LONG: Duration = Duration::from_secs(5);
 
 /// For how long after a stop it explains the end of the session.
 const EXPLAINS: Duration = Duration::from_secs(60);
@@ -27,7 +30,9 @@ impl Stall {
     pub(super) fn woke(&mut self, now: Instant) -> Option<Duration> {
         let late = now.saturating_duration_since(self.due.take()?);
         let late = Some(late).filter(|late| *late > LATE)?;
-        self.last = Some((now, late));
+        if late >= LONG {
+            self.last = Some((now, late));
+        }
         Some(late)
     }
 

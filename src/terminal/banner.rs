@@ -6,7 +6,7 @@
 /// afterwards. On the alternate screen it covers the bottom row; only the program there can bring
 /// back what it covered.
 #[derive(Debug, Default)]
-pub struct Banner {
+pub(super) struct Banner {
     shown: Option<Place>,
 }
 
@@ -20,7 +20,7 @@ enum Place {
 impl Banner {
     /// The bytes that show `text`, which holds no control characters, on a terminal of that many
     /// rows, in place of what is shown.
-    pub fn show(&mut self, text: &str, alternate: bool, rows: u16) -> Vec<u8> {
+    pub(super) fn show(&mut self, text: &str, alternate: bool, rows: u16) -> Vec<u8> {
         let mut bytes = self.hide().0;
         let place = if alternate {
             Place::Row(rows)
@@ -34,8 +34,14 @@ impl Banner {
         bytes
     }
 
+    /// Whether it is there.
+    #[must_use]
+    pub(super) fn is_shown(&self) -> bool {
+        self.shown.is_some()
+    }
+
     /// The bytes that take it away, and whether the program has to draw its screen again.
-    pub fn hide(&mut self) -> (Vec<u8>, bool) {
+    pub(super) fn hide(&mut self) -> (Vec<u8>, bool) {
         match self.shown.take() {
             Some(place) => (place.line(""), place != Place::BelowCursor),
             None => (Vec::new(), false),

@@ -1,8 +1,9 @@
 //! The user's terminal: raw mode that is always undone, its size, the keyboard, the signals.
 
-pub mod banner;
+mod banner;
+mod display;
 pub mod modes;
-pub mod raw;
+mod raw;
 pub mod screen;
 pub mod signals;
 pub mod size;
@@ -11,9 +12,8 @@ pub mod stdout;
 #[cfg(windows)]
 mod windows;
 
-pub use banner::Banner;
 pub use modes::ModeTracker;
-pub use raw::{Modes, RawGuard, stop_self};
+pub use raw::stop_self;
 pub use screen::Screen;
 pub use signals::{Signal, Signals};
 pub use size::Size;
@@ -21,6 +21,25 @@ pub use stdin::Stdin;
 pub use stdout::Stdout;
 
 use std::io::IsTerminal as _;
+
+/// Whether standard output and standard error are one terminal.
+#[must_use]
+pub fn stderr_is_stdout() -> bool {
+    stdout_is_terminal() && stderr_is_terminal() && is_same_file()
+}
+
+#[cfg(unix)]
+fn is_same_file() -> bool {
+    use rustix::fs::fstat;
+    let (out, err) = (fstat(std::io::stdout()), fstat(std::io::stderr()));
+    matches!((out, err), (Ok(out), Ok(err)) if out.st_rdev == err.st_rdev)
+}
+
+#[cfg(windows)]
+fn is_same_file() -> bool {
+    // There is one console.
+    true
+}
 
 /// Whether standard input is a terminal.
 #[must_use]

@@ -40,6 +40,8 @@ pub struct ModeTracker {
     state: State,
     sequence: Sequence,
     modes: Changed,
+    /// Bytes that the character at the end still lacks.
+    lacks: usize,
 }
 
 /// What differs from the terminal a shell expects.
@@ -88,6 +90,7 @@ impl ModeTracker {
 
     /// Takes in bytes that were sent to the terminal.
     pub fn feed(&mut self, mut bytes: &[u8]) {
+        self.lacks = lacking(bytes, self.lacks);
         while let Some((&byte, rest)) = bytes.split_first() {
             bytes = rest;
             self.state = self.step(byte);
@@ -103,7 +106,7 @@ impl ModeTracker {
     #[must_use]
     pub fn undo(&self) -> Vec<u8> {
         let mut out = String::new();
-        if !matches!(self.state, State::Ground) && self.modes != Changed::default() {
+        if !matches!(self.state, State::Ground) {
             out.push('\u{18}'); // CAN: whatever sequence was cut off, it ends here
         }
         let modes = &self.modes;
@@ -155,10 +158,10 @@ impl ModeTracker {
         out.into_bytes()
     }
 
-    /// Whether no control sequence is begun and not yet whole.
+    /// Whether no control sequence and no character is begun and not yet whole.
     #[must_use]
     pub fn is_between(&self) -> bool {
-        matches!(self.state, State::Ground)
+        matches!(self.state, State::Ground) && self.lacks == 0
     }
 
     /// Whether the alternate screen is shown, as full-screen programs do.
@@ -261,6 +264,21 @@ impl Changed {
             self.switches |= 1 << bit;
         }
     }
+}
+
+/// How many bytes the last character of UTF-8 lacks, where the one before `bytes` lacked some.
+fn lacking(bytes: &[u8], before: usize) -> usize {
+    for (have, byte) in bytes.iter().rev().take(3).enumerate() {
+        let len = match byte {
+            0x80..=0xbf => continue,
+            0xc2..=0xdf => 2,
+            0xe0..=0xef => 3,
+            0xf0..=0xf4 => 4,
+            _ => 0,
+        };
+        return usize::saturating_sub(len, have + 1);
+    }
+    before.saturating_sub(bytes.len())
 }
 
 fn letter(on: bool) -> char {

@@ -1,48 +1,11 @@
 //! Raw mode that ends with its guard: on return, on error, and while a panic unwinds.
 
-use super::modes::ModeTracker;
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io;
 
-/// The modes the remote program switched: a handle for the writer of its output.
-#[derive(Debug, Clone, Default)]
-pub struct Modes {
-    tracker: Arc<Mutex<ModeTracker>>,
-}
-
-impl Modes {
-    /// Takes in output that was written to the terminal.
-    pub fn feed(&self, output: &[u8]) {
-        self.with(|tracker| tracker.feed(output));
-    }
-
-    /// As [`ModeTracker::is_between`].
-    #[must_use]
-    pub fn is_between(&self) -> bool {
-        self.with(|tracker| tracker.is_between())
-    }
-
-    /// As [`ModeTracker::is_alternate`].
-    #[must_use]
-    pub fn is_alternate(&self) -> bool {
-        self.with(|tracker| tracker.is_alternate())
-    }
-
-    fn with<T>(&self, look: impl FnOnce(&mut ModeTracker) -> T) -> T {
-        // A tracker is whole after every byte, so a panic elsewhere does it no harm.
-        let mut tracker = self.tracker.lock().unwrap_or_else(PoisonError::into_inner);
-        look(&mut tracker)
-    }
-}
-
-/// The terminal in raw mode, until dropped.
-///
-/// What the remote program left switched is switched back as well, provided that its output was shown
-/// to [`modes`](Self::modes). A process has one terminal: hold one guard at a time.
+/// The terminal in raw mode, until dropped. A process has one terminal: hold one guard at a time.
 #[derive(Debug)]
-pub struct RawGuard {
-    modes: Modes,
+pub(super) struct RawGuard {
     raw: bool,
 }
 
@@ -51,67 +14,46 @@ impl RawGuard {
     ///
     /// # Errors
     /// The system's, if there is no terminal or it can't be changed.
-    pub fn enter() -> io::Result<Self> {
+    pub(super) fn enter() -> io::Result<Self> {
         enable_raw_mode()?;
         // Makes the console act on control sequences in output, as every terminal elsewhere does.
         #[cfg(windows)]
         crossterm::ansi_support::supports_ansi();
-        Ok(Self {
-            modes: Modes::default(),
-            raw: true,
-        })
+        Ok(Self { raw: true })
     }
 
-    /// A handle to report output to.
-    #[must_use]
-    pub fn modes(&self) -> Modes {
-        self.modes.clone()
+    /// Whether it is in raw mode.
+    pub(super) fn is_raw(&self) -> bool {
+        self.raw
     }
 
     /// Gives the terminal back as it was found. Does nothing the second time.
     ///
     /// # Errors
     /// The system's; the terminal may be gone. Dropping the guard tries once more.
-    pub fn restore(&mut self) -> io::Result<()> {
-        if !self.raw {
-            return Ok(());
+    pub(super) fn restore(&mut self) -> io::Result<()> {
+        if self.raw {
+            disable_raw_mode()?;
+            self.raw = false;
         }
-        // Both are tried, whatever becomes of the first.
-        let written = write_out(&self.modes.with(|tracker| tracker.undo()));
-        disable_raw_mode()?;
-        self.raw = false;
-        written
-    }
-
-    /// Gives the terminal back and stops this process, as Ctrl-Z does to others.
-    ///
-    /// Call [`resume`](Self::resume) when [`Signal::Continue`](super::Signal::Continue) arrives. The
-    /// process may run on for a moment after this returns; do not touch the terminal before that signal.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn suspend(&mut self) -> io::Result<()> {
-        self.restore()?;
-        stop_self()
+        Ok(())
     }
 
     /// Takes the terminal again after a stop of any cause, as a shell may have changed it meanwhile.
     ///
-    /// The remote's modes are switched on again. The size may have changed too: send it afresh.
-    ///
     /// # Errors
     /// The system's.
-    pub fn resume(&mut self) -> io::Result<()> {
+    pub(super) fn retake(&mut self) -> io::Result<()> {
         disable_raw_mode()?;
         enable_raw_mode()?;
         self.raw = true;
-        write_out(&self.modes.with(|tracker| tracker.redo()))
+        Ok(())
     }
 }
 
 impl Drop for RawGuard {
     fn drop(&mut self) {
-        // The terminal may be gone, and there is nobody left to tell.
+        // The terminal may be gone, and there is nowhere to tell it.
         let _ = self.restore();
     }
 }
@@ -128,13 +70,4 @@ pub fn stop_self() -> io::Result<()> {
         kill_process(getpid(), Signal::STOP)?;
     }
     Ok(())
-}
-
-fn write_out(bytes: &[u8]) -> io::Result<()> {
-    if bytes.is_empty() || !super::stdout_is_terminal() {
-        return Ok(());
-    }
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes)?;
-    stdout.flush()
 }

@@ -1,12 +1,27 @@
-//! The terminal, as long as a session holds it.
+//! The terminal, as long as a session holds it: raw mode, and one writer for everything drawn on it.
 
-use super::raw::{Modes, RawGuard, stop_self};
+use super::display::Display;
+use super::raw::RawGuard;
+use super::size::Size;
+use super::stdout::Stdout;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-/// The terminal, shared by those who take it and give it back.
+/// How long a terminal that nobody reads may hold up its being given back.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The terminal, shared by all that draw on it, take it and give it back. It is given back when the last
+/// one is gone, too.
 #[derive(Clone)]
-pub struct Screen(Arc<Mutex<Option<RawGuard>>>);
+pub struct Screen(Arc<Mutex<Held>>);
+
+#[derive(Default)]
+struct Held {
+    raw: Option<RawGuard>,
+    /// The writer, if what is drawn goes to a terminal.
+    drawn_by: Option<Stdout>,
+}
 
 impl Screen {
     /// Puts the terminal behind stdin into raw mode.
@@ -14,46 +29,127 @@ impl Screen {
     /// # Errors
     /// The system's, if there is no terminal or it can't be changed.
     pub fn take() -> io::Result<Self> {
-        let guard = RawGuard::enter()?;
-        Ok(Self(Arc::new(Mutex::new(Some(guard)))))
+        let raw = Some(RawGuard::enter()?);
+        let drawn_by = None;
+        Ok(Self(Arc::new(Mutex::new(Held { raw, drawn_by }))))
     }
 
     /// No terminal at all.
     #[must_use]
     pub fn none() -> Self {
-        Self(Arc::new(Mutex::new(None)))
+        Self(Arc::default())
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut RawGuard) -> T) -> Option<T> {
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        guard.as_mut().map(act)
+    /// This process's standard output, through which everything on the screen goes.
+    ///
+    /// # Errors
+    /// The system's, if stdout is closed.
+    pub fn stdout(&self) -> io::Result<Stdout> {
+        let stdout = Stdout::open()?;
+        let mut held = self.held();
+        if held.raw.is_some() && super::stdout_is_terminal() {
+            let size = || Size::current().unwrap_or_default();
+            stdout.set_display(Display::new(size));
+            held.drawn_by = Some(stdout.clone());
+        }
+        Ok(stdout)
     }
 
-    /// The modes that output has set, which giving the terminal back undoes.
+    /// Shows lines that end with `\r\n`. Says whether the screen is there to show them.
     #[must_use]
-    pub fn modes(&self) -> Option<Modes> {
-        self.with(|guard| guard.modes())
+    pub fn line(&self, line: &str) -> bool {
+        self.draw(|display, to| display.line(line, to)).is_some()
+    }
+
+    /// Shows a line for as long as something lasts. Says whether the screen is there to show it.
+    #[must_use]
+    pub fn show_banner(&self, text: &str) -> bool {
+        self.draw(|display, to| display.show_banner(text, to))
+            .is_some()
+    }
+
+    /// Takes that line away. Says whether the program has to draw its screen again.
+    #[must_use]
+    pub fn hide_banner(&self) -> bool {
+        self.draw(Display::hide_banner).unwrap_or_default()
+    }
+
+    /// Whether a full-screen program is on.
+    #[must_use]
+    pub fn is_alternate(&self) -> bool {
+        self.draw(|display, _| display.is_alternate())
+            .unwrap_or_default()
     }
 
     /// Gives the terminal back for good.
     pub fn leave(&self) {
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(guard.take());
+        self.give_back();
+        *self.held() = Held::default();
     }
 
-    /// Stops this process, with the terminal given back meanwhile.
-    pub fn suspend(&self) {
-        let stopped = self.with(RawGuard::suspend);
-        let stopped = stopped.unwrap_or_else(stop_self);
-        if let Err(error) = stopped {
-            tracing::info!(%error, "suspending failed");
+    /// Gives the terminal back until [`resume`](Self::resume).
+    pub fn give_back(&self) {
+        // Logged when the lock is gone: the log may be drawn on this screen.
+        let given = self.held().give_back();
+        if let Err(error) = given {
+            tracing::info!(%error, "the terminal could not be given back");
         }
     }
 
-    /// Takes the terminal again after a stop.
+    /// Takes the terminal again after a stop. The size may have changed: send it afresh.
     pub fn resume(&self) {
-        if let Some(Err(error)) = self.with(RawGuard::resume) {
+        let taken = self.held().retake();
+        if let Err(error) = taken {
             tracing::info!(%error, "the terminal could not be taken again");
         }
+    }
+
+    fn draw<T>(&self, act: impl FnOnce(&mut Display, &mut Vec<u8>) -> T) -> Option<T> {
+        let held = self.held();
+        let raw = held.raw.as_ref().is_some_and(RawGuard::is_raw);
+        held.drawn_by.as_ref().filter(|_| raw)?.draw(act)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn give_back(&mut self) -> io::Result<()> {
+        let Some(raw) = self.raw.as_mut().filter(|raw| raw.is_raw()) else {
+            return Ok(());
+        };
+        // The modes of the remote program first: some terminals forget them with raw mode.
+        if let Some(stdout) = &self.drawn_by {
+            stdout.draw(Display::leave);
+            stdout.settle(PATIENCE);
+        }
+        raw.restore()
+    }
+
+    fn retake(&mut self) -> io::Result<()> {
+        let Some(raw) = &mut self.raw else {
+            return Ok(());
+        };
+        // A stop that could not be foreseen has undone nothing, and a shell may have undone a part.
+        let was_raw = raw.is_raw();
+        raw.retake()?;
+        if let Some(stdout) = &self.drawn_by {
+            stdout.draw(|display, to| {
+                if was_raw {
+                    display.leave(to);
+                }
+                display.come_back(to);
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // The terminal may be gone, and there is nowhere to tell it.
+        let _ = self.give_back();
     }
 }

@@ -11,6 +11,8 @@ pub enum Signal {
     Terminate,
     /// SIGHUP: the terminal is gone.
     Hangup,
+    /// SIGQUIT; Ctrl-\ outside raw mode.
+    Quit,
     /// SIGTSTP: somebody wants this process stopped.
     Suspend,
     /// SIGCONT: it was stopped and goes on.
@@ -24,6 +26,7 @@ impl Signal {
         match self {
             Self::Hangup => Some(1),
             Self::Interrupt => Some(2),
+            Self::Quit => Some(3),
             Self::Terminate => Some(15),
             Self::Resize | Self::Suspend | Self::Continue => None,
         }
@@ -57,12 +60,14 @@ impl Signals {
 #[cfg(unix)]
 mod unix {
     use super::Signal;
+    use crate::process::was_ignored;
     use std::future::poll_fn;
     use std::io;
     use std::task::Poll;
     use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
-    /// All of [`Signal`]. From the first of these on, none of them acts on the process by itself.
+    /// All of [`Signal`], save those that are to be ignored. From the first of these on, none of them
+    /// acts on the process by itself.
     #[derive(Debug)]
     pub struct Signals {
         listeners: Vec<(Listener, Signal)>,
@@ -79,12 +84,14 @@ mod unix {
                 (SignalKind::hangup(), Signal::Hangup),
                 (SignalKind::terminate(), Signal::Terminate),
                 (SignalKind::interrupt(), Signal::Interrupt),
+                (SignalKind::quit(), Signal::Quit),
                 (SignalKind::from_raw(number(Kind::CONT)), Signal::Continue),
                 (SignalKind::from_raw(number(Kind::TSTP)), Signal::Suspend),
                 (SignalKind::window_change(), Signal::Resize),
             ];
             let listeners = kinds
                 .into_iter()
+                .filter(|(kind, _)| !was_ignored(kind.as_raw_value()))
                 .map(|(kind, value)| Ok((signal(kind)?, value)))
                 .collect::<io::Result<_>>()?;
             Ok(Self { listeners })
@@ -124,9 +131,14 @@ mod unix {
                 (Kind::TERM, Signal::Terminate),
                 (Kind::HUP, Signal::Hangup),
                 (Kind::INT, Signal::Interrupt),
+                (Kind::QUIT, Signal::Quit),
                 (Kind::TSTP, Signal::Suspend),
                 (Kind::CONT, Signal::Continue),
             ] {
+                // As under nohup.
+                if was_ignored(number(kind)) {
+                    continue;
+                }
                 kill_process(getpid(), kind).unwrap();
                 assert_eq!(signals.recv().await, expected);
             }

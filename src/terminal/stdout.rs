@@ -4,13 +4,14 @@
 //! in the runtime, which would stand still with it. A terminal with room is written to without the
 //! thread, where the system has a way to ask for that.
 
-use super::raw::Modes;
+use super::display::Display;
 use std::fs::File;
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWrite;
 #[cfg(target_os = "linux")]
 use {
@@ -29,34 +30,40 @@ const STACK: usize = 64 * 1024;
 type Start = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
 /// A blocking writer made asynchronous. What is accepted is written without a flush; a flush waits
-/// until it has been. An error shows at the next write or flush. Dropping it never waits.
-pub struct Stdout {
+/// until it has been. An error shows at the next write or flush. Clones write to the same place, and
+/// dropping them never waits.
+#[derive(Clone)]
+pub struct Stdout(Arc<Handle>);
+
+/// The side of the desk where bytes are put in.
+struct Handle {
     desk: Arc<Desk>,
-    /// Starts the thread, unless that was done.
-    start: Option<Start>,
-    /// The same file, never blocking: tried first, so that a keystroke's echo wakes no thread.
-    direct: Option<File>,
-    /// What is accepted is shown to these, so that it can be undone.
-    modes: Option<Modes>,
 }
 
 /// Where the two sides meet.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Desk {
     tray: Mutex<Tray>,
     filled: Condvar,
+    emptied: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Tray {
     /// Accepted and not yet taken by the thread.
     bytes: Vec<u8>,
     /// The thread is writing what it took before.
     writing: bool,
     error: Option<io::Error>,
-    /// Nobody will put anything in any more.
+    /// Nothing more will be put in.
     dropped: bool,
     waker: Option<Waker>,
+    /// Starts the thread, unless that was done.
+    start: Option<Start>,
+    /// The same file, never blocking: tried first, so that a keystroke's echo wakes no thread.
+    direct: Option<File>,
+    /// What is drawn beside the output, on a terminal that axt has taken.
+    display: Option<Display>,
 }
 
 impl Tray {
@@ -64,14 +71,39 @@ impl Tray {
     fn is_done(&self) -> bool {
         self.bytes.is_empty() && !self.writing
     }
+
+    /// Writes what there is room for now; `None` leaves it to the thread.
+    fn write_directly(&mut self, bytes: &[u8]) -> Option<io::Result<usize>> {
+        let plain = self.display.as_ref().is_none_or(Display::is_plain);
+        if !plain || !self.is_done() {
+            return None;
+        }
+        let written = self.direct.as_mut()?.write(bytes);
+        let later = |error: &io::Error| {
+            use io::ErrorKind::{Interrupted, WouldBlock};
+            matches!(error.kind(), WouldBlock | Interrupted)
+        };
+        if let (Ok(count), Some(display)) = (&written, &mut self.display) {
+            display.passed(bytes.get(..*count).unwrap_or_default());
+        }
+        Some(written).filter(|written| !written.as_ref().is_err_and(later))
+    }
+
+    /// Leaves bytes to the thread.
+    fn put(&mut self, bytes: &[u8]) {
+        match &mut self.display {
+            Some(display) => display.output(bytes, &mut self.bytes),
+            None => self.bytes.extend_from_slice(bytes),
+        }
+    }
 }
 
 impl Stdout {
-    /// This process's standard output; `modes` follows what goes by.
+    /// This process's standard output.
     ///
     /// # Errors
     /// The system's, if stdout is closed.
-    pub fn open(modes: Option<Modes>) -> io::Result<Self> {
+    pub fn open() -> io::Result<Self> {
         // The standard library's own handle would hold back the end of an unfinished line.
         #[cfg(unix)]
         let writer = {
@@ -80,14 +112,11 @@ impl Stdout {
         };
         #[cfg(windows)]
         let writer = io::stdout();
-        let mut stdout = Self::new(writer);
-        stdout.modes = modes;
+        let stdout = Self::new(writer);
         #[cfg(target_os = "linux")]
-        let stdout = if io::stdout().is_terminal() {
-            stdout.with_direct(io::stdout())
-        } else {
-            stdout
-        };
+        if io::stdout().is_terminal() {
+            stdout.try_directly(io::stdout());
+        }
         Ok(stdout)
     }
 
@@ -101,59 +130,55 @@ impl Stdout {
             let serve = move || served.serve(writer);
             thread.stack_size(STACK).spawn(serve).map(drop)
         });
-        Self {
-            desk,
-            start: Some(start),
-            direct: None,
-            modes: None,
-        }
+        desk.lock().start = Some(start);
+        Self(Arc::new(Handle { desk }))
     }
 
-    /// The same, with the way past the thread: `fd` is what its writer writes to.
-    #[cfg(target_os = "linux")]
-    fn with_direct(mut self, fd: impl AsFd) -> Self {
-        self.direct = reopen(fd);
-        self
+    /// Draws beside the output from now on.
+    pub(crate) fn set_display(&self, display: Display) {
+        self.0.desk.lock().display = Some(display);
     }
 
-    /// Takes what there is room for: writes it past the thread, or leaves it to the thread.
-    fn accept(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let desk = Arc::clone(&self.desk);
+    /// Draws something, if there is a display.
+    pub(crate) fn draw<T>(&self, act: impl FnOnce(&mut Display, &mut Vec<u8>) -> T) -> Option<T> {
+        let desk = &self.0.desk;
         let mut tray = desk.lock();
-        if let Some(error) = tray.error.take() {
-            return Poll::Ready(Err(error));
+        let tray = &mut *tray;
+        let drawn = act(tray.display.as_mut()?, &mut tray.bytes);
+        if !tray.bytes.is_empty() {
+            // Without a thread nothing is drawn, and the next output says why.
+            if let Some(Err(error)) = tray.start.take().map(|start| start()) {
+                tray.error = Some(error);
+            }
+            desk.filled.notify_one();
         }
-        if tray.is_done()
-            && let Some(written) = self.write_directly(bytes)
-        {
-            return Poll::Ready(written);
-        }
-        let room = MAX_CHUNK.saturating_sub(tray.bytes.len());
-        let taken = bytes.get(..room.min(bytes.len())).unwrap_or_default();
-        if taken.is_empty() && !bytes.is_empty() {
-            tray.waker = Some(cx.waker().clone());
-            return Poll::Pending;
-        }
-        if let Some(start) = self.start.take() {
-            start()?;
-        }
-        tray.bytes.extend_from_slice(taken);
-        self.desk.filled.notify_one();
-        Poll::Ready(Ok(taken.len()))
+        Some(drawn)
     }
 
-    /// Writes what there is room for now; `None` leaves it to the thread.
-    fn write_directly(&mut self, bytes: &[u8]) -> Option<io::Result<usize>> {
-        let written = self.direct.as_mut()?.write(bytes);
-        let later = |error: &io::Error| {
-            use io::ErrorKind::{Interrupted, WouldBlock};
-            matches!(error.kind(), WouldBlock | Interrupted)
-        };
-        Some(written).filter(|written| !written.as_ref().is_err_and(later))
+    /// Waits until everything is written, but no longer than `limit`.
+    pub(crate) fn settle(&self, limit: Duration) {
+        let desk = &self.0.desk;
+        let until = Instant::now() + limit;
+        let mut tray = desk.lock();
+        while !tray.is_done() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let waited = desk.emptied.wait_timeout(tray, left);
+            (tray, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Writes past the thread where that doesn't block: `fd` is what the writer writes to.
+    #[cfg(target_os = "linux")]
+    fn try_directly(&self, fd: impl AsFd) {
+        self.0.desk.lock().direct = reopen(fd);
     }
 }
 
-/// A file that whoever else has it may have made non-blocking, as rsync does: then it is waited for.
+/// A file that another process that shares it may have made non-blocking, as rsync does: then it is
+/// waited for.
 #[cfg(unix)]
 struct Waiting(File);
 
@@ -190,19 +215,34 @@ fn reopen(fd: impl AsFd) -> Option<File> {
 
 impl AsyncWrite for Stdout {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = self.accept(cx, bytes);
-        if let (Poll::Ready(Ok(n)), Some(modes)) = (&written, &self.modes) {
-            modes.feed(bytes.get(..*n).unwrap_or_default());
+        let desk = &self.0.desk;
+        let mut tray = desk.lock();
+        if let Some(error) = tray.error.take() {
+            return Poll::Ready(Err(error));
         }
-        written
+        if let Some(written) = tray.write_directly(bytes) {
+            return Poll::Ready(written);
+        }
+        let room = MAX_CHUNK.saturating_sub(tray.bytes.len());
+        let taken = bytes.get(..room.min(bytes.len())).unwrap_or_default();
+        if taken.is_empty() && !bytes.is_empty() {
+            tray.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if let Some(start) = tray.start.take() {
+            start()?;
+        }
+        tray.put(taken);
+        desk.filled.notify_one();
+        Poll::Ready(Ok(taken.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut tray = self.desk.lock();
+        let mut tray = self.0.desk.lock();
         if let Some(error) = tray.error.take() {
             return Poll::Ready(Err(error));
         }
@@ -218,7 +258,7 @@ impl AsyncWrite for Stdout {
     }
 }
 
-impl Drop for Stdout {
+impl Drop for Handle {
     fn drop(&mut self) {
         self.desk.lock().dropped = true;
         self.desk.filled.notify_one();
@@ -257,6 +297,7 @@ impl Desk {
                 tray.error = Some(error);
                 tray.bytes.clear();
             }
+            self.emptied.notify_all();
             let waker = tray.waker.take();
             drop(tray);
             wake(waker);
@@ -334,8 +375,9 @@ mod tests {
         use std::io::Read as _;
         let (mut reader, writer) = io::pipe().unwrap();
         let same = writer.try_clone().unwrap();
-        let mut stdout = Stdout::new(writer).with_direct(same);
-        assert!(stdout.direct.is_some());
+        let mut stdout = Stdout::new(writer);
+        stdout.try_directly(same);
+        assert!(stdout.0.desk.lock().direct.is_some());
         let sent: Vec<u8> = (0..1_000_000_u32)
             .map(|n| n.to_le_bytes()[n as usize % 3])
             .collect();

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::process::with_core_dumps;
 use crate::terminal;
 use std::ffi::OsString;
 use std::io;
@@ -21,7 +22,7 @@ pub(crate) fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
     for (index, port) in ports.iter().enumerate() {
         command.env(format!("AXT_FORWARD_{}_PORT", index + 1), port.to_string());
     }
-    command.spawn().map_err(|error| Error::Io {
+    with_core_dumps(|| command.spawn()).map_err(|error| Error::Io {
         what: "can't run the program",
         source: io::Error::new(error.kind(), format!("{}: {error}", program.display())),
     })
@@ -29,9 +30,9 @@ pub(crate) fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
 
 /// Passes a signal on, so that the program can end in its own way.
 pub(crate) fn pass(child: &Child, number: u8) {
-    const SIGINT: u8 = 2;
+    const FROM_KEYBOARD: [u8; 2] = [2, 3];
     // A terminal sends Ctrl-C to the program itself.
-    if number == SIGINT && terminal::stdin_is_terminal() {
+    if FROM_KEYBOARD.contains(&number) && terminal::stdin_is_terminal() {
         return;
     }
     #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! Joins a session to this process's terminal or pipes until it is over.
 
-use super::lost_line::LostLine;
+use super::lost_line::{LostLine, redraw_all};
 use super::session::{self, Started};
 use super::stdio;
 use super::stops::Stops;
@@ -63,14 +63,14 @@ impl Attach<'_> {
         if let Some(by) = stops.by {
             tokio::spawn(stop_at(by, control.clone()));
         }
-        let modes = screen.modes().filter(|_| terminal::stdout_is_terminal());
-        let lost_line = LostLine::new(self.ui.clone(), modes, control.clone());
-        tokio::spawn(forward_signals(
-            stops.signals,
-            control,
-            screen.clone(),
-            self.terminal,
-        ));
+        let lost_line = LostLine::new(self.ui.clone(), screen.clone(), control.clone());
+        let signals = ForwardSignals {
+            ui: self.ui.clone(),
+            screen: screen.clone(),
+            pump: control,
+            sizes: self.terminal,
+        };
+        tokio::spawn(signals.run(stops.signals));
         let watches = self.terminal && terminal::stdin_is_terminal();
         let escape = self.run.escape_char.0.filter(|_| watches);
         let options = pump::Options {
@@ -90,11 +90,11 @@ impl Attach<'_> {
             ending: None,
             quiet: !self.terminal,
         };
-        let ends = (stdio::stdin()?, stdio::stdout(screen.modes())?);
+        let ends = (stdio::stdin()?, stdio::stdout(&screen)?);
         let pump = Pump::new(channel, filter, ends, from_signals, &mut host, options);
         let outcome = pump.run(link).await;
         screen.leave();
-        self.ui.set_raw(false);
+        self.ui.draw_by(None);
         if let Some(ending) = host.ending {
             let _ = ending.await;
         }
@@ -113,7 +113,11 @@ impl Attach<'_> {
             what: "the terminal can't be put into raw mode",
             source,
         })?;
-        self.ui.set_raw(true);
+        // Two writers for one terminal would tear each other's lines.
+        let drawn = terminal::stderr_is_stdout().then(|| screen.clone());
+        self.ui.draw_by(Some(Box::new(move |lines| {
+            drawn.as_ref().is_some_and(|screen| screen.line(lines))
+        })));
         Ok(screen)
     }
 }
@@ -164,7 +168,7 @@ impl Host for AttachedHost {
     }
 
     fn suspend(&mut self) {
-        self.screen.suspend();
+        suspend(&self.ui, &self.screen);
     }
 
     fn ending(&mut self) {
@@ -186,32 +190,49 @@ fn help(escape: &str) -> String {
     format!("escape sequences, after a newline:\n{}", lines.join("\n"))
 }
 
+/// Stops this process, with the terminal given back meanwhile.
+fn suspend(ui: &Ui, screen: &Screen) {
+    screen.give_back();
+    ui.say("suspended: the service ends a session that is silent for 3 minutes");
+    if let Err(error) = terminal::stop_self() {
+        tracing::info!(%error, "suspending failed");
+    }
+}
+
 /// Passes signals to the pump until it has ended.
-async fn forward_signals(
-    mut signals: Signals,
-    pump: mpsc::Sender<Control>,
+struct ForwardSignals {
+    ui: Ui,
     screen: Screen,
+    pump: mpsc::Sender<Control>,
+    /// A terminal session, which has a size.
     sizes: bool,
-) {
-    loop {
-        let signal = signals.recv().await;
-        tracing::debug!(?signal);
-        let asked = match signal {
-            Signal::Suspend => {
-                screen.suspend();
-                continue;
+}
+
+impl ForwardSignals {
+    async fn run(self, mut signals: Signals) {
+        loop {
+            let signal = signals.recv().await;
+            tracing::debug!(?signal);
+            let asked = match signal {
+                Signal::Suspend => {
+                    suspend(&self.ui, &self.screen);
+                    None
+                }
+                Signal::Continue => {
+                    self.screen.resume();
+                    if self.screen.is_alternate() {
+                        tokio::spawn(redraw_all(self.pump.clone()));
+                    }
+                    size_now(self.sizes)
+                }
+                Signal::Resize => size_now(self.sizes),
+                other => other.number().map(|n| Control::Stop(Stop::Signal(n))),
+            };
+            if let Some(asked) = asked
+                && self.pump.send(asked).await.is_err()
+            {
+                return;
             }
-            Signal::Continue => {
-                screen.resume();
-                size_now(sizes)
-            }
-            Signal::Resize => size_now(sizes),
-            other => other.number().map(|n| Control::Stop(Stop::Signal(n))),
-        };
-        if let Some(asked) = asked
-            && pump.send(asked).await.is_err()
-        {
-            return;
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The line that a terminal's user sees while the connection is lost.
 
 use crate::pump::Control;
-use crate::terminal::{Banner, Modes, Size};
+use crate::terminal::{Screen, Size};
 use crate::ui::Ui;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -13,54 +13,35 @@ const NARROWED: Duration = Duration::from_millis(200);
 /// The line. It covers a part of the remote program's screen, and is removed when the connection is back.
 pub(crate) struct LostLine {
     ui: Ui,
-    /// `None` where standard output is no terminal: the line is then an ordinary message.
-    modes: Option<Modes>,
-    banner: Banner,
+    screen: Screen,
     pump: mpsc::Sender<Control>,
 }
 
 impl LostLine {
     /// A line that is not shown yet. New sizes go to `pump`.
     #[must_use]
-    pub(crate) fn new(ui: Ui, modes: Option<Modes>, pump: mpsc::Sender<Control>) -> Self {
-        let banner = Banner::default();
-        Self {
-            ui,
-            modes,
-            banner,
-            pump,
-        }
+    pub(crate) fn new(ui: Ui, screen: Screen, pump: mpsc::Sender<Control>) -> Self {
+        Self { ui, screen, pump }
     }
 
     /// Shows `text` in place of an earlier one.
-    pub(crate) fn show(&mut self, text: &str) {
-        match &self.modes {
-            None => self.ui.say(text),
-            // Text in the middle of a control sequence would become a part of it.
-            Some(modes) if !modes.is_between() => {}
-            Some(modes) => {
-                let Size { rows, cols } = Size::current().unwrap_or_default();
-                let text = format!("axt: {text}");
-                // A second row would not be removed.
-                let text: String = text.chars().take(usize::from(cols)).collect();
-                let bytes = self.banner.show(&text, modes.is_alternate(), rows);
-                self.ui.cover(&bytes);
-            }
+    pub(crate) fn show(&self, text: &str) {
+        let shown = self.ui.is_quiet() || self.screen.show_banner(&format!("axt: {text}"));
+        if !shown {
+            self.ui.say(text);
         }
     }
 
     /// Removes the line, and makes the program draw again what the line has covered.
-    pub(crate) fn hide(&mut self) {
-        let (bytes, redraw) = self.banner.hide();
-        self.ui.cover(&bytes);
-        if redraw {
+    pub(crate) fn hide(&self) {
+        if self.screen.hide_banner() {
             tokio::spawn(redraw_all(self.pump.clone()));
         }
     }
 }
 
 /// Makes a full-screen program draw everything again, by a size that is wrong for a moment.
-async fn redraw_all(pump: mpsc::Sender<Control>) {
+pub(crate) async fn redraw_all(pump: mpsc::Sender<Control>) {
     let size = || Size::current().unwrap_or_default();
     let Size { rows, cols } = size();
     let cols = cols.saturating_sub(1).max(1);

@@ -61,7 +61,8 @@ pub(crate) fn tell(run: &cli::Run, ui: &Ui) {
 #[must_use]
 pub(crate) fn is_terminal(run: &cli::Run) -> bool {
     let both = terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
-    run.tty || (both && !run.no_tty)
+    // Without input there is nothing to type, and in the background the terminal is not to be taken.
+    run.tty || (both && !run.no_tty && !run.no_stdin)
 }
 
 /// The command, as one shell command line.

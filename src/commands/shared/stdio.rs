@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::pump::Control;
-use crate::terminal::{Modes, Stdin, Stdout};
+use crate::terminal::{Screen, Stdin, Stdout};
 use std::io;
 use tokio::sync::mpsc;
 
@@ -17,12 +17,12 @@ pub(crate) fn stdin() -> Result<Stdin> {
     })
 }
 
-/// Opens this process's standard output. `modes` is fed with everything that is written.
+/// Opens this process's standard output, on which `screen` draws too.
 ///
 /// # Errors
 /// [`Error::Io`] if it can't be opened.
-pub(crate) fn stdout(modes: Option<Modes>) -> Result<Stdout> {
-    Stdout::open(modes).map_err(|source| Error::Io {
+pub(crate) fn stdout(screen: &Screen) -> Result<Stdout> {
+    screen.stdout().map_err(|source| Error::Io {
         what: "standard output can't be opened",
         source,
     })

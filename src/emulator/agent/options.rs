@@ -57,9 +57,6 @@ pub struct AgentOptions {
     /// The most bytes of Output that are kept for sending again. If the client acknowledges none of
     /// them, the guest is no longer read: nothing is ever skipped.
     pub window: usize,
-    /// The soft limit of core dumps for programs, in bytes, `u64::MAX` for none; when `None`, the
-    /// emulator's own. A process that keeps secrets may have lowered its own.
-    pub core_limit: Option<u64>,
     /// Give up connecting to a port session's target after this long; the real agent: 10 s.
     pub connect_timeout: Duration,
 }
@@ -75,7 +72,6 @@ impl Default for AgentOptions {
             output_delay: Duration::ZERO,
             rate_bits: None,
             window: 4 << 20,
-            core_limit: None,
             connect_timeout: Duration::from_secs(10),
         }
     }

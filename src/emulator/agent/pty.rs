@@ -4,6 +4,7 @@ use super::failure::SessionFailure;
 use super::options::{AgentOptions, Generation};
 use super::spec::SessionSpec;
 use super::{command_line, inherit, user};
+use crate::process::with_core_dumps;
 use pty_process::{Command, OwnedReadPty, OwnedWritePty, Size};
 use std::ffi::OsString;
 use std::io;
@@ -63,8 +64,8 @@ pub(crate) fn open(
         command = command.uid(uid).gid(gid);
     }
     inherit::handle_ignored_signals();
-    let child = inherit::with_core_limit(options.core_limit, || command.spawn(pts))
-        .map_err(|error| start_failed(&program, error))?;
+    let child =
+        with_core_dumps(|| command.spawn(pts)).map_err(|error| start_failed(&program, error))?;
     let (output, input) = pty.into_split();
     Ok(PtyProgram {
         output,

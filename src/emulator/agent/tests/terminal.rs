@@ -136,21 +136,6 @@ async fn the_end_spares_what_has_a_session_of_its_own_or_ignores_the_hang_up() {
     }
 }
 
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn programs_do_not_inherit_a_lowered_limit_of_core_dumps() {
-    let options = AgentOptions {
-        core_limit: Some(4096),
-        ..AgentOptions::default()
-    };
-    let mut client = Client::new(command("cat /proc/self/limits"), &options);
-    assert_eq!(client.ended().await, "Ok");
-    let text = client.text();
-    let limit = text.lines().find(|line| line.starts_with("Max core"));
-    let words: Vec<_> = limit.unwrap().split_whitespace().collect();
-    assert_eq!(words[4], "4096", "{text}");
-}
-
 /// Gone, or a zombie whose new parent has not come around to reaping it.
 fn is_dead(pid: i32) -> bool {
     let stat = std::process::Command::new("ps")
