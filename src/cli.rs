@@ -12,6 +12,7 @@ mod sessions;
 pub mod ssh;
 mod usage;
 mod values;
+mod words;
 
 pub(crate) use doctor::Doctor;
 #[cfg(feature = "emulator")]
@@ -171,7 +172,7 @@ pub(crate) struct Webshell {
     #[arg(long, value_name = "NAME", env = "AXT_CONTAINER")]
     pub(crate) container: Option<String>,
     /// Print the address of the shell's web page instead; anyone who has it has the shell
-    #[arg(long, conflicts_with_all = ["command", "argv", "login"])]
+    #[arg(long, conflicts_with_all = ["command", "words", "argv", "login"])]
     pub(crate) print_url: bool,
     /// What to run there.
     #[command(flatten)]
@@ -187,6 +188,14 @@ pub(crate) struct Run {
     /// Run this shell command and end with its exit status
     #[arg(short, long, value_name = "STR")]
     pub(crate) command: Option<OsString>,
+    /// Run this shell command, its words joined by spaces; no option of axt's can follow its first word
+    #[arg(
+        value_name = "CMD",
+        num_args = 0..,
+        allow_hyphen_values = true,
+        conflicts_with_all = ["command", "argv"]
+    )]
+    pub(crate) words: Vec<OsString>,
     /// Run this program with these arguments, quoted for the remote shell
     #[arg(last = true, value_name = "ARGV", conflicts_with = "command")]
     pub(crate) argv: Vec<OsString>,

@@ -25,7 +25,14 @@ fn a_usage_error_is_told_in_lines_of_axts() {
     insta::assert_snapshot!(refused(&[], "connect i-1 --bogus"), @r"
     exit 255
     axt: unexpected argument '--bogus' found
-    axt: usage: axt connect <[USER@]TARGET> [-- <ARGV>...]
+    axt: usage: axt connect <[USER@]TARGET> [CMD]... [-- <ARGV>...]
+    axt: hint: for more, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&[], "connect i-1 --timout 3s ls"), @r"
+    exit 255
+    axt: unexpected argument '--timout' found
+    axt: hint: a similar argument exists: '--timeout'
+    axt: usage: axt connect --timeout <DURATION> <[USER@]TARGET> [CMD]... [-- <ARGV>...]
     axt: hint: for more, try '--help'.
     ");
     insta::assert_snapshot!(refused(&[], "sesions list"), @r"

@@ -131,12 +131,15 @@ fn is_instance(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Cli;
-    use clap::Parser as _;
+    use crate::cli::{Cli, words};
+    use clap::CommandFactory as _;
 
     fn answer(line: &str, commands: &[&str]) -> Option<String> {
         let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        let error = Cli::try_parse_from(&args).expect_err(line);
+        let axt = Cli::command().mut_subcommand("connect", |connect| {
+            connect.mut_args(words::refuse_an_option)
+        });
+        let error = axt.try_get_matches_from(&args).expect_err(line);
         hint(&error, &args, |command| commands.contains(&command))
     }
 

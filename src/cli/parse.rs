@@ -3,6 +3,7 @@
 use super::Cli;
 use super::habits;
 use super::usage;
+use super::words;
 use crate::exit::Exit;
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
@@ -22,8 +23,14 @@ type Ids = BTreeSet<String>;
 pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
     let typed = typed(args);
     let mut command = with_variables(Cli::command(), &typed);
-    let read = command.try_get_matches_from_mut(args).and_then(|matches| {
+    let read = command.try_get_matches_from_mut(args);
+    let read = read.and_then(|matches| {
         let mut cli = Cli::from_arg_matches(&matches)?;
+        if words::begin_with_an_option(&mut cli) {
+            let command = with_variables(Cli::command(), &typed);
+            map_args(command, &words::refuse_an_option).try_get_matches_from(args)?;
+        }
+        words::join(&mut cli, &mut command)?;
         cli.global.from_environment = ids(&matches, ValueSource::EnvVariable);
         Ok(cli)
     });
@@ -216,7 +223,7 @@ mod tests {
             ("axt connect --wss-url -", "emulator"),
             (
                 "axt webshell --app-id 1 --pod p -- ls --emulator",
-                "command print_url",
+                "command print_url words",
             ),
             ("axt connect i-1", ""),
         ] {
