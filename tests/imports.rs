@@ -49,7 +49,7 @@ const PARTS: [(&str, &str, &[&str]); 8] = [
         "config",
         &["credentials", "profile", "settings", "source"],
     ),
-    ("emulator", "openapi", &["signature"]),
+    ("emulator", "openapi", &["region", "signature"]),
     ("cli", "config", &["settings"]),
     ("cli", "openapi", &["ecs"]),
     // The names of limits and faults, for the help text.

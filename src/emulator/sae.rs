@@ -73,18 +73,18 @@ impl std::fmt::Debug for WebshellTokens {
 
 impl WebshellTokens {
     /// Issues a token.
-    pub(crate) fn issue(&self, ticket: WebshellToken) -> String {
+    pub(crate) fn issue(&self, allowed: WebshellToken) -> String {
         let token = random_text();
-        let mut tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tickets.insert(token.clone(), ticket);
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.insert(token.clone(), allowed);
         token
     }
 
     /// What `token` allows, if it was issued and has not expired.
     pub(super) fn redeem(&self, token: &str, now: Timestamp) -> Option<WebshellToken> {
-        let tickets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, ticket) = tickets.iter().find(|(known, _)| same(known, token))?;
-        let good = ticket.expires.is_none_or(|expires| now < expires);
-        Some(ticket.clone()).filter(|_| good)
+        let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, allowed) = tokens.iter().find(|(known, _)| same(known, token))?;
+        let good = allowed.expires.is_none_or(|expires| now < expires);
+        Some(allowed.clone()).filter(|_| good)
     }
 }

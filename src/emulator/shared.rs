@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     /// Cancelled when the emulator stops.
     pub(crate) stopping: CancellationToken,
     /// The tokens of web shells.
-    pub(crate) tickets: WebshellTokens,
+    pub(crate) webshell_tokens: WebshellTokens,
     api_faults: Mutex<Vec<ApiFault>>,
 }
 
@@ -52,7 +52,7 @@ impl Shared {
             kms: Arc::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
-            tickets: WebshellTokens::default(),
+            webshell_tokens: WebshellTokens::default(),
         }
     }
 

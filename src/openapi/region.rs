@@ -3,7 +3,7 @@
 use super::endpoint;
 
 /// The regions that DescribeRegions tells, and those of the clouds for finance and government.
-const REGIONS: [&str; 41] = [
+pub(crate) const REGIONS: [&str; 41] = [
     "ap-northeast-1",
     "ap-northeast-2",
     "ap-south-1",

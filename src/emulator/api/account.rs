@@ -1,9 +1,10 @@
 //! The calls about the account: the caller, the regions, whether Session Manager is enabled.
 
-use super::codes::{REGIONS, refuse};
+use super::codes::refuse;
 use super::params::{Params, required};
 use super::reply::{ApiResult, object};
 use crate::emulator::shared::Shared;
+use crate::openapi::region::REGIONS;
 use serde_json::{Map, Value, json};
 
 /// The account that an emulator's key pair belongs to.

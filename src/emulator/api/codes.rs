@@ -1,55 +1,10 @@
-//! The error codes of the API with their HTTP status and message, and the regions.
+//! The error codes of the API with their HTTP status and message.
 
 use super::reply::ErrorReply;
 use std::time::Duration;
 
 /// How long a throttled client is asked to wait.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
-
-/// The regions in the public endpoint lists.
-pub(crate) const REGIONS: &[&str] = &[
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ap-southeast-3",
-    "ap-southeast-5",
-    "ap-southeast-6",
-    "ap-southeast-7",
-    "ap-southeast-8",
-    "cn-beijing",
-    "cn-beijing-finance-1",
-    "cn-chengdu",
-    "cn-fuzhou",
-    "cn-guangzhou",
-    "cn-hangzhou",
-    "cn-hangzhou-finance",
-    "cn-heyuan",
-    "cn-heyuan-acdr-1",
-    "cn-hongkong",
-    "cn-huhehaote",
-    "cn-nanjing",
-    "cn-north-2-gov-1",
-    "cn-qingdao",
-    "cn-shanghai",
-    "cn-shanghai-finance-1",
-    "cn-shenzhen",
-    "cn-shenzhen-finance-1",
-    "cn-wuhan-lr",
-    "cn-wulanchabu",
-    "cn-zhangjiakou",
-    "cn-zhengzhou-jva",
-    "cn-zhongwei",
-    "eu-central-1",
-    "eu-west-1",
-    "me-central-1",
-    "me-east-1",
-    "na-south-1",
-    "us-east-1",
-    "us-southeast-1",
-    "us-west-1",
-];
 
 /// Codes with their HTTP status and message: those of every call, those of the pages of
 /// StartTerminalSession, DescribeTerminalSessions and GetWebshellToken, and common ones for faults.

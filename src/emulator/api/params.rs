@@ -1,7 +1,8 @@
 //! Reads the parameters of an API call.
 
-use super::codes::{REGIONS, missing, refuse};
+use super::codes::{missing, refuse};
 use super::reply::ErrorReply;
+use crate::openapi::region::REGIONS;
 use std::collections::BTreeMap;
 
 /// The parameters of an API call, without the common ones.

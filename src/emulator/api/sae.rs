@@ -33,7 +33,9 @@ pub(crate) fn get_webshell_token(shared: &Shared, params: &Params, host: &str) -
     };
     let now = shared.clock.now();
     let expires = sae.token_validity.map(|validity| later(now, validity));
-    let token = shared.tickets.issue(WebshellToken { expires, size });
+    let token = shared
+        .webshell_tokens
+        .issue(WebshellToken { expires, size });
     let region = shared.options.region.as_deref().unwrap_or("cn-hangzhou");
     let base = match &shared.options.websocket_base {
         Some(base) => base.trim_end_matches('/').to_owned(),

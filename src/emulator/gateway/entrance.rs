@@ -13,7 +13,7 @@ use super::event::End;
 use super::inject::{ConnectionFaults, Cut};
 use super::rate_limit::RateLimit;
 use super::relay::Relay;
-use super::socket::{self, Socket};
+use super::socket::{self, Refused, Socket};
 use crate::emulator::agent;
 use crate::emulator::shared::Shared;
 use crate::emulator::store::{Denied, StoredSession};
@@ -53,12 +53,7 @@ pub(crate) async fn upgrade(
             shared.tasks.spawn(entrance.enter(upgrade));
             socket::switching_protocols(accept)
         }
-        Err((status, reason)) => {
-            tracing::debug!(%status, reason, "refused a WebSocket");
-            let mut response = Response::new(Body::from(reason));
-            *response.status_mut() = status;
-            response
-        }
+        Err(refused) => socket::refuse(refused),
     }
 }
 
@@ -68,7 +63,7 @@ struct Admitted {
     accept: header::HeaderValue,
 }
 
-fn admit(shared: &Shared, request: &Request<Body>) -> Result<Admitted, (StatusCode, &'static str)> {
+fn admit(shared: &Shared, request: &Request<Body>) -> Result<Admitted, Refused> {
     let query: HashMap<String, String> =
         url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
             .into_owned()

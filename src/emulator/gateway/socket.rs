@@ -26,6 +26,17 @@ const MAX_UNSENT: usize = 1024 * 1024;
 /// How long a client may take to answer a close.
 const CLOSING: Duration = Duration::from_secs(2);
 
+/// The HTTP status and the reason of a WebSocket request that is refused.
+pub(crate) type Refused = (StatusCode, &'static str);
+
+/// The answer to a WebSocket request that is refused.
+pub(crate) fn refuse((status, reason): Refused) -> Response<Body> {
+    tracing::debug!(%status, reason, "refused a WebSocket");
+    let mut response = Response::new(Body::from(reason));
+    *response.status_mut() = status;
+    response
+}
+
 /// The answer that turns the connection into a WebSocket.
 pub(crate) fn switching_protocols(accept: header::HeaderValue) -> Response<Body> {
     let mut response = Response::new(Body::empty());

@@ -3,7 +3,7 @@
 //! From `devsapp/saectl`: the token in the URL, the `Origin` header, bytes without a header, the
 //! status as the last message. Inferred: the origin is checked, and the HTTP statuses.
 
-use super::socket::{self, Socket};
+use super::socket::{self, Refused, Socket};
 use crate::emulator::agent::pty;
 use crate::emulator::agent::spec::SessionSpec;
 use crate::emulator::sae::{Frames, Sae, WebshellToken};
@@ -40,19 +40,14 @@ pub(crate) async fn upgrade(
             tasks.spawn(async move { enter(&shared, &token, upgrade).await });
             socket::switching_protocols(accept)
         }
-        Err((status, reason)) => {
-            tracing::debug!(%status, reason, "refused a web shell");
-            let mut response = Response::new(Body::from(reason));
-            *response.status_mut() = status;
-            response
-        }
+        Err(refused) => socket::refuse(refused),
     }
 }
 
 fn admit(
     shared: &Shared,
     request: &Request<Body>,
-) -> Result<(WebshellToken, header::HeaderValue), (StatusCode, &'static str)> {
+) -> Result<(WebshellToken, header::HeaderValue), Refused> {
     let accept = socket::accept_key(request.headers())
         .ok_or((StatusCode::BAD_REQUEST, "this is no WebSocket request"))?;
     let origin = request.headers().get(header::ORIGIN);
@@ -64,7 +59,7 @@ fn admit(
         .find_map(|(name, value)| (name == "tokenId").then_some(value))
         .ok_or((StatusCode::UNAUTHORIZED, "tokenId is missing"))?;
     let token = shared
-        .tickets
+        .webshell_tokens
         .redeem(&token, shared.clock.now())
         .ok_or((StatusCode::FORBIDDEN, "the token is unknown or has expired"))?;
     Ok((token, accept))
