@@ -22,6 +22,7 @@ pub use invocation::parse;
 pub(crate) use openssh::{Ssh, SshConfig};
 pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
 pub use values::EscapeChar;
+pub(crate) use values::{Compress, Variable, is_variable};
 
 use crate::config::settings::{ConnectionType, Signature};
 use crate::openapi::ecs::Encryption;
@@ -30,7 +31,7 @@ use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
-use values::{duration, encryption, escape_char, keepalive, timeout};
+use values::{duration, encryption, escape_char, keepalive, timeout, variable};
 
 /// Shells, commands and ports on Alibaba Cloud instances that have no public address.
 ///
@@ -202,9 +203,23 @@ pub(crate) struct Run {
     /// Start the user's login shell (and return its status)
     #[arg(long)]
     pub(crate) login: bool,
-    /// Carry the command's output encoded, so that bytes which agents garble arrive exactly too (not on a terminal)
+    /// Has no effect: a command's output is always exact
     #[arg(long)]
     pub(crate) binary: bool,
+    /// Run the command with this shell [default: the user's]
+    #[arg(long, value_name = "PATH", env = "AXT_SHELL")]
+    pub(crate) shell: Option<OsString>,
+    /// Set a variable for the command; without a value, to what it is here (repeatable)
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
+    pub(crate) env: Vec<Variable>,
+    /// Compress what goes to and fro where that pays and the instance has gzip
+    #[arg(
+        long,
+        value_name = "WHEN",
+        env = "AXT_COMPRESS",
+        default_value = "auto"
+    )]
+    pub(crate) compress: Compress,
     /// Give the command no standard input
     #[arg(short = 'n', long = "no-stdin")]
     pub(crate) no_stdin: bool,
@@ -373,12 +388,13 @@ mod tests {
 
     #[test]
     fn every_setting_has_its_environment_variable_and_no_switch_for_one_run() {
-        const FOR_ONE_RUN: [&str; 17] = [
+        const FOR_ONE_RUN: [&str; 18] = [
             "help",
             "version",
             "command",
             "login",
             "binary",
+            "env",
             "no-stdin",
             "tty",
             "no-tty",

@@ -14,6 +14,8 @@
 //!   there, without a socket or a clock, and are tested on a virtual clock.
 //!   [`protocol::channel::Channel`] is the interface of a session; a [`protocol::filter::Filter`]
 //!   translates between the session's bytes and the user's.
+//! - [`remote`] is what runs on the instance for a command, as shell texts, and its client without IO:
+//!   two exact streams, input in a window, signals, a status.
 //! - [`pump`] joins the local side, one wire and one channel in a single `select!`. While the wire is
 //!   stuck, it still serves output, escapes and signals; when the wire breaks, it connects again.
 //! - [`wire`] is the WebSocket. [`net`] connects to any host, and chooses proxy and TLS for the API and
@@ -26,9 +28,9 @@
 //! - [`commands`] is the only layer that may use every other one, with one file or folder for each
 //!   command. Code that several commands need is in `commands/shared`: the way to the service
 //!   (`context`), starting and ending a session (`session`), joining it to the terminal (`attach`), a
-//!   session with a port (`port`), signals and time limits (`stops`), showing failures (`report`). A
-//!   command's bootstrap is in `commands/exec`. `commands/doctor` finds the reason of a failure.
-//!   `commands/ssh` does what ssh's arguments ask for by `connect`, `proxy` and `forward`.
+//!   session with a port (`port`), signals and time limits (`stops`), showing failures (`report`). `exec`
+//!   makes a filter of [`remote`]. `commands/doctor` finds the reason of a failure. `commands/ssh` does
+//!   what ssh's arguments ask for by `connect`, `proxy` and `forward`.
 //! - [`emulator`] is the other side of the wire: `api` is the signed API, `gateway` the WebSockets and
 //!   `agent` the instances, with real terminals and TCP connections. It has faults to order.
 //!   `--emulator` starts it, and every end-to-end test talks to it.

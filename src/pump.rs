@@ -7,6 +7,7 @@
 
 mod clock;
 mod contract;
+mod deadlines;
 mod finish;
 mod linger;
 mod opening;
@@ -20,7 +21,7 @@ pub use clock::now;
 pub use contract::{Control, Host, Link, Notice, Options, Outcome};
 
 use crate::error::Error;
-use crate::protocol::channel::{Channel, Ending, Event, Incoming, Now};
+use crate::protocol::channel::{Channel, Ending, Event, Now};
 use crate::protocol::filter::{Filter, Flow, Stop};
 use bytes::{Buf, BytesMut};
 use linger::Linger;
@@ -28,7 +29,7 @@ use opening::Opening;
 use stall::Stall;
 use std::io;
 use std::pin::Pin;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
@@ -43,9 +44,6 @@ const INPUT_CHUNK: usize = 32 * 1024;
 
 /// The same where a user types: little comes at once, and its room is kept.
 const TYPED_CHUNK: usize = 4 * 1024;
-
-/// How long a stopped remote side may take to end by itself.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// One session on its way between the user's end and the wire.
 pub struct Pump<'h, C, F, R, W> {
@@ -73,6 +71,7 @@ enum Wake {
     Sent,
     Typed(io::Result<usize>),
     Written(io::Result<usize>),
+    ErrorsWritten(io::Result<usize>),
     Control(Option<Control>),
     Dialed(Result<Link, Error>),
     Time,
@@ -101,6 +100,7 @@ where
             user: User {
                 reader,
                 writer,
+                errors: None,
                 control,
                 typed: BytesMut::new(),
                 eof: false,
@@ -117,6 +117,13 @@ where
             stall: Stall::default(),
             lost_by: None,
         }
+    }
+
+    /// With an end for standard error, which is written to beside the other and never waits for it.
+    #[must_use]
+    pub fn with_errors(mut self, errors: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+        self.user.errors = Some(Box::new(errors));
+        self
     }
 
     /// Runs the session over `link` until it is over and its last byte is delivered.
@@ -176,7 +183,8 @@ where
             }
             Event::Output(bytes) => {
                 self.opening.opened(clock::now().at);
-                self.filter.output(&bytes, &mut self.flow);
+                let now = clock::now().at;
+                self.filter.output(now, &bytes, &mut self.flow);
             }
             Event::Broken {
                 why,
@@ -203,11 +211,6 @@ where
         }
     }
 
-    fn open_by(&self) -> Option<Instant> {
-        let ready = self.filter.is_ready() && self.channel.is_ready();
-        self.opening.deadline(self.wire.is_up(), ready)
-    }
-
     /// The first outcome counts; a stop that was asked for explains whatever follows it.
     fn conclude(&mut self, outcome: Outcome) {
         let dropped = self.channel.may_have_dropped_input();
@@ -231,25 +234,6 @@ where
         self.conclude(Outcome::Ended(Ending::Failed(error)));
     }
 
-    fn deadline(&self, now: Now) -> Option<Instant> {
-        let stop_by = self.stopping.map(|(_, by)| by);
-        let linger_by = self.linger_by();
-        let times = [
-            self.channel.deadline(now),
-            self.wire.retry_at(),
-            self.open_by(),
-            stop_by,
-            linger_by,
-        ];
-        times.into_iter().flatten().min()
-    }
-
-    /// When the remote side will have been silent for long enough.
-    fn linger_by(&self) -> Option<Instant> {
-        let waits = self.opening.is_open() && self.wire.is_up() && self.flow.user.is_empty();
-        self.linger.deadline().filter(|_| waits)
-    }
-
     async fn next_wake(&mut self, mut timer: Pin<&mut Sleep>) -> Wake {
         let now = clock::now();
         let deadline = self.deadline(now);
@@ -262,10 +246,11 @@ where
         }
         let sends = self.channel.wants_send(now);
         let reads = !self.user.eof && self.filter.wants_input() && self.has_use_for_input();
-        let room = self.flow.user.len() < OUTPUT_ROOM;
+        let room = self.has_room();
         let User {
             reader,
             writer,
+            errors,
             control,
             typed,
             ..
@@ -289,6 +274,9 @@ where
             read = reader.read_buf(typed), if reads => Wake::Typed(read),
             written = writer.write(&self.flow.user), if !self.flow.user.is_empty() => {
                 Wake::Written(written)
+            }
+            written = user::write_errors(errors, &self.flow.errors), if !self.flow.errors.is_empty() => {
+                Wake::ErrorsWritten(written)
             }
             control = control.recv() => Wake::Control(control),
             dialed = wire::dialed(dialing) => Wake::Dialed(dialed),
@@ -329,6 +317,12 @@ where
             }
             Wake::Written(Ok(_)) => self.conclude(Outcome::OutputClosed),
             Wake::Written(Err(error)) => self.conclude(user::write_failure(error)),
+            Wake::ErrorsWritten(Ok(n)) => self.flow.errors.advance(n),
+            Wake::ErrorsWritten(Err(error)) => match user::write_failure(error) {
+                // The command goes on, as with ssh.
+                Outcome::OutputClosed => self.user.errors = None,
+                failure => self.conclude(failure),
+            },
             Wake::Control(control) => self.control(now, control),
             Wake::Dialed(dialed) => self.dialed(now, dialed),
             Wake::Time => self.time_passed(now),
@@ -339,11 +333,11 @@ where
         match control {
             Some(Control::Resize { rows, cols }) => self.channel.resize(now, rows, cols),
             Some(Control::Stop(stop)) => {
-                let told = self.stopping.is_none() && self.filter.stop(stop, &mut self.flow);
-                if told && self.wire.is_up() {
-                    self.stopping = Some((stop, now.at + GRACE));
-                } else {
-                    self.conclude(Outcome::Stopped(stop));
+                let first = self.stopping.is_none() && self.wire.is_up();
+                let grace = first.then(|| self.filter.stop(now.at, stop, &mut self.flow));
+                match grace.flatten() {
+                    Some(grace) => self.stopping = Some((stop, now.at + grace)),
+                    None => self.conclude(Outcome::Stopped(stop)),
                 }
             }
             Some(Control::Unread) => self.linger.want_no_answer(),
@@ -352,46 +346,9 @@ where
         }
     }
 
-    fn time_passed(&mut self, now: Now) {
-        if let Some((stop, by)) = self.stopping
-            && by <= now.at
-        {
-            return self.conclude(Outcome::Stopped(stop));
-        }
-        if self.open_by().is_some_and(|by| by <= now.at) {
-            return self.opens_too_late();
-        }
-        if self.wire.retry_at().is_some_and(|at| at <= now.at) {
-            let resume = self.channel.resume_id();
-            self.wire.state = WireState::Dialing(self.host.reconnect(resume));
-        }
-        if self.linger_by().is_some_and(|by| by <= now.at) {
-            return self.conclude(self.linger.outcome());
-        }
-        // While the user's end takes no output, what has arrived waits unread: that is no silence.
-        if self.flow.user.len() >= OUTPUT_ROOM
-            && let WireState::Up(link) = &self.wire.state
-            && !link.incoming.is_empty()
-        {
-            self.channel.receive(now, Incoming::Alive);
-        }
-        self.channel.wake(now);
-    }
-
-    /// Ends with the reason why the session is not open by now, or not what it was to be.
-    fn opens_too_late(&mut self) {
-        let limit = self.opening.limit();
-        if self.opening.is_open() && self.filter.is_ready() {
-            self.opening.wait_on();
-            return self.host.notice(Notice::NothingCame { within: limit });
-        }
-        if self.opening.is_open() {
-            let error = self.filter.overdue(limit);
-            return self.fail(error);
-        }
-        let what = "the answer of the agent";
-        let lost = self.lost_by.take().map(Error::Lost);
-        self.fail(lost.unwrap_or(Error::AgentTimeout { what, limit }));
+    /// Whether more may come off the wire: no end of the user's is far behind.
+    fn has_room(&self) -> bool {
+        self.flow.user.len().max(self.flow.errors.len()) < OUTPUT_ROOM
     }
 }
 

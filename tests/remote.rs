@@ -6,16 +6,9 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-#[path = "support/need.rs"]
-#[allow(
-    dead_code,
-    clippy::print_stderr,
-    reason = "it says what is skipped, and a part of it is enough here"
-)]
-mod need;
+mod support;
 
 use axt::remote::{Client, Command, Event, Failure, Note, Options, Signal, What, Yield};
-use need::need;
 use pty_process::blocking::{Pty, open};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
@@ -30,6 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use support::need;
 use tempfile::TempDir;
 
 /// A hang guard: nothing here is expected to take anywhere near as long.
@@ -124,7 +118,7 @@ impl Machine {
 
     fn start_with(&self, options: Options, env: &[(&str, &str)]) -> Runner {
         let client = Client::new(options);
-        let words = shlex::split(&client.command_line()).unwrap();
+        let words = shlex::split(client.command_line()).unwrap();
         let (pty, pts) = open().unwrap();
         let command = pty_process::blocking::Command::new(&words[0])
             .args(&words[1..])

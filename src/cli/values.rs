@@ -19,6 +19,44 @@ impl fmt::Display for EscapeChar {
     }
 }
 
+/// Whether to compress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Compress {
+    /// Where it pays.
+    Auto,
+    /// Never.
+    Never,
+}
+
+/// An environment variable for a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Variable {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its value; `None` is the value that it has here.
+    pub(crate) value: Option<String>,
+}
+
+/// `NAME` or `NAME=VALUE`.
+pub(super) fn variable(text: &str) -> Result<Variable, String> {
+    let (name, value) = match text.split_once('=') {
+        Some((name, value)) => (name, Some(value.to_owned())),
+        None => (text, None),
+    };
+    let name = Some(name).filter(|name| is_variable(name));
+    let name = name.ok_or("a variable's name has letters, digits and _, and no digit in front")?;
+    Ok(Variable {
+        name: name.to_owned(),
+        value,
+    })
+}
+
+/// Whether a shell takes this for a variable's name.
+pub(crate) fn is_variable(name: &str) -> bool {
+    let word = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    word && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty()
+}
+
 /// `500ms`, `90s`, `5m`, or a bare number of seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     if let Ok(seconds) = text.parse::<u32>() {

@@ -5,7 +5,7 @@ use super::exec::Exec;
 use super::shared::attach::{Attach, CTRL_D};
 use super::shared::context::Context;
 use super::shared::encrypt;
-use super::shared::plan::{self, Plan, command, is_terminal};
+use super::shared::plan::{self, Plan, command, is_at_terminal};
 use super::shared::session::{self, Started};
 use super::shared::stops::{Stops, conclude};
 use super::shared::target;
@@ -25,7 +25,7 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
     let verbatim = verbatim(&args)?;
     let plan = match &verbatim {
         Some(_) => Plan {
-            terminal: is_terminal(&args.run),
+            terminal: is_at_terminal(&args.run),
             program: None,
         },
         None => Plan::of(&args.run)?,
@@ -51,7 +51,7 @@ async fn connect(
     let instance = request.instance_id.clone();
     let exec = plan.program.as_ref().map(Exec::new).transpose()?;
     if let Some(exec) = &exec {
-        request.command_line = Some(exec.command_line());
+        request.command_line = Some(exec.command_line().to_owned());
     }
     let mut stops = Stops::listen(args.run.timeout)?;
     let limit = args.session.connection.connect_timeout;
@@ -98,7 +98,11 @@ async fn connect(
     };
     let whose = (context, &args.session, instance.as_str());
     let outcome = wondering(session, answered, whose, ui).await?;
-    Ok(conclude(outcome)?)
+    let exit = conclude(outcome)?;
+    if let Some(hint) = plan.hint(exit) {
+        ui.hint(hint);
+    }
+    Ok(exit)
 }
 
 /// The command that the agent runs itself, without a shell.

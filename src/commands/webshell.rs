@@ -71,7 +71,11 @@ pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Res
             attach.run(channel, link, plain, stops).await
         }
     };
-    Ok(conclude(outcome?)?)
+    let exit = conclude(outcome?)?;
+    if let Some(hint) = plan.hint(exit) {
+        ui.hint(hint);
+    }
+    Ok(exit)
 }
 
 fn request(args: &Webshell) -> GetWebshellToken {

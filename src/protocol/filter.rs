@@ -4,7 +4,7 @@
 use super::channel::Ending;
 use crate::error::Error;
 use bytes::{BufMut, BytesMut};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use crate::error::Stop;
 
@@ -13,6 +13,8 @@ pub use crate::error::Stop;
 pub struct Flow {
     /// Bytes for the user.
     pub user: BytesMut,
+    /// Bytes for the user's standard error.
+    pub errors: BytesMut,
     /// Bytes for the remote side.
     pub remote: BytesMut,
     /// Set when the filter knows that the session is over.
@@ -22,7 +24,7 @@ pub struct Flow {
 /// Turns the session's bytes into the user's and back, by default as they are. Total over any bytes.
 pub trait Filter {
     /// Bytes from the remote side.
-    fn output(&mut self, bytes: &[u8], flow: &mut Flow) {
+    fn output(&mut self, _now: Instant, bytes: &[u8], flow: &mut Flow) {
         flow.user.put_slice(bytes);
     }
 
@@ -51,11 +53,19 @@ pub trait Filter {
         Error::AgentTimeout { what, limit }
     }
 
-    /// The user's side stops the session. Returns whether the remote side was told and may have a
-    /// moment to end by itself.
-    fn stop(&mut self, _stop: Stop, _flow: &mut Flow) -> bool {
-        false
+    /// The user's side stops the session. Returns how long the remote side, which was told, may take to
+    /// end by itself; `None` where it can't be told.
+    fn stop(&mut self, _now: Instant, _stop: Stop, _flow: &mut Flow) -> Option<Duration> {
+        None
     }
+
+    /// When to call [`Filter::wake`] if nothing happens before.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Time has passed.
+    fn wake(&mut self, _now: Instant, _flow: &mut Flow) {}
 
     /// The remote side has ended the session; what that means here.
     fn ended(&mut self, ending: Ending, _flow: &mut Flow) -> Ending {

@@ -1,7 +1,7 @@
 //! The end of a session: the goodbye to the remote side, and the last bytes for the user.
 
 use super::clock::now;
-use super::user::{deliver, stopped};
+use super::user::{deliver, deliver_errors, stopped};
 use super::wire::{self, WireState};
 use super::{Outcome, Pump};
 use crate::protocol::channel::{Channel, Ending};
@@ -40,7 +40,12 @@ where
         };
         let complete = matches!(outcome, Outcome::Ended(_) | Outcome::UserLeft);
         let deliver = async {
-            let all = deliver(&mut user.writer, &mut flow.user);
+            let output = deliver(&mut user.writer, &mut flow.user);
+            let errors = deliver_errors(user.errors, &mut flow.errors);
+            let all = async {
+                let (output, errors) = tokio::join!(output, errors);
+                output.and(errors)
+            };
             if complete {
                 tokio::select! {
                     delivered = all => delivered,

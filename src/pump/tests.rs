@@ -5,7 +5,7 @@ mod trouble;
 
 use super::wire::GIVE_UP;
 use super::*;
-use crate::protocol::channel::Outgoing;
+use crate::protocol::channel::{Incoming, Outgoing};
 use crate::protocol::escape::Escape;
 use crate::protocol::filter::Plain;
 use crate::protocol::frame::{Frame, Kind, Version};
@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 
@@ -520,7 +521,7 @@ async fn an_old_agents_session_ends_with_the_reason() {
 struct Waits(bool);
 
 impl Filter for Waits {
-    fn output(&mut self, bytes: &[u8], _flow: &mut Flow) {
+    fn output(&mut self, _now: Instant, bytes: &[u8], _flow: &mut Flow) {
         self.0 |= bytes == b"ready";
     }
     fn input(&mut self, _bytes: &[u8], _flow: &mut Flow) {}
@@ -531,8 +532,8 @@ impl Filter for Waits {
     fn is_ready(&self) -> bool {
         self.0
     }
-    fn stop(&mut self, _stop: Stop, _flow: &mut Flow) -> bool {
-        false
+    fn stop(&mut self, _now: Instant, _stop: Stop, _flow: &mut Flow) -> Option<Duration> {
+        None
     }
     fn overdue(&mut self, _limit: Duration) -> Error {
         Error::Remote("that is not it".into())

@@ -15,12 +15,45 @@ pub(super) struct User<R, W> {
     pub reader: R,
     /// Where output goes.
     pub writer: W,
+    /// Where standard error goes. Without an end for it, it is dropped.
+    pub errors: Option<Box<dyn AsyncWrite + Send + Unpin>>,
     /// Sizes and stops.
     pub control: mpsc::Receiver<Control>,
     /// What was read and is not yet handled.
     pub typed: BytesMut,
     /// Nothing more will be read.
     pub eof: bool,
+}
+
+/// Writes standard error, as much as there is room for.
+///
+/// # Errors
+/// The writer's.
+pub(super) async fn write_errors(
+    writer: &mut Option<Box<dyn AsyncWrite + Send + Unpin>>,
+    bytes: &[u8],
+) -> io::Result<usize> {
+    match writer {
+        Some(writer) => writer.write(bytes).await,
+        None => Ok(bytes.len()),
+    }
+}
+
+/// Writes what is left of standard error. A reader that has gone away is no failure.
+///
+/// # Errors
+/// What the run ends with instead, when it can't be written.
+pub(super) async fn deliver_errors(
+    writer: Option<Box<dyn AsyncWrite + Send + Unpin>>,
+    bytes: &mut BytesMut,
+) -> Result<(), Outcome> {
+    let Some(mut writer) = writer else {
+        return Ok(());
+    };
+    match deliver(&mut writer, bytes).await {
+        Err(Outcome::OutputClosed) => Ok(()),
+        other => other,
+    }
 }
 
 /// Writes what is left.

@@ -7,11 +7,13 @@
 # exclamation mark must not stand here, for csh expands it even between quotes; no single quote
 # either, for CommandLine is quoted with them.
 #
-# The answer is printed by a subshell: bash keeps the buffer that it chose for the terminal and would
+# The line may be echoed by a terminal: the word and what stands behind it in the answer must not be
+# found in it. The answer is printed by a subshell: bash keeps the buffer that it chose for the terminal and would
 # cut all later lines into pieces of its size.
 #
 # shellcheck disable=SC2086 # A number. It comes over the channel.
 unset _m _n _t
+_m=NONCE
 exec 2>/dev/null
 for _n in stty dd base64 openssl perl python3 setsid gzip fold
 do command -v $_n >/dev/null && _t="$_t $_n"
@@ -22,6 +24,6 @@ dd iflag=fullblock count=0 && _t="$_t full"
 # shellcheck disable=SC2034 # The second stage uses it.
 _s=$(stty -g)
 stty raw -echo
-(printf %s "NONCE?$_t;")
+(printf %s "$_m?$_t;")
 _n=$(dd bs=1 count=8)
 eval "$(dd bs=1 count=$_n)"

@@ -2,18 +2,13 @@
 
 use super::codec::{Frame, LINE, LONGEST_FRAME, Line};
 use super::event::{Event, Failure, Note, Options, Signal, Yield};
+use super::hello::{Hello, secret};
 use super::job::Job;
 use super::scripts::{self, Command};
 use super::tools::Tools;
 use bytes::BufMut as _;
 use memchr::{memchr, memmem};
 use std::time::Instant;
-
-/// What came before the runner was ready and may explain why it never was, in bytes.
-const KEEP_PREAMBLE: usize = 2048;
-
-/// The longest list of tools, in bytes.
-const LONGEST_TOOLS: usize = 256;
 
 /// The longest line behind a mark, in bytes.
 const LONGEST_LINE: usize = LINE + 64;
@@ -22,8 +17,7 @@ const LONGEST_LINE: usize = LINE + 64;
 #[derive(Debug)]
 pub struct Client {
     options: Options,
-    /// Announces the first stage. It stands in `CommandLine`, where others may read it.
-    nonce: String,
+    command_line: String,
     /// Stands before all that the runner says. It goes over the channel only.
     mark: String,
     /// Parts what a command wrote from what its children write later.
@@ -36,7 +30,7 @@ pub struct Client {
 
 #[derive(Debug)]
 enum Phase {
-    Starting { said: Vec<u8> },
+    Starting(Hello),
     Running(Box<Running>),
     Failed,
 }
@@ -53,16 +47,13 @@ impl Client {
     /// A runner that is not there yet, with secrets of its own.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let random = || {
-            let id = uuid::Uuid::new_v4().simple().to_string();
-            id.get(..20).unwrap_or_default().to_owned()
-        };
+        let hello = Hello::new();
         Self {
             options,
-            nonce: format!("A{}", random()),
-            mark: random(),
-            sentinel: format!("\u{1e}{}", random()),
-            phase: Phase::Starting { said: Vec::new() },
+            command_line: hello.command_line(),
+            mark: secret(),
+            sentinel: format!("\u{1e}{}", secret()),
+            phase: Phase::Starting(hello),
             next: None,
             noise: false,
         }
@@ -70,14 +61,14 @@ impl Client {
 
     /// What the agent is to run; well below the service's 512 characters.
     #[must_use]
-    pub fn command_line(&self) -> String {
-        scripts::command_line(&self.nonce)
+    pub fn command_line(&self) -> &str {
+        &self.command_line
     }
 
     /// Whether the runner is there.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !matches!(self.phase, Phase::Starting { .. })
+        !matches!(self.phase, Phase::Starting(_))
     }
 
     /// Whether standard input should be read now.
@@ -96,7 +87,7 @@ impl Client {
     /// Bytes from the remote side.
     pub fn receive(&mut self, now: Instant, bytes: &[u8], out: &mut Yield) {
         match &mut self.phase {
-            Phase::Starting { .. } => self.starting(now, bytes, out),
+            Phase::Starting(_) => self.starting(now, bytes, out),
             Phase::Running(_) => self.running(now, bytes, out),
             Phase::Failed => {}
         }
@@ -142,7 +133,7 @@ impl Client {
     #[must_use]
     pub fn ended(&mut self) -> Option<Failure> {
         let failure = match &self.phase {
-            Phase::Starting { said } => Failure::NoShell(readable(said)),
+            Phase::Starting(hello) => hello.no_shell(),
             Phase::Running(running) if running.job.is_some() || self.next.is_some() => Failure::Cut,
             Phase::Running(_) | Phase::Failed => return None,
         };
@@ -170,32 +161,14 @@ impl Client {
     }
 
     fn starting(&mut self, now: Instant, bytes: &[u8], out: &mut Yield) {
-        let Phase::Starting { said } = &mut self.phase else {
+        let Phase::Starting(hello) = &mut self.phase else {
             return;
         };
-        said.put_slice(bytes);
-        let ready = format!("{}?", self.nonce);
-        let Some(at) = memmem::find(said, ready.as_bytes()) else {
-            let surplus = said.len().saturating_sub(KEEP_PREAMBLE);
-            said.drain(..surplus);
-            return;
+        let (tools, rest) = match hello.receive(bytes) {
+            Ok(None) => return,
+            Ok(Some(answer)) => answer,
+            Err(failure) => return self.fail(failure, out),
         };
-        let list = said.split_off(at + ready.len());
-        said.truncate(at);
-        let Some(end) = memchr(b';', &list) else {
-            if list.len() > LONGEST_TOOLS {
-                let said = readable(&list);
-                return self.fail(Failure::NoShell(said), out);
-            }
-            said.put_slice(ready.as_bytes());
-            said.put_slice(&list);
-            return;
-        };
-        let (list, rest) = list.split_at(end);
-        let tools = Tools::parse(list);
-        if let Some(tool) = tools.missing() {
-            return self.fail(Failure::Missing(tool), out);
-        }
         self.send_runner(&tools, out);
         self.phase = Phase::Running(Box::new(Running {
             tools,
@@ -203,7 +176,6 @@ impl Client {
             job: None,
         }));
         self.start_next(out);
-        let rest = rest.get(1..).unwrap_or_default().to_vec();
         self.running(now, &rest, out);
     }
 
@@ -314,13 +286,6 @@ impl Client {
             out.events.push_back(Event::Note(Note::Noise));
         }
     }
-}
-
-/// Bytes as a line of text for a message.
-fn readable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    let text = text.trim();
-    if text.is_empty() { "nothing" } else { text }.to_owned()
 }
 
 #[cfg(test)]

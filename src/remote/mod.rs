@@ -11,6 +11,8 @@
 //!   lines back.
 //! - [`Client`] is the client's side: bytes and the time in; bytes for the runner, standard output,
 //!   standard error, events and a deadline out.
+//! - [`Terminal`] is the same for a program that has the session's terminal, whose bytes go as they
+//!   are: only its status comes behind the mark.
 //! - `scripts` makes the texts: what the tools at the remote side allow, and what a command needs.
 //!
 //! A byte of one stream never shows in the other. What isn't a line of the runner's is never data.
@@ -19,13 +21,17 @@
 mod client;
 pub mod codec;
 mod event;
+mod finder;
+mod hello;
 mod input;
 mod job;
 mod output;
 mod scripts;
+mod terminal;
 mod tools;
 
 pub use client::Client;
 pub use event::{Event, Failure, Note, Options, Signal, Yield};
 pub use scripts::{Command, What, interpreter, quote, quote_all, typed_line};
+pub use terminal::Terminal;
 pub use tools::Tools;

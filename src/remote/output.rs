@@ -1,6 +1,7 @@
 //! One of a command's streams as it arrives: numbered lines in, exact bytes out.
 
 use super::codec::{CHUNK, Data, LINE};
+use super::finder::Finder;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{BufMut as _, BytesMut};
@@ -17,7 +18,9 @@ pub(super) struct Receiver {
     last: usize,
     /// The chunk that is coming.
     chunk: Option<Chunk>,
-    sentinel: Sentinel,
+    sentinel: Finder,
+    /// All that comes now is from the command's children.
+    complete: bool,
     ended: bool,
 }
 
@@ -36,7 +39,8 @@ impl Receiver {
         Self {
             last: 0,
             chunk: None,
-            sentinel: Sentinel::new(format!("{sentinel}\n").into_bytes()),
+            sentinel: Finder::new(format!("{sentinel}\n").into_bytes()),
+            complete: false,
             ended: false,
         }
     }
@@ -67,13 +71,13 @@ impl Receiver {
         if chunk.compressed {
             chunk.bytes.extend(whole);
         } else {
-            self.sentinel.feed(&whole, out);
+            self.deliver(&whole, out);
         }
         if data.lines > 1 {
             chunk.lines -= 1;
             self.chunk = Some(chunk);
         } else if chunk.compressed {
-            self.sentinel.feed(&decompress(&chunk.bytes)?, out);
+            self.deliver(&decompress(&chunk.bytes)?, out);
         }
         Ok(())
     }
@@ -90,7 +94,7 @@ impl Receiver {
     ) -> Result<(), Damage> {
         if !released {
             self.number(number)?;
-            if self.chunk.is_some() || !self.sentinel.seen {
+            if self.chunk.is_some() || !self.complete {
                 return Err("a stream was cut");
             }
         }
@@ -106,7 +110,16 @@ impl Receiver {
 
     /// Whether all that the command itself has written has come.
     pub(super) fn is_complete(&self) -> bool {
-        self.ended || self.sentinel.seen
+        self.ended || self.complete
+    }
+
+    fn deliver(&mut self, bytes: &[u8], out: &mut BytesMut) {
+        if self.complete {
+            out.put_slice(bytes);
+        } else if let Some(late) = self.sentinel.feed(bytes, out) {
+            self.complete = true;
+            out.put_slice(&late);
+        }
     }
 
     fn number(&mut self, number: usize) -> Result<(), Damage> {
@@ -134,74 +147,9 @@ fn decompress(bytes: &[u8]) -> Result<Vec<u8>, Damage> {
     }
 }
 
-/// Takes the sentinel out of a stream, however the stream is cut.
-#[derive(Debug)]
-struct Sentinel {
-    wanted: Vec<u8>,
-    /// The end of what has come, as far as it may be the beginning of the sentinel.
-    held: Vec<u8>,
-    seen: bool,
-}
-
-impl Sentinel {
-    fn new(wanted: Vec<u8>) -> Self {
-        Self {
-            wanted,
-            held: Vec::new(),
-            seen: false,
-        }
-    }
-
-    fn feed(&mut self, bytes: &[u8], out: &mut BytesMut) {
-        if self.seen {
-            return out.put_slice(bytes);
-        }
-        let mut joined = std::mem::take(&mut self.held);
-        joined.extend_from_slice(bytes);
-        if let Some(at) = memchr::memmem::find(&joined, &self.wanted) {
-            self.seen = true;
-            let (before, rest) = joined.split_at(at);
-            out.put_slice(before);
-            out.put_slice(rest.get(self.wanted.len()..).unwrap_or_default());
-            return;
-        }
-        let longest = (self.wanted.len() - 1).min(joined.len());
-        let held = (0..=longest).rev().find(|len| {
-            let end = joined.get(joined.len() - len..).unwrap_or_default();
-            self.wanted.starts_with(end)
-        });
-        self.held = joined.split_off(joined.len() - held.unwrap_or(0));
-        out.put_slice(&joined);
-    }
-
-    /// Nothing more will come: what was held back is the command's.
-    fn rest(&mut self, out: &mut BytesMut) {
-        out.put_slice(&std::mem::take(&mut self.held));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    fn feed(pieces: &[&[u8]]) -> (Vec<u8>, bool) {
-        let mut sentinel = Sentinel::new(b"\x1eab\x1eac\n".to_vec());
-        let mut out = BytesMut::new();
-        for piece in pieces {
-            sentinel.feed(piece, &mut out);
-        }
-        sentinel.rest(&mut out);
-        (out.to_vec(), sentinel.seen)
-    }
-
-    #[test]
-    fn an_unfinished_line_is_not_held_back() {
-        let mut sentinel = Sentinel::new(b"\x1eabc\n".to_vec());
-        let mut out = BytesMut::new();
-        sentinel.feed(b"Password: ", &mut out);
-        assert_eq!(out, "Password: ");
-    }
 
     #[test]
     fn more_than_a_chunk_holds_is_not_decompressed() {
@@ -221,24 +169,6 @@ mod tests {
         let whole = gzip(b"some text, and some more text");
         for cut in 0..whole.len() {
             assert!(decompress(&whole[..cut]).is_err(), "{cut}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn the_sentinel_is_found_however_the_stream_is_cut(
-            before in "[abc\u{1e}]{0,12}", after in "[abc\u{1e}\n]{0,12}", there: bool, cut in 1usize..9,
-        ) {
-            let sentinel: &[u8] = if there { b"\x1eab\x1eac\n" } else { b"" };
-            let stream = [before.as_bytes(), sentinel, after.as_bytes()].concat();
-            let pieces: Vec<&[u8]> = stream.chunks(cut).collect();
-            let (out, seen) = feed(&pieces);
-            let (whole, whole_seen) = feed(&[&stream]);
-            prop_assert_eq!((&out, seen), (&whole, whole_seen));
-            if there {
-                prop_assert!(seen);
-                prop_assert_eq!(out.len(), before.len() + after.len());
-            }
         }
     }
 }

@@ -2,11 +2,9 @@
 # The second stage: runs commands one after another, each with its own standard input, output and
 # error, and reports their statuses.
 #
-# axt takes out the comments and indentation, puts secrets in place of MARK and SENTINEL, a number
-# in place of GZIP_FROM, and other tools in place of those that are missing. The names begin with an
-# underscore, so that they meet none of the environment's. The mark and the sentinel may only be
-# written by builtins and must never be exported: other processes' arguments and environment can be
-# read by everybody.
+# It follows shell.sh. axt takes out the comments and indentation, puts a secret in place of SENTINEL,
+# a number in place of GZIP_FROM, and other tools in place of those that are missing. As the mark, the
+# sentinel may only be written by builtins.
 #
 # What comes over the terminal: frames of a letter, seven digits, and so many bytes.
 #   x  the text that sets a command up and runs it     d  standard input; none: its end
@@ -22,14 +20,10 @@
 # the end is the only one that writes to the terminal, whole lines at once (64 KiB is all that a
 # pipe holds). The parentheses are for shells that run the last part of a pipe themselves.
 #
-# Words are split on purpose; a space after = means nothing; GZIP_FROM is a number; _i is set by
-# what comes in a frame.
+# Words are split on purpose; a space after = means nothing; GZIP_FROM is a number; _m is set by
+# shell.sh, and _i by what comes in a frame.
 # shellcheck disable=SC1007,SC2046,SC2086,SC2154,SC2170
-unset _m _y _k _n _z _w _c _l _q _h _i _s _p _u
-set +aefu
-_m=MARK
 _y=SENTINEL
-exec 2>/dev/null
 
 # Signals meant for the command must not end the runner; what it starts has the default again.
 # USR2 ends tools that are stuck. Each subshell must say so anew.
@@ -188,19 +182,6 @@ _feed() {
 }
 
 _t
-_u=$(id -un)
-_l=$(getent passwd $_u || grep "^$_u:" /etc/passwd)
-SHELL=${_l##*:} USER=$_u LOGNAME=$_u
-case $SHELL in
-*/nologin | */false) _k=1 ;;
-esac
-[ $_k ] || [ ! -x "$SHELL" ] && {
-    # In a subshell: bash keeps the buffer that it chose for the terminal, and would cut all later
-    # lines into pieces of its size.
-    (echo "${_m}u$SHELL")
-    SHELL=/bin/sh
-}
-export SHELL USER LOGNAME
 _feed | (_work 3>&1) | (
     trap '' HUP INT TERM QUIT USR2
     exec dd bs=65536

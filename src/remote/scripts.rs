@@ -6,8 +6,14 @@ use std::ffi::OsString;
 /// The first stage, as it is read by people.
 const BOOTSTRAP: &str = include_str!("bootstrap.sh");
 
-/// The second stage.
+/// The beginning of every second stage.
+const SHELL: &str = include_str!("shell.sh");
+
+/// The second stage that runs commands.
 const RUNNER: &str = include_str!("runner.sh");
+
+/// The second stage of a program that has the terminal.
+const TERMINAL: &str = include_str!("terminal.sh");
 
 /// Encoded chunks longer than this, in characters, are followed by compressed ones.
 const GZIP_FROM: &str = "5000";
@@ -36,7 +42,8 @@ pub struct Command {
 pub enum What {
     /// A shell command line: any bytes but NUL.
     Line(Vec<u8>),
-    /// The script on standard input; by this program with these arguments, if they are given.
+    /// The script on standard input, or, on a terminal, what is typed; by this program with these
+    /// arguments, if they are given.
     Script(Option<Vec<Vec<u8>>>),
 }
 
@@ -63,8 +70,7 @@ pub fn typed_line(command_line: &str) -> Vec<u8> {
 
 /// The runner for these tools, which must not lack any that is needed.
 pub(super) fn runner(tools: &Tools, compress: bool, mark: &str, sentinel: &str) -> String {
-    let lines: Vec<_> = code(RUNNER).collect();
-    let mut text = tight(&lines.join("\n"));
+    let mut text = second_stage(RUNNER);
     // Long names are for readers.
     for (long, short) in [
         ("_guard", "_g"),
@@ -93,25 +99,50 @@ pub(super) fn runner(tools: &Tools, compress: bool, mark: &str, sentinel: &str) 
     text.replace("MARK", mark).replace("SENTINEL", sentinel)
 }
 
+/// The second stage that gives the terminal to a program.
+pub(super) fn terminal(command: &Command, mark: &str) -> Vec<u8> {
+    let mut program = exports(&command.env);
+    if command.login {
+        program.extend(b"cd||cd /\n");
+    }
+    program.extend(words("exec", command));
+    let text = second_stage(TERMINAL).replace("MARK", mark);
+    let (before, after) = text.split_once("PROGRAM").unwrap_or_default();
+    [before.as_bytes(), &program, after.as_bytes()].concat()
+}
+
+/// The beginning and this.
+fn second_stage(text: &str) -> String {
+    let lines: Vec<_> = code(SHELL).chain(code(text)).collect();
+    tight(&lines.join("\n"))
+}
+
+/// Sets and exports variables.
+fn exports(env: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for (name, value) in env {
+        text.extend(format!("{name}=").bytes());
+        text.extend(quote(value));
+        text.extend(format!(";export {name};").bytes());
+    }
+    text
+}
+
 /// The text that runs one command in the runner. `group`: its process leads a group.
 pub(super) fn setup(command: &Command, group: bool) -> Vec<u8> {
     let minus = if group { "-" } else { "" };
     let mut inner = format!("echo p{minus}$$>&6;").into_bytes();
-    for (name, value) in &command.env {
-        inner.extend(format!("{name}=").bytes());
-        inner.extend(quote(value));
-        inner.extend(format!(";export {name};").bytes());
-    }
+    inner.extend(exports(&command.env));
     inner.extend(br#"exec "$@" 2>&5 5>&- 6>&-"#);
     let mut text = b"_i=".to_vec();
     text.extend(quote(&inner));
     text.push(b'\n');
-    text.extend(words(command));
+    text.extend(words("_o", command));
     text
 }
 
-/// What comes behind `setsid`.
-fn words(command: &Command) -> Vec<u8> {
+/// The words of the program, behind `run`.
+fn words(run: &str, command: &Command) -> Vec<u8> {
     let shell = match &command.shell {
         Some(shell) => quote(shell),
         None => b"\"$SHELL\"".to_vec(),
@@ -127,7 +158,7 @@ fn words(command: &Command) -> Vec<u8> {
         text.extend(format!(" in */csh|csh)_l=;;*csh)_l={csh};;*)_l=-l;;esac\n").bytes());
     }
     let mut run = |shell: &[u8], rest: &[&[u8]]| {
-        text.extend(b"_o ");
+        text.extend(format!("{run} ").bytes());
         text.extend(shell);
         rest.iter().for_each(|part| text.extend(*part));
     };

@@ -7,6 +7,8 @@
 use super::display::Display;
 use std::fs::File;
 use std::io::{self, Write};
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -14,12 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWrite;
 #[cfg(target_os = "linux")]
-use {
-    rustix::fs::OFlags,
-    std::io::IsTerminal as _,
-    std::os::fd::{AsFd, AsRawFd as _},
-    std::os::unix::fs::OpenOptionsExt as _,
-};
+use {rustix::fs::OFlags, std::os::fd::AsRawFd as _, std::os::unix::fs::OpenOptionsExt as _};
 
 /// The most that is handed over at once, in bytes.
 const MAX_CHUNK: usize = 64 * 1024;
@@ -104,20 +101,34 @@ impl Stdout {
     /// # Errors
     /// The system's, if stdout is closed.
     pub fn open() -> io::Result<Self> {
+        Self::over(io::stdout())
+    }
+
+    /// This process's standard error, for a command's.
+    ///
+    /// # Errors
+    /// The system's, if stderr is closed.
+    pub fn open_errors() -> io::Result<Self> {
+        Self::over(io::stderr())
+    }
+
+    /// One of this process's streams.
+    #[cfg(unix)]
+    fn over(stream: impl AsFd + io::IsTerminal) -> io::Result<Self> {
         // The standard library's own handle would hold back the end of an unfinished line.
-        #[cfg(unix)]
-        let writer = {
-            use std::os::fd::AsFd as _;
-            Waiting(File::from(io::stdout().as_fd().try_clone_to_owned()?))
-        };
-        #[cfg(windows)]
-        let writer = io::stdout();
-        let stdout = Self::new(writer);
+        let writer = Waiting(File::from(stream.as_fd().try_clone_to_owned()?));
+        let opened = Self::new(writer);
         #[cfg(target_os = "linux")]
-        if io::stdout().is_terminal() {
-            stdout.try_directly(io::stdout());
+        if stream.is_terminal() {
+            opened.try_directly(stream);
         }
-        Ok(stdout)
+        Ok(opened)
+    }
+
+    /// One of this process's streams.
+    #[cfg(windows)]
+    fn over(stream: impl Write + Send + 'static) -> io::Result<Self> {
+        Ok(Self::new(stream))
     }
 
     /// Any blocking writer; it is flushed after each write. Its thread starts when it is needed: a

@@ -203,7 +203,7 @@ struct Echo {
 }
 
 impl Filter for Echo {
-    fn output(&mut self, bytes: &[u8], flow: &mut Flow) {
+    fn output(&mut self, _now: Instant, bytes: &[u8], flow: &mut Flow) {
         // Old agents send no Opened status; their shell's prompt comes first.
         let _ = self.opened.try_send(Instant::now());
         self.seen.extend_from_slice(bytes);
@@ -241,7 +241,7 @@ mod tests {
         let mut flow = Flow::default();
         pieces
             .iter()
-            .for_each(|piece| echo.output(piece, &mut flow));
+            .for_each(|piece| echo.output(Instant::now(), piece, &mut flow));
         flow.ending.is_some()
     }
 

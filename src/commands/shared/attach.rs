@@ -91,7 +91,10 @@ impl Attach<'_> {
             quiet: !self.terminal,
         };
         let ends = (stdio::stdin()?, stdio::stdout(&screen)?);
-        let pump = Pump::new(channel, filter, ends, from_signals, &mut host, options);
+        let mut pump = Pump::new(channel, filter, ends, from_signals, &mut host, options);
+        if let Some(stderr) = stdio::stderr() {
+            pump = pump.with_errors(stderr);
+        }
         let outcome = pump.run(link).await;
         screen.leave();
         self.ui.draw_by(None);

@@ -1,8 +1,10 @@
 //! What a session runs, and whether on a terminal, as the arguments say.
 
-use crate::cli::{self, bytes_of};
+use crate::cli::{self, Compress, bytes_of};
 use crate::commands::exec;
 use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::remote::{Command, What, quote_all};
 use crate::terminal;
 use crate::ui::Ui;
 
@@ -23,8 +25,8 @@ impl Plan {
     pub(crate) fn of(run: &cli::Run) -> Result<Self> {
         let terminal = is_terminal(run);
         let what = match (command(run), run.login) {
-            (Some(command), _) => exec::What::Command(command),
-            (None, true) => exec::What::LoginShell,
+            (Some(command), _) => What::Line(command),
+            (None, true) => What::Script(None),
             (None, false) if terminal => {
                 let program = None;
                 return Ok(Self { terminal, program });
@@ -33,19 +35,35 @@ impl Plan {
                 let what = "-n leaves no standard input to read the script from; give a --command";
                 return Err(Error::Usage(what.into()));
             }
-            (None, false) => exec::What::Script,
+            (None, false) => What::Script(None),
         };
         let program = exec::Program {
-            what,
-            login: run.login,
+            command: Command {
+                what,
+                shell: run.shell.as_deref().map(bytes_of),
+                login: run.login,
+                env: environment(run, terminal),
+            },
             terminal,
-            binary: run.binary,
             stdin: !run.no_stdin,
+            compress: run.compress == Compress::Auto,
         };
         Ok(Self {
             terminal,
             program: Some(program),
         })
+    }
+
+    /// What may help after the program's end.
+    pub(crate) fn hint(&self, exit: Exit) -> Option<&'static str> {
+        let program = self.program.as_ref().filter(|program| !program.terminal)?;
+        let What::Line(line) = &program.command.what else {
+            return None;
+        };
+        let failed = exit == Exit::Remote(1);
+        (failed && asks_for_a_password(line)).then_some(
+            "sudo asks for a password on a terminal, and a command has none without -t; sudo -n never asks",
+        )
     }
 }
 
@@ -57,17 +75,81 @@ pub(crate) fn tell(run: &cli::Run, ui: &Ui) {
     }
 }
 
-/// Whether it is a terminal session: with terminals on stdin and stdout, or with `-t`.
+/// Whether it is a terminal session: with `-t`; without a command, also with terminals on stdin and
+/// stdout.
 #[must_use]
 pub(crate) fn is_terminal(run: &cli::Run) -> bool {
+    run.tty || (is_at_terminal(run) && command(run).is_none())
+}
+
+/// Whether a program of the user's own choice gets a terminal: with `-t`, or with terminals on stdin
+/// and stdout.
+#[must_use]
+pub(crate) fn is_at_terminal(run: &cli::Run) -> bool {
     let both = terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
     // Without input there is nothing to type, and in the background the terminal is not to be taken.
     run.tty || (both && !run.no_tty && !run.no_stdin)
 }
 
+/// What `--env` names; for a program on a terminal, also what it wants to know about the user's.
+fn environment(run: &cli::Run, terminal: bool) -> Vec<(String, Vec<u8>)> {
+    let about_terminal = |name: &str| {
+        terminal && (["TERM", "COLORTERM", "LANG"].contains(&name) || name.starts_with("LC_"))
+    };
+    let here =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let here = here.filter(|(name, _)| about_terminal(name) && cli::is_variable(name));
+    let own = here.map(|(name, value)| (name, bytes_of(&value)));
+    let given = run.env.iter().filter_map(|variable| {
+        let value = match &variable.value {
+            Some(value) => value.clone().into(),
+            None => std::env::var_os(&variable.name)?,
+        };
+        Some((variable.name.clone(), bytes_of(&value)))
+    });
+    own.chain(given).collect()
+}
+
+/// Whether a command line has a `sudo` that may ask for a password.
+fn asks_for_a_password(line: &[u8]) -> bool {
+    let line = String::from_utf8_lossy(line);
+    let mut words = line.split(|c: char| c.is_whitespace() || "'\";&|()".contains(c));
+    let is_sudo = |word: &str| word == "sudo" || word.ends_with("/sudo");
+    if !words.any(is_sudo) {
+        return false;
+    }
+    let mut options = words.filter(|word| !word.is_empty());
+    let mut options = options.by_ref().take_while(|word| word.starts_with('-'));
+    !options.any(|option| match option.strip_prefix("--") {
+        Some(long) => ["non-interactive", "stdin", "askpass"].contains(&long),
+        None => option.contains(['n', 'S', 'A']),
+    })
+}
+
 /// The command, as one shell command line.
 #[must_use]
 pub(crate) fn command(run: &cli::Run) -> Option<Vec<u8>> {
-    let argv = (!run.argv.is_empty()).then(|| exec::quote_all(&run.argv));
+    let argv = (!run.argv.is_empty()).then(|| quote_all(&run.argv));
     run.command.as_deref().map(bytes_of).or(argv)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sudo_that_asks_is_known() {
+        for (line, asks) in [
+            ("sudo id", true),
+            ("cd /; /usr/bin/sudo -u web id", true),
+            ("'sudo' 'id'", true),
+            ("sudo -n id", false),
+            ("sudo -kS id", false),
+            ("sudo --non-interactive id", false),
+            ("sudoedit x; pseudo sudo-like", false),
+            ("ls", false),
+        ] {
+            assert_eq!(asks_for_a_password(line.as_bytes()), asks, "{line}");
+        }
+    }
 }

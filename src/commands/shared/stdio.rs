@@ -28,6 +28,11 @@ pub(crate) fn stdout(screen: &Screen) -> Result<Stdout> {
     })
 }
 
+/// Opens this process's standard error for a command's; `None` if it is closed.
+pub(crate) fn stderr() -> Option<Stdout> {
+    Stdout::open_errors().ok()
+}
+
 /// Tells the pump when nobody reads standard output any more: after the input's end there is then no answer
 /// to wait for. A thread waits for that, and ends with the process.
 #[cfg(unix)]

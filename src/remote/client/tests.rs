@@ -23,6 +23,13 @@ fn client(several: bool) -> (Client, Yield) {
     (Client::new(Options { compress, several }), Yield::default())
 }
 
+fn nonce(client: &Client) -> &str {
+    match &client.phase {
+        Phase::Starting(hello) => hello.nonce(),
+        _ => panic!("it was said"),
+    }
+}
+
 fn command() -> Command {
     Command {
         what: What::Line(b"true".to_vec()),
@@ -35,7 +42,7 @@ fn started(several: bool) -> (Client, Yield) {
     let (mut client, mut out) = client(several);
     client.start(command(), &mut out);
     assert!(out.remote.is_empty());
-    let hello = format!("motd\r\n{}{TOOLS}", client.nonce);
+    let hello = format!("motd\r\n{}{TOOLS}", nonce(&client));
     client.receive(Instant::now(), hello.as_bytes(), &mut out);
     assert_eq!(out.events.pop_front(), Some(Event::Ready));
     out.remote.clear();
@@ -217,7 +224,7 @@ proptest! {
 fn the_runner_goes_when_the_other_side_is_ready_and_not_before() {
     let (mut client, mut out) = client(false);
     client.start(command(), &mut out);
-    let hello = format!("{}{TOOLS}", client.nonce);
+    let hello = format!("{}{TOOLS}", nonce(&client));
     let (first, second) = hello.split_at(30);
     client.receive(Instant::now(), first.as_bytes(), &mut out);
     assert!(out.remote.is_empty() && !client.is_ready() && !client.wants_input());
@@ -237,7 +244,7 @@ fn the_runner_goes_when_the_other_side_is_ready_and_not_before() {
 #[test]
 fn what_is_missing_is_named_and_what_is_no_shell_is_quoted() {
     let (mut without_dd, mut out) = client(false);
-    let hello = format!("{}? stty base64 -w;", without_dd.nonce);
+    let hello = format!("{}? stty base64 -w;", nonce(&without_dd));
     without_dd.receive(Instant::now(), hello.as_bytes(), &mut out);
     let missing = Failure::Missing("dd");
     assert_eq!(out.events, [Event::Failed(missing)]);

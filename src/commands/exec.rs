@@ -1,0 +1,367 @@
+//! A command in a session: the runner's client as a filter between the session's bytes and the user's.
+
+use crate::error::{Error, Result, Stop};
+use crate::protocol::channel::Ending;
+use crate::protocol::filter::{Filter, Flow};
+use crate::remote::{
+    Client, Command, Event, Failure, Options, Signal, Terminal, What, Yield, interpreter,
+    typed_line,
+};
+use bytes::BufMut as _;
+use std::time::{Duration, Instant};
+
+/// How long a command that got a signal may take to end.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long one may take that was killed.
+const KILLED: Duration = Duration::from_secs(2);
+
+/// The longest first line that is looked at for an interpreter, in bytes.
+const FIRST_LINE: usize = 256;
+
+/// What a session runs that is more than the service's default shell.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    /// The command.
+    pub(crate) command: Command,
+    /// It has the session's terminal.
+    pub(crate) terminal: bool,
+    /// It has the user's standard input.
+    pub(crate) stdin: bool,
+    /// Compress where it pays.
+    pub(crate) compress: bool,
+}
+
+/// The filter.
+#[derive(Debug)]
+pub(crate) struct Exec {
+    side: Side,
+    stdin: bool,
+    /// The beginning of a script on standard input, until its first line is known.
+    script: Option<(Command, Vec<u8>)>,
+    /// When the command is killed, if it has not ended at its time limit.
+    kill_at: Option<Instant>,
+    produced: Yield,
+}
+
+#[derive(Debug)]
+enum Side {
+    Command(Box<Client>),
+    Terminal(Box<Terminal>),
+}
+
+impl Exec {
+    /// Prepares a program's start.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a command with a NUL byte, which no shell can take.
+    pub(crate) fn new(program: &Program) -> Result<Self> {
+        let command = program.command.clone();
+        if let What::Line(line) = &command.what
+            && line.contains(&0)
+        {
+            return Err(Error::Usage("a command can't hold a NUL byte".into()));
+        }
+        let (mut script, mut produced) = (None, Yield::default());
+        let side = if program.terminal {
+            Side::Terminal(Box::new(Terminal::new(command)))
+        } else {
+            let compress = program.compress;
+            let mut client = Client::new(Options {
+                compress,
+                several: false,
+            });
+            if matches!(command.what, What::Script(_)) {
+                script = Some((command, Vec::new()));
+            } else {
+                client.start(command, &mut produced);
+            }
+            Side::Command(Box::new(client))
+        };
+        Ok(Self {
+            side,
+            stdin: program.stdin,
+            script,
+            kill_at: None,
+            produced,
+        })
+    }
+
+    /// What the agent is to run; well below the service's 512 characters.
+    pub(crate) fn command_line(&self) -> &str {
+        match &self.side {
+            Side::Command(client) => client.command_line(),
+            Side::Terminal(terminal) => terminal.command_line(),
+        }
+    }
+
+    /// The same for a session that runs a shell already: typed at its prompt.
+    pub(crate) fn typed_line(&self) -> Vec<u8> {
+        typed_line(self.command_line())
+    }
+
+    /// Why the runner is of no use, once it will say no more.
+    fn failure(&mut self) -> Option<Failure> {
+        match &mut self.side {
+            Side::Command(client) => client.ended(),
+            Side::Terminal(terminal) => terminal.ended(&mut self.produced),
+        }
+    }
+
+    /// Starts a script once its first line is known.
+    fn start_script(&mut self, complete: bool) {
+        let Side::Command(client) = &mut self.side else {
+            return;
+        };
+        let known = |(_, text): &mut (Command, Vec<u8>)| {
+            complete || text.len() > FIRST_LINE || text.contains(&b'\n')
+        };
+        if let Some((mut command, text)) = self.script.take_if(known) {
+            let first = text.split(|byte| *byte == b'\n').next();
+            if command.shell.is_none() {
+                command.what = What::Script(interpreter(first.unwrap_or_default()));
+            }
+            client.start(command, &mut self.produced);
+            client.input(&text, &mut self.produced);
+        }
+    }
+
+    /// Moves what the client has produced to where it belongs.
+    fn settle(&mut self, flow: &mut Flow) {
+        for event in std::mem::take(&mut self.produced.events) {
+            match event {
+                Event::Ready if self.stdin => {}
+                Event::Ready => {
+                    if let Side::Command(client) = &mut self.side {
+                        client.input_end(&mut self.produced);
+                    }
+                }
+                Event::Note(note) => tracing::info!("{note}"),
+                Event::Ended(status) => flow.ending = Some(Ending::Status(status)),
+                Event::Failed(failure) => {
+                    let what = failure.to_string();
+                    flow.ending = Some(Ending::Failed(Error::Remote(what)));
+                }
+                Event::Idle => {}
+            }
+        }
+        flow.remote.put_slice(&self.produced.remote.split());
+        flow.user.put_slice(&self.produced.stdout.split());
+        flow.errors.put_slice(&self.produced.stderr.split());
+    }
+}
+
+impl Filter for Exec {
+    fn output(&mut self, now: Instant, bytes: &[u8], flow: &mut Flow) {
+        match &mut self.side {
+            Side::Command(client) => client.receive(now, bytes, &mut self.produced),
+            Side::Terminal(terminal) => terminal.receive(bytes, &mut self.produced),
+        }
+        self.settle(flow);
+    }
+
+    fn input(&mut self, bytes: &[u8], flow: &mut Flow) {
+        match (&mut self.side, &mut self.script) {
+            (Side::Command(_), Some((_, text))) => {
+                text.extend_from_slice(bytes);
+                self.start_script(false);
+            }
+            (Side::Command(client), None) => client.input(bytes, &mut self.produced),
+            (Side::Terminal(terminal), _) => terminal.input(bytes, &mut self.produced),
+        }
+        self.settle(flow);
+    }
+
+    fn input_end(&mut self, flow: &mut Flow) {
+        self.start_script(true);
+        match &mut self.side {
+            Side::Command(client) => client.input_end(&mut self.produced),
+            Side::Terminal(terminal) => terminal.input_end(&mut self.produced),
+        }
+        self.settle(flow);
+    }
+
+    fn wants_input(&self) -> bool {
+        match &self.side {
+            Side::Command(client) if self.script.is_some() => client.is_ready(),
+            Side::Command(client) => self.stdin && client.wants_input(),
+            Side::Terminal(terminal) => terminal.wants_input(),
+        }
+    }
+
+    fn is_ready(&self) -> bool {
+        match &self.side {
+            Side::Command(client) => client.is_ready(),
+            Side::Terminal(terminal) => terminal.is_ready(),
+        }
+    }
+
+    fn overdue(&mut self, limit: Duration) -> Error {
+        match self.failure() {
+            Some(failure) => Error::Remote(failure.to_string()),
+            None => Error::AgentTimeout {
+                what: "the answer of the remote side",
+                limit,
+            },
+        }
+    }
+
+    fn stop(&mut self, now: Instant, stop: Stop, flow: &mut Flow) -> Option<Duration> {
+        let Side::Command(client) = &mut self.side else {
+            return None;
+        };
+        let (signal, grace) = match stop {
+            Stop::Signal(1) => (Signal::Hup, GRACE),
+            Stop::Signal(2) => (Signal::Int, GRACE),
+            Stop::Signal(3) => (Signal::Quit, GRACE),
+            Stop::Signal(_) => (Signal::Term, GRACE),
+            Stop::Timeout => (Signal::Term, GRACE + KILLED),
+        };
+        let told = client.signal(signal, &mut self.produced);
+        if told && stop == Stop::Timeout {
+            self.kill_at = Some(now + GRACE);
+        }
+        self.settle(flow);
+        told.then_some(grace)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let client = match &self.side {
+            Side::Command(client) => client.deadline(),
+            Side::Terminal(_) => None,
+        };
+        client.into_iter().chain(self.kill_at).min()
+    }
+
+    fn wake(&mut self, now: Instant, flow: &mut Flow) {
+        if let Side::Command(client) = &mut self.side {
+            client.wake(now, &mut self.produced);
+            if self.kill_at.take_if(|at| *at <= now).is_some() {
+                client.signal(Signal::Kill, &mut self.produced);
+            }
+        }
+        self.settle(flow);
+    }
+
+    fn ended(&mut self, ending: Ending, flow: &mut Flow) -> Ending {
+        let starting = !self.is_ready();
+        let code = match ending {
+            Ending::Normal { code } => code,
+            // A shell that never became ours has a status of its own, not the command's.
+            Ending::Status(status) if starting => format!("status {status}"),
+            Ending::Failed(Error::Ended { code, .. }) if starting && is_no_shell(&code) => {
+                let what = format!(
+                    "there is no POSIX shell ({code}); on Windows, --raw-command passes a command on as it is"
+                );
+                return Ending::Failed(Error::Remote(what));
+            }
+            other => return other,
+        };
+        let failure = self.failure();
+        self.settle(flow);
+        let what = match failure {
+            Some(Failure::Cut) | None => {
+                let code = if code.is_empty() { "closed" } else { &code };
+                format!("the session ended ({code}) before the command did")
+            }
+            Some(failure) => failure.to_string(),
+        };
+        Ending::Failed(Error::Remote(what))
+    }
+}
+
+/// What agents say where `sh` can't be started.
+fn is_no_shell(code: &str) -> bool {
+    matches!(code, "ShellCommandNotFound" | "MalformedCommandLine")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exec(what: What, terminal: bool) -> Exec {
+        let command = Command {
+            what,
+            ..Command::default()
+        };
+        Exec::new(&Program {
+            command,
+            terminal,
+            stdin: true,
+            compress: true,
+        })
+        .unwrap()
+    }
+
+    /// One that has sent its text, which is returned.
+    fn ready(what: What) -> (Exec, Flow, String) {
+        let (mut exec, mut flow) = (exec(what, false), Flow::default());
+        assert!(!exec.is_ready() && !exec.wants_input());
+        let nonce = exec.command_line().split("_m=").nth(1);
+        let nonce = nonce.unwrap().split(';').next().unwrap().to_owned();
+        let hello = format!("{nonce}? stty dd base64 setsid -w;");
+        exec.output(Instant::now(), hello.as_bytes(), &mut flow);
+        let text = String::from_utf8(flow.remote.split().to_vec()).unwrap();
+        (exec, flow, text)
+    }
+
+    #[test]
+    fn a_script_waits_for_its_first_line() {
+        for (pieces, words) in [
+            (&["echo ", "hi\n"][..], r#"_o "$SHELL""#),
+            (
+                &["#!/usr/bin/", "perl -w\nprint 1;"],
+                "_o '/usr/bin/perl' '-w' '-'",
+            ),
+            (&["#!/bin/sh"], "_o '/bin/sh' '-s'"),
+        ] {
+            let (mut exec, mut flow, text) = ready(What::Script(None));
+            assert!(!text.contains("_o \"") && exec.wants_input());
+            for piece in pieces {
+                assert!(flow.remote.is_empty());
+                exec.input(piece.as_bytes(), &mut flow);
+            }
+            exec.input_end(&mut flow);
+            let text = String::from_utf8(flow.remote.to_vec()).unwrap();
+            let all = pieces.concat();
+            let end = format!("{words}d{:07}{all}d0000000", all.len());
+            assert!(text.ends_with(&end), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_limit_kills_what_does_not_end() {
+        let (mut exec, mut flow, text) = ready(What::Line(b"true".to_vec()));
+        let mark = text
+            .split("_m=")
+            .nth(1)
+            .unwrap()
+            .split('\n')
+            .next()
+            .unwrap();
+        let now = Instant::now();
+        exec.output(now, format!("{mark}p-77\n").as_bytes(), &mut flow);
+        let grace = exec.stop(now, Stop::Timeout, &mut flow);
+        assert_eq!(grace, Some(GRACE + KILLED));
+        assert_eq!(flow.remote.split(), "s0000009-TERM -77");
+        assert_eq!(exec.deadline(), Some(now + GRACE));
+        exec.wake(now + GRACE, &mut flow);
+        assert_eq!(
+            (&*flow.remote, exec.deadline()),
+            (&b"s0000009-KILL -77"[..], None)
+        );
+    }
+
+    #[test]
+    fn a_windows_instance_is_told_of() {
+        let mut exec = exec(What::Line(b"true".to_vec()), false);
+        let ending = Ending::Failed(Error::Ended {
+            code: "ShellCommandNotFound".into(),
+            detail: String::new(),
+        });
+        let Ending::Failed(error) = exec.ended(ending, &mut Flow::default()) else {
+            panic!("that is no success");
+        };
+        assert!(error.to_string().contains("--raw-command"), "{error}");
+    }
+}

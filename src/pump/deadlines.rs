@@ -1,0 +1,88 @@
+//! What the loop does when time passes: stops, late openings, attempts to reconnect, long silences.
+
+use super::wire::WireState;
+use super::{Notice, Outcome, Pump};
+use crate::error::Error;
+use crate::protocol::channel::{Channel, Incoming, Now};
+use crate::protocol::filter::Filter;
+use std::time::Instant;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+impl<C, F, R, W> Pump<'_, C, F, R, W>
+where
+    C: Channel,
+    F: Filter,
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    /// When the loop must wake up if nothing happens before.
+    pub(super) fn deadline(&self, now: Now) -> Option<Instant> {
+        let stop_by = self.stopping.map(|(_, by)| by);
+        let linger_by = self.linger_by();
+        let times = [
+            self.channel.deadline(now),
+            self.filter.deadline(),
+            self.wire.retry_at(),
+            self.open_by(),
+            stop_by,
+            linger_by,
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    fn open_by(&self) -> Option<Instant> {
+        let ready = self.filter.is_ready() && self.channel.is_ready();
+        self.opening.deadline(self.wire.is_up(), ready)
+    }
+
+    /// When the remote side will have been silent for long enough.
+    fn linger_by(&self) -> Option<Instant> {
+        let waits = self.opening.is_open() && self.wire.is_up() && self.flow.user.is_empty();
+        self.linger.deadline().filter(|_| waits)
+    }
+
+    pub(super) fn time_passed(&mut self, now: Now) {
+        if let Some((stop, by)) = self.stopping
+            && by <= now.at
+        {
+            return self.conclude(Outcome::Stopped(stop));
+        }
+        if self.open_by().is_some_and(|by| by <= now.at) {
+            return self.opens_too_late();
+        }
+        if self.wire.retry_at().is_some_and(|at| at <= now.at) {
+            let resume = self.channel.resume_id();
+            self.wire.state = WireState::Dialing(self.host.reconnect(resume));
+        }
+        if self.linger_by().is_some_and(|by| by <= now.at) {
+            return self.conclude(self.linger.outcome());
+        }
+        // While the user's end takes no output, what has arrived waits unread: that is no silence.
+        if !self.has_room()
+            && let WireState::Up(link) = &self.wire.state
+            && !link.incoming.is_empty()
+        {
+            self.channel.receive(now, Incoming::Alive);
+        }
+        if self.filter.deadline().is_some_and(|by| by <= now.at) {
+            self.filter.wake(now.at, &mut self.flow);
+        }
+        self.channel.wake(now);
+    }
+
+    /// Ends with the reason why the session is not open by now, or not what it was to be.
+    fn opens_too_late(&mut self) {
+        let limit = self.opening.limit();
+        if self.opening.is_open() && self.filter.is_ready() {
+            self.opening.wait_on();
+            return self.host.notice(Notice::NothingCame { within: limit });
+        }
+        if self.opening.is_open() {
+            let error = self.filter.overdue(limit);
+            return self.fail(error);
+        }
+        let what = "the answer of the agent";
+        let lost = self.lost_by.take().map(Error::Lost);
+        self.fail(lost.unwrap_or(Error::AgentTimeout { what, limit }));
+    }
+}

@@ -1,0 +1,253 @@
+//! A program that has the session's terminal: its bytes as they are, its status at last.
+
+use super::codec::Line;
+use super::event::{Event, Failure, Note, Yield};
+use super::finder::Finder;
+use super::hello::{Hello, secret};
+use super::scripts::{self, Command};
+use bytes::BufMut as _;
+use memchr::{memchr, memmem};
+
+/// What may be typed before the terminal is set, in bytes.
+const TYPE_AHEAD: usize = 16 * 1024;
+
+/// A terminal's end-of-file character.
+const END_OF_FILE: &[u8] = b"\x04";
+
+/// A program on a terminal, seen from the client.
+#[derive(Debug)]
+pub struct Terminal {
+    command: Command,
+    command_line: String,
+    /// Stands before what the second stage says. It goes over the channel only.
+    mark: String,
+    phase: Phase,
+    /// Typed before the terminal was set.
+    ahead: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Starting(Hello),
+    /// The second stage is sent; its lines come.
+    Setting(Vec<u8>),
+    Open(Finder),
+    /// The mark has come, and what stands behind it so far.
+    Ending(Vec<u8>),
+    Over,
+}
+
+impl Terminal {
+    /// A program that does not run yet, with secrets of its own.
+    #[must_use]
+    pub fn new(command: Command) -> Self {
+        let hello = Hello::new();
+        Self {
+            command,
+            command_line: hello.command_line(),
+            mark: secret(),
+            phase: Phase::Starting(hello),
+            ahead: Vec::new(),
+        }
+    }
+
+    /// What the agent is to run; well below the service's 512 characters.
+    #[must_use]
+    pub fn command_line(&self) -> &str {
+        &self.command_line
+    }
+
+    /// Whether a shell has answered.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !matches!(self.phase, Phase::Starting(_))
+    }
+
+    /// Whether what is typed should be read now. It is from the start: an escape may come.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        matches!(self.phase, Phase::Open(_)) || self.ahead.len() < TYPE_AHEAD
+    }
+
+    /// Bytes from the remote side.
+    pub fn receive(&mut self, bytes: &[u8], out: &mut Yield) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Over);
+        self.phase = match phase {
+            Phase::Starting(hello) => self.starting(hello, bytes, out),
+            Phase::Setting(partial) => self.setting(partial, bytes, out),
+            Phase::Open(finder) => Self::open(finder, bytes, out),
+            Phase::Ending(said) => Self::ending(said, bytes, out),
+            Phase::Over => Phase::Over,
+        };
+    }
+
+    /// Bytes that were typed.
+    pub fn input(&mut self, bytes: &[u8], out: &mut Yield) {
+        if matches!(self.phase, Phase::Open(_)) {
+            out.remote.put_slice(bytes);
+        } else {
+            self.ahead.extend_from_slice(bytes);
+        }
+    }
+
+    /// Nothing more will be typed.
+    pub fn input_end(&mut self, out: &mut Yield) {
+        self.input(END_OF_FILE, out);
+    }
+
+    /// The session has ended: what that means for the program. What was held back goes to the output.
+    pub fn ended(&mut self, out: &mut Yield) -> Option<Failure> {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Starting(hello) => return Some(hello.no_shell()),
+            Phase::Open(mut finder) => finder.rest(&mut out.stdout),
+            Phase::Setting(_) | Phase::Ending(_) => {}
+            Phase::Over => return None,
+        }
+        Some(Failure::Cut)
+    }
+
+    fn starting(&mut self, mut hello: Hello, bytes: &[u8], out: &mut Yield) -> Phase {
+        match hello.receive(bytes) {
+            Ok(None) => Phase::Starting(hello),
+            Ok(Some((_, rest))) => {
+                let text = scripts::terminal(&self.command, &self.mark);
+                out.remote
+                    .put_slice(format!("{:08}", text.len()).as_bytes());
+                out.remote.put_slice(&text);
+                out.events.push_back(Event::Ready);
+                self.setting(Vec::new(), &rest, out)
+            }
+            Err(failure) => {
+                out.events.push_back(Event::Failed(failure));
+                Phase::Over
+            }
+        }
+    }
+
+    /// Until the terminal is set, whole lines come, and what has no mark is nobody's.
+    fn setting(&mut self, mut partial: Vec<u8>, bytes: &[u8], out: &mut Yield) -> Phase {
+        partial.put_slice(bytes);
+        while let Some(end) = memchr(b'\n', &partial) {
+            let rest = partial.split_off(end + 1);
+            let line = std::mem::replace(&mut partial, rest);
+            let line = line.trim_ascii_end();
+            let Some(at) = memmem::find(line, self.mark.as_bytes()) else {
+                continue;
+            };
+            match Line::decode(line.get(at + self.mark.len()..).unwrap_or_default()) {
+                Some(Line::Unusable(shell)) => {
+                    let note = Note::UnusableShell(shell.to_owned());
+                    out.events.push_back(Event::Note(note));
+                }
+                Some(Line::Credit) => {
+                    out.remote.put_slice(&std::mem::take(&mut self.ahead));
+                    let finder = Finder::new(self.mark.clone().into_bytes());
+                    return Self::open(finder, &partial, out);
+                }
+                _ => {}
+            }
+        }
+        Phase::Setting(partial)
+    }
+
+    fn open(mut finder: Finder, bytes: &[u8], out: &mut Yield) -> Phase {
+        match finder.feed(bytes, &mut out.stdout) {
+            Some(said) => Self::ending(said, b"", out),
+            None => Phase::Open(finder),
+        }
+    }
+
+    fn ending(mut said: Vec<u8>, bytes: &[u8], out: &mut Yield) -> Phase {
+        said.put_slice(bytes);
+        let Some(end) = memchr(b';', &said) else {
+            if said.len() <= 3 {
+                return Phase::Ending(said);
+            }
+            let damage = Failure::Damaged("a status does not end");
+            out.events.push_back(Event::Failed(damage));
+            return Phase::Over;
+        };
+        let status = said
+            .get(..end)
+            .and_then(|digits| std::str::from_utf8(digits).ok());
+        // ksh93 says 256+n for a signal.
+        let status = status.and_then(|digits| digits.parse::<u16>().ok());
+        let status = status.map(|status| if status < 256 { status } else { status - 128 });
+        let event = match status.map(u8::try_from) {
+            Some(Ok(status)) => Event::Ended(status),
+            _ => Event::Failed(Failure::Damaged("a status makes no sense")),
+        };
+        out.events.push_back(event);
+        Phase::Over
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn started() -> (Terminal, Yield) {
+        let (mut terminal, mut out) = (Terminal::new(Command::default()), Yield::default());
+        assert!(terminal.wants_input());
+        terminal.input(b"early", &mut out);
+        let Phase::Starting(hello) = &terminal.phase else {
+            panic!("it has just begun");
+        };
+        let tools = format!("motd\r\n{}? stty dd base64 -w;", hello.nonce());
+        terminal.receive(tools.as_bytes(), &mut out);
+        assert_eq!(out.events.pop_front(), Some(Event::Ready));
+        (terminal, out)
+    }
+
+    #[test]
+    fn what_is_typed_early_waits_for_the_terminal() {
+        let (mut terminal, mut out) = started();
+        let text = out.remote.split();
+        assert!(!text.ends_with(b"early"));
+        let mark = terminal.mark.clone();
+        terminal.receive(format!("noise\r\n{mark}+\r").as_bytes(), &mut out);
+        assert!(out.remote.is_empty());
+        terminal.receive(b"\n$ ", &mut out);
+        terminal.input(b" late", &mut out);
+        terminal.input_end(&mut out);
+        assert_eq!(
+            (&*out.remote, &*out.stdout),
+            (&b"early late\x04"[..], &b"$ "[..])
+        );
+    }
+
+    #[test]
+    fn the_status_ends_it_however_it_is_cut() {
+        for (said, ended) in [
+            ("7;", Event::Ended(7)),
+            ("258;", Event::Ended(130)),
+            (
+                "x;",
+                Event::Failed(Failure::Damaged("a status makes no sense")),
+            ),
+            (
+                "12345;",
+                Event::Failed(Failure::Damaged("a status does not end")),
+            ),
+        ] {
+            let (mut terminal, mut out) = started();
+            let mark = terminal.mark.clone();
+            let all = format!("{mark}+\r\nout\x1eput{mark}{said}\r\nlate");
+            for byte in all.as_bytes().chunks(1) {
+                terminal.receive(byte, &mut out);
+            }
+            assert_eq!(out.stdout, "out\x1eput");
+            assert_eq!(out.events, [ended]);
+            assert_eq!(terminal.ended(&mut out), None);
+        }
+    }
+
+    #[test]
+    fn an_end_without_a_status_is_a_failure() {
+        let (mut terminal, mut out) = started();
+        let mark = terminal.mark.clone();
+        terminal.receive(format!("{mark}+\nhalf{}", &mark[..5]).as_bytes(), &mut out);
+        assert_eq!(terminal.ended(&mut out), Some(Failure::Cut));
+        assert_eq!(out.stdout, format!("half{}", &mark[..5]));
+    }
+}
