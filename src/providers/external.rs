@@ -59,10 +59,16 @@ pub(super) async fn obtain(
     run.env(ASKED, format!("{asked}\n{profile}").trim_start());
     run.stdout(Stdio::piped());
     let may_ask = occasion == Occasion::Start && std::io::stdin().is_terminal();
-    match occasion {
-        Occasion::Start => run.stdin(Stdio::inherit()).stderr(Stdio::inherit()),
-        Occasion::Renewal | Occasion::Refusal => run.stdin(Stdio::null()).stderr(Stdio::null()),
-    };
+    // Standard input that is no terminal is the command's own.
+    run.stdin(if may_ask {
+        Stdio::inherit()
+    } else {
+        Stdio::null()
+    });
+    run.stderr(match occasion {
+        Occasion::Start => Stdio::inherit(),
+        Occasion::Renewal | Occasion::Refusal => Stdio::null(),
+    });
     // A program that may ask the user has to stay in the terminal's foreground process group.
     #[cfg(unix)]
     if !may_ask {

@@ -6,7 +6,7 @@ use super::sts;
 use super::world::{Occasion, World};
 use crate::config::credentials::{Credentials, CredentialsProvider};
 use crate::config::source::{CredentialSource, Mode};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -160,11 +160,20 @@ impl Inner {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let now = sts::identity(&self.world, new).await?;
+        let ask = |credentials| sts::identity(&self.world, &self.source, credentials);
+        let now = match ask(new).await {
+            Ok(now) => now,
+            // Some networks lead to ECS and not to STS: there, no identity is ever known.
+            Err(Error::Connect { .. } | Error::Timeout { .. }) if known.is_none() => {
+                tracing::debug!("the identity can't be told: STS is not reached");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
         let known = match known {
             Some(known) => known,
             // Credentials that have expired no longer tell whose they were.
-            None => match sts::identity(&self.world, before).await {
+            None => match ask(before).await {
                 Ok(known) => known,
                 Err(error) => {
                     tracing::debug!(%error, "the identity until now can't be told");

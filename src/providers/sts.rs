@@ -5,7 +5,7 @@ use super::http::problem;
 use super::world::{Occasion, World};
 use crate::config::credentials::Credentials;
 use crate::config::settings::ConnectionType;
-use crate::config::source::Sts;
+use crate::config::source::{CredentialSource, Mode, Sts};
 use crate::error::Result;
 use crate::openapi::client::{Action, Client};
 use crate::openapi::endpoint::{self, Product};
@@ -63,8 +63,16 @@ async fn call<A: Action>(
 }
 
 /// Account and identity that credentials belong to. The sessions of one role are one identity.
-pub(super) async fn identity(world: &World, credentials: &Credentials) -> Result<String> {
-    let caller = call(world, &Sts::default(), credentials, &GetCallerIdentity).await?;
+pub(super) async fn identity(
+    world: &World,
+    source: &CredentialSource,
+    credentials: &Credentials,
+) -> Result<String> {
+    let sts = match &source.mode {
+        Mode::AssumeRole { role, .. } | Mode::Oidc { role, .. } => &role.sts,
+        _ => &world.sts,
+    };
+    let caller = call(world, sts, credentials, &GetCallerIdentity).await?;
     let account = caller.account_id.unwrap_or_default();
     let arn = caller.arn.unwrap_or_default();
     let role = arn.split_once(":assumed-role/").map(|(_, name)| {
@@ -110,6 +118,7 @@ mod tests {
             loopback: Url::parse(loopback).ok(),
             region: Some(region.to_owned()).filter(|region| !region.is_empty()),
             vpc,
+            sts: Sts::default(),
             limit: Duration::ZERO,
             cache: None,
             clock: Clock::system(),

@@ -1,6 +1,7 @@
 //! What providers need of the rest of the program: network, clock, settings.
 
 use crate::config::settings::Signature;
+use crate::config::source::Sts;
 use crate::net::Network;
 use jiff::Timestamp;
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ pub(crate) struct World {
     pub(crate) region: Option<String>,
     /// Whether the hosts inside the VPC are to be used.
     pub(crate) vpc: bool,
+    /// Which STS to ask, where the source has no role that says it.
+    pub(crate) sts: Sts,
     /// How long one request may take.
     pub(crate) limit: Duration,
     /// How calls are signed.

@@ -4,6 +4,7 @@ use crate::cli::{Connection, Global};
 use crate::config::credentials::CredentialsProvider;
 use crate::config::env::{process_env, state_dir};
 use crate::config::settings::{ConnectionType, Flags, Settings, Signature, Source, Sourced};
+use crate::config::source::Sts;
 use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Client;
@@ -156,6 +157,7 @@ impl Context {
             loopback: endpoint.filter(endpoint::is_loopback),
             region: settings.region().ok().map(Into::into),
             vpc: settings.connection_type.value == ConnectionType::Intranet,
+            sts: Sts::from_env(&*self.env),
             limit: self.limit,
             signature: self.signature,
             cache: self.cache.clone(),

@@ -186,3 +186,37 @@ async fn credentials_that_the_service_calls_expired_are_renewed_at_once() {
     let fixed = provider.credentials().await.expect("credentials");
     assert!(!provider.are_refused(&fixed));
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_sts_is_out_of_reach_there_is_no_identity_to_compare() {
+    let _still = StandStill::new();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nowhere = format!("http://{}", gone.local_addr().expect("an address"));
+    drop(gone);
+    let given = AtomicUsize::new(0);
+    let server = Server::new(move |_| {
+        let number = given.fetch_add(1, Ordering::SeqCst);
+        let expires = format!("2026-01-01T{:02}:00:00Z", number + 1);
+        (200, until(&format!("STS.{number}"), &expires))
+    })
+    .await;
+    let home = Home::new(&format!(
+        r#""mode":"CredentialsURI","credentials_uri":"{}/""#,
+        server.url()
+    ));
+    let provider = Provider::new(world_at(&nowhere), home.source(&[]));
+    assert_eq!(id(&provider).await, "STS.0");
+    advance(MINUTE * 61).await;
+    // STS is tried a few times, with pauses.
+    let time_passes = async {
+        loop {
+            advance(Duration::from_millis(100)).await;
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    };
+    let renewed = tokio::select! {
+        renewed = id(&provider) => renewed,
+        () = time_passes => unreachable!("it passes for ever"),
+    };
+    assert_eq!(renewed, "STS.1");
+}

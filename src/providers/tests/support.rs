@@ -2,7 +2,7 @@
 
 use crate::config::credentials::{Credentials, CredentialsProvider as _};
 use crate::config::settings::{Flags, Settings};
-use crate::config::source::CredentialSource;
+use crate::config::source::{CredentialSource, Sts};
 use crate::error::{Error, Result};
 use crate::net::{Network, NetworkOptions};
 use crate::providers::{Clock, Provider, World};
@@ -230,6 +230,7 @@ pub(in crate::providers) fn world_at(url: &str) -> World {
         loopback: Some(url.parse().expect("a URL")),
         region: None,
         vpc: false,
+        sts: Sts::default(),
         limit: Duration::from_secs(15),
         signature: crate::config::settings::Signature::V1,
         cache: None,
