@@ -158,6 +158,16 @@ fn rsync_pushes_and_pulls(line: Line) {
         &[&place.remote("there"), &place.text("back")],
     ));
     assert!(same(&place.path("original"), &place.path("back")));
+    // What is missing there is said where it belongs.
+    let mut missing = rsync(&place, &[&place.remote("there"), &place.text("back")]);
+    missing.arg("--rsync-path=no-such-rsync");
+    let done = run(missing, b"");
+    assert!(done.stderr.contains("no-such-rsync"), "{}", done.stderr);
+    assert!(
+        !done.stderr.contains("protocol version mismatch"),
+        "{}",
+        done.stderr
+    );
 }
 
 fn rsync_moves_odd_names_and_many_files(line: Line) {

@@ -4,7 +4,7 @@
 
 mod support;
 
-use axt::cli::ssh::{LocalFiles, Request, request};
+use axt::cli::ssh::{Here, LocalFiles, Request, request};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -26,12 +26,23 @@ fn command(cloud: &Cloud, args: &[&str]) -> Command {
 #[test]
 fn a_command_has_its_streams_and_its_status() {
     let cloud = Cloud::new();
-    let done = ssh(&cloud, &["i-1", "cat; exit 3"], b"to the command");
+    let done = ssh(
+        &cloud,
+        &["i-1", "cat; echo apart >&2; exit 3"],
+        b"to the command",
+    );
     assert_eq!((done.status, done.text().as_str()), (3, "to the command"));
+    assert_eq!(done.stderr, "apart\n");
     let done = ssh(&cloud, &["-n", "i-1", "cat"], b"not to the command");
     assert_eq!((done.status, done.text().as_str()), (0, ""));
     let done = ssh(&cloud, &["i-1", "kill -TERM $$"], b"");
     assert_eq!(done.status, 143, "{}", done.stderr);
+    let mut variables = command(
+        &cloud,
+        &["-oSendEnv=A*", "-oSetEnv=B='x y'", "i-1", "echo $AB $B"],
+    );
+    variables.env("AB", "sent");
+    assert_eq!(run(variables, b"").text(), "sent x y\n");
     // The words are joined, as by ssh.
     let done = ssh(&cloud, &["i-1", "echo", "a  b", "'a  b'"], b"");
     assert_eq!(done.text(), "a b a  b\n");
@@ -112,7 +123,9 @@ fn a_file_tells_the_instance_and_only_warns_of_agents() {
     assert_eq!(cloud.emulator.sessions()[0].instance_id, "i-7");
     let quiet = ssh(&cloud, &["-q", "-F", file, "web", "echo here"], b"");
     assert_eq!((quiet.status, quiet.stderr.as_str()), (0, ""));
-    let told = ssh(&cloud, &["-v", "-F", file, "web", "true"], b"");
+    let mut told = command(&cloud, &["-v", "-F", file, "web", "true"]);
+    told.env_remove("AXT_LOG_FILE");
+    let told = run(told, b"");
     assert!(told.stderr.contains("IdentityFile"), "{}", told.stderr);
 }
 
@@ -259,7 +272,7 @@ fn every_shell_starts_the_sftp_server() {
     let Ok(Request::Run(plan)) = request(args, &LocalFiles::default()) else {
         panic!("it is a plan");
     };
-    let words = plan.task_words(false).unwrap();
+    let words = plan.task_words(&Here::default()).unwrap();
     let text = words.iter().filter_map(|word| word.to_str());
     let text = text
         .filter_map(|word| word.strip_prefix("--command="))

@@ -2,13 +2,14 @@
 
 use super::openssh::Ssh;
 use super::parse::read;
-use super::ssh::{self, LocalFiles, Request, Task};
+use super::ssh::{self, Here, LocalFiles, Request, Task};
+use super::values::is_variable;
 use super::{Cli, Command, Global};
 use crate::exit::Exit;
 use crate::ui::Ui;
 use clap::Args as _;
 use clap::builder::OsStringValueParser;
-use std::env::{args_os, home_dir};
+use std::env::{args_os, home_dir, vars_os};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
@@ -80,7 +81,7 @@ fn read_ssh(before: &[OsString], rest: Vec<OsString>) -> Result<Cli, Exit> {
         let cli = args.map(|args| read(&args)).transpose();
         cli.map_err(|_| Exit::Failed)
     };
-    let task = axt(plan.task_words(io::stdin().is_terminal()))?;
+    let task = axt(plan.task_words(&here()))?;
     let forward = axt(plan.forward_words())?;
     let Some(any) = task.as_ref().or(forward.as_ref()) else {
         ui.error("there is nothing to do", None);
@@ -96,6 +97,15 @@ fn read_ssh(before: &[OsString], rest: Vec<OsString>) -> Result<Cli, Exit> {
         global,
         command: Command::Ssh(Box::new(ssh)),
     })
+}
+
+/// What this process has.
+fn here() -> Here {
+    let names = vars_os().filter_map(|(name, _)| name.into_string().ok());
+    Here {
+        stdin_is_terminal: io::stdin().is_terminal(),
+        variables: names.filter(|name| is_variable(name)).collect(),
+    }
 }
 
 /// What ssh says where no master runs.

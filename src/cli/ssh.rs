@@ -21,6 +21,7 @@ mod values;
 pub use args::{Request, request};
 pub use file::{Files, LocalFiles};
 pub use plan::{MasterCommand, Plan, Task, Terminal};
+pub use translate::Here;
 pub use values::LogLevel;
 
 /// What `-V` prints: tools look for OpenSSH's name and version at its beginning.

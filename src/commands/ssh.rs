@@ -60,7 +60,8 @@ async fn only_forward(global: &Global, args: &Forward, all: bool, ui: &Ui) -> an
 /// As with ssh, what happens to connections is told only if it was asked for.
 async fn start(global: &Global, args: &Forward, all: bool, ui: &Ui) -> anyhow::Result<Beside> {
     let quiet = Ui::new(true);
-    let ui = if global.verbose == 0 { &quiet } else { ui };
+    let is_wanted = global.verbose > 0 && global.log_file.is_none();
+    let ui = if is_wanted { ui } else { &quiet };
     Ok(forward::Beside::start(global, args, ui, all).await?)
 }
 

@@ -197,7 +197,7 @@ const fn warned(harmless: &'static [&'static str], why: &'static str) -> Refused
 
 /// There are no host keys, ciphers, keys, passwords or addresses of ssh's here, and no unix sockets
 /// to forward; the rest is too old for ssh itself.
-const NO_EFFECT: [&str; 95] = [
+const NO_EFFECT: [&str; 96] = [
     "AddKeysToAgent",
     "AddressFamily",
     "AFSTokenPassing",
@@ -283,6 +283,7 @@ const NO_EFFECT: [&str; 95] = [
     "TISAuthentication",
     "UpdateHostKeys",
     "UseBlacklistedKeys",
+    "UseKeychain",
     "UsePrivilegedPort",
     "UserKnownHostsFile",
     "UserKnownHostsFile2",

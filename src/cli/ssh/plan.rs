@@ -1,6 +1,5 @@
 //! What ssh's options and configuration come to: the one thing that is to be done, and how.
 
-use super::pattern::matches;
 use super::settings::Settings;
 use super::values::LogLevel;
 use crate::cli::EscapeChar;
@@ -44,8 +43,10 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What was accepted without effect, by name.
     pub without_effect: Vec<String>,
-    send_env: Vec<String>,
-    set_env: Vec<String>,
+    /// Patterns of the local variables to send.
+    pub(super) send_env: Vec<String>,
+    /// `NAME=VALUE` to set there.
+    pub(super) set_env: Vec<String>,
 }
 
 /// What the arguments have said, beside the host.
@@ -154,21 +155,6 @@ impl Plan {
             task,
             forwards,
         })
-    }
-
-    /// The variables to set there, of those that are set here and those that were given; of several
-    /// with one name, the last counts.
-    pub fn environment<'a>(
-        &'a self,
-        here: impl IntoIterator<Item = (OsString, OsString)> + 'a,
-    ) -> impl Iterator<Item = (OsString, OsString)> + 'a {
-        let is_sent = |name: &OsStr| {
-            let name = name.to_str();
-            name.is_some_and(|name| self.send_env.iter().any(|p| matches(name, p)))
-        };
-        let sent = here.into_iter().filter(move |(name, _)| is_sent(name));
-        let set = self.set_env.iter().filter_map(|both| both.split_once('='));
-        sent.chain(set.map(|(name, value)| (name.into(), value.into())))
     }
 }
 

@@ -5,7 +5,10 @@ use super::line::Line;
 use super::pattern::{list_matches, matches};
 use super::values::{self, LogLevel};
 use crate::cli::forward::{self, Listen};
-use crate::cli::{EscapeChar, values::escape_char};
+use crate::cli::{
+    EscapeChar,
+    values::{escape_char, is_variable},
+};
 use std::time::Duration;
 
 /// The settings; what is `None` was not said.
@@ -220,7 +223,11 @@ impl Settings {
 
     /// As with ssh, only the first line with variables counts.
     fn set(&mut self, args: &[String]) -> Result<(), String> {
-        if let Some(wrong) = args.iter().find(|arg| !arg.contains('=')) {
+        let is_set = |arg: &str| {
+            arg.split_once('=')
+                .is_some_and(|(name, _)| is_variable(name))
+        };
+        if let Some(wrong) = args.iter().find(|arg| !is_set(arg)) {
             return Err(format!("{wrong:?} is not written NAME=VALUE"));
         }
         if self.set_env.is_empty() {

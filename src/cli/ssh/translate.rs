@@ -1,5 +1,6 @@
 //! A plan in axt's own arguments, so that variables and defaults hold for `axt ssh` as for any command.
 
+use super::pattern::matches;
 use super::plan::{Plan, Task, Terminal};
 use super::values::LogLevel;
 use crate::cli::forward::{Listen, Remote};
@@ -16,16 +17,25 @@ const SFTP_SERVER: &str = "exec sh -c 'for p in /usr/lib/openssh /usr/libexec/op
 do test -x $p/sftp-server && exec $p/sftp-server; done; command -v sftp-server >/dev/null && exec sftp-server; \
 echo sftp-server is missing on the instance: install openssh-sftp-server or openssh-server >&2; exit 127'";
 
+/// What a plan has to know of this process.
+#[derive(Debug, Clone, Default)]
+pub struct Here {
+    /// Standard input is a terminal.
+    pub stdin_is_terminal: bool,
+    /// The names of its variables, those that a shell could have.
+    pub variables: Vec<String>,
+}
+
 impl Plan {
     /// The command that does the task, with its options; `None` where there is none but the forwards.
     #[must_use]
-    pub fn task_words(&self, stdin_is_terminal: bool) -> Option<Vec<OsString>> {
+    pub fn task_words(&self, here: &Here) -> Option<Vec<OsString>> {
         match &self.task {
             Task::Master(..) | Task::Forward => None,
             Task::Proxy(remote) => Some(self.proxy(remote)),
-            Task::Shell => Some(self.connect(None, stdin_is_terminal)),
-            Task::Command(text) => Some(self.connect(Some(text.clone()), stdin_is_terminal)),
-            Task::Subsystem(_) => Some(self.connect(Some(SFTP_SERVER.into()), stdin_is_terminal)),
+            Task::Shell => Some(self.connect(None, here)),
+            Task::Command(text) => Some(self.connect(Some(text.clone()), here)),
+            Task::Subsystem(_) => Some(self.connect(Some(SFTP_SERVER.into()), here)),
         }
     }
 
@@ -54,12 +64,12 @@ impl Plan {
         words
     }
 
-    fn connect(&self, command: Option<OsString>, stdin_is_terminal: bool) -> Vec<OsString> {
+    fn connect(&self, command: Option<OsString>, here: &Here) -> Vec<OsString> {
         let mut words = vec!["connect".into()];
         words.extend(self.session_options());
         let tty = match self.terminal {
             Terminal::Always => true,
-            Terminal::IfLocal => stdin_is_terminal,
+            Terminal::IfLocal => here.stdin_is_terminal,
             Terminal::Never => false,
         };
         words.push(if tty { "-t" } else { "-T" }.into());
@@ -69,11 +79,19 @@ impl Plan {
         if let Some(escape) = self.escape_char {
             words.push(format!("--escape-char={escape}").into());
         }
+        if let Some(compress) = self.compress {
+            let when = if compress { "auto" } else { "never" };
+            words.push(format!("--compress={when}").into());
+        }
+        let is_sent = |name: &&String| self.send_env.iter().any(|p| matches(name, p));
+        let sent = here.variables.iter().filter(is_sent);
+        let set = self.set_env.iter();
+        words.extend(
+            sent.chain(set)
+                .map(|variable| format!("--env={variable}").into()),
+        );
         match command {
             Some(command) => {
-                if !tty {
-                    words.push("--binary".into());
-                }
                 let mut word = OsString::from("--command=");
                 word.push(command);
                 words.push(word);
