@@ -150,31 +150,32 @@ fn with_role(keys: Credentials, env: Env<'_>) -> Result<CredentialSource> {
 }
 
 fn oidc(env: Env<'_>) -> Result<Option<CredentialSource>> {
-    const NAMES: [&str; 3] = ["OIDC_PROVIDER_ARN", "OIDC_TOKEN_FILE", "ROLE_ARN"];
-    let [provider, token_file, _] = NAMES.map(|name| either(env, name));
-    // A role alone says nothing: it may go with a profile.
-    if provider.is_none() && token_file.is_none() {
-        return Ok(None);
-    }
-    let [provider_name, token_name, role_name] =
-        NAMES.map(|suffix| format!("ALIBABA_CLOUD_{suffix}"));
-    let (provider_arn, token_file, role) = match (provider, token_file, Role::from_env(env)) {
+    const PROVIDER: &str = "ALIBABA_CLOUD_OIDC_PROVIDER_ARN";
+    const TOKEN: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
+    let given = (
+        either(env, "OIDC_PROVIDER_ARN"),
+        either(env, "OIDC_TOKEN_FILE"),
+        Role::from_env(env),
+    );
+    let (provider_arn, token_file, role) = match given {
         (Some(provider), Some(file), Some(role)) => (provider, file, role),
-        (None, _, _) => return Err(half(&token_name, &provider_name)),
-        (_, None, _) => return Err(half(&provider_name, &token_name)),
-        (_, _, None) => return Err(half(&provider_name, &role_name)),
+        // A role alone says nothing: it may go with a profile.
+        (None, None, _) => return Ok(None),
+        (None, Some(_), _) => return Err(half(TOKEN, PROVIDER)),
+        (Some(_), None, _) => return Err(half(PROVIDER, TOKEN)),
+        (Some(_), Some(_), None) => return Err(half(PROVIDER, "ALIBABA_CLOUD_ROLE_ARN")),
     };
     role.check()
         .map_err(|(what, problem)| format!("{what}: {problem}"))
         .and_then(|()| same_account(&provider_arn, &role))
-        .map_err(|problem| bad("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", &problem))?;
+        .map_err(|problem| bad(PROVIDER, &problem))?;
     let token_file = PathBuf::from(token_file);
     let mode = Mode::Oidc {
         provider_arn,
         token_file,
         role,
     };
-    Ok(Some(named("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", mode)))
+    Ok(Some(named(PROVIDER, mode)))
 }
 
 fn named(variable: &str, mode: Mode) -> CredentialSource {

@@ -139,6 +139,27 @@ async fn oauth_renews_its_tokens_and_writes_them_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_run_that_gives_up_or_ends_still_writes_back() {
+    let _still = StandStill::new();
+    let server = rotating().await;
+    let home = Home::new(&oauth(-1, ""));
+    let world = world(&server);
+    let asked = async {
+        while server.seen().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = asked => {}
+        _ = obtained(&world, home.source(&[])) => panic!("it had no time for that"),
+    }
+    crate::providers::finish().await;
+    assert_eq!(home.profile()["oauth_refresh_token"], "hush-refresh-1");
+    assert_eq!(paths(&server), ["/v1/token"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn oauth_asks_for_no_more_than_it_needs() {
     let _still = StandStill::new();
     // A token that holds is used, and so is one that expires soon where there is no other.
