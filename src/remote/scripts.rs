@@ -131,7 +131,8 @@ fn exports(env: &[(String, Vec<u8>)]) -> Vec<u8> {
 /// The text that runs one command in the runner. `group`: its process leads a group.
 pub(super) fn setup(command: &Command, group: bool) -> Vec<u8> {
     let minus = if group { "-" } else { "" };
-    let mut inner = format!("echo p{minus}$$>&6;").into_bytes();
+    // As with ssh, what has no terminal knows none.
+    let mut inner = format!("echo p{minus}$$>&6;unset TERM;").into_bytes();
     inner.extend(exports(&command.env));
     inner.extend(br#"exec "$@" 2>&5 5>&- 6>&-"#);
     let mut text = b"_i=".to_vec();

@@ -53,12 +53,12 @@ impl Sshd {
         Some(sshd)
     }
 
-    /// `Host i-*` goes through axt.
+    /// `Host i-*` goes through axt, `Host direct` does not.
     fn write_client_config(&self, port: u16) {
         let host_key = fs::read_to_string(self.dir.path().join("host.pub")).unwrap();
         fs::write(self.path("known"), format!("* {host_key}")).unwrap();
         let config = format!(
-            "Host i-*\n  ProxyCommand {} proxy --target-server 127.0.0.1 %h {port}\n  IdentityFile {}\n  \
+            "Host direct\n  HostName 127.0.0.1\n  Port {port}\nHost i-*\n  ProxyCommand {} proxy --target-server 127.0.0.1 %h {port}\nHost *\n  IdentityFile {}\n  \
              IdentitiesOnly yes\n  UserKnownHostsFile {}\n  StrictHostKeyChecking yes\n  BatchMode yes\n  \
              LogLevel ERROR\n",
             AXT,
