@@ -135,8 +135,9 @@ fn parse(text: &SecretString) -> Result<Url> {
 }
 
 /// Opens the WebSocket over a connection that is already there, and starts its two tasks. They end
-/// when the sender is dropped (after the closing handshake) or when the connection does; the last
-/// thing the receiver yields says how.
+/// after [`Outgoing::Close`] and its answer, or when the connection does; the last thing the receiver
+/// yields says how. When both ends are dropped instead, the connection just goes away: a closing frame
+/// would tell the gateway that the session is over, and may arrive when another connection has it.
 ///
 /// # Errors
 /// [`Error::Refused`] when the gateway answers with another status than 101; [`Error::Connect`]
@@ -160,19 +161,28 @@ where
     let (sink, stream) = socket.split();
     let (outgoing, from_pump) = mpsc::channel(QUEUE);
     let (to_pump, incoming) = mpsc::channel(QUEUE);
-    let reader = tokio::spawn(read(stream, to_pump));
-    tokio::spawn(async move {
-        write(sink, from_pump).await;
-        // The reader sees the answer to the closing frame, or the connection's end.
-        let aborter = reader.abort_handle();
-        if tokio::time::timeout(CLOSING, reader).await.is_err() {
-            aborter.abort();
+    let mut reader = tokio::spawn(async move {
+        tokio::select! {
+            () = read(stream, &to_pump) => {}
+            () = to_pump.closed() => {}
         }
+    });
+    tokio::spawn(async move {
+        let aborter = reader.abort_handle();
+        tokio::select! {
+            closing = write(sink, from_pump) => if closing {
+                // The reader sees the answer to the closing frame, or the connection's end.
+                let _ = tokio::time::timeout(CLOSING, reader).await;
+            },
+            // A write that is stuck has nobody to write for any more.
+            _ = &mut reader => {}
+        }
+        aborter.abort();
     });
     Ok((outgoing, incoming))
 }
 
-async fn read<S>(mut stream: SplitStream<WebSocketStream<S>>, pump: mpsc::Sender<Incoming>)
+async fn read<S>(mut stream: SplitStream<WebSocketStream<S>>, pump: &mpsc::Sender<Incoming>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -201,29 +211,29 @@ where
     }
 }
 
+/// Writes what the pump sends. Says whether that ended with a closing frame.
 async fn write<S>(
     mut sink: SplitSink<WebSocketStream<S>, Message>,
     mut pump: mpsc::Receiver<Outgoing>,
-) where
+) -> bool
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut batch = Vec::with_capacity(QUEUE);
     while pump.recv_many(&mut batch, QUEUE).await > 0 {
+        let mut closing = false;
         for outgoing in batch.drain(..) {
+            closing |= outgoing == Outgoing::Close;
             // A failure shows at the reader too, which reports it.
             if sink.feed(message(outgoing)).await.is_err() {
-                return;
+                return false;
             }
         }
-        if sink.flush().await.is_err() {
-            return;
+        if sink.flush().await.is_err() || closing {
+            return closing;
         }
     }
-    let normal = CloseFrame {
-        code: CloseCode::Normal,
-        reason: "".into(),
-    };
-    let _ = sink.send(Message::Close(Some(normal))).await;
+    false
 }
 
 fn message(outgoing: Outgoing) -> Message {
@@ -234,6 +244,10 @@ fn message(outgoing: Outgoing) -> Message {
             Err(_) => Message::Binary(bytes),
         },
         Outgoing::Ping => Message::Ping(Bytes::new()),
+        Outgoing::Close => Message::Close(Some(CloseFrame {
+            code: CloseCode::Normal,
+            reason: "".into(),
+        })),
     }
 }
 

@@ -6,8 +6,10 @@ mod support;
 
 use axt::emulator::{Cut, Options};
 use sha2::{Digest, Sha256};
+use std::io::{Read as _, Write as _};
+use std::process::Stdio;
 use std::time::Duration;
-use support::axt::{Cloud, Done};
+use support::axt::{Cloud, Done, finish};
 use support::screen::Screen;
 use support::sshd::Sshd;
 
@@ -89,6 +91,43 @@ fn a_connection_that_goes_dead_is_found_and_replaced() {
     assert_quiet(&done, 0);
     assert!(done.stdout == numbers(10_000).as_bytes());
     assert_eq!(connections(&cloud), 2);
+}
+
+#[test]
+fn attempts_that_arrive_late_cost_no_session() {
+    let cloud = cloud(&[]);
+    let args = [
+        "connect",
+        "i-test",
+        "--dead-after=1s",
+        "--connect-timeout=1s",
+        "--command=cat; seq 1 2000; sleep 10; seq 1 2000",
+    ];
+    let begun: Vec<_> = (0..4)
+        .map(|_| {
+            let mut command = cloud.axt(args);
+            command.stdin(Stdio::piped());
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.spawn().unwrap();
+            child.stdin.take().unwrap().write_all(b"x\n").unwrap();
+            // It has begun.
+            let stdout = child.stdout.as_mut().unwrap();
+            stdout.read_exact(&mut [0; 2]).unwrap();
+            child
+        })
+        .collect();
+    for _ in 0..2 {
+        let stall = cloud.emulator.stall();
+        std::thread::sleep(Duration::from_secs(4));
+        stall.release();
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    for child in begun {
+        let done = finish(child);
+        assert_quiet(&done, 0);
+        assert!(done.text() == numbers(2000).repeat(2));
+    }
+    cloud.assert_all_ended();
 }
 
 #[test]

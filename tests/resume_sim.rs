@@ -451,7 +451,7 @@ impl Sim {
             match out {
                 Outgoing::Binary(bytes) => self.send_up(bytes),
                 Outgoing::Ping => self.pong(),
-                Outgoing::Text(_) => panic!("a session sends no text"),
+                other => panic!("a session sends no {other:?}"),
             }
         }
         self.events();

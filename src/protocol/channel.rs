@@ -53,6 +53,8 @@ pub enum Outgoing {
     Text(Bytes),
     /// A WebSocket ping.
     Ping,
+    /// The closing frame: the session is over, and nothing follows.
+    Close,
 }
 
 /// What a channel has to tell its user.

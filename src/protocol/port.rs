@@ -23,7 +23,10 @@ impl Filter for Port {
 }
 
 fn closed(code: &str) -> bool {
-    matches!(code, "ReadFromTargetPortFailed" | "ReopenTargetPortFailed")
+    matches!(
+        code,
+        "ReadFromTargetPortFailed" | "ReopenTargetPortFailed" | "Read_port_failed"
+    )
 }
 
 /// `connection reset by peer`, as the system of the instance has it.
@@ -48,6 +51,8 @@ mod tests {
         for (code, detail, normal) in [
             ("ReadFromTargetPortFailed", "EOF", true),
             ("ReopenTargetPortFailed", "", true),
+            ("Read_port_failed", "", true),
+            ("Open_port_failed", "", false),
             (
                 "ReadFromTargetPortFailed",
                 "Connection reset by peer (os error 104)",

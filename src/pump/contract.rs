@@ -8,10 +8,11 @@ use futures_util::future::BoxFuture;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// A connection: two bounded queues with the wire behind them.
+/// A connection: two bounded queues to and from the wire. Dropping it gives the connection up, and leaves
+/// the session as it is.
 #[derive(Debug)]
 pub struct Link {
-    /// Towards the gateway; dropping it closes the WebSocket.
+    /// Towards the gateway.
     pub outgoing: mpsc::Sender<Outgoing>,
     /// From the gateway; ends when the connection does.
     pub incoming: mpsc::Receiver<Incoming>,

@@ -65,7 +65,7 @@ impl Peer {
                         return frame;
                     }
                 }
-                Outgoing::Text(_) => panic!("a session sends no text"),
+                other => panic!("no {other:?} was to be sent"),
             }
         }
     }

@@ -228,6 +228,7 @@ pub(super) async fn say_goodbye<C: Channel>(channel: &mut C, mut link: Link) {
     if let Some(message) = channel.poll_send(now()) {
         let _ = link.outgoing.send(message).await;
     }
+    let _ = link.outgoing.send(Outgoing::Close).await;
     drop(link.outgoing);
     while link.incoming.recv().await.is_some() {}
 }

@@ -69,7 +69,7 @@ impl Rig {
             match out {
                 Outgoing::Binary(bytes) => self.sent.push(Frame::decode(&bytes).unwrap().frame),
                 Outgoing::Ping => self.pings += 1,
-                Outgoing::Text(_) => panic!("a session sends no text"),
+                other => panic!("a session sends no {other:?}"),
             }
         }
         while let Some(event) = self.session.poll_event() {

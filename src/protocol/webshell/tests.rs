@@ -280,7 +280,7 @@ proptest! {
                     arrived.extend(text);
                 }
                 Outgoing::Binary(bytes) => arrived.extend(bytes),
-                Outgoing::Ping => {}
+                Outgoing::Ping | Outgoing::Close => {}
             }
         };
         for bytes in &writes {

@@ -38,6 +38,7 @@ impl Gateway {
                     let frame = Frame::decode(&bytes).unwrap().frame;
                     frames.push((frame.kind, frame.payload));
                 }
+                Outgoing::Close => {}
                 _ => self.to_axt.send(Incoming::Alive).await.unwrap(),
             }
         }
