@@ -215,7 +215,7 @@ fn refusals_are_explained() {
                 ..Sae::default()
             },
             "HTTP 403: the token is unknown or has expired",
-            "start a new one",
+            "start a new session",
         ),
     ];
     for (sae, what, hint) in refused {
