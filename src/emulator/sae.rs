@@ -65,12 +65,6 @@ pub(crate) struct WebshellToken {
 #[derive(Default)]
 pub(crate) struct WebshellTokens(Mutex<HashMap<String, WebshellToken>>);
 
-impl std::fmt::Debug for WebshellTokens {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Tickets(redacted)")
-    }
-}
-
 impl WebshellTokens {
     /// Issues a token.
     pub(crate) fn issue(&self, allowed: WebshellToken) -> String {

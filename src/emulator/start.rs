@@ -35,7 +35,6 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// A running emulator, on a thread and runtime of its own. Dropping it ends every session, and with
 /// it the session's program.
-#[derive(Debug)]
 pub struct Emulator {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -59,6 +58,12 @@ pub struct SessionInfo {
     pub client_ip: Option<String>,
     /// Its connections, in the order they were made.
     pub connections: Vec<ConnectionRecord>,
+}
+
+impl std::fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Emulator({})", self.address)
+    }
 }
 
 impl Emulator {
@@ -134,7 +139,7 @@ impl Emulator {
 
     /// The environment that points axt, or an SDK, at it. A security token must not be set.
     #[must_use]
-    pub fn exports(&self) -> Vec<(String, String)> {
+    pub fn exports(&self) -> Vec<(&'static str, String)> {
         let keys = self.credentials();
         let region = self
             .shared
@@ -142,7 +147,7 @@ impl Emulator {
             .region
             .clone()
             .unwrap_or_else(|| "cn-hangzhou".into());
-        let exports = [
+        vec![
             ("AXT_ENDPOINT", self.api_url()),
             ("ALIBABA_CLOUD_ACCESS_KEY_ID", keys.access_key_id.clone()),
             (
@@ -150,11 +155,7 @@ impl Emulator {
                 keys.access_key_secret.clone(),
             ),
             ("ALIBABA_CLOUD_REGION_ID", region),
-        ];
-        exports
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        ]
     }
 
     /// Counts of its sessions and connections.
@@ -220,7 +221,6 @@ impl Emulator {
 }
 
 /// A stall of all traffic.
-#[derive(Debug)]
 pub struct Stall<'a> {
     emulator: &'a Emulator,
     held: Held,

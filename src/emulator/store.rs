@@ -7,7 +7,6 @@ use super::random::random_text;
 use crate::openapi::signature::same;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,16 +31,6 @@ pub(super) struct StoredSession {
     pub connections: Vec<ConnectionRecord>,
     /// Its agent.
     pub link: Arc<AgentLink>,
-}
-
-impl fmt::Debug for StoredSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Session({} of {})",
-            self.spec.session_id, self.spec.instance_id
-        )
-    }
 }
 
 impl StoredSession {
@@ -133,12 +122,6 @@ pub(super) enum Denied {
 #[derive(Default)]
 pub(super) struct Store {
     state: Mutex<Tables>,
-}
-
-impl fmt::Debug for Store {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Store({:?})", self.counts())
-    }
 }
 
 impl Store {

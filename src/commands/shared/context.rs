@@ -77,7 +77,7 @@ impl Context {
         use crate::emulator::{Emulator, Options};
         let emulator = Emulator::on_loopback(Options::default())?;
         let mut exports = emulator.exports();
-        exports.push(("ALIBABA_CLOUD_IGNORE_PROFILE".into(), "TRUE".into()));
+        exports.push(("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE".into()));
         let flags = Flags {
             endpoint: Some(Sourced {
                 value: emulator.api_url(),
@@ -87,7 +87,7 @@ impl Context {
             ..Flags::default()
         };
         let env = move |name: &str| {
-            let export = exports.iter().find(|(key, _)| key == name);
+            let export = exports.iter().find(|(key, _)| *key == name);
             export.map(|(_, value)| value.clone())
         };
         Ok(Self {

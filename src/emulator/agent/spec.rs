@@ -1,7 +1,5 @@
 //! The parameters of a session, from its StartTerminalSession.
 
-use std::fmt;
-
 /// The parameters of a session. `Debug` leaves out what may be secret.
 #[derive(Clone, Default)]
 pub(crate) struct SessionSpec {
@@ -19,16 +17,6 @@ pub(crate) struct SessionSpec {
     pub(crate) target_server: Option<String>,
     /// How the session is encrypted, if it is.
     pub(crate) encryption: Option<SessionEncryption>,
-}
-
-impl fmt::Debug for SessionSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SessionSpec")
-            .field("session_id", &self.session_id)
-            .field("instance_id", &self.instance_id)
-            .field("port", &self.port)
-            .finish_non_exhaustive()
-    }
 }
 
 /// How the two sides of an encrypted session agree on a key.

@@ -43,12 +43,6 @@ pub struct AccessKey {
     pub access_key_secret: String,
 }
 
-impl std::fmt::Debug for AccessKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Credentials(redacted)")
-    }
-}
-
 /// Parameters as they came, in order.
 pub(crate) type Pairs = Vec<(String, String)>;
 
