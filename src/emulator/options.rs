@@ -121,6 +121,14 @@ impl Limits {
 }
 
 impl Options {
+    /// Where WebSocket URLs begin, for a client that called the API at `host`.
+    pub(crate) fn websocket_base(&self, host: &str) -> String {
+        match &self.websocket_base {
+            Some(base) => base.trim_end_matches('/').to_owned(),
+            None => format!("ws://{host}"),
+        }
+    }
+
     /// The agents' options with the limits' delays in them.
     #[must_use]
     pub(crate) fn agent_options(&self) -> AgentOptions {

@@ -2,27 +2,27 @@
 
 use super::codes::refuse;
 use super::params::{Params, required};
-use super::reply::{ApiResult, object};
+use super::reply::ApiResult;
 use crate::emulator::shared::Shared;
 use crate::openapi::region::REGIONS;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The account that an emulator's key pair belongs to.
 pub(crate) const ACCOUNT: &str = "1000000000000001";
 
 /// STS GetCallerIdentity.
-pub(crate) fn get_caller_identity() -> Map<String, Value> {
-    object(json!({
+pub(crate) fn get_caller_identity() -> Value {
+    json!({
         "AccountId": ACCOUNT,
         "Arn": format!("acs:ram::{ACCOUNT}:root"),
         "IdentityType": "Account",
         "PrincipalId": ACCOUNT,
         "UserId": ACCOUNT,
-    }))
+    })
 }
 
 /// DescribeRegions.
-pub(crate) fn describe_regions() -> Map<String, Value> {
+pub(crate) fn describe_regions() -> Value {
     let region = |id: &&str| {
         json!({
             "RegionId": id, "LocalName": id, "RegionEndpoint": format!("ecs.{id}.aliyuncs.com"),
@@ -30,7 +30,7 @@ pub(crate) fn describe_regions() -> Map<String, Value> {
         })
     };
     let regions: Vec<Value> = REGIONS.iter().map(region).collect();
-    object(json!({"Regions": {"Region": regions}}))
+    json!({"Regions": {"Region": regions}})
 }
 
 /// DescribeUserBusinessBehavior; it knows the key of Session Manager only.
@@ -40,7 +40,5 @@ pub(crate) fn describe_user_business_behavior(shared: &Shared, params: &Params) 
         return Err(refuse("InvalidParameter.StatusKey"));
     }
     let off = shared.options.session_manager_off;
-    Ok(object(
-        json!({"StatusValue": if off { "disabled" } else { "enabled" }}),
-    ))
+    Ok(json!({"StatusValue": if off { "disabled" } else { "enabled" }}))
 }

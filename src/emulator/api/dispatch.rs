@@ -17,7 +17,7 @@ use super::verify::verify;
 use crate::emulator::clock::http_date;
 use crate::emulator::shared::Shared;
 use http::{HeaderMap, Method, Response};
-use serde_json::Map;
+use serde_json::json;
 
 /// Answers an API call.
 pub(crate) fn handle(shared: &Shared, incoming: &ApiRequest<'_>) -> Response<String> {
@@ -106,5 +106,5 @@ fn end_terminal_session(shared: &Shared, params: &Params) -> ApiResult {
         return Err(refuse("InvalidSessionId.NotFound"));
     };
     shared.tasks.spawn(async move { session.link.end().await });
-    Ok(Map::new())
+    Ok(json!({}))
 }

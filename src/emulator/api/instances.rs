@@ -2,11 +2,11 @@
 
 use super::codes::refuse;
 use super::params::{Params, given, instance_ids, region};
-use super::reply::{ApiResult, object};
+use super::reply::ApiResult;
 use crate::emulator::clock::{api_time, before};
 use crate::emulator::instance::{Instance, InstanceState};
 use crate::emulator::shared::Shared;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// How old the last heartbeat of an offline agent is.
@@ -38,10 +38,10 @@ pub(crate) fn describe_instances(shared: &Shared, params: &Params) -> ApiResult 
             })
         })
         .collect();
-    Ok(object(json!({
+    Ok(json!({
         "TotalCount": list.len(), "PageNumber": 1, "PageSize": list.len(), "NextToken": "",
         "Instances": {"Instance": list},
-    })))
+    }))
 }
 
 /// DescribeCloudAssistantStatus of `InstanceId.N`. The answer leaves out an instance without an agent
@@ -80,10 +80,10 @@ pub(crate) fn describe_cloud_assistant_status(shared: &Shared, params: &Params) 
             answer
         })
         .collect();
-    Ok(object(json!({
+    Ok(json!({
         "TotalCount": list.len(), "PageNumber": 1, "PageSize": 10, "NextToken": "",
         "InstanceCloudAssistantStatusSet": {"InstanceCloudAssistantStatus": list},
-    })))
+    }))
 }
 
 /// InstallCloudAssistant. The agent would be installed at the instance's next start, which the
@@ -95,7 +95,7 @@ pub(crate) fn install_cloud_assistant(shared: &Shared, params: &Params) -> ApiRe
     if known(shared, &ids).iter().any(missing) {
         return Err(refuse("InvalidInstance.NotFound"));
     }
-    Ok(Map::new())
+    Ok(json!({}))
 }
 
 fn known(shared: &Shared, ids: &[impl AsRef<str>]) -> Vec<Instance> {

@@ -2,7 +2,7 @@
 
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given, required};
-use super::reply::{ApiResult, object};
+use super::reply::ApiResult;
 use super::request::Call;
 use crate::emulator::kms::Kms;
 use base64::Engine as _;
@@ -29,9 +29,9 @@ fn generate_data_key(kms: &Kms, params: &Params) -> ApiResult {
         return Err(refuse_because("InvalidParameter", message));
     }
     let (key, blob) = kms.generate();
-    Ok(object(json!({
+    Ok(json!({
         "KeyId": key_id, "Plaintext": STANDARD.encode(*key), "CiphertextBlob": blob,
-    })))
+    }))
 }
 
 fn decrypt(kms: &Kms, params: &Params) -> ApiResult {
@@ -40,5 +40,5 @@ fn decrypt(kms: &Kms, params: &Params) -> ApiResult {
         let message = "The specified parameter CiphertextBlob is not valid.";
         refuse_because("InvalidParameter", message)
     })?;
-    Ok(object(json!({"Plaintext": STANDARD.encode(*key)})))
+    Ok(json!({"Plaintext": STANDARD.encode(*key)}))
 }

@@ -6,7 +6,7 @@
 use super::account::ACCOUNT;
 use super::codes::refuse;
 use super::params::{Params, given, region};
-use super::reply::{ApiResult, ErrorReply, object};
+use super::reply::{ApiResult, ErrorReply};
 use crate::emulator::clock::{api_time, before};
 use crate::emulator::shared::Shared;
 use crate::emulator::store::{ConnectionRecord, PagePosition, StoredSession};
@@ -47,9 +47,7 @@ pub(crate) fn describe_terminal_sessions(shared: &Shared, params: &Params) -> Ap
         _ => String::new(),
     };
     let records: Vec<Value> = page.iter().map(record).collect();
-    Ok(object(
-        json!({"NextToken": next, "Sessions": {"Session": records}}),
-    ))
+    Ok(json!({"NextToken": next, "Sessions": {"Session": records}}))
 }
 
 fn page_size(params: &Params) -> Result<usize, ErrorReply> {
@@ -70,7 +68,7 @@ fn record(session: &StoredSession) -> Value {
     let connections: Vec<Value> = connections
         .map(|connection| connection_record(&spec.instance_id, connection))
         .collect();
-    let mut record = object(json!({
+    let mut record = json!({
         "SessionId": spec.session_id,
         "CreationTime": api_time(session.created),
         "Username": spec.username.as_deref().unwrap_or_default(),
@@ -79,19 +77,19 @@ fn record(session: &StoredSession) -> Value {
         "PrincipalId": ACCOUNT,
         "IdentityType": "Account",
         "Connections": {"Connection": connections},
-    }));
+    });
     if let Some(port) = spec.port {
-        record.insert("PortNumber".into(), port.into());
+        record["PortNumber"] = port.into();
     }
-    Value::Object(record)
+    record
 }
 
 fn connection_record(instance_id: &str, connection: &ConnectionRecord) -> Value {
-    let mut record = object(json!({
+    let mut record = json!({
         "InstanceId": instance_id,
         "Status": connection.status,
         "StartTime": api_time(connection.start),
-    }));
+    });
     let optional = [
         ("EndTime", connection.end.map(api_time)),
         ("ClosedReason", connection.closed_reason.map(str::to_owned)),
@@ -99,8 +97,8 @@ fn connection_record(instance_id: &str, connection: &ConnectionRecord) -> Value 
     ];
     for (name, value) in optional {
         if let Some(value) = value {
-            record.insert(name.into(), value.into());
+            record[name] = value.into();
         }
     }
-    Value::Object(record)
+    record
 }

@@ -2,11 +2,11 @@
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The members of a call's answer, or its error.
-pub(crate) type ApiResult = Result<Map<String, Value>, ErrorReply>;
+/// A call's answer, a JSON object, or its error.
+pub(crate) type ApiResult = Result<Value, ErrorReply>;
 
 /// An error reply of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +31,8 @@ pub(crate) fn response(host: &str, outcome: ApiResult) -> Response<String> {
             (refusal.status, refusal.retry_after, body)
         }
     };
-    body.insert("RequestId".into(), request_id.into());
-    let mut response = Response::new(Value::Object(body).to_string());
+    body["RequestId"] = request_id.into();
+    let mut response = Response::new(body.to_string());
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
@@ -47,21 +47,13 @@ pub(crate) fn response(host: &str, outcome: ApiResult) -> Response<String> {
     response
 }
 
-/// The members of an object.
-pub(crate) fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        _ => Map::new(),
-    }
-}
-
-fn error_body(refusal: &ErrorReply, host: &str, request_id: &str) -> Map<String, Value> {
+fn error_body(refusal: &ErrorReply, host: &str, request_id: &str) -> Value {
     let code = &refusal.code;
     let recommend =
         format!("https://api.aliyun.com/troubleshoot?q={code}&product=Ecs&requestId={request_id}");
-    object(json!({
+    json!({
         "HostId": host, "Code": code, "Message": refusal.message, "Recommend": recommend,
-    }))
+    })
 }
 
 #[cfg(test)]

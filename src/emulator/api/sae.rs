@@ -6,7 +6,7 @@
 
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given};
-use super::reply::{ApiResult, ErrorReply, object};
+use super::reply::{ApiResult, ErrorReply};
 use crate::emulator::clock::later;
 use crate::emulator::random::random_text;
 use crate::emulator::sae::{SOCKET_PATH, WebshellToken};
@@ -37,23 +37,19 @@ pub(crate) fn get_webshell_token(shared: &Shared, params: &Params, host: &str) -
         .webshell_tokens
         .issue(WebshellToken { expires, size });
     let region = shared.options.region.as_deref().unwrap_or("cn-hangzhou");
-    let base = match &shared.options.websocket_base {
-        Some(base) => base.trim_end_matches('/').to_owned(),
-        None => format!("ws://{host}"),
-    };
+    let base = shared.options.websocket_base(host);
     // The documented answer has a label in front of this URL.
     let page = format!(
         "https://saenext.console.aliyun.com/{region}/app-list/{app}/micro-app/shell/{pod}?tokenId={token}"
     );
-    let answer = json!({
+    Ok(json!({
         "Message": "success", "TraceId": random_text(), "Code": "200", "Success": true,
         "Data": {
             "Token": token,
             "WebSocketUrl": format!("{base}{SOCKET_PATH}?tokenId={token}&region={region}"),
             "HttpUrl": format!("HttpUrl :  \"{page}"),
         },
-    });
-    Ok(object(answer))
+    }))
 }
 
 fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, ErrorReply> {

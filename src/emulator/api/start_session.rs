@@ -5,7 +5,7 @@
 
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given, instance_ids, region};
-use super::reply::{ApiResult, ErrorReply, object};
+use super::reply::{ApiResult, ErrorReply};
 use crate::emulator::agent::options::Generation;
 use crate::emulator::agent::spec::{SessionEncryption, SessionSpec};
 use crate::emulator::instance::InstanceState;
@@ -13,7 +13,7 @@ use crate::emulator::random::random_text;
 use crate::emulator::shared::Shared;
 use crate::emulator::store::{StoredSession, TokenUse};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Answers the call.
 pub(crate) fn start_terminal_session(shared: &Shared, params: &Params, host: &str) -> ApiResult {
@@ -49,17 +49,14 @@ pub(crate) fn start_terminal_session(shared: &Shared, params: &Params, host: &st
     Ok(started(shared, &session, host))
 }
 
-fn started(shared: &Shared, session: &StoredSession, host: &str) -> Map<String, Value> {
+fn started(shared: &Shared, session: &StoredSession, host: &str) -> Value {
     let (id, token) = (&session.spec.session_id, &session.token);
-    let base = match &shared.options.websocket_base {
-        Some(base) => base.trim_end_matches('/').to_owned(),
-        None => format!("ws://{host}"),
-    };
-    object(json!({
+    let base = shared.options.websocket_base(host);
+    json!({
         "SessionId": id,
         "SecurityToken": token,
         "WebSocketUrl": format!("{base}/session?sessionId={id}&token={token}"),
-    }))
+    })
 }
 
 fn client_token(params: &Params) -> Result<Option<&str>, ErrorReply> {
