@@ -21,7 +21,7 @@ use crate::openapi::retry::Retry;
 use crate::terminal;
 use crate::ui::Ui;
 use finding::{Finding, Fix};
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::TryFutureExt as _;
 use report::{Report, Row};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -73,59 +73,21 @@ fn finish(mut report: Report, args: &Doctor, ui: &Ui) -> anyhow::Result<Exit> {
     })
 }
 
-/// The names of the checks that need no call.
-const LOCAL: &[&str] = &[
+/// The names of the checks before the trial, in order.
+const CHECKS: &[&str] = &[
     "configuration",
     "settings",
     "credentials",
     "network",
     "api",
     "clock",
-];
-
-/// A check by API call. One call may answer several questions.
-struct Check {
-    names: &'static [&'static str],
-    run: for<'a> fn(&'a Scene<'a>) -> LocalBoxFuture<'a, Result<Vec<Finding>>>,
-}
-
-/// The checks that the others depend on. They don't depend on each other.
-const FIRST: &[Check] = &[
-    Check {
-        names: &["identity"],
-        run: |scene| Box::pin(async { Ok(vec![checks::identity(&scene.sts, scene.limit).await?]) }),
-    },
-    Check {
-        names: &["region"],
-        run: |scene| Box::pin(async { Ok(vec![checks::region(&scene.ecs, scene.limit).await?]) }),
-    },
-];
-
-/// The checks that depend on the first ones.
-const THEN: &[Check] = &[
-    Check {
-        names: &["session manager"],
-        run: |scene| {
-            Box::pin(async {
-                Ok(vec![
-                    checks::session_manager(&scene.ecs, scene.limit).await?,
-                ])
-            })
-        },
-    },
-    Check {
-        names: &["instance", "agent", "agent online", "agent version"],
-        run: |scene| {
-            Box::pin(async {
-                let Some(target) = &scene.target else {
-                    return Ok(std::iter::repeat_with(no_target).take(4).collect());
-                };
-                let findings =
-                    checks::instance_and_agent(&scene.ecs, &target.instance, scene.limit);
-                Ok(findings.await?.into())
-            })
-        },
-    },
+    "identity",
+    "region",
+    "session manager",
+    "instance",
+    "agent",
+    "agent online",
+    "agent version",
 ];
 
 fn no_target() -> Finding {
@@ -134,8 +96,7 @@ fn no_target() -> Finding {
 
 /// The names of all checks, in order.
 fn names() -> impl Iterator<Item = &'static str> {
-    let calls = FIRST.iter().chain(THEN).flat_map(|check| check.names);
-    LOCAL.iter().chain(calls).chain(trial::PHASES).copied()
+    CHECKS.iter().chain(trial::PHASES).copied()
 }
 
 /// Everything that the checks by API call need.
@@ -210,11 +171,31 @@ impl<'a> Scene<'a> {
 
     /// Makes the calls, then tries a real session. A step is skipped when an earlier one failed.
     async fn examine(&self, report: &mut Report) -> Result<()> {
-        for checks in [FIRST, THEN] {
-            if report.is_ok() {
-                let found = join_all(checks.iter().map(|check| self.check(check))).await;
-                report.rows.extend(found.into_iter().flatten());
-            }
+        if report.is_ok() {
+            let (identity, region) = tokio::join!(
+                self.check(
+                    ["identity"],
+                    checks::identity(&self.sts, self.limit).map_ok(|finding| [finding])
+                ),
+                self.check(
+                    ["region"],
+                    checks::region(&self.ecs, self.limit).map_ok(|finding| [finding])
+                ),
+            );
+            report.rows.extend(identity.into_iter().chain(region));
+        }
+        if report.is_ok() {
+            let (account, instance) = tokio::join!(
+                self.check(
+                    ["session manager"],
+                    checks::session_manager(&self.ecs, self.limit).map_ok(|finding| [finding])
+                ),
+                self.check(
+                    ["instance", "agent", "agent online", "agent version"],
+                    self.instance_and_agent()
+                ),
+            );
+            report.rows.extend(account.into_iter().chain(instance));
         }
         if report.is_ok() {
             return self.try_session(report).await;
@@ -222,21 +203,32 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
-    /// Makes one check. An error becomes its first finding.
-    async fn check(&self, check: &Check) -> Vec<Row> {
+    async fn instance_and_agent(&self) -> Result<[Finding; 4]> {
+        let Some(target) = &self.target else {
+            return Ok(std::array::from_fn(|_| no_target()));
+        };
+        checks::instance_and_agent(&self.ecs, &target.instance, self.limit).await
+    }
+
+    /// Makes one check, which may answer several questions. An error becomes its first finding.
+    async fn check<const N: usize>(
+        &self,
+        names: [&'static str; N],
+        check: impl Future<Output = Result<[Finding; N]>>,
+    ) -> Vec<Row> {
         let start = Instant::now();
-        let found = timeout(self.limit, (check.run)(self)).await;
+        let found = timeout(self.limit, check).await;
         let found = found.unwrap_or_else(|_| {
             Err(Error::Timeout {
                 what: "the check".into(),
                 limit: self.limit,
             })
         });
-        let findings = found.unwrap_or_else(|error| vec![Finding::of(&error)]);
+        let findings = found.map_or_else(|error| vec![Finding::of(&error)], Vec::from);
         let unknown = std::iter::repeat_with(|| Finding::skip("unknown"));
         let took = start.elapsed();
-        let rows = check.names.iter().zip(findings.into_iter().chain(unknown));
-        let row = |(name, finding): (&&'static str, Finding)| Row {
+        let rows = names.into_iter().zip(findings.into_iter().chain(unknown));
+        let row = |(name, finding)| Row {
             name,
             finding,
             took,

@@ -92,14 +92,11 @@ async fn connected(
         "{way}: reached in {reached}, answered in {}",
         since(start)
     )));
-    let times = echo(Link { outgoing, incoming }, limit).await;
-    if let Some(opened) = times.opened {
+    let (opened, echoed) = echo(Link { outgoing, incoming }, limit).await;
+    if let Some(opened) = opened {
         findings.push(Finding::ok(format!("the agent answered in {}", ms(opened))));
     }
-    match times.outcome {
-        Ok(echoed) => findings.push(Finding::ok(format!("came back in {}", ms(echoed)))),
-        Err(error) => return Err(error),
-    }
+    findings.push(Finding::ok(format!("came back in {}", ms(echoed?))));
     Ok(())
 }
 
@@ -111,16 +108,9 @@ async fn end(client: &Client, session_id: String, limit: Duration) -> Finding {
     }
 }
 
-/// The times of an echo.
-struct Times {
-    /// From the connection to the agent's answer.
-    opened: Option<Duration>,
-    /// From the answer to the echo.
-    outcome: Result<Duration>,
-}
-
-/// Has the terminal echo a line.
-async fn echo(link: Link, limit: Duration) -> Times {
+/// Has the terminal echo a line. Gives the times from the connection to the agent's answer, and from
+/// that to the echo.
+async fn echo(link: Link, limit: Duration) -> (Option<Duration>, Result<Duration>) {
     let marker = format!("axt-{:08x}", fastrand::u32(..));
     let (mut typing, typed) = tokio::io::duplex(256);
     let (control, asked) = mpsc::channel(1);
@@ -162,7 +152,7 @@ async fn echo(link: Link, limit: Duration) -> Times {
             () = waiting => None,
         }
     };
-    let outcome = match outcome {
+    let echoed = match outcome {
         _ if on_echo.try_recv().is_ok() => Ok(opened_at.unwrap_or(start).elapsed()),
         Some(Outcome::Ended(Ending::Failed(error))) => Err(error),
         Some(_) => Err(Error::Remote("the session ended before the echo".into())),
@@ -171,10 +161,7 @@ async fn echo(link: Link, limit: Duration) -> Times {
             limit,
         }),
     };
-    Times {
-        opened: opened_at.map(|at| at - start),
-        outcome,
-    }
+    (opened_at.map(|at| at - start), echoed)
 }
 
 /// Notes when the agent has answered.
