@@ -19,21 +19,21 @@ pub(crate) enum Version {
     Five,
 }
 
-/// The result of a request.
+/// The result of a request, by its number in version 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
     /// The remote side took the connection.
-    Granted,
+    Granted = 0,
     /// No session could be had.
-    Failed,
+    Failed = 1,
     /// The host could not be reached.
-    Unreachable,
+    Unreachable = 4,
     /// The port refused the connection.
-    Refused,
+    Refused = 5,
     /// Not CONNECT.
-    Unsupported,
+    Unsupported = 7,
     /// The address is of an unknown type.
-    BadAddress,
+    BadAddress = 8,
 }
 
 /// A client's request.
@@ -49,10 +49,9 @@ pub(crate) struct Request {
 ///
 /// # Errors
 /// Why the client is refused, for people.
-pub(crate) async fn request<S>(stream: &mut S) -> Result<Request, String>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+pub(crate) async fn request(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> Result<Request, String> {
     match byte(stream).await? {
         5 => version_five(stream).await,
         4 => version_four(stream).await,
@@ -64,22 +63,15 @@ where
 ///
 /// # Errors
 /// The system's.
-pub(crate) async fn answer<S>(stream: &mut S, version: Version, reply: Reply) -> std::io::Result<()>
-where
-    S: AsyncWrite + Unpin,
-{
-    let five = match reply {
-        Reply::Granted => 0,
-        Reply::Failed => 1,
-        Reply::Unreachable => 4,
-        Reply::Refused => 5,
-        Reply::Unsupported => 7,
-        Reply::BadAddress => 8,
-    };
+pub(crate) async fn answer(
+    stream: &mut (impl AsyncWrite + Unpin),
+    version: Version,
+    reply: Reply,
+) -> std::io::Result<()> {
     match version {
         // The address from which the instance connects is not known: 0.0.0.0:0.
         Version::Five => {
-            let head = [5, five, 0, 1, 0, 0, 0, 0, 0, 0];
+            let head = [5, reply as u8, 0, 1, 0, 0, 0, 0, 0, 0];
             stream.write_all(&head).await
         }
         Version::Four => {
@@ -103,10 +95,9 @@ pub(crate) fn reply_of(error: &Error) -> Reply {
     }
 }
 
-async fn version_five<S>(stream: &mut S) -> Result<Request, String>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn version_five(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> Result<Request, String> {
     let methods = usize::from(byte(stream).await?);
     let methods = bytes(stream, methods).await?;
     if !methods.contains(&0) {
@@ -134,10 +125,9 @@ where
     to(Version::Five, &host, port)
 }
 
-async fn version_four<S>(stream: &mut S) -> Result<Request, String>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn version_four(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> Result<Request, String> {
     let command = byte(stream).await?;
     let port = u16::from_be_bytes(array(stream).await?);
     let address: [u8; 4] = array(stream).await?;
@@ -161,15 +151,12 @@ fn to(version: Version, host: &str, port: u16) -> Result<Request, String> {
     Ok(Request { version, remote })
 }
 
-async fn refuse<S>(
-    stream: &mut S,
+async fn refuse(
+    stream: &mut (impl AsyncWrite + Unpin),
     version: Version,
     reply: Reply,
     what: u8,
-) -> Result<Request, String>
-where
-    S: AsyncWrite + Unpin,
-{
+) -> Result<Request, String> {
     let _ = answer(stream, version, reply).await;
     Err(match reply {
         Reply::BadAddress => format!("the SOCKS request has an address of the unknown type {what}"),
