@@ -53,10 +53,7 @@ impl EncryptionState {
                 message: Some(message),
                 outcome: Ok(()),
             },
-            Err(fault) => ExchangeReply {
-                message: Some(refusal(&fault)),
-                outcome: Err(failed(&fault.to_string())),
-            },
+            Err(fault) => refusal(&fault),
         }
     }
 
@@ -78,10 +75,7 @@ impl EncryptionState {
             )),
             _ => Ok(payload.clone()),
         };
-        unsealed.map_err(|fault| ExchangeReply {
-            message: Some(refusal(&fault)),
-            outcome: Err(failed(&fault.to_string())),
-        })
+        unsealed.map_err(|fault| refusal(&fault))
     }
 
     /// Encrypts an Output's payload.
@@ -120,11 +114,14 @@ pub(super) fn failed(what: &str) -> SessionFailure {
     SessionFailure::new("KeyExchangeFailed", what)
 }
 
-fn refusal(fault: &Fault) -> Bytes {
-    Action::Error.message(&Refusal {
-        code: format!("KeyExchangeError.{}", fault.name()),
-        message: fault.to_string(),
-    })
+fn refusal(fault: &Fault) -> ExchangeReply {
+    let message = fault.to_string();
+    let outcome = Err(failed(&message));
+    let code = format!("KeyExchangeError.{}", fault.name());
+    ExchangeReply {
+        message: Some(Action::Error.message(&Refusal { code, message })),
+        outcome,
+    }
 }
 
 fn client_hello(json: &[u8]) -> Result<(EncryptionState, Bytes), Fault> {

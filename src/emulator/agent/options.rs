@@ -1,6 +1,6 @@
 //! How an agent behaves.
 
-use crate::protocol::frame::Kind;
+use crate::protocol::frame::{Kind, Version};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,7 +33,15 @@ pub enum Generation {
 impl Generation {
     /// Whether these agents speak protocol version 1.01, which numbers nothing.
     pub(crate) fn speaks_1_01(self) -> bool {
-        self != Self::New
+        self.version() == Version::V1_01
+    }
+
+    /// The protocol version that these agents and their gateway speak.
+    pub(crate) fn version(self) -> Version {
+        match self {
+            Self::New => Version::V1_02,
+            Self::Old | Self::Newest => Version::V1_01,
+        }
     }
 }
 

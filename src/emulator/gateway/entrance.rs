@@ -17,7 +17,7 @@ use super::socket::{self, Refused, Socket};
 use crate::emulator::agent;
 use crate::emulator::shared::Shared;
 use crate::emulator::store::{Denied, StoredSession};
-use crate::protocol::frame::{Frame, Kind, Version};
+use crate::protocol::frame::{Frame, Kind};
 use crate::protocol::status::Status;
 use axum::body::Body;
 use axum::extract::State;
@@ -40,16 +40,7 @@ pub(crate) async fn upgrade(
 ) -> Response<Body> {
     let upgrade = hyper::upgrade::on(&mut request);
     match admit(&shared, &request) {
-        Ok(Admitted {
-            session,
-            channel_id,
-            accept,
-        }) => {
-            let entrance = Entrance {
-                shared: shared.clone(),
-                session,
-                channel_id,
-            };
+        Ok((entrance, accept)) => {
             shared.tasks.spawn(entrance.enter(upgrade));
             socket::switching_protocols(accept)
         }
@@ -57,13 +48,10 @@ pub(crate) async fn upgrade(
     }
 }
 
-struct Admitted {
-    session: StoredSession,
-    channel_id: Option<String>,
-    accept: header::HeaderValue,
-}
-
-fn admit(shared: &Shared, request: &Request<Body>) -> Result<Admitted, Refused> {
+fn admit(
+    shared: &Arc<Shared>,
+    request: &Request<Body>,
+) -> Result<(Entrance, header::HeaderValue), Refused> {
     let query: HashMap<String, String> =
         url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
             .into_owned()
@@ -101,11 +89,13 @@ fn admit(shared: &Shared, request: &Request<Body>) -> Result<Admitted, Refused> 
     {
         return Err((StatusCode::NOT_FOUND, "there is no such channel"));
     }
-    Ok(Admitted {
+    let shared = shared.clone();
+    let entrance = Entrance {
+        shared,
         session,
         channel_id,
-        accept,
-    })
+    };
+    Ok((entrance, accept))
 }
 
 /// A client with a valid URL.
@@ -228,11 +218,7 @@ impl Entrance {
     }
 
     async fn turn_away(&self, mut socket: Socket, status: Status) {
-        let version = if self.shared.agent_options.generation.speaks_1_01() {
-            Version::V1_01
-        } else {
-            Version::V1_02
-        };
+        let version = self.shared.agent_options.generation.version();
         let now = self.shared.clock.now().as_millisecond().unsigned_abs();
         let frame = Frame::new(Kind::Status, version, now, status.encode());
         // The client may be gone already.

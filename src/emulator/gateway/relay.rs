@@ -14,7 +14,7 @@ use crate::emulator::agent::AgentHandle;
 use crate::emulator::options::Limits;
 use crate::emulator::shared::Shared;
 use crate::emulator::store::StoredSession;
-use crate::protocol::frame::{Frame, Kind, Version};
+use crate::protocol::frame::{Frame, Kind};
 use crate::protocol::status::Status;
 use bytes::Bytes;
 use futures_util::SinkExt as _;
@@ -345,11 +345,7 @@ impl<'a> Relay<'a> {
 
     /// A message of the gateway itself.
     fn frame(&self, kind: Kind, payload: Bytes) -> Frame {
-        let version = if self.shared.agent_options.generation.speaks_1_01() {
-            Version::V1_01
-        } else {
-            Version::V1_02
-        };
+        let version = self.shared.agent_options.generation.version();
         let now = self.shared.clock.now().as_millisecond().unsigned_abs();
         let mut frame = Frame::new(kind, version, now, payload);
         frame.channel_id = self.channel.id.clone();
