@@ -32,6 +32,7 @@ enum Line {
 
 /// An emulator, and a place with links to axt by the names that callers use.
 struct Place {
+    line: Line,
     cloud: Cloud,
     dir: tempfile::TempDir,
 }
@@ -44,11 +45,13 @@ impl Place {
             Line::Plain => {}
             Line::Slow => fault("delay", "50ms"),
             Line::Cut => {
-                fault("drop-after-out", "6:1");
-                fault("drop-after-in", "8:1");
+                fault("drop-after-out", "3:1");
+                fault("drop-after-in", "5:1");
             }
         }
-        Self::with(options)
+        let mut place = Self::with(options);
+        place.line = line;
+        place
     }
 
     fn with(options: Options) -> Self {
@@ -58,7 +61,11 @@ impl Place {
             symlink(AXT, dir.path().join("bin").join(name)).unwrap();
         }
         let cloud = Cloud::with(options);
-        Self { cloud, dir }
+        Self {
+            line: Line::Plain,
+            cloud,
+            dir,
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -94,8 +101,13 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            let left = || self.cloud.emulator.sessions().into_iter().any(|s| !s.ended);
-            until("the end of every session", || !left());
+            let sessions = || self.cloud.emulator.sessions();
+            until("the end of every session", || {
+                sessions().iter().all(|s| s.ended)
+            });
+            let again = sessions().iter().any(|s| s.connections.len() > 1);
+            // A recipe whose program is missing has no session at all.
+            assert_eq!(again, self.line == Line::Cut && !sessions().is_empty());
         }
     }
 }
