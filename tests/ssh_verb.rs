@@ -11,6 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use support::axt::{Cloud, Done, axt, finish, run, success, until};
 use support::need;
+use support::screen::Screen;
 use support::sshd::{Sshd, free_port};
 
 fn ssh(cloud: &Cloud, args: &[&str], stdin: &[u8]) -> Done {
@@ -54,6 +55,41 @@ fn a_command_has_its_streams_and_its_status() {
     );
     assert_eq!((done.status, done.text().as_str()), (4, "one\ntwo\n"));
     cloud.assert_all_ended();
+}
+
+#[test]
+fn a_terminal_gets_a_shell_and_a_command_one_only_by_option() {
+    let cloud = Cloud::new();
+    let on_terminal = |args: &[&str]| Screen::start(&command(&cloud, args), 24, 80);
+    let shell = on_terminal(&["i-1"]);
+    shell.wait("a prompt", |s| {
+        s.contents().trim_end().ends_with(['$', '#', '>'])
+    });
+    shell.type_text("tty; echo the answer is $((6 * 7))\rexit 3\r");
+    let (ended, seen) = shell.end_seen();
+    assert!(
+        seen.contains("/dev/pts/") && seen.contains("the answer is 42"),
+        "{seen}"
+    );
+    assert_eq!(ended.code(), Some(3), "{seen}");
+    let with = on_terminal(&["-t", "i-1", "tty; exit 4"]);
+    let (ended, seen) = with.end_seen();
+    assert!(
+        ended.code() == Some(4) && seen.contains("/dev/pts/"),
+        "{seen}"
+    );
+    let without = on_terminal(&["-n", "i-1", "tty; exit 5"]);
+    let (ended, seen) = without.end_seen();
+    assert!(
+        ended.code() == Some(5) && seen.contains("not a tty"),
+        "{seen}"
+    );
+    let left = on_terminal(&["-e", "%", "i-1"]);
+    left.wait("a prompt", |s| {
+        s.contents().trim_end().ends_with(['$', '#', '>'])
+    });
+    left.type_text("\r%.");
+    assert_eq!(left.end().code(), Some(255));
 }
 
 #[test]
