@@ -152,6 +152,9 @@ pub(crate) struct Connect {
     /// What to run there.
     #[command(flatten)]
     pub(crate) run: Run,
+    /// Start the service's own shell, without a status, instead of the user's login shell
+    #[arg(long, env = "AXT_DEFAULT_SHELL", conflicts_with_all = ["login", "command", "argv", "words", "shell"])]
+    pub(crate) default_shell: bool,
     /// Pass the command to the agent as it is: no shell, no status, at most 512 characters
     #[arg(long, conflicts_with_all = ["login", "binary"])]
     pub(crate) raw_command: bool,
@@ -200,7 +203,7 @@ pub(crate) struct Run {
     /// Run this program with these arguments, quoted for the remote shell
     #[arg(last = true, value_name = "ARGV", conflicts_with = "command")]
     pub(crate) argv: Vec<OsString>,
-    /// Start the user's login shell (and return its status)
+    /// Start the user's login shell, in their home, and return its status: what a terminal session does by itself
     #[arg(long)]
     pub(crate) login: bool,
     /// Has no effect: a command's output is always exact

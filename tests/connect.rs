@@ -25,7 +25,7 @@ fn options() -> Options {
 
 /// A user at a terminal of 24 rows and 80 columns, with the remote prompt before them.
 fn connect(cloud: &Cloud, args: &[&str]) -> Screen {
-    let mut axt = cloud.axt(["connect", "i-test"]);
+    let mut axt = cloud.axt(["connect", "i-test", "--default-shell"]);
     axt.args(args);
     let screen = Screen::start(&axt, 24, 80);
     screen.wait("a prompt", |s| {
@@ -223,7 +223,7 @@ fn a_full_screen_program_is_drawn_again_after_a_stop() {
 #[test]
 fn the_log_begins_each_line_at_the_left_edge_of_a_raw_terminal() {
     let cloud = cloud();
-    let mut axt = cloud.axt(["connect", "i-test"]);
+    let mut axt = cloud.axt(["connect", "i-test", "--default-shell"]);
     axt.env_remove("AXT_LOG_FILE");
     let screen = Screen::start(&axt, 24, 80);
     screen.wait("a prompt", |s| {
@@ -267,4 +267,46 @@ impl Keep {
         let modes = rustix::termios::tcgetattr(&self.0).unwrap().local_modes;
         modes.contains(LocalModes::ICANON | LocalModes::ECHO)
     }
+}
+
+#[test]
+fn a_shell_is_the_users_login_shell_with_their_locale_and_its_own_status() {
+    let cloud = Cloud::new();
+    let mut axt = cloud.axt(["connect", "i-test"]);
+    axt.env("LC_PAPER", "C.UTF-8")
+        .env("COLORTERM", "some where");
+    let screen = Screen::start(&axt, 24, 80);
+    screen.type_text("cd; echo \"$PWD=${HOME}, $COLORTERM, $LC_PAPER, $LOGNAME.\"\r");
+    screen.wait_text(", some where, C.UTF-8, ");
+    // What stands in a list of processes is not the end.
+    screen.type_text("cat /proc/*/cmdline | tr '\\0' ' ' | grep -c VARI''ABLES; ps axww | grep -c 'trap :'; echo mid''dle\r");
+    screen.wait_text("middle");
+    screen.type_text("sleep 1000\r");
+    screen.type_text("\x03echo inter''rupted\r");
+    screen.wait_text("interrupted");
+    screen.type_text("exit 12\r");
+    assert_eq!(screen.end().code(), Some(12));
+    cloud.assert_all_ended();
+}
+
+#[test]
+fn without_a_posix_shell_the_services_own_is_started_and_that_is_remembered() {
+    let home = tempfile::tempdir().unwrap();
+    let mut options = options();
+    // There is no sh to be found.
+    options.agent.path = Some(home.path().into());
+    let cloud = Cloud::with(options);
+    for sessions in [2, 3] {
+        let mut axt = cloud.axt(["connect", "i-windows"]);
+        axt.env("XDG_CACHE_HOME", home.path());
+        let screen = Screen::start(&axt, 24, 80);
+        screen.wait("a prompt", |s| s.contents().contains(['$', '#']));
+        screen.type_text("exit 3\r");
+        // The service tells no status.
+        assert_eq!(screen.end().code(), Some(0));
+        assert_eq!(cloud.emulator.sessions().len(), sessions);
+    }
+    let list = std::fs::read_to_string(home.path().join("axt").join("plain-shells"));
+    assert_eq!(list.unwrap(), "i-windows\n");
+    cloud.assert_all_ended();
 }

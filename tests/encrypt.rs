@@ -37,7 +37,7 @@ fn commands_keep_their_bytes_and_status() {
 fn shells_show_their_prompt_and_take_sizes() {
     let cloud = cloud(&[]);
     for mode in MODES {
-        let axt = cloud.axt(["connect", "i-test", "--encrypt", mode]);
+        let axt = cloud.axt(["connect", "i-test", "--default-shell", "--encrypt", mode]);
         let screen = Screen::start(&axt, 24, 80);
         screen.wait("a prompt", |s| {
             s.contents().trim_end().ends_with(['$', '#', '>'])
@@ -64,7 +64,7 @@ fn the_gateway_reads_nothing_of_an_encrypted_session() {
     let typed = b"echo shown-$((40 + 2)) # typed-by-hand\nexit\n";
     for mode in [None, Some(MODES[0]), Some(MODES[1])] {
         let tap = Tap::before(cloud.emulator.address());
-        let mut command = cloud.axt(["connect", "i-test", "--tty"]);
+        let mut command = cloud.axt(["connect", "i-test", "--default-shell", "--tty"]);
         command.env("AXT_ENDPOINT", format!("http://{}", tap.address));
         command.args(mode.map(|mode| ["--encrypt", mode]).iter().flatten());
         let done = run(command, typed);

@@ -158,7 +158,7 @@ fn what_can_not_be_resumed_ends_with_the_reason() {
 
 /// A shell in a terminal, with a prompt that nothing else shows.
 fn shell(cloud: &Cloud) -> Screen {
-    let screen = Screen::start(&cloud.axt(["connect", "i-test"]), 24, 80);
+    let screen = Screen::start(&cloud.axt(["connect", "i-test", "--default-shell"]), 24, 80);
     screen.wait("a prompt", |screen| !screen.contents().is_empty());
     screen.type_text("PS1=prompt:; clear\r");
     wait_exactly(&screen, "prompt:");

@@ -1,12 +1,14 @@
 //! `axt connect`: a shell, or a command with its status.
 
 use super::doctor::explain::{explained, wondering};
-use super::exec::Exec;
+use super::exec::{self, Exec};
 use super::shared::attach::{Attach, CTRL_D};
 use super::shared::context::Context;
 use super::shared::encrypt;
+use super::shared::plain_shells::PlainShells;
 use super::shared::plan::{self, Plan, command, is_at_terminal};
 use super::shared::session::{self, Started};
+use super::shared::stdio;
 use super::shared::stops::{Stops, conclude};
 use super::shared::target;
 use crate::cli::{Connect, Global};
@@ -17,6 +19,7 @@ use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::Plain;
 use crate::protocol::session::{InputFrom, Session};
 use crate::pump::now;
+use crate::terminal::Stdin;
 use crate::ui::Ui;
 use tokio_util::sync::CancellationToken;
 
@@ -36,8 +39,87 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
     let mut request = session::request(&context, &args.session, args.target.as_deref())?;
     request.command_line = verbatim;
     let instance = request.instance_id.clone();
-    let done = connect(&context, &args, &plan, request, ui).await;
+    let done = connect_by_shell(&context, &args, &plan, request, ui).await;
     explained(done, &context, &args.session, &instance, ui).await
+}
+
+/// What the session is to run.
+#[derive(Clone, Copy)]
+enum Runs<'a> {
+    /// What the plan says.
+    Planned,
+    /// The user's login shell, with these variables.
+    LoginShell(&'a [(String, Vec<u8>)]),
+    /// The service's own shell.
+    ServiceShell,
+}
+
+/// Runs the session. Where the user's login shell is wanted and can't be started, as on Windows, the
+/// service's own shell is.
+async fn connect_by_shell(
+    context: &Context,
+    args: &Connect,
+    plan: &Plan,
+    mut request: StartTerminalSession,
+    ui: &Ui,
+) -> anyhow::Result<Exit> {
+    let chosen = args.default_shell || args.raw_command || args.session.wss_url.is_some();
+    let login = Plan::login_shell(&args.run).filter(|_| !chosen);
+    let mut stdin = stdio::stdin()?;
+    let Some(variables) = login else {
+        return connect(
+            context,
+            args,
+            plan,
+            request,
+            (Runs::Planned, &mut stdin),
+            ui,
+        )
+        .await;
+    };
+    let instance = request.instance_id.clone();
+    let plain_shells = PlainShells::of_user();
+    if plain_shells.has(&instance) {
+        tracing::info!(
+            "the service's own shell: this instance has been found to have no POSIX shell"
+        );
+        return connect(
+            context,
+            args,
+            plan,
+            request,
+            (Runs::ServiceShell, &mut stdin),
+            ui,
+        )
+        .await;
+    }
+    let runs = Runs::LoginShell(&variables);
+    let done = connect(context, args, plan, request.clone(), (runs, &mut stdin), ui).await;
+    if !done.as_ref().is_err_and(is_no_shell) {
+        return done;
+    }
+    tracing::info!(
+        "the instance has no POSIX shell: the service's own shell is started, in a new session"
+    );
+    plain_shells.add(&instance);
+    request.client_token = StartTerminalSession::new("").client_token;
+    connect(
+        context,
+        args,
+        plan,
+        request,
+        (Runs::ServiceShell, &mut stdin),
+        ui,
+    )
+    .await
+}
+
+/// Whether the agent has said that there is no `sh`. Silence doesn't count.
+fn is_no_shell(error: &anyhow::Error) -> bool {
+    match error.downcast_ref() {
+        Some(Error::Ended { code, .. }) => exec::is_no_shell(code),
+        _ => false,
+    }
 }
 
 /// Starts the session, runs it and ends it.
@@ -46,10 +128,15 @@ async fn connect(
     args: &Connect,
     plan: &Plan,
     mut request: StartTerminalSession,
+    (runs, stdin): (Runs<'_>, &mut Stdin),
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
     let instance = request.instance_id.clone();
-    let exec = plan.program.as_ref().map(Exec::new).transpose()?;
+    let exec = match runs {
+        Runs::Planned => plan.program.as_ref().map(Exec::new).transpose()?,
+        Runs::LoginShell(variables) => Some(Exec::login_shell(variables)),
+        Runs::ServiceShell => None,
+    };
     if let Some(exec) = &exec {
         request.command_line = Some(exec.command_line().to_owned());
     }
@@ -77,6 +164,7 @@ async fn connect(
     }
     let attach = Attach {
         ui,
+        stdin,
         run: &args.run,
         terminal: plan.terminal,
         network: context.network.clone(),

@@ -87,6 +87,19 @@ impl Exec {
         })
     }
 
+    /// Prepares a login shell on the session's terminal, with these variables.
+    pub(crate) fn login_shell(env: &[(String, Vec<u8>)]) -> Self {
+        let mut produced = Yield::default();
+        let terminal = Terminal::login(env, &mut produced);
+        Self {
+            side: Side::Terminal(Box::new(terminal)),
+            stdin: true,
+            script: None,
+            kill_at: None,
+            produced,
+        }
+    }
+
     /// What the agent is to run; well below the service's 512 characters.
     pub(crate) fn command_line(&self) -> &str {
         match &self.side {
@@ -260,7 +273,8 @@ impl Filter for Exec {
         let failure = self.failure();
         self.settle(flow);
         let what = match failure {
-            Some(Failure::Cut) | None => {
+            None => return Ending::Normal { code },
+            Some(Failure::Cut) => {
                 let code = if code.is_empty() { "closed" } else { &code };
                 format!("the session ended ({code}) before the command did")
             }
@@ -271,7 +285,7 @@ impl Filter for Exec {
 }
 
 /// What agents say where `sh` can't be started.
-fn is_no_shell(code: &str) -> bool {
+pub(crate) fn is_no_shell(code: &str) -> bool {
     matches!(code, "ShellCommandNotFound" | "MalformedCommandLine")
 }
 

@@ -5,6 +5,7 @@ use super::shared::attach::{Attach, CTRL_D};
 use super::shared::context::Context;
 use super::shared::plan::{self, Plan, is_terminal};
 use super::shared::session::{Started, unless_zero};
+use super::shared::stdio;
 use super::shared::stops::{Stops, conclude};
 use crate::cli::{Global, Webshell};
 use crate::exit::Exit;
@@ -51,6 +52,7 @@ pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Res
     let (started, link) = stops.run(opening).await?;
     let attach = Attach {
         ui,
+        stdin: &mut stdio::stdin()?,
         run: &args.run,
         terminal: plan.terminal,
         network: context.network.clone(),

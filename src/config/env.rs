@@ -66,3 +66,15 @@ pub(crate) fn state_dir(env: Env<'_>) -> Option<PathBuf> {
     let base = base.or_else(|| Some(home(env)?.join(".local").join("state")))?;
     Some(base.join("axt"))
 }
+
+/// Where what can be found out again is kept: `axt` in `XDG_CACHE_HOME`, or `~/.cache`.
+pub(crate) fn cache_dir(env: Env<'_>) -> Option<PathBuf> {
+    if cfg!(windows) {
+        return state_dir(env);
+    }
+    // The XDG rules say that a relative path is to be ignored.
+    let given = set(env, "XDG_CACHE_HOME").map(PathBuf::from);
+    let base = given.filter(|path| path.is_absolute());
+    let base = base.or_else(|| Some(home(env)?.join(".cache")))?;
+    Some(base.join("axt"))
+}

@@ -78,6 +78,9 @@ pub enum Note {
     /// The user's shell from the user database.
     #[error("the user's shell {0:?} runs no commands: /bin/sh is used")]
     UnusableShell(String),
+    /// Variables that the login shell does not get.
+    #[error("left out of the shell's environment, for want of room or for their signs: {0}")]
+    LeftOut(String),
     /// Something else writes to the terminal.
     #[error("something else wrote to the session's terminal; that was left out")]
     Noise,

@@ -15,6 +15,12 @@ const RUNNER: &str = include_str!("runner.sh");
 /// The second stage of a program that has the terminal.
 const TERMINAL: &str = include_str!("terminal.sh");
 
+/// A login shell on a terminal.
+const LOGIN: &str = include_str!("login.sh");
+
+/// What the service takes as CommandLine, in characters.
+const LONGEST_COMMAND_LINE: usize = 512;
+
 /// Encoded chunks longer than this, in characters, are followed by compressed ones.
 const GZIP_FROM: &str = "5000";
 
@@ -59,6 +65,57 @@ pub(super) fn command_line(nonce: &str) -> String {
     let lines: Vec<_> = code(BOOTSTRAP).collect();
     let text = lines.join(";").replace("NONCE", nonce);
     format!("sh -c '{}'", tight(&text))
+}
+
+/// What the agent runs for a login shell with these variables, whose status comes behind `mark`.
+/// Variables that can't be written there, or not all, are left out, the longest first: their names.
+pub(super) fn login(mark: &str, env: &[(String, Vec<u8>)]) -> (String, Vec<String>) {
+    let lines: Vec<_> = code(LOGIN).collect();
+    let (first, second) = mark.split_at(mark.len() / 2);
+    let text = tight(&lines.join(";"))
+        .replace("FIRST", first)
+        .replace("SECOND", second);
+    let mut left_out = Vec::new();
+    let mut kept = Vec::new();
+    for (name, value) in env {
+        match in_double_quotes(value) {
+            Some(value) => kept.push(format!("{name}={value}")),
+            None => left_out.push(name.clone()),
+        }
+    }
+    loop {
+        let line = format!("sh -c '{}'", text.replace("VARIABLES", &kept.join(" ")));
+        let longest = (0..kept.len()).max_by_key(|at| kept.get(*at).map(String::len));
+        match longest {
+            Some(at) if line.chars().count() > LONGEST_COMMAND_LINE => {
+                let variable = kept.remove(at);
+                let name = variable.split('=').next().unwrap_or_default();
+                left_out.push(name.to_owned());
+            }
+            _ => return (line, left_out),
+        }
+    }
+}
+
+/// A value for a text in single quotes: as it is, or in double quotes.
+fn in_double_quotes(value: &[u8]) -> Option<String> {
+    let value = std::str::from_utf8(value).ok()?;
+    if value.contains(['\'', '!']) || value.chars().any(char::is_control) {
+        return None;
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.,:/@%+".contains(c);
+    if !value.is_empty() && value.chars().all(plain) {
+        return Some(value.to_owned());
+    }
+    let mut quoted = String::from("\"");
+    for c in value.chars() {
+        if "\\\"$`".contains(c) {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted.push('"');
+    Some(quoted)
 }
 
 /// The same, typed at the prompt of a shell, which makes way for it, so that both end as one. The
@@ -277,6 +334,28 @@ mod tests {
         assert_eq!(line.matches('\'').count(), 2);
         assert!(!line.contains(['!', '\n', '#']), "{line}");
         assert_eq!(shlex::split(&line).map(|words| words.len()), Some(3));
+    }
+
+    #[test]
+    fn a_login_shell_fits_whatever_its_variables_are() {
+        let variable = |name: &str, len| (name.to_owned(), vec![b'v'; len]);
+        let mark = "first0000second0000";
+        let (line, left_out) = login(mark, &[variable("TERM", 14), variable("LANG", 10)]);
+        assert!(line.len() <= 400, "{}: {line}", line.len());
+        assert!(!line.contains(mark) && !line.contains("VARIABLES"));
+        assert_eq!(left_out, [""; 0]);
+        assert_eq!(shlex::split(&line).map(|words| words.len()), Some(3));
+        let mut many = vec![("LC_BAD".to_owned(), b"it's".to_vec())];
+        many.extend([
+            variable("TERM", 20),
+            variable("LC_A", 90),
+            variable("LC_B", 120),
+        ]);
+        let (line, left_out) = login(mark, &many);
+        assert!(line.len() <= 512, "{}: {line}", line.len());
+        assert_eq!(left_out, ["LC_BAD", "LC_B"]);
+        let (line, _) = login(mark, &[("X".to_owned(), br#"a "b" $c \d"#.to_vec())]);
+        assert!(line.contains(r#"X="a \"b\" \$c \\d""#), "{line}");
     }
 
     #[test]

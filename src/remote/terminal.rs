@@ -24,6 +24,8 @@ pub struct Terminal {
     phase: Phase,
     /// Typed before the terminal was set.
     ahead: Vec<u8>,
+    /// It may end without a status, as an ordinary session does.
+    lenient: bool,
 }
 
 #[derive(Debug)]
@@ -48,6 +50,27 @@ impl Terminal {
             mark: secret(),
             phase: Phase::Starting(hello),
             ahead: Vec::new(),
+            lenient: false,
+        }
+    }
+
+    /// A login shell that the agent starts at once, with these variables. Those that had to be left out
+    /// are told.
+    #[must_use]
+    pub fn login(env: &[(String, Vec<u8>)], out: &mut Yield) -> Self {
+        let mark = secret();
+        let (command_line, left_out) = scripts::login(&mark, env);
+        if !left_out.is_empty() {
+            let note = Note::LeftOut(left_out.join(", "));
+            out.events.push_back(Event::Note(note));
+        }
+        Self {
+            command: Command::default(),
+            command_line,
+            phase: Phase::Open(Finder::new(mark.clone().into_bytes())),
+            mark,
+            ahead: Vec::new(),
+            lenient: true,
         }
     }
 
@@ -99,7 +122,12 @@ impl Terminal {
     pub fn ended(&mut self, out: &mut Yield) -> Option<Failure> {
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Starting(hello) => return Some(hello.no_shell()),
-            Phase::Open(mut finder) => finder.rest(&mut out.stdout),
+            Phase::Open(mut finder) => {
+                finder.rest(&mut out.stdout);
+                if self.lenient {
+                    return None;
+                }
+            }
             Phase::Setting(_) | Phase::Ending(_) => {}
             Phase::Over => return None,
         }
@@ -240,6 +268,27 @@ mod tests {
             assert_eq!(out.events, [ended]);
             assert_eq!(terminal.ended(&mut out), None);
         }
+    }
+
+    #[test]
+    fn a_login_shell_needs_no_second_stage() {
+        let mut out = Yield::default();
+        let env = [("LC_X".to_owned(), b"it's".to_vec())];
+        let mut shell = Terminal::login(&env, &mut out);
+        let note = Note::LeftOut("LC_X".into());
+        assert_eq!(out.events.pop_front(), Some(Event::Note(note)));
+        assert!(shell.is_ready() && !shell.command_line().contains(&shell.mark));
+        shell.input(b"exit 3\r", &mut out);
+        let said = format!("$ exit 3\r\nlogout\r\n{}3;", shell.mark);
+        shell.receive(said.as_bytes(), &mut out);
+        assert_eq!(
+            (&*out.remote, &*out.stdout),
+            (&b"exit 3\r"[..], &b"$ exit 3\r\nlogout\r\n"[..])
+        );
+        assert_eq!(out.events, [Event::Ended(3)]);
+        // Ended from outside, it has no status.
+        let mut shell = Terminal::login(&[], &mut out);
+        assert_eq!(shell.ended(&mut out), None);
     }
 
     #[test]

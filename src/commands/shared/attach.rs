@@ -11,7 +11,7 @@ use crate::protocol::channel::Channel;
 use crate::protocol::escape::Escape;
 use crate::protocol::filter::{Filter, Stop};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
-use crate::terminal::{self, Screen, Signal, Signals, Size};
+use crate::terminal::{self, Screen, Signal, Signals, Size, Stdin};
 use crate::ui::Ui;
 use futures_util::future::BoxFuture;
 use std::time::Duration;
@@ -26,6 +26,8 @@ pub(crate) const CTRL_D: &[u8] = b"\x04";
 pub(crate) struct Attach<'a> {
     /// Tells the user something.
     pub(crate) ui: &'a Ui,
+    /// Standard input. What was asked for in one session and not read is the next one's.
+    pub(crate) stdin: &'a mut Stdin,
     /// The options that the session was started with.
     pub(crate) run: &'a cli::Run,
     /// A terminal session: raw mode, sizes, escapes.
@@ -90,7 +92,7 @@ impl Attach<'_> {
             ending: None,
             quiet: !self.terminal,
         };
-        let ends = (stdio::stdin()?, stdio::stdout(&screen)?);
+        let ends = (&mut *self.stdin, stdio::stdout(&screen)?);
         let mut pump = Pump::new(channel, filter, ends, from_signals, &mut host, options);
         if let Some(stderr) = stdio::stderr() {
             pump = pump.with_errors(stderr);

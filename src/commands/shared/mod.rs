@@ -5,6 +5,7 @@ pub(crate) mod context;
 pub(crate) mod encrypt;
 pub(crate) mod log;
 pub(crate) mod lost_line;
+pub(crate) mod plain_shells;
 pub(crate) mod plan;
 pub(crate) mod port;
 pub(crate) mod report;

@@ -27,11 +27,11 @@ impl Plan {
         let what = match (command(run), run.login) {
             (Some(command), _) => What::Line(command),
             (None, true) => What::Script(None),
-            (None, false) if terminal => {
+            (None, false) if terminal && run.shell.is_none() => {
                 let program = None;
                 return Ok(Self { terminal, program });
             }
-            (None, false) if run.no_stdin => {
+            (None, false) if run.no_stdin && !terminal => {
                 let what = "-n leaves no standard input to read the script from; give a --command";
                 return Err(Error::Usage(what.into()));
             }
@@ -52,6 +52,12 @@ impl Plan {
             terminal,
             program: Some(program),
         })
+    }
+
+    /// The variables of the user's login shell, if the session is to run that.
+    pub(crate) fn login_shell(run: &cli::Run) -> Option<Vec<(String, Vec<u8>)>> {
+        let shell = is_terminal(run) && command(run).is_none() && run.shell.is_none();
+        shell.then(|| environment(run, true))
     }
 
     /// What may help after the program's end.
