@@ -39,7 +39,7 @@ pub struct Command {
     pub shell: Option<Vec<u8>>,
     /// By a login shell.
     pub login: bool,
-    /// Environment variables, by name and value; names are what [`is_name`] says.
+    /// Environment variables, by name and value; each name is one that a shell takes.
     pub env: Vec<(String, Vec<u8>)>,
 }
 

@@ -1,6 +1,6 @@
 //! The agent: sessions with a real terminal, a real TCP connection, or an echo.
 //!
-//! [`start`] starts a session; its handle has the messages of both directions and the reason of its
+//! `start` starts a session; its handle has the messages of both directions and the reason of its
 //! end. The guest (the program or the connection of the session) behaves as with the real agent,
 //! `aliyun/aliyun_assist_client`, including that agent's bugs.
 //!
