@@ -443,7 +443,7 @@ fn axt_is_a_plugin_of_aliyun() {
     plugged.env_clear().env("HOME", user.home.path());
     for (name, value) in cloud.emulator.exports() {
         let name = if name == "AXT_ENDPOINT" {
-            "ALIBABA_CLOUD_ENDPOINT".into()
+            "ALIBABA_CLOUD_ENDPOINT"
         } else {
             name
         };
