@@ -638,3 +638,224 @@ fn a_command_costs_two_round_trips_more_than_its_session() {
     assert!((1..=2).contains(&sent), "{sent} messages");
     assert!(tap.payloads(Kind::Resize).is_empty());
 }
+
+/// `axt connect i-test ARGS…` whose standard input stays open, and its output's lines once it runs.
+fn start(
+    far: &Far,
+    args: &[&str],
+) -> (
+    std::process::Child,
+    std::io::BufReader<std::process::ChildStdout>,
+) {
+    let mut axt = far.cloud.axt(["connect", "i-test"]);
+    axt.args(args).stdin(Stdio::piped());
+    axt.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = axt.spawn().unwrap();
+    let stdout = child.stdout.take().unwrap();
+    (child, std::io::BufReader::new(stdout))
+}
+
+fn line(reader: &mut impl std::io::BufRead) -> String {
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    line
+}
+
+#[test]
+fn both_streams_come_out_exact_and_apart() {
+    for (shell, far) in far_ends() {
+        let bytes = random_bytes(500_000);
+        let command = "tee /dev/stderr | cat; exit 3";
+        let mut axt = far.cloud.axt(["connect", "i-test", "--command", command]);
+        axt.stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = axt.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let sent = bytes.clone();
+        let writing = std::thread::spawn(move || std::io::Write::write_all(&mut stdin, &sent));
+        let done = child.wait_with_output().unwrap();
+        writing.join().unwrap().unwrap();
+        assert_eq!(done.status.code(), Some(3), "{shell}");
+        assert!(done.stdout == bytes && done.stderr == bytes, "{shell}");
+    }
+}
+
+#[test]
+fn a_full_stderr_does_not_lose_or_mix_anything() {
+    let Some(far) = far_end("dash", AgentOptions::default()) else {
+        return;
+    };
+    // More than the pipes hold, read one after the other.
+    let command = "seq 1 100000 >&2 & seq 1 100; wait";
+    let (mut child, mut stdout) = start(&far, &["-n", "-c", command]);
+    let mut stderr = child.stderr.take().unwrap();
+    let mut errors = String::new();
+    std::io::Read::read_to_string(&mut stderr, &mut errors).unwrap();
+    let expected: String = (1..=100_000).map(|n| format!("{n}\n")).collect();
+    assert!(errors == expected);
+    let mut output = String::new();
+    std::io::Read::read_to_string(&mut stdout, &mut output).unwrap();
+    assert!(output.ends_with("\n100\n"));
+    assert_eq!(finish(child).status, 0);
+}
+
+#[test]
+fn a_command_that_takes_no_notice_of_a_signal_is_left_by_the_second() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let Some(far) = far_end("dash", AgentOptions::default()) else {
+        return;
+    };
+    let command = "trap '' INT TERM; echo $$; while :; do sleep 0.1; done";
+    let (child, mut stdout) = start(&far, &["-c", command]);
+    let command = Pid::from_raw(line(&mut stdout).trim().parse().unwrap()).unwrap();
+    let axt = Pid::from_child(&child);
+    kill_process(axt, Signal::INT).unwrap();
+    // A signal that comes before the first is taken would be the same.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    kill_process(axt, Signal::TERM).unwrap();
+    assert_eq!(finish(child).status, 130);
+    // Nothing is left behind: the session's end hangs it up.
+    support::axt::until("the command is gone", || {
+        rustix::process::test_kill_process(command).is_err()
+    });
+}
+
+#[test]
+fn a_command_that_outlives_its_time_is_killed() {
+    let Some(far) = far_end("dash", AgentOptions::default()) else {
+        return;
+    };
+    let command = "trap 'echo asked' TERM; echo on; while :; do sleep 0.1; done";
+    let done = far
+        .cloud
+        .connect(["--timeout", "300ms", "-c", command], b"");
+    assert_eq!(
+        (done.status, done.text().as_str()),
+        (124, "on\nasked\n"),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn an_axt_that_is_killed_leaves_no_command_behind() {
+    let Some(far) = far_end("dash", AgentOptions::default()) else {
+        return;
+    };
+    let (mut child, mut stdout) = start(&far, &["--no-resume", "-c", "echo $$; exec sleep 1000"]);
+    let command = line(&mut stdout).trim().parse().unwrap();
+    let command = rustix::process::Pid::from_raw(command).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The service ends a session whose client is gone after a while; here somebody does.
+    for session in far.cloud.emulator.sessions() {
+        let end = far.cloud.axt(["sessions", "end", &session.session_id]);
+        assert_eq!(run(end, b"").status, 0);
+    }
+    support::axt::until("the command is gone", || {
+        rustix::process::test_kill_process(command).is_err()
+    });
+}
+
+#[test]
+fn a_script_runs_by_the_interpreter_that_it_names() {
+    let Some(far) = far_end("dash", AgentOptions::default()) else {
+        return;
+    };
+    for (script, needs, expected) in [
+        (
+            "#!/usr/bin/perl -w\nprint \"perl @ARGV $]\\n\" =~ s/ .*//r; exit 4;\n",
+            "perl",
+            "perl\n",
+        ),
+        (
+            "#!/usr/bin/env python3\nimport sys; print('python'); sys.exit(4)\n",
+            "python3",
+            "python\n",
+        ),
+        (
+            "#!/bin/sh -e\ncase $- in *e*) echo e; esac; exit 4",
+            "sh",
+            "e\n",
+        ),
+        ("exit 4", "sh", ""),
+    ] {
+        if need(needs).is_none() {
+            continue;
+        }
+        let done = far.cloud.connect(&[] as &[&str], script.as_bytes());
+        assert_eq!(
+            (done.status, done.text().as_str()),
+            (4, expected),
+            "{done:?}"
+        );
+    }
+}
+
+#[test]
+fn shell_and_variables_are_chosen() {
+    let Some(far) = far_end("dash", AgentOptions::default()) else {
+        return;
+    };
+    let args = [
+        "--shell", "sh", "--env", "A=it's", "--env", "HERE", "--env", "NOT_HERE",
+    ];
+    let mut axt = far.cloud.axt(["connect", "i-test"]);
+    axt.args(args)
+        .args(["-c", "echo $0 $A $HERE ${NOT_HERE-none}"]);
+    axt.env("HERE", "and there").env_remove("NOT_HERE");
+    let done = run(axt, b"");
+    assert_eq!(
+        (done.status, done.text().as_str()),
+        (0, "sh it's and there none\n"),
+        "{done:?}"
+    );
+    let done = far.cloud.connect(["--env", "1A=x", "-c", "true"], b"");
+    assert!(
+        done.status == 255 && done.stderr.contains("variable's name"),
+        "{done:?}"
+    );
+    let done = far
+        .cloud
+        .connect(["--shell", "/no/such/shell", "-c", "true"], b"");
+    assert!(
+        done.status == 127 && done.stderr.contains("/no/such/shell"),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn a_sudo_that_can_not_ask_is_explained() {
+    let Some(far) = far_end("dash", AgentOptions::default()) else {
+        return;
+    };
+    let sudo = "sudo() { echo 'sudo: a terminal is required' >&2; exit 1; }; sudo id";
+    let done = far.cloud.connect(["-n", "-c", sudo], b"");
+    assert_eq!(done.status, 1);
+    assert!(
+        done.stderr.contains("axt: hint: ") && done.stderr.contains("-t"),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn what_a_remote_side_lacks_is_said_only_on_request() {
+    let Some(dash) = need("dash") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    for tool in ["stty", "dd", "base64", "id", "getent", "setsid"] {
+        symlink(need(tool).unwrap(), dir.path().join(tool)).unwrap();
+    }
+    symlink(dash, dir.path().join("sh")).unwrap();
+    let mut options = unlimited();
+    options.agent.path = Some(dir.path().into());
+    let cloud = Cloud::with(options);
+    let done = cloud.connect(["-c", "echo x"], b"");
+    assert_eq!((done.status, &*done.stderr), (0, ""));
+    let mut axt = cloud.axt(["connect", "i-test", "-v", "-c", "echo x"]);
+    axt.env_remove("AXT_LOG_FILE");
+    let done = run(axt, b"");
+    assert!(
+        done.stderr.contains("gzip is missing on the instance"),
+        "{done:?}"
+    );
+}
