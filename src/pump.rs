@@ -237,7 +237,7 @@ where
     async fn next_wake(&mut self, mut timer: Pin<&mut Sleep>) -> Wake {
         let now = clock::now();
         let deadline = self.deadline(now);
-        self.stall.sleep_until(deadline);
+        self.stall.sleep_until(now.at, deadline);
         if let Some(at) = deadline
             && timer.deadline().into_std() != at
         {
@@ -288,7 +288,7 @@ where
         let now = clock::now();
         if let Some(lost) = self.stall.woke(now.at) {
             // What arrived meanwhile is read first: no wait has run out before that.
-            self.channel.stalled(now);
+            self.channel.stalled(now, lost);
             self.opening.delay(lost);
             self.linger.delay(lost);
         }

@@ -140,6 +140,7 @@ struct Sim {
     reconnect_at: Option<Duration>,
     /// While the process is stopped: until when.
     stopped_until: Option<Duration>,
+    stopped_for: Duration,
     /// The end of the last stop.
     ran_at: Duration,
     /// A connection that was not broken was taken for dead.
@@ -194,6 +195,7 @@ impl Sim {
             connections: 0,
             reconnect_at: Some(Duration::ZERO),
             stopped_until: None,
+            stopped_for: Duration::ZERO,
             ran_at: Duration::ZERO,
             given_up: false,
             opened: false,
@@ -327,7 +329,7 @@ impl Sim {
             return;
         }
         if self.stopped_until.take().is_some() {
-            self.client.stalled(self.clock());
+            self.client.stalled(self.clock(), self.stopped_for);
         }
         if self.reconnect_at.is_some_and(|at| at <= self.now) {
             self.reconnect_at = None;
@@ -357,6 +359,7 @@ impl Sim {
             Act::Stop(seconds) => {
                 self.ran_at = self.now + Duration::from_secs(seconds);
                 self.stopped_until = Some(self.ran_at);
+                self.stopped_for = Duration::from_secs(seconds);
             }
         }
     }

@@ -135,7 +135,7 @@ fn says_nothing(arg: &Arg) -> bool {
     let value = arg.get_env().and_then(var_os);
     let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
     let off = |value: &OsString| {
-        let words = ["0", "false", "no", "off"];
+        let words = ["0", "false", "f", "no", "n", "off"];
         is_switch && words.iter().any(|word| value.eq_ignore_ascii_case(word))
     };
     value.is_some_and(|value| value.is_empty() || off(&value))

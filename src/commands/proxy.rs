@@ -42,7 +42,8 @@ async fn join(
     let (control, asked) = mpsc::channel(8);
     stdio::tell_when_unread(control.clone());
     tokio::spawn(pass_stops(stops.signals, control));
-    let ends = (stdio::stdin()?, stdio::stdout(&Screen::none())?);
+    let ends = async { Ok((stdio::stdin()?, stdio::stdout(&Screen::none())?)) };
+    let ends = started.or_end(ends).await?;
     let outcome = session
         .run(ends, asked, (&args.ports, &args.session), |_| {})
         .await;

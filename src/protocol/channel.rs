@@ -166,7 +166,7 @@ pub trait Channel {
 
     /// This process has not run for long. What has arrived meanwhile is not read yet, so that the
     /// silence until now says nothing about the other side.
-    fn stalled(&mut self, now: Now);
+    fn stalled(&mut self, now: Now, span: Duration);
 
     /// Whether the remote side is known to take input.
     fn is_ready(&self) -> bool {

@@ -17,7 +17,10 @@ pub struct Liveness {
     /// The connection is dead when nothing was heard for so long; `None` never.
     dead_after: Option<Duration>,
     sent_at: Instant,
+    /// The silence that counts began then.
     heard_at: Instant,
+    /// Something was really received then.
+    received_at: Instant,
     pinged: bool,
     /// Set by a sleep: shortens what is left until the connection is dead.
     dead_at: Option<Instant>,
@@ -44,6 +47,7 @@ impl Liveness {
             dead_after,
             sent_at: now.at,
             heard_at: now.at,
+            received_at: now.at,
             pinged: false,
             dead_at: None,
             last: now,
@@ -63,6 +67,7 @@ impl Liveness {
     /// Anything at all was received.
     pub fn heard(&mut self, now: Now) {
         self.heard_at = now.at;
+        self.received_at = now.at;
         self.pinged = false;
         self.dead_at = None;
         self.last = now;
@@ -100,10 +105,10 @@ impl Liveness {
         ping.then_some(Due::Ping)
     }
 
-    /// What a connection is lost of that is dead.
+    /// Tells how long nothing was received, up to the last [`poll`](Self::poll).
     pub fn describe_silence(&self) -> String {
-        let span = self.dead_after.unwrap_or_default();
-        format!("nothing was received for {span:?}")
+        let span = self.last.at.saturating_duration_since(self.received_at);
+        format!("nothing was received for {}s", span.as_secs())
     }
 
     /// A wall clock that ran ahead of the monotonic one means that the machine slept.
@@ -112,15 +117,18 @@ impl Liveness {
         let wall = Duration::from_millis(now.unix_ms.saturating_sub(self.last.unix_ms));
         self.last = now;
         if wall > ran + SLEPT {
-            self.stalled(now);
+            self.stalled(now, wall.saturating_sub(ran));
         }
     }
 
-    /// This process did not run, or its machine slept: what arrived meanwhile is unread, and the
-    /// connection may be long gone. It gets a few seconds to show that it is not.
-    pub fn stalled(&mut self, now: Now) {
+    /// For so long this process did not run, or its machine slept: what arrived meanwhile is unread. A
+    /// short stop does not count as silence. After a long one the connection may be long gone: it is
+    /// asked for a sign of life, and gets a few seconds for it.
+    pub fn stalled(&mut self, now: Now, span: Duration) {
         self.last = now;
-        if self.dead_after.is_some() {
+        if span < SLEPT {
+            self.heard_at = (self.heard_at + span).min(now.at);
+        } else if self.dead_after.is_some() {
             self.pinged = false;
             self.heard_at = now.at.checked_sub(self.patience()).unwrap_or(now.at);
             self.dead_at = Some(now.at + AFTER_SLEEP);
@@ -221,6 +229,18 @@ mod tests {
         assert_eq!(liveness.poll(woken), Some(Due::Ping));
         assert_eq!(liveness.poll(after(woken, Duration::from_secs(4))), None);
         assert_eq!(liveness.poll(after(woken, AFTER_SLEEP)), Some(Due::Dead));
+    }
+
+    #[test]
+    fn a_short_stop_leaves_the_connection_its_time() {
+        let (t0, mut liveness) = start();
+        let woken = after(t0, Duration::from_secs(1));
+        liveness.stalled(woken, Duration::from_secs(1));
+        assert_eq!(liveness.poll(after(woken, PATIENCE)), Some(Due::Ping));
+        let nearly = DEAD - Duration::from_secs(1);
+        assert_eq!(liveness.poll(after(woken, nearly)), None);
+        assert_eq!(liveness.poll(after(woken, DEAD)), Some(Due::Dead));
+        assert_eq!(liveness.describe_silence(), "nothing was received for 46s");
     }
 
     #[test]

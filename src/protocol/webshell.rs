@@ -283,8 +283,8 @@ impl Channel for Webshell {
         }
     }
 
-    fn stalled(&mut self, now: Now) {
-        self.liveness.stalled(now);
+    fn stalled(&mut self, now: Now, span: Duration) {
+        self.liveness.stalled(now, span);
         // What follows the status that is held back may be unread.
         self.held_since = now.at;
     }

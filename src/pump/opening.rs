@@ -28,6 +28,13 @@ impl Opening {
         self.by = self.within.map(|span| now + span);
     }
 
+    /// The step under way, if it has a limit, has the whole time again.
+    pub(super) fn begin_again(&mut self, now: Instant) {
+        if self.by.is_some() {
+            self.begin_step(now);
+        }
+    }
+
     /// The session has shown that it is open.
     pub(super) fn opened(&mut self, now: Instant) {
         if !self.opened {

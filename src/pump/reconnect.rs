@@ -53,6 +53,8 @@ where
             Ok(link) => {
                 self.wire.state = WireState::Up(link);
                 self.channel.connected(now);
+                // The time without a connection was not the remote side's.
+                self.opening.begin_again(now.at);
             }
             Err(error) if self.wire.is_final(now.at, &error) => self.fail(error),
             Err(error) => {

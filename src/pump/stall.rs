@@ -21,9 +21,9 @@ pub(super) struct Stall {
 }
 
 impl Stall {
-    /// The process wants to be woken by then.
-    pub(super) fn sleep_until(&mut self, due: Option<Instant>) {
-        self.due = due;
+    /// The process wants to be woken by then. What was due before `now` is not late because of a stop.
+    pub(super) fn sleep_until(&mut self, now: Instant, due: Option<Instant>) {
+        self.due = due.map(|due| due.max(now));
     }
 
     /// The process was woken; for how long it did not run, if for long.

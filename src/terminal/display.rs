@@ -4,6 +4,9 @@ use super::banner::Banner;
 use super::modes::ModeTracker;
 use super::size::Size;
 
+/// The control character that ends an unfinished control sequence.
+const CANCEL: u8 = 0x18;
+
 /// Puts output, lines and a banner into one stream of bytes, in which none tears another: axt draws only
 /// where the output is between control sequences and characters.
 #[derive(Debug)]
@@ -52,6 +55,11 @@ impl Display {
 
     /// Shows lines of axt's, which end with returns and newlines.
     pub(crate) fn line(&mut self, line: &str, to: &mut Vec<u8>) {
+        // A second line waits behind a sequence that nobody seems to finish: cancel it.
+        if !self.lines.is_empty() {
+            to.push(CANCEL);
+            self.modes.feed(&[CANCEL]);
+        }
         self.lines.extend_from_slice(line.as_bytes());
         self.draw(to);
     }
@@ -163,6 +171,16 @@ mod tests {
     }
 
     #[test]
+    fn a_sequence_that_is_never_finished_hides_no_more_than_one_line() {
+        let (mut display, mut out) = (display(), Vec::new());
+        display.output(b"\x1b]0;never ended", &mut out);
+        display.line("axt: one\r\n", &mut out);
+        assert_eq!(screen(&out), "");
+        display.line("axt: two\r\n", &mut out);
+        assert_eq!(screen(&out), "axt: one\naxt: two");
+    }
+
+    #[test]
     fn what_waits_when_the_terminal_is_given_back_is_shown_then() {
         let (mut display, mut out) = (display(), Vec::new());
         display.output(b"\x1b[?1049h\x1b]0;never ended", &mut out);
@@ -217,6 +235,7 @@ mod tests {
             let shown = text.matches("<line>\r\n").count();
             prop_assert!(shown <= lines);
             let mut rest = out.clone();
+            rest.retain(|byte| *byte != CANCEL);
             while let Some(at) = rest.windows(8).position(|part| part == b"<line>\r\n") {
                 rest.drain(at..at + 8);
             }

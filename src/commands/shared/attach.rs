@@ -56,7 +56,13 @@ impl Attach<'_> {
         filter: F,
         stops: Stops,
     ) -> Result<Outcome> {
-        let screen = self.screen()?;
+        let started = self.started.clone();
+        let screen = started.or_end(async { self.screen() }).await?;
+        let stdout = started.or_end(async { stdio::stdout(&screen) });
+        let stdout = stdout.await.inspect_err(|_| {
+            screen.leave();
+            self.ui.draw_by(None);
+        })?;
         let (control, from_signals) = mpsc::channel(8);
         if self.terminal {
             let Size { rows, cols } = Size::current().unwrap_or_default();
@@ -72,7 +78,7 @@ impl Attach<'_> {
             pump: control,
             sizes: self.terminal,
         };
-        tokio::spawn(signals.run(stops.signals));
+        let signals = tokio::spawn(signals.run(stops.signals));
         let watches = self.terminal && terminal::stdin_is_terminal();
         let escape = self.run.escape_char.0.filter(|_| watches);
         let options = pump::Options {
@@ -92,12 +98,14 @@ impl Attach<'_> {
             ending: None,
             quiet: !self.terminal,
         };
-        let ends = (&mut *self.stdin, stdio::stdout(&screen)?);
+        let ends = (&mut *self.stdin, stdout);
         let mut pump = Pump::new(channel, filter, ends, from_signals, &mut host, options);
         if let Some(stderr) = stdio::stderr() {
             pump = pump.with_errors(stderr);
         }
         let outcome = pump.run(link).await;
+        // What follows may listen to signals itself: two listeners would both suspend the process.
+        signals.abort();
         screen.leave();
         self.ui.draw_by(None);
         if let Some(ending) = host.ending {

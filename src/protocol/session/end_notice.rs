@@ -30,6 +30,10 @@ impl EndNotice {
     pub(super) fn read(payload: &Bytes, unverified: bool, now: Instant) -> Option<Self> {
         let text = std::str::from_utf8(payload).ok()?;
         let text = text.strip_prefix(START)?.strip_suffix('\n')?;
+        // A program's line ends with a return too: the terminal puts it there.
+        if text.contains(['\r', '\n']) {
+            return None;
+        }
         let (code, info) = text.split_once(':').unwrap_or((text, ""));
         let named = code.starts_with(|c: char| c.is_ascii_uppercase());
         let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');

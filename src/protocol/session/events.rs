@@ -176,8 +176,8 @@ impl Channel for Session {
         self.keep_alive(now);
     }
 
-    fn stalled(&mut self, now: Now) {
-        self.liveness.stalled(now);
+    fn stalled(&mut self, now: Now, span: Duration) {
+        self.liveness.stalled(now, span);
     }
 
     fn is_ready(&self) -> bool {

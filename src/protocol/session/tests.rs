@@ -665,7 +665,7 @@ fn a_stopped_process_reads_and_asks_before_it_gives_a_connection_up() {
     for _ in 0..3 {
         rig.now.at += 1000 * SECOND;
         rig.now.unix_ms += 1_000_000;
-        rig.session.stalled(rig.now);
+        rig.session.stalled(rig.now, 1000 * SECOND);
         rig.session.wake(rig.now);
         let pings = rig.pings;
         rig.settle();
@@ -674,7 +674,7 @@ fn a_stopped_process_reads_and_asks_before_it_gives_a_connection_up() {
         rig.session.receive(rig.now, Incoming::Alive);
         rig.pass(20 * SECOND);
     }
-    rig.session.stalled(rig.now);
+    rig.session.stalled(rig.now, 1000 * SECOND);
     rig.pass(5 * SECOND);
     let told = rig.told.last().unwrap();
     assert!(

@@ -69,7 +69,7 @@ fn look(session: &mut Session, now: Now, seen: &mut Seen) {
         match event {
             Event::Output(bytes) => seen.shown += bytes.len(),
             Event::Ended(_) => seen.ended = true,
-            Event::Broken { .. } => seen.up = false,
+            Event::Broken { .. } | Event::Displaced(_) => seen.up = false,
             Event::Opened | Event::Resumed => {}
         }
     }
