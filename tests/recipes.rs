@@ -124,13 +124,13 @@ macro_rules! recipe {
             }
 
             #[test]
-            #[ignore = "takes long: .ci/run runs it"]
+            #[ignore = "takes long: cargo test --test recipes -- --ignored"]
             fn works_over_a_slow_connection() {
                 super::$name(Line::Slow);
             }
 
             #[test]
-            #[ignore = "takes long: .ci/run runs it"]
+            #[ignore = "takes long: cargo test --test recipes -- --ignored"]
             fn works_though_the_connection_breaks() {
                 super::$name(Line::Cut);
             }
