@@ -225,10 +225,7 @@ mod tests {
             ("axt --endpoint=https://x connect i-1", "emulator"),
             ("axt doctor --emulator --bogus", "endpoint wss_url"),
             ("axt connect --wss-url -", "emulator"),
-            (
-                "axt webshell --app-id 1 --pod p -- ls --emulator",
-                "command print_url words",
-            ),
+            ("axt webshell --app-id 1 --pod p -- ls --emulator", ""),
             ("axt connect i-1", ""),
         ] {
             assert_eq!(overruled(line), expected, "{line}");
