@@ -81,7 +81,7 @@ pub(crate) struct Global {
     /// Configuration file [default: ~/.aliyun/config.json]
     #[arg(long, global = true, env = "AXT_CONFIG_FILE", value_name = "FILE")]
     pub(crate) config_file: Option<PathBuf>,
-    /// Ask STS for a role's credentials anew instead of taking those kept from an earlier run
+    /// Take nothing from earlier runs: neither a role's credentials nor which instances have no POSIX shell
     #[arg(long, global = true, env = "AXT_NO_CACHE")]
     pub(crate) no_cache: bool,
     /// Colours in axt's messages; auto: on a terminal, unless NO_COLOR is set
@@ -153,7 +153,7 @@ pub(crate) struct Connect {
     #[command(flatten)]
     pub(crate) run: Run,
     /// Start the service's own shell, without a status, instead of the user's login shell
-    #[arg(long, env = "AXT_DEFAULT_SHELL", conflicts_with_all = ["login", "command", "argv", "words", "shell"])]
+    #[arg(long, env = "AXT_DEFAULT_SHELL", conflicts_with_all = ["login", "command", "argv", "words", "shell", "env"])]
     pub(crate) default_shell: bool,
     /// Pass the command to the agent as it is: no shell, no status, at most 512 characters
     #[arg(long, conflicts_with_all = ["login", "binary"])]

@@ -1,7 +1,7 @@
 //! `axt connect`: a shell, or a command with its status.
 
 use super::doctor::explain::{explained, wondering};
-use super::exec::{self, Exec};
+use super::exec::{self, Exec, Typed};
 use super::shared::attach::{Attach, CTRL_D};
 use super::shared::context::Context;
 use super::shared::encrypt;
@@ -44,14 +44,13 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
 }
 
 /// What the session is to run.
-#[derive(Clone, Copy)]
 enum Runs<'a> {
     /// What the plan says.
     Planned,
     /// The user's login shell, with these variables.
-    LoginShell(&'a [(String, Vec<u8>)]),
-    /// The service's own shell.
-    ServiceShell,
+    LoginShell(&'a [(String, Vec<u8>)], Typed),
+    /// The service's own shell, and what was typed before.
+    ServiceShell(Vec<u8>),
 }
 
 /// Runs the session. Where the user's login shell is wanted and can't be started, as on Windows, the
@@ -66,36 +65,27 @@ async fn connect_by_shell(
     let chosen = args.default_shell || args.raw_command || args.session.wss_url.is_some();
     let login = Plan::login_shell(&args.run).filter(|_| !chosen);
     let mut stdin = stdio::stdin()?;
+    let mut run = async |request: StartTerminalSession, runs| {
+        connect(context, args, plan, request, (runs, &mut stdin), ui).await
+    };
     let Some(variables) = login else {
-        return connect(
-            context,
-            args,
-            plan,
-            request,
-            (Runs::Planned, &mut stdin),
-            ui,
-        )
-        .await;
+        return run(request, Runs::Planned).await;
     };
     let instance = request.instance_id.clone();
-    let plain_shells = PlainShells::of_user();
-    if plain_shells.has(&instance) {
+    let plain_shells = PlainShells::new(context.cache.as_deref());
+    if plain_shells.has(&instance) && !args.run.login {
         tracing::info!(
-            "the service's own shell: this instance has been found to have no POSIX shell"
+            "the service's own shell: this instance has been found to have no POSIX shell; --login tries again"
         );
-        return connect(
-            context,
-            args,
-            plan,
-            request,
-            (Runs::ServiceShell, &mut stdin),
-            ui,
-        )
-        .await;
+        return run(request, Runs::ServiceShell(Vec::new())).await;
     }
-    let runs = Runs::LoginShell(&variables);
-    let done = connect(context, args, plan, request.clone(), (runs, &mut stdin), ui).await;
+    let typed = Typed::default();
+    let runs = Runs::LoginShell(&variables, typed.clone());
+    let done = run(request.clone(), runs).await;
     if !done.as_ref().is_err_and(is_no_shell) {
+        if done.is_ok() {
+            plain_shells.remove(&instance);
+        }
         return done;
     }
     tracing::info!(
@@ -103,15 +93,7 @@ async fn connect_by_shell(
     );
     plain_shells.add(&instance);
     request.client_token = StartTerminalSession::new("").client_token;
-    connect(
-        context,
-        args,
-        plan,
-        request,
-        (Runs::ServiceShell, &mut stdin),
-        ui,
-    )
-    .await
+    run(request, Runs::ServiceShell(typed.take())).await
 }
 
 /// Whether the agent has said that there is no `sh`. Silence doesn't count.
@@ -132,10 +114,14 @@ async fn connect(
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
     let instance = request.instance_id.clone();
+    let mut typed = Vec::new();
     let exec = match runs {
         Runs::Planned => plan.program.as_ref().map(Exec::new).transpose()?,
-        Runs::LoginShell(variables) => Some(Exec::login_shell(variables)),
-        Runs::ServiceShell => None,
+        Runs::LoginShell(variables, typed) => Some(Exec::login_shell(variables, typed)),
+        Runs::ServiceShell(before) => {
+            typed = before;
+            None
+        }
     };
     if let Some(exec) = &exec {
         request.command_line = Some(exec.command_line().to_owned());
@@ -158,6 +144,7 @@ async fn connect(
     if let Some(exchange) = exchange {
         channel = channel.encrypted(exchange);
     }
+    channel.write(now(), &typed);
     if let (Some(exec), Some(_)) = (&exec, &args.session.wss_url) {
         // The session runs already, by default a shell: the bootstrap is typed into it.
         channel.write(now(), &exec.typed_line());

@@ -8,6 +8,7 @@ use crate::remote::{
     typed_line,
 };
 use bytes::BufMut as _;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a command that got a signal may take to end.
@@ -42,6 +43,24 @@ pub(crate) struct Exec {
     /// When the command is killed, if it has not ended at its time limit.
     kill_at: Option<Instant>,
     produced: Yield,
+    /// Keeps what is typed until something has come from the instance.
+    typed: Option<Typed>,
+}
+
+/// What was typed into a session that has not answered. If it never does, another one takes it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Typed(Arc<Mutex<Vec<u8>>>);
+
+impl Typed {
+    /// Takes it out.
+    pub(crate) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn add(&self, bytes: &[u8]) {
+        let mut typed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        typed.put_slice(bytes);
+    }
 }
 
 #[derive(Debug)]
@@ -84,11 +103,13 @@ impl Exec {
             script,
             kill_at: None,
             produced,
+            typed: None,
         })
     }
 
-    /// Prepares a login shell on the session's terminal, with these variables.
-    pub(crate) fn login_shell(env: &[(String, Vec<u8>)]) -> Self {
+    /// Prepares a login shell on the session's terminal, with these variables. What is typed before it
+    /// answers is kept in `typed`.
+    pub(crate) fn login_shell(env: &[(String, Vec<u8>)], typed: Typed) -> Self {
         let mut produced = Yield::default();
         let terminal = Terminal::login(env, &mut produced);
         Self {
@@ -97,6 +118,7 @@ impl Exec {
             script: None,
             kill_at: None,
             produced,
+            typed: Some(typed),
         }
     }
 
@@ -166,6 +188,9 @@ impl Exec {
 
 impl Filter for Exec {
     fn output(&mut self, now: Instant, bytes: &[u8], flow: &mut Flow) {
+        if let Some(typed) = self.typed.take() {
+            typed.take();
+        }
         match &mut self.side {
             Side::Command(client) => client.receive(now, bytes, &mut self.produced),
             Side::Terminal(terminal) => terminal.receive(bytes, &mut self.produced),
@@ -174,6 +199,9 @@ impl Filter for Exec {
     }
 
     fn input(&mut self, bytes: &[u8], flow: &mut Flow) {
+        if let Some(typed) = &self.typed {
+            typed.add(bytes);
+        }
         match (&mut self.side, &mut self.script) {
             (Side::Command(_), Some((_, text))) => {
                 text.extend_from_slice(bytes);

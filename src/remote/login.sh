@@ -1,20 +1,25 @@
 #!/bin/sh
-# The user's login shell on the session's terminal, and its status: the whole of CommandLine, so that
-# no further round trip is needed.
+# The user's login shell in their home, on the session's terminal, and its status: the whole of
+# CommandLine, so that no further round trip is needed.
 #
 # axt takes out the comments, joins the lines, and puts variables in place of VARIABLES and the halves of
 # a random word in place of FIRST and SECOND. Neither a list of processes nor an echo of this text has
 # the word in one piece. No single quote and no exclamation mark may stand here, as in bootstrap.sh.
-# Signals that are typed are the shell's: this one must live to report.
+# Signals that are typed are the shell's: this one must live to report. The text has no variables of its
+# own, which might be the environment's too. The user's are left to env: a shell complains about locales
+# that it does not have.
 #
-# shellcheck disable=SC2086 # A user's name.
-_u=$(id -un)
-SHELL=$(getent passwd $_u || grep "^$_u:" /etc/passwd)
-SHELL=${SHELL##*:}
+# shellcheck disable=SC2046 # The fields of the entry are split on purpose.
+IFS=:
+set -af -- $(getent 2>/dev/null passwd $(id -un) || grep ^$(id -un): /etc/passwd)
+[ "$1" ] && HOME=$6 USER=$1 LOGNAME=$1
+SHELL=$7
+case $SHELL in */nologin | */false) SHELL= ;; esac
 [ -x "$SHELL" ] || SHELL=/bin/sh
-USER=$_u LOGNAME=$_u
-export SHELL USER LOGNAME VARIABLES
-cd || cd /
+cd "$HOME" || cd /
 trap : HUP INT QUIT TSTP
-"$SHELL" -l
-printf %s FIRST SECOND $? \;
+env VARIABLES "$SHELL" -l
+set -- $?
+# The terminal may still belong to a group of the shell's, and refuse others.
+trap "" TTOU
+printf "\036%s%s%s;" FIRST SECOND "$1"

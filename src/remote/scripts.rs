@@ -67,11 +67,12 @@ pub(super) fn command_line(nonce: &str) -> String {
     format!("sh -c '{}'", tight(&text))
 }
 
-/// What the agent runs for a login shell with these variables, whose status comes behind `mark`.
+/// What the agent runs for a login shell with these variables, whose status comes behind a control
+/// character and `word`.
 /// Variables that can't be written there, or not all, are left out, the longest first: their names.
-pub(super) fn login(mark: &str, env: &[(String, Vec<u8>)]) -> (String, Vec<String>) {
+pub(super) fn login(word: &str, env: &[(String, Vec<u8>)]) -> (String, Vec<String>) {
     let lines: Vec<_> = code(LOGIN).collect();
-    let (first, second) = mark.split_at(mark.len() / 2);
+    let (first, second) = word.split_at(word.len() / 2);
     let text = tight(&lines.join(";"))
         .replace("FIRST", first)
         .replace("SECOND", second);

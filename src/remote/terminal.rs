@@ -11,6 +11,10 @@ use memchr::{memchr, memmem};
 /// What may be typed before the terminal is set, in bytes.
 const TYPE_AHEAD: usize = 16 * 1024;
 
+/// A mark begins with this character, which no text holds: otherwise a letter would be held back that may
+/// be its first.
+const CONTROL: char = '\u{1e}';
+
 /// A terminal's end-of-file character.
 const END_OF_FILE: &[u8] = b"\x04";
 
@@ -47,7 +51,7 @@ impl Terminal {
         Self {
             command,
             command_line: hello.command_line(),
-            mark: secret(),
+            mark: format!("{CONTROL}{}", secret()),
             phase: Phase::Starting(hello),
             ahead: Vec::new(),
             lenient: false,
@@ -58,8 +62,9 @@ impl Terminal {
     /// are told.
     #[must_use]
     pub fn login(env: &[(String, Vec<u8>)], out: &mut Yield) -> Self {
-        let mark = secret();
-        let (command_line, left_out) = scripts::login(&mark, env);
+        let word = secret();
+        let mark = format!("{CONTROL}{word}");
+        let (command_line, left_out) = scripts::login(&word, env);
         if !left_out.is_empty() {
             let note = Note::LeftOut(left_out.join(", "));
             out.events.push_back(Event::Note(note));
@@ -277,7 +282,8 @@ mod tests {
         let mut shell = Terminal::login(&env, &mut out);
         let note = Note::LeftOut("LC_X".into());
         assert_eq!(out.events.pop_front(), Some(Event::Note(note)));
-        assert!(shell.is_ready() && !shell.command_line().contains(&shell.mark));
+        let word = shell.mark.trim_start_matches(CONTROL);
+        assert!(shell.is_ready() && !shell.command_line().contains(word));
         shell.input(b"exit 3\r", &mut out);
         let said = format!("$ exit 3\r\nlogout\r\n{}3;", shell.mark);
         shell.receive(said.as_bytes(), &mut out);
@@ -286,6 +292,12 @@ mod tests {
             (&b"exit 3\r"[..], &b"$ exit 3\r\nlogout\r\n"[..])
         );
         assert_eq!(out.events, [Event::Ended(3)]);
+        // Each letter that is typed is shown at once.
+        for letter in "0123456789abcdefghijklmnopqrstuvwxyz".split_inclusive(|_| true) {
+            let (mut shell, mut out) = (Terminal::login(&[], &mut out), Yield::default());
+            shell.receive(letter.as_bytes(), &mut out);
+            assert_eq!(out.stdout, letter);
+        }
         // Ended from outside, it has no status.
         let mut shell = Terminal::login(&[], &mut out);
         assert_eq!(shell.ended(&mut out), None);

@@ -2,7 +2,7 @@
 
 use crate::cli::{Connection, Global};
 use crate::config::credentials::CredentialsProvider;
-use crate::config::env::{process_env, state_dir};
+use crate::config::env::{cache_dir, process_env, state_dir};
 use crate::config::settings::{ConnectionType, Flags, Settings, Signature, Source, Sourced};
 use crate::config::source::Sts;
 use crate::error::{Error, Result};
@@ -26,7 +26,9 @@ pub(crate) struct Context {
     /// How long one request may take.
     limit: Duration,
     /// Where role credentials are kept.
-    cache: Option<PathBuf>,
+    kept_credentials: Option<PathBuf>,
+    /// The directory for what can be found out again.
+    pub(crate) cache: Option<PathBuf>,
     env: Lookup,
     signature: Signature,
     provider: OnceLock<Arc<dyn CredentialsProvider>>,
@@ -58,7 +60,8 @@ impl Context {
             network: Network::from_env(connect_timeout),
             limit: connect_timeout,
             signature: global.signature.unwrap_or_default(),
-            cache: state_dir(&process_env)
+            cache: cache_dir(&process_env).filter(|_| !global.no_cache),
+            kept_credentials: state_dir(&process_env)
                 .filter(|_| !global.no_cache)
                 .map(|state| state.join("credentials")),
             env: Box::new(process_env),
@@ -96,6 +99,7 @@ impl Context {
             limit: connect_timeout,
             signature: global.signature.unwrap_or_default(),
             cache: None,
+            kept_credentials: None,
             env: Box::new(env),
             provider: OnceLock::new(),
             _emulator: Some(emulator),
@@ -160,7 +164,7 @@ impl Context {
             sts: Sts::from_env(&*self.env),
             limit: self.limit,
             signature: self.signature,
-            cache: self.cache.clone(),
+            cache: self.kept_credentials.clone(),
             clock: Clock::system(),
         }
     }

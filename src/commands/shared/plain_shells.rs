@@ -1,9 +1,8 @@
 //! Instances that have no POSIX shell, remembered so that a shell there needs one session, not two.
 
-use crate::config::env::{cache_dir, process_env};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// No more instances than this are remembered.
 const MOST: usize = 1000;
@@ -14,9 +13,9 @@ pub(crate) struct PlainShells {
 }
 
 impl PlainShells {
-    /// The list of this process's user.
-    pub(crate) fn of_user() -> Self {
-        let path = cache_dir(&process_env).map(|dir| dir.join("plain-shells"));
+    /// The list in this directory.
+    pub(crate) fn new(cache: Option<&Path>) -> Self {
+        let path = cache.map(|dir| dir.join("plain-shells"));
         Self { path }
     }
 
@@ -27,7 +26,23 @@ impl PlainShells {
 
     /// Puts an instance on the list. A failure costs a session each time, nothing else.
     pub(crate) fn add(&self, instance: &str) {
-        if let Err(error) = self.write(instance) {
+        let mut lines = self.lines();
+        lines.retain(|line| line != instance);
+        lines.push(instance.to_owned());
+        self.keep(&lines);
+    }
+
+    /// Takes an instance off the list: it may have got another system.
+    pub(crate) fn remove(&self, instance: &str) {
+        if self.has(instance) {
+            let mut lines = self.lines();
+            lines.retain(|line| line != instance);
+            self.keep(&lines);
+        }
+    }
+
+    fn keep(&self, lines: &[String]) {
+        if let Err(error) = self.write(lines) {
             tracing::info!(%error, "this can't be remembered");
         }
     }
@@ -38,13 +53,10 @@ impl PlainShells {
         text.lines().map(str::to_owned).collect()
     }
 
-    fn write(&self, instance: &str) -> io::Result<()> {
+    fn write(&self, lines: &[String]) -> io::Result<()> {
         let Some(path) = &self.path else {
             return Ok(());
         };
-        let mut lines = self.lines();
-        lines.retain(|line| line != instance);
-        lines.push(instance.to_owned());
         let surplus = lines.len().saturating_sub(MOST);
         let text: String = lines
             .iter()
@@ -76,20 +88,21 @@ mod tests {
     #[test]
     fn instances_are_remembered_and_the_oldest_forgotten() {
         let dir = tempfile::tempdir().unwrap();
-        let path = Some(dir.path().join("axt").join("plain-shells"));
-        let list = PlainShells { path };
+        let list = PlainShells::new(Some(&dir.path().join("axt")));
         assert!(!list.has("i-0"));
         for n in 0..=MOST {
             list.add(&format!("i-{n}"));
         }
         list.add("i-7");
         assert!(list.has("i-7") && list.has("i-1000") && !list.has("i-0"));
+        list.remove("i-7");
+        assert!(!list.has("i-7") && list.has("i-8"));
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
             let data = fs::metadata(list.path.unwrap()).unwrap();
             assert_eq!(data.permissions().mode() & 0o777, 0o600);
         }
-        PlainShells { path: None }.add("i-1");
+        PlainShells::new(None).add("i-1");
     }
 }

@@ -27,7 +27,7 @@ impl Plan {
         let what = match (command(run), run.login) {
             (Some(command), _) => What::Line(command),
             (None, true) => What::Script(None),
-            (None, false) if terminal && run.shell.is_none() => {
+            (None, false) if terminal && is_plain_shell(run) => {
                 let program = None;
                 return Ok(Self { terminal, program });
             }
@@ -37,11 +37,12 @@ impl Plan {
             }
             (None, false) => What::Script(None),
         };
+        let is_shell = terminal && command(run).is_none();
         let program = exec::Program {
             command: Command {
                 what,
                 shell: run.shell.as_deref().map(bytes_of),
-                login: run.login,
+                login: run.login || is_shell,
                 env: environment(run, terminal),
             },
             terminal,
@@ -56,7 +57,7 @@ impl Plan {
 
     /// The variables of the user's login shell, if the session is to run that.
     pub(crate) fn login_shell(run: &cli::Run) -> Option<Vec<(String, Vec<u8>)>> {
-        let shell = is_terminal(run) && command(run).is_none() && run.shell.is_none();
+        let shell = is_terminal(run) && is_plain_shell(run);
         shell.then(|| environment(run, true))
     }
 
@@ -71,6 +72,11 @@ impl Plan {
             "sudo asks for a password on a terminal, and a command has none without -t; sudo -n never asks",
         )
     }
+}
+
+/// Whether it is the user's own shell as it is. What `--env` asks for must not be left out for want of room.
+fn is_plain_shell(run: &cli::Run) -> bool {
+    command(run).is_none() && run.shell.is_none() && run.env.is_empty()
 }
 
 /// Tells a user who types why there is no prompt: with `| tee log`, for example, stdout is no terminal.
