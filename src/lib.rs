@@ -52,6 +52,8 @@ pub mod config;
 pub mod emulator;
 pub mod error;
 pub mod exit;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub(crate) mod hints;
 pub mod net;
 pub mod openapi;

@@ -35,6 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("cli", &["config", "openapi", "emulator", "exit", "ui"]),
     ("commands", &["*"]),
+    ("fuzzing", &["*"]),
     ("main", &["cli", "commands"]),
     ("lib", &[]),
 ];

@@ -15,6 +15,9 @@ mod shared;
 mod ssh;
 mod webshell;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use forward::socks_request;
+
 use crate::cli::{Cli, Command};
 use crate::error::Error;
 use crate::exit::Exit;

@@ -15,6 +15,9 @@ mod starter;
 mod tunnel;
 mod warm;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use socks::request as socks_request;
+
 use crate::cli::{Forward, Global, Listen};
 use crate::commands::shared::target;
 use crate::error::{Error, Result};

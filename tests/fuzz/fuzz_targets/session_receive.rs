@@ -3,7 +3,7 @@
 #![no_main]
 
 use axt::protocol::channel::{Channel as _, Event, Incoming, Now, Outgoing};
-use axt::protocol::frame::{Frame, Kind};
+use axt::protocol::frame::{Frame, Kind, Version};
 use axt::protocol::session::{Options, Session};
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
@@ -35,7 +35,7 @@ fuzz_target!(|data: &[u8]| {
         let (part, tail) = tail.split_at(tail.len().min(usize::from(*len)));
         rest = tail;
         let span = Duration::from_millis(u64::from(*len) * 100);
-        match what % 12 {
+        match what % 16 {
             0 => session.write(now, part),
             1 => session.resize(now, u16::from(*len), 80),
             2 => session.close(now),
@@ -51,14 +51,41 @@ fuzz_target!(|data: &[u8]| {
             6 => session.receive(now, Incoming::Alive),
             7 => session.receive(now, Incoming::Closed(Some(1000 + u16::from(*len)))),
             8 => session.receive(now, Incoming::Failed("cut".into())),
-            _ => {
+            9 => session.stalled(now, span),
+            10 => session.input_ended(),
+            11 => {
                 seen.given += part.len();
                 session.receive(now, Incoming::Binary(Bytes::copy_from_slice(part)));
+            }
+            _ => {
+                seen.given += part.len();
+                session.receive(now, frame(part));
             }
         }
         look(&mut session, now, &mut seen);
     }
 });
+
+/// A whole frame: its kind, its numbers and its payload are made of `part`.
+fn frame(part: &[u8]) -> Incoming {
+    let (&[kind, input, output, version], payload) =
+        part.split_first_chunk().unwrap_or((&[1; 4], part));
+    let kind = match kind % 8 {
+        0..=3 => Kind::Output,
+        4 => Kind::Sync,
+        5 => Kind::KeyExchange,
+        _ => Kind::Status,
+    };
+    let version = if version % 4 == 0 {
+        Version::V1_01
+    } else {
+        Version::V1_02
+    };
+    let mut frame = Frame::new(kind, version, 1, Bytes::copy_from_slice(payload));
+    frame.channel_id = Bytes::from_static(b"ch-1");
+    (frame.input_seq, frame.output_seq) = (input.into(), output.into());
+    Incoming::Binary(frame.encode())
+}
 
 fn look(session: &mut Session, now: Now, seen: &mut Seen) {
     if session.deadline(now).is_some_and(|at| at <= now.at) {

@@ -1,0 +1,64 @@
+//! The parts of private modules that fuzz targets drive.
+
+use crate::commands::socks_request;
+use crate::config::credentials::Credentials;
+use crate::config::settings::{Flags, Settings};
+use crate::openapi::client::Action;
+use crate::openapi::ecs::StartTerminalSession;
+use crate::openapi::reply::Reply;
+use futures_util::FutureExt as _;
+use std::path::Path;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+/// The AccessKey secret with which [`api_reply`] reads.
+pub const SECRET: &str = "hush-hush-hush-hush";
+
+/// What a client of `-D` that sends these bytes asks for, or why it is refused; and how it is answered.
+pub fn socks(bytes: &[u8]) -> (Result<(Option<String>, u16), String>, Vec<u8>) {
+    let talk = async {
+        let (mut client, mut server) = tokio::io::duplex(bytes.len().max(1));
+        let sent = client.write_all(bytes).await.and(client.shutdown().await);
+        sent.expect("there is room for all of it");
+        let asked = socks_request(&mut server).await;
+        let asked = asked.map(|request| (request.remote.host, request.remote.port));
+        drop(server);
+        let mut answered = Vec::new();
+        let read = client.read_to_end(&mut answered).await;
+        read.expect("the other end is closed");
+        (asked, answered)
+    };
+    talk.now_or_never().expect("nothing is waited for")
+}
+
+/// What an answer to StartTerminalSession is told as, if it is no session.
+///
+/// # Errors
+/// The error's text.
+pub fn api_reply(status: u16, body: &[u8]) -> Result<(), String> {
+    let reply = Reply {
+        action: StartTerminalSession::NAME,
+        status,
+        body,
+    };
+    let keys = Credentials {
+        access_key_id: "LTAI-fuzz-fuzz-fuzz".into(),
+        access_key_secret: SECRET.into(),
+        security_token: None,
+        expires: None,
+        source: String::new(),
+    };
+    let read = reply.read::<<StartTerminalSession as Action>::Reply>(&keys, "POST&signed");
+    read.map(drop).map_err(|error| error.to_string())
+}
+
+/// What the settings and credentials of a home directory are told as.
+///
+/// # Errors
+/// The error's text.
+pub fn configuration(home: &Path) -> Result<(), String> {
+    let home = home.to_string_lossy();
+    let env = |name: &str| (name == "HOME").then(|| home.to_string());
+    let settings = Settings::resolve(&Flags::default(), &env).map_err(|error| error.to_string())?;
+    let source = settings.credential_source(&env);
+    source.map(drop).map_err(|error| error.to_string())
+}
