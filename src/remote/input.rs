@@ -11,7 +11,7 @@ use std::io::Write as _;
 const MOST_CLEAR: usize = 32 * 1024;
 
 /// The most bytes in a frame, as they travel.
-const MOST: usize = 16 * 1024;
+const MOST: usize = 24 * 1024;
 
 /// Bytes that were sent and not taken yet, at most, before they are compressed.
 const CLEAR_WINDOW: usize = 64 * 1024;
@@ -31,8 +31,8 @@ const PAUSE: u32 = 15;
 
 /// The sending end of standard input.
 ///
-/// At most [`CLEAR_WINDOW`] bytes are on their way, and one pipe (64 KiB on Linux) full of them waits
-/// at a command that does not read.
+/// Of a command that does not read, one pipe (64 KiB on Linux) is filled, at most [`CLEAR_WINDOW`] bytes
+/// are under way, and less than a frame and what the caller pushes at once wait here.
 #[derive(Debug)]
 pub(super) struct Input {
     /// Whether the other side can decompress.
@@ -40,6 +40,8 @@ pub(super) struct Input {
     /// Frames that go uncompressed before the next attempt.
     pause: u32,
     waiting: BytesMut,
+    /// More comes at once: a frame waits until it is full, as long as another one is under way.
+    bulk: bool,
     /// What was sent and not taken: bytes and pages.
     under_way: VecDeque<(usize, usize)>,
     ended: bool,
@@ -54,6 +56,7 @@ impl Input {
             compress,
             pause: 0,
             waiting: BytesMut::new(),
+            bulk: false,
             under_way: VecDeque::new(),
             ended: false,
             end_sent: false,
@@ -63,14 +66,13 @@ impl Input {
 
     /// Whether more is welcome. What comes all the same is kept.
     pub(super) fn has_room(&self) -> bool {
-        let (clear, pages) = self.used();
-        let open = clear + MOST_CLEAR <= CLEAR_WINDOW && pages + pages_of(MOST) <= PAGES;
-        !self.ended && !self.closed && self.waiting.is_empty() && open
+        !self.ended && !self.closed && self.waiting.len() < MOST
     }
 
     /// Bytes of the user's.
     pub(super) fn push(&mut self, bytes: &[u8], remote: &mut BytesMut) {
         if !self.closed {
+            self.bulk = bytes.len() >= MOST;
             self.waiting.put_slice(bytes);
             self.send(remote);
         }
@@ -119,7 +121,9 @@ impl Input {
         let (clear, pages) = self.used();
         let room = PAGE * PAGES.saturating_sub(pages + 1);
         let len = self.waiting.len().min(CLEAR_WINDOW.saturating_sub(clear));
-        if len == 0 || room == 0 {
+        let waits = self.bulk && len < MOST && !self.ended && !self.under_way.is_empty();
+        // Small frames only because little came: not because little has room.
+        if len == 0 || waits || room < len.min(MOST) {
             return None;
         }
         let most = len.min(MOST_CLEAR);
@@ -227,8 +231,8 @@ mod tests {
             input.push(&[b'x'; 32 * 1024], &mut remote);
             read += 32 * 1024;
         }
-        assert_eq!(read, CLEAR_WINDOW);
-        assert!(input.credit(&mut remote));
+        assert!(read < CLEAR_WINDOW + MOST + 32 * 1024, "{read}");
+        while input.credit(&mut remote) {}
         assert!(input.has_room());
     }
 

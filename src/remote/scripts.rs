@@ -349,8 +349,8 @@ mod tests {
         let mut many = vec![("LC_BAD".to_owned(), b"it's".to_vec())];
         many.extend([
             variable("TERM", 20),
-            variable("LC_A", 90),
-            variable("LC_B", 120),
+            variable("LC_A", 150),
+            variable("LC_B", 160),
         ]);
         let (line, left_out) = login(mark, &many);
         assert!(line.len() <= 512, "{}: {line}", line.len());

@@ -1,0 +1,281 @@
+//! How fast commands move bytes: without a limit, and over a line of 200,000 bytes a second that takes
+//! 80 ms there and back.
+//!
+//! `cargo bench --bench commands` takes about three minutes; `cargo bench --bench commands -- unpaced` or
+//! `-- line` one of both parts.
+#![allow(clippy::print_stdout, reason = "a benchmark prints its numbers")]
+
+#[cfg(target_os = "linux")]
+mod line;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // `cargo test --all-targets` runs this too, without the argument.
+    if std::env::args().any(|arg| arg == "--bench") {
+        #[cfg(target_os = "linux")]
+        return linux::measure();
+        #[cfg(not(target_os = "linux"))]
+        println!("skipped: processor times are read from Linux's /proc");
+    }
+    ExitCode::SUCCESS
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use super::line::Line;
+    use axt::emulator::{Emulator, Options};
+    use std::fs;
+    use std::io::{Read as _, Write as _};
+    use std::path::Path;
+    use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+    use std::time::{Duration, Instant};
+
+    const AXT: &str = env!("CARGO_BIN_EXE_axt");
+
+    /// What the service allows, in bytes a second.
+    const RATE: f64 = 200_000.0;
+
+    /// From one end of the line to the other.
+    const DELAY: Duration = Duration::from_millis(40);
+
+    /// The payload of an Input message, and of an agent's Output.
+    const INPUT: f64 = 2048.0;
+    const OUTPUT: f64 = 1024.0;
+
+    /// The WebSocket's own header of an Output, which counts on the line.
+    const WEBSOCKET: f64 = 4.0;
+
+    pub(super) fn measure() -> ExitCode {
+        let wanted: Vec<String> = std::env::args()
+            .skip(1)
+            .filter(|arg| arg != "--bench")
+            .collect();
+        let wants = |part: &str| wanted.is_empty() || wanted.iter().any(|name| name == part);
+        let mut good = true;
+        if wants("unpaced") {
+            good &= unpaced();
+        }
+        if wants("line") {
+            good &= line();
+        }
+        ExitCode::from(u8::from(!good))
+    }
+
+    /// Prints a figure and whether it is enough.
+    fn report(what: &str, figure: f64, unit: &str, least: f64) -> bool {
+        let good = figure >= least;
+        let verdict = if good { "yes" } else { "NO" };
+        println!("{what:<44} {figure:>8.2} {unit:<6} at least {least:.2}: {verdict}");
+        good
+    }
+
+    /// The emulator without any limit, and the client without one of its own.
+    fn unlimited() -> Emulator {
+        let mut options = Options::default();
+        for (name, value) in [
+            ("rate-bytes", "none"),
+            ("burst-bytes", "none"),
+            ("stream-bits", "4000000000"),
+        ] {
+            options.limits.set(name, value).expect("a limit");
+        }
+        Emulator::on_loopback(options).expect("a free port")
+    }
+
+    fn unpaced() -> bool {
+        const MUCH: usize = 60_000_000;
+        let emulator = unlimited();
+        let dir = tempfile::tempdir().expect("a place for it");
+        let file = dir.path().join("noise");
+        fs::write(&file, noise(MUCH)).expect("room for it");
+        let show = format!("echo go; cat {}", file.display());
+        let spent = Running::start(&emulator, None, &[], &show).read(MUCH);
+        let output = report(
+            "unpaced output of noise",
+            rate(MUCH, spent) / 1e6,
+            "MB/s",
+            5.0,
+        );
+        let running = Running::start(&emulator, None, &[], "echo go; exec cat >/dev/null");
+        let spent = running.write(&noise(MUCH));
+        output
+            & report(
+                "unpaced input of noise",
+                rate(MUCH, spent) / 1e6,
+                "MB/s",
+                5.0,
+            )
+    }
+
+    fn line() -> bool {
+        let emulator = unlimited_output();
+        let line = Line::before(emulator.address(), RATE, DELAY);
+        // Towards the instance the client itself keeps to the rate.
+        let slow = Line::before(emulator.address(), f64::INFINITY, DELAY);
+        let dir = tempfile::tempdir().expect("a place for it");
+        let file = dir.path().join("bytes");
+        let show = format!("echo go; cat {}", file.display());
+        let shown = |bytes: &[u8]| {
+            fs::write(&file, bytes).expect("room for it");
+            let running = Running::start(&emulator, Some(&line), &[], &show);
+            let before = processor_time();
+            let spent = running.read(bytes.len());
+            (
+                rate(bytes.len(), spent),
+                (processor_time() - before) / spent.as_secs_f64(),
+            )
+        };
+
+        let bytes = noise(2_000_000);
+        let running = Running::start(&emulator, Some(&slow), &[], "echo go; exec cat >/dev/null");
+        let (input, header) = (rate(bytes.len(), running.write(&bytes)), slow.header());
+        let limit = RATE * INPUT / (INPUT + header);
+        let mut good = report("input over the line, of its rate", input / limit, "", 0.97);
+
+        let floor = {
+            fs::write(&file, &bytes).expect("room for it");
+            let raw = format!("sh -c \"stty raw; echo go; cat {}\"", file.display());
+            let running = Running::start(&emulator, Some(&line), &["--raw-command"], &raw);
+            rate(bytes.len(), running.read(bytes.len()))
+        };
+        let line_limit = RATE * OUTPUT / (OUTPUT + header + WEBSOCKET);
+        println!(
+            "{:<44} {:>8.2}",
+            "  the same bytes, raw and garbled",
+            floor / line_limit
+        );
+        let (output, load) = shown(&bytes);
+        let limit = RATE * OUTPUT / (OUTPUT + header + WEBSOCKET) * 0.75;
+        good &= report(
+            "output of noise, of 3/4 of its rate",
+            output / limit,
+            "",
+            0.97,
+        );
+        println!(
+            "{:<44} {:>8.2} of a processor",
+            "  all processes here meanwhile", load
+        );
+
+        let numbers: String = (1..=3_000_000).map(|n| format!("{n}\n")).collect();
+        let (output, _) = shown(numbers.as_bytes());
+        good &= report(
+            "seq 1 3000000, times the line's rate",
+            output / RATE,
+            "",
+            2.3,
+        );
+        let (output, _) = shown(&sources(Path::new(env!("CARGO_MANIFEST_DIR"))));
+        good & report(
+            "axt's own sources, times the line's rate",
+            output / RATE,
+            "",
+            2.0,
+        )
+    }
+
+    /// The service's limit for the client, none for the agent: the line has it.
+    fn unlimited_output() -> Emulator {
+        let mut options = Options::default();
+        // No client is cut for what the line has delayed.
+        options.limits.set("rate-bytes", "none").expect("a limit");
+        Emulator::on_loopback(options).expect("a free port")
+    }
+
+    /// A command that has said `go`.
+    struct Running {
+        child: Child,
+        stdin: ChildStdin,
+        stdout: ChildStdout,
+    }
+
+    impl Running {
+        fn start(
+            emulator: &Emulator,
+            line: Option<&Line>,
+            options: &[&str],
+            command: &str,
+        ) -> Self {
+            let mut axt = Command::new(AXT);
+            axt.args(["connect", "i-bench"]).args(options);
+            axt.args(["--command", command]);
+            axt.envs(emulator.exports());
+            if let Some(line) = line {
+                axt.env("AXT_ENDPOINT", format!("http://{}", line.address));
+            }
+            let axt = axt.stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut child = axt.spawn().expect("axt is there");
+            let stdin = child.stdin.take().expect("a pipe");
+            let mut stdout = child.stdout.take().expect("a pipe");
+            stdout.read_exact(&mut [0; 3]).expect("it says go");
+            Self {
+                child,
+                stdin,
+                stdout,
+            }
+        }
+
+        /// Reads so much to its end.
+        fn read(mut self, len: usize) -> Duration {
+            drop(self.stdin);
+            let start = Instant::now();
+            let mut all = Vec::with_capacity(len);
+            self.stdout.read_to_end(&mut all).expect("a pipe");
+            let spent = start.elapsed();
+            assert_eq!(all.len(), len);
+            assert!(self.child.wait().expect("it ends").success());
+            spent
+        }
+
+        /// Writes this, and waits until the command has read all of it.
+        fn write(mut self, bytes: &[u8]) -> Duration {
+            let start = Instant::now();
+            self.stdin.write_all(bytes).expect("it reads");
+            drop(self.stdin);
+            assert!(self.child.wait().expect("it ends").success());
+            start.elapsed()
+        }
+    }
+
+    fn rate(bytes: usize, spent: Duration) -> f64 {
+        bytes as f64 / spent.as_secs_f64()
+    }
+
+    fn noise(len: usize) -> Vec<u8> {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut bytes = vec![0; len];
+        random.fill(&mut bytes);
+        bytes
+    }
+
+    /// The project's own texts, one after the other.
+    fn sources(root: &Path) -> Vec<u8> {
+        let mut folders = vec![root.join("src"), root.join("tests")];
+        let mut text = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    text.extend(fs::read(path).expect("a file"));
+                }
+            }
+        }
+        text
+    }
+
+    /// What all processes of this machine have computed, in seconds.
+    fn processor_time() -> f64 {
+        let text = fs::read_to_string("/proc/stat").expect("Linux");
+        let first = text.lines().next().unwrap_or_default();
+        let fields: Vec<f64> = first
+            .split_whitespace()
+            .filter_map(|f| f.parse().ok())
+            .collect();
+        // user, nice, system, and not idle or waiting; in hundredths of a second.
+        let busy = fields.iter().take(3).sum::<f64>();
+        busy / 100.0
+    }
+}

@@ -1,0 +1,112 @@
+//! A line of limited speed that takes its time: a relay on loopback.
+
+use axt::protocol::frame::Frame;
+use bytes::Bytes;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The line; it serves until the process ends.
+pub(crate) struct Line {
+    pub(crate) address: SocketAddr,
+    /// The beginning of what the last session sent to its client.
+    beginning: Arc<Mutex<Vec<u8>>>,
+}
+
+/// What is looked at for a message, in bytes.
+const BEGINNING: usize = 16 * 1024;
+
+impl Line {
+    /// Relays to `target`, each way at `rate` bytes a second and `delay` later.
+    pub(crate) fn before(target: SocketAddr, rate: f64, delay: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it listens");
+        let beginning = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&beginning);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let client = client.expect("a connection");
+                let server = TcpStream::connect(target).expect("the emulator listens");
+                for (from, to, note) in [
+                    (&client, &server, None),
+                    (&server, &client, Some(Arc::clone(&noted))),
+                ] {
+                    to.set_nodelay(true).expect("a TCP socket");
+                    let (from, to) = (from.try_clone(), to.try_clone());
+                    let ends = (from.expect("a socket"), to.expect("a socket"));
+                    thread::spawn(move || relay(ends, rate, delay, note.as_deref()));
+                }
+            }
+        });
+        Self { address, beginning }
+    }
+
+    /// Bytes of a message that are not its payload.
+    pub(crate) fn header(&self) -> f64 {
+        let bytes = self.beginning.lock().expect("no panic before").clone();
+        let head = bytes.windows(4).position(|part| part == b"\r\n\r\n");
+        let mut rest = bytes
+            .get(head.expect("an HTTP head") + 4..)
+            .unwrap_or_default();
+        while let [0x82, len, tail @ ..] = rest {
+            let (len, tail) = match (len, tail) {
+                (126, [a, b, tail @ ..]) => (usize::from(*a) << 8 | usize::from(*b), tail),
+                (len, tail) => (usize::from(*len), tail),
+            };
+            let (message, tail) = tail.split_at_checked(len).expect("a whole message");
+            let frame = Frame::decode(&Bytes::copy_from_slice(message))
+                .expect("a message")
+                .frame;
+            // The WebSocket's own, which the service doesn't count, is left out.
+            if !frame.channel_id.is_empty() {
+                return (message.len() - frame.payload.len()) as f64;
+            }
+            rest = tail;
+        }
+        panic!("no message with a channel");
+    }
+}
+
+/// Passes bytes on until their end.
+fn relay(
+    (mut from, mut to): (TcpStream, TcpStream),
+    rate: f64,
+    delay: Duration,
+    note: Option<&Mutex<Vec<u8>>>,
+) {
+    let (queue, queued) = channel::<(Instant, Vec<u8>)>();
+    let writing = thread::spawn(move || {
+        for (at, bytes) in queued {
+            thread::sleep(at.saturating_duration_since(Instant::now()));
+            if to.write_all(&bytes).is_err() {
+                return;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    let mut free = Instant::now();
+    let mut buffer = [0; 2048];
+    let mut seen = 0;
+    while let Ok(n @ 1..) = from.read(&mut buffer) {
+        let bytes = buffer.get(..n).unwrap_or_default();
+        if let Some(note) = note.filter(|_| seen < BEGINNING) {
+            let mut note = note.lock().expect("no panic before");
+            if seen == 0 && bytes.starts_with(b"HTTP/1.1 101") {
+                note.clear();
+            }
+            note.extend_from_slice(bytes);
+            seen += n;
+        }
+        // The bytes leave one after the other, and no faster than the line takes them.
+        free = free.max(Instant::now()) + Duration::from_secs_f64(n as f64 / rate);
+        if queue.send((free + delay, bytes.to_vec())).is_err() {
+            return;
+        }
+        thread::sleep(free.saturating_duration_since(Instant::now()));
+    }
+    drop(queue);
+    let _ = writing.join();
+}
