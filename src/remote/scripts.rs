@@ -349,7 +349,7 @@ mod tests {
         let mut many = vec![("LC_BAD".to_owned(), b"it's".to_vec())];
         many.extend([
             variable("TERM", 20),
-            variable("LC_A", 150),
+            variable("LC_A", 80),
             variable("LC_B", 160),
         ]);
         let (line, left_out) = login(mark, &many);
