@@ -13,8 +13,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 /// The AccessKey secret with which [`api_reply`] reads.
 pub const SECRET: &str = "hush-hush-hush-hush";
 
+/// The host that a request names, or none for the instance itself, and the port.
+pub type HostPort = (Option<String>, u16);
+
 /// What a client of `-D` that sends these bytes asks for, or why it is refused; and how it is answered.
-pub fn socks(bytes: &[u8]) -> (Result<(Option<String>, u16), String>, Vec<u8>) {
+pub fn socks(bytes: &[u8]) -> (Result<HostPort, String>, Vec<u8>) {
     let talk = async {
         let (mut client, mut server) = tokio::io::duplex(bytes.len().max(1));
         let sent = client.write_all(bytes).await.and(client.shutdown().await);
