@@ -1,5 +1,8 @@
 //! The command line: these types are the grammar, their comments are the help.
 
+mod configuration;
+mod configured;
+mod conflicts;
 mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
@@ -14,6 +17,7 @@ mod usage;
 mod values;
 mod words;
 
+pub(crate) use configuration::{Config, ConfigShow};
 pub(crate) use doctor::Doctor;
 #[cfg(feature = "emulator")]
 pub(crate) use emulator::{Emulator, GuestKind};
@@ -24,10 +28,10 @@ pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
 pub use values::EscapeChar;
 pub(crate) use values::{Compress, Variable, is_variable};
 
-use crate::config::settings::{ConnectionType, Signature};
+use crate::config::settings::{ConnectionType, Signature, Source, Sourced};
 use crate::openapi::ecs::Encryption;
 use clap::{Args, ColorChoice, Parser, Subcommand};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -52,7 +56,7 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Profile of the configuration file
+    /// Profile of the credentials' file
     #[arg(long, global = true, env = "AXT_PROFILE", value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Region of the instance, such as cn-hangzhou
@@ -78,7 +82,7 @@ pub(crate) struct Global {
         hide_short_help = true
     )]
     pub(crate) signature: Option<Signature>,
-    /// Configuration file [default: ~/.aliyun/config.json]
+    /// The credentials' file [default: ~/.aliyun/config.json]
     #[arg(long, global = true, env = "AXT_CONFIG_FILE", value_name = "FILE")]
     pub(crate) config_file: Option<PathBuf>,
     /// Take nothing from earlier runs: neither a role's credentials nor which instances have no POSIX shell
@@ -102,9 +106,20 @@ pub(crate) struct Global {
     /// Write the log to this file (mode 0600) instead of stderr
     #[arg(long, global = true, env = "AXT_LOG_FILE", value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
-    /// The ids of the options whose values come from variables.
+    /// Where the values of options come from that were not typed: a variable, or axt's own file.
     #[arg(skip)]
-    pub(crate) from_environment: BTreeSet<String>,
+    pub(crate) sources: BTreeMap<String, Source>,
+    /// The instance that axt's own file has for the target.
+    #[arg(skip)]
+    pub(crate) alias: Option<Sourced<String>>,
+}
+
+impl Global {
+    /// Whether the value of the option with this id, if it has one, was typed.
+    #[must_use]
+    pub(crate) fn is_typed(&self, id: &str) -> bool {
+        !self.sources.contains_key(id)
+    }
 }
 
 /// The commands.
@@ -131,6 +146,9 @@ pub(crate) enum Command {
     Sessions(Sessions),
     /// Check everything a session needs, and say how to repair what fails
     Doctor(Doctor),
+    /// Show what is configured
+    #[command(subcommand)]
+    Config(Config),
     /// Run a local emulator of the cloud service, in the foreground
     #[cfg(feature = "emulator")]
     Emulator(Box<Emulator>),
@@ -268,10 +286,10 @@ pub(crate) struct Forward {
     #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
     pub(crate) target: Option<String>,
     /// Listen on PORT of this machine (0: any free one), and forward to HOSTPORT of the instance, or of HOST
-    #[arg(short = 'L', long, value_name = "[BIND:]PORT:[HOST:]HOSTPORT", value_delimiter = ' ', value_parser = forward::local)]
+    #[arg(short = 'L', long, visible_alias = "local-forward", value_name = "[BIND:]PORT:[HOST:]HOSTPORT", value_delimiter = ' ', value_parser = forward::local)]
     pub(crate) local: Vec<Listen>,
     /// Run a SOCKS proxy on PORT, whose connections are made from the instance
-    #[arg(short = 'D', long, value_name = "[BIND:]PORT", value_delimiter = ' ', value_parser = forward::dynamic)]
+    #[arg(short = 'D', long, visible_alias = "dynamic-forward", value_name = "[BIND:]PORT", value_delimiter = ' ', value_parser = forward::dynamic)]
     pub(crate) dynamic: Vec<Listen>,
     /// Run a program with AXT_FORWARD_1_PORT and so on set (for each -L, then each -D), and end with its status
     #[arg(long, requires = "argv", conflicts_with = "json")]
@@ -391,7 +409,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_its_environment_variable_and_no_switch_for_one_run() {
-        const FOR_ONE_RUN: [&str; 18] = [
+        const FOR_ONE_RUN: [&str; 19] = [
             "help",
             "version",
             "command",
@@ -410,6 +428,7 @@ mod tests {
             "json",
             "yes",
             "fix",
+            "origin",
         ];
         fn check(command: &clap::Command) {
             for arg in command.get_arguments() {

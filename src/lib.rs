@@ -21,10 +21,13 @@
 //! - [`wire`] is the WebSocket. [`net`] connects to any host, and chooses proxy and TLS for the API and
 //!   the WebSocket alike. [`openapi`] signs and makes the API's calls. [`terminal`] has raw mode, the
 //!   size, the keyboard and the signals.
+//! - `names` is how instances are named. A TARGET is cut there.
 //! - [`config`] reads files and the environment: settings, profiles, and a description of where the
 //!   credentials come from. `providers` obtains the credentials, with one file for each mode, and renews
 //!   them during a run.
-//! - [`cli`] is the grammar of the command line, and ssh's own in `cli::ssh`.
+//! - [`cli`] is the grammar of the command line, and ssh's own in `cli::ssh`. The grammar is also the list of
+//!   what may stand in axt's configuration file: `cli::configured` turns what the file says into defaults of
+//!   the options.
 //! - [`commands`] is the only layer that may use every other one, with one file or folder for each
 //!   command. Code that several commands need is in `commands/shared`: the way to the service
 //!   (`context`), starting and ending a session (`session`), joining it to the terminal (`attach`), a
@@ -55,6 +58,7 @@ pub mod exit;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub(crate) mod hints;
+mod names;
 pub mod net;
 pub mod openapi;
 pub(crate) mod printable;

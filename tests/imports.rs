@@ -33,7 +33,11 @@ const LAYERS: &[(&str, &[&str])] = &[
         "providers",
         &["config", "net", "openapi", "error", "printable"],
     ),
-    ("cli", &["config", "openapi", "emulator", "exit", "ui"]),
+    ("names", &["openapi", "error"]),
+    (
+        "cli",
+        &["config", "names", "openapi", "emulator", "exit", "ui"],
+    ),
     ("commands", &["*"]),
     ("fuzzing", &["*"]),
     ("main", &["cli", "commands"]),
@@ -41,7 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// What a layer may use of another, where not all of it.
-const PARTS: [(&str, &str, &[&str]); 8] = [
+const PARTS: [(&str, &str, &[&str]); 9] = [
     ("wire", "protocol", &["channel", "frame"]),
     ("pump", "protocol", &["channel", "escape", "filter"]),
     ("openapi", "config", &["credentials", "settings"]),
@@ -51,7 +55,8 @@ const PARTS: [(&str, &str, &[&str]); 8] = [
         &["credentials", "profile", "settings", "source"],
     ),
     ("emulator", "openapi", &["region", "signature"]),
-    ("cli", "config", &["settings"]),
+    ("cli", "config", &["blocks", "env", "settings"]),
+    ("names", "openapi", &["ecs", "region"]),
     ("cli", "openapi", &["ecs"]),
     // The names of limits and faults, for the help text.
     ("cli", "emulator", &["Limits", "faults"]),

@@ -1,20 +1,23 @@
 //! Reading the command line: arguments, variables, and how to exit when there is nothing to run.
 
-use super::Cli;
+use super::configuration::{Config, Setting};
+use super::configured::{self, Configured};
+use super::conflicts::{Ids, overruled};
 use super::habits;
 use super::usage;
 use super::words;
+use super::{Cli, Command as Chosen};
+use crate::config::settings::Source;
 use crate::exit::Exit;
+use crate::names::target::Target;
+use crate::ui::Ui;
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::env::var_os;
 use std::ffi::OsString;
-
-/// Ids of arguments.
-type Ids = BTreeSet<String>;
 
 /// Reads a command line in axt's own grammar.
 ///
@@ -22,24 +25,25 @@ type Ids = BTreeSet<String>;
 /// How to exit when there is nothing to run: after printing help or a version, or a usage error.
 pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
     let typed = typed(args);
-    let mut command = with_variables(Cli::command(), &typed);
+    let configured = configured(args, &typed)?;
+    let grammar = || configured.apply(with_variables(grammar(), &typed.ids));
+    let mut command = grammar();
     let read = command.try_get_matches_from_mut(args);
     let read = read.and_then(|matches| {
         let mut cli = Cli::from_arg_matches(&matches)?;
         if words::begin_with_an_option(&mut cli) {
-            let command = with_variables(Cli::command(), &typed);
-            map_args(command, &words::refuse_an_option).try_get_matches_from(args)?;
+            map_args(grammar(), &words::refuse_an_option).try_get_matches_from(args)?;
         }
         words::join(&mut cli, &mut command)?;
-        cli.global.from_environment = ids(&matches, ValueSource::EnvVariable);
+        cli.global.sources = sources(&command, &matches, &configured);
+        if let Chosen::Config(Config::Show(show)) = &mut cli.command {
+            show.settings = settings(&command, &matches, &cli.global.sources);
+        }
+        cli.global.alias.clone_from(&configured.instance);
         Ok(cli)
     });
     read.map_err(|error| {
-        let failed = if passes_status(&command, args) {
-            Exit::Failed
-        } else {
-            Exit::Usage
-        };
+        let failed = usage_error(&command, args);
         match error.kind() {
             ErrorKind::DisplayHelp if is_short_help(&command, args) => {
                 print_help_without_variables(args);
@@ -57,7 +61,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
                 command.build();
                 let knows = |name: &str| command.find_subcommand(name).is_some();
                 let hint = habits::hint(&error, args, knows);
-                let variables = variables(&command, &typed);
+                let variables = variables(&command, &typed.ids);
                 usage::show(&error.format(&mut command), &variables, hint.as_deref());
                 failed
             }
@@ -78,14 +82,135 @@ fn print_help_without_variables(args: &[OsString]) {
         .map_err(|asked| print(&asked));
 }
 
-/// The ids of the arguments that stand on the command line, as far as it can be understood.
-fn typed(args: &[OsString]) -> Ids {
-    let command = without_variables(Cli::command()).ignore_errors(true);
-    let matches = command.try_get_matches_from(args);
-    matches.map_or_else(
-        |_| Ids::new(),
-        |matches| ids(&matches, ValueSource::CommandLine),
-    )
+/// What stands on the command line, as far as it can be understood.
+#[derive(Default)]
+struct Typed {
+    /// The ids of the arguments.
+    ids: Ids,
+    /// The target.
+    target: Option<String>,
+    /// Help or a version is asked for.
+    informs: bool,
+}
+
+fn typed(args: &[OsString]) -> Typed {
+    let command = without_variables(grammar()).ignore_errors(true);
+    match command.try_get_matches_from(args) {
+        Ok(matches) => Typed {
+            ids: ids(&matches, ValueSource::CommandLine),
+            target: target(&matches),
+            informs: false,
+        },
+        Err(error) => Typed {
+            informs: !error.use_stderr(),
+            ..Typed::default()
+        },
+    }
+}
+
+/// The target that the command has been given, if it takes one.
+fn target(matches: &ArgMatches) -> Option<String> {
+    if let Some((_, below)) = matches.subcommand() {
+        return target(below);
+    }
+    let names = ["target", "instance"].into_iter();
+    let mut values = names.filter_map(|id| matches.try_get_raw(id).ok().flatten()?.next());
+    Some(values.next()?.to_string_lossy().into_owned())
+}
+
+/// What axt's own file says to this run. A run that only tells about axt itself needs none.
+fn configured(args: &[OsString], typed: &Typed) -> Result<Configured, Exit> {
+    let axt = Cli::command();
+    let command = first_command(&axt, args);
+    if typed.informs || matches!(command, Some("completion" | "man" | "help" | "emulator")) {
+        return Ok(Configured::default());
+    }
+    let target = typed.target.as_deref().map(Target::parse);
+    let mut ids = typed.ids.clone();
+    if target.as_ref().is_some_and(|target| target.user.is_some()) {
+        ids.insert("user".into());
+    }
+    let host = target.map(|target| target.instance);
+    Configured::read(grammar, &ids, host.as_deref()).map_err(|problems| {
+        let ui = Ui::default();
+        problems.iter().for_each(|problem| ui.error(problem, None));
+        usage_error(&axt, args)
+    })
+}
+
+/// The whole grammar. `axt config show` has the options of all commands, to show their values.
+pub(super) fn grammar() -> Command {
+    let axt = Cli::command();
+    let options = configured::options(&axt).into_iter();
+    let options: Vec<Arg> = options
+        .filter(|option| !option.is_global_set())
+        .map(|option| option.hide(true))
+        .collect();
+    axt.mut_subcommand("config", |config| {
+        config.mut_subcommand("show", |show| show.args(options))
+    })
+}
+
+/// Where values come from that were not typed.
+fn sources(
+    command: &Command,
+    matches: &ArgMatches,
+    configured: &Configured,
+) -> BTreeMap<String, Source> {
+    let is_set = ids(matches, ValueSource::EnvVariable);
+    let mut sources = BTreeMap::new();
+    for_args(command, &mut |arg| {
+        let id = arg.get_id().as_str();
+        if let Some(variable) = arg.get_env().filter(|_| is_set.contains(id)) {
+            let name = variable.to_string_lossy().into_owned();
+            sources.insert(id.to_owned(), Source::Env(name));
+        }
+    });
+    for id in ids(matches, ValueSource::DefaultValue) {
+        if let Some(source) = configured.source(&id) {
+            sources.insert(id, source.clone());
+        }
+    }
+    sources
+}
+
+/// The options of `axt config show` that have a value, with the value's source.
+fn settings(
+    command: &Command,
+    matches: &ArgMatches,
+    sources: &BTreeMap<String, Source>,
+) -> Vec<Setting> {
+    let mut below = matches;
+    while let Some((_, next)) = below.subcommand() {
+        below = next;
+    }
+    let options = configured::options(command).into_iter();
+    let options = options.filter_map(|option| {
+        let id = option.get_id().as_str();
+        let name = option.get_long()?.to_owned();
+        let values = below.try_get_raw(id).ok().flatten()?;
+        let origin = match (sources.get(id), below.value_source(id)?) {
+            (Some(source), _) => source.to_string(),
+            (None, ValueSource::CommandLine) => format!("--{name}"),
+            (None, _) => Source::Default.to_string(),
+        };
+        Some(Setting {
+            name,
+            values: values
+                .map(|value| value.to_string_lossy().into_owned())
+                .collect(),
+            origin,
+        })
+    });
+    options.collect()
+}
+
+/// Shows every argument of a command and of those below it.
+fn for_args(command: &Command, see: &mut impl FnMut(&Arg)) {
+    command.get_arguments().for_each(&mut *see);
+    for below in command.get_subcommands() {
+        for_args(below, see);
+    }
 }
 
 /// The ids of the arguments whose values come from `source`, the command's own among them.
@@ -104,7 +229,7 @@ fn ids(matches: &ArgMatches, source: ValueSource) -> Ids {
 fn with_variables(mut command: Command, typed: &Ids) -> Command {
     command.build();
     let overruled = overruled(&command, typed);
-    map_args(Cli::command(), &|arg| {
+    map_args(grammar(), &|arg| {
         let counts = !says_nothing(&arg) && !overruled.contains(arg.get_id().as_str());
         let arg = if counts { arg } else { without_variable(arg) };
         // A value may be a secret, such as a password in a URL.
@@ -141,24 +266,6 @@ fn says_nothing(arg: &Arg) -> bool {
     value.is_some_and(|value| value.is_empty() || off(&value))
 }
 
-/// The arguments that can't go with one that was typed.
-fn overruled(command: &Command, typed: &Ids) -> Ids {
-    let mut found = Ids::new();
-    for arg in command.get_arguments() {
-        for other in command.get_arg_conflicts_with(arg) {
-            for (one, another) in [(arg, other), (other, arg)] {
-                if typed.contains(one.get_id().as_str()) {
-                    found.insert(another.get_id().to_string());
-                }
-            }
-        }
-    }
-    command
-        .get_subcommands()
-        .for_each(|below| found.extend(self::overruled(below, typed)));
-    found
-}
-
 /// The variables that stand for arguments which were not typed, each with what errors call its argument.
 fn variables(command: &Command, typed: &Ids) -> Vec<(String, String)> {
     let untyped = |arg: &&Arg| !typed.contains(arg.get_id().as_str());
@@ -170,6 +277,15 @@ fn variables(command: &Command, typed: &Ids) -> Vec<(String, String)> {
     let below = command.get_subcommands();
     here.chain(below.flat_map(|below| variables(below, typed)))
         .collect()
+}
+
+/// How a usage error ends.
+fn usage_error(axt: &Command, args: &[OsString]) -> Exit {
+    if passes_status(axt, args) {
+        Exit::Failed
+    } else {
+        Exit::Usage
+    }
 }
 
 /// Whether the help that was asked for is that of `-h`.
@@ -213,7 +329,7 @@ mod tests {
         let overruled = |line: &str| {
             let mut command = Cli::command();
             command.build();
-            let ids = overruled(&command, &typed(&words(line)));
+            let ids = overruled(&command, &typed(&words(line)).ids);
             let has_variable = |id: &String| ["emulator", "endpoint", "wss_url"].contains(&&**id);
             ids.into_iter()
                 .filter(has_variable)

@@ -20,6 +20,7 @@ mod values;
 
 pub use args::{Request, request};
 pub use file::{Files, LocalFiles};
+pub(super) use pattern::matches;
 pub use plan::{MasterCommand, Plan, Task, Terminal};
 pub use translate::Here;
 pub use values::LogLevel;

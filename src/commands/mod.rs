@@ -2,6 +2,7 @@
 //! which is made of others. Code that several of them need is in `shared`; what explains a failed connect
 //! is in `doctor`.
 
+mod config;
 mod connect;
 mod doctor;
 #[cfg(feature = "emulator")]
@@ -18,7 +19,7 @@ mod webshell;
 #[cfg(feature = "fuzzing")]
 pub(crate) use forward::socks_request;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Config};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::process;
@@ -67,6 +68,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Webshell(args) => block_on(webshell::run(&cli.global, *args, ui)),
         Command::Doctor(args) => block_on(doctor::run(&cli.global, args, ui)),
         Command::Sessions(command) => block_on(sessions::run(&cli.global, command, ui)),
+        Command::Config(Config::Show(args)) => config::show(&cli.global, &args, ui),
         #[cfg(feature = "emulator")]
         Command::Emulator(args) => block_on(emulator::run(&cli.global, *args, ui)),
         Command::Completion { shell } => generate::completion(shell, ui),

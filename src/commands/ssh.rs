@@ -2,11 +2,12 @@
 
 use super::forward::{self, Beside};
 use super::shared::stops;
-use super::shared::target::Target;
+
 use super::{connect, proxy};
 use crate::cli::{Command, Forward, Global, Ssh, SshConfig};
 use crate::error::{Error, Stop};
 use crate::exit::Exit;
+use crate::names::target::Target;
 use crate::terminal::Signals;
 use crate::ui::Ui;
 use std::fmt::Write as _;
@@ -92,7 +93,7 @@ pub(crate) fn config(global: &Global, args: &SshConfig, ui: &Ui) -> anyhow::Resu
 /// saying.
 fn words(global: &Global) -> Vec<String> {
     let mut words = vec!["axt".to_owned()];
-    let typed = |id: &str| !global.from_environment.contains(id);
+    let typed = |id: &str| global.is_typed(id);
     let file = global
         .config_file
         .as_ref()

@@ -60,11 +60,21 @@ pub(crate) fn state_dir(env: Env<'_>) -> Option<PathBuf> {
     } else {
         "XDG_STATE_HOME"
     };
-    // The XDG rules say that a relative path is to be ignored.
-    let given = set(env, variable).map(PathBuf::from);
-    let base = given.filter(|path| path.is_absolute());
-    let base = base.or_else(|| Some(home(env)?.join(".local").join("state")))?;
-    Some(base.join("axt"))
+    own_dir(env, variable, &[".local", "state"])
+}
+
+/// The directory of axt's own configuration file: `$AXT_CONFIG_DIR`, else `axt` in `XDG_CONFIG_HOME` or
+/// `~/.config`; on Windows in `%APPDATA%`.
+pub(super) fn config_dir(env: Env<'_>) -> Option<PathBuf> {
+    if let Some(given) = set(env, "AXT_CONFIG_DIR") {
+        return Some(given.into());
+    }
+    let variable = if cfg!(windows) {
+        "APPDATA"
+    } else {
+        "XDG_CONFIG_HOME"
+    };
+    own_dir(env, variable, &[".config"])
 }
 
 /// Where what can be found out again is kept: `axt` in `XDG_CACHE_HOME`, or `~/.cache`.
@@ -72,9 +82,14 @@ pub(crate) fn cache_dir(env: Env<'_>) -> Option<PathBuf> {
     if cfg!(windows) {
         return state_dir(env);
     }
+    own_dir(env, "XDG_CACHE_HOME", &[".cache"])
+}
+
+/// The directory `axt` in the one that the variable names, by default in this one below the user's home.
+fn own_dir(env: Env<'_>, variable: &str, default: &[&str]) -> Option<PathBuf> {
     // The XDG rules say that a relative path is to be ignored.
-    let given = set(env, "XDG_CACHE_HOME").map(PathBuf::from);
+    let given = set(env, variable).map(PathBuf::from);
     let base = given.filter(|path| path.is_absolute());
-    let base = base.or_else(|| Some(home(env)?.join(".cache")))?;
+    let base = base.or_else(|| Some(home(env)?.join(default.iter().collect::<PathBuf>())))?;
     Some(base.join("axt"))
 }

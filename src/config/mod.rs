@@ -1,5 +1,6 @@
-//! What the user configured: settings and where each came from, profiles, credential sources.
+//! What the user configured: axt's own file, settings and where each came from, profiles, credential sources.
 
+pub(crate) mod blocks;
 pub mod credentials;
 pub(crate) mod env;
 mod files;

@@ -188,12 +188,12 @@ impl Settings {
         )
     }
 
-    /// Whether the profile was named on the command line or by `AXT_PROFILE`.
+    /// Whether the profile was named on the command line, by `AXT_PROFILE` or in axt's own file.
     #[must_use]
     pub(crate) fn profile_was_asked_for(&self) -> bool {
         let source = self.profile_name.as_ref().map(|name| &name.source);
         source.is_some_and(|source| match source {
-            Source::Flag(_) => true,
+            Source::Flag(_) | Source::File(..) => true,
             Source::Env(name) => name.starts_with("AXT_"),
             Source::Profile(_) | Source::Default => false,
         })

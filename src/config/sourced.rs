@@ -1,7 +1,8 @@
-//! Values, each with where it came from: a flag, a variable, a profile.
+//! Values, each with where it came from: a flag, a variable, a file, a profile.
 
 use super::env::{Env, first_set, spellings};
 use std::fmt;
+use std::path::PathBuf;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +11,9 @@ pub(crate) enum Source {
     Flag(&'static str),
     /// An environment variable.
     Env(String),
-    /// A profile of the configuration file.
+    /// A line of axt's own configuration file.
+    File(PathBuf, usize),
+    /// A profile of the credentials' file.
     Profile(String),
     /// Nothing was said.
     Default,
@@ -21,6 +24,7 @@ impl fmt::Display for Source {
         match self {
             Self::Flag(name) => f.write_str(name),
             Self::Env(name) => f.write_str(name),
+            Self::File(path, line) => write!(f, "{}:{line}", path.display()),
             Self::Profile(name) => write!(f, "profile {name}"),
             Self::Default => f.write_str("default"),
         }

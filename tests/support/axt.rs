@@ -185,6 +185,7 @@ fn unconfigured(program: impl AsRef<std::ffi::OsStr>) -> Command {
         }
     }
     command.env("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE");
+    command.env("AXT_CONFIG_DIR", "/nowhere");
     // The machine may be an instance with a role.
     command.env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
     command

@@ -1,7 +1,7 @@
 //! Patterns as in ssh_config(5): `*`, `?`, lists, and `!` before what must not match.
 
 /// Whether the whole text matches, `*` being any characters and `?` any one.
-pub(super) fn matches(text: &str, pattern: &str) -> bool {
+pub(in crate::cli) fn matches(text: &str, pattern: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
     let pattern: Vec<char> = pattern.chars().collect();
     let (mut at, mut next) = (0, 0);

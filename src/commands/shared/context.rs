@@ -170,7 +170,7 @@ impl Context {
     }
 }
 
-/// The global options that were given, each by its flag or by its variable.
+/// The global options that were given, each with its source.
 fn flags(global: &Global) -> Flags {
     fn given<T: Clone>(
         global: &Global,
@@ -178,11 +178,8 @@ fn flags(global: &Global) -> Flags {
         value: Option<&T>,
     ) -> Option<Sourced<T>> {
         let id = flag.trim_start_matches("--").replace('-', "_");
-        let source = if global.from_environment.contains(&id) {
-            Source::Env(format!("AXT_{}", id.to_ascii_uppercase()))
-        } else {
-            Source::Flag(flag)
-        };
+        let source = global.sources.get(&id).cloned();
+        let source = source.unwrap_or(Source::Flag(flag));
         let value = value.cloned()?;
         Some(Sourced { value, source })
     }

@@ -1,9 +1,10 @@
 //! A session: starts it by the API, or takes it from `--wss-url`, connects to it and ends it.
 
 use super::context::Context;
-use super::{stdio, target};
+use super::stdio;
 use crate::cli;
 use crate::error::{ApiError, Error, Result};
+use crate::names;
 use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession, TerminalSession};
@@ -252,7 +253,7 @@ pub(crate) fn request(
     args: &cli::Session,
     target: Option<&str>,
 ) -> Result<StartTerminalSession> {
-    let target = target::Target::parse(target.unwrap_or_default());
+    let target = names::target::Target::parse(target.unwrap_or_default());
     if args.wss_url.is_none() {
         target.id()?;
     }

@@ -1,0 +1,149 @@
+//! `axt config`: what is configured, and where each value comes from.
+
+use super::shared::context::Context;
+use super::shared::table::{self, table};
+use crate::cli::{ConfigShow, Global};
+use crate::config::settings::{Settings, Sourced};
+use crate::exit::Exit;
+use crate::terminal;
+use crate::ui::Ui;
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+use url::Url;
+
+/// What stands in the place of a secret.
+const HIDDEN: &str = "(hidden)";
+
+/// The options that `Settings` resolves further than the command line does.
+type Resolved = (&'static str, fn(&Settings) -> Option<Sourced<String>>);
+const RESOLVED: [Resolved; 5] = [
+    ("config-file", |settings| {
+        let file = settings.config_file.as_ref();
+        file.map(|file| sourced(file.value.display().to_string(), file))
+    }),
+    ("profile", |settings| settings.profile_name.clone()),
+    ("region", |settings| settings.region.clone()),
+    ("endpoint", |settings| settings.endpoint.clone()),
+    ("connection-type", |settings| {
+        let kind = &settings.connection_type;
+        Some(sourced(kind.value.as_str().to_ascii_lowercase(), kind))
+    }),
+];
+
+/// One line: a name, its values, where they come from.
+struct Row {
+    name: String,
+    values: Vec<String>,
+    origin: String,
+}
+
+/// Runs `axt config show`.
+pub(crate) fn show(global: &Global, args: &ConfigShow, ui: &Ui) -> anyhow::Result<Exit> {
+    // No call is made.
+    let settings = Context::new(global, Duration::ZERO)?.settings;
+    let rows = rows(global, args, &settings);
+    if args.json {
+        let settings = rows.into_iter().map(|row| {
+            let value = json!({"value": value(&row.values), "origin": row.origin});
+            (row.name, value)
+        });
+        let settings: Map<String, Value> = settings.collect();
+        let shown = json!({"schemaVersion": 1, "settings": settings});
+        ui.data(&table::json(&shown)?)?;
+        return Ok(Exit::Ok);
+    }
+    let at_terminal = terminal::stdout_is_terminal();
+    let rows = rows.into_iter();
+    ui.data(&if args.origin {
+        let cells = rows.map(|row| [row.name, row.values.join(" "), row.origin]);
+        let cells: Vec<_> = cells.collect();
+        table(["OPTION", "VALUE", "ORIGIN"], &cells, at_terminal)
+    } else {
+        let cells: Vec<_> = rows.map(|row| [row.name, row.values.join(" ")]).collect();
+        table(["OPTION", "VALUE"], &cells, at_terminal)
+    })?;
+    Ok(Exit::Ok)
+}
+
+/// What holds, by name.
+fn rows(global: &Global, args: &ConfigShow, settings: &Settings) -> Vec<Row> {
+    let is_resolved = |name: &str| RESOLVED.iter().any(|(other, _)| *other == name);
+    let given = args.settings.iter();
+    let given = given.filter(|setting| !is_resolved(&setting.name));
+    let given = given.map(|setting| Row {
+        name: setting.name.clone(),
+        values: setting.values.clone(),
+        origin: setting.origin.clone(),
+    });
+    let row = |name: &str, found: Sourced<String>| Row {
+        name: name.to_owned(),
+        values: vec![found.value],
+        origin: found.source.to_string(),
+    };
+    let resolved = RESOLVED.iter();
+    let resolved = resolved.filter_map(|(name, of)| Some(row(name, of(settings)?)));
+    let alias = global.alias.clone().map(|alias| row("instance", alias));
+    let mut rows: Vec<Row> = given.chain(resolved).chain(alias).collect();
+    for row in &mut rows {
+        let values = row.values.iter();
+        row.values = values
+            .map(|value| without_secret(&row.name, value))
+            .collect();
+    }
+    rows.sort_by(|one, other| one.name.cmp(&other.name));
+    rows
+}
+
+fn sourced<T>(value: String, of: &Sourced<T>) -> Sourced<String> {
+    let source = of.source.clone();
+    Sourced { value, source }
+}
+
+fn value(values: &[String]) -> Value {
+    match values {
+        [one] => one.as_str().into(),
+        several => several.into(),
+    }
+}
+
+/// The value, without what it may keep secret: a variable for a command, a password in a URL.
+fn without_secret(name: &str, value: &str) -> String {
+    if let Some((variable, _)) = value.split_once('=').filter(|_| name == "env") {
+        return format!("{variable}={HIDDEN}");
+    }
+    let Some(url) = Url::parse(value).ok().filter(Url::has_authority) else {
+        return value.to_owned();
+    };
+    let mut shown = url.clone();
+    if url.password().is_some() {
+        let _ = shown.set_password(Some(HIDDEN));
+    }
+    if url.query().is_some() {
+        shown.set_query(Some(HIDDEN));
+    }
+    if shown == url {
+        value.to_owned()
+    } else {
+        shown.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secret;
+
+    #[test]
+    fn secrets_are_hidden() {
+        for (name, value, shown) in [
+            ("env", "TOKEN=a=b", "TOKEN=(hidden)"),
+            ("env", "LANG", "LANG"),
+            ("user", "a=b", "a=b"),
+            ("endpoint", "http://127.0.0.1:1", "http://127.0.0.1:1"),
+            ("endpoint", "https://u:p@h/x", "https://u:(hidden)@h/x"),
+            ("endpoint", "https://h/?token=1", "https://h/?(hidden)"),
+            ("local", "8080:80", "8080:80"),
+        ] {
+            assert_eq!(without_secret(name, value), shown);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Names of instances: how a TARGET is written.
+
+pub(crate) mod target;
