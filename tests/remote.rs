@@ -36,7 +36,7 @@ const SHELLS: [&str; 6] = ["dash", "bash", "busybox", "mksh", "ksh93", "zsh"];
 struct Machine {
     shell: &'static str,
     path: OsString,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 fn machines() -> impl Iterator<Item = Machine> {
@@ -67,11 +67,7 @@ fn machine(shell: &'static str) -> Option<Machine> {
         symlink(program, dir.path().join("sh")).unwrap();
         path.push(":/usr/bin:/bin");
     }
-    Some(Machine {
-        shell,
-        path,
-        _dir: dir,
-    })
+    Some(Machine { shell, path, dir })
 }
 
 /// A runner on a terminal, as an agent starts it, and its client.
@@ -817,6 +813,116 @@ fn nothing_of_a_command_reaches_the_next() {
     });
 }
 
+/// Lines that would each run a command, if they were taken for frames.
+fn frames_in_data(file: &std::path::Path) -> Vec<u8> {
+    let text = format!("touch {}", file.display());
+    let frame = format!("\nx{:07}\n{text}\n", text.len());
+    frame.repeat(900_000 / frame.len()).into_bytes()
+}
+
+#[test]
+fn input_that_nobody_read_is_dropped_and_never_taken_for_a_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    let input = frames_in_data(&file);
+    on_all(|machine| {
+        let mut runner = machine.start();
+        for command in [
+            "true",
+            "head -c 1",
+            "exec <&-; sleep 0.1",
+            "sleep 1000 </dev/null & :",
+        ] {
+            assert_eq!(runner.sh(command, &input).status, Some(0));
+            let done = runner.sh("cat", b"its own");
+            assert_eq!(
+                done,
+                Done::ok(0, b"its own", b""),
+                "{} {command}",
+                machine.shell
+            );
+        }
+        assert!(!file.exists(), "{}", machine.shell);
+    });
+}
+
+#[test]
+fn a_dd_without_fullblock_takes_all_input_too() {
+    let Some(machine) = machine("dash") else {
+        return;
+    };
+    let dd = machine.dir.path().join("dd");
+    let real = need("dd").unwrap();
+    let text = format!(
+        "#!/bin/sh\ncase $* in *iflag*) exit 1 ;; esac\nexec {} \"$@\"\n",
+        real.display()
+    );
+    std::fs::write(&dd, text).unwrap();
+    std::fs::set_permissions(&dd, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let file = machine.dir.path().join("file");
+    let mut runner = machine.start();
+    for input in [frames_in_data(&file), random_bytes(200_000, 2)] {
+        assert_eq!(runner.sh("head -c 1", &input).status, Some(0));
+        assert_eq!(runner.sh("cat", b"its own"), Done::ok(0, b"its own", b""));
+        let done = runner.sh("cat", &input);
+        assert!(done.stdout == input, "{:?}", done.failure);
+    }
+    assert!(!file.exists());
+}
+
+#[test]
+fn a_child_that_keeps_the_input_from_being_read_ends_the_runner() {
+    let Some(machine) = machine("dash") else {
+        return;
+    };
+    let mut runner = machine.start();
+    let go = machine.dir.path().join("go");
+    let command = format!(
+        "{{ sleep 1000 <&3 >/dev/null 2>&1 & }} 3<&0; echo $!; until test -e {}; do sleep 0.05; done",
+        go.display()
+    );
+    let child: i32 = runner.start(&command).trim().parse().unwrap();
+    // More than its pipe and a tool of the runner's hold.
+    while runner.sent.len() < 100_000 {
+        if runner.client.wants_input() {
+            let input = random_bytes(32 * 1024, 1);
+            runner.client.input(&input, &mut runner.out);
+            runner.send();
+        } else {
+            runner.step();
+        }
+    }
+    std::fs::write(go, "").unwrap();
+    assert_eq!(runner.go_on(b"").status, Some(0));
+    let next = runner.sh("echo not run", b"");
+    assert_eq!(
+        (next.status, next.failure),
+        (None, Some(Failure::InputHeld))
+    );
+    kill_process(Pid::from_raw(child).unwrap(), Kill::KILL).unwrap();
+}
+
+#[test]
+fn a_runner_that_was_sent_what_is_no_frame_ends() {
+    on_all(|machine| {
+        for spoil in ["noframe!", "y0000000", "x0000006echo x"] {
+            let mut runner = machine.start();
+            assert_eq!(runner.sh("true", b"").status, Some(0));
+            runner.out.remote.extend_from_slice(spoil.as_bytes());
+            runner.client.start(line("echo run"), &mut runner.out);
+            let done = runner.go_on(b"");
+            assert_eq!(
+                (done.failure, &*done.stdout),
+                (Some(Failure::Cut), &b""[..]),
+                "{} {spoil}",
+                machine.shell
+            );
+            drop(runner);
+            machine.wait_until_only(&[]);
+        }
+    });
+}
+
 #[test]
 fn the_mark_is_to_be_seen_nowhere() {
     for machine in machines() {
@@ -1040,7 +1146,7 @@ fn tools_that_are_missing_are_replaced() {
         let machine = Machine {
             shell: "dash",
             path: dir.path().into(),
-            _dir: dir,
+            dir,
         };
         let mut runner = machine.start();
         let done = runner.sh("echo err >&2; cat; exit 2", &bytes);
@@ -1080,7 +1186,7 @@ fn tools_that_are_missing_are_replaced() {
         let machine = Machine {
             shell: "dash",
             path: dir.path().into(),
-            _dir: dir,
+            dir,
         };
         let done = machine.start().sh("true", b"");
         let Some(Failure::Missing(tool)) = done.failure else {

@@ -95,6 +95,9 @@ impl Exec {
             } else {
                 client.start(command, &mut produced);
             }
+            if !program.stdin {
+                client.input_end(&mut produced);
+            }
             Side::Command(Box::new(client))
         };
         Ok(Self {
@@ -165,19 +168,13 @@ impl Exec {
     fn settle(&mut self, flow: &mut Flow) {
         for event in std::mem::take(&mut self.produced.events) {
             match event {
-                Event::Ready if self.stdin => {}
-                Event::Ready => {
-                    if let Side::Command(client) = &mut self.side {
-                        client.input_end(&mut self.produced);
-                    }
-                }
                 Event::Note(note) => tracing::info!("{note}"),
                 Event::Ended(status) => flow.ending = Some(Ending::Status(status)),
                 Event::Failed(failure) => {
                     let what = failure.to_string();
                     flow.ending = Some(Ending::Failed(Error::Remote(what)));
                 }
-                Event::Idle => {}
+                Event::Ready | Event::Idle => {}
             }
         }
         flow.remote.put_slice(&self.produced.remote.split());

@@ -6,7 +6,7 @@ use super::hello::{Hello, secret};
 use super::job::Job;
 use super::scripts::{self, Command};
 use super::tools::Tools;
-use bytes::BufMut as _;
+use bytes::{BufMut as _, BytesMut};
 use memchr::{memchr, memmem};
 use std::time::Instant;
 
@@ -24,8 +24,16 @@ pub struct Client {
     sentinel: String,
     phase: Phase,
     /// The command that was asked for and is not started.
-    next: Option<Command>,
+    next: Option<Next>,
     noise: bool,
+}
+
+#[derive(Debug)]
+struct Next {
+    command: Command,
+    /// Standard input that was given already, and whether it has ended.
+    input: BytesMut,
+    ended: bool,
 }
 
 #[derive(Debug)]
@@ -78,9 +86,17 @@ impl Client {
             .is_some_and(|job| job.runs() && job.input.has_room())
     }
 
-    /// Runs this command as soon as the runner is ready and the one before is over.
+    /// Runs this command as soon as the runner is ready and has said [`Event::Idle`] of the one before.
+    /// Standard input that is given from now on is this command's.
     pub fn start(&mut self, command: Command, out: &mut Yield) {
-        self.next = Some(command);
+        if matches!(self.phase, Phase::Failed) {
+            out.events.push_back(Event::Failed(Failure::Cut));
+        }
+        self.next = Some(Next {
+            command,
+            input: BytesMut::new(),
+            ended: false,
+        });
         self.start_next(out);
     }
 
@@ -93,21 +109,25 @@ impl Client {
         }
     }
 
-    /// Bytes for the command's standard input.
+    /// Bytes for the command's standard input. What comes after its end is nobody's.
     pub fn input(&mut self, bytes: &[u8], out: &mut Yield) {
-        if let Some(job) = self.job_mut() {
+        if let Some(next) = &mut self.next {
+            next.input.put_slice(bytes);
+        } else if let Some(job) = self.job_mut() {
             job.input.push(bytes, &mut out.remote);
         }
     }
 
-    /// Standard input has ended.
+    /// The command's standard input has ended.
     pub fn input_end(&mut self, out: &mut Yield) {
-        if let Some(job) = self.job_mut() {
+        if let Some(next) = &mut self.next {
+            next.ended = true;
+        } else if let Some(job) = self.job_mut() {
             job.input.end(&mut out.remote);
         }
     }
 
-    /// Sends a signal to the command. Returns whether there is one that can get it.
+    /// Sends a signal to the command. Returns whether one runs that can get it.
     pub fn signal(&mut self, signal: Signal, out: &mut Yield) -> bool {
         let Some(job) = self.job_mut().filter(|job| job.runs()) else {
             return false;
@@ -124,8 +144,10 @@ impl Client {
 
     /// Time has passed.
     pub fn wake(&mut self, now: Instant, out: &mut Yield) {
-        if let Some(job) = self.job_mut() {
-            job.wake(now, out);
+        if let Some(job) = self.job_mut()
+            && let Err(failure) = job.wake(now, out)
+        {
+            self.fail(failure, out);
         }
     }
 
@@ -201,10 +223,11 @@ impl Client {
         if running.job.is_some() {
             return;
         }
-        let Some(command) = self.next.take() else {
+        let Some(next) = self.next.take() else {
             return;
         };
-        let text = scripts::setup(&command, running.tools.own_session().is_some());
+        let group = running.tools.own_session().is_some();
+        let text = scripts::setup(&next.command, group, &self.mark);
         if text.len() > LONGEST_FRAME {
             return self.fail(Failure::TooLong, out);
         }
@@ -212,7 +235,12 @@ impl Client {
             .put_slice(Frame::Script.header(text.len()).as_bytes());
         out.remote.put_slice(&text);
         let compress = self.options.compress && running.tools.has("gzip");
-        running.job = Some(Job::new(compress, self.options.several, &self.sentinel));
+        let job = Job::new(compress, self.options.several, &self.sentinel);
+        let job = running.job.insert(job);
+        job.input.push(&next.input, &mut out.remote);
+        if next.ended {
+            job.input.end(&mut out.remote);
+        }
     }
 
     /// Takes the lines out of what has come; the rest is noise.

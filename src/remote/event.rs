@@ -56,7 +56,8 @@ pub enum Event {
     Ready,
     /// Something that a user may want to know.
     Note(Note),
-    /// The command is over: its status. Nothing more of its streams will come.
+    /// The command is over: its status. Nothing more of its streams will come. Of a runner that takes
+    /// several commands, [`Event::Idle`] or [`Event::Failed`] follows.
     Ended(u8),
     /// The runner can take another command.
     Idle,
@@ -101,6 +102,9 @@ pub enum Failure {
     /// The status is lost.
     #[error("the process that waits for the command was killed: its status is not known")]
     NoStatus,
+    /// A process that an earlier command left behind has that one's standard input and does not read it.
+    #[error("a process that an earlier command left behind holds that command's standard input")]
+    InputHeld,
     /// A process of the runner was killed, or its input was cut.
     #[error("a process between axt and the command was killed")]
     Disturbed,

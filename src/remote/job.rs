@@ -10,6 +10,10 @@ use std::time::{Duration, Instant};
 /// How long a command's streams may stay open after its end, for the sake of its children.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
+/// How long the runner may take to be ready for another command. What is under way to the former one's
+/// standard input has to arrive first.
+pub(super) const CLEARED: Duration = Duration::from_secs(10);
+
 /// One command.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -24,7 +28,8 @@ pub(super) struct Job {
     /// Signals for when that is known.
     signals: Vec<Signal>,
     status: Option<u8>,
-    /// When its streams are given up; set when all is there that it wrote itself.
+    /// When its streams are given up, or, once the runner knows its end, the runner is. Set when all is
+    /// there that it wrote itself.
     give_up: Option<Instant>,
     /// Its streams are given up.
     released: bool,
@@ -79,7 +84,7 @@ impl Job {
     ) -> Result<(), Failure> {
         self.note(said, out)?;
         if self.has_ended() {
-            self.tell_end(out);
+            self.tell_end(now, out);
         } else if self.status.is_some() && self.is_complete() && self.give_up.is_none() {
             self.give_up = Some(now + LINGER);
         }
@@ -87,10 +92,16 @@ impl Job {
     }
 
     /// Its time may be over: its streams are given up, should its children still hold them.
-    pub(super) fn wake(&mut self, now: Instant, out: &mut Yield) {
+    ///
+    /// # Errors
+    /// They hold its standard input, and the runner can't take another command.
+    pub(super) fn wake(&mut self, now: Instant, out: &mut Yield) -> Result<(), Failure> {
         let Some(by) = self.give_up.filter(|by| *by <= now) else {
-            return;
+            return Ok(());
         };
+        if self.closed {
+            return Err(Failure::InputHeld);
+        }
         self.released = true;
         self.give_up = None;
         if self.several {
@@ -98,7 +109,8 @@ impl Job {
             self.give_up = Some(by.max(now) + LINGER);
             out.remote.put_slice(Frame::Release.header(0).as_bytes());
         }
-        self.tell_end(out);
+        self.tell_end(now, out);
+        Ok(())
     }
 
     /// Sends a signal, as soon as it is known whereto.
@@ -148,7 +160,6 @@ impl Job {
                 }
             }
             Line::InputClosed => self.input.close(),
-            Line::Disturbed if self.released => {}
             Line::Disturbed => return Err(Failure::Disturbed),
             // Taken before.
             Line::Unusable(_) | Line::Idle => {}
@@ -174,16 +185,16 @@ impl Job {
     }
 
     /// Tells the end once. A runner that goes on learns when the streams have ended, too.
-    fn tell_end(&mut self, out: &mut Yield) {
+    fn tell_end(&mut self, now: Instant, out: &mut Yield) {
         let Some(status) = self.status else { return };
         if !self.told {
             self.told = true;
             out.events.push_back(Event::Ended(status));
         }
-        if self.has_ended() {
-            self.give_up = None;
-            if self.several && !self.closed {
-                self.closed = true;
+        if self.has_ended() && !self.closed {
+            self.closed = self.several;
+            self.give_up = self.several.then(|| now + CLEARED);
+            if self.several {
                 out.remote.put_slice(Frame::End.header(0).as_bytes());
             }
         }

@@ -7,9 +7,9 @@
 # sentinel may only be written by builtins.
 #
 # What comes over the terminal: frames of a letter, seven digits, and so many bytes.
-#   x  the text that sets a command up and runs it     d  standard input; none: its end
-#   D  standard input, compressed                      e  the end of the command
-#   s  a signal, as the arguments of kill              k  stop reading the command's streams
+#   x  the mark, then what sets a command up and runs it    d  standard input; none: its end
+#   D  standard input, compressed                           e  the end of the command
+#   s  a signal, as the arguments of kill                   k  stop reading the command's streams
 # What goes back: lines, each behind the mark and written by one call of write(2).
 #   oN…  eN…  output and error      p  the process     s  its status, or ?
 #   +  a frame of input was taken   z  nobody reads input    !  the runner was disturbed
@@ -21,8 +21,8 @@
 # pipe holds). The parentheses are for shells that run the last part of a pipe themselves.
 #
 # Words are split on purpose; a space after = means nothing; GZIP_FROM is a number; _m is set by
-# shell.sh, and _i by what comes in a frame.
-# shellcheck disable=SC1007,SC2046,SC2086,SC2154,SC2170
+# shell.sh and holds no pattern, and _i by what comes in a frame; _h is set anew before it is used.
+# shellcheck disable=SC1007,SC2030,SC2031,SC2046,SC2086,SC2154,SC2170,SC2295
 _y=SENTINEL
 
 # Signals meant for the command must not end the runner; what it starts has the default again.
@@ -31,9 +31,14 @@ _t() {
     trap : HUP INT TERM QUIT USR2
 }
 
-# The same for those that start no command: they and their tools take no notice of signals.
+# Those that start no command take no notice of signals, and neither do their tools.
+_s() {
+    trap '' HUP INT TERM QUIT USR2
+}
+
+# The same, save that their tools can be ended.
 _d() {
-    trap '' HUP INT TERM QUIT
+    _s
     trap _q=! USR2
 }
 
@@ -45,12 +50,12 @@ _r() {
 # Lines that arrive whole: at most PIPE_BUF (4,096) bytes. gzip is used while it pays.
 _enc() {
     _d
-    _n=0 _w=0 _k=$1
+    _k=$1
     while
         if [ $_z ]; then
-            _c=$(dd bs=65536 count=1 | gzip -1 | base64 -w 3900)
+            _c=$(dd bs=64k count=1 | gzip -1 | base64 -w3900)
         else
-            _c=$(dd bs=65536 count=1 | base64 -w 3900)
+            _c=$(dd bs=64k count=1 | base64 -w3900)
         fi
         # Of a tool that was killed nothing is sent: the stream then ends without the sentinel.
         [ $?$_q = 0 ] && [ "$_c" ]
@@ -94,10 +99,11 @@ _guard() {
     echo "${_m}s?"
 }
 
-# Standard input. It must end for the command's input to end. Statuses of a tool whose output
-# nobody reads: 1, or a death by SIGPIPE.
+# Standard input. It must end for the command's input to end. Only whole frames are taken from the
+# pipe, so nothing may end it in the midst of one. Statuses of a tool whose output nobody reads: 1, or a
+# death by SIGPIPE.
 _relay() {
-    _d
+    _s
     while read -r _h; do
         _l=${_h#?}
         case $_h in
@@ -105,7 +111,7 @@ _relay() {
         D*) _r $_l | gzip -dc ;;
         *) exit ;;
         esac || {
-            case $? in 1 | 141 | 269) _q=${_q:-z} ;; esac
+            case $? in 1 | 141 | 269) _q=z ;; esac
             break
         }
         echo $_m+ >&3
@@ -136,23 +142,28 @@ _one() {
     }
 }
 
-# ksh93 waits for the last part of a pipe only: here for the end of all that hold descriptor 7.
+# What is no frame, or a text without the mark, is a command's input that was taken for more: that ends
+# the runner. ksh93 waits for the last part of a pipe only: here for the end of all that hold
+# descriptor 7.
 _work() {
     _t
     while read -r _h; do
-        _l=${_h#?}
         case $_h in
         x*)
+            _c=$(_r ${_h#?})
+            [ "$_c" = "${_c#$_m}" ] && kill -9 0
             (
                 _t
-                eval "$(_r $_l)"
+                eval "${_c#$_m}"
             ) 7>&1 | (
-                trap '' USR2
+                _s
                 read -r _h
             )
             echo $_m. >&3
             ;;
-        [dD]*[1-9]*) _r $_l >/dev/null ;;
+        [dD]*[1-9]*) _r ${_h#?} >/dev/null ;;
+        [de]0000000) ;;
+        *) kill -9 0 ;;
         esac
     done
 }
@@ -183,6 +194,6 @@ _feed() {
 
 _t
 _feed | (_work 3>&1) | (
-    trap '' HUP INT TERM QUIT USR2
-    exec dd bs=65536
+    _s
+    exec dd bs=64k
 )

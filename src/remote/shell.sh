@@ -7,19 +7,18 @@
 # everybody.
 #
 # shellcheck disable=SC2034,SC2086 # What follows uses them; words are split on purpose.
-unset _m _y _k _n _z _w _c _l _q _h _i _p _u
+unset _m _y _n _z _w _c _l _q _h _i _p _u
 set +aefu
 _m=MARK
 _u=$(id -un)
 _l=$(getent passwd $_u || grep "^$_u:" /etc/passwd)
-SHELL=${_l##*:} USER=$_u LOGNAME=$_u
+export SHELL="${_l##*:}" USER="$_u" LOGNAME="$_u"
 case $SHELL in
-*/nologin | */false) _k=1 ;;
-esac
-[ $_k ] || [ ! -x "$SHELL" ] && {
+*/nologin | */false) false ;;
+*) [ -x "$SHELL" ] ;;
+esac || {
     # In a subshell: bash keeps the buffer that it chose for the terminal, and would cut all later
     # lines into pieces of its size.
     (echo "${_m}u$SHELL")
     SHELL=/bin/sh
 }
-export SHELL USER LOGNAME

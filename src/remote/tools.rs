@@ -37,7 +37,7 @@ impl Tools {
     pub fn encoder(&self) -> Option<&'static str> {
         let fold = self.has("fold");
         let encoders = [
-            (self.has("-w"), "base64 -w 3900"),
+            (self.has("-w"), "base64 -w3900"),
             (
                 self.has("base64") && fold,
                 r"base64|tr -d '\n'|fold -w 3900",

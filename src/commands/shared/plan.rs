@@ -26,16 +26,15 @@ impl Plan {
         let terminal = is_terminal(run);
         let what = match (command(run), run.login) {
             (Some(command), _) => What::Line(command),
-            (None, true) => What::Script(None),
+            (None, _) if run.no_stdin && !terminal => {
+                let what = "-n leaves no standard input to read the script from; give a --command";
+                return Err(Error::Usage(what.into()));
+            }
             (None, false) if terminal && is_plain_shell(run) => {
                 let program = None;
                 return Ok(Self { terminal, program });
             }
-            (None, false) if run.no_stdin && !terminal => {
-                let what = "-n leaves no standard input to read the script from; give a --command";
-                return Err(Error::Usage(what.into()));
-            }
-            (None, false) => What::Script(None),
+            (None, _) => What::Script(None),
         };
         let is_shell = terminal && command(run).is_none();
         let program = exec::Program {

@@ -322,12 +322,61 @@ fn children_that_hold_the_streams_have_a_second() {
             );
             assert_eq!(out.remote.split(), "e0000000");
             client.start(command(), &mut out);
-            assert!(out.remote.is_empty());
-            receive(&mut client, &[Line::Disturbed, Line::Idle], &mut out);
+            assert!(out.remote.is_empty() && !client.wants_input());
+            receive(&mut client, &[Line::Idle], &mut out);
             assert_eq!(out.events, [Event::Idle]);
             assert!(out.remote.starts_with(b"x0"));
         }
     }
+}
+
+/// A runner's command that has ended with 0, before the runner is ready for the next.
+fn ended() -> (Client, Yield) {
+    let (mut client, mut out) = started(true);
+    let end = quiet_end(&client);
+    client.receive(Instant::now(), &end, &mut out);
+    receive(&mut client, &[Line::Status(Some(0))], &mut out);
+    assert_eq!(out.events.pop_front(), Some(Event::Ended(0)));
+    assert!(out.remote.split().ends_with(b"e0000000"));
+    (client, out)
+}
+
+#[test]
+fn what_is_given_early_is_the_next_commands() {
+    for several in [false, true] {
+        let (mut client, mut out) = if several { ended() } else { client(several) };
+        client.input(b"nobody's", &mut out);
+        client.start(command(), &mut out);
+        client.input(b"for the next", &mut out);
+        client.input_end(&mut out);
+        assert!(out.remote.is_empty());
+        if several {
+            receive(&mut client, &[Line::Idle], &mut out);
+        } else {
+            let hello = format!("{}{TOOLS}", nonce(&client));
+            client.receive(Instant::now(), hello.as_bytes(), &mut out);
+        }
+        let sent = out.remote.split();
+        assert!(sent.ends_with(b"-c 'true'd0000012for the nextd0000000"));
+    }
+}
+
+#[test]
+fn a_runner_that_can_not_be_cleared_takes_no_other_command() {
+    let (mut client, mut out) = ended();
+    let by = client.deadline().unwrap();
+    client.start(command(), &mut out);
+    client.wake(by, &mut out);
+    let held = Failure::InputHeld;
+    assert_eq!(out.events.pop_front(), Some(Event::Failed(held)));
+    receive(&mut client, &[Line::Idle], &mut out);
+    assert!(out.remote.is_empty() && out.events.is_empty());
+    client.start(command(), &mut out);
+    assert_eq!(out.events, [Event::Failed(Failure::Cut)]);
+    // The same if one of its processes was killed meanwhile.
+    let (mut client, mut out) = ended();
+    receive(&mut client, &[Line::Disturbed], &mut out);
+    assert_eq!(out.events, [Event::Failed(Failure::Disturbed)]);
 }
 
 #[test]
