@@ -5,7 +5,6 @@
 
 use axum::serve::Listener;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -84,24 +83,18 @@ pub(crate) struct StallListener {
     pub(crate) stalls: Arc<Stalls>,
 }
 
-impl Listener for StallListener {
-    type Io = StallStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (StallStream, SocketAddr) {
-        let (stream, peer) = Listener::accept(&mut self.listener).await;
-        let stream = StallStream {
+impl StallListener {
+    /// The next connection.
+    pub(crate) async fn accept(&mut self) -> StallStream {
+        // This one waits and tries again when there are too many open files.
+        let (stream, _) = Listener::accept(&mut self.listener).await;
+        StallStream {
             stream,
             number: self.stalls.next.fetch_add(1, Ordering::Relaxed),
             stalls: self.stalls.clone(),
             reading: None,
             writing: None,
-        };
-        (stream, peer)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        }
     }
 }
 

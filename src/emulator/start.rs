@@ -20,6 +20,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{Request, Response};
 use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -275,11 +278,7 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, stopped: oneshot::Rec
         stalls: shared.stalls.clone(),
     };
     tokio::select! {
-        served = axum::serve(listener, router) => {
-            if let Err(error) = served {
-                tracing::error!(%error, "the emulator stopped serving");
-            }
-        }
+        () = accept(listener, router) => {}
         // A dropped sender means the same.
         _ = stopped => {}
     }
@@ -288,6 +287,24 @@ async fn serve(shared: Arc<Shared>, listener: TcpListener, stopped: oneshot::Rec
     shared.tasks.close();
     if timeout(STOP, end_everything(&shared)).await.is_err() {
         tracing::warn!("sessions were still ending after {STOP:?}");
+    }
+}
+
+/// Serves each connection in a task of its own, for ever.
+async fn accept(mut listener: StallListener, router: Router) {
+    loop {
+        let stream = TokioIo::new(listener.accept().await);
+        let service = TowerToHyperService::new(router.clone());
+        let mut server = http1::Builder::new();
+        // A request that arrives together with its client's end of the connection is served too, as by any
+        // gateway: a client that gave up in a stall sends that. `axum::serve` would drop it.
+        server.half_close(true);
+        let serving = server.serve_connection(stream, service).with_upgrades();
+        tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::debug!(%error, "a connection to the emulator failed");
+            }
+        });
     }
 }
 

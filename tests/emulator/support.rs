@@ -10,7 +10,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
@@ -115,6 +115,16 @@ pub(crate) async fn send_form(emulator: &Emulator, params: Params) -> (u16, Valu
 pub(crate) async fn code(emulator: &Emulator, params: Params) -> String {
     let (status, body) = post(emulator, params).await;
     format!("{status} {}", body["Code"].as_str().unwrap_or_default())
+}
+
+/// Waits until it is so, but not forever.
+pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(HANG, waiting).await.expect(what);
 }
 
 /// A started session: id, token, URL.

@@ -6,7 +6,6 @@ use axum::http::{HeaderMap, Response, StatusCode, header};
 use futures_util::StreamExt as _;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto::upgrade::downcast;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
@@ -74,7 +73,7 @@ pub(crate) async fn upgraded(upgrade: OnUpgrade) -> Option<Socket> {
         .inspect_err(|error| tracing::debug!(%error, "no upgrade"))
         .ok()?;
     // The connection was accepted by a StallListener, so it is a StallStream.
-    let parts = downcast::<TokioIo<StallStream>>(upgraded).ok()?;
+    let parts = upgraded.downcast::<TokioIo<StallStream>>().ok()?;
     let stream = parts.io.into_inner();
     if let Err(error) = stream.tcp().set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
