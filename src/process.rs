@@ -1,6 +1,8 @@
 //! What this process got from its parent, where it does not pass on the same to the programs it starts.
 
 use std::sync::OnceLock;
+#[cfg(unix)]
+use std::sync::{Mutex, PoisonError};
 
 /// The signals that were ignored, bit n - 1 for signal n.
 static IGNORED: OnceLock<u64> = OnceLock::new();
@@ -42,6 +44,9 @@ fn ignored(status: &str) -> u64 {
 /// Runs `start` with the limit of core dumps that this process got, which what it starts inherits.
 #[cfg(unix)]
 pub(crate) fn with_core_dumps<T>(start: impl FnOnce() -> T) -> T {
+    /// The limit is the whole process's: the emulator's thread starts programs too.
+    static STARTING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     // A child's limits can't be set in the child without unsafe code.
     limit_core_dumps(CORE.get().and_then(|before| before.current));
     let started = start();
