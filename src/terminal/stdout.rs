@@ -422,8 +422,8 @@ mod tests {
         let reading = std::thread::spawn(move || {
             let mut all = Vec::new();
             let mut some = [0; 100];
-            while reader.read(&mut some).unwrap() > 0 {
-                all.extend(some);
+            while let count @ 1.. = reader.read(&mut some).unwrap() {
+                all.extend(&some[..count]);
                 reader.by_ref().take(9_900).read_to_end(&mut all).unwrap();
             }
             all
