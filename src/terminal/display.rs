@@ -20,6 +20,8 @@ pub(crate) struct Display {
     /// Lines that wait for the output to be between sequences.
     lines: Vec<u8>,
     size: fn() -> Size,
+    /// The number of bytes of output so far.
+    output_bytes: u64,
 }
 
 impl Display {
@@ -32,7 +34,13 @@ impl Display {
             covered: false,
             lines: Vec::new(),
             size,
+            output_bytes: 0,
         }
+    }
+
+    /// The number of bytes of output so far.
+    pub(crate) fn output_bytes(&self) -> u64 {
+        self.output_bytes
     }
 
     /// Whether output goes to the terminal as it is.
@@ -42,6 +50,7 @@ impl Display {
 
     /// Takes note of output that went to the terminal as it is.
     pub(crate) fn passed(&mut self, output: &[u8]) {
+        self.output_bytes += output.len() as u64;
         self.modes.feed(output);
     }
 
@@ -49,7 +58,7 @@ impl Display {
     pub(crate) fn output(&mut self, output: &[u8], to: &mut Vec<u8>) {
         self.take_banner_off(to);
         to.extend_from_slice(output);
-        self.modes.feed(output);
+        self.passed(output);
         self.draw(to);
     }
 

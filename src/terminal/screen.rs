@@ -81,6 +81,13 @@ impl Screen {
             .unwrap_or_default()
     }
 
+    /// The number of bytes of output that the screen was given so far.
+    #[must_use]
+    pub fn output_bytes(&self) -> u64 {
+        self.draw(|display, _| display.output_bytes())
+            .unwrap_or_default()
+    }
+
     /// Gives the terminal back for good.
     pub fn leave(&self) {
         self.give_back();

@@ -234,7 +234,7 @@ impl ForwardSignals {
                 Signal::Continue => {
                     self.screen.resume();
                     if self.screen.is_alternate() {
-                        tokio::spawn(redraw_all(self.pump.clone()));
+                        tokio::spawn(redraw_all(self.screen.clone(), self.pump.clone()));
                     }
                     size_now(self.sizes)
                 }

@@ -5,10 +5,13 @@ use crate::terminal::{Screen, Size};
 use crate::ui::Ui;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
-/// How long a program is told that the screen is one column narrower, which makes it draw everything again.
-/// (With one row less, some programs would scroll and never scroll back.)
+/// How long a program is told at least that the screen is one column narrower.
 const NARROWED: Duration = Duration::from_millis(200);
+
+/// How long it may take to draw for the narrower screen.
+const DRAWN_WITHIN: Duration = Duration::from_secs(10);
 
 /// The line. It covers a part of the remote program's screen, and is removed when the connection is back.
 pub(crate) struct LostLine {
@@ -35,19 +38,27 @@ impl LostLine {
     /// Removes the line, and makes the program draw again what the line has covered.
     pub(crate) fn hide(&self) {
         if self.screen.hide_banner() {
-            tokio::spawn(redraw_all(self.pump.clone()));
+            tokio::spawn(redraw_all(self.screen.clone(), self.pump.clone()));
         }
     }
 }
 
-/// Makes a full-screen program draw everything again, by a size that is wrong for a moment.
-pub(crate) async fn redraw_all(pump: mpsc::Sender<Control>) {
+/// Makes a full-screen program draw everything again, by telling it for a moment that the screen is one
+/// column narrower. (With one row less, some programs would scroll and never scroll back.)
+pub(crate) async fn redraw_all(screen: Screen, pump: mpsc::Sender<Control>) {
     let size = || Size::current().unwrap_or_default();
     let Size { rows, cols } = size();
     let cols = cols.saturating_sub(1).max(1);
     // It fails when the session has ended, and then nothing needs to be drawn.
     let _ = pump.send(Control::Resize { rows, cols }).await;
-    tokio::time::sleep(NARROWED).await;
+    let (before, begun) = (screen.output_bytes(), Instant::now());
+    // A program that gets both sizes at once, over a slow connection, would find its screen unchanged.
+    loop {
+        tokio::time::sleep(NARROWED).await;
+        if screen.output_bytes() != before || begun.elapsed() > DRAWN_WITHIN {
+            break;
+        }
+    }
     let Size { rows, cols } = size();
     let _ = pump.send(Control::Resize { rows, cols }).await;
 }
