@@ -5,9 +5,13 @@
 
 mod support;
 
+use axt::emulator::Options;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 use support::axt::{AXT, Cloud, Done, axt, finish, run};
 use support::services::{Services, secret_of, token_of};
 use tempfile::TempDir;
@@ -427,6 +431,50 @@ fn doctor_shows_source_and_expiry() {
         "{text}"
     );
     assert!(line.contains(", temporary until 20"), "{text}");
+}
+
+/// The emulator's STS gives keys that its ECS takes, until it calls them expired, whatever the client's
+/// clock says.
+#[test]
+fn a_role_is_assumed_at_the_emulator_and_again_when_the_service_says_so() {
+    let mut options = Options::default();
+    options.limits.set("clock-skew", "none").unwrap();
+    let cloud = Cloud::with(options);
+    let claims = format!(
+        r#"{{"iss":"https://ci.example","sub":"job","aud":"axt","exp":{}}}"#,
+        jiff::Timestamp::now().as_second() + 7 * 24 * 3600
+    );
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let token = format!("{}.{}.AAAA", part(r#"{"alg":"RS256"}"#), part(&claims));
+    let oidc = User::with(&[("token", token)]).set(&[
+        ("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", PROVIDER),
+        ("ALIBABA_CLOUD_OIDC_TOKEN_FILE", "$HOME/token"),
+    ]);
+    for (user, has_keys) in [(User::with(&[]), true), (oidc, false)] {
+        let user = user.set(&[("ALIBABA_CLOUD_ROLE_ARN", ROLE)]);
+        let as_role = |args: &[&str]| {
+            let mut command = cloud.axt(args);
+            user.place(&mut command);
+            if !has_keys {
+                command.env_remove("ALIBABA_CLOUD_ACCESS_KEY_ID");
+                command.env_remove("ALIBABA_CLOUD_ACCESS_KEY_SECRET");
+            }
+            let done = run(command, b"");
+            assert_eq!(done.status, 0, "{}", done.stderr);
+            done.text()
+        };
+        let said = as_role(&["connect", "i-role", "-n", "-c", "echo there"]);
+        assert_eq!(said, "there\n");
+        let list = ["sessions", "list", "--instance", "i-role", "--limit", "1"];
+        let listed = as_role(&list);
+        assert!(listed.contains("AssumedRoleUser 3"), "{listed}");
+        // Those that were kept from the runs before have expired by the service's clock.
+        cloud
+            .emulator
+            .clock()
+            .advance(Duration::from_secs(2 * 3600));
+        as_role(&list);
+    }
 }
 
 /// What `aliyun axt connect …` runs: the plugin's binary with the command word before the rest, and

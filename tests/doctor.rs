@@ -123,7 +123,7 @@ fn all_is_well() {
     ok | network | ADDRESS directly, without TLS
     ok | api | ADDRESS answered in … ms
     ok | clock | agrees with the server's
-    ok | identity | Account acs:ram::1000000000000001:root
+    ok | identity | RAMUser acs:ram::1000000000000001:user/axt
     ok | region | cn-hangzhou exists
     ok | session manager | on for this account
     ok | instance | the instance is Running
@@ -148,7 +148,7 @@ fn without_a_target_the_rest_is_looked_at() {
     ok | network | ADDRESS directly, without TLS
     ok | api | ADDRESS answered in … ms
     ok | clock | agrees with the server's
-    ok | identity | Account acs:ram::1000000000000001:root
+    ok | identity | RAMUser acs:ram::1000000000000001:user/axt
     ok | region | cn-hangzhou exists
     ok | session manager | on for this account
     skip | instance | no TARGET was given
@@ -521,7 +521,7 @@ fn a_connect_that_fails_says_why() {
     axt: hint: the instance is Stopped: start the instance
     axt: StartTerminalSession: InvalidInstance.NotFound: The specified instances not found. (HTTP 404)
     axt: hint: check the instance id, and that --region is the instance's and the credentials are of its account
-    axt: hint: the call was made in cn-hangzhou as Account acs:ram::1000000000000001:root
+    axt: hint: the call was made in cn-hangzhou as RAMUser acs:ram::1000000000000001:user/axt
     axt: the session ended: Aborted: AgentNotOnline
     axt: hint: no Cloud Assistant agent is installed: `axt doctor i-bare --fix` installs it; restart the instance then
     axt: the session ended: Aborted: AgentNotOnline
@@ -543,7 +543,7 @@ fn a_connect_that_is_not_allowed_or_not_answered_says_why() {
     assert_snapshot!(connect(&denying("StartTerminalSession"), "i-fine"), @r"
     axt: StartTerminalSession: Forbidden.RAM: User not authorized to operate on the specified resource, or this API doesn't support RAM. (HTTP 403)
     axt: hint: an administrator of the account has to grant this identity ecs:StartTerminalSession in RAM, on this resource
-    axt: hint: the call was made in cn-hangzhou as Account acs:ram::1000000000000001:root
+    axt: hint: the call was made in cn-hangzhou as RAMUser acs:ram::1000000000000001:user/axt
     ");
     let both = self::emulator(|options| {
         options.deny("StartTerminalSession").unwrap();

@@ -186,7 +186,7 @@ fn records_tell_how_sessions_went() {
         cells[6].starts_with("the instance was not running: start it"),
         "{line}"
     );
-    assert_eq!(cells[7..], ["127.0.0.1", "Account 1000000000000001"]);
+    assert_eq!(cells[7..], ["127.0.0.1", "RAMUser 2000000000000001"]);
 }
 
 #[test]

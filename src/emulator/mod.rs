@@ -4,7 +4,7 @@
 //! - `gateway` holds the WebSockets and injects faults into them.
 //! - `agent` is the program on the instance: it runs shells and commands and connects to ports.
 //! - `stall` can hold all traffic between the clients and the rest.
-//! - `store` keeps the sessions, `options` and `faults` change how the emulator behaves, and `start`
+//! - `identities` are those who may call, `store` keeps the sessions, `options` and `faults` change how the emulator behaves, and `start`
 //!   serves it all on one HTTP port.
 //! - `sae` is another product of the cloud, with one call and WebSockets of its own.
 //!
@@ -21,6 +21,7 @@ mod api;
 mod clock;
 pub mod faults;
 mod gateway;
+mod identities;
 mod instance;
 mod kms;
 mod options;
@@ -32,9 +33,9 @@ mod stall;
 mod start;
 mod store;
 
-pub use api::request::AccessKey;
 pub use clock::ServiceClock;
 pub use gateway::inject::Cut;
+pub use identities::AccessKey;
 pub use instance::{Instance, InstanceState, Os};
 pub use options::{Limits, Options};
 pub use sae::{Frames, Sae};

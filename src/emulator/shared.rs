@@ -3,12 +3,11 @@
 use super::agent::options::AgentOptions;
 use super::api::codes;
 use super::api::reply::ErrorReply;
-use super::api::request::AccessKey;
 use super::clock::ServiceClock;
 use super::faults::ApiFault;
+use super::identities::Identities;
 use super::kms::Kms;
 use super::options::Options;
-use super::random::random_text;
 use super::sae::WebshellTokens;
 use super::stall::Stalls;
 use super::store::Store;
@@ -20,7 +19,7 @@ use tokio_util::task::TaskTracker;
 pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) agent_options: AgentOptions,
-    pub(crate) credentials: AccessKey,
+    pub(crate) identities: Identities,
     pub(crate) clock: ServiceClock,
     pub(crate) store: Store,
     pub(crate) stalls: Arc<Stalls>,
@@ -36,15 +35,11 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(options: Options) -> Self {
-        let credentials = AccessKey {
-            access_key_id: format!("LTAI{}", &random_text()[..20]),
-            access_key_secret: random_text(),
-        };
         Self {
             agent_options: options.agent_options(),
             api_faults: Mutex::new(options.faults.api_errors.clone()),
             options,
-            credentials,
+            identities: Identities::new(),
             clock: ServiceClock::default(),
             store: Store::default(),
             stalls: Arc::default(),

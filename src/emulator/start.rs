@@ -1,13 +1,14 @@
 //! Starts, serves and stops an emulator on a thread of its own.
 
 use super::api::dispatch;
-use super::api::request::{AccessKey, ApiRequest, MAX_BODY};
+use super::api::request::{ApiRequest, MAX_BODY};
 use super::clock::ServiceClock;
 use super::gateway::channel::Order;
 use super::gateway::entrance;
 use super::gateway::inject::Cut;
 #[cfg(unix)]
 use super::gateway::webshell;
+use super::identities::AccessKey;
 use super::options::Options;
 #[cfg(unix)]
 use super::sae::SOCKET_PATH;
@@ -134,10 +135,10 @@ impl Emulator {
         format!("http://{}", self.address)
     }
 
-    /// The only access key that it accepts.
+    /// The key pair of its RAM user: the only one that it accepts, besides those that its STS gives.
     #[must_use]
     pub fn credentials(&self) -> &AccessKey {
-        &self.shared.credentials
+        self.shared.identities.user()
     }
 
     /// The environment that points axt, or an SDK, at it. A security token must not be set.

@@ -3,6 +3,7 @@
 use super::agent::spec::SessionSpec;
 use super::clock::later;
 use super::gateway::channel::AgentLink;
+use super::identities::Caller;
 use super::random::random_text;
 use crate::openapi::signature::same;
 use jiff::Timestamp;
@@ -17,6 +18,8 @@ pub(super) struct StoredSession {
     pub spec: SessionSpec,
     /// Its region.
     pub region: String,
+    /// Who started it.
+    pub caller: Caller,
     /// The token that opens its WebSocket.
     pub token: String,
     /// When it was started.
@@ -46,6 +49,18 @@ impl StoredSession {
             .iter()
             .any(|connection| connection.end.is_none())
     }
+}
+
+/// What a new session is made of.
+pub(super) struct NewSession<'a> {
+    pub spec: SessionSpec,
+    pub region: &'a str,
+    pub caller: &'a Caller,
+    /// The token that opens its WebSocket.
+    pub token: String,
+    pub now: Timestamp,
+    /// How long its URL is good for.
+    pub validity: Option<Duration>,
 }
 
 /// One connection of a session, as DescribeTerminalSessions reports it.
@@ -160,24 +175,18 @@ impl Store {
     }
 
     /// Adds a session.
-    pub(super) fn create(
-        &self,
-        spec: SessionSpec,
-        region: &str,
-        token: String,
-        now: Timestamp,
-        validity: Option<Duration>,
-    ) -> StoredSession {
+    pub(super) fn create(&self, new: NewSession<'_>) -> StoredSession {
         let session = StoredSession {
-            region: region.to_owned(),
-            token,
-            created: now,
-            url_expires: validity.map(|validity| later(now, validity)),
+            region: new.region.to_owned(),
+            caller: new.caller.clone(),
+            token: new.token,
+            created: new.now,
+            url_expires: new.validity.map(|validity| later(new.now, validity)),
             ended: false,
             client_ip: None,
             connections: Vec::new(),
             link: Arc::default(),
-            spec,
+            spec: new.spec,
         };
         self.lock()
             .sessions

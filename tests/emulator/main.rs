@@ -6,6 +6,7 @@ mod api;
 #[cfg(unix)]
 mod command;
 mod gateway;
+mod sts;
 mod support;
 
 use axt::emulator::{Emulator, Options};

@@ -1,4 +1,4 @@
-//! The calls about the account: the caller, the regions, whether Session Manager is enabled.
+//! The calls about the account: the regions, whether Session Manager is enabled.
 
 use super::codes::refuse;
 use super::params::{Params, required};
@@ -6,20 +6,6 @@ use super::reply::ApiResult;
 use crate::emulator::shared::Shared;
 use crate::openapi::region::REGIONS;
 use serde_json::{Value, json};
-
-/// The account that an emulator's key pair belongs to.
-pub(crate) const ACCOUNT: &str = "1000000000000001";
-
-/// STS GetCallerIdentity.
-pub(crate) fn get_caller_identity() -> Value {
-    json!({
-        "AccountId": ACCOUNT,
-        "Arn": format!("acs:ram::{ACCOUNT}:root"),
-        "IdentityType": "Account",
-        "PrincipalId": ACCOUNT,
-        "UserId": ACCOUNT,
-    })
-}
 
 /// DescribeRegions.
 pub(crate) fn describe_regions() -> Value {

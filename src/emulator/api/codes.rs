@@ -7,7 +7,7 @@ use std::time::Duration;
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
 /// Codes with their HTTP status and message: those of every call, those of the pages of
-/// StartTerminalSession, DescribeTerminalSessions and GetWebshellToken, and common ones for faults.
+/// StartTerminalSession, DescribeTerminalSessions, GetWebshellToken and STS, and common ones for faults.
 #[rustfmt::skip]
 const CODES: &[(u16, &str, &str)] = &[
     (405, "UnsupportedHTTPMethod", "This http method is not supported."),
@@ -20,6 +20,9 @@ const CODES: &[(u16, &str, &str)] = &[
     (400, "InvalidSignatureVersion", "Specified signature version is not supported."),
     (404, "InvalidAccessKeyId.NotFound", "Specified access key is not found."),
     (400, "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey."),
+    (400, "MissingSecurityToken", "SecurityToken is mandatory for this action."),
+    (400, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed."),
+    (400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."),
     (400, "SignatureNonceUsed", "Specified signature nonce was used already."),
     (400, "InvalidTimeStamp.Format", "Specified time stamp or date value is not well formatted."),
     (400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired."),
@@ -68,7 +71,16 @@ const CODES: &[(u16, &str, &str)] = &[
     (500, "InternalError", "The request processing has failed due to some unknown error, exception or failure."),
     (503, "ServiceUnavailable", "The request has failed due to a temporary failure of the server."),
     (403, "Forbidden.RAM", "User not authorized to operate on the specified resource, or this API doesn't support RAM."),
-    (400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."),
+    (403, "NoPermission", "You are not authorized to do this action. You should be authorized by RAM."),
+    (404, "EntityNotExist.Role", "The specified Role not exists."),
+    (400, "InvalidParameter.RoleArn", "The parameter RoleArn is wrongly formed."),
+    (400, "InvalidParameter.RoleSessionName", "The parameter RoleSessionName is wrongly formed."),
+    (400, "InvalidParameter.DurationSeconds", "The Min/Max value of DurationSeconds is 15min/12hr."),
+    (400, "InvalidParameter.PolicyGrammar", "The parameter Policy has not passed grammar check."),
+    (400, "InvalidParameter.ExternalId", "The parameter ExternalId is wrongly formed."),
+    (401, "AuthenticationFail.NoPermission", "No such OIDC Provider registered."),
+    (401, "AuthenticationFail.OIDCToken.Expired", "This JsonWebToken is expired."),
+    (401, "AuthenticationFail.OIDCToken.Invalid", "The OIDCToken is invalid."),
 ];
 
 /// The error with this code; its status is 400 if the code is not listed.

@@ -13,6 +13,7 @@ use super::reply::{ApiResult, response};
 use super::request::{ApiRequest, Call};
 use super::sae::{TOKEN_PATH, get_webshell_token};
 use super::start_session::start_terminal_session;
+use super::sts;
 use super::verify::verify;
 use crate::emulator::clock::http_date;
 use crate::emulator::shared::Shared;
@@ -25,7 +26,7 @@ pub(crate) fn handle(shared: &Shared, incoming: &ApiRequest<'_>) -> Response<Str
     let skew = shared.options.limits.clock_skew;
     let verified = verify(
         incoming,
-        &shared.credentials,
+        &shared.identities,
         &shared.clock,
         skew,
         &shared.store,
@@ -60,8 +61,14 @@ fn answer(shared: &Shared, host: &str, outcome: ApiResult) -> Response<String> {
 
 fn dispatch(shared: &Shared, incoming: &ApiRequest<'_>, call: &Call, host: &str) -> ApiResult {
     let (action, params) = (call.action.as_str(), &call.params);
+    let of_sts = sts::ACTIONS.contains(&action);
     if shared.options.denied.iter().any(|denied| denied == action) {
-        return Err(refuse("Forbidden.RAM"));
+        let code = if of_sts {
+            "NoPermission"
+        } else {
+            "Forbidden.RAM"
+        };
+        return Err(refuse(code));
     }
     if call.version == kms::VERSION {
         return kms::handle(&shared.kms, call);
@@ -73,7 +80,7 @@ fn dispatch(shared: &Shared, incoming: &ApiRequest<'_>, call: &Call, host: &str)
     }
     let version = match action {
         _ if sae => "2019-05-06",
-        "GetCallerIdentity" => "2015-04-01",
+        _ if of_sts => sts::VERSION,
         _ => "2014-05-26",
     };
     if call.version != version {
@@ -84,7 +91,8 @@ fn dispatch(shared: &Shared, incoming: &ApiRequest<'_>, call: &Call, host: &str)
             get_webshell_token(shared, params, host)
         }
         _ if sae => Err(refuse("InvalidAction.NotFound")),
-        "StartTerminalSession" => start_terminal_session(shared, params, host),
+        _ if of_sts => sts::handle(shared, call),
+        "StartTerminalSession" => start_terminal_session(shared, call, host),
         "EndTerminalSession" => end_terminal_session(shared, params),
         "DescribeTerminalSessions" => describe_terminal_sessions(shared, params),
         "DescribeInstances" => instances::describe_instances(shared, params),
@@ -94,7 +102,6 @@ fn dispatch(shared: &Shared, incoming: &ApiRequest<'_>, call: &Call, host: &str)
         "InstallCloudAssistant" => instances::install_cloud_assistant(shared, params),
         "DescribeRegions" => Ok(account::describe_regions()),
         "DescribeUserBusinessBehavior" => account::describe_user_business_behavior(shared, params),
-        "GetCallerIdentity" => Ok(account::get_caller_identity()),
         _ => Err(refuse("InvalidAction.NotFound")),
     }
 }

@@ -3,7 +3,6 @@
 //! Inferred: the newest session comes first, a session's age counts from its start, a page token is
 //! valid for its own query only, and the last page has an empty `NextToken`.
 
-use super::account::ACCOUNT;
 use super::codes::refuse;
 use super::params::{Params, given, region};
 use super::reply::{ApiResult, ErrorReply};
@@ -74,8 +73,8 @@ fn record(session: &StoredSession) -> Value {
         "Username": spec.username.as_deref().unwrap_or_default(),
         "ClientIP": session.client_ip.as_deref().unwrap_or_default(),
         "TargetServer": spec.target_server.as_deref().unwrap_or_default(),
-        "PrincipalId": ACCOUNT,
-        "IdentityType": "Account",
+        "PrincipalId": session.caller.principal_id,
+        "IdentityType": session.caller.identity_type,
         "Connections": {"Connection": connections},
     });
     if let Some(port) = spec.port {

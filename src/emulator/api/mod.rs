@@ -15,4 +15,5 @@ pub(crate) mod request;
 pub(crate) mod sae;
 mod signed;
 mod start_session;
+mod sts;
 mod verify;

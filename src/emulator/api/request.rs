@@ -2,6 +2,7 @@
 
 use super::codes::{refuse, refuse_because};
 use super::reply::ErrorReply;
+use crate::emulator::identities::Caller;
 use http::{HeaderMap, Method, header};
 use std::collections::BTreeMap;
 
@@ -32,15 +33,8 @@ pub(crate) struct Call {
     pub version: String,
     /// The API's parameters, without the common ones.
     pub params: BTreeMap<String, String>,
-}
-
-/// The key pair that calls are signed with.
-#[derive(Clone)]
-pub struct AccessKey {
-    /// The AccessKey id.
-    pub access_key_id: String,
-    /// The AccessKey secret.
-    pub access_key_secret: String,
+    /// Who signed it.
+    pub caller: Caller,
 }
 
 /// Parameters as they came, in order.

@@ -1,27 +1,59 @@
-//! Reads and compares the two kinds of signature, V1 and ACS3-HMAC-SHA256.
+//! Reads a call by its form, and compares the two kinds of signature, V1 and ACS3-HMAC-SHA256.
 
 use super::codes::{refuse, refuse_because};
 use super::reply::ErrorReply;
-use super::request::{AccessKey, ApiRequest, Call, Pairs};
+use super::request::{ApiRequest, Call, Pairs};
+use super::sts;
+use crate::emulator::identities::{Caller, Identities, Key};
 use crate::openapi::signature;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// A call with the result of its signature's check, which counts only if its clock is right.
 pub(crate) struct SignedCall {
     pub(crate) call: Call,
     pub(crate) timestamp: String,
-    pub(crate) nonce: String,
+    /// A call that nobody signs needs none.
+    pub(crate) nonce: Option<String>,
     pub(crate) verdict: Result<(), ErrorReply>,
+}
+
+/// Whether the call is one that needs no signature, and has none.
+pub(crate) fn is_unsigned(params: &Pairs) -> bool {
+    let has = |name: &str, value: Option<&str>| {
+        let mut params = params.iter();
+        params.any(|(n, v)| n == name && value.is_none_or(|value| value == v))
+    };
+    has("Action", Some(sts::UNSIGNED)) && !has("AccessKeyId", None)
+}
+
+/// Reads a call that nobody signs.
+pub(crate) fn unsigned(params: Pairs) -> Result<SignedCall, ErrorReply> {
+    let mut named: BTreeMap<String, String> = params.into_iter().collect();
+    let mut take = |name: &str| named.remove(name).ok_or_else(|| mandatory(name));
+    let (action, version) = (take("Action")?, take("Version")?);
+    let (timestamp, nonce) = (take("Timestamp")?, take("SignatureNonce").ok());
+    let call = Call {
+        action,
+        version,
+        params: without_form(named),
+        caller: Caller::default(),
+    };
+    Ok(SignedCall {
+        call,
+        timestamp,
+        nonce,
+        verdict: Ok(()),
+    })
 }
 
 /// Reads a V1 call.
 pub(crate) fn v1(
     incoming: &ApiRequest<'_>,
     mut params: Pairs,
-    form: Pairs,
-    keys: &AccessKey,
+    keys: &Identities,
+    now: Timestamp,
 ) -> Result<SignedCall, ErrorReply> {
-    params.extend(form);
     let mut named: BTreeMap<String, String> = params.iter().cloned().collect();
     let mut take = |name: &str| {
         let value = named.remove(name).filter(|value| !value.is_empty());
@@ -36,23 +68,27 @@ pub(crate) fn v1(
     if take("SignatureVersion")? != "1.0" {
         return Err(refuse("InvalidSignatureVersion"));
     }
-    check_key(&id, keys)?;
-    check_security_token(take("SecurityToken").ok().as_deref())?;
+    let key = key(&id, keys)?;
+    check_security_token(take("SecurityToken").ok().as_deref(), &key, keys, now)?;
     params.retain(|(name, _)| name != "Signature");
     let verdict = same_signature(
-        &signature::v1(incoming.method.as_str(), &params, &keys.access_key_secret),
+        &signature::v1(
+            incoming.method.as_str(),
+            &params,
+            &key.pair.access_key_secret,
+        ),
         &given,
         || signature::v1_string_to_sign(incoming.method.as_str(), &params),
     );
-    named.retain(|name, _| name != "Format" && name != "SignatureType");
     Ok(SignedCall {
         call: Call {
             action,
             version,
-            params: named,
+            params: without_form(named),
+            caller: key.caller,
         },
         timestamp,
-        nonce,
+        nonce: Some(nonce),
         verdict,
     })
 }
@@ -63,7 +99,8 @@ pub(crate) fn acs3(
     authorization: &str,
     query: Pairs,
     form: Pairs,
-    keys: &AccessKey,
+    keys: &Identities,
+    now: Timestamp,
 ) -> Result<SignedCall, ErrorReply> {
     let authorization = Authorization::read(authorization)?;
     must_sign(incoming, &authorization.signed_headers)?;
@@ -75,8 +112,9 @@ pub(crate) fn acs3(
         acs(incoming, "x-acs-date")?,
         acs(incoming, "x-acs-signature-nonce")?,
     );
-    check_key(authorization.credential, keys)?;
-    check_security_token(acs(incoming, "x-acs-security-token").ok().as_deref())?;
+    let key = key(authorization.credential, keys)?;
+    let token = acs(incoming, "x-acs-security-token").ok();
+    check_security_token(token.as_deref(), &key, keys, now)?;
     let body_sha256 = signature::sha256_hex(incoming.body);
     if acs(incoming, "x-acs-content-sha256")? != body_sha256 {
         return Err(incomplete("x-acs-content-sha256 is not the body's."));
@@ -88,7 +126,7 @@ pub(crate) fn acs3(
         &named(incoming, &authorization.signed_headers),
         &body_sha256,
     );
-    let expected = signature::acs3(&request, &keys.access_key_secret);
+    let expected = signature::acs3(&request, &key.pair.access_key_secret);
     let verdict = same_signature(&expected, authorization.signature, || {
         let hash = signature::sha256_hex(request.as_bytes());
         format!("{}\n{hash}", signature::ACS3)
@@ -99,13 +137,20 @@ pub(crate) fn acs3(
         action,
         version,
         params,
+        caller: key.caller,
     };
     Ok(SignedCall {
         call,
         timestamp,
-        nonce,
+        nonce: Some(nonce),
         verdict,
     })
+}
+
+/// The parameters without those that say how a call is answered and signed.
+fn without_form(mut named: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    named.retain(|name, _| name != "Format" && name != "SignatureType");
+    named
 }
 
 /// A mandatory header of ACS3.
@@ -172,18 +217,32 @@ fn incomplete(what: &str) -> ErrorReply {
     refuse_because("IncompleteSignature", message)
 }
 
-fn check_key(id: &str, keys: &AccessKey) -> Result<(), ErrorReply> {
-    if signature::same(id, &keys.access_key_id) {
-        return Ok(());
-    }
-    Err(refuse("InvalidAccessKeyId.NotFound"))
+fn key(id: &str, keys: &Identities) -> Result<Key, ErrorReply> {
+    keys.key(id)
+        .ok_or_else(|| refuse("InvalidAccessKeyId.NotFound"))
 }
 
-/// Refuses a security token: the emulator's access key has none. An empty one counts as none.
-fn check_security_token(token: Option<&str>) -> Result<(), ErrorReply> {
-    match token {
-        None => Ok(()),
-        Some(_) => Err(refuse("InvalidSecurityToken.MismatchWithAccessKey")),
+/// Refuses a security token that does not go with the key, and one that has expired. An empty one counts
+/// as none.
+fn check_security_token(
+    token: Option<&str>,
+    key: &Key,
+    keys: &Identities,
+    now: Timestamp,
+) -> Result<(), ErrorReply> {
+    match (token, key.token.as_deref()) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => Err(refuse("MissingSecurityToken")),
+        (Some(given), Some(expected)) if signature::same(given, expected) => {
+            match key.expires.is_some_and(|expires| expires <= now) {
+                true => Err(refuse("InvalidSecurityToken.Expired")),
+                false => Ok(()),
+            }
+        }
+        (Some(given), Some(_)) if !keys.has_token(given) => {
+            Err(refuse("InvalidSecurityToken.Malformed"))
+        }
+        (Some(_), _) => Err(refuse("InvalidSecurityToken.MismatchWithAccessKey")),
     }
 }
 

@@ -6,17 +6,19 @@
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given, instance_ids, region};
 use super::reply::{ApiResult, ErrorReply};
+use super::request::Call;
 use crate::emulator::agent::options::Generation;
 use crate::emulator::agent::spec::{SessionEncryption, SessionSpec};
 use crate::emulator::instance::InstanceState;
 use crate::emulator::random::random_text;
 use crate::emulator::shared::Shared;
-use crate::emulator::store::{StoredSession, TokenUse};
+use crate::emulator::store::{NewSession, StoredSession, TokenUse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Answers the call.
-pub(crate) fn start_terminal_session(shared: &Shared, params: &Params, host: &str) -> ApiResult {
+pub(crate) fn start_terminal_session(shared: &Shared, call: &Call, host: &str) -> ApiResult {
+    let params = &call.params;
     let region = region(params)?;
     if shared.options.session_manager_off {
         return Err(refuse("UserBehavior.SessionManagerDisabled"));
@@ -38,9 +40,14 @@ pub(crate) fn start_terminal_session(shared: &Shared, params: &Params, host: &st
     {
         return Err(refuse("SessionCount.ExceedLimit"));
     }
-    let session = shared
-        .store
-        .create(spec, region, random_text(), now, limits.url_validity);
+    let session = shared.store.create(NewSession {
+        spec,
+        region,
+        caller: &call.caller,
+        token: random_text(),
+        now,
+        validity: limits.url_validity,
+    });
     if let Some(token) = client_token {
         shared
             .store

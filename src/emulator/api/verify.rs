@@ -6,9 +6,10 @@
 
 use super::codes::{refuse, refuse_because};
 use super::reply::ErrorReply;
-use super::request::{AccessKey, ApiRequest, Call, pairs};
-use super::signed::{acs3, v1};
+use super::request::{ApiRequest, Call, pairs};
+use super::signed::{acs3, is_unsigned, unsigned, v1};
 use crate::emulator::clock::{self, ServiceClock};
+use crate::emulator::identities::Identities;
 use crate::emulator::store::Store;
 use http::Method;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use std::time::Duration;
 /// The [`ErrorReply`] to answer with.
 pub(crate) fn verify(
     incoming: &ApiRequest<'_>,
-    keys: &AccessKey,
+    keys: &Identities,
     clock: &ServiceClock,
     skew: Option<Duration>,
     store: &Store,
@@ -31,9 +32,16 @@ pub(crate) fn verify(
     let form = incoming.form()?;
     no_duplicates(query.iter().chain(&form))?;
     let wants_json = incoming.wants_json(&query) || incoming.wants_json(&form);
+    let now = clock.now();
     let signed = match incoming.header("authorization") {
-        Some(authorization) => acs3(incoming, authorization, query, form, keys)?,
-        None => v1(incoming, query, form, keys)?,
+        Some(authorization) => acs3(incoming, authorization, query, form, keys, now)?,
+        None => {
+            let params = [query, form].concat();
+            match is_unsigned(&params) {
+                true => unsigned(params)?,
+                false => v1(incoming, params, keys, now)?,
+            }
+        }
     };
     check_clock(&signed.timestamp, clock, skew)?;
     (signed.verdict)?;
@@ -41,8 +49,8 @@ pub(crate) fn verify(
         return Err(refuse("UnsupportedFormat"));
     }
     let keep = skew.unwrap_or(Duration::from_secs(900)).saturating_mul(2);
-    let now = clock.now();
-    if !store.use_nonce(&signed.nonce, now, clock::later(now, keep)) {
+    let once = |nonce: &String| store.use_nonce(nonce, now, clock::later(now, keep));
+    if !signed.nonce.as_ref().is_none_or(once) {
         return Err(refuse("SignatureNonceUsed"));
     }
     Ok(signed.call)
