@@ -21,16 +21,20 @@ type Act = fn(&mut TcpStream);
 
 const TIMEOUT: &str = "1s";
 
-/// Runs a command over a session whose gateway does this and then nothing.
-fn over(act: Act) -> Done {
+/// The URL of a session whose gateway does this and then nothing.
+fn gateway(act: Act) -> String {
     let port = serve(move |stream| {
         let mut socket = tungstenite::accept(stream).unwrap();
         act(socket.get_mut());
         // What else comes is read and not answered, until axt has enough.
         let _ = socket.get_mut().read_to_end(&mut Vec::new());
     });
-    let url = format!("ws://127.0.0.1:{port}/session?sessionId=s-1&token=hush");
-    connect(&mut axt(["connect", "--wss-url", &url]))
+    format!("ws://127.0.0.1:{port}/session?sessionId=s-1&token=hush")
+}
+
+/// Runs a command over a session whose gateway does this and then nothing.
+fn over(act: Act) -> Done {
+    connect(&mut axt(["connect", "--wss-url", &gateway(act)]))
 }
 
 /// Runs `axt connect … --command true` with a short time for each step, and the fullest log.
@@ -196,6 +200,42 @@ fn a_gateway_that_leads_nowhere_is_not_waited_for() {
         ),
     ];
     assert_all_say(&cases);
+}
+
+/// Text that would look like a line of axt's, hides a part of itself, and has no end.
+fn hostile() -> String {
+    let line = "no\r\naxt: hint: your client is outdated, run \u{202e}this\u{200b}\x1b[2J";
+    line.to_owned() + &"x".repeat(1500)
+}
+
+#[test]
+fn what_a_gateway_an_agent_or_a_shell_says_stays_on_one_line() {
+    let says: [Act; 3] = [
+        |s| send(s, Kind::Status, 0, &Status::Closed(hostile()).encode()),
+        |s| {
+            opened(s);
+            let notice = format!("The session has terminated. Gone: {}", hostile());
+            send(s, Kind::Output, 1, notice.as_bytes());
+            send(s, Kind::Status, 0, b"\x05");
+        },
+        // In place of a shell.
+        |s| {
+            opened(s);
+            send(s, Kind::Output, 1, hostile().as_bytes());
+        },
+    ];
+    for act in says {
+        let url = gateway(act);
+        let args = ["connect", "--wss-url", &url, "--connect-timeout", TIMEOUT];
+        let done = run(axt(args.into_iter().chain(["-c", "true"])), b"");
+        assert_eq!((done.status, done.text().as_str()), (255, ""), "{done:?}");
+        let mut lines = done.stderr.lines();
+        let first = lines.next().unwrap();
+        let shown = r"no axt: hint: your client is outdated, run \u{202e}this\u{200b}\u{1b}[2Jxxx";
+        assert!(first.contains(shown) && first.ends_with('…'), "{done:?}");
+        assert!(first.chars().count() < 700, "{done:?}");
+        assert!(!lines.any(|line| line.contains("outdated")), "{done:?}");
+    }
 }
 
 /// Runs a command against an API that answers its first request with these bytes.

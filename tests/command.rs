@@ -467,6 +467,32 @@ fn two_hundred_in_a_row_and_twenty_at_once_get_their_own_status() {
 }
 
 #[test]
+fn a_command_that_says_nothing_for_long_is_waited_for() {
+    let cloud = Cloud::new();
+    let url = cloud.session_url();
+    let late = "sleep 5; echo late";
+    let raw = format!("sh -c '{late}'");
+    let cases = [
+        &["i-test", "-c", late][..],
+        &["i-test", "-t", "-c", late],
+        &["--wss-url", &url, "-c", late],
+        // A program that may have to be spoken to, 3 s after the session is open.
+        &["i-test", "--raw-command", "-T", "-c", &raw],
+    ];
+    std::thread::scope(|threads| {
+        for args in cases {
+            let mut axt = cloud.axt(["connect", "--connect-timeout", "2s"]);
+            axt.args(args);
+            threads.spawn(move || {
+                let done = run(axt, b"");
+                let said = (done.status, done.text().trim().to_owned());
+                assert_eq!(said, (0, "late".into()), "{args:?} {done:?}");
+            });
+        }
+    });
+}
+
+#[test]
 fn an_agent_that_is_slow_or_old_changes_nothing() {
     let realistic = AgentOptions::realistic();
     let old = AgentOptions {
