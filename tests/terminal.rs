@@ -6,7 +6,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use axt::terminal::{Screen, Signal, Signals, Size, stop_self};
+use axt::terminal::{Screen, Signal, Signals, Size};
 use pty_process::blocking::{Command, Pty};
 use rustix::process::{Pid, WaitOptions, kill_process, waitpid};
 use rustix::termios::{LocalModes, Termios, tcgetattr};
@@ -47,8 +47,7 @@ fn inside() {
         "suspend" => {
             runtime.block_on(async {
                 let mut signals = Signals::listen().unwrap();
-                screen.give_back();
-                stop_self().unwrap();
+                screen.suspend(|| ());
                 while signals.recv().await != Signal::Continue {}
             });
             screen.resume();

@@ -13,7 +13,6 @@ pub mod stdout;
 mod windows;
 
 pub use modes::ModeTracker;
-pub use raw::stop_self;
 pub use screen::Screen;
 pub use signals::{Signal, Signals};
 pub use size::Size;

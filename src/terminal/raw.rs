@@ -62,7 +62,7 @@ impl Drop for RawGuard {
 ///
 /// # Errors
 /// The system's.
-pub fn stop_self() -> io::Result<()> {
+pub(super) fn stop_self() -> io::Result<()> {
     #[cfg(unix)]
     {
         use rustix::process::{Signal, getpid, kill_process};

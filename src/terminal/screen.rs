@@ -1,7 +1,7 @@
 //! The terminal, as long as a session holds it: raw mode, and one writer for everything drawn on it.
 
 use super::display::Display;
-use super::raw::RawGuard;
+use super::raw::{self, RawGuard};
 use super::size::Size;
 use super::stdout::Stdout;
 use std::io;
@@ -94,8 +94,17 @@ impl Screen {
         *self.held() = Held::default();
     }
 
-    /// Gives the terminal back until [`resume`](Self::resume).
-    pub fn give_back(&self) {
+    /// Gives the terminal back, calls `last`, and stops this process until somebody continues it. Then
+    /// comes [`Signal::Continue`](super::Signal::Continue), which asks for [`resume`](Self::resume).
+    pub fn suspend(&self, last: impl FnOnce()) {
+        self.give_back();
+        last();
+        if let Err(error) = raw::stop_self() {
+            tracing::info!(%error, "suspending failed");
+        }
+    }
+
+    fn give_back(&self) {
         // Logged when the lock is gone: the log may be drawn on this screen.
         let given = self.held().give_back();
         if let Err(error) = given {

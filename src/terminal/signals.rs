@@ -1,5 +1,7 @@
 //! Signals as a stream of values, for the one loop that handles them.
 
+use super::screen::Screen;
+
 /// What the system tells this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
@@ -40,18 +42,22 @@ pub use unix::Signals;
 pub use super::windows::Signals;
 
 impl Signals {
-    /// Waits for the next signal that asks this process to end, and gives its number. When the process
-    /// is asked to stop meanwhile, it stops until it is continued.
+    /// Waits for the next signal that asks this process to end, and returns its number.
     pub async fn termination(&mut self) -> u8 {
+        let terminal = Screen::none();
         loop {
-            let signal = self.recv().await;
-            if signal == Signal::Suspend
-                && let Err(error) = super::raw::stop_self()
-            {
-                tracing::info!(%error, "suspending failed");
-            }
-            if let Some(number) = signal.number() {
+            if let Some(number) = self.next(|| terminal.suspend(|| ())).await.number() {
                 return number;
+            }
+        }
+    }
+
+    /// Waits for the next signal other than [`Signal::Suspend`], for which `suspend` is called.
+    pub async fn next(&mut self, suspend: impl Fn()) -> Signal {
+        loop {
+            match self.recv().await {
+                Signal::Suspend => suspend(),
+                other => return other,
             }
         }
     }

@@ -205,11 +205,9 @@ fn help(escape: &str) -> String {
 
 /// Stops this process, with the terminal given back meanwhile.
 fn suspend(ui: &Ui, screen: &Screen) {
-    screen.give_back();
-    ui.say("suspended: the service ends a session that is silent for 3 minutes");
-    if let Err(error) = terminal::stop_self() {
-        tracing::info!(%error, "suspending failed");
-    }
+    screen.suspend(|| {
+        ui.say("suspended: the service ends a session that is silent for 3 minutes");
+    });
 }
 
 /// Passes signals to the pump until it has ended.
@@ -224,13 +222,9 @@ struct ForwardSignals {
 impl ForwardSignals {
     async fn run(self, mut signals: Signals) {
         loop {
-            let signal = signals.recv().await;
+            let signal = signals.next(|| suspend(&self.ui, &self.screen)).await;
             tracing::debug!(?signal);
             let asked = match signal {
-                Signal::Suspend => {
-                    suspend(&self.ui, &self.screen);
-                    None
-                }
                 Signal::Continue => {
                     self.screen.resume();
                     if self.screen.is_alternate() {
