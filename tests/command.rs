@@ -663,6 +663,8 @@ fn a_command_costs_two_round_trips_more_than_its_session() {
     let sent = tap.payloads(Kind::Input).len();
     assert!((1..=2).contains(&sent), "{sent} messages");
     assert!(tap.payloads(Kind::Resize).is_empty());
+    // One to the API, and one to the gateway that was made before the API answered.
+    assert_eq!(tap.connections(), 2);
 }
 
 /// `axt connect i-test ARGS…` whose standard input stays open, and its output's lines once it runs.

@@ -1,6 +1,7 @@
 //! How axt connects to any host: the choice of proxy, TCP, TLS and time limits, decided once for the
 //! API and the WebSocket.
 
+mod early;
 mod fault;
 mod metadata;
 mod proxy;
@@ -8,6 +9,7 @@ mod target;
 mod tcp;
 mod tls;
 
+pub(crate) use early::Early;
 pub use tcp::Stream;
 
 use crate::error::{Error, Result};

@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 use url::{Host, Url};
 
 /// Where a connection goes. Displayed as `host:port`.
+#[derive(PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) host: Host<String>,
     pub(super) port: u16,

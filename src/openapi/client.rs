@@ -113,6 +113,11 @@ impl Client {
         &self.region
     }
 
+    /// The network that calls go over.
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// The base URL that calls are sent to.
     #[must_use]
     pub fn endpoint(&self) -> &Url {

@@ -100,6 +100,26 @@ pub fn host(product: Product, region: &str, network: ConnectionType) -> Result<S
     })
 }
 
+/// The gateway that a session in `region` will most likely be reached at, where `endpoint` is the base URL
+/// of ECS: the region's host by rule (the service's examples of `WebSocketUrl`), or the host of an
+/// endpoint that is not the region's own. The host inside a VPC is documented nowhere.
+pub(crate) fn likely_gateway(region: &str, network: ConnectionType, endpoint: &Url) -> Option<Url> {
+    let usual = base(Product::Ecs, region, network, None).ok()?;
+    let scheme = match endpoint.scheme() {
+        "http" => "ws",
+        _ => "wss",
+    };
+    let gateway = match (network, usual == *endpoint) {
+        (_, false) => format!(
+            "{scheme}{}",
+            endpoint.as_str().strip_prefix(endpoint.scheme())?
+        ),
+        (ConnectionType::Internet, true) => format!("wss://{region}.axt.aliyuncs.com"),
+        (ConnectionType::Intranet, true) => return None,
+    };
+    gateway.parse().ok()
+}
+
 /// Reads a base URL; a bare host means https.
 ///
 /// # Errors

@@ -1,12 +1,14 @@
-//! How fast commands move bytes: without a limit, and over a line of 200,000 bytes a second that takes
+//! How many round trips a session takes, and how fast commands move bytes: without a limit, and over a line of 200,000 bytes a second that takes
 //! 80 ms there and back.
 //!
-//! `cargo bench --bench commands` takes about three minutes; `cargo bench --bench commands -- unpaced` or
-//! `-- line` one of both parts.
+//! `cargo bench --bench commands` takes about three minutes; `cargo bench --bench commands -- unpaced`,
+//! `-- trips` or `-- line` one of its parts.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its numbers")]
 
 #[cfg(target_os = "linux")]
 mod line;
+#[cfg(target_os = "linux")]
+mod trips;
 
 use std::process::ExitCode;
 
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
 #[cfg(target_os = "linux")]
 mod linux {
     use super::line::Line;
+    use super::trips;
     use axt::emulator::{Emulator, Options};
     use std::fs;
     use std::io::{Read as _, Write as _};
@@ -56,6 +59,9 @@ mod linux {
         if wants("unpaced") {
             good &= unpaced();
         }
+        if wants("trips") {
+            good &= round_trips();
+        }
         if wants("line") {
             good &= line();
         }
@@ -67,6 +73,25 @@ mod linux {
         let good = figure >= least;
         let verdict = if good { "yes" } else { "NO" };
         println!("{what:<44} {figure:>8.2} {unit:<6} at least {least:.2}: {verdict}");
+        good
+    }
+
+    /// A shell over TLS: from its start to its first output, and from `exit` to axt's own end.
+    fn round_trips() -> bool {
+        let (start, end) = trips::of_a_shell();
+        // Leaving takes one for `exit` itself, as with any client.
+        report_most("round trips to the first output", start, 4.4)
+            & report_most("round trips to leave", end, 2.1)
+    }
+
+    /// Prints a figure and whether it is little enough.
+    fn report_most(what: &str, figure: f64, most: f64) -> bool {
+        let good = figure <= most;
+        let verdict = if good { "yes" } else { "NO" };
+        println!(
+            "{what:<44} {figure:>8.2} {:<6} at most {most:.2}: {verdict}",
+            ""
+        );
         good
     }
 

@@ -20,7 +20,8 @@ pub(crate) struct Line {
 const BEGINNING: usize = 16 * 1024;
 
 impl Line {
-    /// Relays to `target`, each way at `rate` bytes a second and `delay` later.
+    /// Relays to `target`, each way at `rate` bytes a second and `delay` later. What a client sends first
+    /// also waits for the time that TCP's handshake would take: on loopback it takes none.
     pub(crate) fn before(target: SocketAddr, rate: f64, delay: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("it listens");
@@ -30,6 +31,7 @@ impl Line {
             for client in listener.incoming() {
                 let client = client.expect("a connection");
                 let server = TcpStream::connect(target).expect("the emulator listens");
+                let connected = Instant::now() + 2 * delay;
                 for (from, to, note) in [
                     (&client, &server, None),
                     (&server, &client, Some(Arc::clone(&noted))),
@@ -37,7 +39,7 @@ impl Line {
                     to.set_nodelay(true).expect("a TCP socket");
                     let (from, to) = (from.try_clone(), to.try_clone());
                     let ends = (from.expect("a socket"), to.expect("a socket"));
-                    thread::spawn(move || relay(ends, rate, delay, note.as_deref()));
+                    thread::spawn(move || relay(ends, connected, (rate, delay), note.as_deref()));
                 }
             }
         });
@@ -70,11 +72,11 @@ impl Line {
     }
 }
 
-/// Passes bytes on until their end.
+/// Passes bytes on until their end, none of them before the connection counts as made.
 fn relay(
     (mut from, mut to): (TcpStream, TcpStream),
-    rate: f64,
-    delay: Duration,
+    connected: Instant,
+    (rate, delay): (f64, Duration),
     note: Option<&Mutex<Vec<u8>>>,
 ) {
     let (queue, queued) = channel::<(Instant, Vec<u8>)>();
@@ -87,7 +89,7 @@ fn relay(
         }
         let _ = to.shutdown(Shutdown::Write);
     });
-    let mut free = Instant::now();
+    let mut free = connected;
     let mut buffer = [0; 2048];
     let mut seen = 0;
     while let Ok(n @ 1..) = from.read(&mut buffer) {

@@ -37,6 +37,11 @@ impl Tap {
         Self { address, streams }
     }
 
+    /// How many connections there were so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.streams.lock().unwrap().len() / 2
+    }
+
     /// The messages of all sessions, both ways, as the gateway reads them.
     pub(crate) fn messages(&self) -> Vec<Frame> {
         let streams = self.streams.lock().unwrap();

@@ -85,10 +85,12 @@ impl Starter {
         }
         let limit = args.connection.connect_timeout;
         let mut stop = pin!(stop);
-        match Started::by(&self.client()?, request.clone(), limit, stop.as_mut()).await {
+        let gateways = &self.context.gateways;
+        let (client, again) = (self.client()?, request.clone());
+        match Started::by(&client, gateways, request, limit, stop.as_mut()).await {
             Err(error) if are_stale(&error) => {
                 self.renew()?;
-                Started::by(&self.client()?, request, limit, stop).await
+                Started::by(&self.client()?, gateways, again, limit, stop).await
             }
             other => other,
         }

@@ -1,5 +1,6 @@
 //! Everything that a command needs to reach the service: settings, network, credentials.
 
+use super::gateways::Gateways;
 use crate::cli::{Connection, Global};
 use crate::config::credentials::CredentialsProvider;
 use crate::config::env::{cache_dir, process_env, state_dir};
@@ -29,6 +30,8 @@ pub(crate) struct Context {
     kept_credentials: Option<PathBuf>,
     /// The directory for what can be found out again.
     pub(crate) cache: Option<PathBuf>,
+    /// Which gateways sessions are reached at.
+    pub(crate) gateways: Gateways,
     env: Lookup,
     signature: Signature,
     provider: OnceLock<Arc<dyn CredentialsProvider>>,
@@ -55,12 +58,14 @@ impl Context {
     /// # Errors
     /// As [`Settings::resolve`].
     pub(crate) fn new(global: &Global, connect_timeout: Duration) -> Result<Self> {
+        let cache = cache_dir(&process_env).filter(|_| !global.no_cache);
         Ok(Self {
             settings: Settings::resolve(&flags(global), &process_env)?,
             network: Network::from_env(connect_timeout),
             limit: connect_timeout,
             signature: global.signature.unwrap_or_default(),
-            cache: cache_dir(&process_env).filter(|_| !global.no_cache),
+            gateways: Gateways::new(cache.as_deref()),
+            cache,
             kept_credentials: state_dir(&process_env)
                 .filter(|_| !global.no_cache)
                 .map(|state| state.join("credentials")),
@@ -99,6 +104,7 @@ impl Context {
             limit: connect_timeout,
             signature: global.signature.unwrap_or_default(),
             cache: None,
+            gateways: Gateways::new(None),
             kept_credentials: None,
             env: Box::new(env),
             provider: OnceLock::new(),

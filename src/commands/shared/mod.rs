@@ -1,8 +1,10 @@
 //! Code that several commands need.
 
 pub(crate) mod attach;
+pub(crate) mod cache_file;
 pub(crate) mod context;
 pub(crate) mod encrypt;
+pub(crate) mod gateways;
 pub(crate) mod log;
 pub(crate) mod lost_line;
 pub(crate) mod plain_shells;

@@ -1,11 +1,12 @@
 //! A session: starts it by the API, or takes it from `--wss-url`, connects to it and ends it.
 
 use super::context::Context;
+use super::gateways::Gateways;
 use super::stdio;
 use crate::cli;
 use crate::error::{ApiError, Error, Result};
 use crate::names;
-use crate::net::Network;
+use crate::net::{Early, Network};
 use crate::openapi::client::Client;
 use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession, TerminalSession};
 use crate::openapi::endpoint::Product;
@@ -15,6 +16,7 @@ use crate::wire::{self, Target};
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
@@ -37,6 +39,8 @@ pub(crate) struct Started {
     /// The gateway's address and the session's token.
     pub(crate) target: Target,
     ender: Option<Ender>,
+    /// The first connection to the gateway, which was begun before its URL was known.
+    early: Arc<Mutex<Option<Early>>>,
 }
 
 /// Ends the session that the API has started.
@@ -71,20 +75,25 @@ impl Started {
             return Ok(Self::given(Target::session(&url, None)?));
         }
         let client = context.client(Product::Ecs)?;
-        Self::by(&client, request, args.connection.connect_timeout, stop).await
+        let limit = args.connection.connect_timeout;
+        Self::by(&client, &context.gateways, request, limit, stop).await
     }
 
-    /// Asks the API for the session, unless `stop` comes first. A session that was asked for without
-    /// an answer is ended.
+    /// Asks the API for the session, unless `stop` comes first. Meanwhile the likely gateway is connected
+    /// to. A session that was asked for without an answer is ended.
     ///
     /// # Errors
     /// As [`Client::call`]; what `stop` says.
     pub(crate) async fn by(
         client: &Client,
+        gateways: &Gateways,
         request: StartTerminalSession,
         limit: Duration,
         stop: impl Future<Output = Error>,
     ) -> Result<Self> {
+        let network = request.connection_type;
+        let likely = gateways.guess(client, network);
+        let early = likely.and_then(|gateway| client.network().dial_early(&gateway));
         let mut answer = pin!(client.call(&request, limit));
         let started = tokio::select! {
             answer = &mut answer => answer,
@@ -105,10 +114,14 @@ impl Started {
         tracing::info!(session = started.session_id, "session started");
         let ender = ender(client, started.session_id);
         match Target::session(&started.web_socket_url, Some(started.security_token)) {
-            Ok(target) => Ok(Self {
-                target,
-                ender: Some(ender),
-            }),
+            Ok(target) => {
+                gateways.learn(client, network, target.url());
+                Ok(Self {
+                    target,
+                    ender: Some(ender),
+                    early: Arc::new(Mutex::new(early)),
+                })
+            }
             Err(error) => {
                 ender.end().await;
                 Err(error)
@@ -125,8 +138,11 @@ impl Started {
     /// A session that somebody else has started, and ends.
     #[must_use]
     pub(crate) fn given(target: Target) -> Self {
-        let ender = None;
-        Self { target, ender }
+        Self {
+            target,
+            ender: None,
+            early: Arc::default(),
+        }
     }
 
     /// Connects to the gateway.
@@ -134,7 +150,12 @@ impl Started {
     /// # Errors
     /// As [`dial`].
     pub(crate) async fn dial(&self, network: &Network, limit: Duration) -> Result<Link> {
-        dial(network.clone(), self.target.clone(), limit).await
+        let early = self
+            .early
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        dial(network.clone(), self.target.clone(), early, limit).await
     }
 
     /// Does one step of opening the session. If the step fails, the session is ended.
@@ -211,13 +232,30 @@ pub(crate) fn may_have_started(error: &Error) -> bool {
     }
 }
 
-/// Connects to the gateway: network, TLS and WebSocket within `limit`.
+/// Connects to the gateway: network, TLS and WebSocket within `limit`. The connection that was begun
+/// `early` is used if it goes there.
 ///
 /// # Errors
 /// As [`Network::dial`] and [`wire::open`]; [`Error::Timeout`].
-pub(crate) async fn dial(network: Network, target: Target, limit: Duration) -> Result<Link> {
+async fn dial(
+    network: Network,
+    target: Target,
+    early: Option<Early>,
+    limit: Duration,
+) -> Result<Link> {
     let what = format!("the connection to {}", target.host());
     let opening = async {
+        if let Some(early) = early
+            && let Some(stream) = early.into_stream(target.url()).await
+        {
+            match wire::open(&target, stream).await {
+                // It may have broken while it waited.
+                Err(Error::Connect { cause, .. }) => {
+                    tracing::debug!(cause, "an early connection broke");
+                }
+                opened => return opened,
+            }
+        }
         let stream = network.dial(target.url()).await?;
         wire::open(&target, stream).await
     };
@@ -240,7 +278,7 @@ pub(crate) fn redial(
             Some(id) => target.resuming(&id),
             None => target,
         };
-        dial(network, target, limit).await
+        dial(network, target, None, limit).await
     })
 }
 
