@@ -23,7 +23,11 @@ struct Instance {
 impl Instance {
     /// `None` if this machine lacks one of the shells.
     fn new(sh: &str, login: &str) -> Option<Self> {
-        let (sh, login) = (need(sh)?, need(login)?);
+        Self::with(sh, &need(login)?)
+    }
+
+    fn with(sh: &str, login: &Path) -> Option<Self> {
+        let sh = need(sh)?;
         let dir = tempfile::tempdir().unwrap();
         let bin = dir.path().join("bin");
         let home = dir.path().join("home");
@@ -111,6 +115,27 @@ fn it_is_the_users_shell_at_home_with_their_terminal_and_its_status() {
         assert!(!seen.contains('\u{1e}'), "{what}: {seen:?}");
         instance.cloud.assert_all_ended();
     });
+}
+
+#[test]
+fn one_that_lets_nobody_in_is_replaced_and_named_on_request() {
+    for shell in ["/usr/sbin/nologin", "/no/such/shell"] {
+        let Some(instance) = Instance::with("dash", Path::new(shell)) else {
+            return;
+        };
+        let log = instance.dir.path().join("log");
+        let mut axt = instance.cloud.axt(["connect", "i-test"]);
+        axt.env("AXT_LOG_FILE", &log);
+        let screen = Screen::start(&axt, 24, 100);
+        screen.type_text("echo a $SHELL; exit 3\r");
+        let (status, seen) = screen.end_seen();
+        assert!(seen.contains("a /bin/sh"), "{seen}");
+        assert!(!seen.contains(shell), "{seen}");
+        assert_eq!(status.code(), Some(3));
+        let told = fs::read_to_string(&log).unwrap();
+        let note = format!("the user's shell \"{shell}\" runs no commands");
+        assert!(told.contains(&note), "{told}");
+    }
 }
 
 #[test]

@@ -11,6 +11,9 @@ use memchr::{memchr, memmem};
 /// What may be typed before the terminal is set, in bytes.
 const TYPE_AHEAD: usize = 16 * 1024;
 
+/// The longest name of a shell, in bytes.
+const PATH: usize = 4096;
+
 /// A mark begins with this character, which no text holds: otherwise a letter would be held back that may
 /// be its first.
 const CONTROL: char = '\u{1e}';
@@ -39,7 +42,7 @@ enum Phase {
     Setting(Vec<u8>),
     Open(Finder),
     /// The mark has come, and what stands behind it so far.
-    Ending(Vec<u8>),
+    Marked(Vec<u8>),
     Over,
 }
 
@@ -103,8 +106,8 @@ impl Terminal {
         self.phase = match phase {
             Phase::Starting(hello) => self.starting(hello, bytes, out),
             Phase::Setting(partial) => self.setting(partial, bytes, out),
-            Phase::Open(finder) => Self::open(finder, bytes, out),
-            Phase::Ending(said) => Self::ending(said, bytes, out),
+            Phase::Open(finder) => self.open(finder, bytes, out),
+            Phase::Marked(said) => self.marked(said, bytes, out),
             Phase::Over => Phase::Over,
         };
     }
@@ -133,7 +136,7 @@ impl Terminal {
                     return None;
                 }
             }
-            Phase::Setting(_) | Phase::Ending(_) => {}
+            Phase::Setting(_) | Phase::Marked(_) => {}
             Phase::Over => return None,
         }
         Some(Failure::Cut)
@@ -168,14 +171,10 @@ impl Terminal {
                 continue;
             };
             match Line::decode(line.get(at + self.mark.len()..).unwrap_or_default()) {
-                Some(Line::Unusable(shell)) => {
-                    let note = Note::UnusableShell(shell.to_owned());
-                    out.events.push_back(Event::Note(note));
-                }
+                Some(Line::Unusable(shell)) => tell_unusable(shell, out),
                 Some(Line::Credit) => {
                     out.remote.put_slice(&std::mem::take(&mut self.ahead));
-                    let finder = Finder::new(self.mark.clone().into_bytes());
-                    return Self::open(finder, &partial, out);
+                    return self.open(self.finder(), &partial, out);
                 }
                 _ => {}
             }
@@ -183,27 +182,37 @@ impl Terminal {
         Phase::Setting(partial)
     }
 
-    fn open(mut finder: Finder, bytes: &[u8], out: &mut Yield) -> Phase {
+    /// Finds the mark.
+    fn finder(&self) -> Finder {
+        Finder::new(self.mark.clone().into_bytes())
+    }
+
+    fn open(&self, mut finder: Finder, bytes: &[u8], out: &mut Yield) -> Phase {
         match finder.feed(bytes, &mut out.stdout) {
-            Some(said) => Self::ending(said, b"", out),
+            Some(said) => self.marked(said, b"", out),
             None => Phase::Open(finder),
         }
     }
 
-    fn ending(mut said: Vec<u8>, bytes: &[u8], out: &mut Yield) -> Phase {
+    /// Behind the mark stands a status, or, before a login shell, the one that can't be used.
+    fn marked(&self, mut said: Vec<u8>, bytes: &[u8], out: &mut Yield) -> Phase {
         said.put_slice(bytes);
         let Some(end) = memchr(b';', &said) else {
-            if said.len() <= 3 {
-                return Phase::Ending(said);
+            let longest = if said.starts_with(b"u") { PATH } else { 3 };
+            if said.len() <= longest {
+                return Phase::Marked(said);
             }
             let damage = Failure::Damaged("a status does not end");
             out.events.push_back(Event::Failed(damage));
             return Phase::Over;
         };
-        let status = said
-            .get(..end)
-            .and_then(|digits| std::str::from_utf8(digits).ok());
+        let (said, rest) = said.split_at(end);
+        if let Some(Line::Unusable(shell)) = Line::decode(said) {
+            tell_unusable(shell, out);
+            return self.open(self.finder(), rest.get(1..).unwrap_or_default(), out);
+        }
         // ksh93 says 256+n for a signal.
+        let status = std::str::from_utf8(said).ok();
         let status = status.and_then(|digits| digits.parse::<u16>().ok());
         let status = status.map(|status| if status < 256 { status } else { status - 128 });
         let event = match status.map(u8::try_from) {
@@ -213,6 +222,11 @@ impl Terminal {
         out.events.push_back(event);
         Phase::Over
     }
+}
+
+fn tell_unusable(shell: &str, out: &mut Yield) {
+    let note = Note::UnusableShell(shell.to_owned());
+    out.events.push_back(Event::Note(note));
 }
 
 #[cfg(test)]
@@ -292,6 +306,15 @@ mod tests {
             (&b"exit 3\r"[..], &b"$ exit 3\r\nlogout\r\n"[..])
         );
         assert_eq!(out.events, [Event::Ended(3)]);
+        // One that can't be used is told before another one starts.
+        let mut shell = Terminal::login(&[], &mut out);
+        let said = format!("{}u/sbin/nologin;$ ", shell.mark);
+        for byte in said.as_bytes().chunks(1) {
+            shell.receive(byte, &mut out);
+        }
+        let note = Note::UnusableShell("/sbin/nologin".into());
+        assert_eq!(out.events.pop_back(), Some(Event::Note(note)));
+        assert!(out.stdout.ends_with(b"logout\r\n$ "));
         // Each letter that is typed is shown at once.
         for letter in "0123456789abcdefghijklmnopqrstuvwxyz".split_inclusive(|_| true) {
             let (mut shell, mut out) = (Terminal::login(&[], &mut out), Yield::default());
