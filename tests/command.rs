@@ -347,7 +347,12 @@ fn a_signal_interrupts_the_command_and_names_the_status() {
     use rustix::process::{Pid, Signal, kill_process};
     use std::io::{BufRead, BufReader};
     for (shell, far) in far_ends() {
-        for (signal, name, status) in [(Signal::INT, "INT", 130), (Signal::TERM, "TERM", 143)] {
+        for (signal, name, status) in [
+            (Signal::INT, "INT", 130),
+            (Signal::TERM, "TERM", 143),
+            (Signal::HUP, "HUP", 129),
+            (Signal::QUIT, "QUIT", 131),
+        ] {
             let command = format!(
                 "trap 'echo caught {name}; exit 1' {name}; echo ready; while :; do sleep 0.05; done"
             );
@@ -558,6 +563,22 @@ fn a_terminal_on_both_ends_makes_a_terminal_session_with_a_status() {
 }
 
 #[test]
+fn a_command_at_a_terminal_gets_none_without_being_asked() {
+    let Some(far) = far_end("dash", AgentOptions::default()) else {
+        return;
+    };
+    let command = "tty; ls -d / /etc; read x; echo got $x; exit 6";
+    let axt = far.cloud.axt(["connect", "i-test", "-c", command]);
+    let screen = support::screen::Screen::start(&axt, 31, 97);
+    // The terminal on this side is left as it is: it echoes and edits what is typed.
+    screen.wait_text("not a tty\n/\n/etc");
+    screen.type_text("tpo\x7f\x7fyped\r");
+    let (status, seen) = screen.end_seen();
+    assert_eq!(status.code(), Some(6));
+    assert!(seen.ends_with("\ntyped\ngot typed"), "{seen:?}");
+}
+
+#[test]
 fn the_login_shell_starts_at_home_and_tells_its_status() {
     let Some(far) = far_end("dash", AgentOptions::default()) else {
         return;
@@ -635,6 +656,20 @@ fn a_given_session_runs_the_command_and_what_follows_its_url_is_the_commands() {
     let done = run(axt, &stdin);
     assert_eq!((done.status, &*done.stderr), (3, ""));
     assert!(done.stdout == awkward_text(20_000), "{}", done.text());
+}
+
+#[test]
+fn a_given_session_is_joined_as_it_is() {
+    let mut options = unlimited();
+    options.agent.shell = Some("/bin/sh".into());
+    let cloud = Cloud::with(options);
+    let mut axt = axt(["connect", "--wss-url", &cloud.session_url()]);
+    axt.env("AXT_SHELL", "/no/such/shell");
+    let screen = support::screen::Screen::start(&axt, 24, 80);
+    screen.type_text("echo it is $0\r");
+    screen.wait_text("it is /bin/sh");
+    screen.type_text("exit\r");
+    assert_eq!(screen.end().code(), Some(0));
 }
 
 #[test]
@@ -747,6 +782,22 @@ fn a_command_that_takes_no_notice_of_a_signal_is_left_by_the_second() {
     support::axt::until("the command is gone", || {
         rustix::process::test_kill_process(command).is_err()
     });
+}
+
+#[test]
+fn a_command_that_takes_no_notice_of_a_signal_is_left_after_a_while() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let Some(far) = far_end("dash", AgentOptions::default()) else {
+        return;
+    };
+    // It is heard until then.
+    let command = "trap 'echo heard' TERM; echo on; while :; do sleep 0.1; done";
+    let (child, mut stdout) = start(&far, &["-c", command]);
+    assert_eq!(line(&mut stdout), "on\n");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(line(&mut stdout), "heard\n");
+    assert_eq!(finish(child).status, 143);
+    far.cloud.assert_all_ended();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::shared::attach::{Attach, CTRL_D};
 use super::shared::context::Context;
 use super::shared::encrypt;
 use super::shared::plain_shells::PlainShells;
-use super::shared::plan::{self, Plan, command, is_at_terminal};
+use super::shared::plan::{self, Plan, command, is_at_terminal, is_terminal};
 use super::shared::session::{self, Started};
 use super::shared::stdio;
 use super::shared::stops::{Stops, conclude};
@@ -31,6 +31,10 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
             terminal: is_at_terminal(&args.run),
             program: None,
         },
+        None if joins(&args) => Plan {
+            terminal: true,
+            program: None,
+        },
         None => Plan::of(&args.run)?,
     };
     plan::tell(&args.run, ui);
@@ -41,6 +45,17 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
     let instance = request.instance_id.clone();
     let done = connect_by_shell(&context, &args, &plan, request, ui).await;
     explained(done, &context, &args.session, &instance, ui).await
+}
+
+/// Whether the session, which runs already, gets nothing to run: a user at a terminal joins it as it is.
+fn joins(args: &Connect) -> bool {
+    let run = &args.run;
+    let asks = command(run).is_some() || run.login;
+    let joins = args.session.wss_url.is_some() && !asks && is_terminal(run);
+    if joins && (run.shell.is_some() || !run.env.is_empty()) {
+        tracing::info!("--shell and --env have no effect on a session that was started already");
+    }
+    joins
 }
 
 /// What the session is to run.
