@@ -156,9 +156,15 @@ fn what_can_not_be_resumed_ends_with_the_reason() {
     }
 }
 
-/// A shell in a terminal, with a prompt that nothing else shows.
+/// The service's shell in a terminal, with a prompt that nothing else shows.
 fn shell(cloud: &Cloud) -> Screen {
-    let screen = Screen::start(&cloud.axt(["connect", "i-test", "--default-shell"]), 24, 80);
+    shell_with(cloud, &["--default-shell"])
+}
+
+fn shell_with(cloud: &Cloud, args: &[&str]) -> Screen {
+    let mut axt = cloud.axt(["connect", "i-test"]);
+    axt.args(args);
+    let screen = Screen::start(&axt, 24, 80);
     screen.wait("a prompt", |screen| !screen.contents().is_empty());
     screen.type_text("PS1=prompt:; clear\r");
     wait_exactly(&screen, "prompt:");
@@ -173,15 +179,32 @@ const LOST: &str = "axt: connection lost, reconnecting… ~. ends";
 
 #[test]
 fn a_shell_sees_one_line_that_goes_away() {
-    let cloud = cloud(&[]);
-    let screen = shell(&cloud);
-    cloud.emulator.cut_connections(Cut::Reset);
-    wait_exactly(&screen, &format!("prompt:\n{LOST}"));
-    screen.type_text("echo typed mean\"\"while\r");
-    let expected = "prompt:echo typed mean\"\"while\ntyped meanwhile\nprompt:";
-    wait_exactly(&screen, expected);
-    screen.type_text("exit\r");
-    assert_eq!(screen.end().code(), Some(0));
+    // The user's login shell has a status, which is kept.
+    for (args, exit, status) in [(&["--default-shell"][..], "exit", 0), (&[], "exit 3", 3)] {
+        let cloud = cloud(&[]);
+        let screen = shell_with(&cloud, args);
+        cloud.emulator.cut_connections(Cut::Reset);
+        wait_exactly(&screen, &format!("prompt:\n{LOST}"));
+        screen.type_text("echo typed mean\"\"while\r");
+        let expected = "prompt:echo typed mean\"\"while\ntyped meanwhile\nprompt:";
+        wait_exactly(&screen, expected);
+        screen.type_text(&format!("{exit}\r"));
+        assert_eq!(screen.end().code(), Some(status));
+        cloud.assert_all_ended();
+    }
+}
+
+#[test]
+fn a_login_shell_whose_output_and_end_are_cut_keeps_its_screen_and_its_status() {
+    let cloud = cloud(&[("drop-after-out", "4KiB:9")]);
+    let screen = shell_with(&cloud, &[]);
+    screen.type_text("seq 1 9000; exit 7\r");
+    let (status, seen) = screen.end_seen();
+    assert_eq!(status.code(), Some(7), "{seen}");
+    let last: String = (8985..=9000).map(|n| format!("\n{n}")).collect();
+    assert!(seen.contains(&last), "{seen}");
+    assert!(!seen.contains("axt:"), "{seen}");
+    assert!(connections(&cloud) > 5, "{}", connections(&cloud));
     cloud.assert_all_ended();
 }
 

@@ -138,6 +138,15 @@ fn a_command_has_its_bytes_and_its_status() {
 }
 
 #[test]
+fn a_command_has_two_streams_and_its_signals() {
+    let cloud = cloud(Sae::default());
+    let line = "trap 'echo caught; exit 9' TERM; cat; echo err >&2; kill -TERM $$; sleep 1";
+    let done = command(&cloud, &["--command", line], b"in\n");
+    assert_eq!((done.status, done.text().as_str()), (9, "in\ncaught\n"));
+    assert_eq!(done.stderr, "err\n");
+}
+
+#[test]
 fn any_bytes_go_in_and_out() {
     let cloud = cloud(Sae::default());
     let bytes: Vec<u8> = (0..60_000_u32).map(|n| (n * 31 % 251) as u8).collect();
