@@ -61,6 +61,7 @@ pub(crate) mod hints;
 mod names;
 pub mod net;
 pub mod openapi;
+pub(crate) mod pattern;
 pub(crate) mod printable;
 mod process;
 pub mod protocol;

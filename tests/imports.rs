@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("backoff", &[]),
     ("hints", &[]),
+    ("pattern", &[]),
     ("printable", &[]),
     ("error", &["hints", "printable"]),
     ("exit", &[]),
@@ -26,9 +27,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("wire", &["protocol", "error"]),
     (
         "openapi",
-        &["config", "net", "backoff", "error", "printable"],
+        &["config", "net", "backoff", "error", "pattern", "printable"],
     ),
-    ("emulator", &["protocol", "openapi", "process", "error"]),
+    (
+        "emulator",
+        &["protocol", "openapi", "pattern", "process", "error"],
+    ),
     (
         "providers",
         &["config", "net", "openapi", "error", "printable"],
@@ -36,7 +40,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("names", &["openapi", "error"]),
     (
         "cli",
-        &["config", "names", "openapi", "emulator", "exit", "ui"],
+        &["config", "names", "openapi", "emulator", "exit", "pattern", "ui"],
     ),
     ("commands", &["*"]),
     ("fuzzing", &["*"]),
@@ -54,12 +58,12 @@ const PARTS: [(&str, &str, &[&str]); 9] = [
         "config",
         &["credentials", "profile", "settings", "source"],
     ),
-    ("emulator", "openapi", &["region", "signature"]),
+    ("emulator", "openapi", &["lenient", "region", "signature"]),
     ("cli", "config", &["blocks", "env", "settings"]),
     ("names", "openapi", &["ecs", "region"]),
     ("cli", "openapi", &["ecs"]),
-    // The names of limits and faults, for the help text.
-    ("cli", "emulator", &["Limits", "faults"]),
+    // The names of limits, faults and states, for the help text.
+    ("cli", "emulator", &["INSTANCE_WORDS", "Limits", "faults"]),
 ];
 
 /// Longer files hide something; tests in files of their own are not counted.

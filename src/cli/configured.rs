@@ -1,10 +1,10 @@
 //! What axt's own configuration file says to one run: its keys are the options, which read their values.
 
 use super::conflicts::{Ids, overruled};
-use super::ssh;
 use crate::config::blocks::{Blocks, Entry, Value, problem};
 use crate::config::env::process_env;
 use crate::config::settings::{Source, Sourced};
+use crate::pattern;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
@@ -63,7 +63,7 @@ impl Configured {
     ) -> Result<Self, Vec<String>> {
         let keys = Keys::of(axt);
         keys.check(blocks)?;
-        let fits = |pattern: &str| host.is_some_and(|host| ssh::matches(host, pattern));
+        let fits = |block: &str| host.is_some_and(|host| pattern::matches(host, block));
         let hosts = blocks.hosts.iter().filter(|block| fits(&block.pattern));
         let entries = hosts.flat_map(|block| &block.entries);
         let mut found = Self::default();

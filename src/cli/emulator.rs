@@ -45,7 +45,7 @@ pub(crate) struct Emulator {
         value_delimiter = ','
     )]
     pub(crate) fault: Vec<String>,
-    /// Describe an instance, as in i-1:stopped or i-2:windows:old; repeatable
+    /// Describe an instance, as in i-1:stopped or i-2:windows:name=web-2:ip=10.0.0.2; repeatable
     #[arg(
         long,
         value_name = "ID[:WORD]...",
@@ -53,6 +53,9 @@ pub(crate) struct Emulator {
         value_delimiter = ','
     )]
     pub(crate) instance: Vec<String>,
+    /// Read instances from a JSON file, such as what `aliyun ecs DescribeInstances` printed
+    #[arg(long, value_name = "FILE", env = "AXT_EMULATOR_INSTANCES")]
+    pub(crate) instances: Option<PathBuf>,
     /// Deny an action as RAM would, such as ecs:StartTerminalSession; repeatable
     #[arg(
         long,
@@ -86,8 +89,9 @@ fn settings() -> String {
     };
     let inferred = "The emulator follows the public documents and the published code of the agent and the clients.\nNo published agent speaks protocol version 1.02: numbers, Sync and resuming follow the browser client alone.";
     format!(
-        "{inferred}\n\nLimits (--limit):\n{}\nFaults (--fault):\n{}\nWords of --instance: running, stopped, missing, no-agent, offline, old; linux, windows, freebsd; version=V",
+        "{inferred}\n\nLimits (--limit):\n{}\nFaults (--fault):\n{}\nWords of --instance: {}",
         indented(crate::emulator::Limits::help()),
         indented(crate::emulator::faults::Faults::help()),
+        crate::emulator::INSTANCE_WORDS,
     )
 }

@@ -2,14 +2,13 @@
 //!
 //! `args` walks the arguments as ssh does, `line` cuts a configuration line, `keywords` is the table
 //! of what each keyword means here, `settings` collects them (the first value stays), `file` reads
-//! what `-F` names, `values` and `pattern` how values and patterns are written, `plan` says what is to
+//! what `-F` names, `values` how values are written, `plan` says what is to
 //! be done, `translate` says it in axt's own arguments, and `print` is `-G`.
 
 mod args;
 mod file;
 mod keywords;
 mod line;
-mod pattern;
 mod plan;
 mod print;
 mod settings;
@@ -20,7 +19,6 @@ mod values;
 
 pub use args::{Request, request};
 pub use file::{Files, LocalFiles};
-pub(super) use pattern::matches;
 pub use plan::{MasterCommand, Plan, Task, Terminal};
 pub use translate::Here;
 pub use values::LogLevel;

@@ -2,11 +2,12 @@
 
 use crate::cli::{self, Global, GuestKind};
 use crate::emulator::agent::Guest;
-use crate::emulator::{Emulator, Options};
+use crate::emulator::{Emulator, Instance, Options};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::terminal::Signals;
 use crate::ui::Ui;
+use std::fs;
 use std::net::TcpListener;
 
 /// Runs `axt emulator` until a signal asks it to end, which is no failure: a supervisor wants 0.
@@ -69,5 +70,12 @@ fn options(global: &Global, args: &cli::Emulator) -> Result<Options> {
     }
     let instances = args.instance.iter().map(|text| text.parse());
     options.instances = instances.collect::<Result<_>>()?;
+    if let Some(file) = &args.instances {
+        let text = fs::read_to_string(file).map_err(|source| Error::Io {
+            what: "can't read the file that --instances names",
+            source,
+        })?;
+        options.instances.extend(Instance::list_from_json(&text)?);
+    }
     Ok(options)
 }

@@ -1,6 +1,7 @@
 //! The instances an emulator has: their state, system and agent's version.
 
 use crate::error::Error;
+use crate::openapi::region;
 use std::str::FromStr;
 
 /// An agent too old for sessions: the minimum for Linux is 2.2.3.256.
@@ -8,21 +9,47 @@ const OLD_VERSION: &str = "2.2.3.100";
 /// The same on Windows, where the minimum is 2.1.3.256.
 const OLD_WINDOWS_VERSION: &str = "2.1.3.100";
 
-/// An instance with a state of its own. It is read from `ID[:WORD]…`, the words being a state
-/// (`running`, `stopped`, `missing`, `no-agent`, `offline`, `old`), a system (`linux`, `windows`,
-/// `freebsd`) and the agent's version (`version=2.2.3.300`), in any order.
+/// An instance with a state, a name and addresses of its own. It is read from `ID[:WORD]…`, the words
+/// being those of [`INSTANCE_WORDS`], in any order; [`Instance::list_from_json`] reads many from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
     /// Its id.
     pub id: String,
     /// Its state.
     pub state: InstanceState,
+    /// Its status, which changes only what the API reports; when `None`, one that fits its state.
+    pub status: Option<String>,
     /// Its operating system.
     pub os: Os,
+    /// The operating system's name, such as `Alibaba Cloud Linux 3`.
+    pub os_name: Option<String>,
     /// Its agent's version, which changes only what the API reports; when `None`, one that fits its
     /// state.
     pub agent_version: Option<String>,
+    /// Its name; its id when `None`, as with the service.
+    pub name: Option<String>,
+    /// Its host name.
+    pub host_name: Option<String>,
+    /// Its region; the emulator's own when `None`.
+    pub region: Option<String>,
+    /// Its zone.
+    pub zone: Option<String>,
+    /// Its VPC.
+    pub vpc: Option<String>,
+    /// Its private addresses.
+    pub private_ips: Vec<String>,
+    /// Its public addresses.
+    pub public_ips: Vec<String>,
+    /// Its elastic address.
+    pub elastic_ip: Option<String>,
+    /// Its tags.
+    pub tags: Vec<(String, String)>,
 }
+
+/// The words that describe an instance, for help texts.
+pub(crate) const INSTANCE_WORDS: &str = "running, stopped, missing, no-agent, offline, old; linux, windows, \
+freebsd; version=V, status=S, name=N, host=N, region=ID, zone=ID, vpc=ID, ip=A, public=A, elastic=A, \
+tag=K=V";
 
 /// The state of an instance, which decides what a connection to it meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +87,85 @@ impl Instance {
         Self {
             id: id.into(),
             state,
+            status: None,
             os: Os::default(),
+            os_name: None,
             agent_version: None,
+            name: None,
+            host_name: None,
+            region: None,
+            zone: None,
+            vpc: None,
+            private_ips: vec![],
+            public_ips: vec![],
+            elastic_ip: None,
+            tags: vec![],
         }
+    }
+
+    /// Whether it is a machine outside of ECS.
+    pub(crate) fn is_managed(&self) -> bool {
+        self.id.starts_with("mi-")
+    }
+
+    /// Its name, as DescribeInstances has it.
+    pub(crate) fn shown_name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.id)
+    }
+
+    /// Its status, as DescribeInstances has it.
+    pub(crate) fn shown_status(&self) -> &str {
+        let own = match self.state {
+            InstanceState::NotRunning => "Stopped",
+            _ => "Running",
+        };
+        self.status.as_deref().unwrap_or(own)
+    }
+
+    /// Whether its agent is connected to the service.
+    pub(crate) fn is_online(&self) -> bool {
+        matches!(
+            self.state,
+            InstanceState::Running | InstanceState::AgentNeedUpgrade
+        )
+    }
+
+    fn take(&mut self, word: &str) -> Result<(), String> {
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        let text = || Some(value.to_owned());
+        match key {
+            "running" => self.state = InstanceState::Running,
+            "stopped" => self.state = InstanceState::NotRunning,
+            "missing" => self.state = InstanceState::Missing,
+            "no-agent" => self.state = InstanceState::AgentMissing,
+            "offline" => self.state = InstanceState::AgentNotOnline,
+            "old" => self.state = InstanceState::AgentNeedUpgrade,
+            "linux" => self.os = Os::Linux,
+            "windows" => self.os = Os::Windows,
+            "freebsd" => self.os = Os::FreeBsd,
+            _ if value.is_empty() => {
+                return Err(format!("no word {word:?}; there are {INSTANCE_WORDS}"));
+            }
+            "version" => self.agent_version = text(),
+            "status" => self.status = text(),
+            "name" => self.name = text(),
+            "host" => self.host_name = text(),
+            "region" if !region::is_known(value) => {
+                return Err(format!("{value:?} is not a region id"));
+            }
+            "region" => self.region = text(),
+            "zone" => self.zone = text(),
+            "vpc" => self.vpc = text(),
+            "ip" => self.private_ips.push(value.to_owned()),
+            "public" => self.public_ips.push(value.to_owned()),
+            "elastic" => self.elastic_ip = text(),
+            "tag" => {
+                let (key, value) = value.split_once('=').unwrap_or((value, ""));
+                self.tags.push((key.to_owned(), value.to_owned()));
+            }
+            _ => return Err(format!("no word {word:?}; there are {INSTANCE_WORDS}")),
+        }
+        Ok(())
     }
 
     /// Its agent's version.
@@ -90,25 +193,8 @@ impl FromStr for Instance {
             return Err(Error::Usage(what));
         }
         for word in words {
-            match word {
-                "running" => instance.state = InstanceState::Running,
-                "stopped" => instance.state = InstanceState::NotRunning,
-                "missing" => instance.state = InstanceState::Missing,
-                "no-agent" => instance.state = InstanceState::AgentMissing,
-                "offline" => instance.state = InstanceState::AgentNotOnline,
-                "old" => instance.state = InstanceState::AgentNeedUpgrade,
-                "linux" => instance.os = Os::Linux,
-                "windows" => instance.os = Os::Windows,
-                "freebsd" => instance.os = Os::FreeBsd,
-                _ => match word.strip_prefix("version=") {
-                    Some(version) => instance.agent_version = Some(version.to_owned()),
-                    None => {
-                        return Err(Error::Usage(format!(
-                            "{text:?}: no word {word:?}; there are running, stopped, missing, no-agent, offline, old, linux, windows, freebsd, version=V"
-                        )));
-                    }
-                },
-            }
+            let taken = instance.take(word);
+            taken.map_err(|what| Error::Usage(format!("{text:?}: {what}")))?;
         }
         Ok(instance)
     }
@@ -153,7 +239,20 @@ mod tests {
             (own.state, own.version()),
             (InstanceState::Running, "2.2.3.300")
         );
-        for bad in ["", "x-1", "i-1:", "i-1:asleep"] {
+        let web: Instance = "i-1:name=web 1:ip=10.0.0.1:ip=10.0.0.2:tag=env=a=b:tag=bare"
+            .parse()
+            .unwrap();
+        assert_eq!((web.shown_name(), web.private_ips.len()), ("web 1", 2));
+        assert_eq!(web.tags[0], ("env".to_owned(), "a=b".to_owned()));
+        assert_eq!(web.tags[1], ("bare".to_owned(), String::new()));
+        for bad in [
+            "",
+            "x-1",
+            "i-1:",
+            "i-1:asleep",
+            "i-1:name=",
+            "i-1:region=cn-atlantis",
+        ] {
             assert!(bad.parse::<Instance>().is_err(), "{bad}");
         }
     }

@@ -4,7 +4,8 @@
 //! - `gateway` holds the WebSockets and injects faults into them.
 //! - `agent` is the program on the instance: it runs shells and commands and connects to ports.
 //! - `stall` can hold all traffic between the clients and the rest.
-//! - `identities` are those who may call, `store` keeps the sessions, `options` and `faults` change how the emulator behaves, and `start`
+//! - `fleet` has the instances, which options or a file declare, `identities` are those who may call.
+//! - `store` keeps the sessions, `options` and `faults` change how the emulator behaves, and `start`
 //!   serves it all on one HTTP port.
 //! - `sae` is another product of the cloud, with one call and WebSockets of its own.
 //!
@@ -18,13 +19,17 @@
 
 pub mod agent;
 mod api;
+mod calls;
 mod clock;
 pub mod faults;
+mod fleet;
 mod gateway;
 mod identities;
 mod instance;
+mod instance_file;
 mod kms;
 mod options;
+mod pages;
 mod random;
 mod sae;
 mod settings;
@@ -36,6 +41,7 @@ mod store;
 pub use clock::ServiceClock;
 pub use gateway::inject::Cut;
 pub use identities::AccessKey;
+pub(crate) use instance::INSTANCE_WORDS;
 pub use instance::{Instance, InstanceState, Os};
 pub use options::{Limits, Options};
 pub use sae::{Frames, Sae};

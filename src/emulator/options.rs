@@ -2,7 +2,7 @@
 
 use super::agent::options::{AgentOptions, Generation};
 use super::faults::Faults;
-use super::instance::{Instance, InstanceState};
+use super::instance::Instance;
 use super::sae::Sae;
 use super::settings::{self, Setting, number, time};
 use crate::error::{Error, Result};
@@ -19,13 +19,15 @@ pub struct Options {
     pub agent: AgentOptions,
     /// SAE, and its web shells.
     pub sae: Sae,
-    /// Instances with a state of their own. Every other id `i-…` or `mi-…` is a running instance.
+    /// Instances with names, states and addresses of their own. Every other id `i-…` or `mi-…` is a
+    /// running instance in every region, which no list shows.
     pub instances: Vec<Instance>,
     /// Actions that RAM denies the caller, such as `StartTerminalSession`.
     pub denied: Vec<String>,
     /// Whether the account has Session Manager switched off.
     pub session_manager_off: bool,
-    /// The region that [`super::Emulator::exports`] names; `cn-hangzhou` when `None`.
+    /// The region that [`super::Emulator::exports`] names, and where instances are that name no region;
+    /// `cn-hangzhou` when `None`.
     pub region: Option<String>,
     /// Whether the emulator may listen on an address that other machines can reach. Its credentials
     /// then give a shell as the user who runs it.
@@ -56,6 +58,11 @@ pub struct Limits {
     pub burst_bytes: Option<u64>,
     /// The limit that Status Stream names, in bit/s: 1,600,000; `None` sends no such status.
     pub stream_bits: Option<u64>,
+    /// Calls of one action in one region in each `call_window`: 1000 (StartTerminalSession page, for
+    /// that action; the others' are inferred from it).
+    pub calls: Option<u64>,
+    /// The time over which `calls` are counted: 60 s (same page).
+    pub call_window: Option<Duration>,
     /// How far a request's clock may be off: 15 minutes.
     pub clock_skew: Option<Duration>,
     /// How long an agent takes until its terminal or its TCP target is ready.
@@ -79,6 +86,8 @@ impl Default for Limits {
             rate_bytes: Some(200_000),
             burst_bytes: Some(400_000),
             stream_bits: Some(1_600_000),
+            calls: Some(1000),
+            call_window: minutes(1),
             clock_skew: minutes(15),
             start_delay: None,
             output_delay: None,
@@ -98,6 +107,8 @@ const LIMITS: &[Setting<Limits>] = &[
     ("rate-bytes", "bytes a second a client may send (200000)", |l, text| number(&mut l.rate_bytes, text)),
     ("burst-bytes", "bytes it may send at once on top of that (400000)", |l, text| number(&mut l.burst_bytes, text)),
     ("stream-bits", "the bit/s in Status Stream (1600000); none: not sent", |l, text| number(&mut l.stream_bits, text)),
+    ("calls", "calls of one action in one region in each call-window (1000)", |l, text| number(&mut l.calls, text)),
+    ("call-window", "the time over which calls are counted (60s)", |l, text| time(&mut l.call_window, text)),
     ("clock-skew", "how far the clock of a request may be off (15m)", |l, text| time(&mut l.clock_skew, text)),
     ("start-delay", "how long an agent takes until it starts the program or connects (none)", |l, text| time(&mut l.start_delay, text)),
     ("output-delay", "how long an agent waits before it reads the program's output (none)", |l, text| time(&mut l.output_delay, text)),
@@ -150,20 +161,10 @@ impl Options {
         }
     }
 
-    /// The instance `id`, declared or made up.
+    /// The region that its exports name, and where instances are that name no region.
     #[must_use]
-    pub(crate) fn instance(&self, id: &str) -> Instance {
-        let declared = self.instances.iter().find(|instance| instance.id == id);
-        let made_up = || {
-            let exists = id.starts_with("i-") || id.starts_with("mi-");
-            let state = if exists {
-                InstanceState::Running
-            } else {
-                InstanceState::Missing
-            };
-            Instance::new(id, state)
-        };
-        declared.cloned().unwrap_or_else(made_up)
+    pub(crate) fn own_region(&self) -> &str {
+        self.region.as_deref().unwrap_or("cn-hangzhou")
     }
 
     /// Makes RAM deny an action: `StartTerminalSession`, or `ecs:StartTerminalSession`.

@@ -3,14 +3,17 @@
 use super::agent::options::AgentOptions;
 use super::api::codes;
 use super::api::reply::ErrorReply;
+use super::calls::Calls;
 use super::clock::ServiceClock;
 use super::faults::ApiFault;
+use super::fleet::Fleet;
 use super::identities::Identities;
 use super::kms::Kms;
 use super::options::Options;
+use super::pages::Pages;
 use super::sae::WebshellTokens;
 use super::stall::Stalls;
-use super::store::Store;
+use super::store::{SessionPlace, Store};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,6 +25,10 @@ pub(crate) struct Shared {
     pub(crate) identities: Identities,
     pub(crate) clock: ServiceClock,
     pub(crate) store: Store,
+    /// The pages of DescribeTerminalSessions.
+    pub(crate) session_pages: Pages<SessionPlace>,
+    pub(crate) fleet: Fleet,
+    pub(crate) calls: Calls,
     pub(crate) stalls: Arc<Stalls>,
     pub(crate) kms: Arc<Kms>,
     /// The tasks of connections and of agents that are ending.
@@ -37,11 +44,14 @@ impl Shared {
     pub(crate) fn new(options: Options) -> Self {
         Self {
             agent_options: options.agent_options(),
+            fleet: Fleet::new(options.own_region(), options.instances.clone()),
             api_faults: Mutex::new(options.faults.api_errors.clone()),
             options,
             identities: Identities::new(),
             clock: ServiceClock::default(),
             store: Store::default(),
+            session_pages: Pages::default(),
+            calls: Calls::default(),
             stalls: Arc::default(),
             kms: Arc::default(),
             tasks: TaskTracker::new(),

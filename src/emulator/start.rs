@@ -9,6 +9,7 @@ use super::gateway::inject::Cut;
 #[cfg(unix)]
 use super::gateway::webshell;
 use super::identities::AccessKey;
+use super::instance::Instance;
 use super::options::Options;
 #[cfg(unix)]
 use super::sae::SOCKET_PATH;
@@ -145,12 +146,7 @@ impl Emulator {
     #[must_use]
     pub fn exports(&self) -> Vec<(&'static str, String)> {
         let keys = self.credentials();
-        let region = self
-            .shared
-            .options
-            .region
-            .clone()
-            .unwrap_or_else(|| "cn-hangzhou".into());
+        let region = self.shared.options.own_region().to_owned();
         vec![
             ("AXT_ENDPOINT", self.api_url()),
             ("ALIBABA_CLOUD_ACCESS_KEY_ID", keys.access_key_id.clone()),
@@ -181,6 +177,17 @@ impl Emulator {
             connections: session.connections,
         };
         sessions.map(record).collect()
+    }
+
+    /// How often an action has been called, refused calls included.
+    #[must_use]
+    pub fn calls(&self, action: &str) -> u64 {
+        self.shared.calls.of(action)
+    }
+
+    /// Replaces the instances that the options declared.
+    pub fn set_instances(&self, instances: Vec<Instance>) {
+        self.shared.fleet.set(instances);
     }
 
     /// Its clock.

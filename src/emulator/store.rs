@@ -1,10 +1,9 @@
-//! The emulator's memory: sessions and their connections, client tokens, nonces, page tokens.
+//! The emulator's memory: sessions and their connections, client tokens, nonces.
 
 use super::agent::spec::SessionSpec;
 use super::clock::later;
 use super::gateway::channel::AgentLink;
 use super::identities::Caller;
-use super::random::random_text;
 use crate::openapi::signature::same;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
@@ -101,11 +100,10 @@ struct Tables {
     sessions: BTreeMap<String, StoredSession>,
     tokens: HashMap<String, Idempotent>,
     nonces: HashMap<String, Timestamp>,
-    pages: HashMap<String, (String, PagePosition)>,
 }
 
 /// A session's place in a list: when it was created, and its id.
-pub(crate) type PagePosition = (Timestamp, String);
+pub(crate) type SessionPlace = (Timestamp, String);
 
 struct Idempotent {
     params: BTreeMap<String, String>,
@@ -206,20 +204,6 @@ impl Store {
             session_id: session_id.to_owned(),
         };
         self.lock().tokens.insert(token.to_owned(), used);
-    }
-
-    /// A new page token: the answer to `query` continues after `place`.
-    pub(crate) fn keep_page(&self, query: String, place: PagePosition) -> String {
-        let token = random_text();
-        self.lock().pages.insert(token.clone(), (query, place));
-        token
-    }
-
-    /// The place that a page token names, if it was made for `query`.
-    pub(crate) fn page(&self, token: &str, query: &str) -> Option<PagePosition> {
-        let state = self.lock();
-        let (known, place) = state.pages.get(token)?;
-        (known == query).then(|| place.clone())
     }
 
     /// Marks a session as ended and returns it.

@@ -452,3 +452,104 @@ async fn an_injected_error_is_returned_as_often_as_asked() {
         assert_eq!(code(&emulator, start(&emulator)).await, expected);
     }
 }
+
+#[tokio::test]
+async fn calls_of_one_action_in_one_region_are_limited() {
+    let emulator = emulator(&[("calls", "2"), ("call-window", "1h")], &[]);
+    let regions = |region: &'static str| with(start(&emulator), &[("RegionId", region)]);
+    for (region, expected) in [
+        ("cn-hangzhou", "200 "),
+        ("cn-hangzhou", "200 "),
+        ("cn-hangzhou", "400 Throttling.User"),
+        ("cn-beijing", "200 "),
+    ] {
+        assert_eq!(code(&emulator, regions(region)).await, expected);
+    }
+    emulator.clock().advance(Duration::from_secs(3600));
+    let later = with(start(&emulator), &[("Timestamp", &later(3600))]);
+    assert_eq!(code(&emulator, later).await, "200 ");
+    assert_eq!(emulator.calls("StartTerminalSession"), 5);
+}
+
+fn describe(emulator: &Emulator, action: &str, extra: &[(&str, &str)]) -> Params {
+    let call = [("Action", action), ("RegionId", "cn-hangzhou")];
+    with(with(common(emulator), &call), extra)
+}
+
+#[tokio::test]
+async fn lists_of_instances_are_filtered_and_cut_as_documented() {
+    let emulator = emulator(&[], &[]);
+    let text = |n: usize| format!("i-{n:03}:name=web-{n}:ip=10.0.0.{n}:elastic=47.0.0.{n}");
+    let all = (0..120).map(|n| text(n).parse().unwrap());
+    emulator.set_instances(all.collect());
+    let action = "DescribeInstances";
+    let count = async |action: &str, extra: &[(&str, &str)]| {
+        let (_, body) = post(&emulator, describe(&emulator, action, extra)).await;
+        let list = body["Instances"]["Instance"].as_array();
+        (list.map(Vec::len), body["TotalCount"].clone())
+    };
+    for (extra, listed, total) in [
+        (&[][..], 10, 120),
+        (&[("PageSize", "100"), ("PageNumber", "2")][..], 20, 120),
+        (&[("PageNumber", "99")][..], 0, 120),
+        (&[("MaxResults", "1")][..], 10, 0),
+        (&[("MaxResults", "1000")][..], 100, 0),
+        (&[("InstanceName", "web-11*")][..], 10, 11),
+        // These have no effect without the type of the network.
+        (&[("PrivateIpAddresses", r#"["10.0.0.7"]"#)][..], 10, 120),
+        (&[("EipAddresses", r#"["47.0.0.7"]"#)][..], 10, 120),
+        (
+            &[
+                ("PrivateIpAddresses", r#"["10.0.0.7"]"#),
+                ("InstanceNetworkType", "vpc"),
+            ][..],
+            1,
+            1,
+        ),
+    ] {
+        assert_eq!(
+            count(action, extra).await,
+            (Some(listed), total.into()),
+            "{extra:?}"
+        );
+    }
+    let many = format!("[{}]", vec![r#""i-1""#; 101].join(","));
+    for (action, extra, expected) in [
+        (
+            action,
+            &[("InstanceIds", "i-1")][..],
+            "400 InvalidInstanceIds.Malformed",
+        ),
+        (
+            action,
+            &[("InstanceIds", many.as_str())][..],
+            "400 InvalidInstanceIds.Malformed",
+        ),
+        (action, &[("PageSize", "101")][..], "400 InvalidParameter"),
+        (action, &[("PageNumber", "0")][..], "400 InvalidParameter"),
+        (
+            action,
+            &[("NextToken", "x")][..],
+            "400 InvalidParameter.NextToken",
+        ),
+        (
+            action,
+            &[("MaxResults", "x")][..],
+            "400 InvalidParameter.MaxResults",
+        ),
+        (action, &[("Tag.1.Value", "x")][..], "400 MissingParameter"),
+        (
+            "DescribeManagedInstances",
+            &[("MaxResults", "51")][..],
+            "400 InvalidParameter.MaxResults",
+        ),
+        (
+            "DescribeCloudAssistantStatus",
+            &[("MaxResults", "51")][..],
+            "400 InvalidParameter.MaxResults",
+        ),
+    ] {
+        let met = code(&emulator, describe(&emulator, action, extra)).await;
+        assert_eq!(met, expected, "{action} {extra:?}");
+    }
+}

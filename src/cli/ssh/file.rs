@@ -2,8 +2,8 @@
 
 use super::keywords::{Key, Meaning, meaning};
 use super::line::{self, Line};
-use super::pattern::list_matches;
 use super::settings::Settings;
+use crate::pattern::list_matches;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 

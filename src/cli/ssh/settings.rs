@@ -2,13 +2,13 @@
 
 use super::keywords::{Key, Meaning, Refused, meaning};
 use super::line::Line;
-use super::pattern::{list_matches, matches};
 use super::values::{self, LogLevel};
 use crate::cli::forward::{self, Listen};
 use crate::cli::{
     EscapeChar,
     values::{escape_char, is_variable},
 };
+use crate::pattern::{list_matches, matches};
 use std::time::Duration;
 
 /// The settings; what is `None` was not said.

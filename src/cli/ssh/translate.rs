@@ -1,9 +1,9 @@
 //! A plan in axt's own arguments, so that variables and defaults hold for `axt ssh` as for any command.
 
-use super::pattern::matches;
 use super::plan::{Plan, Task, Terminal};
 use super::values::LogLevel;
 use crate::cli::forward::{Listen, Remote};
+use crate::pattern::matches;
 use std::ffi::OsString;
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use super::instances;
 use super::kms;
 use super::list_sessions::describe_terminal_sessions;
 use super::params::{Params, region, required};
-use super::reply::{ApiResult, response};
+use super::reply::{ApiResult, ErrorReply, response};
 use super::request::{ApiRequest, Call};
 use super::sae::{TOKEN_PATH, get_webshell_token};
 use super::start_session::start_terminal_session;
@@ -62,6 +62,7 @@ fn answer(shared: &Shared, host: &str, outcome: ApiResult) -> Response<String> {
 fn dispatch(shared: &Shared, incoming: &ApiRequest<'_>, call: &Call, host: &str) -> ApiResult {
     let (action, params) = (call.action.as_str(), &call.params);
     let of_sts = sts::ACTIONS.contains(&action);
+    count(shared, action, params)?;
     if shared.options.denied.iter().any(|denied| denied == action) {
         let code = if of_sts {
             "NoPermission"
@@ -99,10 +100,29 @@ fn dispatch(shared: &Shared, incoming: &ApiRequest<'_>, call: &Call, host: &str)
         "DescribeCloudAssistantStatus" => {
             instances::describe_cloud_assistant_status(shared, params)
         }
+        "DescribeManagedInstances" => instances::describe_managed_instances(shared, params),
         "InstallCloudAssistant" => instances::install_cloud_assistant(shared, params),
         "DescribeRegions" => Ok(account::describe_regions()),
         "DescribeUserBusinessBehavior" => account::describe_user_business_behavior(shared, params),
         _ => Err(refuse("InvalidAction.NotFound")),
+    }
+}
+
+/// Counts a call, and refuses it when there are too many. Which code the service uses for that is
+/// inferred.
+fn count(shared: &Shared, action: &str, params: &Params) -> Result<(), ErrorReply> {
+    let limits = &shared.options.limits;
+    let region = params.get("RegionId").map_or("", String::as_str);
+    let limit = limits.calls.zip(limits.call_window);
+    let wait = shared
+        .calls
+        .count(action, region, shared.clock.now(), limit);
+    match wait {
+        None => Ok(()),
+        Some(wait) => Err(ErrorReply {
+            retry_after: Some(wait),
+            ..refuse("Throttling.User")
+        }),
     }
 }
 

@@ -8,7 +8,7 @@ use super::params::{Params, given, region};
 use super::reply::{ApiResult, ErrorReply};
 use crate::emulator::clock::{api_time, before};
 use crate::emulator::shared::Shared;
-use crate::emulator::store::{ConnectionRecord, PagePosition, StoredSession};
+use crate::emulator::store::{ConnectionRecord, SessionPlace, StoredSession};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ pub(crate) fn describe_terminal_sessions(shared: &Shared, params: &Params) -> Ap
     let after = match given(params, "NextToken") {
         Some(token) => Some(
             shared
-                .store
-                .page(token, &query)
+                .session_pages
+                .place(token, &query)
                 .ok_or_else(|| refuse("InvalidParameter.NextToken"))?,
         ),
         None => None,
@@ -42,7 +42,7 @@ pub(crate) fn describe_terminal_sessions(shared: &Shared, params: &Params) -> Ap
     sessions.sort_by_cached_key(|session| std::cmp::Reverse(place(session)));
     let page = sessions.get(..size).unwrap_or(&sessions);
     let next = match page.last() {
-        Some(last) if sessions.len() > size => shared.store.keep_page(query, place(last)),
+        Some(last) if sessions.len() > size => shared.session_pages.keep(query, place(last)),
         _ => String::new(),
     };
     let records: Vec<Value> = page.iter().map(record).collect();
@@ -57,7 +57,7 @@ fn page_size(params: &Params) -> Result<usize, ErrorReply> {
     size.ok_or_else(|| refuse("InvalidParameter.MaxResults"))
 }
 
-fn place(session: &StoredSession) -> PagePosition {
+fn place(session: &StoredSession) -> SessionPlace {
     (session.created, session.spec.session_id.clone())
 }
 

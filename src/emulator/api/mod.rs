@@ -9,6 +9,7 @@ pub(crate) mod dispatch;
 mod instances;
 mod kms;
 mod list_sessions;
+mod paging;
 mod params;
 pub(crate) mod reply;
 pub(crate) mod request;

@@ -31,15 +31,40 @@ pub(crate) fn region(params: &Params) -> Result<&str, ErrorReply> {
     }
 }
 
-/// The ids of `InstanceId.N`, in the order of N.
-pub(crate) fn instance_ids(params: &Params) -> Result<Vec<&str>, ErrorReply> {
-    let numbered = params.iter().filter_map(|(name, value)| {
-        let n: u32 = name.strip_prefix("InstanceId.")?.parse().ok()?;
-        (n > 0 && !value.is_empty()).then_some((n, value.as_str()))
-    });
-    let ids: BTreeMap<_, _> = numbered.collect();
-    if ids.is_empty() {
-        return Err(missing("InstanceId"));
+/// The ids of `InstanceId.N`, in the order of N; there must be one.
+pub(crate) fn instance_ids(params: &Params) -> Result<Vec<String>, ErrorReply> {
+    match numbered(params, "InstanceId") {
+        ids if ids.is_empty() => Err(missing("InstanceId")),
+        ids => Ok(ids),
     }
-    Ok(ids.into_values().collect())
+}
+
+/// The values of `NAME.N`, in the order of N.
+pub(crate) fn numbered(params: &Params, name: &str) -> Vec<String> {
+    let values = params.iter().filter_map(|(key, value)| {
+        let n = key.strip_prefix(name)?.strip_prefix('.')?;
+        let n: u32 = n.parse().ok()?;
+        (n > 0 && !value.is_empty()).then(|| (n, value.clone()))
+    });
+    values.collect::<BTreeMap<_, _>>().into_values().collect()
+}
+
+/// A tag that a call asks for; without a value, whatever its value is.
+pub(crate) type TagFilter = (String, Option<String>);
+
+/// The most tags that a call may ask for.
+const MOST_TAGS: u32 = 20;
+
+/// The tags of `Tag.N.Key` and `Tag.N.Value`.
+pub(crate) fn tags(params: &Params) -> Result<Vec<TagFilter>, ErrorReply> {
+    let mut tags = vec![];
+    for n in 1..=MOST_TAGS {
+        let value = params.get(&format!("Tag.{n}.Value"));
+        match given(params, &format!("Tag.{n}.Key")) {
+            Some(key) => tags.push((key.to_owned(), value.cloned())),
+            None if value.is_some() => return Err(missing(&format!("Tag.{n}.Key"))),
+            None => {}
+        }
+    }
+    Ok(tags)
 }

@@ -1,5 +1,8 @@
 //! StartTerminalSession: makes every check of its page (June 2026), then creates a session.
 //!
+//! An instance that does not run gets a session, whose connection then fails with the `ClosedReason` of
+//! DescribeTerminalSessions (`InstanceNotRunning`): the page has no error code for it.
+//!
 //! Inferred: the order of the checks, the limit of a user name (255, as elsewhere in ECS), and the
 //! error for malformed EncryptionOptions.
 
@@ -31,7 +34,7 @@ pub(crate) fn start_terminal_session(shared: &Shared, call: &Call, host: &str) -
             TokenUse::Changed => return Err(refuse("IdempotentParameterMismatch")),
         }
     }
-    let spec = session_spec(shared, params)?;
+    let spec = session_spec(shared, params, region)?;
     let limits = &shared.options.limits;
     let now = shared.clock.now();
     if limits
@@ -76,7 +79,7 @@ fn client_token(params: &Params) -> Result<Option<&str>, ErrorReply> {
     }
 }
 
-fn session_spec(shared: &Shared, params: &Params) -> Result<SessionSpec, ErrorReply> {
+fn session_spec(shared: &Shared, params: &Params, region: &str) -> Result<SessionSpec, ErrorReply> {
     let text = |name: &str, limit: usize, code: &str| match given(params, name) {
         Some(value) if value.chars().count() > limit => Err(refuse(code)),
         value => Ok(value.map(str::to_owned)),
@@ -128,7 +131,7 @@ fn session_spec(shared: &Shared, params: &Params) -> Result<SessionSpec, ErrorRe
     if encryption.is_some() && port.is_some() {
         return Err(refuse("InvalidEncryptionOptions.Conflict"));
     }
-    if shared.options.instance(instance_id).state == InstanceState::Missing {
+    if shared.fleet.get(region, instance_id).state == InstanceState::Missing {
         return Err(refuse("InvalidInstance.NotFound"));
     }
     if encryption.is_some() && shared.agent_options.generation == Generation::Old {

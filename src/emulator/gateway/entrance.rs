@@ -124,7 +124,8 @@ impl Entrance {
                 .turn_away(socket, Status::Aborted("ConnectionCountExceedLimit".into()))
                 .await;
         };
-        let instance = self.shared.options.instance(&self.session.spec.instance_id);
+        let (region, id) = (&self.session.region, &self.session.spec.instance_id);
+        let instance = self.shared.fleet.get(region, id);
         if let Some(reason) = instance.state.closed_reason() {
             self.record(nth, "Failed", reason, reason);
             return self.turn_away(socket, Status::Aborted(reason.into())).await;

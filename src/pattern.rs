@@ -1,7 +1,7 @@
 //! Patterns as in ssh_config(5): `*`, `?`, lists, and `!` before what must not match.
 
 /// Whether the whole text matches, `*` being any characters and `?` any one.
-pub(in crate::cli) fn matches(text: &str, pattern: &str) -> bool {
+pub(crate) fn matches(text: &str, pattern: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
     let pattern: Vec<char> = pattern.chars().collect();
     let (mut at, mut next) = (0, 0);
@@ -31,7 +31,7 @@ pub(in crate::cli) fn matches(text: &str, pattern: &str) -> bool {
 }
 
 /// Whether some pattern matches and none of those with `!`.
-pub(super) fn list_matches<'a>(text: &str, patterns: impl IntoIterator<Item = &'a str>) -> bool {
+pub(crate) fn list_matches<'a>(text: &str, patterns: impl IntoIterator<Item = &'a str>) -> bool {
     let mut found = false;
     for pattern in patterns {
         match pattern.strip_prefix('!') {
