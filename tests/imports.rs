@@ -40,7 +40,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("names", &["openapi", "error"]),
     (
         "cli",
-        &["config", "names", "openapi", "emulator", "exit", "pattern", "ui"],
+        &[
+            "config", "names", "openapi", "emulator", "exit", "pattern", "ui",
+        ],
     ),
     ("commands", &["*"]),
     ("fuzzing", &["*"]),

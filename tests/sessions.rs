@@ -2,10 +2,10 @@
 #![cfg(feature = "emulator")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod support;
+
 use assert_cmd::Command;
-use axt::config::credentials::Credentials;
 use axt::emulator::{Emulator, Instance, Options};
-use axt::net::{Network, NetworkOptions};
 use axt::openapi::client::Client;
 use axt::openapi::describe::DescribeTerminalSessions;
 use axt::openapi::ecs::StartTerminalSession;
@@ -14,16 +14,14 @@ use serde_json::Value;
 use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::time::Duration;
-
-/// Longer than anything takes; only a hang reaches it.
-const HANG: Duration = Duration::from_secs(60);
+use support::axt::{HANG, client};
 
 /// An emulator with room for any number of sessions.
 fn roomy() -> Emulator {
     let mut options = Options::default();
     options.limits.set("per-region", "none").unwrap();
+    options.limits.set("calls", "none").unwrap();
     options.limits.set("clock-skew", "none").unwrap();
     options.instances = vec!["i-off:stopped".parse::<Instance>().unwrap()];
     Emulator::on_loopback(options).unwrap()
@@ -43,23 +41,6 @@ fn axt(emulator: &Emulator, args: &[&str]) -> Command {
 
 fn stdout(command: &mut Command) -> String {
     String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
-}
-
-fn client(emulator: &Emulator) -> Client {
-    let network = Network::new(NetworkOptions {
-        connect_timeout: HANG,
-        ..NetworkOptions::default()
-    });
-    let keys = emulator.credentials();
-    let credentials = Credentials {
-        access_key_id: keys.access_key_id.clone(),
-        access_key_secret: keys.access_key_secret.clone().into(),
-        security_token: None,
-        expires: None,
-        source: "the emulator".into(),
-    };
-    let endpoint = emulator.api_url().parse().unwrap();
-    Client::new(network, endpoint, "cn-hangzhou", Arc::new(credentials)).unwrap()
 }
 
 /// Starts this many sessions on an instance.

@@ -1,17 +1,12 @@
-//! The actions of ECS (version 2014-05-26) that look at sessions, instances, agents and the account.
+//! The actions of ECS that look at sessions, regions and the account, and the one that installs an agent.
 
 use super::client::{Action, Client};
-use super::ecs::Done;
+use super::ecs::{Done, VERSION};
 use super::lenient;
-use crate::error::{ApiError, Result};
+use super::pages::{self, Paged};
+use crate::error::Result;
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 use std::time::Duration;
-
-const VERSION: &str = "2014-05-26";
-
-/// The most records that one call answers with.
-const LARGEST_PAGE: usize = 100;
 
 /// Session records of the last four weeks, one page: `DescribeTerminalSessions`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -104,145 +99,35 @@ impl Action for DescribeTerminalSessions {
     type Reply = TerminalSessions;
 }
 
+impl Paged for DescribeTerminalSessions {
+    type Item = SessionRecord;
+    const LARGEST: usize = 100;
+
+    fn turn_to(&mut self, token: Option<String>, size: usize) {
+        self.next_token = token;
+        self.max_results = size;
+    }
+
+    fn read(reply: TerminalSessions) -> (Vec<SessionRecord>, Option<String>) {
+        (reply.sessions, reply.next_token)
+    }
+}
+
 /// All session records that `query` asks for, or the first `most` of them, newest first as far as
 /// their times tell. Each page may take `limit`.
 ///
 /// # Errors
-/// As [`Client::call`]; [`ApiError::UNEXPECTED`] if the service repeats a page's token, which would
-/// go on for ever.
+/// As [`Client::call`]; [`crate::error::ApiError::UNEXPECTED`] if the pages have no end.
 pub async fn all_sessions(
     client: &Client,
-    mut query: DescribeTerminalSessions,
+    query: DescribeTerminalSessions,
     most: Option<usize>,
     limit: Duration,
 ) -> Result<Vec<SessionRecord>> {
-    let most = most.unwrap_or(usize::MAX);
-    let mut records = vec![];
-    let mut seen = HashSet::new();
-    while records.len() < most {
-        query.max_results = LARGEST_PAGE.min(most - records.len());
-        let page = client.call(&query, limit).await?;
-        records.extend(page.sessions);
-        let Some(token) = page.next_token else { break };
-        if !seen.insert(token.clone()) {
-            let message = "the answer points to a page that was there already";
-            return Err(ApiError::unexpected(DescribeTerminalSessions::NAME, 200, message).into());
-        }
-        query.next_token = Some(token);
-    }
-    records.truncate(most);
+    let mut records = pages::all(client, query, most, |record| Ok(Some(record)), limit).await?;
     // All are written alike, so that their text sorts as their times do; equal ones stay in place.
     records.sort_by(|one, other| other.creation_time.cmp(&one.creation_time));
     Ok(records)
-}
-
-/// The instances with these ids: `DescribeInstances`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DescribeInstances {
-    /// Their ids, 100 at most.
-    #[serde(rename = "InstanceIds")]
-    pub instance_ids: Vec<String>,
-}
-
-/// The instances that were found.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Instances {
-    /// Those that exist in the region and that the caller may see.
-    #[serde(default, deserialize_with = "lenient::list")]
-    pub instances: Vec<InstanceRecord>,
-}
-
-/// What axt wants to know of an instance.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct InstanceRecord {
-    /// Its id.
-    #[serde(deserialize_with = "lenient::text")]
-    pub instance_id: Option<String>,
-    /// `Pending`, `Running`, `Starting`, `Stopping` or `Stopped`.
-    #[serde(deserialize_with = "lenient::text")]
-    pub status: Option<String>,
-    /// `linux` or `windows`.
-    #[serde(rename = "OSType", deserialize_with = "lenient::text")]
-    pub os_type: Option<String>,
-}
-
-impl Action for DescribeInstances {
-    const NAME: &'static str = "DescribeInstances";
-    const VERSION: &'static str = VERSION;
-    const IDEMPOTENT: bool = true;
-    type Reply = Instances;
-}
-
-/// How the agent of an instance is: `DescribeCloudAssistantStatus`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DescribeCloudAssistantStatus {
-    /// The instance.
-    #[serde(rename = "InstanceId.1")]
-    pub instance_id: String,
-}
-
-/// The agents that were found.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Agents {
-    /// At most one for each instance that was asked for.
-    #[serde(
-        rename = "InstanceCloudAssistantStatusSet",
-        default,
-        deserialize_with = "lenient::list"
-    )]
-    pub agents: Vec<Agent>,
-}
-
-/// A Cloud Assistant agent.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Agent {
-    /// `Linux`, `Windows` or `FreeBSD`.
-    #[serde(rename = "OSType", deserialize_with = "lenient::text")]
-    pub os_type: Option<String>,
-    /// Whether it is online.
-    #[serde(rename = "CloudAssistantStatus", deserialize_with = "lenient::truth")]
-    pub online: Option<bool>,
-    /// Its version, such as `2.2.3.256`.
-    #[serde(rename = "CloudAssistantVersion", deserialize_with = "lenient::text")]
-    pub version: Option<String>,
-    /// Whether it knows sessions.
-    #[serde(deserialize_with = "lenient::truth")]
-    pub support_session_manager: Option<bool>,
-    /// When its last heartbeat arrived.
-    #[serde(deserialize_with = "lenient::text")]
-    pub last_heartbeat_time: Option<String>,
-}
-
-/// Whether a port session's agent of this version keeps input that comes before its connection to
-/// the target is there; `None` where that is not known.
-///
-/// What is known comes from the code that `aliyun/aliyun_assist_client` publishes by build, the last
-/// number of a version, in `agent/session/port/port.go`: build 578 (pull request 47) drops such
-/// input, build 1065 (pull request 53) waits up to 10 seconds for the connection. In between there
-/// is no build of which it is certain.
-#[must_use]
-pub fn queues_early_input(version: &str) -> Option<bool> {
-    let parts: Vec<u32> = version
-        .trim()
-        .split('.')
-        .map(|part| part.parse().ok())
-        .collect::<Option<_>>()?;
-    match parts[..] {
-        [1..=2, _, _, build] if build >= 1065 => Some(true),
-        [1..=2, _, _, build] if build <= 578 => Some(false),
-        _ => None,
-    }
-}
-
-impl Action for DescribeCloudAssistantStatus {
-    const NAME: &'static str = "DescribeCloudAssistantStatus";
-    const VERSION: &'static str = VERSION;
-    const IDEMPOTENT: bool = true;
-    type Reply = Agents;
 }
 
 /// Installs the agent: `InstallCloudAssistant`. It takes effect when the instance is restarted.
@@ -293,6 +178,21 @@ pub struct Region {
     pub region_id: Option<String>,
 }
 
+/// The ids of all regions, in the service's order.
+///
+/// # Errors
+/// As [`Client::call`].
+pub async fn region_ids(client: &Client, limit: Duration) -> Result<Vec<String>> {
+    let all = client
+        .call(&DescribeRegions::default(), limit)
+        .await?
+        .regions;
+    Ok(all
+        .into_iter()
+        .filter_map(|region| region.region_id)
+        .collect())
+}
+
 impl Action for DescribeRegions {
     const NAME: &'static str = "DescribeRegions";
     const REGIONAL: bool = false;
@@ -331,29 +231,4 @@ impl Action for DescribeUserBusinessBehavior {
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
     type Reply = UserBusinessBehavior;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::queues_early_input;
-
-    #[test]
-    fn early_input_is_kept_by_builds_of_which_it_is_known() {
-        for (version, queues) in [
-            ("2.2.3.1065", Some(true)),
-            ("2.1.3.1065", Some(true)),
-            ("2.2.4.1200", Some(true)),
-            ("2.2.3.578", Some(false)),
-            ("2.2.3.256", Some(false)),
-            ("2.2.3.631", None),
-            ("2.2.3.1064", None),
-            ("3.0.0.1", None),
-            ("2.2.3", None),
-            ("2.2.3.99999999999", None),
-            ("2.2.3.x", None),
-            ("", None),
-        ] {
-            assert_eq!(queues_early_input(version), queues, "{version}");
-        }
-    }
 }

@@ -1,4 +1,11 @@
-//! The actions of ECS (version 2014-05-26) that axt calls.
+//! The actions of ECS (version 2014-05-26) that start and end sessions; `instances` and `agents` find
+//! what they are started on.
+
+pub mod agents;
+mod describe_instances;
+mod describe_managed;
+mod instance;
+pub mod instances;
 
 use super::client::Action;
 use crate::config::settings::ConnectionType;
@@ -7,7 +14,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize, Serializer};
 use uuid::Uuid;
 
-const VERSION: &str = "2014-05-26";
+/// The version of the API.
+pub(super) const VERSION: &str = "2014-05-26";
 
 /// Starts a session on one instance: `StartTerminalSession`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

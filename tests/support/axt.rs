@@ -41,6 +41,24 @@ impl Drop for Cloud {
     }
 }
 
+/// A client of the emulator's API.
+pub(crate) fn client(emulator: &Emulator) -> Client {
+    let network = Network::new(NetworkOptions {
+        connect_timeout: HANG,
+        ..NetworkOptions::default()
+    });
+    let keys = emulator.credentials();
+    let credentials = Credentials {
+        access_key_id: keys.access_key_id.clone(),
+        access_key_secret: keys.access_key_secret.clone().into(),
+        security_token: None,
+        expires: None,
+        source: "the emulator".into(),
+    };
+    let endpoint = emulator.api_url().parse().unwrap();
+    Client::new(network, endpoint, "cn-hangzhou", Arc::new(credentials)).unwrap()
+}
+
 /// How a run of axt ended.
 #[derive(Debug)]
 pub(crate) struct Done {
@@ -120,25 +138,11 @@ impl Cloud {
 
     /// The URL of the session that `start` asks for, as a broker would hand it out.
     pub(crate) fn session_url_of(&self, start: &StartTerminalSession) -> String {
-        let keys = self.emulator.credentials();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         runtime.unwrap().block_on(async {
-            let network = Network::new(NetworkOptions {
-                connect_timeout: HANG,
-                ..NetworkOptions::default()
-            });
-            let credentials = Credentials {
-                access_key_id: keys.access_key_id.clone(),
-                access_key_secret: keys.access_key_secret.clone().into(),
-                security_token: None,
-                expires: None,
-                source: "the emulator".into(),
-            };
-            let endpoint = self.emulator.api_url().parse().unwrap();
-            let credentials = Arc::new(credentials);
-            let client = Client::new(network, endpoint, "cn-hangzhou", credentials).unwrap();
+            let client = client(&self.emulator);
             let started = client.call(start, HANG).await.unwrap();
             started.web_socket_url.expose_secret().to_owned()
         })

@@ -2,22 +2,16 @@
 
 use super::finding::{Finding, Fix, Verdict, is_denial};
 use crate::error::Result;
-use crate::openapi::client::{Action, Client};
-use crate::openapi::describe::{
-    Agent, DescribeCloudAssistantStatus, DescribeInstances, DescribeRegions,
-    DescribeUserBusinessBehavior,
-};
+use crate::openapi::client::Client;
+use crate::openapi::describe::{DescribeUserBusinessBehavior, region_ids};
+use crate::openapi::ecs::agents::{self, Agent};
+use crate::openapi::ecs::instances::{Query, find};
 use crate::openapi::sts::GetCallerIdentity;
 use std::time::Duration;
 
-/// Makes one call. A denial becomes a finding: the thing can't be checked.
-async fn look<A: Action>(
-    client: &Client,
-    action: &A,
-    at: &str,
-    limit: Duration,
-) -> Result<Result<A::Reply, Finding>> {
-    match client.call(action, limit).await {
+/// Makes calls. A denial becomes a finding: the thing can't be checked.
+async fn look<T>(calls: impl Future<Output = Result<T>>, at: &str) -> Result<Result<T, Finding>> {
+    match calls.await {
         Ok(reply) => Ok(Ok(reply)),
         Err(error) if is_denial(&error) => Ok(Err(Finding::new(
             Verdict::Warn,
@@ -33,7 +27,7 @@ async fn look<A: Action>(
 /// # Errors
 /// As [`Client::call`].
 pub(crate) async fn identity(client: &Client, limit: Duration) -> Result<Finding> {
-    let caller = match look(client, &GetCallerIdentity, "the identity", limit).await? {
+    let caller = match look(client.call(&GetCallerIdentity, limit), "the identity").await? {
         Ok(caller) => caller,
         Err(finding) => return Ok(finding),
     };
@@ -47,19 +41,16 @@ pub(crate) async fn identity(client: &Client, limit: Duration) -> Result<Finding
 /// # Errors
 /// As [`Client::call`].
 pub(crate) async fn region(client: &Client, limit: Duration) -> Result<Finding> {
-    let all = match look(client, &DescribeRegions::default(), "the regions", limit).await? {
-        Ok(all) => all.regions,
+    let all = match look(region_ids(client, limit), "the regions").await? {
+        Ok(all) => all,
         Err(finding) => return Ok(finding),
     };
     let id = client.region();
-    if all
-        .iter()
-        .any(|region| region.region_id.as_deref() == Some(id))
-    {
+    if all.iter().any(|region| region == id) {
         return Ok(Finding::ok(format!("{id} exists")));
     }
     let area = id.split('-').next().unwrap_or_default();
-    let alike = all.iter().filter_map(|region| region.region_id.as_deref());
+    let alike = all.iter().map(String::as_str);
     let alike: Vec<&str> = alike.filter(|other| other.starts_with(area)).collect();
     Ok(Finding::fail(
         format!("there is no region {id} for this account"),
@@ -76,16 +67,15 @@ pub(crate) async fn region(client: &Client, limit: Duration) -> Result<Finding> 
 /// As [`Client::call`].
 pub(crate) async fn session_manager(client: &Client, limit: Duration) -> Result<Finding> {
     let at = "whether Session Manager is on";
-    Ok(
-        match look(client, &DescribeUserBusinessBehavior::default(), at, limit).await? {
-            Ok(choice) if choice.status_value.as_deref() == Some("disabled") => Finding::fail(
-                "Session Manager is off for this account",
-                "switch it on in the ECS console: Cloud Assistant, Session Manager settings",
-            ),
-            Ok(_) => Finding::ok("on for this account"),
-            Err(finding) => finding,
-        },
-    )
+    let query = DescribeUserBusinessBehavior::default();
+    Ok(match look(client.call(&query, limit), at).await? {
+        Ok(choice) if choice.status_value.as_deref() == Some("disabled") => Finding::fail(
+            "Session Manager is off for this account",
+            "switch it on in the ECS console: Cloud Assistant, Session Manager settings",
+        ),
+        Ok(_) => Finding::ok("on for this account"),
+        Err(finding) => finding,
+    })
 }
 
 /// The instance, then its agent: installed, online, new enough. What can't be otherwise because of
@@ -120,15 +110,9 @@ async fn instance(client: &Client, id: &str, limit: Duration) -> Result<Finding>
         let text = "a machine outside of ECS: only its agent can be checked";
         return Ok(Finding::skip(text));
     }
-    let instance_ids = vec![id.to_owned()];
-    let found = match look(
-        client,
-        &DescribeInstances { instance_ids },
-        "the instance",
-        limit,
-    )
-    .await?
-    {
+    let query = Query::id(id);
+    let found = find(client, &query, None, limit);
+    let found = match look(found, "the instance").await? {
         Ok(found) => found.instances,
         Err(finding) => return Ok(finding),
     };
@@ -157,18 +141,13 @@ async fn instance(client: &Client, id: &str, limit: Duration) -> Result<Finding>
 
 /// Checks the instance's agent: installed, online, new enough.
 async fn agent(client: &Client, id: &str, limit: Duration) -> Result<[Finding; 3]> {
-    let query = DescribeCloudAssistantStatus {
-        instance_id: id.to_owned(),
-    };
     let unknown = || Finding::skip("agent state unknown");
-    let found = match look(client, &query, "the agent", limit).await? {
-        Ok(found) => found.agents,
+    let found = match look(agents::agent(client, id, limit), "the agent").await? {
+        Ok(found) => found,
         Err(finding) => return Ok([finding, unknown(), unknown()]),
     };
-    let installed = found
-        .first()
-        .filter(|agent| agent.version.is_some() || agent.online == Some(true));
-    Ok(match installed {
+    let installed = found.filter(|agent| agent.version.is_some() || agent.online == Some(true));
+    Ok(match &installed {
         Some(agent) => [
             Finding::ok(format!("installed, {}", version_of(agent))),
             online(agent),
@@ -211,76 +190,24 @@ fn online(agent: &Agent) -> Finding {
     }
 }
 
-/// The version that an agent must be newer than (StartTerminalSession page); `None` where the page
-/// names none.
-fn minimum(os: Option<&str>) -> Option<&'static str> {
-    match os?.to_ascii_lowercase().as_str() {
-        "linux" => Some("2.2.3.256"),
-        "windows" => Some("2.1.3.256"),
-        _ => None,
-    }
-}
-
 fn new_enough(agent: &Agent) -> Finding {
-    let minimum = minimum(agent.os_type.as_deref());
     let version = agent.version.as_deref().unwrap_or_default();
-    let needs = minimum.map_or("a newer one".to_owned(), |minimum| {
-        format!("one newer than {minimum}")
-    });
-    let by_number = match (numbers(version), minimum.and_then(numbers)) {
-        (Some(version), Some(minimum)) => Some(version > minimum),
-        _ => None,
-    };
-    match (agent.support_session_manager, by_number) {
-        (Some(false), _) | (None, Some(false)) => Finding::fail(
+    let needs = agents::minimum(agent.os_type.as_deref()).map_or_else(
+        || "a newer one".to_owned(),
+        |minimum| format!("one newer than {minimum}"),
+    );
+    match agent.is_new_enough() {
+        Some(false) => Finding::fail(
             format!("the agent is {version}, and sessions need {needs}"),
             "update the agent: Cloud Assistant in the ECS console, or its upgrade command on the instance",
         ),
-        (Some(true), _) | (None, Some(true)) => Finding::ok("new enough for sessions"),
-        (None, None) => Finding::warn(
+        Some(true) => Finding::ok("new enough for sessions"),
+        None => Finding::warn(
             format!(
                 "the API did not say whether the agent ({}) supports sessions",
                 version_of(agent)
             ),
             format!("sessions need {needs}"),
         ),
-    }
-}
-
-/// The numbers of a version: `2.10` is newer than `2.9`.
-fn numbers(version: &str) -> Option<Vec<u32>> {
-    version.split('.').map(|part| part.parse().ok()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_compared_as_numbers() {
-        let verdict = |os: &str, version: &str, supports: Option<bool>| {
-            let agent = Agent {
-                os_type: Some(os.into()),
-                version: Some(version.into()),
-                support_session_manager: supports,
-                ..Agent::default()
-            };
-            new_enough(&agent).verdict
-        };
-        for (os, version, expected) in [
-            ("Linux", "2.2.3.256", Verdict::Fail),
-            ("linux", "2.2.3.257", Verdict::Ok),
-            ("Linux", "2.2.3.1000", Verdict::Ok),
-            ("Linux", "2.10.0.1", Verdict::Ok),
-            ("Windows", "2.1.3.256", Verdict::Fail),
-            ("Windows", "2.1.3.300", Verdict::Ok),
-            ("FreeBSD", "1.0.0.1", Verdict::Warn),
-            ("Linux", "unheard of", Verdict::Warn),
-        ] {
-            assert_eq!(verdict(os, version, None), expected, "{os} {version}");
-        }
-        // The service's own answer counts more than the version.
-        assert_eq!(verdict("Linux", "2.2.3.100", Some(true)), Verdict::Ok);
-        assert_eq!(verdict("FreeBSD", "9.9.9.9", Some(false)), Verdict::Fail);
     }
 }

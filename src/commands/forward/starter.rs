@@ -8,8 +8,8 @@ use crate::commands::shared::session::Started;
 use crate::error::{Error, Result};
 use crate::names::target::Target;
 use crate::openapi::client::Client;
-use crate::openapi::describe::{DescribeCloudAssistantStatus, queues_early_input};
 use crate::openapi::ecs::StartTerminalSession;
+use crate::openapi::ecs::agents::{Agent, agent};
 use crate::openapi::endpoint::Product;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -113,9 +113,10 @@ impl Starter {
         if self.args.session.wss_url.is_some() {
             return;
         }
-        match self.agent_version().await {
-            Ok(version) => {
-                let queues = version.as_deref().and_then(queues_early_input);
+        match self.agent().await {
+            Ok(agent) => {
+                let queues = agent.as_ref().and_then(Agent::queues_early_input);
+                let version = agent.and_then(|agent| agent.version);
                 tracing::info!(version, queues, "the agent");
                 let _ = self.queues.set(queues.unwrap_or_default());
             }
@@ -123,14 +124,10 @@ impl Starter {
         }
     }
 
-    async fn agent_version(&self) -> Result<Option<String>> {
+    async fn agent(&self) -> Result<Option<Agent>> {
         let target = Target::parse(self.args.target.as_deref().unwrap_or_default());
-        let query = DescribeCloudAssistantStatus {
-            instance_id: target.id()?.to_owned(),
-        };
         let limit = self.args.session.connection.connect_timeout;
-        let found = self.client()?.call(&query, limit).await?;
-        Ok(found.agents.into_iter().find_map(|agent| agent.version))
+        agent(&self.client()?, target.id()?, limit).await
     }
 
     fn request(&self, remote: &Remote) -> Result<StartTerminalSession> {

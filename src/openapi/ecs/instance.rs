@@ -1,0 +1,54 @@
+//! What is known of an instance.
+
+use super::agents::Agent;
+use std::collections::BTreeMap;
+
+/// An instance: one of ECS (`i-…`), or a managed one (`mi-…`), which is a machine elsewhere that has
+/// the agent. What the service did not tell is `None` or empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its id.
+    pub id: String,
+    /// Its name; several instances may have the same.
+    pub name: Option<String>,
+    /// Its host name.
+    pub host_name: Option<String>,
+    /// `Pending`, `Starting`, `Running`, `Stopping` or `Stopped`; of a managed one `Connected` or
+    /// `Disconnected`.
+    pub status: Option<String>,
+    /// The id of its region.
+    pub region: String,
+    /// The id of its zone.
+    pub zone: Option<String>,
+    /// The id of its VPC.
+    pub vpc: Option<String>,
+    /// `linux`, `windows` or another system.
+    pub os_type: Option<String>,
+    /// The system's name, such as `Alibaba Cloud Linux 3.2104 LTS 64 bit`.
+    pub os_name: Option<String>,
+    /// Its private addresses, the primary one first.
+    pub private_ips: Vec<String>,
+    /// Its public addresses.
+    pub public_ips: Vec<String>,
+    /// Its elastic address.
+    pub elastic_ip: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Its agent; of ECS's instances [`super::agents::agents`] tells it.
+    pub agent: Option<Agent>,
+}
+
+impl Instance {
+    /// Whether it is a managed instance.
+    #[must_use]
+    pub fn is_managed(&self) -> bool {
+        self.id.starts_with("mi-")
+    }
+
+    /// Whether its status leaves hope for a session; an unknown one does.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        let status = self.status.as_deref();
+        status.is_none_or(|status| matches!(status, "Running" | "Connected"))
+    }
+}

@@ -1,0 +1,287 @@
+//! Finds instances, of ECS and managed ones, by id, name, address, tag or status.
+
+use super::describe_instances::{self, DescribeInstances};
+use super::describe_managed::{self, DescribeManagedInstances};
+pub use super::instance::Instance;
+use crate::error::{Error, Result};
+use crate::openapi::client::{Client, is_throttling};
+use crate::openapi::pages;
+use crate::openapi::params::TagFilter;
+use crate::pattern;
+use std::time::Duration;
+
+/// Which instances to find: those that fit everything given. The default is all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    /// Their ids; any when empty.
+    pub ids: Vec<String>,
+    /// Their name.
+    pub name: Option<Name>,
+    /// One of their addresses. Instances that have it as their private address come before those that
+    /// have it as a public one, and these before those that have it as their elastic one: if there is
+    /// any, the later ones are not asked for.
+    pub address: Option<String>,
+    /// Their tags; without a value, whatever it is.
+    pub tags: Vec<TagFilter>,
+    /// Their status.
+    pub status: Option<String>,
+}
+
+/// A name to look for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Name {
+    /// Exactly this, which is a name of an instance, or else the host name of a managed one.
+    Exact(String),
+    /// What fits this, `*` being any characters.
+    Like(String),
+}
+
+impl Query {
+    /// The instance with this id.
+    #[must_use]
+    pub fn id(id: impl Into<String>) -> Self {
+        Self {
+            ids: vec![id.into()],
+            ..Self::default()
+        }
+    }
+
+    /// The instances with exactly this name.
+    #[must_use]
+    pub fn name(name: impl Into<String>) -> Self {
+        Self {
+            name: Some(Name::Exact(name.into())),
+            ..Self::default()
+        }
+    }
+
+    /// The instances with this address.
+    #[must_use]
+    pub fn address(address: impl Into<String>) -> Self {
+        Self {
+            address: Some(address.into()),
+            ..Self::default()
+        }
+    }
+
+    /// The instances with this tag.
+    #[must_use]
+    pub fn tag(key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            tags: vec![(key.into(), Some(value.into()))],
+            ..Self::default()
+        }
+    }
+
+    /// Whether an instance fits. The service's own filters are wider than what they are given: names
+    /// may have patterns in them, and some filters have no effect by themselves.
+    fn fits(&self, instance: &Instance, kind: Option<Address>) -> bool {
+        let has_tag = |(key, value): &TagFilter| {
+            let own = instance.tags.get(key);
+            own.is_some_and(|own| value.as_ref().is_none_or(|value| own == value))
+        };
+        let name = instance.name.as_deref();
+        let host_name = instance.host_name.as_deref();
+        let host_name = host_name.filter(|_| instance.is_managed());
+        let named = match &self.name {
+            None => true,
+            Some(Name::Exact(wanted)) => [name, host_name].contains(&Some(wanted)),
+            Some(Name::Like(wanted)) => [name, host_name]
+                .into_iter()
+                .flatten()
+                .any(|name| pattern::matches(name, wanted)),
+        };
+        let status = instance.status.as_ref();
+        (self.ids.is_empty() || self.ids.contains(&instance.id))
+            && named
+            && kind.is_none_or(|kind| kind.is_of(instance, self.address.as_deref()))
+            && self.tags.iter().all(has_tag)
+            && self
+                .status
+                .as_ref()
+                .is_none_or(|wanted| status == Some(wanted))
+    }
+
+    /// The ids of one kind, or `None` if there can be no instance of that kind.
+    fn ids_of(&self, managed: bool) -> Option<Vec<String>> {
+        let of_kind = self
+            .ids
+            .iter()
+            .filter(|id| id.starts_with("mi-") == managed);
+        let ids: Vec<String> = of_kind.cloned().collect();
+        (!ids.is_empty() || self.ids.is_empty()).then_some(ids)
+    }
+}
+
+/// The kinds of addresses, in the order in which they are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Address {
+    Private,
+    Public,
+    Elastic,
+}
+
+impl Address {
+    const ALL: [Self; 3] = [Self::Private, Self::Public, Self::Elastic];
+
+    fn is_of(self, instance: &Instance, address: Option<&str>) -> bool {
+        let own = match self {
+            Self::Private => &instance.private_ips,
+            Self::Public => &instance.public_ips,
+            Self::Elastic => instance.elastic_ip.as_slice(),
+        };
+        own.iter().any(|own| Some(own.as_str()) == address)
+    }
+}
+
+/// What was found.
+#[derive(Debug)]
+pub struct Found {
+    /// The instances, those of ECS first, in the service's order.
+    pub instances: Vec<Instance>,
+    /// Why managed instances could not be looked for, where the service refused that: some regions have
+    /// none, and some identities may not see them.
+    pub unseen: Option<Error>,
+}
+
+/// Finds the instances that `query` describes in the client's region, or the first `most` of each
+/// kind. A name takes two calls, made at the same time; the host name of a managed instance, which the
+/// service can't look for, takes the pages of all managed instances. Each call may take `limit`.
+///
+/// # Errors
+/// As [`Client::call`]; [`crate::error::ApiError::UNEXPECTED`] if a list has no end.
+pub async fn find(
+    client: &Client,
+    query: &Query,
+    most: Option<usize>,
+    limit: Duration,
+) -> Result<Found> {
+    let search = Search {
+        client,
+        query,
+        most,
+        limit,
+    };
+    let kinds = match query.address {
+        Some(_) => Address::ALL.map(Some).to_vec(),
+        None => vec![None],
+    };
+    let name = match &query.name {
+        Some(Name::Exact(name)) => Some(name.clone()),
+        _ => None,
+    };
+    let mut first = kinds.first().copied();
+    let (ecs, managed) = tokio::join!(
+        search.ecs(first.take().flatten()),
+        search.managed(name.clone())
+    );
+    let (mut ecs, mut unseen) = (Some(ecs?), None);
+    let managed = match managed {
+        Err(error) if is_refusal(&error) && query.ids_of(false).is_some() => {
+            unseen = Some(error);
+            vec![]
+        }
+        managed => managed?,
+    };
+    let mut instances = vec![];
+    for kind in kinds {
+        let of_ecs = match ecs.take() {
+            Some(first) => first,
+            None => search.ecs(kind).await?,
+        };
+        instances.extend(of_ecs);
+        instances.extend(managed.iter().filter(|i| query.fits(i, kind)).cloned());
+        if !instances.is_empty() {
+            break;
+        }
+    }
+    if instances.is_empty() && name.is_some() && unseen.is_none() {
+        instances = search.managed(None).await?;
+    }
+    Ok(Found { instances, unseen })
+}
+
+/// A query on its way.
+struct Search<'a> {
+    client: &'a Client,
+    query: &'a Query,
+    most: Option<usize>,
+    limit: Duration,
+}
+
+impl Search<'_> {
+    /// The instances of ECS, which have the address as one of this kind.
+    async fn ecs(&self, kind: Option<Address>) -> Result<Vec<Instance>> {
+        let Some(ids) = self.query.ids_of(false) else {
+            return Ok(vec![]);
+        };
+        let address = |of: Address| {
+            let address = self.query.address.clone().filter(|_| kind == Some(of));
+            address.map(|address| [address])
+        };
+        let base = DescribeInstances {
+            instance_name: self.query.name.as_ref().map(|name| match name {
+                Name::Exact(name) | Name::Like(name) => name.clone(),
+            }),
+            status: self.query.status.clone(),
+            private_ip_addresses: address(Address::Private),
+            public_ip_addresses: address(Address::Public),
+            eip_addresses: address(Address::Elastic),
+            instance_network_type: kind.map(|_| "vpc"),
+            tags: self.query.tags.clone(),
+            ..DescribeInstances::default()
+        };
+        let take = |record: describe_instances::Record| {
+            let instance = record.instance(self.client.region())?;
+            Ok(Some(instance).filter(|instance| self.query.fits(instance, kind)))
+        };
+        let mut found = vec![];
+        for ids in chunks(ids, describe_instances::MOST_IDS) {
+            let query = DescribeInstances {
+                instance_ids: Some(ids).filter(|ids| !ids.is_empty()),
+                ..base.clone()
+            };
+            found.extend(pages::all(self.client, query, self.most, take, self.limit).await?);
+        }
+        Ok(found)
+    }
+
+    /// The managed instances; those of this name, if one is given.
+    async fn managed(&self, name: Option<String>) -> Result<Vec<Instance>> {
+        let Some(ids) = self.query.ids_of(true) else {
+            return Ok(vec![]);
+        };
+        let base = DescribeManagedInstances {
+            instance_name: name,
+            instance_ip: self.query.address.clone(),
+            tags: self.query.tags.clone(),
+            ..DescribeManagedInstances::default()
+        };
+        let take = |record: describe_managed::Record| {
+            let instance = record.instance(self.client.region())?;
+            Ok(Some(instance).filter(|instance| self.query.fits(instance, None)))
+        };
+        let mut found = vec![];
+        for ids in chunks(ids, describe_managed::MOST_IDS) {
+            let query = DescribeManagedInstances {
+                instance_ids: ids,
+                ..base.clone()
+            };
+            found.extend(pages::all(self.client, query, self.most, take, self.limit).await?);
+        }
+        Ok(found)
+    }
+}
+
+/// The ids in pieces that one call may name; one empty piece when there are none.
+fn chunks(ids: Vec<String>, most: usize) -> Vec<Vec<String>> {
+    match ids.is_empty() {
+        true => vec![vec![]],
+        false => ids.chunks(most).map(<[String]>::to_vec).collect(),
+    }
+}
+
+/// Whether the service refused the call as such, and not for a passing reason.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::Api(error) if (400..500).contains(&error.status) && !is_throttling(&error.code))
+}

@@ -1,0 +1,58 @@
+//! Lists that come page by page.
+
+use super::client::{Action, Client};
+use crate::error::{ApiError, Result};
+use std::collections::HashSet;
+use std::time::Duration;
+
+/// The most pages that are asked for: more than any account has, and fewer than for ever.
+const MOST_PAGES: usize = 2000;
+
+/// An action that answers with a page of a list.
+pub(crate) trait Paged: Action {
+    /// What the list is of.
+    type Item;
+    /// The most items that a page may have.
+    const LARGEST: usize;
+
+    /// Asks for the page of this token, the first one without, and for so many items.
+    fn turn_to(&mut self, token: Option<String>, size: usize);
+
+    /// The items, and the token of the next page unless this is the last one.
+    fn read(reply: Self::Reply) -> (Vec<Self::Item>, Option<String>);
+}
+
+/// What `take` makes of the items that `query` asks for, or the first `most` of it. Each page may take
+/// `limit`.
+///
+/// # Errors
+/// As [`Client::call`] and `take`; [`ApiError::UNEXPECTED`] if the pages have no end.
+pub(crate) async fn all<A: Paged, T>(
+    client: &Client,
+    mut query: A,
+    most: Option<usize>,
+    take: impl Fn(A::Item) -> Result<Option<T>>,
+    limit: Duration,
+) -> Result<Vec<T>> {
+    let most = most.unwrap_or(usize::MAX);
+    let endless = |message: &str| Err(ApiError::unexpected(A::NAME, 200, message).into());
+    let (mut taken, mut token) = (vec![], None);
+    let mut seen = HashSet::new();
+    while taken.len() < most {
+        query.turn_to(token.take(), A::LARGEST.min(most - taken.len()));
+        let (page, next) = A::read(client.call(&query, limit).await?);
+        for item in page {
+            taken.extend(take(item)?);
+        }
+        let Some(next) = next else { break };
+        if !seen.insert(next.clone()) {
+            return endless("the answer points to a page that was there already");
+        }
+        if seen.len() >= MOST_PAGES {
+            return endless("the answer has a next page even after 2000 pages");
+        }
+        token = Some(next);
+    }
+    taken.truncate(most);
+    Ok(taken)
+}
