@@ -93,6 +93,11 @@ async fn read(response: &mut Response, from: &str) -> Result<reqwest::Result<Zer
 }
 
 impl Answer {
+    /// The body, as it came.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
     /// The body as text, without white space around it.
     pub(super) fn text(&self) -> Result<&str> {
         let text = std::str::from_utf8(&self.body).map_err(|_| self.bad("is not UTF-8"))?;

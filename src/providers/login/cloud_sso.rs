@@ -1,6 +1,5 @@
 //! CloudSSO: credentials for the access token that `aliyun configure` has got in the browser.
 
-use super::file::LoginFile;
 use super::stored;
 use crate::config::credentials::Credentials;
 use crate::config::profile::Profile;
@@ -29,26 +28,9 @@ pub(crate) async fn obtain(
     login: &StoredLogin,
     occasion: Occasion,
 ) -> Result<Credentials> {
-    let profile = login.profile()?;
-    if let Some(credentials) = stored::read(&profile, world, occasion)? {
-        return Ok(credentials);
-    }
-    let file = match LoginFile::lock(&login.path).await {
-        Ok(file) => file,
-        // Nothing is lost where they can't be kept: the access token is good for more.
-        Err(error) => {
-            tracing::debug!(%error, "the credentials are not kept for the next run");
-            return ask(world, &profile).await;
-        }
-    };
-    // Another process may have asked while this one waited.
-    let profile = file.profile(&login.profile)?;
-    if let Some(credentials) = stored::read(&profile, world, occasion)? {
-        return Ok(credentials);
-    }
-    let credentials = ask(world, &profile).await?;
-    stored::keep(&file, &login.profile, &credentials);
-    Ok(credentials)
+    // Nothing is lost where the file can't be changed: the access token is good for more.
+    let ask = |profile, _| async move { ask(world, &profile).await };
+    stored::or_ask(world, login, occasion, ask).await
 }
 
 async fn ask(world: &World, profile: &Profile) -> Result<Credentials> {

@@ -1,13 +1,15 @@
 //! The configuration file while a login in it is changed: locked, re-read, written as a whole.
 
 use super::edit::with_fields;
-use super::journal::{Entry, Journal, left_behind};
+use super::journal::{Journal, Use, left_behind};
+use super::tokens::Tokens;
 use crate::config::profile::{Profile, read};
 use crate::error::Result;
 use crate::openapi::signature::sha256_hex;
 use crate::providers::http::problem;
 use crate::providers::lock::Lock;
 use crate::providers::private;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::fs;
 use std::io::{self, Write as _};
@@ -18,6 +20,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct LoginFile {
     /// What the path leads to, past symbolic links.
     target: PathBuf,
+    /// A use of a refresh token that ended before its answer was there.
+    unanswered: Option<Use>,
     _lock: Lock,
 }
 
@@ -29,8 +33,9 @@ impl LoginFile {
         #[cfg(unix)]
         foreign(&target).map_err(|problem| unwritable(path, &problem))?;
         let lock = Lock::wait(&beside(&target, "lock")).await.map_err(failed)?;
-        let file = Self {
+        let mut file = Self {
             target,
+            unanswered: None,
             _lock: lock,
         };
         file.finish_what_was_left()?;
@@ -43,9 +48,9 @@ impl LoginFile {
         found.map_err(|missing| missing.error(&self.target))
     }
 
-    /// Makes sure that a change can be written, before one is asked of a server that can't be taken
-    /// back.
-    pub(super) fn prepare(&self) -> Result<Journal> {
+    /// Makes sure that what comes of a refresh token's use can be written, before it is sent to a server
+    /// that takes it once.
+    pub(super) fn begin(&self, profile: &str, token: &str, now: Timestamp) -> Result<Journal> {
         let failed = |error: io::Error| unwritable(&self.target, &error.to_string());
         let new = beside(&self.target, "new");
         drop(private::create(&new).map_err(failed)?);
@@ -54,17 +59,31 @@ impl LoginFile {
         if is_read_only.permissions().readonly() {
             return Err(unwritable(&self.target, "it is read-only"));
         }
-        Journal::create(&beside(&self.target, "journal")).map_err(failed)
+        let begun = Use {
+            profile: profile.to_owned(),
+            token: sha256_hex(token.as_bytes()),
+            time: now.as_second(),
+        };
+        let journal = Journal::begin(&beside(&self.target, "journal"), begun);
+        let journal = journal.map_err(failed)?;
+        sync_folder(&self.target).map_err(failed)?;
+        reached("begun");
+        Ok(journal)
     }
 
-    /// Writes what was given for a refresh token; first where it can't be lost.
-    pub(super) fn save_login(&self, mut journal: Journal, entry: &Entry) -> Result<()> {
-        let failed = |error: io::Error| unwritable(&self.target, &error.to_string());
-        reached("answered");
-        journal.write(entry).map_err(failed)?;
-        reached("in the journal");
-        self.apply(entry)?;
-        journal.remove().map_err(failed)
+    /// Whether this token has been sent before, by a run that got no answer.
+    pub(super) fn was_sent(&self, token: &str) -> bool {
+        let digest = sha256_hex(token.as_bytes());
+        self.unanswered
+            .as_ref()
+            .is_some_and(|sent| sent.token == digest)
+    }
+
+    /// Writes what was given for a refresh token.
+    pub(super) fn save_login(&self, journal: Journal, tokens: &Tokens) -> Result<()> {
+        self.apply(journal.begun(), tokens)?;
+        let removed = journal.remove();
+        removed.map_err(|error| unwritable(&self.target, &error.to_string()))
     }
 
     /// Sets fields of a profile.
@@ -78,25 +97,34 @@ impl LoginFile {
         written.map_err(|error| unwritable(&self.target, &error.to_string()))
     }
 
-    /// Sets the entry's fields, unless somebody else has changed the login since: theirs is newer.
-    fn apply(&self, entry: &Entry) -> Result<()> {
-        let profile = self.profile(&entry.profile)?;
+    /// Sets the tokens' fields, unless somebody else has changed the login since: theirs is newer.
+    fn apply(&self, begun: &Use, tokens: &Tokens) -> Result<()> {
+        let profile = self.profile(&begun.profile)?;
         let token = profile.text("oauth_refresh_token")?.unwrap_or_default();
-        if sha256_hex(token.as_bytes()) != entry.used {
+        if sha256_hex(token.as_bytes()) != begun.token {
             tracing::debug!(
-                profile = entry.profile,
+                profile = begun.profile,
                 "the login has been changed meanwhile"
             );
             return Ok(());
         }
-        self.save(&entry.profile, &entry.fields)
+        self.save(&begun.profile, &tokens.fields(begun.time))
     }
 
-    fn finish_what_was_left(&self) -> Result<()> {
+    fn finish_what_was_left(&mut self) -> Result<()> {
         let journal = beside(&self.target, "journal");
-        if let Some(entry) = left_behind(&journal) {
-            tracing::debug!(profile = entry.profile, "finishing what another run began");
-            self.apply(&entry)?;
+        if let Some((begun, answer)) = left_behind(&journal) {
+            match serde_json::from_str(&answer) {
+                Ok(tokens) => {
+                    tracing::debug!(profile = begun.profile, "finishing what another run began");
+                    self.apply(&begun, &tokens)?;
+                }
+                // It stays until the token has been used with success.
+                Err(_) => {
+                    self.unanswered = Some(begun);
+                    return Ok(());
+                }
+            }
         }
         match fs::remove_file(&journal) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -116,10 +144,17 @@ fn replace(target: &Path, content: &[u8]) -> io::Result<()> {
     reached("written");
     fs::rename(&new, target)?;
     reached("renamed");
+    sync_folder(target)
+}
+
+/// Writes to the disk which files there are beside this one.
+fn sync_folder(target: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Some(folder) = target.parent() {
         fs::File::open(folder)?.sync_all()?;
     }
+    #[cfg(not(unix))]
+    let _ = target;
     Ok(())
 }
 
@@ -151,7 +186,7 @@ fn unwritable(path: &Path, why: &str) -> crate::error::Error {
 
 /// A step that tests end the process at.
 #[cfg(not(test))]
-fn reached(_step: &str) {}
+pub(super) fn reached(_step: &str) {}
 
 #[cfg(test)]
-use super::tests::reached;
+pub(super) use super::tests::reached;

@@ -1,56 +1,73 @@
-//! What a server has given for a refresh token, kept until the configuration file has it too.
+//! The journal of a refresh token's use, kept until the configuration file has what came of it.
 //!
-//! A refresh token is good for one use. Between the server's answer and the new configuration file,
-//! the new one would exist in this process alone: it goes into the journal first.
+//! A refresh token is good for one use. The journal says that it is about to be used before it is sent,
+//! and takes the server's answer as it comes, before anybody looks at it. What stays is the time between
+//! the server's decision and that one write: a login whose run is killed then, or whose answer the network
+//! loses, may be used up, and the next run can say so.
 
 use crate::providers::private;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// One change of a profile that must not be lost.
+/// Room for the answer, in bytes: a disk that is full must show before the token is sent.
+const ROOM: usize = 64 * 1024;
+
+/// One use of a refresh token.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct Use {
     /// The profile.
     pub(super) profile: String,
-    /// The SHA-256 digest of the refresh token that was used, in hex.
-    pub(super) used: String,
-    /// The fields to set.
-    pub(super) fields: Map<String, Value>,
+    /// The SHA-256 digest of the refresh token, in hex.
+    pub(super) token: String,
+    /// When it was sent, in seconds since 1970.
+    pub(super) time: i64,
 }
 
 /// The journal: a file that only its user can read, beside the configuration file.
 pub(super) struct Journal {
     path: PathBuf,
     file: File,
+    begun: Use,
 }
 
 impl Journal {
-    /// Makes an empty journal, before anything depends on it.
-    pub(super) fn create(path: &Path) -> io::Result<Self> {
-        let file = private::create(path)?;
+    /// Writes to the disk that the token is about to be used. What follows the first line is room.
+    pub(super) fn begin(path: &Path, begun: Use) -> io::Result<Self> {
+        let mut file = private::create(path)?;
+        let line = serde_json::to_string(&begun)? + "\n";
+        file.write_all(line.as_bytes())?;
+        file.write_all("\n".repeat(ROOM).as_bytes())?;
+        file.sync_all()?;
+        file.seek(SeekFrom::Start(line.len() as u64))?;
         let path = path.to_owned();
-        Ok(Self { path, file })
+        Ok(Self { path, file, begun })
     }
 
-    /// Writes the entry to the disk.
-    pub(super) fn write(&mut self, entry: &Entry) -> io::Result<()> {
-        let text = Zeroizing::new(serde_json::to_string(entry)?);
-        self.file.write_all(text.as_bytes())?;
+    /// Writes the server's answer to the disk.
+    pub(super) fn write(&mut self, answer: &[u8]) -> io::Result<()> {
+        self.file.write_all(answer)?;
         self.file.sync_all()
     }
 
-    /// Takes the journal away: its entry is in the configuration file, or there is none.
+    /// What the journal is about.
+    pub(super) fn begun(&self) -> &Use {
+        &self.begun
+    }
+
+    /// Takes the journal away: nothing depends on it any more.
     pub(super) fn remove(self) -> io::Result<()> {
         fs::remove_file(&self.path)
     }
 }
 
-/// The entry that a run has left behind; `None` if there is no journal or it holds nothing whole.
-pub(super) fn left_behind(path: &Path) -> Option<Entry> {
+/// What a run has left behind, with the answer, which may be empty; `None` if there is no journal, or
+/// none that can be read.
+pub(super) fn left_behind(path: &Path) -> Option<(Use, Zeroizing<String>)> {
     let text = Zeroizing::new(fs::read_to_string(path).ok()?);
-    serde_json::from_str(&text).ok()
+    let (begun, answer) = text.split_once('\n')?;
+    let answer = Zeroizing::new(answer.trim().to_owned());
+    Some((serde_json::from_str(begun).ok()?, answer))
 }

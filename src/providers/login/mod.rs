@@ -6,6 +6,7 @@ mod file;
 mod journal;
 pub(super) mod oauth;
 mod stored;
+mod tokens;
 
 #[cfg(test)]
 mod tests;

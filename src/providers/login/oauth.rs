@@ -1,21 +1,19 @@
 //! OAuth: credentials for the tokens that `aliyun configure` has got in the browser.
 
-use super::file::LoginFile;
-use super::journal::Entry;
+use super::file::{LoginFile, reached};
+use super::journal::Journal;
 use super::stored;
+use super::tokens::Tokens;
 use crate::config::credentials::Credentials;
 use crate::config::profile::Profile;
 use crate::config::source::StoredLogin;
 use crate::error::{Error, Result};
-use crate::openapi::signature::sha256_hex;
 use crate::openapi::sts::TemporaryCredentials;
 use crate::providers::http::{Answer, problem, send};
 use crate::providers::world::{Occasion, World};
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
-use serde_json::Map;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -23,9 +21,6 @@ use url::form_urlencoded::Serializer;
 
 /// An access token with less time than this is renewed, as the SDKs do.
 const SOON: Duration = Duration::from_secs(20 * 60);
-
-/// How long an access token holds whose server doesn't say, in seconds.
-const USUAL: i64 = 3600;
 
 /// The site that the user has an account of.
 #[derive(Clone, Copy)]
@@ -49,14 +44,6 @@ const INTERNATIONAL: Site = Site {
     flag: " --oauth-site-type INTL",
 };
 
-/// What the server gives for a refresh token.
-#[derive(Deserialize)]
-struct Tokens {
-    access_token: SecretString,
-    refresh_token: Option<SecretString>,
-    expires_in: Option<i64>,
-}
-
 /// Renewals that must not be broken off.
 static UNFINISHED: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
 
@@ -73,50 +60,45 @@ pub(crate) async fn obtain(
     login: &StoredLogin,
     occasion: Occasion,
 ) -> Result<Credentials> {
-    let profile = login.profile()?;
-    if let Some(credentials) = stored::read(&profile, world, occasion)? {
-        return Ok(credentials);
-    }
-    let site = site(&profile)?;
-    let obtained = renew(world, site, login, occasion).await;
-    obtained.map_err(|error| match error {
+    stored::or_ask(world, login, occasion, |profile, file| async move {
+        let site = site(&profile)?;
+        let asked = ask(world, site, profile, file).await;
+        asked.map_err(|error| with_remedy(error, site, &login.profile))
+    })
+    .await
+}
+
+/// The error, with the command that makes the login anew.
+fn with_remedy(error: Error, site: Site, profile: &str) -> Error {
+    match error {
         Error::Credentials { problem, remedy } if remedy.is_empty() => Error::Credentials {
             problem,
             remedy: format!(
-                "run `aliyun configure --mode OAuth{} --profile {}`",
-                site.flag, login.profile
+                "run `aliyun configure --mode OAuth{} --profile {profile}`",
+                site.flag
             ),
         },
         other => other,
-    })
+    }
 }
 
-async fn renew(
+/// Gives an access token, renewed if need be, for credentials.
+async fn ask(
     world: &World,
     site: Site,
-    login: &StoredLogin,
-    occasion: Occasion,
+    profile: Profile,
+    file: Result<Arc<LoginFile>>,
 ) -> Result<Credentials> {
-    let mut file = LoginFile::lock(&login.path).await?;
-    // Another process may have renewed it while this one waited.
-    let profile = file.profile(&login.profile)?;
-    if let Some(credentials) = stored::read(&profile, world, occasion)? {
-        return Ok(credentials);
-    }
     let token = match access_token(world, &profile)? {
         Access::Token(token) => token,
         Access::Renew(refresh) => {
             // Once the server has been asked, its answer must reach the file: whoever waits for the
             // credentials may give up, and the run may end.
-            let (world, name) = (world.clone(), login.profile.clone());
-            let task = async move {
-                let token = use_up(&world, site, &file, &name, refresh.expose_secret()).await;
-                (file, token)
-            };
+            let (world, file, name) = (world.clone(), file?, profile.name().to_owned());
+            let task =
+                async move { use_up(&world, site, &file, &name, refresh.expose_secret()).await };
             let done = UNFINISHED.spawn(task).await;
-            let (same_file, token) = done.map_err(|error| problem(&error.to_string()))?;
-            file = same_file;
-            token?
+            done.map_err(|error| problem(&error.to_string()))??
         }
     };
     let url = base(world, site)?.join("v1/exchange");
@@ -124,12 +106,10 @@ async fn renew(
     let request = post(world, &url)?
         .bearer_auth(token.expose_secret())
         .header("content-type", "application/json");
-    let answer = ask(world, &url, request).await?;
+    let answer = exchange(world, &url, request).await?;
     let credentials = answer.json::<TemporaryCredentials>()?;
     let credentials = credentials.credentials(world.clock.now());
-    let credentials = credentials.map_err(|lacks| problem(&lacks))?;
-    stored::keep(&file, &login.profile, &credentials);
-    Ok(credentials)
+    credentials.map_err(|lacks| problem(&lacks))
 }
 
 /// How to come to an access token.
@@ -170,7 +150,6 @@ async fn use_up(
     profile: &str,
     refresh: &str,
 ) -> Result<SecretString> {
-    let journal = file.prepare()?;
     let url = base(world, site)?.join("v1/token");
     let url = url.map_err(|error| problem(&error.to_string()))?;
     let form = Serializer::new(String::new())
@@ -181,24 +160,41 @@ async fn use_up(
     let request = post(world, &url)?
         .header("content-type", "application/x-www-form-urlencoded")
         .body(form);
-    let tokens: Tokens = ask(world, &url, request).await?.json()?;
-    let expires = world.clock.now().as_second() + tokens.expires_in.unwrap_or(USUAL);
-    let next = tokens.refresh_token.as_ref();
-    let next = next.map_or(refresh, |token| token.expose_secret());
-    let entry = Entry {
-        profile: profile.to_owned(),
-        used: sha256_hex(refresh.as_bytes()),
-        fields: Map::from_iter([
-            ("oauth_refresh_token".into(), next.into()),
-            (
-                "oauth_access_token".into(),
-                tokens.access_token.expose_secret().into(),
-            ),
-            ("oauth_access_token_expire".into(), expires.into()),
-        ]),
-    };
-    file.save_login(journal, &entry)?;
+    let was_sent = file.was_sent(refresh);
+    let mut journal = file.begin(profile, refresh, world.clock.now())?;
+    let answer = exchange(world, &url, request).await?;
+    reached("answered");
+    if answer.status.is_client_error() {
+        return Err(refused(&answer, journal, was_sent));
+    }
+    // Before anything else: the token that was sent is used up.
+    let kept = journal.write(answer.body());
+    reached("in the journal");
+    if let Err(error) = kept {
+        tracing::debug!(%error, "the journal can't be written");
+    }
+    let tokens: Tokens = answer.json()?;
+    file.save_login(journal, &tokens)?;
     Ok(tokens.access_token)
+}
+
+/// The server's refusal. After it the journal says nothing, unless the token was sent before.
+fn refused(answer: &Answer, journal: Journal, was_sent: bool) -> Error {
+    let error = answer.success().err();
+    let error = error.unwrap_or_else(|| answer.bad("is a refusal"));
+    match error {
+        Error::Credentials { problem, remedy } if was_sent => Error::Credentials {
+            problem: format!(
+                "{problem}; an earlier run sent the same refresh token and got no answer, which may have used it up"
+            ),
+            remedy,
+        },
+        other => {
+            // One that stays would only be taken for that of a run that got no answer.
+            let _ = journal.remove();
+            other
+        }
+    }
 }
 
 fn post(world: &World, url: &Url) -> Result<RequestBuilder> {
@@ -206,7 +202,7 @@ fn post(world: &World, url: &Url) -> Result<RequestBuilder> {
     Ok(world.network.http_client()?.post(url.clone()))
 }
 
-async fn ask(world: &World, url: &Url, request: RequestBuilder) -> Result<Answer> {
+async fn exchange(world: &World, url: &Url, request: RequestBuilder) -> Result<Answer> {
     let request = request.header("accept", "application/json");
     send(&world.network, url, request, world.limit).await
 }

@@ -3,18 +3,50 @@
 use super::file::LoginFile;
 use crate::config::credentials::Credentials;
 use crate::config::profile::Profile;
+use crate::config::source::StoredLogin;
 use crate::error::Result;
 use crate::providers::world::{Occasion, World};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// The credentials that the profile holds, or those that `ask` gives, which are then kept there for the
+/// next run. `ask` gets the profile and its file, or why the file can't be changed.
+pub(super) async fn or_ask<F>(
+    world: &World,
+    login: &StoredLogin,
+    occasion: Occasion,
+    ask: impl FnOnce(Profile, Result<Arc<LoginFile>>) -> F,
+) -> Result<Credentials>
+where
+    F: Future<Output = Result<Credentials>>,
+{
+    let profile = login.profile()?;
+    if let Some(credentials) = read(&profile, world, occasion)? {
+        return Ok(credentials);
+    }
+    let file = match LoginFile::lock(&login.path).await {
+        Ok(file) => Arc::new(file),
+        Err(error) => {
+            tracing::debug!(%error, "the credentials are not kept for the next run");
+            return ask(profile, Err(error)).await;
+        }
+    };
+    // Another process may have asked while this one waited.
+    let profile = file.profile(&login.profile)?;
+    if let Some(credentials) = read(&profile, world, occasion)? {
+        return Ok(credentials);
+    }
+    let credentials = ask(profile, Ok(Arc::clone(&file))).await?;
+    if let Err(error) = file.save(&login.profile, &fields(&credentials)) {
+        tracing::debug!(%error, "the credentials are not kept for the next run");
+    }
+    Ok(credentials)
+}
 
 /// The profile's credentials, if they hold long enough.
-pub(super) fn read(
-    profile: &Profile,
-    world: &World,
-    occasion: Occasion,
-) -> Result<Option<Credentials>> {
+fn read(profile: &Profile, world: &World, occasion: Occasion) -> Result<Option<Credentials>> {
     let (Some(id), Some(secret), Some(token)) = (
         profile.text("access_key_id")?,
         profile.text("access_key_secret")?,
@@ -33,13 +65,6 @@ pub(super) fn read(
         expires: Some(expires),
         source: String::new(),
     }))
-}
-
-/// Writes credentials into the profile, for the next run; without them, that one asks again.
-pub(super) fn keep(file: &LoginFile, profile: &str, credentials: &Credentials) {
-    if let Err(error) = file.save(profile, &fields(credentials)) {
-        tracing::debug!(%error, "the credentials are not kept for the next run");
-    }
 }
 
 /// The fields that hold the credentials.

@@ -281,24 +281,30 @@ async fn ended_at_a_step() {
     obtained(&world_at(url), source).await.expect("credentials");
 }
 
+/// A run that is killed at this step.
+#[cfg(unix)]
+async fn end_at(step: &str, home: &Home, server: &Server) {
+    use std::os::unix::process::ExitStatusExt as _;
+    let run = tokio::process::Command::new(std::env::current_exe().expect("a path"))
+        .args(["--exact", "providers::login::tests::ended_at_a_step"])
+        .env(END_AT, step)
+        .env(
+            HOME_AND_SERVER,
+            format!("{}\n{}", home.path().display(), server.url()),
+        )
+        .output();
+    let status = run.await.expect("the tests' own program").status;
+    assert_eq!(status.signal(), Some(9), "{step}");
+}
+
 #[tokio::test(start_paused = true)]
 #[cfg(unix)]
 async fn a_kill_at_any_step_loses_nothing() {
-    use std::os::unix::process::ExitStatusExt as _;
     let _still = StandStill::new();
-    for step in ["in the journal", "written", "renamed"] {
+    for step in ["begun", "in the journal", "written", "renamed"] {
         let server = rotating().await;
         let home = Home::new(&oauth(-1, r#","unknown":1"#));
-        let run = tokio::process::Command::new(std::env::current_exe().expect("a path"))
-            .args(["--exact", "providers::login::tests::ended_at_a_step"])
-            .env(END_AT, step)
-            .env(
-                HOME_AND_SERVER,
-                format!("{}\n{}", home.path().display(), server.url()),
-            )
-            .output();
-        let status = run.await.expect("the tests' own program").status;
-        assert_eq!(status.signal(), Some(9), "{step}");
+        end_at(step, &home, &server).await;
         // Whole, with the old token or the new one.
         let token = home.profile()["oauth_refresh_token"].clone();
         let expected = if step == "renamed" {
@@ -322,11 +328,71 @@ async fn a_kill_at_any_step_loses_nothing() {
     }
 }
 
+/// Between the server's answer and the write that follows it, a login can be lost; nobody is left to
+/// wonder why.
+#[tokio::test(start_paused = true)]
+#[cfg(unix)]
+async fn a_kill_before_the_answer_is_written_is_told() {
+    let _still = StandStill::new();
+    let server = rotating().await;
+    let home = Home::new(&oauth(-1, ""));
+    end_at("answered", &home, &server).await;
+    for _ in 0..2 {
+        let told = refused(&world(&server), home.source(&[])).await;
+        let why = "is HTTP 400: invalid_grant: used; an earlier run sent the same refresh token and got no answer";
+        assert!(told.contains(why), "{told}");
+        assert!(
+            told.contains("| run `aliyun configure --mode OAuth --profile p`"),
+            "{told}"
+        );
+    }
+    // The user logs in again.
+    let text = fs::read_to_string(home.config()).expect("a file");
+    fs::write(home.config(), text.replace("refresh-0", "refresh-1")).expect("a file");
+    let got = obtained(&world(&server), home.source(&[]))
+        .await
+        .expect("credentials");
+    assert_eq!(got, "STS.2 hush hush-token");
+    assert!(
+        !home
+            .config()
+            .with_file_name(".config.json.axt-journal")
+            .exists()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_access_token_that_holds_needs_no_file_to_write_to() {
+    let _still = StandStill::new();
+    for (seconds, written) in [(HOUR, false), (-1, true)] {
+        let server = rotating().await;
+        let home = Home::new(&oauth(seconds, ""));
+        let before = fs::read_to_string(home.config()).expect("a file");
+        fs::create_dir(home.config().with_file_name(".config.json.axt-lock")).expect("a folder");
+        let got = obtained(&world(&server), home.source(&[])).await;
+        match written {
+            false => assert_eq!(got.expect("credentials"), "STS.0 hush hush-token"),
+            true => {
+                let told = got.expect_err("there is no lock").to_string();
+                assert!(told.contains("can't be written"), "{told}");
+                assert!(server.seen().is_empty());
+            }
+        }
+        assert_eq!(fs::read_to_string(home.config()).expect("a file"), before);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_journal_that_breaks_off_or_is_out_of_date_is_no_harm() {
     let _still = StandStill::new();
-    let old = json!({"profile": "p", "used": "another token's", "fields": {"mode": "hush"}});
-    for left in ["{\"profile\": \"p\", \"us", &old.to_string()] {
+    let begun = r#"{"profile":"p","token":"another token's","time":1}"#;
+    let answer = r#"{"access_token":"hush-wrong","refresh_token":"hush-wrong"}"#;
+    for left in [
+        r#"{"profile":"p","tok"#,
+        &format!("{begun}\n{answer}\n\n"),
+        &format!("{begun}\n{{\"access_tok"),
+        &format!("{begun}\n\n\n"),
+    ] {
         let server = rotating().await;
         let home = Home::new(&oauth(-1, ""));
         let journal = home.config().with_file_name(".config.json.axt-journal");
@@ -334,7 +400,7 @@ async fn a_journal_that_breaks_off_or_is_out_of_date_is_no_harm() {
         obtained(&world(&server), home.source(&[]))
             .await
             .expect("credentials");
-        assert_eq!(home.profile()["mode"], "OAuth");
+        assert_eq!(home.profile()["oauth_refresh_token"], "hush-refresh-1");
         assert!(!journal.exists());
     }
 }
