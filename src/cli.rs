@@ -106,6 +106,9 @@ pub(crate) struct Global {
     /// Write the log to this file (mode 0600) instead of stderr
     #[arg(long, global = true, env = "AXT_LOG_FILE", value_name = "FILE")]
     pub(crate) log_file: Option<PathBuf>,
+    /// The log file gets messages too, as with ssh's `-E`.
+    #[arg(skip)]
+    pub(crate) messages_to_log: bool,
     /// Where the values of options come from that were not typed: a variable, or axt's own file.
     #[arg(skip)]
     pub(crate) sources: BTreeMap<String, Source>,

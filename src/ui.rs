@@ -2,8 +2,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)] // this is where printing is done
 
 use crate::printable::escaped;
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The colour of the prefix of failures.
 const RED: &str = "\x1b[1;31m";
@@ -14,6 +15,8 @@ const PLAIN: &str = "\x1b[0m";
 pub(crate) struct Ui {
     quiet: bool,
     draw: Arc<Mutex<Option<Draw>>>,
+    /// Where messages go instead of stderr.
+    file: Arc<OnceLock<File>>,
 }
 
 /// Shows lines on a terminal that another writer has, and says whether it could.
@@ -57,10 +60,23 @@ impl Ui {
         self.quiet
     }
 
+    /// From now on messages go to this file.
+    pub(crate) fn write_to(&self, file: File) {
+        // The first one stays: there is one command line.
+        let _ = self.file.set(file);
+    }
+
     /// Shows a fact, unless quiet.
     pub(crate) fn say(&self, fact: &str) {
         if !self.quiet {
             self.lines("axt:", fact);
+        }
+    }
+
+    /// Answers a key of the user's, on the terminal.
+    pub(crate) fn answer(&self, text: &str) {
+        if !self.quiet {
+            self.show("axt:", text);
         }
     }
 
@@ -119,8 +135,22 @@ impl Ui {
         out.write_all(text.as_bytes()).and_then(|()| out.flush())
     }
 
-    /// Writes lines to stderr. A failure is ignored: there is nowhere to tell it.
+    /// Writes lines to the file that messages go to, or shows them. A failure is ignored: there is
+    /// nowhere to tell it.
     fn lines(&self, prefix: &str, text: &str) {
+        let Some(mut file) = self.file.get() else {
+            return self.show(prefix, text);
+        };
+        let lines = text
+            .lines()
+            .map(|line| format!("{prefix} {}\n", escaped(line)));
+        let lines: String = lines.collect();
+        let plain = anstream::adapter::strip_str(&lines).to_string();
+        let _ = file.write_all(plain.as_bytes());
+    }
+
+    /// Writes lines to stderr, or draws them.
+    fn show(&self, prefix: &str, text: &str) {
         let draw = self.draw();
         let end = match &*draw {
             Some(_) if io::stderr().is_terminal() => "\r\n",

@@ -121,6 +121,38 @@ fn its_own_failures_are_255() {
     assert_eq!(done.status, 255, "{}", done.stderr);
 }
 
+/// As with ssh, `-E` takes what ssh would say itself, and leaves the command's words where they were.
+#[test]
+fn the_file_of_e_gets_every_message() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let cloud = Cloud::new();
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let file = log.to_str().unwrap();
+    let logged = |args: &[&str]| {
+        let mut command = command(&cloud, &["-E", file]);
+        command.args(args).env_remove("AXT_VERBOSE");
+        let done = run(command, b"");
+        let said = fs::read_to_string(&log).unwrap();
+        fs::write(&log, "").unwrap();
+        (done, said)
+    };
+    let (done, said) = logged(&["i-1", "echo theirs >&2; exit 3"]);
+    assert_eq!((done.status, done.stderr.as_str()), (3, "theirs\n"));
+    assert_eq!(said, "");
+    let (done, said) = logged(&["web-1", "true"]);
+    assert_eq!((done.status, done.stderr.as_str()), (255, ""));
+    assert!(
+        said.starts_with("axt: ") && said.contains("web-1"),
+        "{said}"
+    );
+    let (done, said) = logged(&["-v", "-oForwardX11=no", "i-1", "true"]);
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    assert!(said.contains("session started"), "{said}");
+    let mode = fs::metadata(&log).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+}
+
 #[test]
 fn questions_are_answered_without_a_session() {
     let cloud = Cloud::new();

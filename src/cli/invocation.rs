@@ -87,7 +87,8 @@ fn read_ssh(before: &[OsString], rest: Vec<OsString>) -> Result<Cli, Exit> {
         ui.error("there is nothing to do", None);
         return Err(Exit::Failed);
     };
-    let global = any.global.clone();
+    let mut global = any.global.clone();
+    global.messages_to_log = plan.log_file.is_some();
     let ssh = Ssh::of(
         &plan,
         task.map(|cli| cli.command),

@@ -175,8 +175,8 @@ impl Host for AttachedHost {
             Notice::InputFull => self
                 .lost_line
                 .show("no more input is kept until the connection is back"),
-            Notice::Status(status) => self.ui.say(&status),
-            Notice::Help { escape } => self.ui.say(&help(&escape)),
+            Notice::Status(status) => self.ui.answer(&status),
+            Notice::Help { escape } => self.ui.answer(&help(&escape)),
         }
     }
 

@@ -11,13 +11,22 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
-/// Starts the log that `-v` or `--log-file` asks for. Without a file, `ui` shows it.
+/// Starts the log that `-v` or `--log-file` asks for. Without a file, `ui` shows it; with ssh's `-E`, the
+/// file gets what `ui` says too.
 ///
 /// # Errors
 /// [`Error::Config`] if the file can't be written.
 pub(crate) fn start(global: &Global, ui: &Ui) -> anyhow::Result<()> {
+    if let Some(path) = global
+        .log_file
+        .as_deref()
+        .filter(|_| global.messages_to_log)
+    {
+        ui.write_to(open(path)?);
+    }
     let level = match (global.verbose, &global.log_file) {
         (0, None) => return Ok(()),
+        (0, Some(_)) if global.messages_to_log => return Ok(()),
         (0 | 1, _) => LevelFilter::INFO,
         (2, _) => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
