@@ -2,21 +2,17 @@
 #![cfg(feature = "emulator")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
-use assert_cmd::Command;
-use axt::config::credentials::Credentials;
-use axt::emulator::{Emulator, Options};
+mod support;
+
+use axt::emulator::Options;
 use axt::error::Error;
-use axt::net::{Network, NetworkOptions};
-use axt::openapi::client::Client;
 use axt::openapi::ecs::StartTerminalSession;
 use axt::openapi::retry::Retry;
 use insta::assert_snapshot;
 use serde_json::Value;
-use std::sync::Arc;
+use std::process::Command;
 use std::time::Duration;
-
-/// Longer than anything takes; only a hang reaches it.
-const HANG: Duration = Duration::from_secs(60);
+use support::axt::{Cloud, HANG, client, run};
 
 /// Instances in every state.
 const INSTANCES: [&str; 7] = [
@@ -30,52 +26,34 @@ const INSTANCES: [&str; 7] = [
 ];
 
 /// An emulator with all the instances, and with what `change` adds.
-fn emulator(change: impl FnOnce(&mut Options)) -> Emulator {
+fn cloud(change: impl FnOnce(&mut Options)) -> Cloud {
     let mut options = Options {
         instances: INSTANCES.map(|text| text.parse().unwrap()).into(),
         ..Options::default()
     };
     change(&mut options);
-    Emulator::on_loopback(options).unwrap()
+    Cloud::with(options)
 }
 
 /// An emulator that denies one action.
-fn denying(action: &str) -> Emulator {
-    emulator(|options| options.deny(action).unwrap())
-}
-
-/// axt, pointed at the emulator and at nothing else.
-fn axt(emulator: &Emulator, args: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("axt").unwrap();
-    command
-        .env_clear()
-        .env("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE")
-        .env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
-        .envs(emulator.exports())
-        .args(args)
-        .timeout(HANG);
-    command
+fn denying(action: &str) -> Cloud {
+    cloud(|options| options.deny(action).unwrap())
 }
 
 /// What doctor finds, as tab-separated lines, with its exit status last.
-fn doctor(emulator: &Emulator, args: &[&str]) -> String {
+fn doctor(cloud: &Cloud, args: &[&str]) -> String {
     report(
-        axt(emulator, &[&["doctor"], args].concat()),
-        &emulator.address().to_string(),
+        cloud.axt([&["doctor"], args].concat()),
+        &cloud.emulator.address().to_string(),
     )
 }
 
 /// The same of a command that is made already.
-fn report(mut command: Command, address: &str) -> String {
-    let output = command.output().unwrap();
-    let text =
-        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+fn report(command: Command, address: &str) -> String {
+    let done = run(command, b"");
+    let text = done.text() + &done.stderr;
     let text = text.replace(address, "ADDRESS").replace('\t', " | ");
-    format!(
-        "{}exit {}",
-        without_times(&text),
-        output.status.code().unwrap()
-    )
+    format!("{}exit {}", without_times(&text), done.status)
 }
 
 /// Times, key ids and request ids vary.
@@ -106,8 +84,8 @@ fn without_times(text: &str) -> String {
 }
 
 /// Those lines that don't say that all is well, or that something was skipped.
-fn troubles(emulator: &Emulator, args: &[&str]) -> String {
-    let report = doctor(emulator, args);
+fn troubles(cloud: &Cloud, args: &[&str]) -> String {
+    let report = doctor(cloud, args);
     let lines = report
         .lines()
         .filter(|line| !line.starts_with("ok ") && !line.starts_with("skip "));
@@ -116,7 +94,7 @@ fn troubles(emulator: &Emulator, args: &[&str]) -> String {
 
 #[test]
 fn all_is_well() {
-    assert_snapshot!(doctor(&emulator(|_| {}), &["i-fine"]), @r"
+    assert_snapshot!(doctor(&cloud(|_| {}), &["i-fine"]), @r"
     ok | configuration | no configuration file
     ok | settings | region cn-hangzhou (ALIBABA_CLOUD_REGION_ID), endpoint http://ADDRESS/ (AXT_ENDPOINT), Internet (default)
     ok | credentials | … lasting, from ALIBABA_CLOUD_ACCESS_KEY_ID
@@ -141,7 +119,7 @@ fn all_is_well() {
 
 #[test]
 fn without_a_target_the_rest_is_looked_at() {
-    assert_snapshot!(doctor(&emulator(|_| {}), &[]), @r"
+    assert_snapshot!(doctor(&cloud(|_| {}), &[]), @r"
     ok | configuration | no configuration file
     ok | settings | region cn-hangzhou (ALIBABA_CLOUD_REGION_ID), endpoint http://ADDRESS/ (AXT_ENDPOINT), Internet (default)
     ok | credentials | … lasting, from ALIBABA_CLOUD_ACCESS_KEY_ID
@@ -166,9 +144,9 @@ fn without_a_target_the_rest_is_looked_at() {
 
 #[test]
 fn instances_in_trouble_are_told_with_their_remedy() {
-    let emulator = emulator(|_| {});
+    let cloud = cloud(|_| {});
     let ids = INSTANCES.map(|text| text.split(':').next().unwrap());
-    let all = ids.map(|id| format!("{id}\n{}\n", troubles(&emulator, &[id])));
+    let all = ids.map(|id| format!("{id}\n{}\n", troubles(&cloud, &[id])));
     assert_snapshot!(all.concat(), @r"
     i-stopped
     fail | instance | the instance is Stopped | start the instance
@@ -196,12 +174,12 @@ fn instances_in_trouble_are_told_with_their_remedy() {
 
 #[test]
 fn accounts_in_trouble_are_told_with_their_remedy() {
-    let off = emulator(|options| options.session_manager_off = true);
+    let off = cloud(|options| options.session_manager_off = true);
     assert_snapshot!(troubles(&off, &["i-fine"]), @r"
     fail | session manager | Session Manager is off for this account | switch it on in the ECS console: Cloud Assistant, Session Manager settings
     exit 1
     ");
-    assert_snapshot!(troubles(&emulator(|_| {}), &["i-fine", "--region", "cn-nowhere"]), @r"
+    assert_snapshot!(troubles(&cloud(|_| {}), &["i-fine", "--region", "cn-nowhere"]), @r"
     fail | region | there is no region cn-nowhere for this account | give another --region: cn-beijing, cn-beijing-finance-1, cn-chengdu, cn-fuzhou, cn-guangzhou, cn-hangzhou, cn-hangzhou-finance, cn-heyuan, cn-heyuan-acdr-1, cn-hongkong, cn-huhehaote, cn-nanjing, cn-north-2-gov-1, cn-qingdao, cn-shanghai, cn-shanghai-finance-1, cn-shenzhen, cn-shenzhen-finance-1, cn-wuhan-lr, cn-wulanchabu, cn-zhangjiakou, cn-zhengzhou-jva, cn-zhongwei
     exit 1
     ");
@@ -209,7 +187,7 @@ fn accounts_in_trouble_are_told_with_their_remedy() {
 
 #[test]
 fn a_target_names_its_region() {
-    let elsewhere = troubles(&emulator(|_| {}), &["i-gone.cn-qingdao"]);
+    let elsewhere = troubles(&cloud(|_| {}), &["i-gone.cn-qingdao"]);
     assert!(
         elsewhere.contains("no instance i-gone in cn-qingdao"),
         "{elsewhere}"
@@ -250,15 +228,15 @@ fn what_may_not_be_looked_at_is_named_with_the_missing_right() {
 
 #[test]
 fn clocks_that_differ_are_told() {
-    let emulator = emulator(|options| options.limits.set("clock-skew", "none").unwrap());
-    emulator.clock().advance(Duration::from_secs(5 * 60));
-    let some = troubles(&emulator, &[]);
+    let cloud = cloud(|options| options.limits.set("clock-skew", "none").unwrap());
+    cloud.emulator.clock().advance(Duration::from_secs(5 * 60));
+    let some = troubles(&cloud, &[]);
     assert!(
         some.starts_with("warn | clock | this machine's clock is"),
         "{some}"
     );
-    emulator.clock().advance(Duration::from_secs(20 * 60));
-    let much = troubles(&emulator, &[]);
+    cloud.emulator.clock().advance(Duration::from_secs(20 * 60));
+    let much = troubles(&cloud, &[]);
     assert!(
         much.starts_with("fail | clock | this machine's clock is"),
         "{much}"
@@ -271,14 +249,14 @@ fn clocks_that_differ_are_told() {
 
 #[test]
 fn the_way_to_the_api_is_told() {
-    let emulator = emulator(|_| {});
+    let cloud = cloud(|_| {});
     let closed = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let url = format!("http://{closed}");
     let unreachable = report(
-        axt(&emulator, &["doctor", "--endpoint", &url]),
+        cloud.axt(["doctor", "--endpoint", &url]),
         &closed.to_string(),
     );
     assert_snapshot!(unreachable.lines().filter(|line| !line.starts_with("skip")).collect::<Vec<_>>().join("\n"), @r"
@@ -293,19 +271,19 @@ fn the_way_to_the_api_is_told() {
 
 #[test]
 fn settings_in_trouble_are_told() {
-    let emulator = emulator(|_| {});
-    let mut no_region = axt(&emulator, &["doctor"]);
+    let cloud = cloud(|_| {});
+    let mut no_region = cloud.axt(["doctor"]);
     no_region.env_remove("ALIBABA_CLOUD_REGION_ID");
-    let mut no_keys = axt(&emulator, &["doctor"]);
+    let mut no_keys = cloud.axt(["doctor"]);
     no_keys
         .env_remove("ALIBABA_CLOUD_ACCESS_KEY_ID")
         .env_remove("ALIBABA_CLOUD_ACCESS_KEY_SECRET");
-    let mut wrong_key = axt(&emulator, &["doctor"]);
+    let mut wrong_key = cloud.axt(["doctor"]);
     wrong_key.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "wrong-and-secret");
-    let mut password = axt(&emulator, &["doctor"]);
+    let mut password = cloud.axt(["doctor"]);
     password.env("AXT_ENDPOINT", "https://me:hush@host.example");
     let all = [no_region, no_keys, wrong_key, password].map(|command| {
-        let report = report(command, &emulator.address().to_string());
+        let report = report(command, &cloud.emulator.address().to_string());
         let mut failed = report.lines().filter(|line| line.starts_with("fail"));
         let first = failed.next().unwrap();
         assert!(
@@ -324,10 +302,10 @@ fn settings_in_trouble_are_told() {
 
 #[test]
 fn a_configuration_file_that_is_broken_is_told() {
-    let emulator = emulator(|_| {});
+    let cloud = cloud(|_| {});
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "{").unwrap();
-    let mut command = axt(&emulator, &["doctor", "--config-file"]);
+    let mut command = cloud.axt(["doctor", "--config-file"]);
     command
         .env_remove("ALIBABA_CLOUD_IGNORE_PROFILE")
         .arg(file.path());
@@ -343,32 +321,33 @@ fn a_configuration_file_that_is_broken_is_told() {
 #[test]
 fn secrets_that_other_users_can_read_are_told() {
     use std::os::unix::fs::PermissionsExt as _;
-    let emulator = emulator(|_| {});
+    let cloud = cloud(|_| {});
     let file = tempfile::NamedTempFile::new().unwrap();
-    let keys = emulator.credentials();
+    let keys = cloud.emulator.credentials();
     let profile = serde_json::json!({"profiles": [{
         "name": "default", "mode": "AK", "access_key_id": keys.access_key_id,
         "access_key_secret": keys.access_key_secret, "region_id": "cn-hangzhou",
     }]});
     std::fs::write(file.path(), profile.to_string()).unwrap();
     let path = file.path().to_str().unwrap();
-    let run = |mode, args: &[&str]| {
+    let prepared = |mode, args: &[&str]| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-        let mut command = axt(&emulator, args);
+        let mut command = cloud.axt(args);
         command
             .env_remove("ALIBABA_CLOUD_IGNORE_PROFILE")
             .args(["--config-file", path]);
         command
     };
-    let open = report(run(0o644, &["doctor"]), path);
+    let open = report(prepared(0o644, &["doctor"]), path);
     let told = "warn | configuration | profile default of ADDRESS: other users of this machine can read its secrets | run `chmod 600 ADDRESS`";
     assert!(open.contains(told), "{open}");
-    let closed = report(run(0o600, &["doctor"]), path);
+    let closed = report(prepared(0o600, &["doctor"]), path);
     assert!(!closed.contains("chmod"), "{closed}");
 
     let log = |mode| {
-        let output = run(mode, &["-v", "sessions", "list"]).output().unwrap();
-        String::from_utf8(output.stderr).unwrap()
+        let mut command = prepared(mode, &["sessions", "list"]);
+        command.env_remove("AXT_LOG_FILE");
+        run(command, b"").stderr
     };
     let told = "other users can read the secrets in this file";
     assert!(log(0o644).contains(told) && !log(0o600).contains(told));
@@ -380,22 +359,22 @@ fn the_session_itself_is_tried() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let elsewhere = emulator(|options| options.websocket_base = Some(format!("ws://{closed}")));
+    let elsewhere = cloud(|options| options.websocket_base = Some(format!("ws://{closed}")));
     let text = troubles(&elsewhere, &["i-fine"]).replace(&closed.to_string(), "GATEWAY");
     assert_snapshot!(text, @r"
     fail | gateway | can't connect to GATEWAY: Connection refused (os error 111) | check that this machine reaches it: network, DNS, HTTPS_PROXY and NO_PROXY, firewalls
     exit 1
     ");
-    assert_eq!(elsewhere.counts().leaked, 0);
+    assert_eq!(elsewhere.emulator.counts().leaked, 0);
 
-    let slow = emulator(|options| options.limits.set("start-delay", "60s").unwrap());
+    let slow = cloud(|options| options.limits.set("start-delay", "60s").unwrap());
     assert_snapshot!(troubles(&slow, &["i-fine", "--connect-timeout", "500ms"]), @r"
     fail | echo | the echo took longer than 500ms | try again, or give it more time with --connect-timeout
     exit 1
     ");
-    assert_eq!(slow.counts().leaked, 0);
+    assert_eq!(slow.emulator.counts().leaked, 0);
 
-    let silent = emulator(|options| {
+    let silent = cloud(|options| {
         options.limits.set("start-delay", "60s").unwrap();
         options.faults.set("no-status", "").unwrap();
     });
@@ -403,10 +382,10 @@ fn the_session_itself_is_tried() {
     fail | terminal | the answer of the agent took longer than 500ms | try again, or give it more time with --connect-timeout
     exit 1
     ");
-    assert_eq!(silent.counts().leaked, 0);
+    assert_eq!(silent.emulator.counts().leaked, 0);
 
     // An agent of old says nothing of being there, and drops what comes before its prompt.
-    let old = emulator(|options| options.faults.set("old-agent", "").unwrap());
+    let old = cloud(|options| options.faults.set("old-agent", "").unwrap());
     assert_snapshot!(troubles(&old, &["i-fine"]), @"exit 0");
 }
 
@@ -414,20 +393,14 @@ fn the_session_itself_is_tried() {
 #[test]
 fn a_trial_can_be_suspended_and_interrupted_and_leaves_no_session_behind() {
     use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
-    let silent = emulator(|options| {
+    let silent = cloud(|options| {
         options.limits.set("start-delay", "60s").unwrap();
         options.faults.set("no-status", "").unwrap();
     });
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_axt"));
-    command
-        .env_clear()
-        .env("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE")
-        .env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
-        .envs(silent.exports())
-        .args(["doctor", "i-fine", "--connect-timeout", "60s"]);
+    let mut command = silent.axt(["doctor", "i-fine", "--connect-timeout", "60s"]);
     let mut child = command.spawn().unwrap();
     // Once it is connected, it waits for an answer that doesn't come.
-    while silent.counts().connected == 0 {
+    while silent.emulator.counts().connected == 0 {
         assert_eq!(child.try_wait().unwrap(), None);
         std::thread::yield_now();
     }
@@ -438,25 +411,25 @@ fn a_trial_can_be_suspended_and_interrupted_and_leaves_no_session_behind() {
     kill_process(pid, Signal::CONT).unwrap();
     kill_process(pid, Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    assert_eq!(silent.counts().leaked, 0);
+    assert_eq!(silent.emulator.counts().leaked, 0);
 }
 
 #[test]
 fn a_missing_agent_is_installed_on_request_only() {
-    let emulator = emulator(|_| {});
-    let asked = troubles(&emulator, &["i-bare", "--fix"]);
+    let cloud = cloud(|_| {});
+    let asked = troubles(&cloud, &["i-bare", "--fix"]);
     assert!(
         asked.contains(
             "warn | fix | nothing was installed | there is no terminal to ask on: give --yes"
         ),
         "{asked}"
     );
-    let done = troubles(&emulator, &["i-bare", "--fix", "--yes"]);
+    let done = troubles(&cloud, &["i-bare", "--fix", "--yes"]);
     assert!(
         done.contains("warn | fix | the Cloud Assistant agent will be installed | restart i-bare"),
         "{done}"
     );
-    let nothing_to_do = troubles(&emulator, &["i-fine", "--fix", "--yes"]);
+    let nothing_to_do = troubles(&cloud, &["i-fine", "--fix", "--yes"]);
     assert_eq!(nothing_to_do, "exit 0");
     let denied = troubles(
         &denying("InstallCloudAssistant"),
@@ -467,10 +440,10 @@ fn a_missing_agent_is_installed_on_request_only() {
 
 #[test]
 fn json_is_of_a_fixed_shape() {
-    let emulator = emulator(|_| {});
+    let cloud = cloud(|_| {});
     for (id, ok) in [("i-fine", true), ("i-stopped", false)] {
-        let output = axt(&emulator, &["doctor", id, "--json"]).output().unwrap();
-        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let done = run(cloud.axt(["doctor", id, "--json"]), b"");
+        let value: Value = serde_json::from_slice(&done.stdout).unwrap();
         let members: Vec<_> = value.as_object().unwrap().keys().collect();
         assert_eq!(members, ["checks", "ok"]);
         assert_eq!(value["ok"], ok);
@@ -495,7 +468,7 @@ fn json_is_of_a_fixed_shape() {
 }
 
 /// What a failed connect says.
-fn connect(emulator: &Emulator, id: &str) -> String {
+fn connect(cloud: &Cloud, id: &str) -> String {
     let args = [
         "connect",
         id,
@@ -504,18 +477,17 @@ fn connect(emulator: &Emulator, id: &str) -> String {
         "--connect-timeout",
         "2s",
     ];
-    let output = axt(emulator, &args).output().unwrap();
-    assert_eq!((output.status.code(), output.stdout), (Some(255), vec![]));
-    let text = String::from_utf8(output.stderr).unwrap();
-    without_times(&text)
+    let done = run(cloud.axt(args), b"");
+    assert_eq!((done.status, done.text().as_str()), (255, ""));
+    without_times(&done.stderr)
 }
 
 #[test]
 fn a_connect_that_fails_says_why() {
-    let emulator = emulator(|_| {});
+    let cloud = cloud(|_| {});
     let ids = INSTANCES.map(|text| text.split(':').next().unwrap());
     // FreeBSD agents know sessions, as far as anybody says.
-    let all = ids[..6].iter().map(|id| connect(&emulator, id));
+    let all = ids[..6].iter().map(|id| connect(&cloud, id));
     assert_snapshot!(all.collect::<String>(), @r"
     axt: the session ended: Aborted: InstanceNotRunning
     axt: hint: the instance is Stopped: start the instance
@@ -535,7 +507,7 @@ fn a_connect_that_fails_says_why() {
 
 #[test]
 fn a_connect_that_is_not_allowed_or_not_answered_says_why() {
-    let off = self::emulator(|options| options.session_manager_off = true);
+    let off = self::cloud(|options| options.session_manager_off = true);
     assert_snapshot!(connect(&off, "i-fine"), @r"
     axt: StartTerminalSession: UserBehavior.SessionManagerDisabled: The api is disabled by user behavior. (HTTP 403)
     axt: hint: an administrator of the account has to switch Session Manager on, in the ECS console or by ModifyCloudAssistantSettings
@@ -545,7 +517,7 @@ fn a_connect_that_is_not_allowed_or_not_answered_says_why() {
     axt: hint: an administrator of the account has to grant this identity ecs:StartTerminalSession in RAM, on this resource
     axt: hint: the call was made in cn-hangzhou as RAMUser acs:ram::1000000000000001:user/axt
     ");
-    let both = self::emulator(|options| {
+    let both = self::cloud(|options| {
         options.deny("StartTerminalSession").unwrap();
         options.deny("GetCallerIdentity").unwrap();
     });
@@ -554,7 +526,7 @@ fn a_connect_that_is_not_allowed_or_not_answered_says_why() {
     axt: hint: an administrator of the account has to grant this identity ecs:StartTerminalSession in RAM, on this resource
     axt: hint: can't check the identity: an administrator of the account has to grant this identity sts:GetCallerIdentity in RAM, on this resource
     ");
-    let silent = self::emulator(|options| {
+    let silent = self::cloud(|options| {
         options.limits.set("start-delay", "60s").unwrap();
         options.faults.set("no-status", "").unwrap();
     });
@@ -563,7 +535,7 @@ fn a_connect_that_is_not_allowed_or_not_answered_says_why() {
     axt: hint: the API says that instance and agent are well: try again; `axt doctor i-fine` tries each step
     ");
     // The gateway takes any agent here, but the API says that this one is too old.
-    let slow = self::emulator(|options| {
+    let slow = self::cloud(|options| {
         options.limits.set("start-delay", "60s").unwrap();
         options.faults.set("no-status", "").unwrap();
         options.instances = vec!["i-fine:version=2.2.3.100".parse().unwrap()];
@@ -574,7 +546,7 @@ fn a_connect_that_is_not_allowed_or_not_answered_says_why() {
     axt: hint: the agent is 2.2.3.100, and sessions need one newer than 2.2.3.256: update the agent: Cloud Assistant in the ECS console, or its upgrade command on the instance
     ");
     // What it may not look at it says.
-    let blind = self::emulator(|options| {
+    let blind = self::cloud(|options| {
         options.deny("DescribeInstances").unwrap();
         options.deny("DescribeCloudAssistantStatus").unwrap();
     });
@@ -630,7 +602,7 @@ const CODES: &[(u16, &str)] = &[
 
 #[tokio::test]
 async fn every_code_is_produced_and_explained() {
-    let emulator = emulator(|options| {
+    let cloud = cloud(|options| {
         for (_, code) in CODES {
             options
                 .faults
@@ -638,20 +610,7 @@ async fn every_code_is_produced_and_explained() {
                 .unwrap();
         }
     });
-    let keys = emulator.credentials();
-    let credentials = Credentials {
-        access_key_id: keys.access_key_id.clone(),
-        access_key_secret: keys.access_key_secret.clone().into(),
-        security_token: None,
-        expires: None,
-        source: "the emulator".into(),
-    };
-    let network = Network::new(NetworkOptions {
-        connect_timeout: HANG,
-        ..NetworkOptions::default()
-    });
-    let endpoint = emulator.api_url().parse().unwrap();
-    let client = Client::new(network, endpoint, "cn-hangzhou", Arc::new(credentials)).unwrap();
+    let client = client(&cloud.emulator);
     let client = client.with_retry(Retry {
         attempts: 1,
         ..Retry::default()

@@ -4,8 +4,7 @@
 
 mod support;
 
-use assert_cmd::Command;
-use axt::emulator::{Emulator, Instance, Options};
+use axt::emulator::{Instance, Options};
 use axt::openapi::client::Client;
 use axt::openapi::describe::DescribeTerminalSessions;
 use axt::openapi::ecs::StartTerminalSession;
@@ -15,32 +14,27 @@ use std::collections::HashSet;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::time::Duration;
-use support::axt::{HANG, client};
+use support::axt::{Cloud, Done, HANG, client, run, success};
 
 /// An emulator with room for any number of sessions.
-fn roomy() -> Emulator {
+fn roomy() -> Cloud {
     let mut options = Options::default();
     options.limits.set("per-region", "none").unwrap();
     options.limits.set("calls", "none").unwrap();
     options.limits.set("clock-skew", "none").unwrap();
     options.instances = vec!["i-off:stopped".parse::<Instance>().unwrap()];
-    Emulator::on_loopback(options).unwrap()
+    Cloud::with(options)
 }
 
-/// axt, pointed at the emulator and at nothing else.
-fn axt(emulator: &Emulator, args: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("axt").unwrap();
-    command
-        .env_clear()
-        .env("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE")
-        .envs(emulator.exports())
-        .args(args)
-        .timeout(HANG);
-    command
+fn stdout(cloud: &Cloud, args: &[&str]) -> String {
+    String::from_utf8(success(cloud.axt(args))).unwrap()
 }
 
-fn stdout(command: &mut Command) -> String {
-    String::from_utf8(command.assert().success().get_output().stdout.clone()).unwrap()
+/// A run that ends with this status, and what it says.
+fn told(cloud: &Cloud, args: &[&str], status: i32) -> Done {
+    let done = run(cloud.axt(args), b"");
+    assert_eq!(done.status, status, "{args:?}: {}", done.stderr);
+    done
 }
 
 /// Starts this many sessions on an instance.
@@ -62,13 +56,13 @@ async fn code(client: &Client, page: DescribeTerminalSessions) -> String {
 
 #[tokio::test]
 async fn more_than_a_thousand_records_come_page_by_page() {
-    let emulator = roomy();
-    let client = client(&emulator);
+    let cloud = roomy();
+    let client = client(&cloud.emulator);
     start(&client, "i-one", 1005).await;
     start(&client, "i-two", 12).await;
 
     let list = |args: &[&str]| -> Vec<String> {
-        let text = stdout(axt(&emulator, &["sessions", "list"]).args(args));
+        let text = stdout(&cloud, &[&["sessions", "list"], args].concat());
         text.lines().map(str::to_owned).collect()
     };
     let all = list(&[]);
@@ -90,18 +84,19 @@ async fn more_than_a_thousand_records_come_page_by_page() {
 
     // Four weeks later nobody remembers.
     let week = Duration::from_secs(7 * 24 * 3600);
-    emulator
+    cloud
+        .emulator
         .clock()
         .advance(4 * week - Duration::from_secs(600));
     assert_eq!(list(&["--limit", "1"]).len(), 1);
-    emulator.clock().advance(Duration::from_secs(600));
+    cloud.emulator.clock().advance(Duration::from_secs(600));
     assert_eq!(list(&[]).len(), 0);
 }
 
 #[tokio::test]
 async fn bad_pages_are_refused() {
-    let emulator = roomy();
-    let client = client(&emulator);
+    let cloud = roomy();
+    let client = client(&cloud.emulator);
     start(&client, "i-one", 3).await;
     let page = |max_results, next_token: Option<&str>| DescribeTerminalSessions {
         max_results,
@@ -137,29 +132,30 @@ async fn bad_pages_are_refused() {
 
 #[test]
 fn either_signature_is_taken_and_a_wrong_secret_is_not() {
-    let emulator = roomy();
+    let cloud = roomy();
     for signature in ["v1", "v3"] {
         let args = ["--signature", signature, "sessions", "list"];
-        axt(&emulator, &args).assert().success();
-        let mut wrong = axt(&emulator, &args);
+        told(&cloud, &args, 0);
+        let mut wrong = cloud.axt(args);
         wrong.env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "another-secret");
-        let wrong = wrong.assert().code(1);
-        let said = String::from_utf8_lossy(&wrong.get_output().stderr);
+        let wrong = run(wrong, b"");
+        let (status, said) = (wrong.status, wrong.stderr);
+        assert_eq!(status, 1, "{signature}: {said}");
         let verdict = "(the server signed the same text, so the AccessKey secret is wrong)";
         assert!(said.contains(verdict), "{signature}: {said}");
     }
-    axt(&emulator, &["--signature", "v2", "sessions", "list"])
-        .assert()
-        .code(2);
+    told(&cloud, &["--signature", "v2", "sessions", "list"], 2);
 }
 
 #[test]
 fn records_tell_how_sessions_went() {
-    let emulator = roomy();
-    axt(&emulator, &["connect", "nobody@i-off", "--command", "true"])
-        .assert()
-        .code(255);
-    let line = stdout(&mut axt(&emulator, &["sessions", "list"]));
+    let cloud = roomy();
+    told(
+        &cloud,
+        &["connect", "nobody@i-off", "--command", "true"],
+        255,
+    );
+    let line = stdout(&cloud, &["sessions", "list"]);
     let cells: Vec<&str> = line.trim_end().split('\t').collect();
     assert!(cells[0].starts_with("s-"), "{line}");
     assert_eq!(cells[1..4], ["i-off", "nobody", "Failed"]);
@@ -172,11 +168,9 @@ fn records_tell_how_sessions_went() {
 
 #[test]
 fn json_has_every_field_of_the_api_page() {
-    let emulator = roomy();
-    axt(&emulator, &["connect", "i-off", "--command", "true"])
-        .assert()
-        .code(255);
-    let text = stdout(&mut axt(&emulator, &["sessions", "list", "--json"]));
+    let cloud = roomy();
+    told(&cloud, &["connect", "i-off", "--command", "true"], 255);
+    let text = stdout(&cloud, &["sessions", "list", "--json"]);
     let value: Value = serde_json::from_str(&text).unwrap();
     let session = &value["Sessions"][0];
     assert_eq!(
@@ -214,31 +208,26 @@ fn shape(value: &Value) -> String {
 
 #[tokio::test]
 async fn sessions_are_ended_one_by_one() {
-    let emulator = roomy();
-    start(&client(&emulator), "i-one", 2).await;
-    let ids: Vec<String> = emulator
+    let cloud = roomy();
+    start(&client(&cloud.emulator), "i-one", 2).await;
+    let ids: Vec<String> = cloud
+        .emulator
         .sessions()
         .into_iter()
         .map(|session| session.session_id)
         .collect();
     let (one, two) = (ids[0].as_str(), ids[1].as_str());
-    let ended = stdout(&mut axt(&emulator, &["sessions", "end", one]));
+    let ended = stdout(&cloud, &["sessions", "end", one]);
     assert_eq!(ended, format!("{one}\tended\n"));
 
-    let mixed = axt(&emulator, &["sessions", "end", "s-none", two])
-        .assert()
-        .code(1);
-    let output = mixed.get_output();
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout),
-        format!("s-none\tfailed\n{two}\tended\n")
-    );
-    let said = String::from_utf8_lossy(&output.stderr);
+    let mixed = told(&cloud, &["sessions", "end", "s-none", two], 1);
+    assert_eq!(mixed.text(), format!("s-none\tfailed\n{two}\tended\n"));
+    let said = mixed.stderr;
     assert!(
         said.starts_with("axt: s-none: EndTerminalSession: InvalidSessionId.NotFound"),
         "{said}"
     );
-    assert_eq!(emulator.counts().ended, 2);
+    assert_eq!(cloud.emulator.counts().ended, 2);
 }
 
 /// Answers every request with this page.
@@ -263,22 +252,19 @@ fn stubborn(page: &'static str) -> String {
 
 #[test]
 fn a_server_that_repeats_a_page_for_ever_is_noticed() {
-    let emulator = roomy();
+    let cloud = roomy();
     let page = r#"{"NextToken":"again","Sessions":{"Session":[{"SessionId":"s-\u001b[2J"}]}}"#;
     let url = stubborn(page);
-    let failed = axt(&emulator, &["sessions", "list", "--endpoint", &url])
-        .assert()
-        .code(1);
-    let said = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    let said = told(&cloud, &["sessions", "list", "--endpoint", &url], 1).stderr;
     assert!(
         said.contains("the answer points to a page that was there already"),
         "{said}"
     );
 
     // What was asked for is there before that matters, and its text steers no terminal.
-    let text = stdout(&mut axt(
-        &emulator,
+    let text = stdout(
+        &cloud,
         &["sessions", "list", "--limit", "1", "--endpoint", &url],
-    ));
+    );
     assert_eq!(text, "s-\\u{1b}[2J\t\t\t\t\t\t\t\t\n");
 }

@@ -9,15 +9,15 @@ use secrecy::ExposeSecret as _;
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A hang guard: nothing here is expected to take anywhere near as long.
 pub(crate) const HANG: Duration = Duration::from_secs(60);
 
-/// An emulator, and the way to run axt against it. Every run logs all that it can; in the end the
-/// logs are searched for secrets.
+/// An emulator, and the way to run axt against it. Every run logs all that it can. What a run prints
+/// is searched for secrets when it ends, and the logs are in the end.
 pub(crate) struct Cloud {
     pub emulator: Emulator,
     logs: TempDir,
@@ -29,13 +29,12 @@ impl Drop for Cloud {
         if std::thread::panicking() {
             return;
         }
-        let secret = self.emulator.credentials().access_key_secret.clone();
         for entry in self.logs.path().read_dir().unwrap() {
             let log = std::fs::read(entry.unwrap().path()).unwrap();
-            let log = String::from_utf8_lossy(&log);
-            // The others are what the address of every session has in it.
-            for secret in [secret.as_str(), "token=", "tokenId="] {
-                assert!(!log.contains(secret), "a secret is in the log: {log}");
+            no_secrets(&log);
+            // What the address of every session has in it.
+            for part in [&b"token="[..], b"tokenId="] {
+                assert!(!has(&log, part), "{}", String::from_utf8_lossy(&log));
             }
         }
     }
@@ -57,6 +56,24 @@ pub(crate) fn client(emulator: &Emulator) -> Client {
     };
     let endpoint = emulator.api_url().parse().unwrap();
     Client::new(network, endpoint, "cn-hangzhou", Arc::new(credentials)).unwrap()
+}
+
+/// The secrets of the emulators that tests of this process have started.
+static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Fails if any secret is in what was printed; those that tests make up have `hush` in them.
+fn no_secrets(printed: &[u8]) {
+    let known = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.iter().map(String::as_str).chain(["hush"]);
+    let found = known
+        .filter(|secret| has(printed, secret.as_bytes()))
+        .count();
+    let text = String::from_utf8_lossy(printed);
+    assert_eq!(found, 0, "a secret was printed: {text}");
+}
+
+fn has(text: &[u8], part: &[u8]) -> bool {
+    memchr::memmem::find(text, part).is_some()
 }
 
 /// How a run of axt ended.
@@ -86,6 +103,10 @@ impl Cloud {
 
     pub(crate) fn with(options: Options) -> Self {
         let emulator = Emulator::on_loopback(options).unwrap();
+        let secret = emulator.credentials().access_key_secret.clone();
+        let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.push(secret);
+        drop(secrets);
         let logs = tempfile::tempdir().unwrap();
         let runs = AtomicUsize::new(0);
         Self {
@@ -100,8 +121,7 @@ impl Cloud {
         &self,
         args: impl IntoIterator<Item = I>,
     ) -> Command {
-        let mut command = axt(["-vvv"]);
-        command.args(args);
+        let mut command = axt(args);
         self.lead(&mut command);
         command
     }
@@ -109,7 +129,7 @@ impl Cloud {
     fn lead(&self, command: &mut Command) {
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
         let log = self.logs.path().join(number.to_string());
-        command.env("AXT_LOG_FILE", log);
+        command.env("AXT_LOG_FILE", log).env("AXT_VERBOSE", "3");
         command.envs(self.emulator.exports());
     }
 
@@ -223,6 +243,8 @@ pub(crate) fn finish(child: Child) -> Done {
         stdout,
         stderr,
     } = output.unwrap();
+    no_secrets(&stdout);
+    no_secrets(&stderr);
     #[cfg(unix)]
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]
