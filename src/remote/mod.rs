@@ -2,8 +2,8 @@
 //!
 //! The service runs `CommandLine` on a terminal: input is echoed, newlines become returns, both
 //! streams are one, no shell is there, 512 characters are the limit, and the exit status is lost. So
-//! `CommandLine` carries a first stage (`bootstrap.sh`) that silences the terminal, names the tools
-//! it found and takes the second stage (`runner.sh`) over the channel: a loop that runs one command
+//! `CommandLine` carries a first stage (`scripts/bootstrap.sh`) that silences the terminal, names the tools
+//! it found and takes the second stage (`scripts/runner.sh`) over the channel: a loop that runs one command
 //! after another. Each command has a session of its own without a terminal, pipes for its standard
 //! streams, and the user's shell.
 //!
@@ -14,6 +14,10 @@
 //! - [`Terminal`] is the same for a program that has the session's terminal, whose bytes go as they
 //!   are: only its status comes behind the mark.
 //! - `scripts` makes the texts: what the tools at the remote side allow, and what a command needs.
+//!
+//! A runner may run several commands ([`Options::several`]): the next one may be given as soon as
+//! [`Event::Ended`] has come, and starts when the runner has said [`Event::Idle`]. A runner that has
+//! said [`Event::Failed`], before or after a command's end, takes no other: its session is to be ended.
 //!
 //! A byte of one stream never shows in the other. What isn't a line of the runner's is never data.
 //! What was delivered before a failure is a correct beginning.

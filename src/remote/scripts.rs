@@ -4,19 +4,19 @@ use super::tools::Tools;
 use std::ffi::OsString;
 
 /// The first stage, as it is read by people.
-const BOOTSTRAP: &str = include_str!("bootstrap.sh");
+const BOOTSTRAP: &str = include_str!("scripts/bootstrap.sh");
 
 /// The beginning of every second stage.
-const SHELL: &str = include_str!("shell.sh");
+const SHELL: &str = include_str!("scripts/shell.sh");
 
 /// The second stage that runs commands.
-const RUNNER: &str = include_str!("runner.sh");
+const RUNNER: &str = include_str!("scripts/runner.sh");
 
 /// The second stage of a program that has the terminal.
-const TERMINAL: &str = include_str!("terminal.sh");
+const TERMINAL: &str = include_str!("scripts/terminal.sh");
 
 /// A login shell on a terminal.
-const LOGIN: &str = include_str!("login.sh");
+const LOGIN: &str = include_str!("scripts/login.sh");
 
 /// What the service takes as CommandLine, in characters.
 const LONGEST_COMMAND_LINE: usize = 512;
