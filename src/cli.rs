@@ -8,6 +8,7 @@ mod doctor;
 mod emulator;
 mod forward;
 mod habits;
+mod instances;
 mod invocation;
 mod openssh;
 mod parse;
@@ -22,6 +23,7 @@ pub(crate) use doctor::Doctor;
 #[cfg(feature = "emulator")]
 pub(crate) use emulator::{Emulator, GuestKind};
 pub use forward::{Listen, Remote};
+pub(crate) use instances::Instances;
 pub use invocation::parse;
 pub(crate) use openssh::{Ssh, SshConfig};
 pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
@@ -144,6 +146,8 @@ pub(crate) enum Command {
     SshConfig(SshConfig),
     /// Open a shell in a pod of SAE, or run a command there
     Webshell(Box<Webshell>),
+    /// List instances: ids, names, addresses, agents, tags
+    Instances(Box<Instances>),
     /// List sessions, or end them
     #[command(subcommand)]
     Sessions(Sessions),
@@ -412,7 +416,12 @@ mod tests {
 
     #[test]
     fn every_setting_has_its_environment_variable_and_no_switch_for_one_run() {
-        const FOR_ONE_RUN: [&str; 19] = [
+        const FOR_ONE_RUN: [&str; 24] = [
+            "all-regions",
+            "inventory",
+            "list",
+            "host",
+            "groups",
             "help",
             "version",
             "command",

@@ -10,6 +10,7 @@ mod emulator;
 pub mod exec;
 mod forward;
 mod generate;
+mod instances;
 mod proxy;
 mod sessions;
 mod shared;
@@ -67,6 +68,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::SshConfig(args) => ssh::config(&cli.global, &args, ui),
         Command::Webshell(args) => block_on(webshell::run(&cli.global, *args, ui)),
         Command::Doctor(args) => block_on(doctor::run(&cli.global, args, ui)),
+        Command::Instances(args) => block_on(instances::run(&cli.global, *args, ui)),
         Command::Sessions(command) => block_on(sessions::run(&cli.global, command, ui)),
         Command::Config(Config::Show(args)) => config::show(&cli.global, &args, ui),
         #[cfg(feature = "emulator")]

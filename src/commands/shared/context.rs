@@ -127,6 +127,19 @@ impl Context {
     pub(crate) fn client_at(&self, product: Product, endpoint: Option<&str>) -> Result<Client> {
         let settings = &self.settings;
         let region = settings.region().map_err(|_| self.without_region())?;
+        self.client_of(product, region, endpoint)
+    }
+
+    /// A client of one product's API in another region.
+    ///
+    /// # Errors
+    /// As [`Context::client`].
+    pub(crate) fn client_in(&self, product: Product, region: &str) -> Result<Client> {
+        self.client_of(product, region, None)
+    }
+
+    fn client_of(&self, product: Product, region: &str, endpoint: Option<&str>) -> Result<Client> {
+        let settings = &self.settings;
         let general = settings.endpoint.as_ref().map(|url| url.value.as_str());
         let given = endpoint.or(general);
         let base = endpoint::base(product, region, settings.connection_type.value, given)?;

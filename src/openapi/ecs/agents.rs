@@ -118,6 +118,16 @@ pub async fn agent(client: &Client, id: &str, limit: Duration) -> Result<Option<
 }
 
 impl Agent {
+    /// What stands for the agent of an instance that has none.
+    #[must_use]
+    pub fn none_of(instance_id: &str) -> Self {
+        Self {
+            instance_id: Some(instance_id.to_owned()),
+            online: Some(false),
+            ..Self::default()
+        }
+    }
+
     /// Whether it is new enough for sessions; `None` where that is not known. The service's own word
     /// counts more than the version.
     #[must_use]

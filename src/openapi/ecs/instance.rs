@@ -39,6 +39,33 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// An instance of which only the id and the region are known.
+    #[must_use]
+    pub fn new(id: impl Into<String>, region: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            name: None,
+            host_name: None,
+            status: None,
+            region: region.into(),
+            zone: None,
+            vpc: None,
+            os_type: None,
+            os_name: None,
+            private_ips: vec![],
+            public_ips: vec![],
+            elastic_ip: None,
+            tags: BTreeMap::new(),
+            agent: None,
+        }
+    }
+
+    /// Its addresses: private, then public, then the elastic one.
+    pub fn addresses(&self) -> impl Iterator<Item = &String> {
+        let own = self.private_ips.iter().chain(&self.public_ips);
+        own.chain(&self.elastic_ip)
+    }
+
     /// Whether it is a managed instance.
     #[must_use]
     pub fn is_managed(&self) -> bool {

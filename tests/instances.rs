@@ -1,0 +1,194 @@
+//! `axt instances` against the emulator, judged by the official SDK, Ansible and ClusterShell.
+#![cfg(all(unix, feature = "emulator"))]
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod support;
+
+use axt::emulator::{Emulator, Instance, Options};
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use support::axt::{AXT, Cloud, Done, run};
+use support::{need, need_python};
+
+fn cloud(instances: &[&str]) -> Cloud {
+    let mut options = Options::default();
+    let instances = instances.iter().map(|text| text.parse().unwrap());
+    options.instances = instances.collect();
+    Cloud::with(options)
+}
+
+fn instances(cloud: &Cloud, args: &[&str]) -> Done {
+    let mut command = cloud.axt(["instances"]);
+    command.args(args);
+    run(command, b"")
+}
+
+const FLEET: [&str; 6] = [
+    "i-1:name=web-1:ip=10.0.0.1:elastic=47.0.0.1:vpc=vpc-1:tag=env=prod",
+    "i-2:name=web-2:ip=10.0.0.2:stopped:tag=env=test",
+    "i-3:name=数据库:windows:old",
+    "i-4:no-agent",
+    "mi-1:name=office:host=desk:offline",
+    "i-5:name=far:region=cn-beijing",
+];
+
+#[test]
+fn a_pipe_gets_a_line_for_each_instance() {
+    let done = instances(&cloud(&FLEET), &[]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let expected = [
+        "mi-1\toffice\tDisconnected\t\t\tlinux\toffline\tcn-hangzhou\t",
+        "i-4\ti-4\tRunning\t\t\tlinux\tnone\tcn-hangzhou\t",
+        "i-1\tweb-1\tRunning\t10.0.0.1\t47.0.0.1\tlinux\tok\tcn-hangzhou\tenv=prod",
+        "i-2\tweb-2\tStopped\t10.0.0.2\t\tlinux\toffline\tcn-hangzhou\tenv=test",
+        "i-3\t数据库\tRunning\t\t\twindows\ttoo old\tcn-hangzhou\t",
+    ];
+    let text = done.text();
+    assert_eq!(text.lines().count(), expected.len(), "{text}");
+    for line in expected {
+        assert!(
+            text.lines().any(|own| own == line),
+            "{line:?} is not in {text}"
+        );
+    }
+}
+
+#[test]
+fn filters_choose_and_none_is_said() {
+    let cloud = cloud(&FLEET);
+    let ids = |args: &[&str]| {
+        let text = instances(&cloud, args).text();
+        let ids: Vec<&str> = text.lines().filter_map(|l| l.split('\t').next()).collect();
+        ids.join(" ")
+    };
+    assert_eq!(ids(&["web-*"]), "i-1 i-2");
+    assert_eq!(ids(&["web-*", "running"]), "i-1");
+    assert_eq!(ids(&["tag:env"]), "i-1 i-2");
+    assert_eq!(ids(&["desk"]), "mi-1");
+    assert_eq!(ids(&["47.0.0.1", "i-3"]), "i-1 i-3");
+    assert_eq!(ids(&["--all-regions", "far"]), "i-5");
+    let none = instances(&cloud, &["bogus"]);
+    assert_eq!((none.status, none.text().as_str()), (0, ""));
+    assert_eq!(none.stderr, "axt: no instance in cn-hangzhou fits bogus\n");
+}
+
+#[test]
+fn json_has_what_is_known() {
+    let done = instances(&cloud(&FLEET), &["web-1", "--json"]);
+    let value: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(value["schemaVersion"], 1);
+    let web = &value["instances"][0];
+    assert_eq!(web["privateIps"][0], "10.0.0.1");
+    assert_eq!(web["tags"]["env"], "prod");
+    assert_eq!(web["agent"]["newEnough"], true);
+    assert_eq!(web["managed"], false);
+}
+
+#[test]
+fn what_may_not_be_seen_is_said_and_the_rest_listed() {
+    let mut options = Options {
+        instances: vec!["i-1:name=web".parse().unwrap()],
+        ..Options::default()
+    };
+    options.deny("DescribeManagedInstances").unwrap();
+    options.deny("DescribeCloudAssistantStatus").unwrap();
+    let done = instances(&Cloud::with(options), &[]);
+    assert_eq!(done.status, 0);
+    assert_eq!(
+        done.text(),
+        "i-1\tweb\tRunning\t\t\tlinux\t\tcn-hangzhou\t\n"
+    );
+    for what in ["managed instances", "agents"] {
+        let said = format!("axt: cn-hangzhou: {what}: Describe");
+        assert!(done.stderr.contains(&said), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn ansible_reads_the_inventory() {
+    let Some(ansible) = need("ansible-inventory") else {
+        return;
+    };
+    let cloud = cloud(&FLEET);
+    let home = tempfile::tempdir().unwrap();
+    let script = home.path().join("inventory");
+    let text = format!("#!/bin/sh\nexec '{AXT}' instances --all-regions --inventory \"$@\"\n");
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let ask = |args: &[&str]| -> Value {
+        let mut command = cloud.outside(&ansible);
+        command.arg("-i").arg(&script).args(args);
+        command.env("HOME", home.path());
+        command.env("LC_ALL", "C.UTF-8");
+        let done = run(command, b"");
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        serde_json::from_slice(&done.stdout).unwrap()
+    };
+    let all = ask(&["--list"]);
+    let hosts = all["_meta"]["hostvars"].as_object().unwrap();
+    assert_eq!(hosts.len(), 6);
+    assert_eq!(hosts["web-1"]["ansible_host"], "i-1.cn-hangzhou");
+    assert_eq!(all["tag_env_prod"]["hosts"][0], "web-1");
+    assert_eq!(all["region_cn_beijing"]["hosts"][0], "far");
+    assert_eq!(ask(&["--host", "far"])["axt_id"], "i-5");
+}
+
+#[test]
+fn clustershell_asks_for_groups() {
+    let Some(nodeset) = need("nodeset") else {
+        return;
+    };
+    let cloud = cloud(&FLEET);
+    let home = tempfile::tempdir().unwrap();
+    let axt = format!("'{AXT}' instances --groups");
+    let groups = format!(
+        "[Main]\ndefault: axt\n[axt]\nmap: {axt} map:$GROUP\nall: {axt} all\nlist: {axt} list\nreverse: {axt} reverse:$NODE\n"
+    );
+    fs::write(home.path().join("groups.conf"), groups).unwrap();
+    let ask = |args: &[&str]| {
+        let mut command = cloud.outside(&nodeset);
+        command.args(args);
+        command.env("CLUSTERSHELL_CFGDIR", home.path());
+        let done = run(command, b"");
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        done.text()
+    };
+    assert_eq!(ask(&["-e", "@tag_env_prod"]), "i-1.cn-hangzhou\n");
+    assert_eq!(ask(&["-c", "@*"]), "5\n");
+    assert!(ask(&["-l"]).contains("@region_cn_hangzhou\n"));
+    assert!(ask(&["-l", "i-2.cn-hangzhou"]).contains("@tag_env_test"));
+}
+
+#[test]
+fn the_official_sdk_reads_the_same_lists() {
+    let Some(python) = need_python("aliyunsdkecs") else {
+        return;
+    };
+    let fleet = |n: usize| -> Instance {
+        format!("i-{n:03}:name=web-{n}:ip=10.0.0.{n}")
+            .parse()
+            .unwrap()
+    };
+    let cloud = Cloud::new();
+    cloud.emulator.set_instances((0..150).map(fleet).collect());
+    let mut command = cloud.outside(&python);
+    command.args(["-c", include_str!("support/instances.py")]);
+    command.args(address_and_keys(&cloud.emulator));
+    let done = run(command, b"");
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let ours = instances(&cloud, &[]).text();
+    let ours = ours.lines().map(|line| {
+        let cells: Vec<&str> = line.split('\t').collect();
+        format!("{}\t{}\t{}\tok\n", cells[0], cells[1], cells[3])
+    });
+    let mut ours: Vec<String> = ours.collect();
+    ours.sort();
+    assert_eq!(done.text(), ours.concat());
+}
+
+fn address_and_keys(emulator: &Emulator) -> [String; 3] {
+    let keys = emulator.credentials();
+    let (id, secret) = (&keys.access_key_id, &keys.access_key_secret);
+    [emulator.address().to_string(), id.clone(), secret.clone()]
+}
