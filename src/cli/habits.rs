@@ -45,8 +45,9 @@ fn command(word: &str, typed: &Typed, knows: impl Fn(&str) -> bool) -> Option<St
                 "no key is needed: `axt connect {target}`, or `axt ssh {target}` for what calls ssh"
             ));
         }
-        "cp" | "copy" => known("cp", "axt cp SRC… DST".into())?,
-        "scp" | "sftp" => format!("{word} -S axt-ssh …"),
+        "scp" | "cp" | "copy" => known("cp", "axt cp SRC… DST".into())
+            .unwrap_or_else(|| "scp -S axt-ssh SRC… DST".into()),
+        "sftp" => "sftp -S axt-ssh …".into(),
         "rsync" => "rsync -e 'axt ssh' …".into(),
         "ls" | "list" | "hosts" => known("instances", "axt instances".into())?,
         "version" => "axt -V".into(),
@@ -75,7 +76,10 @@ fn option(word: &str, typed: &Typed) -> Option<String> {
             None => "no key is needed: leave -i out".into(),
         },
         "R" => "the service opens no ports on the instance: there are no remote forwards".into(),
-        "A" | "C" | "E" | "F" | "J" | "N" | "O" | "S" | "W" | "X" | "Y" | "f" | "g" | "o" | "s" => {
+        "A" => "the service carries no agent connections: leave -A out".into(),
+        "X" | "Y" => format!("the service carries no X11 connections: leave {word} out"),
+        "J" => "instances are reached through the service, and not through other hosts: leave -J out".into(),
+        "C" | "E" | "F" | "N" | "O" | "S" | "W" | "g" | "o" | "s" => {
             format!("`axt ssh {word} …` takes ssh's options")
         }
         _ => return None,
@@ -171,7 +175,9 @@ mod tests {
             ("axt connect -i key.pem i-1", "no key"),
             ("axt connect -o User=x i-1", "`axt ssh -o …`"),
             ("axt send_public_key -i i-1", "no key"),
-            ("axt scp a i-1:b", "scp -S axt-ssh"),
+            ("axt connect -A i-1", "leave -A out"),
+            ("axt connect i-1 -Y", "leave -Y out"),
+            ("axt connect -J jump i-1", "leave -J out"),
         ] {
             let said = answer(line, &[]).expect(line);
             assert!(said.contains(part), "{line}: {said}");
@@ -192,6 +198,11 @@ mod tests {
         assert_eq!(said.as_deref(), Some("try `axt instances`"));
         let said = answer("axt copy a i-1:b", &["cp"]);
         assert_eq!(said.as_deref(), Some("try `axt cp SRC… DST`"));
-        assert_eq!(answer("axt copy a i-1:b", &[]), None);
+        let said = answer("axt scp a i-1:b", &["cp"]);
+        assert_eq!(said.as_deref(), Some("try `axt cp SRC… DST`"));
+        for word in ["cp", "copy", "scp"] {
+            let said = answer(&format!("axt {word} a i-1:b"), &[]);
+            assert_eq!(said.as_deref(), Some("try `scp -S axt-ssh SRC… DST`"));
+        }
     }
 }

@@ -4,9 +4,8 @@ use super::edit::with_fields;
 use super::journal::{Journal, Use, left_behind};
 use super::tokens::Tokens;
 use crate::config::profile::{Profile, read};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::openapi::signature::sha256_hex;
-use crate::providers::http::problem;
 use crate::providers::lock::Lock;
 use crate::providers::private;
 use jiff::Timestamp;
@@ -177,11 +176,14 @@ fn foreign(target: &Path) -> Result<(), String> {
     Err("it belongs to another user".into())
 }
 
-fn unwritable(path: &Path, why: &str) -> crate::error::Error {
-    problem(&format!(
-        "the login has to be renewed, and {} can't be written: {why}",
-        path.display()
-    ))
+fn unwritable(path: &Path, why: &str) -> Error {
+    Error::Credentials {
+        problem: format!(
+            "the login has to be renewed, and {} can't be written: {why}",
+            path.display()
+        ),
+        remedy: "see that this user can write to the file and beside it, and that the disk has room: a renewed login that isn't written is lost".into(),
+    }
 }
 
 /// A step that tests end the process at.

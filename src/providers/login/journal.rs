@@ -36,12 +36,10 @@ pub(super) struct Journal {
 impl Journal {
     /// Writes to the disk that the token is about to be used. What follows the first line is room.
     pub(super) fn begin(path: &Path, begun: Use) -> io::Result<Self> {
-        let mut file = private::create(path)?;
-        let line = serde_json::to_string(&begun)? + "\n";
-        file.write_all(line.as_bytes())?;
-        file.write_all("\n".repeat(ROOM).as_bytes())?;
-        file.sync_all()?;
-        file.seek(SeekFrom::Start(line.len() as u64))?;
+        let file = prepared(path, &begun).inspect_err(|_| {
+            // Without its room it serves nobody.
+            let _ = fs::remove_file(path);
+        })?;
         let path = path.to_owned();
         Ok(Self { path, file, begun })
     }
@@ -61,6 +59,16 @@ impl Journal {
     pub(super) fn remove(self) -> io::Result<()> {
         fs::remove_file(&self.path)
     }
+}
+
+fn prepared(path: &Path, begun: &Use) -> io::Result<File> {
+    let mut file = private::create(path)?;
+    let line = serde_json::to_string(begun)? + "\n";
+    file.write_all(line.as_bytes())?;
+    file.write_all("\n".repeat(ROOM).as_bytes())?;
+    file.sync_all()?;
+    file.seek(SeekFrom::Start(line.len() as u64))?;
+    Ok(file)
 }
 
 /// What a run has left behind, with the answer, which may be empty; `None` if there is no journal, or

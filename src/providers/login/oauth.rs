@@ -162,7 +162,16 @@ async fn use_up(
         .body(form);
     let was_sent = file.was_sent(refresh);
     let mut journal = file.begin(profile, refresh, world.clock.now())?;
-    let answer = exchange(world, &url, request).await?;
+    let answer = match exchange(world, &url, request).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            // Where no connection was made, nothing was sent.
+            if !was_sent && matches!(error, Error::Connect { .. }) {
+                let _ = journal.remove();
+            }
+            return Err(error);
+        }
+    };
     reached("answered");
     if answer.status.is_client_error() {
         return Err(refused(&answer, journal, was_sent));
