@@ -37,7 +37,9 @@ async fn join(
     let limit = args.session.connection.connect_timeout;
     let stop = async { stops.next().await.into() };
     let started = Started::start(context, &args.session, request, stop).await?;
-    let dialing = PortSession::dial(started.clone(), context.network.clone(), limit);
+    let input_from = port::input_from(&args.ports, false);
+    let network = context.network.clone();
+    let dialing = PortSession::dial(started.clone(), network, input_from, limit);
     let session = started.or_end(stops.run(dialing)).await?;
     let (control, asked) = mpsc::channel(8);
     stdio::tell_when_unread(control.clone());

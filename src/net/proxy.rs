@@ -242,7 +242,6 @@ impl Service<Uri> for Connected {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 mod tests {
     use super::*;
 

@@ -124,7 +124,6 @@ mod unix {
     }
 
     #[cfg(test)]
-    #[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
     mod tests {
         use super::*;
         use rustix::process::{getpid, kill_process};

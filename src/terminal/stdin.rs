@@ -181,7 +181,6 @@ mod unbuffered {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 mod tests {
     use super::*;
     use tokio::io::AsyncReadExt as _;

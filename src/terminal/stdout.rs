@@ -26,33 +26,33 @@ const STACK: usize = 64 * 1024;
 /// Starts a writer's thread.
 type Start = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
-/// A blocking writer made asynchronous. What is accepted is written without a flush; a flush waits
-/// until it has been. An error shows at the next write or flush. Clones write to the same place, and
-/// dropping them never waits.
+/// A blocking writer made asynchronous. Accepted bytes are written without being asked for by a flush; a
+/// flush waits until they are written. An error is returned by the next write or flush. Clones write to
+/// the same place, and dropping them never waits.
 #[derive(Clone)]
 pub struct Stdout(Arc<Handle>);
 
-/// The side of the desk where bytes are put in.
+/// The writing end of a queue; the thread ends some time after it is dropped.
 struct Handle {
-    desk: Arc<Desk>,
+    queue: Arc<Queue>,
 }
 
-/// Where the two sides meet.
+/// The queue between the callers and the thread that writes.
 #[derive(Default)]
-struct Desk {
-    tray: Mutex<Tray>,
+struct Queue {
+    state: Mutex<State>,
     filled: Condvar,
-    emptied: Condvar,
+    written: Condvar,
 }
 
 #[derive(Default)]
-struct Tray {
+struct State {
     /// Accepted and not yet taken by the thread.
     bytes: Vec<u8>,
     /// The thread is writing what it took before.
     writing: bool,
     error: Option<io::Error>,
-    /// Nothing more will be put in.
+    /// Nothing more will be added.
     dropped: bool,
     waker: Option<Waker>,
     /// Starts the thread, unless that was done.
@@ -63,7 +63,7 @@ struct Tray {
     display: Option<Display>,
 }
 
-impl Tray {
+impl State {
     /// Whether everything that was accepted has been written.
     fn is_done(&self) -> bool {
         self.bytes.is_empty() && !self.writing
@@ -86,8 +86,8 @@ impl Tray {
         Some(written).filter(|written| !written.as_ref().is_err_and(later))
     }
 
-    /// Leaves bytes to the thread.
-    fn put(&mut self, bytes: &[u8]) {
+    /// Adds bytes for the thread.
+    fn push(&mut self, bytes: &[u8]) {
         match &mut self.display {
             Some(display) => display.output(bytes, &mut self.bytes),
             None => self.bytes.extend_from_slice(bytes),
@@ -134,57 +134,57 @@ impl Stdout {
     /// Any blocking writer; it is flushed after each write. Its thread starts when it is needed: a
     /// write fails if there can be none.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
-        let desk = Arc::new(Desk::default());
-        let served = desk.clone();
+        let queue = Arc::new(Queue::default());
+        let served = queue.clone();
         let start: Start = Box::new(move || {
             let thread = thread::Builder::new().name("stdout".into());
             let serve = move || served.serve(writer);
             thread.stack_size(STACK).spawn(serve).map(drop)
         });
-        desk.lock().start = Some(start);
-        Self(Arc::new(Handle { desk }))
+        queue.lock().start = Some(start);
+        Self(Arc::new(Handle { queue }))
     }
 
     /// Draws beside the output from now on.
     pub(crate) fn set_display(&self, display: Display) {
-        self.0.desk.lock().display = Some(display);
+        self.0.queue.lock().display = Some(display);
     }
 
     /// Draws something, if there is a display.
     pub(crate) fn draw<T>(&self, act: impl FnOnce(&mut Display, &mut Vec<u8>) -> T) -> Option<T> {
-        let desk = &self.0.desk;
-        let mut tray = desk.lock();
-        let tray = &mut *tray;
-        let drawn = act(tray.display.as_mut()?, &mut tray.bytes);
-        if !tray.bytes.is_empty() {
+        let queue = &self.0.queue;
+        let mut state = queue.lock();
+        let state = &mut *state;
+        let drawn = act(state.display.as_mut()?, &mut state.bytes);
+        if !state.bytes.is_empty() {
             // Without a thread nothing is drawn, and the next output says why.
-            if let Some(Err(error)) = tray.start.take().map(|start| start()) {
-                tray.error = Some(error);
+            if let Some(Err(error)) = state.start.take().map(|start| start()) {
+                state.error = Some(error);
             }
-            desk.filled.notify_one();
+            queue.filled.notify_one();
         }
         Some(drawn)
     }
 
     /// Waits until everything is written, but no longer than `limit`.
     pub(crate) fn settle(&self, limit: Duration) {
-        let desk = &self.0.desk;
+        let queue = &self.0.queue;
         let until = Instant::now() + limit;
-        let mut tray = desk.lock();
-        while !tray.is_done() {
+        let mut state = queue.lock();
+        while !state.is_done() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            let waited = desk.emptied.wait_timeout(tray, left);
-            (tray, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            let waited = queue.written.wait_timeout(state, left);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Writes past the thread where that doesn't block: `fd` is what the writer writes to.
     #[cfg(target_os = "linux")]
     fn try_directly(&self, fd: impl AsFd) {
-        self.0.desk.lock().direct = reopen(fd);
+        self.0.queue.lock().direct = reopen(fd);
     }
 }
 
@@ -230,37 +230,37 @@ impl AsyncWrite for Stdout {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let desk = &self.0.desk;
-        let mut tray = desk.lock();
-        if let Some(error) = tray.error.take() {
+        let queue = &self.0.queue;
+        let mut state = queue.lock();
+        if let Some(error) = state.error.take() {
             return Poll::Ready(Err(error));
         }
-        if let Some(written) = tray.write_directly(bytes) {
+        if let Some(written) = state.write_directly(bytes) {
             return Poll::Ready(written);
         }
-        let room = MAX_CHUNK.saturating_sub(tray.bytes.len());
+        let room = MAX_CHUNK.saturating_sub(state.bytes.len());
         let taken = bytes.get(..room.min(bytes.len())).unwrap_or_default();
         if taken.is_empty() && !bytes.is_empty() {
-            tray.waker = Some(cx.waker().clone());
+            state.waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        if let Some(start) = tray.start.take() {
+        if let Some(start) = state.start.take() {
             start()?;
         }
-        tray.put(taken);
-        desk.filled.notify_one();
+        state.push(taken);
+        queue.filled.notify_one();
         Poll::Ready(Ok(taken.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut tray = self.0.desk.lock();
-        if let Some(error) = tray.error.take() {
+        let mut state = self.0.queue.lock();
+        if let Some(error) = state.error.take() {
             return Poll::Ready(Err(error));
         }
-        if tray.is_done() {
+        if state.is_done() {
             return Poll::Ready(Ok(()));
         }
-        tray.waker = Some(cx.waker().clone());
+        state.waker = Some(cx.waker().clone());
         Poll::Pending
     }
 
@@ -271,46 +271,46 @@ impl AsyncWrite for Stdout {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.desk.lock().dropped = true;
-        self.desk.filled.notify_one();
+        self.queue.lock().dropped = true;
+        self.queue.filled.notify_one();
     }
 }
 
-impl Desk {
-    fn lock(&self) -> MutexGuard<'_, Tray> {
-        // A tray is whole after every statement, so a panic elsewhere does it no harm.
-        self.tray.lock().unwrap_or_else(PoisonError::into_inner)
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is consistent after every statement, so a panic elsewhere does it no harm.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes what is put into the tray until nobody is left to put anything in.
+    /// Writes what is added, until the other end is dropped and all is written.
     fn serve(&self, mut writer: impl Write) {
         let mut taken = Vec::new();
         loop {
-            let mut tray = self.lock();
-            while tray.bytes.is_empty() {
-                if tray.dropped {
+            let mut state = self.lock();
+            while state.bytes.is_empty() {
+                if state.dropped {
                     return;
                 }
-                let waited = self.filled.wait(tray);
-                tray = waited.unwrap_or_else(PoisonError::into_inner);
+                let waited = self.filled.wait(state);
+                state = waited.unwrap_or_else(PoisonError::into_inner);
             }
-            std::mem::swap(&mut taken, &mut tray.bytes);
-            tray.writing = true;
+            std::mem::swap(&mut taken, &mut state.bytes);
+            state.writing = true;
             // There is room again.
-            let waker = tray.waker.take();
-            drop(tray);
+            let waker = state.waker.take();
+            drop(state);
             wake(waker);
             let written = writer.write_all(&taken).and_then(|()| writer.flush());
             taken.clear();
-            let mut tray = self.lock();
-            tray.writing = false;
+            let mut state = self.lock();
+            state.writing = false;
             if let Err(error) = written {
-                tray.error = Some(error);
-                tray.bytes.clear();
+                state.error = Some(error);
+                state.bytes.clear();
             }
-            self.emptied.notify_all();
-            let waker = tray.waker.take();
-            drop(tray);
+            self.written.notify_all();
+            let waker = state.waker.take();
+            drop(state);
             wake(waker);
         }
     }
@@ -388,7 +388,7 @@ mod tests {
         let same = writer.try_clone().unwrap();
         let mut stdout = Stdout::new(writer);
         stdout.try_directly(same);
-        assert!(stdout.0.desk.lock().direct.is_some());
+        assert!(stdout.0.queue.lock().direct.is_some());
         let sent: Vec<u8> = (0..1_000_000_u32)
             .map(|n| n.to_le_bytes()[n as usize % 3])
             .collect();
@@ -396,7 +396,7 @@ mod tests {
         while let Some(n) = futures_util::FutureExt::now_or_never(stdout.write(rest)) {
             rest = &rest[n.unwrap()..];
         }
-        // The pipe is full and so is the tray.
+        // The pipe is full and so is the queue.
         assert!(!rest.is_empty());
         let reading = std::thread::spawn(move || {
             let mut all = Vec::new();

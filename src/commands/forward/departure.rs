@@ -3,6 +3,7 @@
 //! TCP tells a server the same of a client that only stops sending and of one that is gone. Where the
 //! client runs on this machine, Linux tells them apart: a socket that no process holds has no inode.
 
+use crate::backoff::Backoff;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -13,10 +14,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Waits until the client's end of a connection is gone; for ever where that can't be known.
 pub(crate) async fn departure(client: SocketAddr, here: SocketAddr) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     while !is_gone(client, here) {
-        sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        sleep(backoff.next()).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! The local sockets: binds them, and accepts connections whatever happens.
 
 use super::events::Events;
+use crate::backoff::Backoff;
 use crate::cli::Listen;
 use crate::error::{Error, Result};
 use std::io;
@@ -49,18 +50,17 @@ pub(crate) async fn accept(
     at: SocketAddr,
     events: &Events,
 ) -> (TcpStream, SocketAddr) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         match listener.accept().await {
             Ok(accepted) => return accepted,
             // The client gave up before its connection was accepted.
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                if pause == FIRST_PAUSE {
+                if backoff.is_fresh() {
                     events.accept_failed(at, &error);
                 }
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                tokio::time::sleep(backoff.next()).await;
             }
         }
     }

@@ -102,9 +102,9 @@ impl Starter {
     /// As [`PortSession::dial`].
     pub(crate) async fn dial(&self, started: Started) -> Result<PortSession> {
         let limit = self.args.session.connection.connect_timeout;
-        let mut session = PortSession::dial(started, self.context.network.clone(), limit).await?;
-        session.queues = self.queues.get().copied().unwrap_or_default();
-        Ok(session)
+        let queued = self.queues.get().copied().unwrap_or_default();
+        let input_from = port::input_from(&self.args.ports, queued);
+        PortSession::dial(started, self.context.network.clone(), input_from, limit).await
     }
 
     /// Finds out whether the instance's agent keeps early input, so that nothing needs to wait for it to

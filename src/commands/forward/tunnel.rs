@@ -7,7 +7,7 @@ use crate::commands::shared::port::PortSession;
 use crate::error::{Error, Result};
 use crate::protocol::channel::Ending;
 use crate::protocol::filter::Stop;
-use crate::protocol::readiness::GRACE;
+use crate::protocol::readiness::{GRACE, InputFrom};
 use crate::pump::{Control, Notice, Outcome};
 use std::future::pending;
 use std::io;
@@ -40,21 +40,12 @@ pub(crate) struct Tunnel {
     pub(crate) over: CancellationToken,
     /// Cancelled at the first output of the remote side.
     pub(crate) spoke: CancellationToken,
-    /// How long to wait for a refusal, should nothing else come.
-    refused_by: RefusedBy,
-    seats: [oneshot::Sender<Arc<TcpStream>>; 2],
+    /// When input may be sent, counted from `begun`.
+    input_from: InputFrom,
+    begun: Instant,
+    /// Take the local connection, one for each direction.
+    halves: [oneshot::Sender<Arc<TcpStream>>; 2],
     done: JoinHandle<Over>,
-}
-
-/// When the remote side is taken to have the connection.
-#[derive(Debug, Clone, Copy)]
-enum RefusedBy {
-    /// As soon as the session is open.
-    Opening,
-    /// A [`MOMENT`] later: input need not wait, but a refused port would be noticed.
-    Moment,
-    /// When input would be sent.
-    Grace(Instant),
 }
 
 /// How a tunnel ended.
@@ -75,27 +66,21 @@ impl Tunnel {
         cut: CancellationToken,
         permit: OwnedSemaphorePermit,
     ) -> Self {
-        let (read_seat, read_from) = oneshot::channel();
-        let (write_seat, write_to) = oneshot::channel();
+        let (read_half, read_from) = oneshot::channel();
+        let (write_half, write_to) = oneshot::channel();
         let (open, opened) = oneshot::channel();
         let (over, spoke) = (session.over.clone(), CancellationToken::new());
         let session_id = session.started().session_id().map(str::to_owned);
-        let refused_by = if starter.args().ports.eager {
-            RefusedBy::Opening
-        } else if session.queues {
-            RefusedBy::Moment
-        } else {
-            RefusedBy::Grace(Instant::now() + GRACE)
-        };
+        let input_from = session.input_from;
         let (at_end, input_ended) = oneshot::channel();
-        let mut reader = Seat::new(read_from, CancellationToken::new());
+        let mut reader = LocalHalf::new(read_from, CancellationToken::new());
         reader.at_end = Some(at_end);
         let carrying = Carrying {
             starter: starter.clone(),
             cut,
             reader,
             input_ended,
-            writer: Seat::new(write_to, spoke.clone()),
+            writer: LocalHalf::new(write_to, spoke.clone()),
         };
         let guard = over.clone().drop_guard();
         let done = tokio::spawn(async move {
@@ -108,19 +93,20 @@ impl Tunnel {
             opened,
             over,
             spoke,
-            refused_by,
-            seats: [read_seat, write_seat],
+            input_from,
+            begun: Instant::now(),
+            halves: [read_half, write_half],
             done,
         }
     }
 
-    /// Puts the local connection into its place, and waits until it is over.
+    /// Carries the local connection, and waits until it is over.
     ///
     /// # Errors
     /// The connection again, when the session has ended without it, and how.
     pub(crate) async fn carry(self, stream: TcpStream) -> Result<Over, (TcpStream, Over)> {
         let stream = Arc::new(stream);
-        let [read, write] = self.seats;
+        let [read, write] = self.halves;
         let _ = read.send(stream.clone());
         let _ = write.send(stream.clone());
         // Both directions hold it now, or neither does: they are dropped together.
@@ -140,10 +126,12 @@ impl Tunnel {
         if (&mut self.opened).await.is_err() {
             return false;
         }
-        let by = match self.refused_by {
-            RefusedBy::Opening => Instant::now(),
-            RefusedBy::Moment => Instant::now() + MOMENT,
-            RefusedBy::Grace(by) => by,
+        let by = match self.input_from {
+            // As the user wants it: as soon as the session is open.
+            InputFrom::Start { queued: false } => Instant::now(),
+            // Input need not wait, but a refused port would be noticed.
+            InputFrom::Start { queued: true } => Instant::now() + MOMENT,
+            InputFrom::Grace | InputFrom::FirstOutput => self.begun + GRACE,
         };
         tokio::select! {
             // Output counts even if the session has ended since.
@@ -156,7 +144,7 @@ impl Tunnel {
 
     /// Gives up a session that has got no connection, and waits for its end.
     pub(crate) async fn ended(self) -> Over {
-        drop(self.seats);
+        drop(self.halves);
         self.done.await.unwrap_or_default()
     }
 }
@@ -165,9 +153,9 @@ impl Tunnel {
 struct Carrying {
     starter: Arc<Starter>,
     cut: CancellationToken,
-    reader: Seat,
+    reader: LocalHalf,
     input_ended: oneshot::Receiver<Ends>,
-    writer: Seat,
+    writer: LocalHalf,
 }
 
 impl Carrying {
@@ -284,19 +272,19 @@ pub(crate) fn close(mut stream: TcpStream, clean: bool) {
 type Ends = Option<(SocketAddr, SocketAddr)>;
 
 /// One direction of a local connection that may come later.
-struct Seat {
-    /// `None` once the connection has come, or when none will.
+struct LocalHalf {
+    /// Yields the connection; `None` once it has come, or when none will.
     coming: Option<oneshot::Receiver<Arc<TcpStream>>>,
     stream: Option<Arc<TcpStream>>,
-    /// Cancelled when there is a use for the connection.
+    /// Cancelled when the session first reads from the connection or writes to it.
     wanted: CancellationToken,
     /// The number of bytes that went through.
     bytes: u64,
-    /// Told when all of it is read.
+    /// Receives the connection's addresses when its input has ended.
     at_end: Option<oneshot::Sender<Ends>>,
 }
 
-impl Seat {
+impl LocalHalf {
     fn new(coming: oneshot::Receiver<Arc<TcpStream>>, wanted: CancellationToken) -> Self {
         Self {
             coming: Some(coming),
@@ -329,7 +317,7 @@ impl Seat {
     }
 }
 
-impl AsyncRead for Seat {
+impl AsyncRead for LocalHalf {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -357,7 +345,7 @@ impl AsyncRead for Seat {
     }
 }
 
-impl AsyncWrite for Seat {
+impl AsyncWrite for LocalHalf {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -391,14 +379,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_seat_that_stays_empty_fails_however_often_it_is_asked() {
+    async fn a_connection_that_never_comes_fails_however_often_it_is_asked() {
         let (sender, coming) = oneshot::channel();
-        let mut seat = Seat::new(coming, CancellationToken::new());
+        let mut half = LocalHalf::new(coming, CancellationToken::new());
         drop(sender);
         for _ in 0..2 {
-            let error = seat.write_all(b"early bird").await.unwrap_err();
+            let error = half.write_all(b"early bird").await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::ConnectionAborted);
         }
-        assert!(seat.leave().is_none());
+        assert!(half.leave().is_none());
     }
 }

@@ -42,13 +42,22 @@ pub(crate) fn request(
     Ok(request)
 }
 
+/// When input may be sent to a port: at once where the user wants that, or where the agent is known to
+/// queue it.
+pub(crate) fn input_from(ports: &cli::Ports, queued: bool) -> InputFrom {
+    match ports.eager || queued {
+        true => InputFrom::Start { queued },
+        false => InputFrom::Grace,
+    }
+}
+
 /// A started port session with its connection to the gateway.
 pub(crate) struct PortSession {
     started: Started,
     network: Network,
     link: Link,
-    /// The agent is known to keep what comes before it is ready.
-    pub(crate) queues: bool,
+    /// When input may be sent.
+    pub(crate) input_from: InputFrom,
     /// Cancelled when the session is over, while the last bytes may still have to be delivered.
     pub(crate) over: CancellationToken,
 }
@@ -58,13 +67,18 @@ impl PortSession {
     ///
     /// # Errors
     /// As [`Started::dial`].
-    pub(crate) async fn dial(started: Started, network: Network, limit: Duration) -> Result<Self> {
+    pub(crate) async fn dial(
+        started: Started,
+        network: Network,
+        input_from: InputFrom,
+        limit: Duration,
+    ) -> Result<Self> {
         let link = started.dial(&network, limit).await?;
         Ok(Self {
             started,
             network,
             link,
-            queues: false,
+            input_from,
             over: CancellationToken::new(),
         })
     }
@@ -90,12 +104,7 @@ impl PortSession {
     {
         let mut options = session::protocol_options(args);
         options.port = true;
-        options.input_from = if ports.eager || self.queues {
-            let queued = self.queues;
-            InputFrom::Start { queued }
-        } else {
-            InputFrom::Grace
-        };
+        options.input_from = self.input_from;
         let channel = Session::new(options, pump::now());
         let options = pump::Options {
             escape: None,
