@@ -15,7 +15,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// Begins with `first`.
+    /// Makes pauses from `first` on, up to `longest`.
     #[must_use]
     pub(crate) fn new(first: Duration, longest: Duration) -> Self {
         let made = 0;
@@ -31,7 +31,7 @@ impl Backoff {
         self.made = 0;
     }
 
-    /// Whether no pause was made since it began.
+    /// Whether the next pause is the first one.
     #[must_use]
     pub(crate) fn is_fresh(&self) -> bool {
         self.made == 0

@@ -1,4 +1,4 @@
-//! The failures of axt: each has a message and perhaps a hint. What others wrote is quoted as one
+//! The errors of axt: each has a message, and a hint where there is one. Text from others is quoted as one
 //! bounded line.
 
 use crate::hints;
@@ -24,7 +24,7 @@ pub enum Stop {
 /// A failure of axt itself. No variant ever holds a secret, a WebSocket URL or typed bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The command line or an environment variable asks for something impossible.
+    /// The command line or an environment variable is wrong.
     #[error("{0}")]
     Usage(String),
     /// A configuration file can't be read or makes no sense.
@@ -46,7 +46,7 @@ pub enum Error {
     /// No region was given anywhere.
     #[error("no region given")]
     NoRegion,
-    /// Neither a region nor credentials: told together, so that both are set at once.
+    /// Neither a region nor credentials were given: one message names both, so that the user sets both.
     #[error("no region given, and no usable credentials: {}", escaped(.problem))]
     NoRegionNorCredentials {
         /// What is wrong with the credentials.
@@ -83,7 +83,7 @@ pub enum Error {
         /// The limit that was passed.
         limit: Duration,
     },
-    /// Somebody ended the run: no failure, and said by the exit status alone.
+    /// A signal or the time limit ended the run: the exit status alone tells it.
     #[error(transparent)]
     Stopped(#[from] Stop),
     /// The gateway refused the WebSocket.
@@ -99,7 +99,7 @@ pub enum Error {
     /// The other side broke the protocol.
     #[error("protocol error: {}", line(.0))]
     Protocol(String),
-    /// The session ended, and not as wished.
+    /// The remote side or the service ended the session, and not normally.
     #[error("{}", ended(.code, .detail))]
     Ended {
         /// The service's reason code, such as `FlowExceedLimit`.
@@ -116,7 +116,7 @@ pub enum Error {
     /// Input was sent before the agent was known to take it, and nothing came back.
     #[error("nothing came back for what was sent early: the agent may have dropped it")]
     EarlyInput,
-    /// A session did not survive that this process was stopped.
+    /// The session was lost while this process was stopped.
     #[error("{error} (axt had been stopped for {span:?})")]
     AfterStop {
         /// For how long.
@@ -124,8 +124,7 @@ pub enum Error {
         /// What the session ended with.
         error: Box<Error>,
     },
-    /// The input had ended, and then the remote side sent nothing for so long that the session was
-    /// ended from here.
+    /// After the end of the input the remote side sent nothing for this long, and axt ended the session.
     #[error(
         "the remote side sent nothing for {0:?} after the input had ended: its answer may be incomplete"
     )]

@@ -1,4 +1,4 @@
-//! The only loop: joins one user's end, one wire and one channel.
+//! The main loop of a session: it moves bytes between the user, the WebSocket and the protocol.
 //!
 //! Every arm of its `select!` yields a value that is handled afterwards, so nothing is half done
 //! when another arm wins. Sending waits for a place in the wire's queue in an arm of its own: while
@@ -36,16 +36,16 @@ use tokio::time::Sleep;
 use user::User;
 use wire::{Wire, WireState};
 
-/// Bytes that may wait for the user's end before the wire is no longer read.
+/// The WebSocket is not read while so many bytes of output wait to be written.
 const OUTPUT_ROOM: usize = 64 * 1024;
 
-/// Bytes read from the user's end at once.
+/// The most bytes of input read at once.
 const INPUT_CHUNK: usize = 32 * 1024;
 
-/// The same where a user types: little comes at once, and its room is kept.
+/// The same for a user who types: the buffer stays allocated, and little comes at once.
 const TYPED_CHUNK: usize = 4 * 1024;
 
-/// One session on its way between the user's end and the wire.
+/// One session, between the user's streams and the WebSocket.
 pub struct Pump<'h, C, F, R, W> {
     channel: C,
     filter: F,
@@ -55,13 +55,13 @@ pub struct Pump<'h, C, F, R, W> {
     options: Options,
     flow: Flow,
     outcome: Option<Outcome>,
-    /// A stop that the remote side was told of: what it was, and until when it has time.
+    /// The stop that the remote side was told of, and when its time to end is over.
     stopping: Option<(Stop, Instant)>,
     opening: Opening,
     linger: Linger,
     said_full: bool,
     stall: Stall,
-    /// Why there is no connection, or was none, since the session last made progress.
+    /// Why the connection was lost, until the session makes progress again.
     lost_by: Option<String>,
 }
 
@@ -84,7 +84,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    /// Puts the parts together. The channel is told of `link` when the pump runs.
+    /// Makes a pump of its parts; [`Pump::run`] adds the connection.
     pub fn new(
         channel: C,
         filter: F,
@@ -119,14 +119,14 @@ where
         }
     }
 
-    /// With an end for standard error, which is written to beside the other and never waits for it.
+    /// Adds a writer for standard error, which is independent of the one for standard output.
     #[must_use]
     pub fn with_errors(mut self, errors: impl AsyncWrite + Send + Unpin + 'static) -> Self {
         self.user.errors = Some(Box::new(errors));
         self
     }
 
-    /// Runs the session over `link` until it is over and its last byte is delivered.
+    /// Runs the session over `link` until it has ended and its last byte is delivered.
     pub async fn run(mut self, link: Link) -> Outcome {
         let now = clock::now();
         self.opening.begin_step(now.at);
@@ -163,8 +163,8 @@ where
         let drained = self.user.eof && self.channel.drained();
         self.linger.set_drained(drained, now);
         if !self.flow.remote.is_empty() {
-            let far = self.flow.remote.split();
-            self.channel.write(clock::now(), &far);
+            let input = self.flow.remote.split();
+            self.channel.write(clock::now(), &input);
         }
         self.conclude_by_filter();
     }
@@ -192,7 +192,7 @@ where
                 silent,
             } => {
                 if silent {
-                    self.wire.gave_up_attempt(clock::now().at);
+                    self.wire.abandoned_attempt(clock::now().at);
                 }
                 self.broke(why, resumable);
             }
@@ -211,7 +211,7 @@ where
         }
     }
 
-    /// The first outcome counts; a stop that was asked for explains whatever follows it.
+    /// Sets the outcome, unless there is one. After a stop was requested, the stop is the outcome.
     fn conclude(&mut self, outcome: Outcome) {
         let dropped = self.channel.may_have_dropped_input();
         let outcome = match (self.stopping, outcome) {
@@ -346,7 +346,7 @@ where
         }
     }
 
-    /// Whether more may come off the wire: no end of the user's is far behind.
+    /// Whether the WebSocket may be read: not while much output waits to be written.
     fn has_room(&self) -> bool {
         self.flow.user.len().max(self.flow.errors.len()) < OUTPUT_ROOM
     }

@@ -19,21 +19,20 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 use url::Url;
 
-/// Messages that may wait in either direction between the tasks and the pump.
+/// The most messages that wait between the tasks and the pump, in each direction.
 const QUEUE: usize = 64;
 
 /// The largest message taken from the other side; the service sends 2 KiB at most.
 const MAX_MESSAGE: usize = 1024 * 1024;
 
-/// The most bytes kept for a side that doesn't read: a flood of pings would otherwise fill the
-/// memory with pongs.
+/// The most bytes kept for a gateway that doesn't read: without a limit, the answers to a flood of pings
+/// would fill the memory.
 const MAX_UNSENT: usize = 1024 * 1024;
 
 /// How long the other side may take to answer the closing frame.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// Where a session is reached: its URL, parsed once. `Debug` shows the host alone, as the rest of
-/// the URL and the token are secrets.
+/// The URL of a session, parsed, with its token. `Debug` shows the host alone, as the rest is secret.
 #[derive(Clone)]
 pub struct Target {
     url: Url,
@@ -52,8 +51,8 @@ impl std::fmt::Debug for Target {
 }
 
 impl Target {
-    /// A session's URL with the token that goes beside it. The key `sessionid`, which some old
-    /// URLs bear, becomes `sessionId` as in the official client.
+    /// A session's URL and its token. The key `sessionid` of some old URLs becomes `sessionId`, as in the
+    /// official client.
     ///
     /// # Errors
     /// [`Error::Usage`] if the URL can't be read or is not a WebSocket's; it is not repeated.
@@ -174,7 +173,7 @@ where
                 // The reader sees the answer to the closing frame, or the connection's end.
                 let _ = tokio::time::timeout(CLOSING, reader).await;
             },
-            // A write that is stuck has nobody to write for any more.
+            // The connection has ended, or the pump is gone: a write that is stuck is of no use.
             _ = &mut reader => {}
         }
         aborter.abort();

@@ -1,6 +1,6 @@
-//! How the tables of hints name codes.
+//! The notation of error codes in the tables of hints.
 
-/// Whether `list`, codes separated by spaces, has this one; `Name.*` stands for all that begin so.
+/// Whether `list`, codes separated by spaces, contains `code`; `Name.*` matches every code that begins so.
 pub(super) fn lists(list: &str, code: &str) -> bool {
     list.split(' ')
         .any(|listed| match listed.strip_suffix('*') {

@@ -1,10 +1,10 @@
-//! What the pump drives: the contract between one session's protocol and the loop around it.
+//! The interface between a session's protocol and the pump.
 
 use crate::error::Error;
 use bytes::Bytes;
 use std::time::{Duration, Instant, SystemTime};
 
-/// A moment, on both clocks. Timers run on `at`; `unix_ms` stamps messages and shows, when it runs
+/// The current time, on both clocks. Timers run on `at`; `unix_ms` stamps messages and shows, when it runs
 /// ahead of `at`, that the machine was asleep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
@@ -27,7 +27,7 @@ impl Now {
     }
 }
 
-/// What comes off the wire.
+/// A message or event from the WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
     /// A binary message.
@@ -44,7 +44,7 @@ pub enum Incoming {
     Invalid(String),
 }
 
-/// What goes onto the wire.
+/// A message for the WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outgoing {
     /// A binary message.
@@ -57,20 +57,20 @@ pub enum Outgoing {
     Close,
 }
 
-/// What a channel has to tell its user.
+/// An event of a session, for its user.
 #[derive(Debug)]
 pub enum Event {
-    /// The remote side is there.
+    /// The session is open.
     Opened,
     /// Bytes for the user, exactly as sent, each once and in order.
     Output(Bytes),
-    /// The connection is gone. If `resumable`, a new one may be given by [`Channel::connected`].
+    /// The connection is lost. If `resumable`, a new one may be given by [`Channel::connected`].
     Broken {
         /// What happened, for the user.
         why: String,
         /// Whether the session can go on over a new connection.
         resumable: bool,
-        /// It was only given up, as nothing came: the gateway may still have it.
+        /// The connection was abandoned because nothing came: the gateway may still have it.
         silent: bool,
     },
     /// The gateway says that another connection has the session now. If that may have been an earlier
@@ -98,7 +98,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// What a reason of the service means: its code, and more about it.
+    /// The ending that the service's reason code means; `detail` is what followed the code.
     #[must_use]
     pub fn by_code(code: &str, detail: &str) -> Self {
         match code {
@@ -110,7 +110,7 @@ impl Ending {
         }
     }
 
-    /// The same of a text: a code, perhaps with `: ` and more behind it.
+    /// The ending that the service's text means: a code, or `CODE: DETAIL`.
     #[must_use]
     pub fn by_text(text: &str) -> Self {
         let (code, detail) = text.split_once(':').unwrap_or((text, ""));
@@ -122,19 +122,19 @@ impl Ending {
 /// to be done is polled. After any call, poll sends and events until they are empty, and call
 /// [`Channel::wake`] no later than [`Channel::deadline`].
 pub trait Channel {
-    /// A connection is there: the first, or a new one after [`Event::Broken`].
+    /// Notes a new connection: the first, or a new one after [`Event::Broken`].
     fn connected(&mut self, now: Now);
 
-    /// Something arrived.
+    /// Handles a message or event from the WebSocket.
     fn receive(&mut self, now: Now, incoming: Incoming);
 
-    /// Whether [`Channel::write`] is welcome. What is written all the same is kept.
+    /// Whether there is room for input. [`Channel::write`] keeps its bytes in any case.
     fn can_write(&self) -> bool;
 
-    /// Bytes from the user, to be delivered once and in order.
+    /// Takes bytes from the user, which are delivered once and in order.
     fn write(&mut self, now: Now, bytes: &[u8]);
 
-    /// Nothing more will be written: find out when the other side has taken what was.
+    /// Notes that the input has ended: find out when the other side has taken all of it.
     fn input_ended(&mut self) {}
 
     /// Whether the other side has shown, since [`Channel::input_ended`], that it has taken everything
@@ -143,28 +143,28 @@ pub trait Channel {
         true
     }
 
-    /// The terminal's new size.
+    /// Takes the terminal's new size.
     fn resize(&mut self, now: Now, rows: u16, cols: u16);
 
-    /// The user's side is done: tells the remote side.
+    /// Tells the remote side that this side ends the session.
     fn close(&mut self, now: Now);
 
     /// Whether [`Channel::poll_send`] has something now.
     fn wants_send(&self, now: Now) -> bool;
 
-    /// The next thing to put onto the wire.
+    /// The next message to send.
     fn poll_send(&mut self, now: Now) -> Option<Outgoing>;
 
-    /// The next thing to tell the user.
+    /// The next event for the user.
     fn poll_event(&mut self) -> Option<Event>;
 
     /// When to call [`Channel::wake`] if nothing happens before.
     fn deadline(&self, now: Now) -> Option<Instant>;
 
-    /// Time has passed.
+    /// Does what is due now.
     fn wake(&mut self, now: Now);
 
-    /// This process has not run for long. What has arrived meanwhile is not read yet, so that the
+    /// Notes that this process did not run for `span`. What arrived meanwhile is not read yet, so the
     /// silence until now says nothing about the other side.
     fn stalled(&mut self, now: Now, span: Duration);
 

@@ -17,9 +17,9 @@ pub struct Liveness {
     /// The connection is dead when nothing was heard for so long; `None` never.
     dead_after: Option<Duration>,
     sent_at: Instant,
-    /// The silence that counts began then.
+    /// When the silence that counts began.
     heard_at: Instant,
-    /// Something was really received then.
+    /// When something was last received.
     received_at: Instant,
     pinged: bool,
     /// Set by a sleep: shortens what is left until the connection is dead.
@@ -73,7 +73,7 @@ impl Liveness {
         self.last = now;
     }
 
-    /// From now on, a heartbeat is due after such a time.
+    /// Changes the interval of heartbeats.
     pub fn set_keepalive(&mut self, keepalive: Option<Duration>) {
         self.keepalive = keepalive;
     }
@@ -88,8 +88,8 @@ impl Liveness {
             .min()
     }
 
-    /// What is due now, if anything; a ping is due once per silence. The caller acts on it and
-    /// reports what it sent.
+    /// Returns what is due now, if anything; a ping is due once per silence. The caller sends it and
+    /// reports that.
     pub fn poll(&mut self, now: Now) -> Option<Due> {
         self.notice_sleep(now);
         if self.dead_at().is_some_and(|at| at <= now.at) {
@@ -121,9 +121,9 @@ impl Liveness {
         }
     }
 
-    /// For so long this process did not run, or its machine slept: what arrived meanwhile is unread. A
-    /// short stop does not count as silence. After a long one the connection may be long gone: it is
-    /// asked for a sign of life, and gets a few seconds for it.
+    /// Notes that this process did not run for `span`, or that its machine slept: what arrived meanwhile
+    /// is unread. A short stop does not count as silence. After a long one the connection may be lost: a
+    /// ping is due, and its answer has a few seconds.
     pub fn stalled(&mut self, now: Now, span: Duration) {
         self.last = now;
         if span < SLEPT {
@@ -135,7 +135,7 @@ impl Liveness {
         }
     }
 
-    /// How much silence is not asked about: with the defaults, half of a heartbeat's interval.
+    /// The silence after which a ping is due: with the defaults, half of a heartbeat's interval.
     fn patience(&self) -> Duration {
         self.dead_after.unwrap_or_default() * 2 / 3
     }

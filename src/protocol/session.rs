@@ -1,4 +1,4 @@
-//! One ECS session: frames in, frames out, bytes for the user in between.
+//! The protocol of an ECS session, without IO: it turns frames into the user's bytes and back.
 //!
 //! Numbering, acknowledging and asking again follow the browser client of the service
 //! (`aliyun/cloud-assistant-starter`); times and old agents' habits follow the agent itself
@@ -52,8 +52,8 @@ pub struct Session {
     readiness: Readiness,
     bucket: Bucket,
     liveness: Liveness,
-    /// Bytes of output taken since a message last told the agent so.
-    untold: usize,
+    /// Bytes of output that no message to the agent has acknowledged.
+    unacknowledged: usize,
     /// Bytes from the user, not yet in a message.
     input: BytesMut,
     size: Option<(u16, u16)>,
@@ -63,8 +63,8 @@ pub struct Session {
     /// After a reconnect: when to stop waiting for the agent to ask.
     settling: Option<Instant>,
     resumes: u32,
-    /// After a reconnect without progress so far: when it counts as such that the connection lasts.
-    unproven: Option<Instant>,
+    /// After a reconnect, until there is progress: when a connection that lasts counts as progress.
+    progress_at: Option<Instant>,
     /// Whether an output came since the last heartbeat.
     heard_output: bool,
     /// When the last output came.
@@ -95,7 +95,7 @@ impl Session {
             readiness: Readiness::new(options.input_from, now.at),
             bucket: Bucket::new(rate, now.at),
             liveness: Liveness::new(keepalive, options.dead_after, now),
-            untold: 0,
+            unacknowledged: 0,
             input: BytesMut::new(),
             size: None,
             events: VecDeque::new(),
@@ -103,7 +103,7 @@ impl Session {
             privacy: Privacy::Plain,
             settling: None,
             resumes: 0,
-            unproven: None,
+            progress_at: None,
             heard_output: false,
             output_at: None,
             early_input: false,
@@ -131,7 +131,7 @@ impl Session {
     }
 
     fn prove_resume(&mut self, progress: bool) {
-        if progress && self.unproven.take().is_some() {
+        if progress && self.progress_at.take().is_some() {
             self.events.push_back(Event::Resumed);
         }
     }

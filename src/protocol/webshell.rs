@@ -17,7 +17,7 @@ use closing_status::{Held, StatusScanner};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// User bytes kept while they can't go out; above it the user's end is not read.
+/// The most input kept while it can't be sent, in bytes; above it no input is read.
 const KEEP_INPUT: usize = 64 * 1024;
 
 /// Bytes of one message, at most.

@@ -1,8 +1,8 @@
-//! The clock of the pump, which tests may turn.
+//! The clock of the pump: tokio's, which tests can pause and advance.
 
 use crate::protocol::channel::Now;
 
-/// Now.
+/// The current time.
 #[must_use]
 pub fn now() -> Now {
     Now::at(tokio::time::Instant::now().into_std())

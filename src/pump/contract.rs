@@ -1,4 +1,4 @@
-//! What the pump is given, and what it asks of its host.
+//! The pump's interface: its connection, options and outcome, and the host that it calls.
 
 use crate::error::Error;
 use crate::protocol::channel::{Ending, Incoming, Outgoing};
@@ -18,7 +18,7 @@ pub struct Link {
     pub incoming: mpsc::Receiver<Incoming>,
 }
 
-/// What the user's side asks of a running session, beside its bytes.
+/// A request of the user's side to a running session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
     /// The terminal's new size.
@@ -30,28 +30,28 @@ pub enum Control {
     },
     /// End it.
     Stop(Stop),
-    /// Nobody reads the output any more: once the input has ended too, there is no answer to wait for.
+    /// Nobody reads the output any more. Once the input has ended too, no answer is waited for.
     Unread,
 }
 
-/// What the user may want to read.
+/// A message for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// The remote side is there.
+    /// The session is open.
     Opened,
-    /// The connection is gone; it is being made anew.
+    /// The connection was lost; axt reconnects.
     Reconnecting {
         /// What happened.
         why: String,
     },
-    /// It is back.
+    /// The session goes on over a new connection.
     Resumed,
-    /// The session is open, and after so long the remote side has still sent nothing.
+    /// The session is open, but the remote side has sent nothing for this long.
     NothingCame {
-        /// How long that may take.
+        /// The time limit of a connection, which has passed.
         within: Duration,
     },
-    /// While the connection is gone, no more input can be kept.
+    /// The buffer for input is full, and the connection is lost.
     InputFull,
     /// `~?`.
     Help {
@@ -62,7 +62,7 @@ pub enum Notice {
     Status(String),
 }
 
-/// What the pump asks of the code that runs it.
+/// The code that runs a pump: it connects again, and shows messages.
 pub trait Host {
     /// Makes a new connection for the channel `resume`. A refusal ends the session; after
     /// any other error it is tried again.
@@ -87,20 +87,20 @@ pub enum Outcome {
     Escaped,
     /// By a signal or a time limit.
     Stopped(Stop),
-    /// Nobody reads the output any more.
+    /// The reader of the output has closed it.
     OutputClosed,
-    /// The user's input has ended and is delivered, and the user wants no answer.
+    /// The user's input has ended and is delivered, and no answer is wanted.
     UserLeft,
 }
 
-/// Switches of one run.
+/// The options of a pump.
 #[derive(Debug)]
 pub struct Options {
     /// Watch for escape sequences.
     pub escape: Option<Escape>,
     /// Reconnect when the connection breaks.
     pub resume: bool,
-    /// How long the remote side may take to show that it is there.
+    /// How long each step of opening the session may take.
     pub open_within: Option<Duration>,
     /// Once the user's input has ended and was delivered, end the session when the remote side has been
     /// silent for so long: with [`Error::Silence`], as more might have come. Zero asks for no answer;

@@ -1,4 +1,4 @@
-//! What the loop does when time passes: stops, late openings, attempts to reconnect, long silences.
+//! The loop's timers: stops, late openings, attempts to reconnect, long silences.
 
 use super::wire::WireState;
 use super::{Notice, Outcome, Pump};
@@ -57,7 +57,7 @@ where
         if self.linger_by().is_some_and(|by| by <= now.at) {
             return self.conclude(self.linger.outcome());
         }
-        // While the user's end takes no output, what has arrived waits unread: that is no silence.
+        // While output can't be written, the WebSocket is not read: what waits there is a sign of life.
         if !self.has_room()
             && let WireState::Up(link) = &self.wire.state
             && !link.incoming.is_empty()
@@ -70,7 +70,7 @@ where
         self.channel.wake(now);
     }
 
-    /// Ends with the reason why the session is not open by now, or not what it was to be.
+    /// Ends the session with the reason why it did not open in time, or why no runner answered.
     fn opens_too_late(&mut self) {
         let limit = self.opening.limit();
         if self.opening.is_open() && self.filter.is_ready() {

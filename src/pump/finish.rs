@@ -1,4 +1,4 @@
-//! The end of a session: the goodbye to the remote side, and the last bytes for the user.
+//! The end of a session: Close for the remote side, and the last bytes for the user.
 
 use super::clock::now;
 use super::user::{deliver, deliver_errors, stopped};
@@ -9,8 +9,8 @@ use crate::protocol::filter::Filter;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// How long a session that is ended from this side may take to deliver and to say goodbye.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// How long closing may take, and writing the last output of a session that was stopped.
+const CLOSING: Duration = Duration::from_secs(1);
 
 impl<C, F, R, W> Pump<'_, C, F, R, W>
 where
@@ -19,7 +19,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    /// Says goodbye to the remote side and delivers what is left, both at once.
+    /// Closes the session and writes the rest of the output, both at once.
     pub(super) async fn finish(mut self, outcome: Outcome) -> Outcome {
         self.host.ending();
         let remote_ended = matches!(outcome, Outcome::Ended(Ending::Normal { .. }));
@@ -33,9 +33,9 @@ where
             mut flow,
             ..
         } = self;
-        let goodbye = async move {
+        let closing = async move {
             if let WireState::Up(link) = wire.state {
-                wire::say_goodbye(&mut channel, link).await;
+                wire::close(&mut channel, link).await;
             }
         };
         let complete = matches!(outcome, Outcome::Ended(_) | Outcome::UserLeft);
@@ -52,12 +52,12 @@ where
                     stop = stopped(&mut user.control) => Err(Outcome::Stopped(stop)),
                 }
             } else {
-                let delivered = tokio::time::timeout(GOODBYE, all).await;
+                let delivered = tokio::time::timeout(CLOSING, all).await;
                 delivered.unwrap_or(Ok(()))
             }
         };
-        let goodbye = tokio::time::timeout(GOODBYE, goodbye);
-        let (delivered, _) = tokio::join!(deliver, goodbye);
+        let closing = tokio::time::timeout(CLOSING, closing);
+        let (delivered, _) = tokio::join!(deliver, closing);
         match delivered {
             Ok(()) => outcome,
             Err(other) => other,

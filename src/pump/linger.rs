@@ -1,11 +1,11 @@
-//! The wait for what the remote side still sends after the user's input has ended.
+//! The wait for the remote side's answer after the user's input has ended.
 
 use super::Outcome;
 use crate::error::Error;
 use crate::protocol::channel::Ending;
 use std::time::{Duration, Instant};
 
-/// Measures how long neither side has given or taken a byte.
+/// Measures for how long no byte was received and none was written.
 #[derive(Debug)]
 pub(super) struct Linger {
     /// The silence after which the session ends; `None` leaves the end to the remote side.
@@ -25,22 +25,22 @@ impl Linger {
         }
     }
 
-    /// No answer is wanted any more: the end of the input is the end of the session.
+    /// Ends the session as soon as the input has ended and is delivered.
     pub(super) fn want_no_answer(&mut self) {
         self.span = Some(Duration::ZERO);
     }
 
-    /// Whether there is such an end.
+    /// Whether the session ends after a silence.
     pub(super) fn is_limited(&self) -> bool {
         self.span.is_some()
     }
 
-    /// A byte came or was taken: the silence starts afresh.
+    /// Restarts the silence: a byte was received or written.
     pub(super) fn heard(&mut self, now: Instant) {
         self.quiet_since = now;
     }
 
-    /// So long this process did not run: that was no silence.
+    /// Takes `span` out of the silence, in which this process did not run.
     pub(super) fn delay(&mut self, span: Duration) {
         self.quiet_since += span;
     }
@@ -53,14 +53,13 @@ impl Linger {
         }
     }
 
-    /// When the remote side will have been silent for long enough.
+    /// When the silence will be long enough to end the session.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let span = self.span.filter(|_| self.drained)?;
         Some(self.quiet_since + span)
     }
 
-    /// What the session ends with at the deadline. A user who waits for an answer can't know
-    /// whether this was all of it; one who wants none has everything.
+    /// The outcome at the deadline: an error if an answer was waited for, as more of it may have come.
     pub(super) fn outcome(&self) -> Outcome {
         match self.span {
             Some(span) if !span.is_zero() => Outcome::Ended(Ending::Failed(Error::Silence(span))),

@@ -1,18 +1,18 @@
-//! The time a session has to open, and then to show that it is what was asked for.
+//! The time limits of opening a session: to open, and then to have the runner's answer.
 
 use std::time::{Duration, Instant};
 
 /// The steps of opening, each with a time limit of its own.
 #[derive(Debug)]
 pub(super) struct Opening {
-    /// How long each step may take; `None` for as long as it likes.
+    /// How long each step may take; `None` sets no limit.
     within: Option<Duration>,
     by: Option<Instant>,
     opened: bool,
 }
 
 impl Opening {
-    /// The first step begins at `now`.
+    /// Begins the first step.
     pub(super) fn new(within: Option<Duration>, now: Instant) -> Self {
         let mut opening = Self {
             within,
@@ -23,19 +23,19 @@ impl Opening {
         opening
     }
 
-    /// The next step, if there is one, has the whole time for itself.
+    /// Begins a step, which has the whole time for itself.
     pub(super) fn begin_step(&mut self, now: Instant) {
         self.by = self.within.map(|span| now + span);
     }
 
-    /// The step under way, if it has a limit, has the whole time again.
+    /// Begins the current step again, if it has a limit.
     pub(super) fn begin_again(&mut self, now: Instant) {
         if self.by.is_some() {
             self.begin_step(now);
         }
     }
 
-    /// The session has shown that it is open.
+    /// Notes that the session is open.
     pub(super) fn opened(&mut self, now: Instant) {
         if !self.opened {
             self.opened = true;
@@ -43,12 +43,12 @@ impl Opening {
         }
     }
 
-    /// The step under way may take as long as it likes.
+    /// Removes the limit of the current step.
     pub(super) fn wait_on(&mut self) {
         self.by = None;
     }
 
-    /// So long this process did not run: that is nobody's delay.
+    /// Adds `span` to the limit, in which this process did not run.
     pub(super) fn delay(&mut self, span: Duration) {
         self.by = self.by.map(|by| by + span);
     }
@@ -63,8 +63,8 @@ impl Opening {
         self.within.unwrap_or_default()
     }
 
-    /// When the step under way has taken too long. `ready` says that the remote side has shown
-    /// what it was to show; a connection that is gone meanwhile (`up` is false) is not its fault.
+    /// When the current step takes too long. After the opening, the limit holds while there is a
+    /// connection (`up`) and the remote side is not `ready`.
     pub(super) fn deadline(&self, up: bool, ready: bool) -> Option<Instant> {
         let waits = !self.opened || (up && !ready);
         self.by.filter(|_| waits)

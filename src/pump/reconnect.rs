@@ -1,4 +1,4 @@
-//! What follows when the connection breaks: another attempt, or the end of the session.
+//! The reaction to a broken connection: another attempt, or the end of the session.
 
 use super::wire::WireState;
 use super::{Link, Notice, Pump, clock};
@@ -27,8 +27,8 @@ where
         }
     }
 
-    /// Another connection has the session: a late one of this client's own, which makes way again, or
-    /// somebody else's.
+    /// Handles that another connection has the session: an abandoned attempt of this process, which a new
+    /// attempt displaces, or another client, which ends the session here.
     pub(super) fn displaced(&mut self, error: Error) {
         let now = clock::now().at;
         if self.options.resume && self.wire.may_be_own_doing(now) {
@@ -38,7 +38,7 @@ where
         }
     }
 
-    /// Waits before the next attempt, unless there were attempts for long enough.
+    /// Plans the next attempt, or gives up after [`GIVE_UP`](super::wire::GIVE_UP).
     fn retry_later(&mut self, now: Instant, why: &dyn Display) {
         self.lost_by = Some(why.to_string());
         if let Err(tried) = self.wire.retry_later(now) {

@@ -1,4 +1,4 @@
-//! Notices that this process did not run for a while: it was stopped, or its machine had no time for it.
+//! Detects that this process did not run for a while: it was stopped, or the machine was busy or asleep.
 
 use crate::error::Error;
 use std::time::{Duration, Instant};
@@ -6,27 +6,27 @@ use std::time::{Duration, Instant};
 /// How late a wake-up may be on a busy machine.
 const LATE: Duration = Duration::from_millis(500);
 
-/// A stop that is worth a word.
+/// A stop of at least this length is named in an error that follows it.
 const LONG: Duration = Duration::from_secs(5);
 
-/// For how long after a stop it explains the end of the session.
+/// How long after a stop it may be the cause of the session's end.
 const EXPLAINS: Duration = Duration::from_secs(60);
 
-/// The wake-up that is due, and the last one that came late.
+/// The next wake-up, and the last one that came late.
 #[derive(Debug, Default)]
 pub(super) struct Stall {
     due: Option<Instant>,
-    /// When the last late one came, and how late.
+    /// When the last late wake-up came, and how late it was.
     last: Option<(Instant, Duration)>,
 }
 
 impl Stall {
-    /// The process wants to be woken by then. What was due before `now` is not late because of a stop.
+    /// Notes when the process is to be woken. A time before `now` counts as `now`.
     pub(super) fn sleep_until(&mut self, now: Instant, due: Option<Instant>) {
         self.due = due.map(|due| due.max(now));
     }
 
-    /// The process was woken; for how long it did not run, if for long.
+    /// Notes a wake-up. Returns for how long the process did not run, if that was long.
     pub(super) fn woke(&mut self, now: Instant) -> Option<Duration> {
         let late = now.saturating_duration_since(self.due.take()?);
         let late = Some(late).filter(|late| *late > LATE)?;
@@ -36,7 +36,7 @@ impl Stall {
         Some(late)
     }
 
-    /// The same error, or with the stop that probably led to it.
+    /// Adds the last stop to an error that it has probably caused.
     pub(super) fn explain(&self, now: Instant, error: Error) -> Error {
         let recent = self.last.filter(|(at, _)| now < *at + EXPLAINS);
         match recent {
@@ -50,7 +50,7 @@ impl Stall {
     }
 }
 
-/// Whether the error may come from the session's silence.
+/// Whether a silence of this side may have caused the error.
 fn is_of_session(error: &Error) -> bool {
     matches!(
         error,

@@ -1,4 +1,4 @@
-//! What the user types: data for the remote side, and escape sequences for axt.
+//! The user's input: data for the remote side, and escape sequences for axt.
 
 use super::{Notice, Outcome, Pump};
 use crate::protocol::channel::Channel;
@@ -25,13 +25,13 @@ where
         }
     }
 
-    /// While the connection is gone, a terminal is read on although nothing more can be kept: an
-    /// escape may come.
+    /// Whether input should be read. Without a connection, a terminal is read even if the buffer is full,
+    /// because an escape sequence may come.
     pub(super) fn has_use_for_input(&self) -> bool {
         self.channel.can_write() || (self.options.escape.is_some() && !self.wire.is_up())
     }
 
-    /// Passes on what was typed, or says once that it is not kept.
+    /// Passes input on, or tells the user once that it is dropped.
     fn typed_data(&mut self, bytes: &[u8]) {
         if self.channel.can_write() || self.wire.is_up() {
             self.filter.input(bytes, &mut self.flow);

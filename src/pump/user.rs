@@ -1,4 +1,4 @@
-//! The user's end of the pump: what is typed, where output goes, what is asked for beside both.
+//! The user's side of the pump: input, output, standard error, and requests such as a new size.
 
 use super::{Control, Outcome};
 use crate::error::Error;
@@ -9,23 +9,23 @@ use std::io;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
-/// The user's end.
+/// The user's streams.
 pub(super) struct User<R, W> {
-    /// What the user types or sends.
+    /// Standard input, or a local connection.
     pub reader: R,
-    /// Where output goes.
+    /// Standard output, or a local connection.
     pub writer: W,
-    /// Where standard error goes. Without an end for it, it is dropped.
+    /// Standard error; without it, its bytes are dropped.
     pub errors: Option<Box<dyn AsyncWrite + Send + Unpin>>,
-    /// Sizes and stops.
+    /// Requests of the user's side.
     pub control: mpsc::Receiver<Control>,
-    /// What was read and is not yet handled.
+    /// Input that was read and is not handled yet.
     pub typed: BytesMut,
-    /// Nothing more will be read.
+    /// The input has ended.
     pub eof: bool,
 }
 
-/// Writes standard error, as much as there is room for.
+/// Writes a part of standard error.
 ///
 /// # Errors
 /// The writer's.
@@ -39,10 +39,10 @@ pub(super) async fn write_errors(
     }
 }
 
-/// Writes what is left of standard error. A reader that has gone away is no failure.
+/// Writes the rest of standard error. A reader that has closed it is no failure.
 ///
 /// # Errors
-/// What the run ends with instead, when it can't be written.
+/// The outcome that a failure to write leads to.
 pub(super) async fn deliver_errors(
     writer: Option<Box<dyn AsyncWrite + Send + Unpin>>,
     bytes: &mut BytesMut,
@@ -56,10 +56,10 @@ pub(super) async fn deliver_errors(
     }
 }
 
-/// Writes what is left.
+/// Writes the rest of the output.
 ///
 /// # Errors
-/// What the run ends with instead, when it can't be written.
+/// The outcome that a failure to write leads to.
 pub(super) async fn deliver<W: AsyncWrite + Unpin>(
     writer: &mut W,
     bytes: &mut BytesMut,
@@ -71,7 +71,7 @@ pub(super) async fn deliver<W: AsyncWrite + Unpin>(
     written.await.map_err(write_failure)
 }
 
-/// What the run ends with when output can't be written.
+/// The outcome that a failure to write leads to.
 pub(super) fn write_failure(source: io::Error) -> Outcome {
     match source.kind() {
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Outcome::OutputClosed,

@@ -1,4 +1,4 @@
-//! The wire's end of the pump: up, down until the next attempt, or being dialled.
+//! The connection to the gateway: open, waiting for the next attempt, or being made.
 
 use super::Link;
 use super::clock::now;
@@ -9,62 +9,61 @@ use futures_util::future::BoxFuture;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Messages taken off the wire at once.
+/// The most messages received at once.
 const BATCH: usize = 64;
 
-/// How long a broken session is kept trying: what the service says a URL is good for.
+/// How long reconnecting is tried: a session's URL is valid for so long.
 pub(super) const GIVE_UP: Duration = Duration::from_secs(600);
 
 /// The pauses between two attempts to reconnect.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// How late an attempt that was given up may reach the gateway: a network that holds everything back
-/// was seen to let go after 50 s.
+/// How late an abandoned attempt may reach the gateway: a stalled network was seen to deliver after 50 s.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(120);
 
-/// How often in a row, and for how long, the gateway's answer is taken for the doing of such an attempt.
-const EXCUSES: u32 = 5;
-const EXCUSED_WITHIN: Duration = Duration::from_secs(60);
+/// How often in a row, and for how long, a refusal of the gateway is taken for the effect of an abandoned
+/// attempt, and tried again.
+const MAX_RETRIES: u32 = 5;
+const RETRY_WITHIN: Duration = Duration::from_secs(60);
 
-/// The wire's end.
+/// The connection to the gateway, and the attempts to make a new one.
 pub(super) struct Wire {
     pub state: WireState,
-    /// What has arrived and is not yet handled.
+    /// Messages that were received and are not handled yet.
     pub batch: Vec<Incoming>,
     backoff: Backoff,
     broken_at: Option<Instant>,
-    /// When the last attempt was given up that may yet reach the gateway, and take the session away
-    /// from a later one.
-    given_up_at: Option<Instant>,
-    /// Since when, and how often, the gateway's answer is taken for the doing of such an attempt.
-    excused: Option<(Instant, u32)>,
+    /// When an attempt was last abandoned. It may still reach the gateway, and displace a later one.
+    abandoned_at: Option<Instant>,
+    /// Since when, and how often, a refusal was taken for the effect of an abandoned attempt.
+    retried: Option<(Instant, u32)>,
 }
 
-/// How the connection is.
+/// The state of the connection.
 pub(super) enum WireState {
-    /// There.
+    /// It is open.
     Up(Link),
-    /// Waiting before the next attempt.
+    /// It is closed, until the next attempt.
     Down {
         retry_at: Instant,
     },
     Dialing(BoxFuture<'static, Result<Link, Error>>),
 }
 
-/// What the loop waits for, as far as it is there.
+/// The parts of a connection that the loop waits for; `None` where there is none.
 pub(super) struct Arms<'a> {
-    /// What arrives.
+    /// Received messages.
     pub incoming: Option<&'a mut mpsc::Receiver<Incoming>>,
-    /// The queue of what goes out.
+    /// The queue of messages to send.
     pub outgoing: Option<&'a mpsc::Sender<Outgoing>>,
     /// The connection that is being made.
     pub dialing: Option<&'a mut BoxFuture<'static, Result<Link, Error>>>,
-    /// Where to put what has arrived.
+    /// The buffer for received messages.
     pub batch: &'a mut Vec<Incoming>,
 }
 
-/// Whether an error in reconnecting means that trying again is no use.
+/// Whether another attempt would fail in the same way.
 fn is_lasting(error: &Error) -> bool {
     match error {
         Error::Refused { status, .. } => (400..500).contains(status) && *status != 429,
@@ -74,7 +73,7 @@ fn is_lasting(error: &Error) -> bool {
 }
 
 impl Wire {
-    /// Not connected yet.
+    /// A connection that is not made yet.
     pub(super) fn new() -> Self {
         Self {
             state: WireState::Down {
@@ -83,8 +82,8 @@ impl Wire {
             batch: Vec::with_capacity(BATCH),
             backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             broken_at: None,
-            given_up_at: None,
-            excused: None,
+            abandoned_at: None,
+            retried: None,
         }
     }
 
@@ -101,7 +100,7 @@ impl Wire {
         }
     }
 
-    /// The arms of the loop that this end has now.
+    /// The parts that the loop waits for now.
     pub(super) fn arms(&mut self) -> Arms<'_> {
         let (link, dialing) = match &mut self.state {
             WireState::Up(link) => (Some(link), None),
@@ -117,51 +116,53 @@ impl Wire {
         }
     }
 
-    /// Notes that the connection broke; whether that is news, not one more failed attempt.
+    /// Notes that the connection broke. Returns false if it was broken before, and an attempt has failed.
     pub(super) fn is_newly_broken(&mut self, now: Instant) -> bool {
         let news = self.broken_at.is_none();
         self.broken_at.get_or_insert(now);
         news
     }
 
-    /// The session goes on over the new connection.
+    /// Notes that the session goes on over the new connection.
     pub(super) fn made_progress(&mut self) {
         self.backoff.restart();
         self.broken_at = None;
-        self.excused = None;
+        self.retried = None;
     }
 
-    /// A connection was given up that the gateway may still have, or still get.
-    pub(super) fn gave_up_attempt(&mut self, now: Instant) {
-        self.given_up_at = Some(now);
+    /// Notes that an attempt or a connection was abandoned, which the gateway may still have or get.
+    pub(super) fn abandoned_attempt(&mut self, now: Instant) {
+        self.abandoned_at = Some(now);
     }
 
-    /// Whether an attempt that was given up may be why the gateway takes the session to be another
-    /// connection's, or gone. It is taken for that so often only.
+    /// Whether an abandoned attempt may be the reason why the gateway says that another connection has the
+    /// session, or that there is none. That is assumed [`MAX_RETRIES`] times.
     pub(super) fn may_be_own_doing(&mut self, now: Instant) -> bool {
-        let recent = self.given_up_at.is_some_and(|at| now < at + ARRIVES_WITHIN);
-        let (since, count) = self.excused.unwrap_or((now, 0));
-        let excused = recent && count < EXCUSES && now <= since + EXCUSED_WITHIN;
-        if excused {
-            self.excused = Some((since, count + 1));
+        let recent = self
+            .abandoned_at
+            .is_some_and(|at| now < at + ARRIVES_WITHIN);
+        let (since, count) = self.retried.unwrap_or((now, 0));
+        let retry = recent && count < MAX_RETRIES && now <= since + RETRY_WITHIN;
+        if retry {
+            self.retried = Some((since, count + 1));
         }
-        excused
+        retry
     }
 
-    /// Whether a failed attempt means that trying again is no use.
+    /// Whether no other attempt should follow a failed one.
     pub(super) fn is_final(&mut self, now: Instant, error: &Error) -> bool {
         if matches!(error, Error::Timeout { .. } | Error::Connect { .. }) {
-            self.gave_up_attempt(now);
+            self.abandoned_attempt(now);
         }
         let unknown = matches!(error, Error::Refused { status: 404, .. });
         is_lasting(error) && !(unknown && self.may_be_own_doing(now))
     }
 
-    /// Plans the next attempt. A connection that breaks before the session has made any progress over
-    /// it is only one more.
+    /// Plans the next attempt. A connection over which the session made no progress counts as a failed
+    /// attempt.
     ///
     /// # Errors
-    /// For how long it was tried, when that is long enough.
+    /// How long reconnecting was tried, when it should not be tried any more.
     pub(super) fn retry_later(&mut self, now: Instant) -> Result<(), Duration> {
         if self.broken_at.is_some_and(|at| now - at >= GIVE_UP) {
             return Err(GIVE_UP);
@@ -172,7 +173,7 @@ impl Wire {
     }
 }
 
-/// Takes what has arrived into `batch`; a connection whose task has ended counts as failed.
+/// Receives messages into `batch`. A connection whose task has ended counts as failed.
 pub(super) async fn receive(
     incoming: Option<&mut mpsc::Receiver<Incoming>>,
     batch: &mut Vec<Incoming>,
@@ -187,7 +188,7 @@ pub(super) async fn receive(
     }
 }
 
-/// Waits for a place in the wire's queue.
+/// Waits for a place in the queue of messages to send.
 pub(super) async fn reserve<'a>(
     outgoing: Option<&'a mpsc::Sender<Outgoing>>,
 ) -> Option<mpsc::Permit<'a, Outgoing>> {
@@ -207,7 +208,7 @@ pub(super) async fn dialed(
     }
 }
 
-/// Fills the reserved place, and as many more as are free.
+/// Fills the reserved place in the queue, and all that are free.
 pub(super) fn send<C: Channel>(
     channel: &mut C,
     permit: Option<mpsc::Permit<'_, Outgoing>>,
@@ -223,8 +224,8 @@ pub(super) fn send<C: Channel>(
     }
 }
 
-/// Sends what never waits, closes the WebSocket and waits for the other side to do the same.
-pub(super) async fn say_goodbye<C: Channel>(channel: &mut C, mut link: Link) {
+/// Sends Close, closes the WebSocket and waits for the gateway to close it too.
+pub(super) async fn close<C: Channel>(channel: &mut C, mut link: Link) {
     if let Some(message) = channel.poll_send(now()) {
         let _ = link.outgoing.send(message).await;
     }

@@ -1,6 +1,6 @@
-//! A line shown on a screen that belongs to the remote program, and taken away again.
+//! A temporary line of axt's on a screen that the remote program draws.
 
-/// A line on the user's screen for as long as something lasts.
+/// A temporary line on the user's screen.
 ///
 /// Beside a shell it stands below the cursor, where the next output would go, and is wiped out
 /// afterwards. On the alternate screen it covers the bottom row; only the program there can bring
@@ -13,7 +13,7 @@ pub(super) struct Banner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     BelowCursor,
-    /// The bottom row of a screen with so many.
+    /// The bottom row; the number is that of the rows.
     Row(u16),
 }
 
@@ -34,13 +34,13 @@ impl Banner {
         bytes
     }
 
-    /// Whether it is there.
+    /// Whether the line is shown.
     #[must_use]
     pub(super) fn is_shown(&self) -> bool {
         self.shown.is_some()
     }
 
-    /// The bytes that take it away, and whether the program has to draw its screen again.
+    /// The bytes that remove the line, and whether the program has to draw its screen again.
     pub(super) fn hide(&mut self) -> (Vec<u8>, bool) {
         match self.shown.take() {
             Some(place) => (place.line(""), place != Place::BelowCursor),

@@ -1,4 +1,4 @@
-//! The terminal, as long as a session holds it: raw mode, and one writer for everything drawn on it.
+//! The terminal during a session: raw mode, and one writer for everything drawn on it.
 
 use super::display::Display;
 use super::raw::{self, RawGuard};
@@ -8,11 +8,10 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a terminal that nobody reads may hold up its being given back.
+/// How long the last output may take to be written before the terminal leaves raw mode.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The terminal, shared by all that draw on it, take it and give it back. It is given back when the last
-/// one is gone, too.
+/// The terminal. Clones share it, and when the last one is dropped its modes are restored.
 #[derive(Clone)]
 pub struct Screen(Arc<Mutex<Held>>);
 
@@ -34,7 +33,7 @@ impl Screen {
         Ok(Self(Arc::new(Mutex::new(Held { raw, drawn_by }))))
     }
 
-    /// No terminal at all.
+    /// A screen without a terminal, on which nothing is drawn.
     #[must_use]
     pub fn none() -> Self {
         Self(Arc::default())
@@ -61,14 +60,14 @@ impl Screen {
         self.draw(|display, to| display.line(line, to)).is_some()
     }
 
-    /// Shows a line for as long as something lasts. Says whether the screen is there to show it.
+    /// Shows a temporary line. Says whether the screen is there to show it.
     #[must_use]
     pub fn show_banner(&self, text: &str) -> bool {
         self.draw(|display, to| display.show_banner(text, to))
             .is_some()
     }
 
-    /// Takes that line away. Says whether the program has to draw its screen again.
+    /// Removes the temporary line. Says whether the program has to draw its screen again.
     #[must_use]
     pub fn hide_banner(&self) -> bool {
         self.draw(Display::hide_banner).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! Standard input on a thread of its own that reads only when asked.
 //!
-//! A read of stdin can't be cancelled, so it must not sit in the runtime, which would wait for it at the
-//! end. And what is read is lost to the next reader of stdin, so nothing is read ahead.
+//! A read of stdin can't be cancelled, and the runtime would wait for it at the end of the program. Bytes
+//! that are read are lost to the next reader of stdin, so nothing is read ahead.
 
 use std::io::{self, Read};
 use std::pin::Pin;

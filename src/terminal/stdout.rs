@@ -1,7 +1,7 @@
-//! Standard output on a thread of its own that writes at once, whatever the reader does.
+//! Standard output without blocking: a thread writes what the terminal or pipe does not take at once.
 //!
-//! A write to a terminal or pipe that is not read blocks and can't be cancelled, so it must not sit
-//! in the runtime, which would stand still with it. A terminal with room is written to without the
+//! A write to a terminal or pipe that is not read blocks and can't be cancelled, and would stop the
+//! runtime. A terminal with room is written to without the
 //! thread, where the system has a way to ask for that.
 
 use super::display::Display;

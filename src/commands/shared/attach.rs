@@ -22,11 +22,11 @@ use tokio_util::sync::CancellationToken;
 /// A terminal's end-of-file character.
 pub(crate) const CTRL_D: &[u8] = b"\x04";
 
-/// Everything that a session needs beside its channel, its connection and its filter.
+/// The parts of a session that its channel, connection and filter leave open.
 pub(crate) struct Attach<'a> {
     /// Tells the user something.
     pub(crate) ui: &'a Ui,
-    /// Standard input. What was asked for in one session and not read is the next one's.
+    /// Standard input. A later session gets what this one did not read.
     pub(crate) stdin: &'a mut Stdin,
     /// The options that the session was started with.
     pub(crate) run: &'a cli::Run,
@@ -135,7 +135,7 @@ impl Attach<'_> {
     }
 }
 
-/// What the pump asks of its caller.
+/// The pump's host for a terminal or pipes.
 struct AttachedHost {
     ui: Ui,
     lost_line: LostLine,
@@ -145,7 +145,7 @@ struct AttachedHost {
     answered: CancellationToken,
     started: Started,
     ending: Option<tokio::task::JoinHandle<()>>,
-    /// No terminal session: a broken connection is not shown, it is only a delay.
+    /// There is no terminal session: a broken connection is not shown, as it is only a delay.
     quiet: bool,
 }
 

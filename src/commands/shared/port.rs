@@ -124,7 +124,7 @@ impl PortSession {
     }
 }
 
-/// What the pump asks of its caller, for a port session.
+/// The pump's host for a port session.
 struct PortHost<'a, N> {
     session: &'a Started,
     network: Network,

@@ -1,4 +1,4 @@
-//! What happens to a session, and what it is asked for: the contract with the pump.
+//! The session's implementation of [`Channel`].
 
 use super::Session;
 use super::due::Flush;
@@ -8,7 +8,7 @@ use crate::protocol::crypto::{self, BLOCK, Privacy};
 use crate::protocol::frame::{Kind, MAX_INPUT};
 use std::time::{Duration, Instant};
 
-/// User bytes kept while they can't go out; above it the user's end is not read.
+/// The most input kept while it can't be sent, in bytes; above it no input is read.
 const KEEP_INPUT: usize = 64 * 1024;
 
 /// How long after a reconnect the agent may take to ask for what it misses. Until then no new
@@ -33,7 +33,7 @@ impl Channel for Session {
             self.send_window.reconnected();
             self.readiness.reconnected(now.at);
             self.resumes += 1;
-            self.unproven = Some(now.at + STEADY);
+            self.progress_at = Some(now.at + STEADY);
             if !self.send_window.all_acknowledged() {
                 self.settling = Some(now.at + SETTLE);
             }
@@ -139,7 +139,7 @@ impl Channel for Session {
             self.receive_window.deadline(),
             self.settling,
             self.privacy.deadline(),
-            self.unproven,
+            self.progress_at,
             self.notice.as_ref().map(|notice| notice.until),
             data.flatten(),
         ];
@@ -162,7 +162,7 @@ impl Channel for Session {
         if self.settling.is_some_and(|until| until <= now.at) {
             self.settling = None;
         }
-        if self.unproven.is_some_and(|until| until <= now.at) {
+        if self.progress_at.is_some_and(|until| until <= now.at) {
             self.prove_resume(true);
         }
         if self

@@ -61,8 +61,8 @@ impl Session {
         }
         self.prove_resume(true);
         if frame.output_seq > 0 {
-            self.untold += frame.payload.len();
-            self.due.heartbeat |= self.untold >= ACKNOWLEDGE_EVERY;
+            self.unacknowledged += frame.payload.len();
+            self.due.heartbeat |= self.unacknowledged >= ACKNOWLEDGE_EVERY;
         }
         // What was held back is output after all, as it was not the last.
         self.release_notice();

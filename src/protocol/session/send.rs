@@ -12,7 +12,7 @@ impl Session {
         let mut frame = Frame::new(kind, Version::V1_02, now.unix_ms, payload);
         frame.channel_id = self.channel_id.clone();
         frame.output_seq = self.receive_window.taken();
-        self.untold = 0;
+        self.unacknowledged = 0;
         let numbered = matches!(kind, Kind::Input | Kind::Resize);
         frame.input_seq = self.send_window.last().wrapping_add(u32::from(numbered));
         let bytes = frame.encode();
