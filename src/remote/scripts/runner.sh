@@ -53,7 +53,7 @@ _enc() {
     _k=$1
     while
         if [ $_z ]; then
-            _c=$(dd bs=64k count=1 | gzip -1 | base64 -w3900)
+            _c=$(dd bs=64k count=1 | gzip -3 | base64 -w3900)
         else
             _c=$(dd bs=64k count=1 | base64 -w3900)
         fi
