@@ -42,6 +42,9 @@ mod linux {
     /// From one end of the line to the other.
     const DELAY: Duration = Duration::from_millis(40);
 
+    /// A command that reads all of its input.
+    const TAKE: &str = "echo go; cat >/dev/null; echo done";
+
     /// The payload of an Input message, and of an agent's Output.
     const INPUT: f64 = 2048.0;
     const OUTPUT: f64 = 1024.0;
@@ -122,7 +125,7 @@ mod linux {
             "MB/s",
             5.0,
         );
-        let running = Running::start(&emulator, None, &[], "echo go; exec cat >/dev/null");
+        let running = Running::start(&emulator, None, &[], TAKE);
         let spent = running.write(&noise(MUCH));
         output
             & report(
@@ -141,36 +144,24 @@ mod linux {
         let dir = tempfile::tempdir().expect("a place for it");
         let file = dir.path().join("bytes");
         let show = format!("echo go; cat {}", file.display());
-        let shown = |bytes: &[u8]| {
+        let shown = |what: &str, bytes: &[u8]| {
             fs::write(&file, bytes).expect("room for it");
             let running = Running::start(&emulator, Some(&line), &[], &show);
-            let before = processor_time();
+            let before = (processor_time(), line.passed()[1]);
             let spent = running.read(bytes.len());
-            (
-                rate(bytes.len(), spent),
-                (processor_time() - before) / spent.as_secs_f64(),
-            )
+            let load = (processor_time() - before.0) / spent.as_secs_f64();
+            let passed = (line.passed()[1] - before.1) as f64 / bytes.len() as f64;
+            println!("{what:<44} {passed:>8.3} bytes on the line for each");
+            (rate(bytes.len(), spent), load)
         };
 
         let bytes = noise(2_000_000);
-        let running = Running::start(&emulator, Some(&slow), &[], "echo go; exec cat >/dev/null");
+        let running = Running::start(&emulator, Some(&slow), &[], TAKE);
         let (input, header) = (rate(bytes.len(), running.write(&bytes)), slow.header());
         let limit = RATE * INPUT / (INPUT + header);
         let mut good = report("input over the line, of its rate", input / limit, "", 0.97);
 
-        let floor = {
-            fs::write(&file, &bytes).expect("room for it");
-            let raw = format!("sh -c \"stty raw; echo go; cat {}\"", file.display());
-            let running = Running::start(&emulator, Some(&line), &["--raw-command"], &raw);
-            rate(bytes.len(), running.read(bytes.len()))
-        };
-        let line_limit = RATE * OUTPUT / (OUTPUT + header + WEBSOCKET);
-        println!(
-            "{:<44} {:>8.2}",
-            "  the same bytes, raw and garbled",
-            floor / line_limit
-        );
-        let (output, load) = shown(&bytes);
+        let (output, load) = shown("output of noise", &bytes);
         let limit = RATE * OUTPUT / (OUTPUT + header + WEBSOCKET) * 0.75;
         good &= report(
             "output of noise, of 3/4 of its rate",
@@ -184,14 +175,17 @@ mod linux {
         );
 
         let numbers: String = (1..=3_000_000).map(|n| format!("{n}\n")).collect();
-        let (output, _) = shown(numbers.as_bytes());
+        let (output, _) = shown("seq 1 3000000", numbers.as_bytes());
         good &= report(
             "seq 1 3000000, times the line's rate",
             output / RATE,
             "",
             2.3,
         );
-        let (output, _) = shown(&sources(Path::new(env!("CARGO_MANIFEST_DIR"))));
+        let (output, _) = shown(
+            "axt's own sources",
+            &sources(Path::new(env!("CARGO_MANIFEST_DIR"))),
+        );
         good & report(
             "axt's own sources, times the line's rate",
             output / RATE,
@@ -241,25 +235,27 @@ mod linux {
             }
         }
 
-        /// Reads so much to its end.
+        /// Reads so much, which is all. What it takes to end is not counted.
         fn read(mut self, len: usize) -> Duration {
             drop(self.stdin);
             let start = Instant::now();
-            let mut all = Vec::with_capacity(len);
-            self.stdout.read_to_end(&mut all).expect("a pipe");
+            self.stdout.read_exact(&mut vec![0; len]).expect("a pipe");
             let spent = start.elapsed();
-            assert_eq!(all.len(), len);
+            let rest = self.stdout.read_to_end(&mut Vec::new());
+            assert_eq!(rest.expect("a pipe"), 0);
             assert!(self.child.wait().expect("it ends").success());
             spent
         }
 
-        /// Writes this, and waits until the command has read all of it.
+        /// Writes this, and waits until [`TAKE`] says that it has read all of it.
         fn write(mut self, bytes: &[u8]) -> Duration {
             let start = Instant::now();
             self.stdin.write_all(bytes).expect("it reads");
             drop(self.stdin);
+            self.stdout.read_exact(&mut [0; 5]).expect("it says done");
+            let spent = start.elapsed();
             assert!(self.child.wait().expect("it ends").success());
-            start.elapsed()
+            spent
         }
     }
 

@@ -4,6 +4,7 @@ use axt::protocol::frame::Frame;
 use bytes::Bytes;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -14,10 +15,15 @@ pub(crate) struct Line {
     pub(crate) address: SocketAddr,
     /// The beginning of what the last session sent to its client.
     beginning: Arc<Mutex<Vec<u8>>>,
+    /// Bytes that passed to the instance, and from there.
+    passed: [Arc<AtomicUsize>; 2],
 }
 
 /// What is looked at for a message, in bytes.
 const BEGINNING: usize = 16 * 1024;
+
+/// How late a thread may wake without a gap on the line.
+const LATE: Duration = Duration::from_millis(20);
 
 impl Line {
     /// Relays to `target`, each way at `rate` bytes a second and `delay` later. What a client sends first
@@ -27,23 +33,47 @@ impl Line {
         let address = listener.local_addr().expect("it listens");
         let beginning = Arc::new(Mutex::new(Vec::new()));
         let noted = Arc::clone(&beginning);
+        let passed = <[Arc<AtomicUsize>; 2]>::default();
+        let counts = passed.clone();
         thread::spawn(move || {
             for client in listener.incoming() {
                 let client = client.expect("a connection");
                 let server = TcpStream::connect(target).expect("the emulator listens");
                 let connected = Instant::now() + 2 * delay;
-                for (from, to, note) in [
-                    (&client, &server, None),
-                    (&server, &client, Some(Arc::clone(&noted))),
+                for (from, to, note, count) in [
+                    (&client, &server, None, &counts[0]),
+                    (&server, &client, Some(Arc::clone(&noted)), &counts[1]),
                 ] {
+                    let count = Arc::clone(count);
                     to.set_nodelay(true).expect("a TCP socket");
                     let (from, to) = (from.try_clone(), to.try_clone());
                     let ends = (from.expect("a socket"), to.expect("a socket"));
-                    thread::spawn(move || relay(ends, connected, (rate, delay), note.as_deref()));
+                    let note = move |seen: usize, bytes: &[u8]| {
+                        count.fetch_add(bytes.len(), Ordering::Relaxed);
+                        if let Some(note) = note.as_deref().filter(|_| seen < BEGINNING) {
+                            let mut note = note.lock().expect("no panic before");
+                            if seen == 0 && bytes.starts_with(b"HTTP/1.1 101") {
+                                note.clear();
+                            }
+                            note.extend_from_slice(bytes);
+                        }
+                    };
+                    thread::spawn(move || relay(ends, connected, (rate, delay), note));
                 }
             }
         });
-        Self { address, beginning }
+        Self {
+            address,
+            beginning,
+            passed,
+        }
+    }
+
+    /// Bytes that have passed to the instance, and from there.
+    pub(crate) fn passed(&self) -> [usize; 2] {
+        self.passed
+            .each_ref()
+            .map(|count| count.load(Ordering::Relaxed))
     }
 
     /// Bytes of a message that are not its payload.
@@ -77,7 +107,7 @@ fn relay(
     (mut from, mut to): (TcpStream, TcpStream),
     connected: Instant,
     (rate, delay): (f64, Duration),
-    note: Option<&Mutex<Vec<u8>>>,
+    note: impl Fn(usize, &[u8]),
 ) {
     let (queue, queued) = channel::<(Instant, Vec<u8>)>();
     let writing = thread::spawn(move || {
@@ -94,16 +124,13 @@ fn relay(
     let mut seen = 0;
     while let Ok(n @ 1..) = from.read(&mut buffer) {
         let bytes = buffer.get(..n).unwrap_or_default();
-        if let Some(note) = note.filter(|_| seen < BEGINNING) {
-            let mut note = note.lock().expect("no panic before");
-            if seen == 0 && bytes.starts_with(b"HTTP/1.1 101") {
-                note.clear();
-            }
-            note.extend_from_slice(bytes);
-            seen += n;
-        }
-        // The bytes leave one after the other, and no faster than the line takes them.
-        free = free.max(Instant::now()) + Duration::from_secs_f64(n as f64 / rate);
+        note(seen, bytes);
+        seen += n;
+        // The bytes leave one after the other, and no faster than the line takes them. A line does not
+        // pause because this thread woke late.
+        let now = Instant::now();
+        free = free.max(now.checked_sub(LATE).unwrap_or(now))
+            + Duration::from_secs_f64(n as f64 / rate);
         if queue.send((free + delay, bytes.to_vec())).is_err() {
             return;
         }
