@@ -7,6 +7,7 @@ mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
 mod forward;
+mod global;
 mod habits;
 mod instances;
 mod invocation;
@@ -23,6 +24,7 @@ pub(crate) use doctor::Doctor;
 #[cfg(feature = "emulator")]
 pub(crate) use emulator::{Emulator, GuestKind};
 pub use forward::{Listen, Remote};
+pub(crate) use global::Global;
 pub(crate) use instances::Instances;
 pub use invocation::parse;
 pub(crate) use openssh::{Ssh, SshConfig};
@@ -30,12 +32,9 @@ pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
 pub use values::EscapeChar;
 pub(crate) use values::{Compress, Variable, is_variable};
 
-use crate::config::settings::{ConnectionType, Signature, Source, Sourced};
 use crate::openapi::ecs::Encryption;
-use clap::{Args, ColorChoice, Parser, Subcommand};
-use std::collections::BTreeMap;
+use clap::{Args, Parser, Subcommand};
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
 use std::time::Duration;
 use values::{duration, encryption, escape_char, keepalive, timeout, variable};
 
@@ -52,79 +51,6 @@ pub struct Cli {
     /// The command.
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// Options of every command.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct Global {
-    /// Profile of the credentials' file
-    #[arg(long, global = true, env = "AXT_PROFILE", value_name = "NAME")]
-    pub(crate) profile: Option<String>,
-    /// Region of the instance, such as cn-hangzhou
-    #[arg(long, global = true, env = "AXT_REGION", value_name = "ID")]
-    pub(crate) region: Option<String>,
-    /// Base URL for every API: a private endpoint, or an emulator
-    #[arg(long, global = true, env = "AXT_ENDPOINT", value_name = "URL")]
-    pub(crate) endpoint: Option<String>,
-    /// Reach the API and the gateway over the Internet, or from inside a VPC [default: the profile's, or internet]
-    #[arg(
-        long,
-        global = true,
-        env = "AXT_CONNECTION_TYPE",
-        value_name = "internet|intranet"
-    )]
-    pub(crate) connection_type: Option<ConnectionType>,
-    /// Sign API calls with HMAC-SHA1 (v1) or ACS3-HMAC-SHA256 (v3) [default: v1]
-    #[arg(
-        long,
-        global = true,
-        env = "AXT_SIGNATURE",
-        value_name = "v1|v3",
-        hide_short_help = true
-    )]
-    pub(crate) signature: Option<Signature>,
-    /// The credentials' file [default: ~/.aliyun/config.json]
-    #[arg(long, global = true, env = "AXT_CONFIG_FILE", value_name = "FILE")]
-    pub(crate) config_file: Option<PathBuf>,
-    /// Take nothing from earlier runs: neither a role's credentials nor which instances have no POSIX shell
-    #[arg(long, global = true, env = "AXT_NO_CACHE")]
-    pub(crate) no_cache: bool,
-    /// Colours in axt's messages; auto: on a terminal, unless NO_COLOR is set
-    #[arg(
-        long,
-        global = true,
-        env = "AXT_COLOR",
-        value_name = "WHEN",
-        default_value = "auto"
-    )]
-    pub(crate) color: ColorChoice,
-    /// Log more, up to -vvv; never bytes of the session, tokens or secrets
-    #[arg(short, long, global = true, env = "AXT_VERBOSE", action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
-    /// Show errors only
-    #[arg(short, long, global = true, env = "AXT_QUIET")]
-    pub(crate) quiet: bool,
-    /// Write the log to this file (mode 0600) instead of stderr
-    #[arg(long, global = true, env = "AXT_LOG_FILE", value_name = "FILE")]
-    pub(crate) log_file: Option<PathBuf>,
-    /// The log file gets messages too, as with ssh's `-E`.
-    #[arg(skip)]
-    pub(crate) messages_to_log: bool,
-    /// Where the values of options come from that were not typed: a variable, or axt's own file.
-    #[arg(skip)]
-    pub(crate) sources: BTreeMap<String, Source>,
-    /// The instance that axt's own file has for the target.
-    #[arg(skip)]
-    pub(crate) alias: Option<Sourced<String>>,
-}
-
-impl Global {
-    /// Whether the value of the option with this id, if it has one, was typed.
-    #[must_use]
-    pub(crate) fn is_typed(&self, id: &str) -> bool {
-        !self.sources.contains_key(id)
-    }
 }
 
 /// The commands.
@@ -171,7 +97,7 @@ pub(crate) enum Command {
 /// `axt connect`.
 #[derive(Debug, Args)]
 pub(crate) struct Connect {
-    /// The instance, i-… or mi-…, with .REGION after it if it is in another one; USER@ names the user there
+    /// The instance: an id, a name, an address or tag:KEY=VALUE, with .REGION after it if it is in another one; USER@ names the user there. Without it, a choice on the terminal
     #[arg(value_name = "[USER@]TARGET", required_unless_present = "wss_url")]
     pub(crate) target: Option<String>,
     /// What to run there.
@@ -268,7 +194,7 @@ pub(crate) struct Run {
 /// `axt proxy`.
 #[derive(Debug, Args)]
 pub(crate) struct Proxy {
-    /// The instance, i-… or mi-…, with .REGION after it if it is in another one
+    /// The instance: an id, a name, an address or tag:KEY=VALUE, with .REGION after it if it is in another one
     #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
     pub(crate) target: Option<String>,
     /// The TCP port
@@ -289,7 +215,7 @@ pub(crate) struct Proxy {
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("forwards").required(true).multiple(true).args(["local", "dynamic"]))]
 pub(crate) struct Forward {
-    /// The instance, i-… or mi-…, with .REGION after it if it is in another one
+    /// The instance: an id, a name, an address or tag:KEY=VALUE, with .REGION after it if it is in another one
     #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
     pub(crate) target: Option<String>,
     /// Listen on PORT of this machine (0: any free one), and forward to HOSTPORT of the instance, or of HOST
@@ -360,6 +286,9 @@ pub(crate) struct Session {
     /// End when the connection breaks, instead of resuming the session
     #[arg(long, env = "AXT_NO_RESUME")]
     pub(crate) no_resume: bool,
+    /// Use a name's instance without a check for this long after it was looked up; 0 for never
+    #[arg(long, value_name = "DURATION", env = "AXT_NAME_CACHE", default_value = "60s", value_parser = duration, hide_short_help = true)]
+    pub(crate) name_cache: Duration,
     /// Options of every connection.
     #[command(flatten)]
     pub(crate) connection: Connection,

@@ -54,6 +54,14 @@ pub enum Error {
         /// What to do about them.
         remedy: String,
     },
+    /// A target is no instance, or not exactly one, or one that can't take a session.
+    #[error("{problem}")]
+    Target {
+        /// What it is; a list of instances has lines of its own, without control characters.
+        problem: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// The service answered with an error.
     #[error("{0}")]
     Api(Box<ApiError>),
@@ -223,7 +231,7 @@ impl Error {
         match self {
             Self::Api(error) => hints::call(&error.action, &error.code),
             Self::Ended { code, detail } => hints::close(code, detail).map(Into::into),
-            Self::Credentials { remedy, .. } => Some(remedy.clone()),
+            Self::Credentials { remedy, .. } | Self::Target { remedy, .. } => Some(remedy.clone()),
             Self::AfterStop { error, .. } => error.hint(),
             Self::EarlyInput => Some(
                 "leave --eager out: input is then held until the remote side is ready".into(),

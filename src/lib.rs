@@ -21,7 +21,10 @@
 //! - [`wire`] is the WebSocket. [`net`] connects to any host, and chooses proxy and TLS for the API and
 //!   the WebSocket alike. [`openapi`] signs and makes the API's calls. [`terminal`] has raw mode, the
 //!   size, the keyboard and the signals.
-//! - `names` is how instances are named. A TARGET is cut there.
+//! - `names` knows how instances are named: what a TARGET may mean, what the answers to a search mean, and
+//!   what of it is remembered, all without a call. `commands/shared/resolve` makes the calls: it finds the
+//!   instance of a TARGET, and makes sure of one that was only remembered while its session is started.
+//!   `terminal::choice` is the list from which a user chooses one of several.
 //! - [`config`] reads files and the environment: settings, profiles, and a description of where the
 //!   credentials come from. `providers` obtains the credentials, with one file for each mode, and renews
 //!   them during a run.
@@ -58,6 +61,7 @@ pub mod exit;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub(crate) mod hints;
+mod kept;
 mod names;
 pub mod net;
 pub mod openapi;

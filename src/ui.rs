@@ -115,6 +115,12 @@ impl Ui {
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
+    /// Draws on the terminal behind stderr, which the caller has to itself. A failure is ignored.
+    pub(crate) fn paint(&self, text: &str) {
+        let mut err = io::stderr().lock();
+        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+    }
+
     /// Prints data. It is no error if nobody reads it.
     ///
     /// # Errors

@@ -37,7 +37,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         "providers",
         &["config", "net", "openapi", "error", "printable"],
     ),
-    ("names", &["openapi", "error"]),
+    ("kept", &[]),
+    ("names", &["openapi", "kept", "error"]),
     (
         "cli",
         &[
@@ -62,7 +63,7 @@ const PARTS: [(&str, &str, &[&str]); 9] = [
     ),
     ("emulator", "openapi", &["lenient", "region", "signature"]),
     ("cli", "config", &["blocks", "env", "settings"]),
-    ("names", "openapi", &["ecs", "region"]),
+    ("names", "openapi", &["ecs", "region", "signature"]),
     ("cli", "openapi", &["ecs"]),
     // The names of limits, faults and states, for the help text.
     ("cli", "emulator", &["INSTANCE_WORDS", "Limits", "faults"]),

@@ -326,7 +326,7 @@ fn the_printed_block_leads_ssh_to_an_sshd() {
         settings.contains("\nproxycommand axt proxy %h %p\n"),
         "{settings}"
     );
-    let wrong = run(cloud.axt(["ssh-config", "web"]), b"");
+    let wrong = run(cloud.axt(["ssh-config", "web one"]), b"");
     assert_eq!((wrong.status, wrong.text().as_str()), (2, ""));
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// `axt doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// The instance, i-… or mi-…; USER@ names the user there. Without it, all but the instance
+    /// The instance, as for `axt connect`; USER@ names the user there. Without it, all but the instance
     #[arg(value_name = "[USER@]TARGET")]
     pub(crate) target: Option<String>,
     /// Install the Cloud Assistant agent if it is missing; asks first

@@ -13,9 +13,6 @@ pub(crate) struct Instances {
     /// addresses, any has to fit; likewise of several statuses, and of several values of one tag.
     #[arg(value_name = "FILTER")]
     pub(crate) filters: Vec<String>,
-    /// Look in every region
-    #[arg(long)]
-    pub(crate) all_regions: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

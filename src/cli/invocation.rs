@@ -89,6 +89,7 @@ fn read_ssh(before: &[OsString], rest: Vec<OsString>) -> Result<Cli, Exit> {
     };
     let mut global = any.global.clone();
     global.messages_to_log = plan.log_file.is_some();
+    global.never_asks = !plan.may_ask;
     let ssh = Ssh::of(
         &plan,
         task.map(|cli| cli.command),

@@ -76,7 +76,7 @@ impl Ssh {
 /// `axt ssh-config`.
 #[derive(Debug, Args)]
 pub(crate) struct SshConfig {
-    /// The instances, each with its region and user as in [USER@]i-….REGION [default: every instance id]
+    /// The instances, as for `axt connect`, each with its region and user [default: every instance id]
     #[arg(value_name = "[USER@]TARGET")]
     pub(crate) targets: Vec<String>,
 }

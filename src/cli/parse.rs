@@ -11,13 +11,14 @@ use crate::config::settings::Source;
 use crate::exit::Exit;
 use crate::names::target::Target;
 use crate::ui::Ui;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, Resettable};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 use std::collections::BTreeMap;
 use std::env::var_os;
 use std::ffi::OsString;
+use std::io::{self, IsTerminal as _};
 
 /// Reads a command line in axt's own grammar.
 ///
@@ -146,6 +147,15 @@ pub(super) fn grammar() -> Command {
         .filter(|option| !option.is_global_set())
         .map(|option| option.hide(true))
         .collect();
+    let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
+    let axt = axt.mut_subcommand("connect", |connect| match can_ask {
+        // The user chooses one.
+        true => connect.mut_args(|arg| match arg.get_id().as_str() {
+            "target" => arg.required_unless_present(Resettable::Reset),
+            _ => arg,
+        }),
+        false => connect,
+    });
     axt.mut_subcommand("config", |config| {
         config.mut_subcommand("show", |show| show.args(options))
     })

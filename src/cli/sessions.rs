@@ -15,7 +15,7 @@ pub(crate) enum Sessions {
 #[derive(Debug, Args)]
 pub(crate) struct SessionsList {
     /// Only sessions of this instance
-    #[arg(long, value_name = "ID", env = "AXT_INSTANCE")]
+    #[arg(long, value_name = "TARGET", env = "AXT_INSTANCE")]
     pub(crate) instance: Option<String>,
     /// Only this session
     #[arg(long, value_name = "ID", env = "AXT_SESSION")]

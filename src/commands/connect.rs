@@ -7,10 +7,10 @@ use super::shared::context::Context;
 use super::shared::encrypt;
 use super::shared::plain_shells::PlainShells;
 use super::shared::plan::{self, Plan, command, is_at_terminal, is_terminal};
-use super::shared::session::{self, Started};
+use super::shared::resolve::{self, May, Resolved};
+use super::shared::session;
 use super::shared::stdio;
 use super::shared::stops::{Stops, conclude};
-use super::shared::target;
 use crate::cli::{Connect, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -38,13 +38,19 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
         None => Plan::of(&args.run)?,
     };
     plan::tell(&args.run, ui);
-    let global = target::in_region(global, args.target.as_deref())?;
-    let context = Context::from_args(&global, &args.session.connection)?;
-    let mut request = session::request(&context, &args.session, args.target.as_deref())?;
+    let mut context = Context::from_args(global, &args.session.connection)?;
+    let target = args.target.as_deref();
+    // A command that the call itself carries may reach the instance with the call.
+    let may = May {
+        guess: verbatim.is_none(),
+        ask: true,
+    };
+    let resolved = resolve::for_session(&mut context, global, &args.session, target, may);
+    let mut resolved = resolved.await?;
+    let mut request = session::request(&context, &args.session, target, &resolved.id);
     request.command_line = verbatim;
-    let instance = request.instance_id.clone();
-    let done = connect_by_shell(&context, &args, &plan, request, ui).await;
-    explained(done, &context, &args.session, &instance, ui).await
+    let done = connect_by_shell(&context, &args, &plan, (&mut resolved, request), ui).await;
+    explained(done, &context, &args.session, &resolved.id, ui).await
 }
 
 /// Whether the session, which runs already, gets nothing to run: a user at a terminal joins it as it is.
@@ -74,41 +80,42 @@ async fn connect_by_shell(
     context: &Context,
     args: &Connect,
     plan: &Plan,
-    mut request: StartTerminalSession,
+    (resolved, mut request): (&mut Resolved, StartTerminalSession),
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
     let chosen = args.default_shell || args.raw_command || args.session.wss_url.is_some();
     let login = Plan::login_shell(&args.run).filter(|_| !chosen);
     let mut stdin = stdio::stdin()?;
-    let mut run = async |request: StartTerminalSession, runs| {
-        connect(context, args, plan, request, (runs, &mut stdin), ui).await
+    let is_certain = resolved.is_certain();
+    let mut run = async |request: &mut StartTerminalSession, runs| {
+        let start = (request, &mut *resolved);
+        connect(context, args, plan, start, (runs, &mut stdin), ui).await
     };
     let Some(variables) = login else {
-        return run(request, Runs::Planned).await;
+        return run(&mut request, Runs::Planned).await;
     };
-    let instance = request.instance_id.clone();
     let plain_shells = PlainShells::new(context.cache.as_deref());
-    if plain_shells.has(&instance) && !args.run.login {
+    if is_certain && plain_shells.has(&request.instance_id) && !args.run.login {
         tracing::info!(
             "the service's own shell: this instance has been found to have no POSIX shell; --login tries again"
         );
-        return run(request, Runs::ServiceShell(Vec::new())).await;
+        return run(&mut request, Runs::ServiceShell(Vec::new())).await;
     }
     let typed = Typed::default();
     let runs = Runs::LoginShell(&variables, typed.clone());
-    let done = run(request.clone(), runs).await;
+    let done = run(&mut request, runs).await;
     if !done.as_ref().is_err_and(is_no_shell) {
         if done.is_ok() {
-            plain_shells.remove(&instance);
+            plain_shells.remove(&request.instance_id);
         }
         return done;
     }
     tracing::info!(
         "the instance has no POSIX shell: the service's own shell is started, in a new session"
     );
-    plain_shells.add(&instance);
+    plain_shells.add(&request.instance_id);
     request.client_token = StartTerminalSession::new("").client_token;
-    run(request, Runs::ServiceShell(typed.take())).await
+    run(&mut request, Runs::ServiceShell(typed.take())).await
 }
 
 /// Whether the agent has said that there is no `sh`. Silence doesn't count.
@@ -124,11 +131,10 @@ async fn connect(
     context: &Context,
     args: &Connect,
     plan: &Plan,
-    mut request: StartTerminalSession,
+    (request, resolved): (&mut StartTerminalSession, &mut Resolved),
     (runs, stdin): (Runs<'_>, &mut Stdin),
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
-    let instance = request.instance_id.clone();
     let mut typed = Vec::new();
     let exec = match runs {
         Runs::Planned => plan.program.as_ref().map(Exec::new).transpose()?,
@@ -144,10 +150,10 @@ async fn connect(
     let mut stops = Stops::listen(args.run.timeout)?;
     let limit = args.session.connection.connect_timeout;
     // The key comes first: without it there is no use in a session.
-    let preparing = encrypt::exchange(context, &args.session, &request);
+    let preparing = encrypt::exchange(context, &args.session, request);
     let exchange = stops.run(preparing).await?;
     let stop = async { stops.next().await.into() };
-    let started = Started::start(context, &args.session, request, stop).await?;
+    let started = resolve::start(context, &args.session, request, resolved, stop).await?;
     let dialing = started.dial(&context.network, limit);
     let link = started.or_end(stops.run(dialing)).await?;
     let mut options = session::protocol_options(&args.session);
@@ -186,7 +192,7 @@ async fn connect(
             }
         }
     };
-    let whose = (context, &args.session, instance.as_str());
+    let whose = (context, &args.session, request.instance_id.as_str());
     let outcome = wondering(session, answered, whose, ui).await?;
     let exit = conclude(outcome)?;
     if let Some(hint) = plan.hint(exit) {

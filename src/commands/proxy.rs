@@ -3,10 +3,9 @@
 use super::doctor::explain::explained;
 use super::shared::context::Context;
 use super::shared::port::{self, PortSession};
-use super::shared::session::Started;
+use super::shared::resolve::{self, May, Resolved};
 use super::shared::stdio;
 use super::shared::stops::{Stops, conclude};
-use super::shared::target;
 use crate::cli::{Global, Proxy, Remote};
 use crate::error::Stop;
 use crate::exit::Exit;
@@ -18,25 +17,32 @@ use tokio::sync::mpsc;
 
 /// Runs `axt proxy`.
 pub(crate) async fn run(global: &Global, args: Proxy, ui: &Ui) -> anyhow::Result<Exit> {
-    let global = target::in_region(global, args.target.as_deref())?;
-    let context = Context::from_args(&global, &args.session.connection)?;
+    let mut context = Context::from_args(global, &args.session.connection)?;
+    let target = args.target.as_deref();
+    // Standard input is another program's.
+    let may = May {
+        guess: true,
+        ask: false,
+    };
+    let resolved = resolve::for_session(&mut context, global, &args.session, target, may);
+    let mut resolved = resolved.await?;
     let remote = Remote::new(args.target_server.as_deref(), args.port);
-    let request = port::request(&context, &args.session, args.target.as_deref(), &remote)?;
-    let instance = request.instance_id.clone();
-    let done = join(&context, &args, request).await;
-    explained(done, &context, &args.session, &instance, ui).await
+    let request = port::request(&context, &args.session, (target, &resolved.id), &remote)?;
+    let done = join(&context, &args, request, &mut resolved).await;
+    explained(done, &context, &args.session, &resolved.id, ui).await
 }
 
 /// Starts the session, runs it and ends it.
 async fn join(
     context: &Context,
     args: &Proxy,
-    request: StartTerminalSession,
+    mut request: StartTerminalSession,
+    resolved: &mut Resolved,
 ) -> anyhow::Result<Exit> {
     let mut stops = Stops::listen(None)?;
     let limit = args.session.connection.connect_timeout;
     let stop = async { stops.next().await.into() };
-    let started = Started::start(context, &args.session, request, stop).await?;
+    let started = resolve::start(context, &args.session, &mut request, resolved, stop).await?;
     let input_from = port::input_from(&args.ports, false);
     let network = context.network.clone();
     let dialing = PortSession::dial(started.clone(), network, input_from, limit);

@@ -1,8 +1,8 @@
 //! `axt sessions`: lists the records of sessions, and ends sessions.
 
 use super::shared::context::Context;
-use super::shared::report;
 use super::shared::table::{self, table};
+use super::shared::{report, resolve};
 use crate::cli::{Global, Sessions, SessionsEnd, SessionsList};
 use crate::error::Result;
 use crate::exit::Exit;
@@ -11,7 +11,7 @@ use crate::openapi::client::Client;
 use crate::openapi::describe::{
     ConnectionRecord, DescribeTerminalSessions, SessionRecord, all_sessions,
 };
-use crate::openapi::ecs::{EndTerminalSession, check_instance_id};
+use crate::openapi::ecs::EndTerminalSession;
 use crate::openapi::endpoint::Product;
 use crate::terminal;
 use crate::ui::Ui;
@@ -30,17 +30,19 @@ const AT_ONCE: usize = 8;
 
 /// Runs `axt sessions`.
 pub(crate) async fn run(global: &Global, command: Sessions, ui: &Ui) -> anyhow::Result<Exit> {
-    let client = Context::new(global, CONNECT)?.client(Product::Ecs)?;
+    let mut context = Context::new(global, CONNECT)?;
     match command {
-        Sessions::List(args) => list(&client, args, ui).await,
-        Sessions::End(args) => end(&client, args, ui).await,
+        Sessions::List(mut args) => {
+            if let Some(target) = &args.instance {
+                args.instance = Some(resolve::now(&mut context, global, Some(target), CALL).await?);
+            }
+            list(&context.client(Product::Ecs)?, args, ui).await
+        }
+        Sessions::End(args) => end(&context.client(Product::Ecs)?, args, ui).await,
     }
 }
 
 async fn list(client: &Client, args: SessionsList, ui: &Ui) -> anyhow::Result<Exit> {
-    if let Some(id) = &args.instance {
-        check_instance_id(id)?;
-    }
     let query = DescribeTerminalSessions {
         instance_id: args.instance,
         session_id: args.session,

@@ -7,6 +7,7 @@ use super::{connect, proxy};
 use crate::cli::{Command, Forward, Global, Ssh, SshConfig};
 use crate::error::{Error, Stop};
 use crate::exit::Exit;
+use crate::names::meaning::Meaning;
 use crate::names::target::Target;
 use crate::terminal::Signals;
 use crate::ui::Ui;
@@ -79,7 +80,13 @@ pub(crate) fn config(global: &Global, args: &SshConfig, ui: &Ui) -> anyhow::Resu
         let host = target
             .rsplit_once('@')
             .map_or(target.as_str(), |(_, host)| host);
-        Target::parse(host).id()?;
+        Meaning::of(&Target::parse(host))?;
+        if !host.chars().all(is_plain) {
+            let what = format!(
+                "{host:?} can't stand in a Host line: give the instance a name without spaces and signs, or name it by its id"
+            );
+            return Err(Error::Usage(what).into());
+        }
         let _ = write!(text, "Host {host}\n  ProxyCommand {proxy}\n");
         if let Some(user) = user {
             let _ = writeln!(text, "  User {user}");
@@ -87,6 +94,11 @@ pub(crate) fn config(global: &Global, args: &SshConfig, ui: &Ui) -> anyhow::Resu
     }
     ui.data(&text)?;
     Ok(Exit::Ok)
+}
+
+/// Whether a host's name may hold it: nothing that ssh takes for a pattern, or a shell for its own.
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || ".-_:=".contains(c)
 }
 
 /// `axt` and those options that lead to the same place, for a shell; what variables say, they go on

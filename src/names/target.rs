@@ -1,8 +1,9 @@
 //! A TARGET as it is typed: `[USER@]INSTANCE[.REGION]`.
 
-use crate::error::{Error, Result};
-use crate::openapi::ecs::check_instance_id;
 use crate::openapi::region;
+
+/// What stands before a name that is to be taken as it is.
+pub(super) const NAME: &str = "name:";
 
 /// The parts of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,9 @@ impl Target {
             None => (None, text),
         };
         let suffixed = rest.rsplit_once('.');
-        let suffixed = suffixed.filter(|(name, id)| !name.is_empty() && region::is_known(id));
+        let suffixed = suffixed.filter(|(name, id)| {
+            !name.is_empty() && region::is_known(id) && !rest.starts_with(NAME)
+        });
         let (instance, region) = match suffixed {
             Some((instance, region)) => (instance, Some(region)),
             None => (rest, None),
@@ -36,24 +39,12 @@ impl Target {
         }
     }
 
-    /// The instance's id.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for what can't be one.
-    pub(crate) fn id(&self) -> Result<&str> {
-        let id = self.instance.as_str();
-        if self.user.as_deref() == Some("") {
-            let what = format!(
-                "there is no user before the @ of \"@{}\"",
-                id.escape_debug()
-            );
-            return Err(Error::Usage(what));
-        }
-        match id.rsplit_once('.') {
-            Some((id, suffix)) if check_instance_id(id).is_ok() => Err(Error::Usage(format!(
-                "{suffix:?}, after {id:?}, is not a region id"
-            ))),
-            _ => check_instance_id(id).map(|()| id),
+    /// The target without its user, as it was typed.
+    #[must_use]
+    pub(crate) fn host(&self) -> String {
+        match &self.region {
+            Some(region) => format!("{}.{region}", self.instance),
+            None => self.instance.clone(),
         }
     }
 }
@@ -72,6 +63,7 @@ mod tests {
             ("i-1.beijing", None, "i-1.beijing", None),
             ("web.v2.cn-hangzhou", None, "web.v2", Some("cn-hangzhou")),
             (".cn-beijing", None, ".cn-beijing", None),
+            ("name:a.cn-beijing", None, "name:a.cn-beijing", None),
         ] {
             let target = Target::parse(text);
             let parts = (
@@ -80,26 +72,7 @@ mod tests {
                 target.region.as_deref(),
             );
             assert_eq!(parts, (user, instance, region), "{text}");
-        }
-    }
-
-    #[test]
-    fn ids_are_checked() {
-        for text in ["i-1", "mi-1a.cn-beijing"] {
-            assert!(Target::parse(text).id().is_ok(), "{text}");
-        }
-        for (text, named) in [
-            ("web", "web"),
-            ("i-1.beijing", "beijing"),
-            ("i-1/x", "i-1/x"),
-            ("@i-1", "no user before the @"),
-            ("i-demo:22", "i-demo:22"),
-            ("i-../../etc", "i-../../etc"),
-            ("i-1\n", "i-1\\n"),
-            ("", "i- or mi-"),
-        ] {
-            let error = Target::parse(text).id().unwrap_err();
-            assert!(error.to_string().contains(named), "{error}");
+            assert!(text.ends_with(&target.host()), "{text}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The user's terminal: raw mode that is always undone, its size, the keyboard, the signals.
 
 mod banner;
+pub mod choice;
 mod display;
 pub mod modes;
 mod raw;

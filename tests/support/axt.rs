@@ -21,6 +21,8 @@ pub(crate) const HANG: Duration = Duration::from_secs(60);
 pub(crate) struct Cloud {
     pub emulator: Emulator,
     logs: TempDir,
+    /// What its runs remember, of this emulator alone.
+    cache: TempDir,
     runs: AtomicUsize,
 }
 
@@ -109,9 +111,11 @@ impl Cloud {
         drop(secrets);
         let logs = tempfile::tempdir().unwrap();
         let runs = AtomicUsize::new(0);
+        let cache = tempfile::tempdir().unwrap();
         Self {
             emulator,
             logs,
+            cache,
             runs,
         }
     }
@@ -130,6 +134,7 @@ impl Cloud {
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
         let log = self.logs.path().join(number.to_string());
         command.env("AXT_LOG_FILE", log).env("AXT_VERBOSE", "3");
+        command.env("XDG_CACHE_HOME", self.cache.path());
         command.envs(self.emulator.exports());
     }
 
@@ -138,6 +143,13 @@ impl Cloud {
         let mut command = unconfigured(program);
         self.lead(&mut command);
         command
+    }
+
+    /// The files with names that its runs have remembered.
+    pub(crate) fn name_files(&self) -> Vec<std::path::PathBuf> {
+        let names = self.cache.path().join("axt").join("names");
+        let entries = std::fs::read_dir(names).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
     }
 
     /// Runs `axt connect i-test ARGS…` with this on its standard input.

@@ -39,6 +39,8 @@ pub struct Plan {
     pub log_file: Option<PathBuf>,
     /// How much to say.
     pub log_level: LogLevel,
+    /// The user may be asked something: it is a shell of his own, and nothing else goes on beside it.
+    pub may_ask: bool,
     /// What was asked for in a file and can't be had, to be warned of.
     pub warnings: Vec<String>,
     /// What was accepted without effect, by name.
@@ -131,9 +133,12 @@ impl Plan {
         let interval = settings.alive_interval.filter(|time| !time.is_zero());
         let replies = settings.alive_count_max.unwrap_or(3).max(1);
         let warnings = settings.complaints().filter(|c| c.is_warning);
+        let terminal = terminal(settings, &task);
+        let is_alone = forwards.is_empty() && settings.batch_mode != Some(true);
         Ok(Self {
             user: settings.user.clone(),
-            terminal: terminal(settings, &task),
+            may_ask: task == Task::Shell && terminal != Terminal::Never && is_alone,
+            terminal,
             no_stdin: settings.stdin_null == Some(true),
             exit_on_forward_failure: settings.exit_on_forward_failure == Some(true),
             connect_timeout: settings
@@ -181,7 +186,7 @@ pub(super) fn target(settings: &Settings, host: &str) -> Result<String, String> 
         Some(name) => expand("HostName", name, &[('h', host)])?,
         None => host.to_owned(),
     };
-    let is_odd = |c: char| c.is_control() || c.is_whitespace() || c == '/';
+    let is_odd = |c: char| c.is_control() || c == '/';
     if target.is_empty() || target.starts_with('-') || target.contains(is_odd) {
         return Err(format!("{target:?} can't be the name of an instance"));
     }

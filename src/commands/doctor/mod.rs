@@ -9,10 +9,11 @@ mod trial;
 
 use crate::cli::{Doctor, Global};
 use crate::commands::shared::context::Context;
+use crate::commands::shared::resolve;
 use crate::commands::shared::stops::Stops;
-use crate::commands::shared::target;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::names::meaning::Meaning;
 use crate::names::target::Target;
 use crate::openapi::client::Client;
 use crate::openapi::describe::InstallCloudAssistant;
@@ -29,22 +30,39 @@ use tokio::time::timeout;
 
 /// Runs `axt doctor`.
 pub(crate) async fn run(global: &Global, args: Doctor, ui: &Ui) -> anyhow::Result<Exit> {
-    let target = args.target.as_deref().map(Target::parse);
-    target.as_ref().map(Target::id).transpose()?;
-    let global = &target::in_region(global, args.target.as_deref())?;
+    let mut target = args.target.as_deref().map(Target::parse);
+    if let Some(target) = &target {
+        Meaning::of(target)?;
+    }
     let mut report = Report::default();
-    let context = match context(global, &args) {
+    let mut context = match context(global, &args) {
         Ok(context) => context,
         Err(error) => {
             report.add("configuration", Finding::of(&error));
             return finish(report, &args, ui);
         }
     };
+    let mut unknown = None;
+    if let Some(named) = &mut target {
+        let typed = args.target.as_deref();
+        match resolve::now(&mut context, global, typed, args.connect_timeout).await {
+            Ok(id) => named.instance = id,
+            Err(error @ Error::Usage(_)) => return Err(error.into()),
+            // The checks tell why a call fails; what else it is is said in their place.
+            Err(error) => {
+                unknown = Some(Finding::of(&error));
+                target = None;
+            }
+        }
+    }
     let scene = match Scene::new(&context, target, &args, &mut report).await {
         Some(scene) => scene,
         None => return finish(report, &args, ui),
     };
     scene.examine(&mut report).await?;
+    if let Some(unknown) = unknown {
+        report.replace("instance", unknown);
+    }
     report.skip_missing(names());
     if args.fix {
         scene.fix(&args, &mut report, ui).await?;
@@ -91,10 +109,6 @@ const CHECKS: &[&str] = &[
     "agent version",
 ];
 
-fn no_target() -> Finding {
-    Finding::skip("no TARGET was given")
-}
-
 /// The names of all checks, in order.
 fn names() -> impl Iterator<Item = &'static str> {
     CHECKS.iter().chain(trial::PHASES).copied()
@@ -106,6 +120,8 @@ struct Scene<'a> {
     ecs: Client,
     sts: Client,
     target: Option<Target>,
+    /// A target was given, even if it is not known which instance it is.
+    was_named: bool,
     limit: Duration,
 }
 
@@ -166,6 +182,7 @@ impl<'a> Scene<'a> {
             ecs,
             sts,
             target,
+            was_named: args.target.is_some(),
             limit,
         })
     }
@@ -204,9 +221,17 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
+    fn no_target(&self) -> Finding {
+        Finding::skip(if self.was_named {
+            "the instance is not known"
+        } else {
+            "no TARGET was given"
+        })
+    }
+
     async fn instance_and_agent(&self) -> Result<[Finding; 4]> {
         let Some(target) = &self.target else {
-            return Ok(std::array::from_fn(|_| no_target()));
+            return Ok(std::array::from_fn(|_| self.no_target()));
         };
         checks::instance_and_agent(&self.ecs, &target.instance, self.limit).await
     }
@@ -241,7 +266,7 @@ impl<'a> Scene<'a> {
         let Some(target) = &self.target else {
             trial::PHASES
                 .iter()
-                .for_each(|name| report.add(name, no_target()));
+                .for_each(|name| report.add(name, self.no_target()));
             return Ok(());
         };
         // From here on a signal must not leave a session open.

@@ -19,7 +19,6 @@ mod warm;
 pub(crate) use socks::request as socks_request;
 
 use crate::cli::{Forward, Global, Listen};
-use crate::commands::shared::target;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::terminal::Signals;
@@ -47,7 +46,7 @@ const END: Duration = Duration::from_secs(5);
 
 /// Runs `axt forward`.
 pub(crate) async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Result<Exit> {
-    let mut running = Running::new(global, &args, ui)?;
+    let mut running = Running::new(global, &args, ui).await?;
     let unread = running.forwarder.events.unread.clone();
     let mut signals = Signals::listen()?;
     let ports = running.listen(&args, true).await?;
@@ -73,7 +72,7 @@ impl Beside {
     /// # Errors
     /// As [`Starter::new`] and [`listen::bind`].
     pub(crate) async fn start(global: &Global, args: &Forward, ui: &Ui, all: bool) -> Result<Self> {
-        let mut running = Running::new(global, args, ui)?;
+        let mut running = Running::new(global, args, ui).await?;
         running.listen(args, all).await?;
         Ok(Self(running))
     }
@@ -153,10 +152,9 @@ struct Running {
 
 impl Running {
     /// Nothing listens yet.
-    fn new(global: &Global, args: &Forward, ui: &Ui) -> Result<Self> {
+    async fn new(global: &Global, args: &Forward, ui: &Ui) -> Result<Self> {
         let limit = limits(args)?;
-        let global = target::in_region(global, args.target.as_deref())?;
-        let starter = Starter::new(&global, args)?;
+        let starter = Starter::new(global, args).await?;
         let events = Events::new(ui, args.json);
         Ok(Self {
             forwarder: Arc::new(Forwarder::new(starter, events, limit)),

@@ -4,9 +4,9 @@
 use crate::cli::{Forward, Global, Remote};
 use crate::commands::shared::context::Context;
 use crate::commands::shared::port::{self, PortSession};
+use crate::commands::shared::resolve::{self, May};
 use crate::commands::shared::session::Started;
 use crate::error::{Error, Result};
-use crate::names::target::Target;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::ecs::agents::{Agent, agent};
@@ -20,6 +20,8 @@ pub(crate) struct Starter {
     global: Global,
     args: Forward,
     context: Context,
+    /// The instance's id.
+    instance: String,
     /// Made when it is first needed, and again when its credentials are refused.
     client: Mutex<Option<Client>>,
     /// The number of sessions asked for so far.
@@ -32,13 +34,22 @@ impl Starter {
     /// Reads the settings, and fails for a mistake that would make every session fail.
     ///
     /// # Errors
-    /// As [`Context::from_args`], [`port::request`] and [`Context::client`].
-    pub(crate) fn new(global: &Global, args: &Forward) -> Result<Self> {
-        let context = Context::from_args(global, &args.session.connection)?;
+    /// As [`Context::from_args`], [`resolve::for_session`], [`port::request`] and [`Context::client`].
+    pub(crate) async fn new(global: &Global, args: &Forward) -> Result<Self> {
+        let mut context = Context::from_args(global, &args.session.connection)?;
+        let target = args.target.as_deref();
+        // It may be long until the first connection: there is no hurry.
+        let may = May {
+            guess: false,
+            ask: true,
+        };
+        let resolved = resolve::for_session(&mut context, global, &args.session, target, may);
+        let resolved = resolved.await?;
         let starter = Self {
             global: global.clone(),
             args: args.clone(),
             context,
+            instance: resolved.id,
             client: Mutex::default(),
             asked: AtomicU64::new(0),
             queues: OnceLock::new(),
@@ -125,13 +136,12 @@ impl Starter {
     }
 
     async fn agent(&self) -> Result<Option<Agent>> {
-        let target = Target::parse(self.args.target.as_deref().unwrap_or_default());
         let limit = self.args.session.connection.connect_timeout;
-        agent(&self.client()?, target.id()?, limit).await
+        agent(&self.client()?, &self.instance, limit).await
     }
 
     fn request(&self, remote: &Remote) -> Result<StartTerminalSession> {
-        let target = self.args.target.as_deref();
+        let target = (self.args.target.as_deref(), self.instance.as_str());
         port::request(&self.context, &self.args.session, target, remote)
     }
 
@@ -148,7 +158,7 @@ impl Starter {
     fn renew(&self) -> Result<()> {
         tracing::info!("the credentials were refused; looking for new ones");
         let context = Context::from_args(&self.global, &self.args.session.connection)?;
-        let made = context.client(Product::Ecs)?;
+        let made = context.client_in(Product::Ecs, &self.context.region()?)?;
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
         Ok(())
     }

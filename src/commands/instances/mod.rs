@@ -41,7 +41,7 @@ struct Listed {
 pub(crate) async fn run(global: &Global, args: cli::Instances, ui: &Ui) -> anyhow::Result<Exit> {
     let context = Context::new(global, CONNECT)?;
     let client = context.client(Product::Ecs)?;
-    let regions = match args.all_regions {
+    let regions = match global.all_regions {
         true => region_ids(&client, CALL).await?,
         false => vec![client.region().to_owned()],
     };
@@ -64,7 +64,7 @@ pub(crate) async fn run(global: &Global, args: cli::Instances, ui: &Ui) -> anyho
                 }
                 instances.extend(list.instances);
             }
-            Err(error) if args.all_regions => {
+            Err(error) if global.all_regions => {
                 report::failure_of(ui, region, &error);
                 exit = Exit::Unsuccessful;
             }

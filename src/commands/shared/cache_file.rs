@@ -1,7 +1,8 @@
 //! A small file of lines in the user's cache: what it holds saves time, and losing it costs nothing else.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
+use crate::kept;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The file; without a place for it, it is always empty.
@@ -39,21 +40,7 @@ impl CacheFile {
         let surplus = lines.len().saturating_sub(self.most);
         let lines = lines.iter().skip(surplus);
         let text: String = lines.map(|line| format!("{line}\n")).collect();
-        let mut folder = DirBuilder::new();
-        folder.recursive(true);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        {
-            std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        }
-        if let Some(parent) = path.parent() {
-            folder.create(parent)?;
-        }
-        let new = path.with_extension(std::process::id().to_string());
-        options.open(&new)?.write_all(text.as_bytes())?;
-        fs::rename(new, path)
+        kept::write(path, text.as_bytes())
     }
 }
 
@@ -62,18 +49,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_lines_are_kept_for_this_user_alone() {
+    fn the_last_lines_are_kept() {
         let dir = tempfile::tempdir().unwrap();
         let file = CacheFile::new(Some(&dir.path().join("axt")), "list", 2);
         assert_eq!(file.lines(), [""; 0]);
         file.keep(&["a", "b", "c"].map(str::to_owned));
         assert_eq!(file.lines(), ["b", "c"]);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let data = fs::metadata(file.path.unwrap()).unwrap();
-            assert_eq!(data.permissions().mode() & 0o777, 0o600);
-        }
         CacheFile::new(None, "list", 2).keep(&["a".into()]);
     }
 }

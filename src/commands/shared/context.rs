@@ -5,7 +5,7 @@ use crate::cli::{Connection, Global};
 use crate::config::credentials::CredentialsProvider;
 use crate::config::env::{cache_dir, process_env, state_dir};
 use crate::config::settings::{ConnectionType, Flags, Settings, Signature, Source, Sourced};
-use crate::config::source::Sts;
+use crate::config::source::{Mode, Sts};
 use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Client;
@@ -125,26 +125,57 @@ impl Context {
     /// # Errors
     /// As [`Context::client`].
     pub(crate) fn client_at(&self, product: Product, endpoint: Option<&str>) -> Result<Client> {
-        let settings = &self.settings;
-        let region = settings.region().map_err(|_| self.without_region())?;
-        self.client_of(product, region, endpoint)
+        self.client_of(product, endpoint, &self.region()?)
     }
 
-    /// A client of one product's API in another region.
+    /// A client of one product's API in this region.
     ///
     /// # Errors
     /// As [`Context::client`].
     pub(crate) fn client_in(&self, product: Product, region: &str) -> Result<Client> {
-        self.client_of(product, region, None)
+        self.client_of(product, None, region)
     }
 
-    fn client_of(&self, product: Product, region: &str, endpoint: Option<&str>) -> Result<Client> {
+    fn client_of(&self, product: Product, endpoint: Option<&str>, region: &str) -> Result<Client> {
         let settings = &self.settings;
         let general = settings.endpoint.as_ref().map(|url| url.value.as_str());
         let given = endpoint.or(general);
         let base = endpoint::base(product, region, settings.connection_type.value, given)?;
         let client = Client::new(self.network.clone(), base, region, self.credentials()?)?;
         Ok(client.with_signature(self.signature))
+    }
+
+    /// The region.
+    ///
+    /// # Errors
+    /// [`Error::NoRegion`] if there is none; with the credentials, if these are missing too.
+    pub(crate) fn region(&self) -> Result<String> {
+        let region = self.settings.region().map(str::to_owned);
+        region.map_err(|_| self.without_region())
+    }
+
+    /// Makes this the region, because the target is there.
+    pub(crate) fn enter(&mut self, region: &str) {
+        self.settings.region = Some(Sourced {
+            value: region.to_owned(),
+            source: Source::Flag("TARGET"),
+        });
+    }
+
+    /// A text that tells the account from others without a call: the AccessKey's id, or where the
+    /// credentials come from, and the endpoint. It holds no secret.
+    ///
+    /// # Errors
+    /// As [`Settings::credential_source`].
+    pub(crate) fn account(&self) -> Result<String> {
+        let source = self.settings.credential_source(&*self.env)?;
+        let who = match source.mode {
+            Mode::Keys(keys) => keys.access_key_id,
+            _ => source.name,
+        };
+        let endpoint = self.settings.endpoint.as_ref();
+        let endpoint = endpoint.map_or("", |endpoint| endpoint.value.as_str());
+        Ok(format!("{who} {endpoint}"))
     }
 
     /// The provider of the credentials; the same one for the whole run.

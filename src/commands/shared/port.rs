@@ -16,15 +16,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// The request for a session with a port of the instance, or of what it can reach.
+/// The request for a session with a port of the instance `id`, or of what it can reach.
 ///
 /// # Errors
-/// As [`session::request`]; [`Error::Usage`] for an encrypted session; [`Error::Api`] for what the
+/// [`Error::Usage`] for an encrypted session; [`Error::Api`] for what the
 /// service would refuse.
 pub(crate) fn request(
     context: &Context,
     args: &cli::Session,
-    target: Option<&str>,
+    (target, id): (Option<&str>, &str),
     remote: &Remote,
 ) -> Result<StartTerminalSession> {
     if args.encrypt.is_some() {
@@ -32,7 +32,7 @@ pub(crate) fn request(
                     what is forwarded should be encrypted by itself, as ssh is";
         return Err(Error::Usage(what.into()));
     }
-    let mut request = session::request(context, args, target)?;
+    let mut request = session::request(context, args, target, id);
     request.port_number = Some(remote.port);
     request.target_server.clone_from(&remote.host);
     // The request for a session that is given is never sent.

@@ -282,20 +282,17 @@ pub(crate) fn redial(
     })
 }
 
-/// The request for a session on `target` (`[USER@]INSTANCE[.REGION]`), as the session options describe it.
-///
-/// # Errors
-/// [`Error::Usage`] for a target without an instance id.
+/// The request for a session on the instance `id`, which `target` has been found to be, as the session
+/// options describe it.
+#[must_use]
 pub(crate) fn request(
     context: &Context,
     args: &cli::Session,
     target: Option<&str>,
-) -> Result<StartTerminalSession> {
+    id: &str,
+) -> StartTerminalSession {
     let target = names::target::Target::parse(target.unwrap_or_default());
-    if args.wss_url.is_none() {
-        target.id()?;
-    }
-    let mut request = StartTerminalSession::new(target.instance);
+    let mut request = StartTerminalSession::new(id);
     request.username = args
         .user
         .clone()
@@ -307,7 +304,7 @@ pub(crate) fn request(
     if let Some(token) = &args.client_token {
         request.client_token = token.clone();
     }
-    Ok(request)
+    request
 }
 
 /// The protocol's options as the session options describe them.

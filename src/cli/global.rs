@@ -1,0 +1,86 @@
+//! The options of every command, and what is known about how they were given.
+
+use crate::config::settings::{ConnectionType, Signature, Source, Sourced};
+use clap::{Args, ColorChoice};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Profile of the credentials' file
+    #[arg(long, global = true, env = "AXT_PROFILE", value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Region of the instance, such as cn-hangzhou
+    #[arg(long, global = true, env = "AXT_REGION", value_name = "ID")]
+    pub(crate) region: Option<String>,
+    /// Base URL for every API: a private endpoint, or an emulator
+    #[arg(long, global = true, env = "AXT_ENDPOINT", value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Reach the API and the gateway over the Internet, or from inside a VPC [default: the profile's, or internet]
+    #[arg(
+        long,
+        global = true,
+        env = "AXT_CONNECTION_TYPE",
+        value_name = "internet|intranet"
+    )]
+    pub(crate) connection_type: Option<ConnectionType>,
+    /// Sign API calls with HMAC-SHA1 (v1) or ACS3-HMAC-SHA256 (v3) [default: v1]
+    #[arg(
+        long,
+        global = true,
+        env = "AXT_SIGNATURE",
+        value_name = "v1|v3",
+        hide_short_help = true
+    )]
+    pub(crate) signature: Option<Signature>,
+    /// The credentials' file [default: ~/.aliyun/config.json]
+    #[arg(long, global = true, env = "AXT_CONFIG_FILE", value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
+    /// Look for the target in every region
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) all_regions: bool,
+    /// Take nothing from earlier runs: neither a role's credentials nor names of instances nor which of them
+    /// have no POSIX shell
+    #[arg(long, global = true, env = "AXT_NO_CACHE")]
+    pub(crate) no_cache: bool,
+    /// Colours in axt's messages; auto: on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        global = true,
+        env = "AXT_COLOR",
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
+    pub(crate) color: ColorChoice,
+    /// Log more, up to -vvv; never bytes of the session, tokens or secrets
+    #[arg(short, long, global = true, env = "AXT_VERBOSE", action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Show errors only
+    #[arg(short, long, global = true, env = "AXT_QUIET")]
+    pub(crate) quiet: bool,
+    /// Write the log to this file (mode 0600) instead of stderr
+    #[arg(long, global = true, env = "AXT_LOG_FILE", value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
+    /// The log file gets messages too, as with ssh's `-E`.
+    #[arg(skip)]
+    pub(crate) messages_to_log: bool,
+    /// Where the values of options come from that were not typed: a variable, or axt's own file.
+    #[arg(skip)]
+    pub(crate) sources: BTreeMap<String, Source>,
+    /// The user is never asked which instance is meant, as a program may have called.
+    #[arg(skip)]
+    pub(crate) never_asks: bool,
+    /// The instance that axt's own file has for the target.
+    #[arg(skip)]
+    pub(crate) alias: Option<Sourced<String>>,
+}
+
+impl Global {
+    /// Whether the value of the option with this id, if it has one, was typed.
+    #[must_use]
+    pub(crate) fn is_typed(&self, id: &str) -> bool {
+        !self.sources.contains_key(id)
+    }
+}

@@ -1,0 +1,203 @@
+//! Looks for the instances that a TARGET may mean, and remembers which one it was.
+
+use super::choose;
+use super::context::Context;
+use super::table::table;
+use crate::error::{ApiError, Error, Result};
+use crate::names::cache::NameCache;
+use crate::names::meaning::Search;
+use crate::names::outcome::Outcome;
+use crate::openapi::client::Client;
+use crate::openapi::describe::region_ids;
+use crate::openapi::ecs::instances::{Instance, find};
+use crate::openapi::endpoint::Product;
+use crate::printable::escaped;
+use crate::ui::Ui;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use std::time::Duration;
+
+/// How many regions are asked at the same time.
+const AT_ONCE: usize = 10;
+
+/// The region whose API lists the regions, where none is given.
+const ANY_REGION: &str = "cn-hangzhou";
+
+/// How many instances a list of matches shows.
+const MOST_SHOWN: usize = 50;
+
+/// Looks a target up.
+pub(crate) struct Lookup {
+    /// The target without user, as it was typed or as axt's own file says.
+    pub(crate) host: String,
+    /// Where no region is named, every region is meant.
+    pub(crate) searches: Vec<Search>,
+    /// The time for one call.
+    pub(crate) limit: Duration,
+    /// Tells what could not be looked at.
+    pub(crate) ui: Ui,
+}
+
+impl Lookup {
+    /// The instance that is meant, or of several the one that the user chooses, if he may be asked. Lets
+    /// the context lead there.
+    pub(crate) async fn settle(&self, context: &mut Context, may_ask: bool) -> Result<Instance> {
+        let instance = match self.outcome(context).await? {
+            Outcome::One(instance) => {
+                self.remember(context, &instance)?;
+                *instance
+            }
+            Outcome::Several(instances) if may_ask && choose::can_ask() => {
+                let question = format!("Which instance is {:?}?", self.host);
+                choose_from(instances, question, &self.ui).await?
+            }
+            Outcome::Several(instances) => return Err(ambiguous(&self.host, &instances)),
+        };
+        tracing::info!("{:?} is {} in {}", self.host, instance.id, instance.region);
+        context.enter(&instance.region);
+        Ok(instance)
+    }
+
+    /// The one instance that is meant.
+    pub(crate) async fn one(&self, context: &Context) -> Result<Instance> {
+        match self.outcome(context).await? {
+            Outcome::One(instance) => Ok(*instance),
+            Outcome::Several(instances) => Err(ambiguous(&self.host, &instances)),
+        }
+    }
+
+    async fn outcome(&self, context: &Context) -> Result<Outcome> {
+        let (answers, asked) = self.answers(context).await?;
+        Outcome::of(&self.host, answers, &asked)
+    }
+
+    /// All that was found, and the regions that were asked.
+    pub(crate) async fn answers(&self, context: &Context) -> Result<(Vec<Instance>, Vec<String>)> {
+        let mut places = Vec::new();
+        for search in &self.searches {
+            match &search.region {
+                Some(region) => places.push((region.clone(), search)),
+                None => {
+                    let regions = regions(context, self.limit).await?;
+                    places.extend(regions.into_iter().map(|region| (region, search)));
+                }
+            }
+        }
+        let clients = places.into_iter().map(|(region, search)| {
+            let client = context.client_in(Product::Ecs, &region)?;
+            Ok((region, client, search))
+        });
+        let clients = clients.collect::<Result<Vec<_>>>()?;
+        let mut asked: Vec<String> = clients.iter().map(|(region, ..)| region.clone()).collect();
+        asked.sort();
+        asked.dedup();
+        let several = asked.len() > 1;
+        let answers = stream::iter(clients).map(async |(region, client, search)| {
+            match self.ask(&client, search).await {
+                Err(error) if several && is_refused(&error) => {
+                    self.ui
+                        .say(&format!("{region} can't be looked at: {error}"));
+                    Ok(Vec::new())
+                }
+                answer => answer,
+            }
+        });
+        let answers: Vec<Vec<Instance>> = answers.buffered(AT_ONCE).try_collect().await?;
+        Ok((answers.concat(), asked))
+    }
+
+    /// The instances that one search finds.
+    async fn ask(&self, client: &Client, search: &Search) -> Result<Vec<Instance>> {
+        let found = find(client, &search.query, None, self.limit).await?;
+        if let Some(error) = found.unseen {
+            tracing::info!(%error, "managed instances can't be looked at in {}", client.region());
+        }
+        Ok(found.instances)
+    }
+
+    /// Where the target is first looked for, unless that is everywhere.
+    pub(crate) fn first_region(&self) -> Option<&str> {
+        self.searches.first()?.region.as_deref()
+    }
+
+    /// What is remembered of the target, and how old that is.
+    pub(crate) fn remembered(&self, context: &Context) -> Option<(String, Option<Duration>)> {
+        let known = self.memory(context)?.get(&self.host)?;
+        let age = known.age();
+        Some((known.id?, age))
+    }
+
+    pub(crate) fn remember(&self, context: &Context, instance: &Instance) -> Result<()> {
+        let account = context.account()?;
+        let memory = NameCache::new(context.cache.as_deref(), &account, &instance.region);
+        memory.put([(self.host.clone(), instance.id.clone())]);
+        Ok(())
+    }
+
+    pub(crate) fn forget(&self, context: &Context) {
+        if let Some(memory) = self.memory(context) {
+            memory.forget(&self.host);
+        }
+    }
+
+    fn memory(&self, context: &Context) -> Option<NameCache> {
+        let account = context.account().ok()?;
+        let region = self.first_region()?;
+        Some(NameCache::new(context.cache.as_deref(), &account, region))
+    }
+}
+
+/// The one of these that the user chooses.
+pub(crate) async fn choose_from(
+    mut instances: Vec<Instance>,
+    question: String,
+    ui: &Ui,
+) -> Result<Instance> {
+    let rows = instances
+        .iter()
+        .map(|instance| cells(instance).map(|cell| escaped(&cell)).to_vec());
+    let place = choose::choose(question, rows.collect(), ui).await?;
+    Ok(instances.swap_remove(place))
+}
+
+/// The ids of all regions.
+async fn regions(context: &Context, limit: Duration) -> Result<Vec<String>> {
+    let near = context.region().unwrap_or_else(|_| ANY_REGION.into());
+    let client: Client = context.client_in(Product::Ecs, &near)?;
+    region_ids(&client, limit).await
+}
+
+/// Whether the service refused the call in this region: it may not be open to this account.
+fn is_refused(error: &Error) -> bool {
+    matches!(error, Error::Api(error) if (400..500).contains(&error.status) && error.code != ApiError::UNEXPECTED)
+}
+
+/// What tells instances apart: id, name, address, status, region.
+fn cells(instance: &Instance) -> [String; 5] {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let addresses = instance.private_ips.iter();
+    let mut addresses = addresses
+        .chain(&instance.public_ips)
+        .chain(&instance.elastic_ip);
+    [
+        instance.id.clone(),
+        text(&instance.name),
+        addresses.next().cloned().unwrap_or_default(),
+        text(&instance.status),
+        instance.region.clone(),
+    ]
+}
+
+/// What is said where several instances are meant.
+fn ambiguous(host: &str, instances: &[Instance]) -> Error {
+    let rows: Vec<_> = instances.iter().take(MOST_SHOWN).map(cells).collect();
+    let list = table(["ID", "NAME", "IP", "STATUS", "REGION"], &rows, true);
+    let count = instances.len();
+    let rest = match count - rows.len() {
+        0 => String::new(),
+        rest => format!("… and {rest} more\n"),
+    };
+    Error::Target {
+        problem: format!("{host:?} is any of {count} instances:\n{list}{rest}"),
+        remedy: "name one of them by its id".to_owned(),
+    }
+}

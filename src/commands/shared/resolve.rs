@@ -1,0 +1,313 @@
+//! Which instance a TARGET is, and making sure of that where it is only remembered.
+
+use super::choose;
+use super::context::Context;
+use super::lookup::{Lookup, choose_from};
+use super::session::Started;
+use crate::cli::{self, Global};
+use crate::error::{Error, Result};
+use crate::names::cache::NameCache;
+use crate::names::meaning::{Meaning, Search};
+use crate::names::outcome::check_is_up;
+use crate::names::target::Target;
+use crate::openapi::ecs::StartTerminalSession;
+use crate::openapi::ecs::instances::Query;
+use crate::openapi::endpoint::Product;
+use crate::ui::Ui;
+use std::pin::pin;
+use std::time::Duration;
+
+/// What a command may do about a target.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct May {
+    /// Begin with what is remembered, and make sure of it by [`start`].
+    pub(crate) guess: bool,
+    /// Ask the user, if there is one.
+    pub(crate) ask: bool,
+}
+
+/// The instance that a target is.
+pub(crate) struct Resolved {
+    /// Its id.
+    pub(crate) id: String,
+    /// What has to be asked before anything of the user's is sent there: it is only remembered.
+    doubt: Option<Lookup>,
+}
+
+impl Resolved {
+    /// Whether nothing has to be asked.
+    #[must_use]
+    pub(crate) fn is_certain(&self) -> bool {
+        self.doubt.is_none()
+    }
+}
+
+/// Finds the instance of a target, and lets the context lead to its region. Without a target, as for a
+/// session's URL, there is none.
+///
+/// # Errors
+/// [`Error::Usage`] for what is no target; [`Error::Target`] if not exactly one instance is meant;
+/// whatever a call fails by.
+pub(crate) async fn now(
+    context: &mut Context,
+    global: &Global,
+    target: Option<&str>,
+    limit: Duration,
+) -> Result<String> {
+    match meaning(context, global, target, limit)? {
+        Ok(id) => Ok(id),
+        Err(lookup) => {
+            let instance = lookup.settle(context, true).await?;
+            Ok(instance.id)
+        }
+    }
+}
+
+/// The same for a session: the instance must be up, and what is remembered may be used. What is younger
+/// than `--name-cache` is certain; what is older is taken only if the caller may guess, and [`start`] makes
+/// sure of it. Without a target the user is asked, if that may be.
+///
+/// # Errors
+/// As [`now`]; [`Error::Target`] also for an instance that is not up.
+pub(crate) async fn for_session(
+    context: &mut Context,
+    global: &Global,
+    args: &cli::Session,
+    target: Option<&str>,
+    may: May,
+) -> Result<Resolved> {
+    let certain = |id| Resolved { id, doubt: None };
+    if args.wss_url.is_some() {
+        return Ok(certain(Target::parse(target.unwrap_or_default()).instance));
+    }
+    let limit = args.connection.connect_timeout;
+    let Some(target) = target else {
+        let id = any(context, global, may, limit).await?;
+        return Ok(certain(id));
+    };
+    let lookup = match meaning(context, global, Some(target), limit)? {
+        Ok(id) => return Ok(certain(id)),
+        Err(lookup) => lookup,
+    };
+    if let Some((id, age)) = lookup.remembered(context) {
+        let is_young = age.is_some_and(|age| age < args.name_cache);
+        if is_young || may.guess {
+            let what = if is_young { "is" } else { "was" };
+            tracing::info!("{:?} {what} {id}, as far as is remembered", lookup.host);
+            if let Some(region) = lookup.first_region() {
+                context.enter(region);
+            }
+            let doubt = (!is_young).then_some(lookup);
+            return Ok(Resolved { id, doubt });
+        }
+    }
+    let instance = lookup
+        .settle(context, may.ask && !global.never_asks)
+        .await?;
+    check_is_up(&lookup.host, &instance)?;
+    Ok(certain(instance.id))
+}
+
+/// Starts the session that `request` asks for on the instance. If the instance is only remembered, it is
+/// looked up meanwhile; if the target is another one by now, the session is ended and one is started
+/// there. `request` and `resolved` then name it.
+///
+/// # Errors
+/// As [`Started::start`] and [`for_session`].
+pub(crate) async fn start(
+    context: &Context,
+    args: &cli::Session,
+    request: &mut StartTerminalSession,
+    resolved: &mut Resolved,
+    stop: impl Future<Output = Error>,
+) -> Result<Started> {
+    let Some(lookup) = resolved.doubt.take() else {
+        return Started::start(context, args, request.clone(), stop).await;
+    };
+    let mut stop = pin!(stop);
+    let mut checking = pin!(lookup.one(context));
+    let mut checked = None;
+    let started = {
+        let mut starting = pin!(Started::start(
+            context,
+            args,
+            request.clone(),
+            stop.as_mut()
+        ));
+        loop {
+            tokio::select! {
+                started = &mut starting => break started,
+                instance = &mut checking, if checked.is_none() => checked = Some(instance),
+            }
+        }
+    };
+    if let Err(Error::Stopped(_)) = started {
+        return started;
+    }
+    let checked = match checked {
+        Some(checked) => checked,
+        None => tokio::select! {
+            instance = &mut checking => instance,
+            error = stop.as_mut() => Err(error),
+        },
+    };
+    let agreed = checked.and_then(|instance| {
+        check_is_up(&lookup.host, &instance)?;
+        Ok(instance)
+    });
+    if let Ok(instance) = &agreed
+        && instance.id == request.instance_id
+    {
+        lookup.remember(context, instance)?;
+        return started;
+    }
+    if let Ok(started) = &started {
+        started.end().await;
+    }
+    let instance = agreed.inspect_err(|error| {
+        if matches!(error, Error::Target { .. }) {
+            lookup.forget(context);
+        }
+    })?;
+    tracing::info!(
+        "{:?} is {} by now: the session on {} is ended",
+        lookup.host,
+        instance.id,
+        request.instance_id
+    );
+    lookup.remember(context, &instance)?;
+    resolved.id.clone_from(&instance.id);
+    request.instance_id.clone_from(&instance.id);
+    request.client_token = StartTerminalSession::new("").client_token;
+    let client = context.client_in(Product::Ecs, &instance.region)?;
+    let gateways = &context.gateways;
+    Started::by(&client, gateways, request.clone(), lookup.limit, stop).await
+}
+
+/// The instance that the user chooses from all.
+async fn any(context: &mut Context, global: &Global, may: May, limit: Duration) -> Result<String> {
+    if !may.ask || global.never_asks || !choose::can_ask() {
+        return Err(Error::Usage("a TARGET is missing".into()));
+    }
+    let all = Search {
+        query: Query::default(),
+        region: None,
+    };
+    let lookup = Lookup {
+        host: "*".into(),
+        searches: placed(vec![all], context, global.all_regions)?,
+        limit,
+        ui: Ui::new(global.quiet),
+    };
+    let (mut instances, asked) = lookup.answers(context).await?;
+    if instances.is_empty() {
+        return Err(Error::Target {
+            problem: format!("there are no instances in {}", asked.join(", ")),
+            remedy: "--region looks in another region, --all-regions in all".into(),
+        });
+    }
+    let account = context.account()?;
+    for region in &asked {
+        let here = instances
+            .iter()
+            .filter(|instance| instance.region == *region);
+        let names = here.filter_map(|instance| Some((instance.name.clone()?, instance.id.clone())));
+        NameCache::new(context.cache.as_deref(), &account, region).put(names);
+    }
+    instances.sort_by(|one, other| one.name.cmp(&other.name));
+    let question = "Which instance?".to_owned();
+    let instance = choose_from(instances, question, &lookup.ui).await?;
+    check_is_up(instance.name.as_deref().unwrap_or(&instance.id), &instance)?;
+    context.enter(&instance.region);
+    Ok(instance.id)
+}
+
+/// What the target means: an id, in the region to which the context then leads, or what has to be looked
+/// up.
+fn meaning(
+    context: &mut Context,
+    global: &Global,
+    target: Option<&str>,
+    limit: Duration,
+) -> Result<Result<String, Lookup>> {
+    let mut target = Target::parse(target.unwrap_or_default());
+    check_region(global, &target)?;
+    if let Some(alias) = &global.alias {
+        let meant = Target::parse(&alias.value);
+        target.instance = meant.instance;
+        target.region = target.region.or(meant.region);
+    }
+    Ok(match Meaning::of(&target)? {
+        Meaning::Id(id) => {
+            if let Some(region) = &target.region {
+                context.enter(region);
+            }
+            Ok(id)
+        }
+        Meaning::Found(searches) => Err(Lookup {
+            host: target.host(),
+            searches: placed(searches, context, global.all_regions)?,
+            limit,
+            ui: Ui::new(global.quiet),
+        }),
+    })
+}
+
+/// The searches, with the region that is configured where they name none, unless all are wanted.
+fn placed(searches: Vec<Search>, context: &Context, all: bool) -> Result<Vec<Search>> {
+    if all {
+        return Ok(searches);
+    }
+    let mut placed = Vec::new();
+    let several = searches.len() > 1;
+    for mut search in searches {
+        search.region = match (search.region, context.region()) {
+            (Some(region), _) => Some(region),
+            (None, Ok(region)) => Some(region),
+            // What has the form of a suffix is the only region that is known.
+            (None, Err(_)) if several => continue,
+            (None, Err(error)) => return Err(error),
+        };
+        placed.push(search);
+    }
+    Ok(placed)
+}
+
+/// Fails if `--region` names another region than the target.
+fn check_region(global: &Global, target: &Target) -> Result<()> {
+    // What a variable or a file says contradicts nothing.
+    let typed = global
+        .region
+        .as_deref()
+        .filter(|_| global.is_typed("region"));
+    match (&target.region, typed) {
+        (Some(region), Some(other)) if other != region => Err(Error::Usage(format!(
+            "the target names the region {region}, but --region is {other}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use crate::config::settings::Source;
+    use clap::Parser as _;
+
+    #[test]
+    fn the_suffix_goes_with_all_but_a_contrary_flag() {
+        let fits = |region: Option<&str>, is_variable: bool| {
+            let mut global = Cli::parse_from(["axt", "man"]).global;
+            global.region = region.map(str::to_owned);
+            if is_variable {
+                let source = Source::Env("AXT_REGION".into());
+                global.sources.insert("region".into(), source);
+            }
+            check_region(&global, &Target::parse("i-1.cn-beijing")).is_ok()
+        };
+        assert!(fits(None, false) && fits(Some("cn-beijing"), false));
+        assert!(fits(Some("cn-qingdao"), true));
+        assert!(!fits(Some("cn-qingdao"), false));
+    }
+}

@@ -1,0 +1,161 @@
+//! What a TARGET may mean: an instance's id, or what to look for, and where.
+
+use super::target::{NAME, Target};
+use crate::error::{Error, Result};
+use crate::openapi::ecs::check_instance_id;
+use crate::openapi::ecs::instances::Query;
+use std::net::IpAddr;
+
+/// What a target may mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// The instance with this id, which is never looked up.
+    Id(String),
+    /// Whatever one of these finds.
+    Found(Vec<Search>),
+}
+
+/// What to look for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Search {
+    /// The instances that are meant.
+    pub(crate) query: Query,
+    /// Their region, if the target names it.
+    pub(crate) region: Option<String>,
+}
+
+impl Meaning {
+    /// What this target may mean. A suffix that is a region's id may also be the end of a name.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what can mean nothing.
+    pub(crate) fn of(target: &Target) -> Result<Self> {
+        let host = target.host();
+        if target.user.as_deref() == Some("") {
+            let what = format!(
+                "there is no user before the @ of \"@{}\"",
+                host.escape_debug()
+            );
+            return Err(Error::Usage(what));
+        }
+        if host.is_empty() || host.contains(char::is_control) {
+            let what =
+                format!("{host:?} is no TARGET: an instance id, a name, an address, tag:KEY=VALUE");
+            return Err(Error::Usage(what));
+        }
+        if check_instance_id(&target.instance).is_ok() {
+            return Ok(Self::Id(target.instance.clone()));
+        }
+        let mut searches = vec![Search {
+            query: query(&target.instance)?,
+            region: target.region.clone(),
+        }];
+        let is_address = searches.iter().any(|search| search.query.address.is_some());
+        if target.region.is_some() && !is_address {
+            searches.push(Search {
+                query: query(&host)?,
+                region: None,
+            });
+        }
+        Ok(Self::Found(searches))
+    }
+}
+
+/// What this text asks for.
+fn query(text: &str) -> Result<Query> {
+    if let Some(name) = text.strip_prefix(NAME) {
+        return match name {
+            "" => Err(Error::Usage("name: needs a name after it".into())),
+            name => Ok(Query::name(name)),
+        };
+    }
+    if let Some(tag) = text.strip_prefix("tag:") {
+        return match tag.split_once('=') {
+            Some((key, value)) if !key.is_empty() => Ok(Query::tag(key, value)),
+            _ => Err(Error::Usage(format!(
+                "{text:?} is not written tag:KEY=VALUE"
+            ))),
+        };
+    }
+    Ok(match text.parse::<IpAddr>() {
+        Ok(address) => Query::address(address.to_string()),
+        Err(_) => Query::name(text),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meaning(text: &str) -> Result<Meaning> {
+        Meaning::of(&Target::parse(text))
+    }
+
+    #[test]
+    fn ids_are_taken_as_they_are() {
+        for (text, id) in [
+            ("i-1", "i-1"),
+            ("bob@mi-1a.cn-beijing", "mi-1a"),
+            ("i-bp1f4xk", "i-bp1f4xk"),
+        ] {
+            assert_eq!(meaning(text).unwrap(), Meaning::Id(id.into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn all_else_is_looked_for() {
+        let beijing = Some("cn-beijing");
+        for (text, expected) in [
+            ("web-1", &[(Query::name("web-1"), None)][..]),
+            (
+                "web-1.cn-beijing",
+                &[
+                    (Query::name("web-1"), beijing),
+                    (Query::name("web-1.cn-beijing"), None),
+                ],
+            ),
+            ("i-1.beijing", &[(Query::name("i-1.beijing"), None)]),
+            ("数据 库", &[(Query::name("数据 库"), None)]),
+            ("name:i-1", &[(Query::name("i-1"), None)]),
+            ("name:a.cn-beijing", &[(Query::name("a.cn-beijing"), None)]),
+            ("name:tag:a=b", &[(Query::name("tag:a=b"), None)]),
+            ("10.0.0.1", &[(Query::address("10.0.0.1"), None)]),
+            (
+                "10.0.0.1.cn-beijing",
+                &[(Query::address("10.0.0.1"), beijing)],
+            ),
+            ("tag:role=web=1", &[(Query::tag("role", "web=1"), None)]),
+            (
+                "tag:a=b.cn-beijing",
+                &[
+                    (Query::tag("a", "b"), beijing),
+                    (Query::tag("a", "b.cn-beijing"), None),
+                ],
+            ),
+            ("10.0.0", &[(Query::name("10.0.0"), None)]),
+        ] {
+            let expected = expected.iter().map(|(query, region)| Search {
+                query: query.clone(),
+                region: region.map(str::to_owned),
+            });
+            let expected = Meaning::Found(expected.collect());
+            assert_eq!(meaning(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_mean_nothing_is_refused() {
+        for (text, said) in [
+            ("@i-1", "no user before the @"),
+            ("", "is no TARGET"),
+            ("bob@", "is no TARGET"),
+            ("web\n", "\"web\\n\" is no TARGET"),
+            ("name:", "needs a name"),
+            ("tag:web", "tag:KEY=VALUE"),
+            ("tag:=web", "tag:KEY=VALUE"),
+        ] {
+            let error = meaning(text).unwrap_err().to_string();
+            assert!(error.contains(said), "{text:?}: {error}");
+        }
+    }
+}
