@@ -13,6 +13,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 use support::axt::{AXT, Cloud, Done, noise, run, success, unlimited, until};
 use support::need;
 use support::sshd::{free_port, same};
@@ -251,6 +252,45 @@ fn rsync_goes_on_after_a_kill() {
         .collect();
     assert!(matched.parse::<u64>().unwrap() > 200_000, "{told}");
     assert!(same(&original, &place.path("there/original")));
+}
+
+/// Prints how much of the service's rate the bytes of a file get: of 200,000 bytes a second towards the
+/// instance, and of three quarters of it back, where Base64 takes the fourth. A session's start is taken
+/// off. The figures are of use from a release build on an idle machine.
+#[test]
+#[ignore = "takes long: cargo test --release --test recipes figures -- --ignored --nocapture"]
+#[expect(clippy::print_stdout, reason = "figures are what it is for")]
+fn rsync_figures_at_the_services_rate() {
+    const LENGTH: u32 = 3_000_000;
+    let Some(_) = need("rsync") else { return };
+    let mut options = Options::default();
+    options.limits.set("output-bits", "1600000").unwrap();
+    let place = Place::with(options);
+    place.file("original", LENGTH as usize);
+    let timed = |command: Command| {
+        let begun = Instant::now();
+        let _ = success(command);
+        begun.elapsed().as_secs_f64()
+    };
+    let mut nothing = place.command("axt");
+    nothing.args(["ssh", HOST, "true"]);
+    let start = timed(nothing);
+    for (what, from, to, rate) in [
+        (
+            "push",
+            place.text("original"),
+            place.remote("there"),
+            200_000.0,
+        ),
+        ("pull", place.remote("there"), place.text("back"), 150_000.0),
+    ] {
+        let took = timed(rsync(&place, &[&from, &to])) - start;
+        let share = f64::from(LENGTH) / took / rate * 100.0;
+        println!(
+            "rsync {what}: {took:.2} s, {share:.1} % of {rate} B/s (start {start:.2} s apart)"
+        );
+    }
+    assert!(same(&place.path("original"), &place.path("back")));
 }
 
 fn scp_copies_by_both_protocols(line: Line) {
