@@ -8,7 +8,7 @@ use axt::emulator::{Emulator, Instance, Options};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use support::axt::{AXT, Cloud, Done, run};
+use support::axt::{AXT, Cloud, Done, run, stubborn};
 use support::{need, need_python};
 
 fn cloud(instances: &[&str]) -> Cloud {
@@ -103,6 +103,38 @@ fn what_may_not_be_seen_is_said_and_the_rest_listed() {
         let said = format!("axt: cn-hangzhou: {what}: Describe");
         assert!(done.stderr.contains(&said), "{}", done.stderr);
     }
+}
+
+#[test]
+fn answers_that_make_no_sense_end_with_an_error() {
+    let cloud = cloud(&[]);
+    for (page, said) in [
+        (
+            r#"{"NextToken":"x","Instances":{"Instance":[{"InstanceId":"i-1"}]}}"#,
+            "the answer points to a page that was there already",
+        ),
+        (
+            r#"{"Instances":{"Instance":[{}]}}"#,
+            "the answer has an instance without an id",
+        ),
+        (
+            r#"{"Instances":{"Instance":7}}"#,
+            "the answer lacks what it should hold",
+        ),
+        (
+            r#"{"Instances":{"Instance":[{"InstanceId":"i-1","Tags":{"Tag":"x"}}]}}"#,
+            "the answer lacks what it should hold",
+        ),
+        ("<html>", "the answer is 6 bytes of HTML"),
+    ] {
+        let done = instances(&cloud, &["--endpoint", &stubborn(page)]);
+        assert_eq!((done.status, done.text().as_str()), (1, ""), "{page}");
+        assert!(done.stderr.contains(said), "{page}: {}", done.stderr);
+    }
+    // What is null or missing is no reason to fail, and names steer no terminal.
+    let page = r#"{"Instances":{"Instance":[{"InstanceId":"i-\u001b[2J","VpcAttributes":null,"EipAddress":null}]}}"#;
+    let done = instances(&cloud, &["--endpoint", &stubborn(page)]);
+    assert!(done.text().starts_with("i-\\u{1b}[2J\t"), "{}", done.text());
 }
 
 #[test]

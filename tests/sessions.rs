@@ -11,10 +11,8 @@ use axt::openapi::ecs::StartTerminalSession;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 use std::collections::HashSet;
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
 use std::time::Duration;
-use support::axt::{Cloud, Done, HANG, client, run, success};
+use support::axt::{Cloud, Done, HANG, client, run, stubborn, success};
 
 /// An emulator with room for any number of sessions.
 fn roomy() -> Cloud {
@@ -228,26 +226,6 @@ async fn sessions_are_ended_one_by_one() {
         "{said}"
     );
     assert_eq!(cloud.emulator.counts().ended, 2);
-}
-
-/// Answers every request with this page.
-fn stubborn(page: &'static str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            let mut request = [0; 8192];
-            let _ = stream.read(&mut request);
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
-            let _ = write!(
-                stream,
-                "{head}\r\ncontent-length: {}\r\n\r\n{page}",
-                page.len()
-            );
-        }
-    });
-    url
 }
 
 #[test]
