@@ -14,10 +14,12 @@ mod invocation;
 mod openssh;
 mod parse;
 mod sessions;
+mod share;
 pub mod ssh;
 mod usage;
 mod values;
 mod words;
+mod written;
 
 pub(crate) use configuration::{Config, ConfigShow};
 pub(crate) use doctor::Doctor;
@@ -29,12 +31,14 @@ pub(crate) use instances::Instances;
 pub use invocation::parse;
 pub(crate) use openssh::{Ssh, SshConfig};
 pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
+pub(crate) use share::{Control, Share, ShareStatus, ShareStop, Sharing};
 pub use values::EscapeChar;
-pub(crate) use values::{Compress, Variable, is_variable};
+pub(crate) use values::{Compress, Variable, bytes_of, is_variable};
 
 use crate::openapi::ecs::Encryption;
 use clap::{Args, Parser, Subcommand};
-use std::ffi::{OsStr, OsString};
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
 use std::time::Duration;
 use values::{duration, encryption, escape_char, keepalive, timeout, variable};
 
@@ -77,6 +81,9 @@ pub(crate) enum Command {
     /// List sessions, or end them
     #[command(subcommand)]
     Sessions(Sessions),
+    /// List the sessions that `--share` holds for later commands, or end them
+    #[command(subcommand)]
+    Share(Share),
     /// Check everything a session needs, and say how to repair what fails
     Doctor(Doctor),
     /// Show what is configured
@@ -109,6 +116,9 @@ pub(crate) struct Connect {
     /// Pass the command to the agent as it is: no shell, no status, at most 512 characters
     #[arg(long, conflicts_with_all = ["login", "binary"])]
     pub(crate) raw_command: bool,
+    /// Whether the session is shared.
+    #[command(flatten)]
+    pub(crate) sharing: Sharing,
     /// Options of every session.
     #[command(flatten)]
     pub(crate) session: Session,
@@ -261,7 +271,7 @@ pub(crate) struct Ports {
 }
 
 /// Options of every session.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Session options")]
 pub(crate) struct Session {
     /// User on the instance [default: the service's]
@@ -271,6 +281,7 @@ pub(crate) struct Session {
     #[arg(long, value_name = "NAME", env = "AXT_PASSWORD_NAME")]
     pub(crate) password_name: Option<String>,
     /// Encrypt a terminal session end to end: auto, or kms:KEYID for a data key from KMS
+    #[serde(with = "written")]
     #[arg(long, value_name = "auto|kms:KEYID", env = "AXT_ENCRYPT", value_parser = encryption)]
     pub(crate) encrypt: Option<Encryption>,
     /// Base URL of KMS, for --encrypt kms:KEYID [default: --endpoint, or the region's]
@@ -295,7 +306,7 @@ pub(crate) struct Session {
 }
 
 /// Options of every connection.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Session options")]
 pub(crate) struct Connection {
     /// Time limit for each step of opening: API call, connection, the agent's answer
@@ -315,12 +326,6 @@ pub(crate) struct Connection {
     #[cfg(feature = "emulator")]
     #[arg(long, env = "AXT_EMULATOR", conflicts_with = "endpoint")]
     pub(crate) emulator: bool,
-}
-
-/// The bytes of an argument.
-#[must_use]
-pub(crate) fn bytes_of(arg: &OsStr) -> Vec<u8> {
-    arg.as_encoded_bytes().to_vec()
 }
 
 #[cfg(test)]

@@ -31,6 +31,10 @@
 //! - [`cli`] is the grammar of the command line, and ssh's own in `cli::ssh`. The grammar is also the list of
 //!   what may stand in axt's configuration file: `cli::configured` turns what the file says into defaults of
 //!   the options.
+//! - `share` is what passes between a command and the process that holds sessions for later commands:
+//!   the socket and who may use it, messages with descriptors, and the filter that runs one command after
+//!   another. The process itself is `commands/share`, and `commands/shared/sharing` hands a command over
+//!   to it.
 //! - [`commands`] is the only layer that may use every other one, with one file or folder for each
 //!   command. Code that several commands need is in `commands/shared`: the way to the service
 //!   (`context`), starting and ending a session (`session`), joining it to the terminal (`attach`), a
@@ -72,6 +76,8 @@ pub mod protocol;
 pub(crate) mod providers;
 pub mod pump;
 pub mod remote;
+#[cfg(unix)]
+pub(crate) mod share;
 pub mod terminal;
 pub mod ui;
 pub mod wire;

@@ -341,6 +341,7 @@ where
                 }
             }
             Some(Control::Unread) => self.linger.want_no_answer(),
+            Some(Control::Filter) => self.filter.wake(now.at, &mut self.flow),
             // Nothing is left that could stop it: that counts as a hangup.
             None => self.conclude(Outcome::Stopped(Stop::Signal(1))),
         }

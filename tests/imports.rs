@@ -34,6 +34,10 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["protocol", "openapi", "pattern", "process", "error"],
     ),
     (
+        "share",
+        &["pump", "protocol", "remote", "terminal", "error"],
+    ),
+    (
         "providers",
         &["config", "net", "openapi", "error", "printable"],
     ),
@@ -52,10 +56,12 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// What a layer may use of another, where not all of it.
-const PARTS: [(&str, &str, &[&str]); 9] = [
+const PARTS: [(&str, &str, &[&str]); 11] = [
     ("wire", "protocol", &["channel", "frame"]),
     ("pump", "protocol", &["channel", "escape", "filter"]),
     ("openapi", "config", &["credentials", "settings"]),
+    ("share", "pump", &["Control"]),
+    ("share", "protocol", &["channel", "filter"]),
     (
         "providers",
         "config",

@@ -2,11 +2,12 @@
 
 use crate::config::settings::{ConnectionType, Signature, Source, Sourced};
 use clap::{Args, ColorChoice};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Options of every command.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Profile of the credentials' file
@@ -46,6 +47,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "AXT_NO_CACHE")]
     pub(crate) no_cache: bool,
     /// Colours in axt's messages; auto: on a terminal, unless NO_COLOR is set
+    #[serde(skip)]
     #[arg(
         long,
         global = true,
@@ -74,6 +76,7 @@ pub(crate) struct Global {
     pub(crate) never_asks: bool,
     /// The instance that axt's own file has for the target.
     #[arg(skip)]
+    #[serde(skip)]
     pub(crate) alias: Option<Sourced<String>>,
 }
 

@@ -72,8 +72,8 @@ fn read_ssh(before: &[OsString], rest: Vec<OsString>) -> Result<Cli, Exit> {
             return Err(Exit::Failed);
         }
     };
-    if let Task::Master(_, path) = &plan.task {
-        ui.error(&no_master(path.as_deref()), None);
+    if let Task::Master(_, None) = &plan.task {
+        ui.error("No ControlPath specified for \"-O\" command", None);
         return Err(Exit::Failed);
     }
     let axt = |words: Option<Vec<OsString>>| {
@@ -107,14 +107,6 @@ fn here() -> Here {
     Here {
         stdin_is_terminal: io::stdin().is_terminal(),
         variables: names.filter(|name| is_variable(name)).collect(),
-    }
-}
-
-/// What ssh says where no master runs.
-fn no_master(path: Option<&str>) -> String {
-    match path {
-        None => "No ControlPath specified for \"-O\" command".to_owned(),
-        Some(path) => format!("Control socket connect({path}): No such file or directory"),
     }
 }
 

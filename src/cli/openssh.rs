@@ -1,6 +1,6 @@
 //! The grammar of `axt ssh` and `axt ssh-config`, as far as it is axt's.
 
-use super::ssh::{Plan, Task, Terminal};
+use super::ssh::{MasterCommand, Plan, Task, Terminal};
 use super::{Command, Forward};
 use clap::Args;
 use std::ffi::OsString;
@@ -37,6 +37,9 @@ pub(crate) struct Ssh {
     /// What to do on the instance: `connect` or `proxy`; without it, only the forwards.
     #[arg(skip)]
     pub(crate) task: Option<Box<Command>>,
+    /// What to ask of the master of shared sessions, instead of the task.
+    #[arg(skip)]
+    pub(crate) master: Option<MasterCommand>,
     /// Ports to forward beside it.
     #[arg(skip)]
     pub(crate) forward: Option<Box<Forward>>,
@@ -53,14 +56,23 @@ pub(crate) struct Ssh {
 
 impl Ssh {
     /// The command that a plan comes to; `task` and `forward` are its parts as axt reads them.
-    pub(super) fn of(plan: &Plan, task: Option<Command>, forward: Option<Command>) -> Self {
+    pub(super) fn of(plan: &Plan, mut task: Option<Command>, forward: Option<Command>) -> Self {
         let mut warnings: Vec<String> = plan.warnings.clone();
         let wants_terminal = plan.terminal == Terminal::IfLocal && plan.task != Task::Shell;
         if wants_terminal && !io::stdin().is_terminal() {
             warnings.push("no terminal is allocated, because stdin is none; -tt insists".into());
         }
+        if let Some(Command::Connect(connect)) = &mut task
+            && let Some(control) = &plan.control
+        {
+            connect.sharing.control = Some(control.clone());
+        }
         Self {
             task: task.map(Box::new),
+            master: match plan.task {
+                Task::Master(command, _) => Some(command),
+                _ => None,
+            },
             forward: match forward {
                 Some(Command::Forward(forward)) => Some(forward),
                 _ => None,

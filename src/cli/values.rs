@@ -1,6 +1,7 @@
 //! How the values of options are written.
 
 use crate::openapi::ecs::Encryption;
+use std::ffi::OsStr;
 use std::fmt;
 use std::time::Duration;
 
@@ -35,6 +36,12 @@ pub(crate) struct Variable {
     pub(crate) name: String,
     /// Its value; `None` is the value that it has here.
     pub(crate) value: Option<String>,
+}
+
+/// The bytes of an argument.
+#[must_use]
+pub(crate) fn bytes_of(arg: &OsStr) -> Vec<u8> {
+    arg.as_encoded_bytes().to_vec()
 }
 
 /// `NAME` or `NAME=VALUE`.

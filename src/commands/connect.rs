@@ -9,6 +9,8 @@ use super::shared::plain_shells::PlainShells;
 use super::shared::plan::{self, Plan, command, is_at_terminal, is_terminal};
 use super::shared::resolve::{self, May, Resolved};
 use super::shared::session;
+#[cfg(unix)]
+use super::shared::sharing;
 use super::shared::stdio;
 use super::shared::stops::{Stops, conclude};
 use crate::cli::{Connect, Global};
@@ -40,15 +42,19 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
     plan::tell(&args.run, ui);
     let mut context = Context::from_args(global, &args.session.connection)?;
     let target = args.target.as_deref();
-    // A command that the call itself carries may reach the instance with the call.
+    // A command that the call itself carries may reach the instance with the call, and a key has to be
+    // certain.
     let may = May {
-        guess: verbatim.is_none(),
+        guess: verbatim.is_none() && !args.sharing.is_wanted(),
         ask: true,
     };
     let resolved = resolve::for_session(&mut context, global, &args.session, target, may);
     let mut resolved = resolved.await?;
     let mut request = session::request(&context, &args.session, target, &resolved.id);
     request.command_line = verbatim;
+    if let Some(exit) = in_shared_session(&context, global, &args, &plan, &request, ui).await? {
+        return Ok(exit);
+    }
     let done = connect_by_shell(&context, &args, &plan, (&mut resolved, request), ui).await;
     explained(done, &context, &args.session, &resolved.id, ui).await
 }
@@ -62,6 +68,46 @@ fn joins(args: &Connect) -> bool {
         tracing::info!("--shell and --env have no effect on a session that was started already");
     }
     joins
+}
+
+/// Runs the command in a session that is held for later ones, if that is wanted and possible.
+#[cfg(unix)]
+async fn in_shared_session(
+    context: &Context,
+    global: &Global,
+    args: &Connect,
+    plan: &Plan,
+    request: &StartTerminalSession,
+    ui: &Ui,
+) -> anyhow::Result<Option<Exit>> {
+    let shared = sharing::Shared {
+        context,
+        global,
+        args,
+        request,
+        ui,
+    };
+    let done = sharing::run(&shared, plan.program.as_ref()).await?;
+    if let Some(hint) = done.and_then(|exit| plan.hint(exit)) {
+        ui.hint(hint);
+    }
+    Ok(done)
+}
+
+/// On this system every command has a session of its own.
+#[cfg(not(unix))]
+async fn in_shared_session(
+    _: &Context,
+    _: &Global,
+    args: &Connect,
+    _: &Plan,
+    _: &StartTerminalSession,
+    _: &Ui,
+) -> anyhow::Result<Option<Exit>> {
+    if args.sharing.is_wanted() {
+        tracing::info!("sessions are not shared on this system: this command has its own");
+    }
+    Ok(None)
 }
 
 /// What the session is to run.

@@ -4,21 +4,17 @@ use crate::error::{Error, Result, Stop};
 use crate::protocol::channel::Ending;
 use crate::protocol::filter::{Filter, Flow};
 use crate::remote::{
-    Client, Command, Event, Failure, Options, Signal, Terminal, What, Yield, interpreter,
-    typed_line,
+    Client, Command, Event, Failure, Options, Script, Signal, Terminal, What, Yield, typed_line,
 };
 use bytes::BufMut as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a command that got a signal may take to end.
-const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// How long one may take that was killed.
-const KILLED: Duration = Duration::from_secs(2);
-
-/// The longest first line that is looked at for an interpreter, in bytes.
-const FIRST_LINE: usize = 256;
+pub(crate) const KILLED: Duration = Duration::from_secs(2);
 
 /// What a session runs that is more than the service's default shell.
 #[derive(Debug, Clone)]
@@ -29,8 +25,6 @@ pub(crate) struct Program {
     pub(crate) terminal: bool,
     /// It has the user's standard input.
     pub(crate) stdin: bool,
-    /// Compress where it pays.
-    pub(crate) compress: bool,
 }
 
 /// The filter.
@@ -39,7 +33,7 @@ pub(crate) struct Exec {
     side: Side,
     stdin: bool,
     /// The beginning of a script on standard input, until its first line is known.
-    script: Option<(Command, Vec<u8>)>,
+    script: Option<Script>,
     /// When the command is killed, if it has not ended at its time limit.
     kill_at: Option<Instant>,
     produced: Yield,
@@ -85,13 +79,12 @@ impl Exec {
         let side = if program.terminal {
             Side::Terminal(Box::new(Terminal::new(command)))
         } else {
-            let compress = program.compress;
             let mut client = Client::new(Options {
-                compress,
+                compress: !command.uncompressed,
                 several: false,
             });
             if matches!(command.what, What::Script(_)) {
-                script = Some((command, Vec::new()));
+                script = Some(Script::new(command));
             } else {
                 client.start(command, &mut produced);
             }
@@ -151,14 +144,8 @@ impl Exec {
         let Side::Command(client) = &mut self.side else {
             return;
         };
-        let known = |(_, text): &mut (Command, Vec<u8>)| {
-            complete || text.len() > FIRST_LINE || text.contains(&b'\n')
-        };
-        if let Some((mut command, text)) = self.script.take_if(known) {
-            let first = text.split(|byte| *byte == b'\n').next();
-            if command.shell.is_none() {
-                command.what = What::Script(interpreter(first.unwrap_or_default()));
-            }
+        if let Some(script) = self.script.take_if(|script| complete || script.is_known()) {
+            let (command, text) = script.command();
             client.start(command, &mut self.produced);
             client.input(&text, &mut self.produced);
         }
@@ -200,8 +187,8 @@ impl Filter for Exec {
             typed.add(bytes);
         }
         match (&mut self.side, &mut self.script) {
-            (Side::Command(_), Some((_, text))) => {
-                text.extend_from_slice(bytes);
+            (Side::Command(_), Some(script)) => {
+                script.push(bytes);
                 self.start_script(false);
             }
             (Side::Command(client), None) => client.input(bytes, &mut self.produced),
@@ -327,7 +314,6 @@ mod tests {
             command,
             terminal,
             stdin: true,
-            compress: true,
         })
         .unwrap()
     }

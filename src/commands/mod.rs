@@ -13,6 +13,8 @@ mod generate;
 mod instances;
 mod proxy;
 mod sessions;
+#[cfg(unix)]
+mod share;
 mod shared;
 mod ssh;
 mod webshell;
@@ -71,6 +73,10 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Instances(args) => block_on(instances::run(&cli.global, *args, ui)),
         Command::Sessions(command) => block_on(sessions::run(&cli.global, command, ui)),
         Command::Config(Config::Show(args)) => config::show(&cli.global, &args, ui),
+        #[cfg(unix)]
+        Command::Share(command) => block_on(share::run(command, ui)),
+        #[cfg(not(unix))]
+        Command::Share(_) => Err(anyhow!("sessions are not shared on this system")),
         #[cfg(feature = "emulator")]
         Command::Emulator(args) => block_on(emulator::run(&cli.global, *args, ui)),
         Command::Completion { shell } => generate::completion(shell, ui),

@@ -2,9 +2,16 @@
 
 use super::forward::{self, Beside};
 use super::shared::stops;
+#[cfg(unix)]
+use super::shared::{
+    context::Context,
+    resolve::{self, May},
+    session, sharing,
+};
 
 use super::{connect, proxy};
-use crate::cli::{Command, Forward, Global, Ssh, SshConfig};
+use crate::cli::ssh::MasterCommand;
+use crate::cli::{Command, Connect, Forward, Global, Ssh, SshConfig};
 use crate::error::{Error, Stop};
 use crate::exit::Exit;
 use crate::names::meaning::Meaning;
@@ -23,6 +30,9 @@ pub(crate) async fn run(global: &Global, args: Ssh, ui: &Ui) -> anyhow::Result<E
             "accepted without effect: {}",
             args.without_effect.join(", ")
         );
+    }
+    if let (Some(command), Some(task)) = (args.master, args.task.as_deref()) {
+        return master(global, command, task, ui).await;
     }
     let all = args.exit_on_forward_failure;
     let Some(task) = args.task else {
@@ -48,6 +58,73 @@ pub(crate) async fn run(global: &Global, args: Ssh, ui: &Ui) -> anyhow::Result<E
         }
     }
     done
+}
+
+/// `-O`: asks something of the process that holds the sessions which `task` would use.
+async fn master(
+    global: &Global,
+    command: MasterCommand,
+    task: &Command,
+    ui: &Ui,
+) -> anyhow::Result<Exit> {
+    let Command::Connect(connect) = task else {
+        return Err(Error::Usage("-O was asked of what shares no session".into()).into());
+    };
+    let path = connect.sharing.path().unwrap_or_default();
+    let asked = match command {
+        MasterCommand::Check => ask_master(global, connect, None, ui).await?,
+        MasterCommand::Exit => ask_master(global, connect, Some(true), ui).await?,
+        MasterCommand::Stop => ask_master(global, connect, Some(false), ui).await?,
+    };
+    let Some(pid) = asked else {
+        let what = format!("Control socket connect({path}): No such file or directory");
+        ui.error(&what, None);
+        return Ok(Exit::Failed);
+    };
+    // As ssh says it.
+    ui.bare(&match command {
+        MasterCommand::Check => format!("Master running (pid={pid})"),
+        MasterCommand::Exit => "Exit request sent.".to_owned(),
+        MasterCommand::Stop => "Stop listening request sent.".to_owned(),
+    });
+    Ok(Exit::Ok)
+}
+
+/// The process that holds the sessions of such a command, if there is one; with `end`, it is asked to end.
+#[cfg(unix)]
+async fn ask_master(
+    global: &Global,
+    connect: &Connect,
+    end: Option<bool>,
+    ui: &Ui,
+) -> anyhow::Result<Option<u32>> {
+    let target = connect.target.as_deref();
+    let mut context = Context::from_args(global, &connect.session.connection)?;
+    let (guess, ask) = (false, false);
+    let may = May { guess, ask };
+    let resolved = resolve::for_session(&mut context, global, &connect.session, target, may);
+    let resolved = resolved.await?;
+    let request = session::request(&context, &connect.session, target, &resolved.id);
+    let shared = sharing::Shared {
+        context: &context,
+        global,
+        args: connect,
+        request: &request,
+        ui,
+    };
+    let asked = sharing::ask(&shared, end).await;
+    asked.map_err(|why| Error::Usage(format!("the master can't be asked: {why}")).into())
+}
+
+/// On this system there are none.
+#[cfg(not(unix))]
+async fn ask_master(
+    _: &Global,
+    _: &Connect,
+    _: Option<bool>,
+    _: &Ui,
+) -> anyhow::Result<Option<u32>> {
+    Ok(None)
 }
 
 /// `-N`: forwards until a signal ends them.

@@ -7,6 +7,7 @@ use super::source::{self, CredentialSource, environment};
 pub(crate) use super::sourced::{Source, Sourced};
 use super::sourced::{first, variable};
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -26,7 +27,7 @@ pub(crate) struct Flags {
 }
 
 /// The network over which the service is reached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConnectionType {
     /// The public hosts.
     #[default]
@@ -60,7 +61,7 @@ impl FromStr for ConnectionType {
 }
 
 /// How RPC calls are signed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Signature {
     /// HMAC-SHA1 over all parameters, which every region takes.
     #[default]

@@ -1,14 +1,15 @@
 //! Values, each with where it came from: a flag, a variable, a file, a profile.
 
 use super::env::{Env, first_set, spellings};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 
 /// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Source {
     /// A flag, such as `--region`.
-    Flag(&'static str),
+    Flag(#[serde(skip)] &'static str),
     /// An environment variable.
     Env(String),
     /// A line of axt's own configuration file.

@@ -52,6 +52,22 @@ struct Held {
 impl Provider {
     /// A provider that asks its source at first need.
     pub(crate) fn new(world: World, source: CredentialSource) -> Self {
+        Self::over(world, source, None)
+    }
+
+    /// A provider of these credentials, which another process has obtained from the same source. It renews
+    /// them in time.
+    pub(crate) fn holding(
+        world: World,
+        source: CredentialSource,
+        credentials: Credentials,
+    ) -> Self {
+        let provider = Self::over(world, source, Some(credentials));
+        tokio::spawn(renew_in_time(Arc::downgrade(&provider.inner)));
+        provider
+    }
+
+    fn over(world: World, source: CredentialSource, credentials: Option<Credentials>) -> Self {
         let inner = Inner {
             world,
             source,
@@ -59,6 +75,10 @@ impl Provider {
             asking: tokio::sync::Mutex::default(),
             pinned: Mutex::default(),
         };
+        if let Some(credentials) = credentials {
+            let mut held = inner.held.lock().unwrap_or_else(PoisonError::into_inner);
+            *held = Some(inner.holding(credentials));
+        }
         Self {
             inner: Arc::new(inner),
         }
@@ -136,15 +156,19 @@ impl Inner {
             renewal = occasion != Occasion::Start,
             "credentials obtained"
         );
-        let renew_at = credentials.expires.map(|then| self.renew_at(then));
-        let held = Held {
-            credentials,
-            renew_at,
-            refused: false,
-        };
+        let held = self.holding(credentials);
         let mut slot = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         *slot = Some(held.clone());
         Ok(held)
+    }
+
+    fn holding(&self, credentials: Credentials) -> Held {
+        let renew_at = credentials.expires.map(|then| self.renew_at(then));
+        Held {
+            credentials,
+            renew_at,
+            refused: false,
+        }
     }
 
     /// Some time before the expiry; of short-lived credentials, when half their time is over.

@@ -32,6 +32,8 @@ pub enum Control {
     Stop(Stop),
     /// Nobody reads the output any more. Once the input has ended too, no answer is waited for.
     Unread,
+    /// Wake the filter: something was asked of it past the pump.
+    Filter,
 }
 
 /// A message for the user.

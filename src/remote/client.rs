@@ -49,6 +49,16 @@ struct Running {
     /// What has come of a line.
     partial: Vec<u8>,
     job: Option<Job>,
+    /// The next one, sent after the end of `job` was: the runner's lines on that come first.
+    following: Option<Job>,
+}
+
+impl Running {
+    /// Whether another command may be sent: the one before has had its end, and nothing of its input can
+    /// hold the runner up.
+    fn is_free(&self) -> bool {
+        self.following.is_none() && self.job.as_ref().is_none_or(Job::is_cleared)
+    }
 }
 
 impl Client {
@@ -86,7 +96,16 @@ impl Client {
             .is_some_and(|job| job.runs() && job.input.has_room())
     }
 
-    /// Runs this command as soon as the runner is ready and has said [`Event::Idle`] of the one before.
+    /// Whether a command would be sent to the runner at once.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        match &self.phase {
+            Phase::Running(running) => running.is_free(),
+            _ => false,
+        }
+    }
+
+    /// Runs this command as soon as the runner is ready and nothing is left to be done for the one before.
     /// Standard input that is given from now on is this command's.
     pub fn start(&mut self, command: Command, out: &mut Yield) {
         if matches!(self.phase, Phase::Failed) {
@@ -139,14 +158,16 @@ impl Client {
     /// When to call [`Client::wake`] if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.job().and_then(Job::deadline)
+        self.jobs().filter_map(Job::deadline).min()
     }
 
     /// Time has passed.
     pub fn wake(&mut self, now: Instant, out: &mut Yield) {
-        if let Some(job) = self.job_mut()
-            && let Err(failure) = job.wake(now, out)
-        {
+        let Phase::Running(running) = &mut self.phase else {
+            return;
+        };
+        let mut jobs = running.job.iter_mut().chain(&mut running.following);
+        if let Err(failure) = jobs.try_for_each(|job| job.wake(now, out)) {
             self.fail(failure, out);
         }
     }
@@ -163,16 +184,25 @@ impl Client {
         Some(failure)
     }
 
-    fn job(&self) -> Option<&Job> {
-        match &self.phase {
-            Phase::Running(running) => running.job.as_ref(),
+    /// The commands that the runner has not done with, the last one first.
+    fn jobs(&self) -> impl Iterator<Item = &Job> {
+        let running = match &self.phase {
+            Phase::Running(running) => Some(running),
             _ => None,
-        }
+        };
+        running
+            .into_iter()
+            .flat_map(|running| running.following.iter().chain(&running.job))
+    }
+
+    /// The command that was sent last.
+    fn job(&self) -> Option<&Job> {
+        self.jobs().next()
     }
 
     fn job_mut(&mut self) -> Option<&mut Job> {
         match &mut self.phase {
-            Phase::Running(running) => running.job.as_mut(),
+            Phase::Running(running) => running.following.as_mut().or(running.job.as_mut()),
             _ => None,
         }
     }
@@ -196,6 +226,7 @@ impl Client {
             tools,
             partial: Vec::new(),
             job: None,
+            following: None,
         }));
         self.start_next(out);
         self.running(now, &rest, out);
@@ -220,7 +251,7 @@ impl Client {
         let Phase::Running(running) = &mut self.phase else {
             return;
         };
-        if running.job.is_some() {
+        if !running.is_free() {
             return;
         }
         let Some(next) = self.next.take() else {
@@ -234,9 +265,13 @@ impl Client {
         out.remote
             .put_slice(Frame::Script.header(text.len()).as_bytes());
         out.remote.put_slice(&text);
-        let compress = self.options.compress && running.tools.has("gzip");
+        let compress = self.options.compress && !next.command.uncompressed;
+        let compress = compress && running.tools.has("gzip");
         let job = Job::new(compress, self.options.several, &self.sentinel);
-        let job = running.job.insert(job);
+        let job = match running.job {
+            None => running.job.insert(job),
+            Some(_) => running.following.insert(job),
+        };
         job.input.push(&next.input, &mut out.remote);
         if next.ended {
             job.input.end(&mut out.remote);
@@ -300,12 +335,16 @@ impl Client {
             if !job.is_told() {
                 return Err(Failure::Disturbed);
             }
-            running.job = None;
-            out.events.push_back(Event::Idle);
+            running.job = running.following.take();
+            if running.job.is_none() {
+                out.events.push_back(Event::Idle);
+            }
             self.start_next(out);
             return Ok(());
         }
-        job.take(now, &said, out)
+        job.take(now, &said, out)?;
+        self.start_next(out);
+        Ok(())
     }
 
     fn noise(&mut self, out: &mut Yield) {

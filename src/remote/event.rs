@@ -2,6 +2,7 @@
 
 use super::codec::LONGEST_FRAME;
 use bytes::BytesMut;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// Choices of one runner.
@@ -14,7 +15,7 @@ pub struct Options {
 }
 
 /// A signal for the command's process group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "their names are their meaning")]
 pub enum Signal {
     Hup,
@@ -25,6 +26,18 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// Its number on every system.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Hup => 1,
+            Self::Int => 2,
+            Self::Quit => 3,
+            Self::Kill => 9,
+            Self::Term => 15,
+        }
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Hup => "HUP",

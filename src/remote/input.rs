@@ -97,6 +97,11 @@ impl Input {
         taken
     }
 
+    /// Whether all that was sent has been taken.
+    pub(super) fn is_taken(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
     /// Bytes and pages that are under way.
     fn used(&self) -> (usize, usize) {
         let sum = |(clear, pages), (more, too): &(usize, usize)| (clear + more, pages + too);

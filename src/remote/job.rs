@@ -67,6 +67,12 @@ impl Job {
         self.told
     }
 
+    /// Whether the runner will take another command whatever its children do: its end has been told, and
+    /// none of its input is on the way to them.
+    pub(super) fn is_cleared(&self) -> bool {
+        self.closed && !self.released && self.input.is_taken()
+    }
+
     /// When to call [`Job::wake`].
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.give_up

@@ -30,12 +30,14 @@ mod hello;
 mod input;
 mod job;
 mod output;
+mod script;
 mod scripts;
 mod terminal;
 mod tools;
 
 pub use client::Client;
 pub use event::{Event, Failure, Note, Options, Signal, Yield};
+pub use script::Script;
 pub use scripts::{Command, What, interpreter, quote, quote_all, typed_line};
 pub use terminal::Terminal;
 pub use tools::Tools;

@@ -1,6 +1,7 @@
 //! The texts that run at the remote side: the first stage, the runner, and what sets a command up.
 
 use super::tools::Tools;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 
 /// The first stage, as it is read by people.
@@ -27,11 +28,14 @@ const GZIP_FROM: &str = "5000";
 /// No chunk is that long.
 const GZIP_NEVER: &str = "200000";
 
+/// Chunks that go uncompressed at first where all are to.
+const UNCOMPRESSED: &str = "999999999";
+
 /// An argument may hold no more than 128 KiB on Linux; pieces of a longer command hold this much.
 const PIECE: usize = 96 * 1024;
 
 /// A command, and how it is to run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// What to run.
     pub what: What,
@@ -41,10 +45,12 @@ pub struct Command {
     pub login: bool,
     /// Environment variables, by name and value; each name is one that a shell takes.
     pub env: Vec<(String, Vec<u8>)>,
+    /// Compress nothing of it, even if the runner could.
+    pub uncompressed: bool,
 }
 
 /// What to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
     /// A shell command line: any bytes but NUL.
     Line(Vec<u8>),
@@ -199,7 +205,11 @@ pub(super) fn setup(command: &Command, group: bool, mark: &str) -> Vec<u8> {
     let mut inner = format!("echo p{minus}$$>&6;unset TERM;").into_bytes();
     inner.extend(exports(&command.env));
     inner.extend(br#"exec "$@" 2>&5 5>&- 6>&-"#);
-    let mut text = format!("{mark}_i=").into_bytes();
+    let mut text = mark.as_bytes().to_vec();
+    if command.uncompressed {
+        text.extend(format!("_w={UNCOMPRESSED}\n").bytes());
+    }
+    text.extend(b"_i=");
     text.extend(quote(&inner));
     text.push(b'\n');
     text.extend(words("_o", command));

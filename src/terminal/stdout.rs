@@ -271,7 +271,12 @@ impl AsyncWrite for Stdout {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.queue.lock().dropped = true;
+        let mut waiting = self.queue.lock();
+        waiting.dropped = true;
+        // A thread that was never started would keep the queue, and with it the writer, for good.
+        let unstarted = waiting.start.take();
+        drop(waiting);
+        drop(unstarted);
         self.queue.filled.notify_one();
     }
 }

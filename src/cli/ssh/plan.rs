@@ -1,12 +1,15 @@
 //! What ssh's options and configuration come to: the one thing that is to be done, and how.
 
-use super::settings::Settings;
+use super::settings::{Persist, Settings};
 use super::values::LogLevel;
-use crate::cli::EscapeChar;
 use crate::cli::forward::{Listen, Remote};
+use crate::cli::{Control, EscapeChar};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Longer than the service lets a session be.
+const FOR_GOOD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What to do, and how.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +48,8 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What was accepted without effect, by name.
     pub without_effect: Vec<String>,
+    /// ControlMaster, ControlPersist and ControlPath.
+    pub(crate) control: Option<Control>,
     /// Patterns of the local variables to send.
     pub(super) send_env: Vec<String>,
     /// `NAME=VALUE` to set there.
@@ -156,11 +161,31 @@ impl Plan {
             send_env: settings.send_env.clone(),
             set_env: settings.set_env.clone(),
             log_file: wanted.log_file.clone(),
+            control: control(settings),
             target,
             task,
             forwards,
         })
     }
+}
+
+/// How sessions are shared. As with ssh, that needs a ControlPath.
+fn control(settings: &Settings) -> Option<Control> {
+    let path = settings
+        .control_path
+        .clone()
+        .filter(|path| path != "none")?;
+    // Nobody can be asked, so that `ask` starts nothing.
+    let starts = matches!(settings.control_master, Some("yes" | "auto"));
+    let keep = match settings.control_persist {
+        None | Some(Persist::No) => Duration::ZERO,
+        Some(Persist::Yes) => FOR_GOOD,
+        Some(Persist::For(span)) => span,
+    };
+    Some(Control {
+        path,
+        keep: starts.then_some(keep),
+    })
 }
 
 /// Fails if something was asked for that can't be had, and names all of it.

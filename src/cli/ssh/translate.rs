@@ -31,9 +31,10 @@ impl Plan {
     #[must_use]
     pub fn task_words(&self, here: &Here) -> Option<Vec<OsString>> {
         match &self.task {
-            Task::Master(..) | Task::Forward => None,
+            Task::Forward => None,
             Task::Proxy(remote) => Some(self.proxy(remote)),
-            Task::Shell => Some(self.connect(None, here)),
+            // What would use the master is what finds it.
+            Task::Shell | Task::Master(..) => Some(self.connect(None, here)),
             Task::Command(text) => Some(self.connect(Some(text.clone()), here)),
             Task::Subsystem(_) => Some(self.connect(Some(SFTP_SERVER.into()), here)),
         }

@@ -2,10 +2,10 @@
 
 use super::gateways::Gateways;
 use crate::cli::{Connection, Global};
-use crate::config::credentials::CredentialsProvider;
+use crate::config::credentials::{Credentials, CredentialsProvider};
 use crate::config::env::{cache_dir, process_env, state_dir};
 use crate::config::settings::{ConnectionType, Flags, Settings, Signature, Source, Sourced};
-use crate::config::source::{Mode, Sts};
+use crate::config::source::{CredentialSource, Mode, Sts};
 use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Client;
@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Looks an environment variable up.
-type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub(crate) type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// The way to the service that flags, environment and profile describe.
 pub(crate) struct Context {
@@ -58,9 +58,21 @@ impl Context {
     /// # Errors
     /// As [`Settings::resolve`].
     pub(crate) fn new(global: &Global, connect_timeout: Duration) -> Result<Self> {
+        Self::with_env(global, connect_timeout, Box::new(process_env))
+    }
+
+    /// The same, with other variables than this process's for settings and credentials.
+    ///
+    /// # Errors
+    /// As [`Context::new`].
+    pub(crate) fn with_env(
+        global: &Global,
+        connect_timeout: Duration,
+        env: Lookup,
+    ) -> Result<Self> {
         let cache = cache_dir(&process_env).filter(|_| !global.no_cache);
         Ok(Self {
-            settings: Settings::resolve(&flags(global), &process_env)?,
+            settings: Settings::resolve(&flags(global), &*env)?,
             network: Network::from_env(connect_timeout),
             limit: connect_timeout,
             signature: global.signature.unwrap_or_default(),
@@ -69,7 +81,7 @@ impl Context {
             kept_credentials: state_dir(&process_env)
                 .filter(|_| !global.no_cache)
                 .map(|state| state.join("credentials")),
-            env: Box::new(process_env),
+            env,
             provider: OnceLock::new(),
             #[cfg(feature = "emulator")]
             _emulator: None,
@@ -189,6 +201,27 @@ impl Context {
         let source = self.settings.credential_source(&*self.env)?;
         let provider = Arc::new(Provider::new(self.world(), source));
         Ok(Arc::clone(self.provider.get_or_init(|| provider)))
+    }
+
+    /// Where the credentials come from.
+    ///
+    /// # Errors
+    /// As [`Settings::credential_source`].
+    #[cfg(unix)]
+    pub(crate) fn credential_source(&self) -> Result<CredentialSource> {
+        self.settings.credential_source(&*self.env)
+    }
+
+    /// Begins with these credentials, which another process has obtained from the same source.
+    ///
+    /// # Errors
+    /// As [`Settings::credential_source`].
+    #[cfg(unix)]
+    pub(crate) fn hold(&self, credentials: Credentials) -> Result<()> {
+        let source = self.credential_source()?;
+        let provider = Provider::holding(self.world(), source, credentials);
+        self.provider.get_or_init(|| Arc::new(provider));
+        Ok(())
     }
 
     /// What is said where no region is given: whether the credentials are missing too.

@@ -15,6 +15,8 @@ pub(crate) mod port;
 pub(crate) mod report;
 pub(crate) mod resolve;
 pub(crate) mod session;
+#[cfg(unix)]
+pub(crate) mod sharing;
 pub(crate) mod stdio;
 pub(crate) mod stops;
 pub(crate) mod table;

@@ -43,10 +43,10 @@ impl Plan {
                 shell: run.shell.as_deref().map(bytes_of),
                 login: run.login || is_shell,
                 env: environment(run, terminal),
+                uncompressed: run.compress == Compress::Never,
             },
             terminal,
             stdin: !run.no_stdin,
-            compress: run.compress == Compress::Auto,
         };
         Ok(Self {
             terminal,

@@ -325,14 +325,16 @@ fn children_that_hold_the_streams_have_a_second() {
             assert!(out.remote.is_empty() && !client.wants_input());
             receive(&mut client, &[Line::Idle], &mut out);
             assert_eq!(out.events, [Event::Idle]);
+            client.start(command(), &mut out);
             assert!(out.remote.starts_with(b"x0"));
         }
     }
 }
 
-/// A runner's command that has ended with 0, before the runner is ready for the next.
+/// A runner's command that has ended with 0, with input on its way, before the runner is ready for the next.
 fn ended() -> (Client, Yield) {
     let (mut client, mut out) = started(true);
+    client.input(b"for its child", &mut out);
     let end = quiet_end(&client);
     client.receive(Instant::now(), &end, &mut out);
     receive(&mut client, &[Line::Status(Some(0))], &mut out);
@@ -377,6 +379,36 @@ fn a_runner_that_can_not_be_cleared_takes_no_other_command() {
     let (mut client, mut out) = ended();
     receive(&mut client, &[Line::Disturbed], &mut out);
     assert_eq!(out.events, [Event::Failed(Failure::Disturbed)]);
+}
+
+#[test]
+fn the_next_command_does_not_wait_for_the_runner_to_say_that_it_is_ready() {
+    let (mut client, mut out) = started(true);
+    client.start(command(), &mut out);
+    assert!(out.remote.is_empty() && !client.is_free());
+    let end = quiet_end(&client);
+    client.receive(Instant::now(), &end, &mut out);
+    assert!(out.remote.is_empty());
+    receive(&mut client, &[Line::Status(Some(3))], &mut out);
+    assert_eq!(out.events.pop_front(), Some(Event::Ended(3)));
+    let sent = out.remote.split();
+    assert!(sent.starts_with(b"e0000000x0"), "{sent:?}");
+    client.input(b"for the second", &mut out);
+    assert_eq!(out.remote.split(), "d0000014for the second");
+    // What is left to say of the first comes before anything of the second.
+    receive(&mut client, &[Line::InputClosed, Line::Idle], &mut out);
+    assert!(out.events.is_empty() && client.wants_input());
+    receive(
+        &mut client,
+        &[Line::Credit, Line::Status(Some(4))],
+        &mut out,
+    );
+    client.receive(Instant::now(), &end, &mut out);
+    assert_eq!(out.events, [Event::Ended(4)]);
+    assert!(client.is_free());
+    assert_eq!(out.remote.split(), "e0000000");
+    receive(&mut client, &[Line::Idle], &mut out);
+    assert_eq!(out.events.pop_back(), Some(Event::Idle));
 }
 
 #[test]

@@ -1,0 +1,77 @@
+//! The grammar of shared sessions: `--share`, and `axt share`.
+
+use super::values::duration;
+use clap::{Args, Subcommand};
+use std::time::Duration;
+
+/// Whether a command's session is shared.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Session options")]
+pub(crate) struct Sharing {
+    /// Keep the command's session for later commands, until this long after the last one; 0: don't
+    #[arg(long, value_name = "DURATION", env = "AXT_SHARE", value_parser = duration)]
+    share: Option<Duration>,
+    /// What ssh's options say of it, which counts instead.
+    #[arg(skip)]
+    pub(crate) control: Option<Control>,
+}
+
+/// ssh's ControlMaster, ControlPersist and ControlPath.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Control {
+    /// ControlPath. Commands with different ones share nothing.
+    pub path: String,
+    /// How long a session is kept after its last command; `None` to use one, but keep none.
+    pub keep: Option<Duration>,
+}
+
+impl Sharing {
+    /// Whether the session may be shared.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.control.is_some() || self.keep().is_some()
+    }
+
+    /// How long a session of this command's is kept after the last command; `None` to keep none.
+    pub(crate) fn keep(&self) -> Option<Duration> {
+        match &self.control {
+            Some(control) => control.keep,
+            None => self.share.filter(|span| !span.is_zero()),
+        }
+    }
+
+    /// ssh's ControlPath.
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.control.as_ref().map(|control| control.path.as_str())
+    }
+}
+
+/// `axt share`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Share {
+    /// List the processes that hold sessions
+    Status(ShareStatus),
+    /// End them, with the commands that run there
+    Stop(ShareStop),
+    /// Hold sessions: what --share starts
+    #[command(hide = true)]
+    Hold,
+}
+
+/// `axt share status`.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ShareStatus {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `axt share stop`.
+#[derive(Debug, Args)]
+pub(crate) struct ShareStop {
+    /// Only those of this instance
+    #[arg(long, value_name = "ID", env = "AXT_INSTANCE")]
+    pub(crate) instance: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,86 @@
+//! `axt share hold`: the process that holds sessions, until nobody has needed them for long enough.
+
+use super::holder::Holder;
+use crate::commands::shared::sharing::Start;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::share::{Conn, Place};
+use crate::terminal::Signals;
+use anyhow::anyhow;
+use rustix::fs::Mode;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream as Socket;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixListener;
+use tokio::time::timeout;
+
+/// How long what this process is given may take to come.
+const GIVEN: Duration = Duration::from_secs(10);
+
+/// Holds sessions as its standard input, a socket, says.
+pub(super) async fn run() -> anyhow::Result<Exit> {
+    let mut conn = detach().map_err(|source| Error::Io {
+        what: "a holder is started by --share",
+        source,
+    })?;
+    let given = timeout(GIVEN, conn.receive::<Start>()).await;
+    let given = given.map_err(|_| anyhow!("nothing came to start with"))??;
+    let mut start = given.ok_or_else(|| anyhow!("nothing came to start with"))?;
+    let lock = conn.take_descriptors();
+    if start.version != env!("CARGO_PKG_VERSION") || lock.is_empty() {
+        return Err(anyhow!("what came to start with makes no sense"));
+    }
+    let place = Place::of(&start.key, &|name| std::env::var_os(name))?;
+    let listener = UnixListener::from_std(place.listen()?)?;
+    let mut signals = Signals::listen()?;
+    let context = start.context()?;
+    let holder = Arc::new(Holder::new(context, start));
+    tracing::info!("sessions are held");
+    holder.serve_first(conn);
+    let mut accepts = true;
+    loop {
+        if accepts && !holder.takes_more() {
+            accepts = false;
+            place.clear();
+        }
+        tokio::select! {
+            accepted = listener.accept(), if accepts => match accepted {
+                Ok((stream, _)) => holder.serve(stream),
+                Err(error) => {
+                    tracing::info!(%error, "a connection could not be taken");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            },
+            () = holder.changed() => {}
+            _ = signals.termination() => break,
+        }
+        if holder.is_over() {
+            break;
+        }
+    }
+    if accepts {
+        place.clear();
+    }
+    drop(listener);
+    holder.end().await;
+    drop(lock);
+    Ok(Exit::Ok)
+}
+
+/// Lets go of everything that this process has inherited, but for the socket that is its standard input.
+fn detach() -> io::Result<Conn> {
+    let socket = Socket::from(io::stdin().as_fd().try_clone_to_owned()?);
+    let conn = Conn::new(socket)?;
+    // It fails for the leader of a group, which a holder never is unless somebody starts it by hand.
+    rustix::process::setsid()?;
+    rustix::process::chdir("/")?;
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&null)?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    Ok(conn)
+}

@@ -1,0 +1,233 @@
+//! What a holder has: sessions, the commands that run in them, and the time until its end.
+
+use super::session::{Service, Shared};
+use crate::commands::shared::context::Context;
+use crate::commands::shared::sharing::Start;
+use crate::share::{Conn, Status};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::UnixStream;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Sessions of one holder, at most.
+const SESSIONS: usize = 4;
+
+/// How long a command waits for one of them.
+const TURN: Duration = Duration::from_secs(10);
+
+/// How long ending the sessions may take.
+const END: Duration = Duration::from_secs(5);
+
+/// The holder.
+pub(super) struct Holder {
+    pub(super) service: Service,
+    /// One place for each session, given in order.
+    places: Arc<Semaphore>,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+struct State {
+    /// Sessions without a command.
+    idle: Vec<Shared>,
+    /// All sessions.
+    sessions: usize,
+    /// Commands that run or wait.
+    commands: usize,
+    /// How long to hold the sessions.
+    keep: Duration,
+    /// When the last command ended.
+    since: Instant,
+    /// No more commands are taken.
+    closed: bool,
+}
+
+/// A place among the sessions, and the session if there is one free.
+pub(super) struct Turn {
+    _permit: OwnedSemaphorePermit,
+    pub(super) session: Option<Shared>,
+}
+
+/// A command that counts.
+pub(super) struct Counted(Arc<Holder>);
+
+/// A session that counts.
+pub(super) struct Open(Arc<Holder>);
+
+impl Holder {
+    /// A holder without sessions.
+    pub(super) fn new(context: Context, start: Start) -> Self {
+        let state = State {
+            idle: Vec::new(),
+            sessions: 0,
+            commands: 0,
+            keep: start.keep,
+            since: Instant::now(),
+            closed: false,
+        };
+        Self {
+            service: Service {
+                context,
+                start,
+                tasks: TaskTracker::new(),
+                ending: CancellationToken::new(),
+            },
+            places: Arc::new(Semaphore::new(SESSIONS)),
+            state: Mutex::new(state),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Serves the command that has started this process. It counts before it says what it is.
+    pub(super) fn serve_first(self: &Arc<Self>, conn: Conn) {
+        let counted = self.count();
+        self.service
+            .tasks
+            .spawn(Arc::clone(self).answer(conn, Some(counted)));
+    }
+
+    /// Serves a connection.
+    pub(super) fn serve(self: &Arc<Self>, stream: UnixStream) {
+        match Conn::of(stream) {
+            Ok(conn) => {
+                self.service
+                    .tasks
+                    .spawn(Arc::clone(self).answer(conn, None));
+            }
+            Err(error) => tracing::info!(%error, "a connection was refused"),
+        }
+    }
+
+    /// Counts a command until it is dropped.
+    pub(super) fn count(self: &Arc<Self>) -> Counted {
+        self.state().commands += 1;
+        Counted(Arc::clone(self))
+    }
+
+    /// Counts a session until it is dropped.
+    pub(super) fn opened(self: &Arc<Self>) -> Open {
+        self.state().sessions += 1;
+        Open(Arc::clone(self))
+    }
+
+    /// Holds the sessions for so long from now on.
+    pub(super) fn keep(&self, span: Duration) {
+        self.state().keep = span;
+    }
+
+    /// Waits in order for a place, and takes a free session if there is one. `None` if none becomes free.
+    pub(super) async fn turn(&self) -> Option<Turn> {
+        let permit = timeout(TURN, Arc::clone(&self.places).acquire_owned()).await;
+        let permit = permit.ok()?.ok()?;
+        let mut state = self.state();
+        state.idle.retain_mut(|session| !session.is_over());
+        // One whose connection is broken comes back by itself, or ends.
+        let usable = state.idle.iter().rposition(Shared::is_up);
+        let session = usable.map(|at| state.idle.remove(at));
+        let places = SESSIONS - self.places.available_permits();
+        let has_room = session.is_some() || state.idle.len() + places <= SESSIONS;
+        has_room.then_some(Turn {
+            _permit: permit,
+            session,
+        })
+    }
+
+    /// Takes a session back that is free.
+    pub(super) fn put_back(&self, turn: Turn) {
+        self.state().idle.extend(turn.session);
+    }
+
+    /// Takes no more commands, and ends those that run if they are to end at once.
+    pub(super) fn close(&self, at_once: bool) {
+        self.state().closed = true;
+        if at_once {
+            self.service.ending.cancel();
+        }
+        self.changed.notify_one();
+    }
+
+    /// Whether commands are taken.
+    pub(super) fn takes_more(&self) -> bool {
+        !self.state().closed
+    }
+
+    /// Waits until something changes that may end the holder, or its time is over.
+    pub(super) async fn changed(&self) {
+        let due = self.due();
+        let over = async {
+            match due {
+                Some(due) => sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.changed.notified() => {}
+            () = self.service.ending.cancelled() => {}
+            () = over => {}
+        }
+    }
+
+    /// Whether there is no reason to stay: nobody needs the sessions, or there are none any more.
+    pub(super) fn is_over(&self) -> bool {
+        let time = self.due().is_some_and(|due| due <= Instant::now());
+        let state = self.state();
+        let useless = state.commands == 0 && (state.sessions == 0 || state.closed);
+        time || useless || self.service.ending.is_cancelled()
+    }
+
+    /// Ends all sessions.
+    pub(super) async fn end(&self) {
+        self.service.ending.cancel();
+        self.state().idle.clear();
+        self.service.tasks.close();
+        if timeout(END, self.service.tasks.wait()).await.is_err() {
+            tracing::info!("ending took too long");
+        }
+    }
+
+    /// What is held.
+    pub(super) fn status(&self) -> Status {
+        let left = self.due();
+        let left = left.map(|due| due.saturating_duration_since(Instant::now()));
+        let state = self.state();
+        let region = self.service.context.settings.region.as_ref();
+        Status {
+            instance: self.service.start.instance.clone(),
+            user: self.service.start.session.user.clone(),
+            region: region.map(|region| region.value.clone()),
+            sessions: state.sessions,
+            commands: state.commands,
+            left,
+        }
+    }
+
+    /// When the sessions have been held for long enough; `None` while a command runs.
+    fn due(&self) -> Option<Instant> {
+        let state = self.state();
+        (state.commands == 0).then_some(state.since + state.keep)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.commands -= 1;
+        state.since = Instant::now();
+        drop(state);
+        self.0.changed.notify_one();
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.state().sessions -= 1;
+        self.0.changed.notify_one();
+    }
+}

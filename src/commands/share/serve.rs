@@ -1,0 +1,273 @@
+//! One connection to a holder: what is asked, and a command from its handing over to its end.
+
+use super::holder::{Counted, Holder, Turn};
+use super::session::Shared;
+use crate::remote::Signal;
+use crate::share::{Answer, Ask, Asked, Broken, Conn, Run, Said, Streams};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, interval, sleep_until, timeout};
+
+/// How long whoever connects may take to say what is wanted, and to say `Go`.
+const SAYS: Duration = Duration::from_secs(10);
+
+/// How often a command that waits for a session is told so.
+const TICK: Duration = Duration::from_millis(250);
+
+/// How long a command may take to end that was hung up, and its runner to be free after its end. The
+/// session is ended then.
+const CLEARS: Duration = Duration::from_secs(5);
+
+impl Holder {
+    /// Answers one connection.
+    pub(super) async fn answer(self: Arc<Self>, mut conn: Conn, counted: Option<Counted>) {
+        let hello = Answer::Hello {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+        };
+        if conn.send(&hello, &[]).await.is_err() {
+            return;
+        }
+        let answer = match timeout(SAYS, conn.receive::<Asked>()).await {
+            Ok(Ok(Some(Asked::Run(run)))) => {
+                let counted = counted.unwrap_or_else(|| self.count());
+                return self.run(conn, *run, counted).await;
+            }
+            Ok(Ok(Some(Asked::Status))) => Answer::Status(self.status()),
+            Ok(Ok(Some(Asked::End { at_once }))) => {
+                let _ = conn.send(&Answer::Ending, &[]).await;
+                return self.close(at_once);
+            }
+            _ => return,
+        };
+        let _ = conn.send(&answer, &[]).await;
+    }
+
+    /// Runs a command, unless whoever handed it over goes away before it has begun.
+    async fn run(self: Arc<Self>, mut conn: Conn, run: Run, counted: Counted) {
+        if let Some(span) = run.keep {
+            self.keep(span);
+        }
+        let streams = <[OwnedFd; 3]>::try_from(conn.take_descriptors());
+        let Ok(streams) = streams else {
+            return refuse(conn, "its streams did not come with it").await;
+        };
+        let mut turn = match self.wait_for_turn(&mut conn).await {
+            Some(Ok(turn)) => turn,
+            Some(Err(why)) => return refuse(conn, &why).await,
+            None => return,
+        };
+        let streams = match Streams::new(streams, run.stdin) {
+            Ok(streams) => streams,
+            Err(error) => {
+                self.put_back(turn);
+                return refuse(conn, &error.to_string()).await;
+            }
+        };
+        let goes = async {
+            conn.send(&Answer::Ready, &[]).await.ok()?;
+            conn.receive::<Asked>().await.ok()?
+        };
+        let goes = timeout(SAYS, goes).await;
+        let session = turn.session.take();
+        let Some(session) = session else { return };
+        if !matches!(goes, Ok(Some(Asked::Go))) {
+            turn.session = Some(session);
+            return self.put_back(turn);
+        }
+        session.ends.begin(streams);
+        session.ask(Ask::Start(run.command, run.stdin));
+        let running = Running {
+            session,
+            conn,
+            stage: Stage::Runs,
+            give_up: None,
+        };
+        turn.session = running.run(counted).await;
+        self.put_back(turn);
+    }
+
+    /// Waits for a session, and tells the other side meanwhile that this process lives. `None` if the
+    /// other side has gone.
+    async fn wait_for_turn(self: &Arc<Self>, conn: &mut Conn) -> Option<Result<Turn, String>> {
+        let (found, mut wait) = oneshot::channel();
+        let holder = Arc::clone(self);
+        // A session whose start has begun is to be found even if nobody wants it any more.
+        self.service.tasks.spawn(async move {
+            let turn = holder.open_turn(|| found.is_closed()).await;
+            if let Err(Ok(turn)) = found.send(turn) {
+                holder.put_back(turn);
+            }
+        });
+        let mut ticks = interval(TICK);
+        loop {
+            tokio::select! {
+                biased;
+                turn = &mut wait => return turn.ok(),
+                _ = ticks.tick() => conn.send(&Answer::Wait, &[]).await.ok()?,
+                _ = conn.receive::<Asked>() => return None,
+            }
+        }
+    }
+
+    /// A place with a session, which is started if none is free.
+    async fn open_turn(self: &Arc<Self>, is_unwanted: impl Fn() -> bool) -> Result<Turn, String> {
+        let turn = self.turn().await;
+        let mut turn = turn.ok_or("all sessions that are held have a command")?;
+        if turn.session.is_none() && !is_unwanted() {
+            let opened = Shared::open(&self.service, self.opened()).await;
+            turn.session = Some(opened.map_err(|error| error.to_string())?);
+        }
+        Ok(turn)
+    }
+}
+
+async fn refuse(mut conn: Conn, why: &str) {
+    let _ = conn.send(&Answer::Refused(why.to_owned()), &[]).await;
+}
+
+/// A command in a session.
+struct Running {
+    session: Shared,
+    conn: Conn,
+    stage: Stage,
+    /// When the session is given up.
+    give_up: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Runs,
+    /// It is over: its status. What it wrote is being written.
+    Writes(u8),
+    /// Nobody waits for it any more, or all was said.
+    Clears,
+}
+
+enum Wake {
+    Said(Said),
+    Asked(io::Result<Option<Asked>>),
+    Broken(Broken),
+    Delivered,
+    Time,
+}
+
+impl Running {
+    /// Runs it to its end, and returns the session once that is free.
+    async fn run(mut self, counted: Counted) -> Option<Shared> {
+        let mut counted = Some(counted);
+        let mut free = false;
+        loop {
+            if self.stage == Stage::Clears {
+                // What follows is nobody's waiting.
+                counted.take();
+                self.session.ends.end();
+                if free {
+                    return Some(self.session);
+                }
+                self.give_up.get_or_insert(Instant::now() + CLEARS);
+            }
+            match self.wake().await {
+                Wake::Said(Said::Over(error)) => {
+                    self.over(&error).await;
+                    return None;
+                }
+                Wake::Said(Said::Free) => free = true,
+                Wake::Said(said) => self.said(said).await,
+                Wake::Asked(asked) => self.asked(asked).await,
+                Wake::Broken(broken) => self.broken(broken).await,
+                Wake::Delivered => {
+                    if let Stage::Writes(status) = self.stage {
+                        self.tell(&Answer::Ended(status)).await;
+                    }
+                    self.stage = Stage::Clears;
+                }
+                Wake::Time => return None,
+            }
+        }
+    }
+
+    async fn wake(&mut self) -> Wake {
+        let is_told = self.stage == Stage::Clears;
+        let is_over = matches!(self.stage, Stage::Writes(_));
+        let ends = self.session.ends.clone();
+        let give_up = self.give_up;
+        tokio::select! {
+            biased;
+            broken = ends.broken(), if !is_told => Wake::Broken(broken),
+            asked = self.conn.receive(), if !is_told => Wake::Asked(asked),
+            said = self.session.next() => Wake::Said(said),
+            () = ends.delivered(), if is_over => Wake::Delivered,
+            () = sleep_until(give_up.unwrap_or_else(Instant::now)), if give_up.is_some() => Wake::Time,
+        }
+    }
+
+    async fn said(&mut self, said: Said) {
+        match said {
+            Said::Note(note) if self.stage == Stage::Runs => self.tell(&Answer::Log(note)).await,
+            Said::Ended(status) if self.stage == Stage::Runs => self.stage = Stage::Writes(status),
+            _ => {}
+        }
+    }
+
+    async fn asked(&mut self, asked: io::Result<Option<Asked>>) {
+        match (asked, self.stage) {
+            (Ok(Some(Asked::Signal(signal))), Stage::Runs) => {
+                self.session.ask(Ask::Signal(signal));
+            }
+            // What it wrote is no longer waited for.
+            (Ok(Some(Asked::Signal(_))), Stage::Writes(status)) => {
+                self.tell(&Answer::Ended(status)).await;
+                self.stage = Stage::Clears;
+            }
+            (Ok(Some(Asked::Ping)), _) => self.tell(&Answer::Pong).await,
+            (Ok(Some(_)), _) => {}
+            (Ok(None) | Err(_), _) => self.hang_up(),
+        }
+    }
+
+    async fn broken(&mut self, broken: Broken) {
+        let answer = match broken {
+            Broken::Closed => Answer::OutputClosed,
+            Broken::Failed(what, error) => Answer::Failed {
+                what: format!("{what}: {error}"),
+                hint: None,
+            },
+        };
+        self.tell(&answer).await;
+        self.hang_up();
+    }
+
+    async fn over(&mut self, error: &crate::error::Error) {
+        match self.stage {
+            Stage::Runs => {
+                let failed = Answer::Failed {
+                    what: error.to_string(),
+                    hint: error.hint(),
+                };
+                self.tell(&failed).await;
+            }
+            Stage::Writes(status) => {
+                let _ = timeout(CLEARS, self.session.ends.delivered()).await;
+                self.tell(&Answer::Ended(status)).await;
+            }
+            Stage::Clears => {}
+        }
+    }
+
+    /// Nobody waits for the command any more.
+    fn hang_up(&mut self) {
+        if self.stage == Stage::Runs {
+            self.session.ask(Ask::Signal(Signal::Hup));
+        }
+        self.stage = Stage::Clears;
+    }
+
+    /// If the other side has gone, the connection says so.
+    async fn tell(&mut self, answer: &Answer) {
+        let _ = timeout(CLEARS, self.conn.send(answer, &[])).await;
+    }
+}

@@ -1,0 +1,316 @@
+//! The command's side of a shared session: hands it over, passes signals on and takes its status.
+
+use super::key::key;
+use super::reach::{PATIENCE, answer, greeted, knock, reach};
+use super::start::Start;
+use crate::cli::{Connect, Global};
+use crate::commands::exec::{GRACE, KILLED, Program};
+use crate::commands::shared::context::Context;
+use crate::commands::shared::stops::{Stops, exit_of};
+use crate::error::{Error, Result, Stop};
+use crate::exit::Exit;
+use crate::openapi::ecs::StartTerminalSession;
+use crate::remote::Signal;
+use crate::share::{Answer, Asked, Conn, Place, Run};
+use crate::terminal::stdin_is_terminal;
+use crate::ui::Ui;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// How long a holder may be silent while it runs a command, until it is asked whether it is there.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// A command whose session may be shared.
+pub(crate) struct Shared<'a> {
+    /// The way to the service.
+    pub(crate) context: &'a Context,
+    /// The options of every command.
+    pub(crate) global: &'a Global,
+    /// The command's options.
+    pub(crate) args: &'a Connect,
+    /// The request for a session of its own.
+    pub(crate) request: &'a StartTerminalSession,
+    /// Tells the user something.
+    pub(crate) ui: &'a Ui,
+}
+
+/// Runs a command in a shared session; `None` if it is to have a session of its own, for a reason that the
+/// log has. It has not begun then.
+///
+/// # Errors
+/// [`Error::Io`] if this process can't listen to signals; [`Error::Stopped`].
+pub(crate) async fn run(shared: &Shared<'_>, program: Option<&Program>) -> Result<Option<Exit>> {
+    if !shared.args.sharing.is_wanted() {
+        return Ok(None);
+    }
+    let own = |why: &str| {
+        tracing::info!("no shared session ({why}): this command has its own");
+        Ok(None)
+    };
+    let program = match shareable(shared.args, program) {
+        Ok(program) => program,
+        Err(why) => return own(why),
+    };
+    let mut stops = Stops::listen(shared.args.run.timeout).map_err(|source| Error::Io {
+        what: "signals can't be listened to",
+        source,
+    })?;
+    let handing = hand_over(shared, program);
+    let handed = tokio::select! {
+        handed = handing => handed,
+        stop = stops.next() => return Err(stop.into()),
+    };
+    match handed {
+        Ok(conn) => Ok(Some(Follow::new(conn, stops, shared.ui).run().await)),
+        Err(why) => own(&why),
+    }
+}
+
+/// The process that holds this command's sessions, if there is one. With `end`, it is asked to end, at once
+/// or after the commands that run.
+///
+/// # Errors
+/// Why it can't be asked.
+pub(crate) async fn ask(shared: &Shared<'_>, end: Option<bool>) -> Result<Option<u32>, String> {
+    let (_, place) = place(shared)?;
+    let conn = knock(&place).await.map_err(|error| error.to_string())?;
+    let Some(mut conn) = conn else {
+        return Ok(None);
+    };
+    let (_, pid) = greeted(&mut conn, PATIENCE).await?;
+    if let Some(at_once) = end {
+        answer(&mut conn, &Asked::End { at_once }, PATIENCE).await?;
+    }
+    Ok(Some(pid))
+}
+
+/// Where the holder of this command's sessions is.
+///
+/// # Errors
+/// Why there is no such place.
+fn place(shared: &Shared<'_>) -> Result<(String, Place), String> {
+    let kms = shared.args.session.kms_endpoint.as_deref();
+    let key = key(shared.context, &shared.args.sharing, shared.request, kms);
+    let key = key.map_err(|error| error.to_string())?;
+    let place = Place::of(&key, &|name| std::env::var_os(name));
+    let place = place.map_err(|error| error.to_string())?;
+    Ok((key, place))
+}
+
+/// What runs, if it can run in a shared session.
+fn shareable<'a>(
+    args: &Connect,
+    program: Option<&'a Program>,
+) -> Result<&'a Program, &'static str> {
+    #[cfg(feature = "emulator")]
+    if args.session.connection.emulator {
+        return Err("the emulator ends with this process");
+    }
+    if args.session.wss_url.is_some() {
+        return Err("--wss-url names one");
+    }
+    if args.raw_command {
+        return Err("--raw-command leaves no room for the runner");
+    }
+    let program = program.filter(|program| !program.terminal);
+    program.ok_or("a terminal is never shared")
+}
+
+/// Hands the command over; from then on the holder runs it. Nothing of it has begun after a failure.
+async fn hand_over(shared: &Shared<'_>, program: &Program) -> Result<Conn, String> {
+    let (key, place) = place(shared)?;
+    let sharing = &shared.args.sharing;
+    let keep = sharing.keep();
+    let start = async || {
+        let options = (shared.global, &shared.args.session);
+        let start = Start::of(shared.context, options, shared.request, &key, sharing).await;
+        start.map_err(|error| error.to_string())
+    };
+    let mut conn = reach(&place, keep.is_some(), start).await?;
+    let stdin = stdin(program.stdin).map_err(|error| error.to_string())?;
+    let (stdout, stderr) = (io::stdout(), io::stderr());
+    let run = Asked::Run(Box::new(Run {
+        command: program.command.clone(),
+        stdin: program.stdin,
+        keep,
+    }));
+    let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+    let lost = |error: io::Error| error.to_string();
+    let sent = timeout(PATIENCE, conn.send(&run, &streams)).await;
+    sent.map_err(|_| "it does not answer")?.map_err(lost)?;
+    loop {
+        let answer = timeout(PATIENCE, conn.receive::<Answer>()).await;
+        match answer.map_err(|_| "it does not answer")?.map_err(lost)? {
+            Some(Answer::Wait) => {}
+            Some(Answer::Ready) => break,
+            Some(Answer::Refused(why)) => return Err(why),
+            Some(_) => return Err("it does not speak as a holder does".into()),
+            None => return Err("it has ended".into()),
+        }
+    }
+    conn.send(&Asked::Go, &[]).await.map_err(lost)?;
+    Ok(conn)
+}
+
+/// What the command reads. What is typed on a terminal goes through this process, which the terminal knows:
+/// it reads only in the foreground, and not after the command's end.
+fn stdin(wanted: bool) -> io::Result<OwnedFd> {
+    if !wanted {
+        return Ok(File::open("/dev/null")?.into());
+    }
+    let own = io::stdin().as_fd().try_clone_to_owned()?;
+    if !stdin_is_terminal() {
+        return Ok(own);
+    }
+    let (reader, mut writer) = io::pipe()?;
+    let mut terminal = File::from(own);
+    let copy = move || {
+        let mut typed = [0; 4096];
+        while let Ok(count @ 1..) = terminal.read(&mut typed) {
+            if writer
+                .write_all(typed.get(..count).unwrap_or_default())
+                .is_err()
+            {
+                return;
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("stdin".into());
+    thread.stack_size(64 * 1024).spawn(copy)?;
+    Ok(reader.into())
+}
+
+/// A command that runs in a shared session.
+struct Follow<'a> {
+    conn: Conn,
+    stops: Stops,
+    ui: &'a Ui,
+    /// What stops it, and until when it has time to end.
+    stopping: Option<(Stop, Instant)>,
+    kill_at: Option<Instant>,
+    /// When the holder has been silent for too long.
+    quiet_at: Instant,
+    asked: bool,
+}
+
+enum Wake {
+    Answer(io::Result<Option<Answer>>),
+    Stop(Stop),
+    Time,
+}
+
+impl<'a> Follow<'a> {
+    fn new(conn: Conn, stops: Stops, ui: &'a Ui) -> Self {
+        Self {
+            conn,
+            stops,
+            ui,
+            stopping: None,
+            kill_at: None,
+            quiet_at: Instant::now() + QUIET,
+            asked: false,
+        }
+    }
+
+    /// Waits for the command's end. From here on it is never run again.
+    async fn run(mut self) -> Exit {
+        loop {
+            let by = self.stopping.map(|(_, by)| by);
+            let due = by.into_iter().chain(self.kill_at).chain([self.quiet_at]);
+            let due = due.min().unwrap_or(self.quiet_at);
+            let wake = tokio::select! {
+                answer = self.conn.receive() => Wake::Answer(answer),
+                stop = self.stops.next() => Wake::Stop(stop),
+                () = sleep_until(due) => Wake::Time,
+            };
+            let exit = match wake {
+                Wake::Answer(answer) => self.answered(answer),
+                Wake::Stop(stop) => self.stop(stop).await,
+                Wake::Time => self.time_passed().await,
+            };
+            if let Some(exit) = exit {
+                return exit;
+            }
+        }
+    }
+
+    fn answered(&mut self, answer: io::Result<Option<Answer>>) -> Option<Exit> {
+        self.quiet_at = Instant::now() + QUIET;
+        self.asked = false;
+        let exit = match answer {
+            Ok(Some(Answer::Log(line))) => {
+                tracing::info!("{line}");
+                return None;
+            }
+            Ok(Some(Answer::Pong | Answer::Wait)) => return None,
+            Ok(Some(Answer::Ended(status))) => Exit::Remote(status),
+            Ok(Some(Answer::OutputClosed)) => Exit::Signal(13),
+            Ok(Some(Answer::Failed { what, hint })) => self.failed(&what, hint.as_deref()),
+            Ok(Some(_)) => self.failed("what holds the session does not speak as it should", None),
+            Ok(None) | Err(_) => self.failed(
+                "the process that held the session has ended before the command did: its status is not known",
+                None,
+            ),
+        };
+        let stopped = self.stopping.map(|(stop, _)| exit_of(stop));
+        Some(stopped.unwrap_or(exit))
+    }
+
+    fn failed(&self, what: &str, hint: Option<&str>) -> Exit {
+        // A stop that was asked for explains whatever follows it.
+        if self.stopping.is_none() {
+            self.ui.error(what, hint);
+        }
+        Exit::Failed
+    }
+
+    /// Passes a signal on; the second one ends this process at once.
+    async fn stop(&mut self, stop: Stop) -> Option<Exit> {
+        self.stops.by = self.stops.by.filter(|_| stop != Stop::Timeout);
+        if self.stopping.is_some() {
+            return Some(exit_of(stop));
+        }
+        let (signal, grace) = match stop {
+            Stop::Signal(1) => (Signal::Hup, GRACE),
+            Stop::Signal(2) => (Signal::Int, GRACE),
+            Stop::Signal(3) => (Signal::Quit, GRACE),
+            Stop::Signal(_) => (Signal::Term, GRACE),
+            Stop::Timeout => (Signal::Term, GRACE + KILLED),
+        };
+        let now = Instant::now();
+        self.stopping = Some((stop, now + grace));
+        self.kill_at = (stop == Stop::Timeout).then_some(now + GRACE);
+        self.ask(&Asked::Signal(signal)).await;
+        None
+    }
+
+    async fn time_passed(&mut self) -> Option<Exit> {
+        let now = Instant::now();
+        if let Some((stop, by)) = self.stopping
+            && by <= now
+        {
+            return Some(exit_of(stop));
+        }
+        if self.kill_at.take_if(|at| *at <= now).is_some() {
+            self.ask(&Asked::Signal(Signal::Kill)).await;
+        }
+        if self.quiet_at <= now {
+            if self.asked {
+                let what = "the process that holds the session does not answer: the command's status is not known";
+                return Some(self.failed(what, None));
+            }
+            self.asked = true;
+            self.quiet_at = now + QUIET;
+            self.ask(&Asked::Ping).await;
+        }
+        None
+    }
+
+    /// What is wrong with the connection shows in the answers.
+    async fn ask(&mut self, asked: &Asked) {
+        let _ = timeout(PATIENCE, self.conn.send(asked, &[])).await;
+    }
+}

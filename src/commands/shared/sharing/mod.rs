@@ -1,0 +1,10 @@
+//! Handing a command over to the process that holds sessions for it, which is started if there is none.
+
+mod hand_over;
+mod key;
+mod reach;
+mod start;
+
+pub(crate) use hand_over::{Shared, ask, run};
+pub(crate) use reach::{answer, greeted, knock};
+pub(crate) use start::Start;

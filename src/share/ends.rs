@@ -1,0 +1,263 @@
+//! The user's ends of a shared session: the streams of the command that runs, one command after another.
+//!
+//! The pump has the same reader and writers for as long as the session lives. They never fail towards it:
+//! what is wrong with a command's streams is that command's matter.
+
+use super::ask::Ask;
+use super::streams::Streams;
+use crate::pump::Control;
+use crate::terminal::Stdout;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::sync::{Notify, mpsc};
+
+/// The ends. Clones are the same; as a reader it is the command's standard input.
+#[derive(Clone)]
+pub(crate) struct Ends(Arc<Shared>);
+
+/// Where standard output goes.
+pub(crate) struct Output(Ends);
+
+/// Where standard error goes.
+pub(crate) struct Errors(Ends);
+
+/// Why a command's streams are of no use.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// Nobody reads standard output.
+    Closed,
+    /// One can't be read or written.
+    Failed(&'static str, io::Error),
+}
+
+struct Shared {
+    state: Mutex<State>,
+    /// Something has changed that others wait for.
+    changed: Notify,
+    asks: mpsc::UnboundedSender<Ask>,
+    control: mpsc::Sender<Control>,
+}
+
+#[derive(Default)]
+struct State {
+    streams: Option<Streams>,
+    /// Standard error is given up.
+    without_errors: bool,
+    input_over: bool,
+    broken: Option<Broken>,
+    /// Bytes for standard output and error that the pump still has.
+    under_way: usize,
+    reader: Option<Waker>,
+}
+
+impl Ends {
+    /// Ends without streams. The end of a command's input is told to the filter.
+    pub(crate) fn new(asks: mpsc::UnboundedSender<Ask>, control: mpsc::Sender<Control>) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Notify::new(),
+            asks,
+            control,
+        }))
+    }
+
+    /// The next command's streams.
+    pub(crate) fn begin(&self, streams: Streams) {
+        let mut state = self.state();
+        let (under_way, reader) = (state.under_way, state.reader.take());
+        *state = State {
+            streams: Some(streams),
+            under_way,
+            ..State::default()
+        };
+        drop(state);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
+    /// Lets go of the streams; what is still to be written is dropped.
+    pub(crate) fn end(&self) {
+        self.state().streams = None;
+        self.0.changed.notify_waiters();
+    }
+
+    /// So much output has come for the command; the pump will write it.
+    pub(super) fn expect(&self, bytes: usize) {
+        self.state().under_way += bytes;
+    }
+
+    /// Waits until all output is written.
+    pub(crate) async fn delivered(&self) {
+        self.wait(|state| (state.under_way == 0).then_some(()))
+            .await;
+        let writers = self.state().streams.as_ref().map(|streams| {
+            let output = (streams.stdout.clone(), true);
+            [output, (streams.stderr.clone(), false)]
+        });
+        for (writer, is_output) in writers.into_iter().flatten() {
+            self.flush(writer, is_output).await;
+        }
+    }
+
+    /// Waits until the streams turn out to be of no use.
+    pub(crate) async fn broken(&self) -> Broken {
+        self.wait(|state| state.broken.take()).await
+    }
+
+    async fn flush(&self, mut writer: Stdout, is_output: bool) {
+        // Streams that are let go of meanwhile are not waited for.
+        let gone = self.wait(|state| state.streams.is_none().then_some(()));
+        tokio::select! {
+            flushed = writer.flush() => if let Err(error) = flushed {
+                self.failed(error, is_output);
+            },
+            () = gone => {}
+        }
+    }
+
+    async fn wait<T>(&self, mut found: impl FnMut(&mut State) -> Option<T>) -> T {
+        loop {
+            let mut changed = pin!(self.0.changed.notified());
+            changed.as_mut().enable();
+            if let Some(found) = found(&mut self.state()) {
+                return found;
+            }
+            changed.await;
+        }
+    }
+
+    fn failed(&self, error: io::Error, is_output: bool) {
+        let mut state = self.state();
+        let closed = matches!(
+            error.kind(),
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+        );
+        if closed && !is_output {
+            // The command goes on, as with ssh.
+            state.without_errors = true;
+        } else if state.streams.is_some() {
+            let broken = match closed {
+                true => Broken::Closed,
+                false => Broken::Failed("writing output failed", error),
+            };
+            state.broken.get_or_insert(broken);
+        }
+        drop(state);
+        self.0.changed.notify_waiters();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        let state = self.0.state.lock();
+        state.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes to one of the streams; what has none is dropped.
+    fn write(
+        &self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        is_output: bool,
+    ) -> Poll<io::Result<usize>> {
+        let mut state = self.state();
+        let useless = state.broken.is_some() || (!is_output && state.without_errors);
+        let written = match state.streams.as_mut().filter(|_| !useless) {
+            None => Ok(bytes.len()),
+            Some(streams) => {
+                let stream = match is_output {
+                    true => &mut streams.stdout,
+                    false => &mut streams.stderr,
+                };
+                ready!(Pin::new(stream).poll_write(cx, bytes))
+            }
+        };
+        let count = *written.as_ref().unwrap_or(&bytes.len());
+        state.under_way = state.under_way.saturating_sub(count);
+        drop(state);
+        if let Err(error) = written {
+            self.failed(error, is_output);
+        }
+        self.0.changed.notify_waiters();
+        Poll::Ready(Ok(count))
+    }
+
+    /// Where standard output and error go.
+    pub(crate) fn writers(&self) -> (Output, Errors) {
+        (Output(self.clone()), Errors(self.clone()))
+    }
+}
+
+impl AsyncRead for Ends {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut state = self.state();
+        let is_over = state.input_over;
+        let stdin = state.streams.as_mut().and_then(|s| s.stdin.as_mut());
+        let Some(stdin) = stdin.filter(|_| !is_over) else {
+            state.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        let before = buf.filled().len();
+        let read = ready!(Pin::new(stdin).poll_read(cx, buf));
+        if read.is_ok() && buf.filled().len() > before {
+            return Poll::Ready(Ok(()));
+        }
+        state.input_over = true;
+        state.reader = Some(cx.waker().clone());
+        match read {
+            Ok(()) => {
+                let _ = self.0.asks.send(Ask::InputEnd);
+                // If there is no room, it is about to be woken.
+                let _ = self.0.control.try_send(Control::Filter);
+            }
+            Err(error) => {
+                let broken = Broken::Failed("reading input failed", error);
+                state.broken.get_or_insert(broken);
+                self.0.changed.notify_waiters();
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Output {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.write(cx, bytes, true)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Errors {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.0.write(cx, bytes, false)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,203 @@
+//! A session's filter for one command after another: the runner's client, asked from beside the pump.
+
+use super::ask::{Ask, Said};
+use super::ends::Ends;
+use crate::error::Error;
+use crate::protocol::channel::Ending;
+use crate::protocol::filter::{Filter, Flow};
+use crate::remote::{Client, Event, Failure, Options, Script, What, Yield};
+use bytes::BufMut as _;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// The filter.
+pub(crate) struct Commands {
+    client: Client,
+    /// The beginning of a script, until its first line is known.
+    script: Option<Script>,
+    stage: Stage,
+    stdin: bool,
+    produced: Yield,
+    ends: Ends,
+    asked: mpsc::UnboundedReceiver<Ask>,
+    said: mpsc::UnboundedSender<Said>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Free,
+    /// A command runs.
+    Runs,
+    /// Its end was said, and the runner is not free yet.
+    Told,
+}
+
+impl Commands {
+    /// A filter for a new session.
+    pub(crate) fn new(
+        ends: Ends,
+        asked: mpsc::UnboundedReceiver<Ask>,
+        said: mpsc::UnboundedSender<Said>,
+    ) -> Self {
+        Self {
+            client: Client::new(Options {
+                compress: true,
+                several: true,
+            }),
+            script: None,
+            stage: Stage::Free,
+            stdin: false,
+            produced: Yield::default(),
+            ends,
+            asked,
+            said,
+        }
+    }
+
+    /// What the agent is to run.
+    pub(crate) fn command_line(&self) -> &str {
+        self.client.command_line()
+    }
+
+    fn answer(&mut self, ask: Ask) {
+        match ask {
+            Ask::Start(command, stdin) => {
+                self.stage = Stage::Runs;
+                self.stdin = stdin;
+                match command.what {
+                    What::Script(_) => self.script = Some(Script::new(command)),
+                    What::Line(_) => self.client.start(command, &mut self.produced),
+                }
+                if !stdin {
+                    self.start_script(true);
+                    self.client.input_end(&mut self.produced);
+                }
+            }
+            // Nothing has begun that could get it.
+            Ask::Signal(signal) if self.script.take().is_some() => {
+                self.stage = Stage::Told;
+                self.say(Said::Ended(128 + signal.number()));
+            }
+            Ask::Signal(signal) if self.stage == Stage::Runs => {
+                self.client.signal(signal, &mut self.produced);
+            }
+            Ask::InputEnd if self.stage == Stage::Runs => {
+                self.start_script(true);
+                self.client.input_end(&mut self.produced);
+            }
+            Ask::Signal(_) | Ask::InputEnd => {}
+        }
+    }
+
+    /// Starts a script once its first line is known.
+    fn start_script(&mut self, complete: bool) {
+        let known = |script: &mut Script| complete || script.is_known();
+        if let Some(script) = self.script.take_if(known) {
+            let (command, text) = script.command();
+            self.client.start(command, &mut self.produced);
+            self.client.input(&text, &mut self.produced);
+        }
+    }
+
+    /// Moves what the client has produced to where it belongs.
+    fn settle(&mut self, flow: &mut Flow) {
+        flow.remote.put_slice(&self.produced.remote.split());
+        let (output, errors) = (self.produced.stdout.split(), self.produced.stderr.split());
+        // After its end, only what its children write may still come.
+        if self.stage == Stage::Runs {
+            self.ends.expect(output.len() + errors.len());
+            flow.user.put_slice(&output);
+            flow.errors.put_slice(&errors);
+        }
+        for event in std::mem::take(&mut self.produced.events) {
+            match event {
+                Event::Ready => self.say(Said::Ready),
+                Event::Note(note) => self.say(Said::Note(note.to_string())),
+                Event::Ended(status) => {
+                    self.stage = Stage::Told;
+                    self.say(Said::Ended(status));
+                }
+                Event::Failed(failure) => {
+                    flow.ending = Some(Ending::Failed(Error::Remote(failure.to_string())));
+                }
+                Event::Idle => {}
+            }
+        }
+        if self.stage == Stage::Told && self.client.is_free() {
+            self.stage = Stage::Free;
+            self.say(Said::Free);
+        }
+    }
+
+    fn say(&self, said: Said) {
+        // Whoever has let go of the session wants to hear nothing.
+        let _ = self.said.send(said);
+    }
+}
+
+impl Filter for Commands {
+    fn output(&mut self, now: Instant, bytes: &[u8], flow: &mut Flow) {
+        self.client.receive(now, bytes, &mut self.produced);
+        self.settle(flow);
+    }
+
+    fn input(&mut self, bytes: &[u8], flow: &mut Flow) {
+        match &mut self.script {
+            Some(script) => {
+                script.push(bytes);
+                self.start_script(false);
+            }
+            None => self.client.input(bytes, &mut self.produced),
+        }
+        self.settle(flow);
+    }
+
+    fn wants_input(&self) -> bool {
+        let room = self.script.is_some() || self.client.wants_input();
+        self.stage == Stage::Runs && self.stdin && room
+    }
+
+    fn is_ready(&self) -> bool {
+        self.client.is_ready()
+    }
+
+    fn overdue(&mut self, limit: Duration) -> Error {
+        match self.client.ended() {
+            Some(failure) => Error::Remote(failure.to_string()),
+            None => Error::AgentTimeout {
+                what: "the answer of the remote side",
+                limit,
+            },
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.client.deadline()
+    }
+
+    fn wake(&mut self, now: Instant, flow: &mut Flow) {
+        if self.client.deadline().is_some_and(|by| by <= now) {
+            self.client.wake(now, &mut self.produced);
+        }
+        while let Ok(ask) = self.asked.try_recv() {
+            self.answer(ask);
+        }
+        self.settle(flow);
+    }
+
+    fn ended(&mut self, ending: Ending, flow: &mut Flow) -> Ending {
+        let code = match ending {
+            Ending::Normal { code } => code,
+            Ending::Status(status) => format!("status {status}"),
+            failed @ Ending::Failed(_) => return failed,
+        };
+        let failure = self.client.ended();
+        self.settle(flow);
+        let code = if code.is_empty() { "closed" } else { &code };
+        let what = match failure {
+            Some(failure) if failure != Failure::Cut => failure.to_string(),
+            _ => format!("the session ended ({code})"),
+        };
+        Ending::Failed(Error::Remote(what))
+    }
+}

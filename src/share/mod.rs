@@ -1,0 +1,28 @@
+//! Sharing a session: what passes between a command and the process that holds sessions for it.
+//!
+//! The first command of a key starts a holder, `axt share hold`: a process without a terminal that keeps
+//! sessions with the runner of [`crate::remote`]. A later command connects to its socket and hands over
+//! what to run, with its standard streams as descriptors. It learns that the holder has a session free
+//! for it and says `Go`; from then on the command runs there or fails, and is never run twice.
+//!
+//! - `place` is where sockets lie and who may have them. `conn` is a connection with messages and
+//!   descriptors, `message` what is said over it.
+//! - `streams` are the passed descriptors, `ends` joins those of the command that runs to the session's
+//!   pump, and `filter` is the pump's filter for one command after another; `ask` is what passes between it
+//!   and whoever has the session.
+
+mod ask;
+mod conn;
+mod ends;
+mod filter;
+mod message;
+mod place;
+mod streams;
+
+pub(crate) use ask::{Ask, Said};
+pub(crate) use conn::Conn;
+pub(crate) use ends::{Broken, Ends};
+pub(crate) use filter::Commands;
+pub(crate) use message::{Answer, Asked, Run, Status};
+pub(crate) use place::{Place, all};
+pub(crate) use streams::Streams;

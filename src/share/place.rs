@@ -1,0 +1,217 @@
+//! Where the sockets of holders lie: in a directory that only this user can enter.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+/// The longest path that every system takes for a socket, in bytes.
+const LONGEST: usize = 103;
+
+/// The length of a socket's name.
+const NAME: usize = 32;
+
+/// Looks an environment variable up.
+type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+/// The place of one holder: its socket, and a lock that it has for as long as it lives.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// The socket.
+    pub(crate) socket: PathBuf,
+    lock: PathBuf,
+}
+
+impl Place {
+    /// The place of this name, in hexadecimal digits. Its directory is made if it is missing.
+    ///
+    /// # Errors
+    /// The system's; of kind `PermissionDenied` for a directory that isn't this user's alone.
+    pub(crate) fn of(name: &str, env: Env<'_>) -> io::Result<Self> {
+        let name = name.get(..NAME).unwrap_or(name);
+        let fits = |folder: &PathBuf| folder.as_os_str().len() + 1 + name.len() <= LONGEST;
+        let folder = folders(env).into_iter().find(fits);
+        let folder = folder.ok_or(io::ErrorKind::InvalidFilename)?;
+        let made = DirBuilder::new().mode(0o700).create(&folder);
+        made.or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Ok(()),
+            _ => Err(error),
+        })?;
+        check(&folder)?;
+        Ok(Self::at(folder.join(name)))
+    }
+
+    fn at(socket: PathBuf) -> Self {
+        let lock = socket.with_extension("lock");
+        Self { socket, lock }
+    }
+
+    /// The lock, unless another process has it: there is a holder then, or one is being started.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn lock(&self) -> io::Result<Option<File>> {
+        loop {
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(false).mode(0o600);
+            let file = options.open(&self.lock)?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // Whoever had it may have removed the file in the meantime.
+            let (here, held) = (fs::metadata(&self.lock), file.metadata()?);
+            if here.is_ok_and(|here| (here.dev(), here.ino()) == (held.dev(), held.ino())) {
+                return Ok(Some(file));
+            }
+        }
+    }
+
+    /// Listens there, in place of a holder that was killed. Only for who has the lock.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(crate) fn listen(&self) -> io::Result<UnixListener> {
+        match fs::remove_file(&self.socket) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&self.socket)?;
+        fs::set_permissions(&self.socket, Permissions::from_mode(0o600))?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+
+    /// Removes what is there. Only for who has the lock.
+    pub(crate) fn clear(&self) {
+        for path in [&self.socket, &self.lock] {
+            if let Err(error) = fs::remove_file(path) {
+                tracing::info!(%error, path = %path.display(), "it could not be removed");
+            }
+        }
+    }
+}
+
+/// The places of this user that have a socket.
+///
+/// # Errors
+/// As [`Place::of`], but for directories that are not there.
+pub(crate) fn all(env: Env<'_>) -> io::Result<Vec<Place>> {
+    let mut places = Vec::new();
+    for folder in folders(env) {
+        match check(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            checked => checked?,
+        }
+        for entry in fs::read_dir(&folder)? {
+            let path = entry?.path();
+            if path.file_name().is_some_and(|name| name.len() == NAME) {
+                places.push(Place::at(path));
+            }
+        }
+    }
+    places.sort_by(|one, other| one.socket.cmp(&other.socket));
+    Ok(places)
+}
+
+/// The directories that may be used, the best first. Under sudo, XDG_RUNTIME_DIR is that of another user.
+fn folders(env: Env<'_>) -> Vec<PathBuf> {
+    let user = rustix::process::geteuid().as_raw();
+    let absolute = |name: &str| env(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    let is_own = |path: &PathBuf| fs::metadata(path).is_ok_and(|data| data.uid() == user);
+    let runtime = absolute("XDG_RUNTIME_DIR").filter(is_own);
+    let private = format!("axt-{user}");
+    let temporary = absolute("TMPDIR").map(|folder| folder.join(&private));
+    let mut folders: Vec<PathBuf> = runtime.map(|f| f.join("axt")).into_iter().collect();
+    folders.extend(temporary);
+    folders.push(Path::new("/tmp").join(&private));
+    folders.dedup();
+    folders
+}
+
+/// Whether a directory is this user's alone.
+fn check(folder: &Path) -> io::Result<()> {
+    let data = fs::symlink_metadata(folder)?;
+    let problem = if !data.is_dir() {
+        "is no directory"
+    } else if data.uid() != rustix::process::geteuid().as_raw() {
+        "belongs to another user"
+    } else if data.mode() & 0o077 != 0 {
+        "is open to other users"
+    } else {
+        return Ok(());
+    };
+    let what = format!("{} {problem}", folder.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    const KEY: &str = "0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn env(runtime: &Path) -> impl Fn(&str) -> Option<OsString> {
+        move |name| (name == "XDG_RUNTIME_DIR").then(|| runtime.as_os_str().to_owned())
+    }
+
+    #[test]
+    fn the_directory_is_made_for_this_user_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::of(KEY, &env(dir.path())).unwrap();
+        let folder = dir.path().join("axt");
+        assert_eq!(place.socket, folder.join(&KEY[..NAME]));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        let lock = place.lock().unwrap().unwrap();
+        assert!(place.lock().unwrap().is_none());
+        let listener = place.listen().unwrap();
+        assert_eq!(mode(&place.socket), 0o600);
+        let found = all(&env(dir.path())).unwrap();
+        assert!(found.iter().any(|found| found.socket == place.socket));
+        drop(listener);
+        // A socket that nobody serves any more is replaced.
+        drop(place.listen().unwrap());
+        place.clear();
+        drop(lock);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        assert!(place.lock().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_directory_that_others_can_enter_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("axt");
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, Permissions::from_mode(0o750)).unwrap();
+        let error = Place::of(KEY, &env(dir.path())).unwrap_err();
+        assert!(error.to_string().contains("open to other users"), "{error}");
+        fs::remove_dir(&folder).unwrap();
+        symlink(dir.path(), &folder).unwrap();
+        let error = Place::of(KEY, &env(dir.path())).unwrap_err();
+        assert!(error.to_string().contains("no directory"), "{error}");
+    }
+
+    #[test]
+    fn long_paths_and_what_is_not_this_users_are_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let long = dir.path().join("x".repeat(90));
+        fs::create_dir(&long).unwrap();
+        let user = rustix::process::geteuid().as_raw();
+        let short = PathBuf::from(format!("/tmp/axt-{user}"));
+        assert_eq!(folders(&env(&long)), [long.join("axt"), short.clone()]);
+        let place = Place::of(KEY, &env(&long)).unwrap();
+        assert!(place.socket.starts_with(&short), "{place:?}");
+        // As under sudo: it is there, and somebody else's, or not there at all.
+        let missing = dir.path().join("missing");
+        assert_eq!(folders(&env(&missing)), std::slice::from_ref(&short));
+        let relative = |name: &str| (name == "TMPDIR").then(|| "tmp".into());
+        assert_eq!(folders(&relative), [short]);
+    }
+}
