@@ -696,7 +696,8 @@ fn a_command_costs_two_round_trips_more_than_its_session() {
     assert_eq!((done.status, &*done.stderr), (0, ""));
     // No round trip without a message of the client's that is waited for.
     let sent = tap.payloads(Kind::Input).len();
-    assert!((1..=2).contains(&sent), "{sent} messages");
+    let lengths: Vec<_> = tap.payloads(Kind::Input).iter().map(|p| p.len()).collect();
+    assert!((1..=2).contains(&sent), "messages of {lengths:?} bytes");
     assert!(tap.payloads(Kind::Resize).is_empty());
     // One to the API, and one to the gateway that was made before the API answered.
     assert_eq!(tap.connections(), 2);

@@ -161,6 +161,7 @@ async fn connect_by_shell(
     );
     plain_shells.add(&request.instance_id);
     request.client_token = StartTerminalSession::new("").client_token;
+    request.command_line = None;
     run(&mut request, Runs::ServiceShell(typed.take())).await
 }
 

@@ -62,7 +62,7 @@ _enc() {
     do
         _l=${#_c}
         set -- $_c
-        while [ $# -gt 0 ]; do
+        while [ $1 ]; do
             _n=$((_n+1))
             echo $_m$_k$_n${_z:-P}$#,${#1},$1
             shift

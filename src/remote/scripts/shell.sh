@@ -12,7 +12,7 @@ set +aefu
 _m=MARK
 _u=$(id -un)
 _l=$(getent passwd $_u || grep "^$_u:" /etc/passwd)
-export SHELL="${_l##*:}" USER="$_u" LOGNAME="$_u"
+export SHELL="${_l##*:}" USER=$_u LOGNAME=$_u
 case $SHELL in
 */nologin | */false) false ;;
 *) [ -x "$SHELL" ] ;;
