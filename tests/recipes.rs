@@ -57,7 +57,9 @@ impl Place {
 
     fn with(options: Options) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("bin")).unwrap();
+        for folder in ["bin", "run"] {
+            fs::create_dir(dir.path().join(folder)).unwrap();
+        }
         for name in ["axt", "axt-ssh"] {
             symlink(AXT, dir.path().join("bin").join(name)).unwrap();
         }
@@ -87,6 +89,8 @@ impl Place {
         let mut command = self.cloud.outside(program);
         let path = std::env::var("PATH").unwrap_or_default();
         command.env("PATH", format!("{}:{path}", self.text("bin")));
+        // Where sessions are held that Ansible's options ask for.
+        command.env("XDG_RUNTIME_DIR", self.path("run"));
         command
     }
 
@@ -101,7 +105,11 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        let mut stop = self.command(AXT);
+        stop.args(["share", "stop"]);
+        let stopped = run(stop, b"");
         if !std::thread::panicking() {
+            assert_eq!(stopped.status, 0, "{}", stopped.stderr);
             let sessions = || self.cloud.emulator.sessions();
             until("the end of every session", || {
                 sessions().iter().all(|s| s.ended)
@@ -404,12 +412,24 @@ fn interpreter(place: &Place) -> Option<String> {
 
 /// An ad-hoc run of a module at these hosts.
 fn ansible(place: &Place, hosts: &str, pipelining: bool, args: &[&str]) -> Option<String> {
-    let (program, interpreter) = (need("ansible")?, interpreter(place)?);
+    let args = [&["all"], args].concat();
+    by_ansible(place, "ansible", hosts, pipelining, &args)
+}
+
+/// What one of Ansible's programs does at these hosts.
+fn by_ansible(
+    place: &Place,
+    program: &str,
+    hosts: &str,
+    pipelining: bool,
+    args: &[&str],
+) -> Option<String> {
+    let (program, interpreter) = (need(program)?, interpreter(place)?);
     fs::write(place.path("ansible.cfg"), "").unwrap();
     let mut ansible = place.command(program);
     ansible
-        .args(["all", "-i", &format!("{hosts},"), "-e", &interpreter])
-        .args(args);
+        .args(args)
+        .args(["-i", &format!("{hosts},"), "-e", &interpreter]);
     ansible
         .env("ANSIBLE_SSH_EXECUTABLE", "axt-ssh")
         .env("ANSIBLE_SSH_TRANSFER_METHOD", "piped")
@@ -463,6 +483,21 @@ fn ansible_runs_at_twelve_hosts() {
     for host in hosts {
         assert!(told.contains(&format!("{host} here")), "{told}");
     }
+}
+
+#[test]
+fn a_playbook_needs_one_session_for_each_host() {
+    let place = Place::new(Line::Plain);
+    let task = "    - ansible.builtin.command: echo done\n";
+    let play = "- hosts: all\n  gather_facts: false\n  tasks:\n";
+    fs::write(place.path("play.yml"), format!("{play}{}", task.repeat(3))).unwrap();
+    let args = ["-f", "4", &place.text("play.yml")];
+    let hosts = "i-1,i-2,i-3,i-4";
+    let Some(told) = by_ansible(&place, "ansible-playbook", hosts, true, &args) else {
+        return;
+    };
+    assert_eq!(told.matches("ok=3").count(), 4, "{told}");
+    assert_eq!(place.cloud.emulator.sessions().len(), 4);
 }
 
 fn clush(place: &Place, args: &[&str]) -> Option<Done> {
