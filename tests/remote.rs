@@ -973,12 +973,14 @@ fn a_line_that_is_lost_doubled_or_damaged_ends_the_command() {
         return;
     };
     let bytes = random_bytes(60_000, 9);
-    type Spoil = fn(&mut Vec<Vec<u8>>);
+    type Spoil = fn(&mut Vec<Vec<u8>>, usize);
     let spoils: [(&str, Spoil); 4] = [
-        ("lost", |lines| drop(lines.remove(4))),
-        ("doubled", |lines| lines.insert(4, lines[3].clone())),
-        ("shorter", |lines| lines[4].truncate(100)),
-        ("swapped", |lines| lines.swap(3, 4)),
+        ("lost", |lines, at| drop(lines.remove(at))),
+        ("doubled", |lines, at| {
+            lines.insert(at, lines[at - 1].clone())
+        }),
+        ("shorter", |lines, at| lines[at].truncate(100)),
+        ("swapped", |lines, at| lines.swap(at - 1, at)),
     ];
     for (what, spoil) in spoils {
         let mut runner = machine.start();
@@ -993,10 +995,12 @@ fn a_line_that_is_lost_doubled_or_damaged_ends_the_command() {
                     held.last_mut().unwrap().push(byte);
                 }
             }
-            // Long enough to hold lines of data only: all others are short.
-            if held.len() > 8 && held[3..6].iter().all(|line| line.len() > 3900) && !done {
+            // Lines of data are long, and all others are short.
+            let mut data = held.windows(3);
+            let before = data.position(|lines| lines.iter().all(|line| line.len() > 1000));
+            if let Some(before) = before.filter(|_| !done) {
                 done = true;
-                spoil(&mut held);
+                spoil(&mut held, before + 1);
             }
             if held.len() < 9 && !done {
                 return Vec::new();
@@ -1012,7 +1016,9 @@ fn a_line_that_is_lost_doubled_or_damaged_ends_the_command() {
         let done = runner.go_on(&bytes);
         assert!(
             matches!(done.failure, Some(Failure::Damaged(_))),
-            "{what}: {done:?}"
+            "{what}: {:?} {:?}",
+            done.status,
+            done.failure
         );
         assert!(bytes.starts_with(&done.stdout), "{what}");
     }
