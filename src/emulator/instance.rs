@@ -10,7 +10,7 @@ const OLD_VERSION: &str = "2.2.3.100";
 const OLD_WINDOWS_VERSION: &str = "2.1.3.100";
 
 /// An instance with a state, a name and addresses of its own. It is read from `ID[:WORD]…`, the words
-/// being those of [`INSTANCE_WORDS`], in any order; [`Instance::list_from_json`] reads many from a file.
+/// being those of `INSTANCE_WORDS`, in any order; [`Instance::list_from_json`] reads many from a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
     /// Its id.
