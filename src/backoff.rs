@@ -31,7 +31,7 @@ impl Backoff {
         self.made = 0;
     }
 
-    /// Whether the next pause is the first one.
+    /// Returns true until the first pause is taken.
     #[must_use]
     pub(crate) fn is_fresh(&self) -> bool {
         self.made == 0

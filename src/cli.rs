@@ -116,7 +116,7 @@ pub(crate) struct Connect {
     /// Pass the command to the agent as it is: no shell, no status, at most 512 characters
     #[arg(long, conflicts_with_all = ["login", "binary"])]
     pub(crate) raw_command: bool,
-    /// Whether the session is shared.
+    /// The options that share the session with later commands.
     #[command(flatten)]
     pub(crate) sharing: Sharing,
     /// Options of every session.

@@ -19,7 +19,8 @@
 //! - [`pump`] joins the local side, one wire and one channel in a single `select!`. While the wire is
 //!   stuck, it still serves output, escapes and signals; when the wire breaks, it connects again.
 //! - [`wire`] is the WebSocket. [`net`] connects to any host, and chooses proxy and TLS for the API and
-//!   the WebSocket alike. [`openapi`] signs and makes the API's calls. [`terminal`] has raw mode, the
+//!   the WebSocket alike. [`openapi`] signs and makes the API's calls; lists in pages
+//!   (`openapi::pages`) and the instances of an account (`openapi::ecs`) are there. [`terminal`] has raw mode, the
 //!   size, the keyboard and the signals.
 //! - `names` knows how instances are named: what a TARGET may mean, what the answers to a search mean, and
 //!   what of it is remembered, all without a call. `commands/shared/resolve` makes the calls: it finds the
@@ -37,12 +38,13 @@
 //!   to it.
 //! - [`commands`] is the only layer that may use every other one, with one file or folder for each
 //!   command. Code that several commands need is in `commands/shared`: the way to the service
-//!   (`context`), starting and ending a session (`session`), joining it to the terminal (`attach`), a
+//!   (`context`), the gateway to expect (`gateways`), starting and ending a session (`session`), joining it to the terminal (`attach`), a
 //!   session with a port (`port`), signals and time limits (`stops`), showing failures (`report`). `exec`
 //!   makes a filter of [`remote`]. `commands/doctor` finds the reason of a failure. `commands/ssh` does
 //!   what ssh's arguments ask for by `connect`, `proxy` and `forward`.
 //! - [`emulator`] is the other side of the wire: `api` is the signed API, `gateway` the WebSockets and
-//!   `agent` the instances, with real terminals and TCP connections. It has faults to order.
+//!   `agent` the instances, with real terminals and TCP connections. `fleet` has the instances that there are,
+//!   with their names, addresses and tags. It has faults to order.
 //!   `--emulator` starts it, and every end-to-end test talks to it.
 //!
 //! Failures are values: [`error`] has their types, `hints` what to do about them, [`exit`] the exit

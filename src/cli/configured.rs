@@ -1,4 +1,5 @@
-//! What axt's own configuration file says to one run: its keys are the options, which read their values.
+//! Turns axt's own configuration file into defaults of the options. A key is the name of an option, and that
+//! option's parser reads the value.
 
 use super::conflicts::{Ids, overruled};
 use crate::config::blocks::{Blocks, Entry, Value, problem};
@@ -19,7 +20,7 @@ const INSTANCE: &str = "instance";
 /// Options that have a variable and no place in the file: a secret, and what one listing is asked for.
 const NO_KEYS: [&str; 3] = ["wss-url", INSTANCE, "session"];
 
-/// How much alike two names are of which one may be meant by the other.
+/// Names that are at least this similar (Jaro, from 0 to 1) are suggested for a misspelt key.
 const ALIKE: f64 = 0.7;
 
 /// The values that the file gives to the options of one run.
@@ -111,7 +112,7 @@ impl Configured {
         command.mut_subcommands(|below| self.apply(below))
     }
 
-    /// Where the value of this option comes from, if it is the file's.
+    /// The place in the file that gives this option its value, if the file does.
     pub(super) fn source(&self, id: &str) -> Option<&Source> {
         self.values.get(id).map(|given| &given.source)
     }
@@ -151,7 +152,7 @@ impl<'a> Keys<'a> {
     fn add(&mut self, command: &'a Command) {
         for arg in command.get_arguments() {
             let Some(long) = arg.get_long() else { continue };
-            // What has no variable is a switch for one run, unless it can be repeated.
+            // An option without a variable is a switch for one run, unless it can be repeated.
             let repeats = matches!(arg.get_action(), ArgAction::Append);
             if NO_KEYS.contains(&long) || !(arg.get_env().is_some() || repeats) {
                 self.others.insert(long);
@@ -225,7 +226,7 @@ impl<'a> Keys<'a> {
 /// The value as the option's arguments.
 ///
 /// # Errors
-/// What the option takes instead.
+/// The message says what the option takes.
 fn values(arg: &Arg, value: &Value) -> Result<Vec<OsString>, String> {
     let name = arg.get_long().unwrap_or_default();
     let repeats = matches!(arg.get_action(), ArgAction::Append);
@@ -249,7 +250,7 @@ fn values(arg: &Arg, value: &Value) -> Result<Vec<OsString>, String> {
     }
 }
 
-/// What an option with a value takes.
+/// Describes the values that the option takes, for an error message.
 fn takes(arg: &Arg) -> String {
     let name = arg.get_long().unwrap_or_default();
     let written = arg.get_value_names().and_then(|names| names.first());

@@ -14,7 +14,18 @@ use std::time::{Duration, Instant};
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// How long one may take that was killed.
-pub(crate) const KILLED: Duration = Duration::from_secs(2);
+const KILLED: Duration = Duration::from_secs(2);
+
+/// The signal that a stop sends to the command, and how long the command then has to end.
+pub(crate) fn passed_on(stop: Stop) -> (Signal, Duration) {
+    match stop {
+        Stop::Signal(1) => (Signal::Hup, GRACE),
+        Stop::Signal(2) => (Signal::Int, GRACE),
+        Stop::Signal(3) => (Signal::Quit, GRACE),
+        Stop::Signal(_) => (Signal::Term, GRACE),
+        Stop::Timeout => (Signal::Term, GRACE + KILLED),
+    }
+}
 
 /// What a session runs that is more than the service's default shell.
 #[derive(Debug, Clone)]
@@ -235,13 +246,7 @@ impl Filter for Exec {
         let Side::Command(client) = &mut self.side else {
             return None;
         };
-        let (signal, grace) = match stop {
-            Stop::Signal(1) => (Signal::Hup, GRACE),
-            Stop::Signal(2) => (Signal::Int, GRACE),
-            Stop::Signal(3) => (Signal::Quit, GRACE),
-            Stop::Signal(_) => (Signal::Term, GRACE),
-            Stop::Timeout => (Signal::Term, GRACE + KILLED),
-        };
+        let (signal, grace) = passed_on(stop);
         let told = client.signal(signal, &mut self.produced);
         if told && stop == Stop::Timeout {
             self.kill_at = Some(now + GRACE);

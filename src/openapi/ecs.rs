@@ -6,6 +6,7 @@ mod describe_instances;
 mod describe_managed;
 mod instance;
 pub mod instances;
+mod page;
 
 use super::client::Action;
 use crate::config::settings::ConnectionType;

@@ -2,6 +2,7 @@
 
 use super::VERSION;
 use super::instance::Instance;
+use super::page::Page;
 use crate::error::{ApiError, Result};
 use crate::openapi::client::Action;
 use crate::openapi::lenient;
@@ -31,21 +32,11 @@ pub(super) struct DescribeInstances {
     pub(super) next_token: Option<String>,
 }
 
-/// A page of instances.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Page {
-    #[serde(default, deserialize_with = "lenient::list")]
-    instances: Vec<Record>,
-    #[serde(default, deserialize_with = "lenient::text")]
-    next_token: Option<String>,
-}
-
 impl Action for DescribeInstances {
     const NAME: &'static str = "DescribeInstances";
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
-    type Reply = Page;
+    type Reply = Page<Record>;
 }
 
 impl Paged for DescribeInstances {
@@ -58,7 +49,7 @@ impl Paged for DescribeInstances {
         self.max_results = Self::LARGEST;
     }
 
-    fn read(reply: Page) -> (Vec<Record>, Option<String>) {
+    fn read(reply: Page<Record>) -> (Vec<Record>, Option<String>) {
         (reply.instances, reply.next_token)
     }
 }

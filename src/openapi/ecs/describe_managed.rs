@@ -4,6 +4,7 @@ use super::VERSION;
 use super::agents::Agent;
 use super::describe_instances::{Tag, without_repeats};
 use super::instance::Instance;
+use super::page::Page;
 use crate::error::{ApiError, Result};
 use crate::openapi::client::Action;
 use crate::openapi::lenient;
@@ -29,21 +30,11 @@ pub(super) struct DescribeManagedInstances {
     pub(super) next_token: Option<String>,
 }
 
-/// A page of managed instances.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Page {
-    #[serde(default, deserialize_with = "lenient::list")]
-    instances: Vec<Record>,
-    #[serde(default, deserialize_with = "lenient::text")]
-    next_token: Option<String>,
-}
-
 impl Action for DescribeManagedInstances {
     const NAME: &'static str = "DescribeManagedInstances";
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
-    type Reply = Page;
+    type Reply = Page<Record>;
 }
 
 impl Paged for DescribeManagedInstances {
@@ -56,7 +47,7 @@ impl Paged for DescribeManagedInstances {
         self.max_results = Self::LARGEST;
     }
 
-    fn read(reply: Page) -> (Vec<Record>, Option<String>) {
+    fn read(reply: Page<Record>) -> (Vec<Record>, Option<String>) {
         (reply.instances, reply.next_token)
     }
 }

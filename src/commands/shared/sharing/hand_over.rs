@@ -4,7 +4,7 @@ use super::key::key;
 use super::reach::{PATIENCE, answer, greeted, knock, reach};
 use super::start::Start;
 use crate::cli::{Connect, Global};
-use crate::commands::exec::{GRACE, KILLED, Program};
+use crate::commands::exec::{GRACE, Program, passed_on};
 use crate::commands::shared::context::Context;
 use crate::commands::shared::stops::{Stops, exit_of};
 use crate::error::{Error, Result, Stop};
@@ -273,13 +273,7 @@ impl<'a> Follow<'a> {
         if self.stopping.is_some() {
             return Some(exit_of(stop));
         }
-        let (signal, grace) = match stop {
-            Stop::Signal(1) => (Signal::Hup, GRACE),
-            Stop::Signal(2) => (Signal::Int, GRACE),
-            Stop::Signal(3) => (Signal::Quit, GRACE),
-            Stop::Signal(_) => (Signal::Term, GRACE),
-            Stop::Timeout => (Signal::Term, GRACE + KILLED),
-        };
+        let (signal, grace) = passed_on(stop);
         let now = Instant::now();
         self.stopping = Some((stop, now + grace));
         self.kill_at = (stop == Stop::Timeout).then_some(now + GRACE);
