@@ -188,14 +188,14 @@ impl Machine {
             .unwrap()
     }
 
-    /// Waits until of what was started there only these are left.
-    fn wait_until_only(&self, left: &[i32]) {
+    /// Waits until of what was started there only these are left, and returns them.
+    fn wait_until_only(&self, left: impl Fn(i32) -> bool) -> Vec<i32> {
         let begun = Instant::now();
         loop {
-            let mut running = self.processes();
-            running.retain(|id| !left.contains(id));
+            let all = self.processes();
+            let running: Vec<_> = all.iter().filter(|id| !left(**id)).collect();
             if running.is_empty() {
-                break;
+                return all;
             }
             assert!(
                 begun.elapsed() < HANG,
@@ -723,7 +723,7 @@ fn when_the_session_goes_the_command_is_hung_up() {
             runners.push(runner);
         }
         drop(runners);
-        machine.wait_until_only(&[survivor]);
+        machine.wait_until_only(|id| id == survivor);
         kill_process(Pid::from_raw(survivor).unwrap(), Kill::KILL).unwrap();
     });
 }
@@ -749,13 +749,11 @@ fn commands_that_kill_what_runs_them_have_no_status() {
             machine.shell
         );
         // Nobody is left that could end the command of that one.
-        let mut left = machine.processes();
-        left.retain(|id| {
+        let sleeps = |id| {
             std::fs::read(format!("/proc/{id}/cmdline"))
                 .is_ok_and(|text| text.starts_with(b"sleep"))
-        });
-        machine.wait_until_only(&left);
-        for id in left {
+        };
+        for id in machine.wait_until_only(sleeps) {
             let _ = kill_process(Pid::from_raw(id).unwrap(), Kill::KILL);
         }
     });
@@ -791,7 +789,7 @@ fn a_tool_of_the_runners_that_is_killed_ends_the_command_with_its_reason() {
             assert!(honest, "{} {tool}: {:?}", machine.shell, done.status);
             assert!(sent.starts_with(&done.stdout), "{} {tool}", machine.shell);
         }
-        machine.wait_until_only(&[]);
+        machine.wait_until_only(|_| false);
     });
 }
 
@@ -918,7 +916,7 @@ fn a_runner_that_was_sent_what_is_no_frame_ends() {
                 machine.shell
             );
             drop(runner);
-            machine.wait_until_only(&[]);
+            machine.wait_until_only(|_| false);
         }
     });
 }
@@ -1177,7 +1175,7 @@ fn tools_that_are_missing_are_replaced() {
             "{tools:?}"
         );
         drop(runner);
-        machine.wait_until_only(&[]);
+        machine.wait_until_only(|_| false);
     }
     for (tools, missing) in [
         (&["dd"][..], "stty"),
