@@ -1,14 +1,10 @@
 //! The command line: these types are the grammar, their comments are the help.
 
 mod configuration;
-mod configured;
-mod conflicts;
 mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
-mod forward;
 mod global;
-mod habits;
 mod instances;
 mod invocation;
 mod openssh;
@@ -16,16 +12,12 @@ mod parse;
 mod sessions;
 mod share;
 pub mod ssh;
-mod usage;
 mod values;
-mod words;
-mod written;
 
 pub(crate) use configuration::{Config, ConfigShow};
 pub(crate) use doctor::Doctor;
 #[cfg(feature = "emulator")]
 pub(crate) use emulator::{Emulator, GuestKind};
-pub use forward::{Listen, Remote};
 pub(crate) use global::Global;
 pub(crate) use instances::Instances;
 pub use invocation::parse;
@@ -33,6 +25,7 @@ pub(crate) use openssh::{Ssh, SshConfig};
 pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
 pub(crate) use share::{Control, Share, ShareStatus, ShareStop, Sharing};
 pub use values::EscapeChar;
+pub use values::forward::{Listen, Remote};
 pub(crate) use values::{Compress, Variable, bytes_of, is_variable};
 
 use crate::openapi::ecs::Encryption;
@@ -40,7 +33,7 @@ use clap::{Args, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::time::Duration;
-use values::{duration, encryption, escape_char, keepalive, timeout, variable};
+use values::{duration, encryption, escape_char, forward, keepalive, timeout, variable, written};
 
 /// Shells, commands and ports on Alibaba Cloud instances that have no public address.
 ///

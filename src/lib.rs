@@ -23,28 +23,29 @@
 //!   (`openapi::pages`) and the instances of an account (`openapi::ecs`) are there. [`terminal`] has raw mode, the
 //!   size, the keyboard and the signals.
 //! - `names` knows how instances are named: what a TARGET may mean, what the answers to a search mean, and
-//!   what of it is remembered, all without a call. `commands/shared/resolve` makes the calls: it finds the
+//!   what of it is remembered, all without a call. `commands/shared/target` makes the calls: it finds the
 //!   instance of a TARGET, and makes sure of one that was only remembered while its session is started.
 //!   `terminal::choice` is the list from which a user chooses one of several.
 //! - [`config`] reads files and the environment: settings, profiles, and a description of where the
 //!   credentials come from. `providers` obtains the credentials, with one file for each mode, and renews
 //!   them during a run.
 //! - [`cli`] is the grammar of the command line, and ssh's own in `cli::ssh`. The grammar is also the list of
-//!   what may stand in axt's configuration file: `cli::configured` turns what the file says into defaults of
-//!   the options.
+//!   what may stand in axt's configuration file: `cli::parse::configured` turns what the file says into
+//!   defaults of the options.
 //! - `share` is what passes between a command and the process that holds sessions for later commands:
 //!   the socket and who may use it, messages with descriptors, and the filter that runs one command after
 //!   another. The process itself is `commands/share`, and `commands/shared/sharing` hands a command over
 //!   to it.
 //! - [`commands`] is the only layer that may use every other one, with one file or folder for each
 //!   command. Code that several commands need is in `commands/shared`: the way to the service
-//!   (`context`), the gateway to expect (`gateways`), starting and ending a session (`session`), joining it to the terminal (`attach`), a
-//!   session with a port (`port`), signals and time limits (`stops`), showing failures (`report`). `exec`
-//!   makes a filter of [`remote`]. `commands/doctor` finds the reason of a failure. `commands/ssh` does
+//!   (`context`), the instance of a TARGET (`target`), starting and ending a session, joining it to the
+//!   terminal or to a port (`session`), what is remembered of earlier runs (`remembered`), signals and time
+//!   limits (`stops`), showing failures (`report`). `exec` makes a filter of [`remote`]. `commands/doctor` finds the reason of a failure. `commands/ssh` does
 //!   what ssh's arguments ask for by `connect`, `proxy` and `forward`.
 //! - [`emulator`] is the other side of the wire: `api` is the signed API, `gateway` the WebSockets and
 //!   `agent` the instances, with real terminals and TCP connections. `fleet` has the instances that there are,
-//!   with their names, addresses and tags. It has faults to order.
+//!   with their names, addresses and tags, `state` what is remembered between calls, and `options` the
+//!   faults that a test can ask for.
 //!   `--emulator` starts it, and every end-to-end test talks to it.
 //!
 //! Failures are values: [`error`] has their types, `hints` what to do about them, [`exit`] the exit

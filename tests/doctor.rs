@@ -6,8 +6,8 @@ mod support;
 
 use axt::emulator::Options;
 use axt::error::Error;
+use axt::openapi::client::retry::Retry;
 use axt::openapi::ecs::StartTerminalSession;
-use axt::openapi::retry::Retry;
 use insta::assert_snapshot;
 use serde_json::Value;
 use std::process::Command;

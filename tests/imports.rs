@@ -72,7 +72,7 @@ const PARTS: [(&str, &str, &[&str]); 11] = [
     ("names", "openapi", &["ecs", "region", "signature"]),
     ("cli", "openapi", &["ecs"]),
     // The names of limits, faults and states, for the help text.
-    ("cli", "emulator", &["INSTANCE_WORDS", "Limits", "faults"]),
+    ("cli", "emulator", &["Faults", "INSTANCE_WORDS", "Limits"]),
 ];
 
 /// Longer files hide something; tests in files of their own are not counted.

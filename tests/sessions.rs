@@ -6,8 +6,8 @@ mod support;
 
 use axt::emulator::{Instance, Options};
 use axt::openapi::client::Client;
-use axt::openapi::describe::DescribeTerminalSessions;
 use axt::openapi::ecs::StartTerminalSession;
+use axt::openapi::ecs::describe::DescribeTerminalSessions;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 use std::collections::HashSet;

@@ -91,7 +91,7 @@ fn settings() -> String {
     format!(
         "{inferred}\n\nLimits (--limit):\n{}\nFaults (--fault):\n{}\nWords of --instance: {}",
         indented(crate::emulator::Limits::help()),
-        indented(crate::emulator::faults::Faults::help()),
+        indented(crate::emulator::Faults::help()),
         crate::emulator::INSTANCE_WORDS,
     )
 }

@@ -1,11 +1,12 @@
 //! Reading the command line: arguments, variables, and how to exit when there is nothing to run.
 
+mod configured;
+mod conflicts;
+mod habits;
+mod usage;
+mod words;
+
 use super::configuration::{Config, Setting};
-use super::configured::{self, Configured};
-use super::conflicts::{Ids, overruled};
-use super::habits;
-use super::usage;
-use super::words;
 use super::{Cli, Command as Chosen};
 use crate::config::settings::Source;
 use crate::exit::Exit;
@@ -15,6 +16,8 @@ use clap::builder::{BoolishValueParser, Resettable};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+use configured::Configured;
+use conflicts::{Ids, overruled};
 use std::collections::BTreeMap;
 use std::env::var_os;
 use std::ffi::OsString;

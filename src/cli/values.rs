@@ -1,5 +1,8 @@
 //! How the values of options are written.
 
+pub(crate) mod forward;
+pub(super) mod written;
+
 use crate::openapi::ecs::Encryption;
 use std::ffi::OsStr;
 use std::fmt;

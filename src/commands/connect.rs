@@ -2,17 +2,17 @@
 
 use super::doctor::explain::{explained, wondering};
 use super::exec::{self, Exec, Typed};
-use super::shared::attach::{Attach, CTRL_D};
 use super::shared::context::Context;
-use super::shared::encrypt;
-use super::shared::plain_shells::PlainShells;
 use super::shared::plan::{self, Plan, command, is_at_terminal, is_terminal};
-use super::shared::resolve::{self, May, Resolved};
+use super::shared::remembered::plain_shells::PlainShells;
 use super::shared::session;
+use super::shared::session::attach::{Attach, CTRL_D};
+use super::shared::session::encrypt;
+use super::shared::session::stdio;
 #[cfg(unix)]
 use super::shared::sharing;
-use super::shared::stdio;
 use super::shared::stops::{Stops, conclude};
+use super::shared::target::resolve::{self, May, Resolved};
 use crate::cli::{Connect, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;

@@ -2,10 +2,10 @@
 
 use super::doctor::explain::explained;
 use super::shared::context::Context;
-use super::shared::port::{self, PortSession};
-use super::shared::resolve::{self, May, Resolved};
-use super::shared::stdio;
+use super::shared::session::port::{self, PortSession};
+use super::shared::session::stdio;
 use super::shared::stops::{Stops, conclude};
+use super::shared::target::resolve::{self, May, Resolved};
 use crate::cli::{Global, Proxy, Remote};
 use crate::error::Stop;
 use crate::exit::Exit;

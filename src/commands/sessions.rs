@@ -1,17 +1,18 @@
 //! `axt sessions`: lists the records of sessions, and ends sessions.
 
 use super::shared::context::Context;
+use super::shared::report;
 use super::shared::table::{self, table};
-use super::shared::{report, resolve};
+use super::shared::target::resolve;
 use crate::cli::{Global, Sessions, SessionsEnd, SessionsList};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::hints;
 use crate::openapi::client::Client;
-use crate::openapi::describe::{
+use crate::openapi::ecs::EndTerminalSession;
+use crate::openapi::ecs::describe::{
     ConnectionRecord, DescribeTerminalSessions, SessionRecord, all_sessions,
 };
-use crate::openapi::ecs::EndTerminalSession;
 use crate::openapi::endpoint::Product;
 use crate::terminal;
 use crate::ui::Ui;

@@ -1,13 +1,11 @@
 //! `axt ssh` and `axt ssh-config`: ssh's ways, by what other commands do.
 
 use super::forward::{self, Beside};
-use super::shared::stops;
 #[cfg(unix)]
-use super::shared::{
-    context::Context,
-    resolve::{self, May},
-    session, sharing,
-};
+use super::shared::context::Context;
+use super::shared::stops;
+use super::shared::target::resolve::{self, May};
+use super::shared::{session, sharing};
 
 use super::{connect, proxy};
 use crate::cli::ssh::MasterCommand;

@@ -1,11 +1,11 @@
 //! `axt webshell`: a shell in a pod of SAE, or a command with its status.
 
 use super::exec::Exec;
-use super::shared::attach::{Attach, CTRL_D};
 use super::shared::context::Context;
 use super::shared::plan::{self, Plan, is_terminal};
+use super::shared::session::attach::{Attach, CTRL_D};
+use super::shared::session::stdio;
 use super::shared::session::{Started, unless_zero};
-use super::shared::stdio;
 use super::shared::stops::{Stops, conclude};
 use crate::cli::{Global, Webshell};
 use crate::exit::Exit;

@@ -1,7 +1,10 @@
 //! The instances that an emulator has.
 
-use super::instance::{Instance, InstanceState};
-use super::pages::Pages;
+mod file;
+pub(super) mod instance;
+
+use super::state::pages::Pages;
+use instance::{Instance, InstanceState};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

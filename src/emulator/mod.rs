@@ -4,9 +4,10 @@
 //! - `gateway` holds the WebSockets and injects faults into them.
 //! - `agent` is the program on the instance: it runs shells and commands and connects to ports.
 //! - `stall` can hold all traffic between the clients and the rest.
-//! - `fleet` has the instances, which options or a file declare, `identities` are those who may call.
-//! - `store` keeps the sessions, `options` and `faults` change how the emulator behaves, and `start`
-//!   serves it all on one HTTP port.
+//! - `fleet` has the instances, which options or a file declare.
+//! - `state` is what the emulator remembers: sessions, callers, pages, counts, keys and the time.
+//! - `options` change how the emulator behaves, and what it does wrong; `start` serves it all on one
+//!   HTTP port.
 //! - `sae` is another product of the cloud, with one call and WebSockets of its own.
 //!
 //! The emulator follows the public documents and the published code of the agent and the clients.
@@ -19,31 +20,22 @@
 
 pub mod agent;
 mod api;
-mod calls;
-mod clock;
-pub mod faults;
 mod fleet;
 mod gateway;
-mod identities;
-mod instance;
-mod instance_file;
-mod kms;
 mod options;
-mod pages;
 mod random;
 mod sae;
-mod settings;
-mod shared;
 mod stall;
 mod start;
-mod store;
+mod state;
 
-pub use clock::ServiceClock;
+pub(crate) use fleet::instance::INSTANCE_WORDS;
+pub use fleet::instance::{Instance, InstanceState, Os};
 pub use gateway::inject::Cut;
-pub use identities::AccessKey;
-pub(crate) use instance::INSTANCE_WORDS;
-pub use instance::{Instance, InstanceState, Os};
+pub use options::faults::Faults;
 pub use options::{Limits, Options};
 pub use sae::{Frames, Sae};
 pub use start::{Emulator, SessionInfo, Stall};
-pub use store::{ConnectionRecord, Counts};
+pub use state::clock::ServiceClock;
+pub use state::identities::AccessKey;
+pub use state::store::{ConnectionRecord, Counts};

@@ -1,11 +1,14 @@
 //! The options of an emulator: limits, faults, agents, instances.
 
+pub(super) mod faults;
+mod settings;
+
 use super::agent::options::{AgentOptions, Generation};
-use super::faults::Faults;
-use super::instance::Instance;
+use super::fleet::instance::Instance;
 use super::sae::Sae;
-use super::settings::{self, Setting, number, time};
 use crate::error::{Error, Result};
+use faults::Faults;
+use settings::{Setting, number, time};
 use std::time::Duration;
 
 /// How an emulator behaves. The default is the service as its documents describe it.

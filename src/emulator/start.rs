@@ -2,20 +2,20 @@
 
 use super::api::dispatch;
 use super::api::request::{ApiRequest, MAX_BODY};
-use super::clock::ServiceClock;
+use super::fleet::instance::Instance;
 use super::gateway::channel::Order;
 use super::gateway::entrance;
 use super::gateway::inject::Cut;
 #[cfg(unix)]
 use super::gateway::webshell;
-use super::identities::AccessKey;
-use super::instance::Instance;
 use super::options::Options;
 #[cfg(unix)]
 use super::sae::SOCKET_PATH;
-use super::shared::Shared;
 use super::stall::{Held, StallListener};
-use super::store::{self, ConnectionRecord, Counts};
+use super::state::Shared;
+use super::state::clock::ServiceClock;
+use super::state::identities::AccessKey;
+use super::state::store::{self, ConnectionRecord, Counts};
 use crate::error::{Error, Result};
 use axum::Router;
 use axum::body::{Body, to_bytes};

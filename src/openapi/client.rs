@@ -1,18 +1,22 @@
 //! The API client: it signs and sends calls, retries where that is safe, and reads the replies.
 
-use super::acs3::{self, Call, FORM, Fresh};
-use super::clock::Clock;
-use super::params;
-use super::reply::Reply;
-use super::retry::{Again, Failure, Retry};
-use super::signature;
+mod acs3;
+pub(crate) mod clock;
+pub(crate) mod reply;
+pub mod retry;
+
+use super::{params, signature};
 use crate::config::credentials::{Credentials, CredentialsProvider};
 use crate::config::settings::Signature;
 use crate::error::{ApiError, Error, Result};
 use crate::net::Network;
+use acs3::{Call, FORM, Fresh};
+use clock::Clock;
 use jiff::Timestamp;
+use reply::Reply;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::{RequestBuilder, Response, StatusCode};
+use retry::{Again, Failure, Retry};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -2,6 +2,7 @@
 //! what they are started on.
 
 pub mod agents;
+pub mod describe;
 mod describe_instances;
 mod describe_managed;
 mod instance;

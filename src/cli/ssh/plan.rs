@@ -2,7 +2,7 @@
 
 use super::settings::{Persist, Settings};
 use super::values::LogLevel;
-use crate::cli::forward::{Listen, Remote};
+use crate::cli::values::forward::{Listen, Remote};
 use crate::cli::{Control, EscapeChar};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;

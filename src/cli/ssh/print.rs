@@ -3,7 +3,7 @@
 use super::settings::{Persist, Settings};
 use super::values::LogLevel;
 use crate::cli::EscapeChar;
-use crate::cli::forward::Listen;
+use crate::cli::values::forward::Listen;
 use std::fmt::Write as _;
 
 /// One setting a line, in ssh's order, its keyword in small letters.

@@ -3,7 +3,7 @@
 use super::keywords::{Key, Meaning, Refused, meaning};
 use super::line::Line;
 use super::values::{self, LogLevel};
-use crate::cli::forward::{self, Listen};
+use crate::cli::values::forward::{self, Listen};
 use crate::cli::{
     EscapeChar,
     values::{escape_char, is_variable},

@@ -1,7 +1,7 @@
 //! Tests of the grammar by itself; `tests/ssh_grammar.rs` compares it with the installed ssh.
 
 use super::{Files, Here, MasterCommand, Plan, Request, Task, Terminal, request};
-use crate::cli::forward::Remote;
+use crate::cli::values::forward::Remote;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::ffi::OsString;

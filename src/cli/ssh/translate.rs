@@ -2,7 +2,7 @@
 
 use super::plan::{Plan, Task, Terminal};
 use super::values::LogLevel;
-use crate::cli::forward::{Listen, Remote};
+use crate::cli::values::forward::{Listen, Remote};
 use crate::pattern::matches;
 use std::ffi::OsString;
 use std::time::Duration;

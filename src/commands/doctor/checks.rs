@@ -3,8 +3,8 @@
 use super::finding::{Finding, Fix, Verdict, is_denial};
 use crate::error::Result;
 use crate::openapi::client::Client;
-use crate::openapi::describe::{DescribeUserBusinessBehavior, region_ids};
 use crate::openapi::ecs::agents::{self, Agent};
+use crate::openapi::ecs::describe::{DescribeUserBusinessBehavior, region_ids};
 use crate::openapi::ecs::instances::{Query, find};
 use crate::openapi::sts::GetCallerIdentity;
 use std::time::Duration;

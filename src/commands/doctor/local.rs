@@ -4,9 +4,9 @@ use super::finding::Finding;
 use crate::commands::shared::context::Context;
 use crate::config::settings::{Settings, Sourced};
 use crate::error::Error;
-use crate::openapi::clock::Clock;
+use crate::openapi::client::clock::Clock;
+use crate::openapi::client::reply::shortened;
 use crate::openapi::endpoint;
-use crate::openapi::reply::shortened;
 
 /// A clock that differs by more seconds than this gets a warning.
 const NOTABLE_SKEW: i64 = 60;

@@ -3,9 +3,9 @@
 
 use crate::cli::{Forward, Global, Remote};
 use crate::commands::shared::context::Context;
-use crate::commands::shared::port::{self, PortSession};
-use crate::commands::shared::resolve::{self, May};
 use crate::commands::shared::session::Started;
+use crate::commands::shared::session::port::{self, PortSession};
+use crate::commands::shared::target::resolve::{self, May};
 use crate::error::{Error, Result};
 use crate::openapi::client::Client;
 use crate::openapi::ecs::StartTerminalSession;

@@ -3,7 +3,7 @@
 use super::departure::departure;
 use super::events::Traffic;
 use super::starter::Starter;
-use crate::commands::shared::port::PortSession;
+use crate::commands::shared::session::port::PortSession;
 use crate::error::{Error, Result};
 use crate::protocol::channel::Ending;
 use crate::protocol::filter::Stop;

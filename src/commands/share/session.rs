@@ -1,7 +1,7 @@
 //! A session that is held: the pump that runs it, and the way to ask something of it.
 
 use crate::commands::shared::context::Context;
-use crate::commands::shared::encrypt;
+use crate::commands::shared::session::encrypt;
 use crate::commands::shared::session::{self, Started};
 use crate::commands::shared::sharing::Start;
 use crate::error::{Error, Result, Stop};

@@ -1,6 +1,6 @@
 //! Everything that a command needs to reach the service: settings, network, credentials.
 
-use super::gateways::Gateways;
+use super::remembered::gateways::Gateways;
 use crate::cli::{Connection, Global};
 use crate::config::credentials::{Credentials, CredentialsProvider};
 use crate::config::env::{cache_dir, process_env, state_dir};

@@ -1,8 +1,13 @@
 //! A session: starts it by the API, or takes it from `--wss-url`, connects to it and ends it.
 
+pub(crate) mod attach;
+pub(crate) mod encrypt;
+mod lost_line;
+pub(crate) mod port;
+pub(crate) mod stdio;
+
 use super::context::Context;
-use super::gateways::Gateways;
-use super::stdio;
+use super::remembered::gateways::Gateways;
 use crate::cli;
 use crate::error::{ApiError, Error, Result};
 use crate::names;

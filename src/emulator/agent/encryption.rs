@@ -4,7 +4,7 @@
 //! on the curve and fails later with a wrong IV; here both are errors at once.
 
 use super::failure::SessionFailure;
-use crate::emulator::kms::Kms;
+use crate::emulator::state::kms::Kms;
 use crate::protocol::crypto::{
     Action, AgentHello, BLOCK, Cipher, ClientHello, EcdheAnswer, EcdheKey, Empty, Fault, KEY,
     KeyPair, KmsKey, Refusal, Suite, read,

@@ -31,7 +31,7 @@ mod user;
 
 pub use options::{AgentOptions, Generation, Guest};
 
-use crate::emulator::kms::Kms;
+use crate::emulator::state::kms::Kms;
 use crate::protocol::frame::Frame;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};

@@ -8,7 +8,7 @@ use super::options::{AgentOptions, Generation, Guest};
 use super::sequence::{Sequence, Taken};
 use super::spec::SessionSpec;
 use super::tcp::{self, TCP_CHUNK};
-use crate::emulator::kms::Kms;
+use crate::emulator::state::kms::Kms;
 use crate::protocol::crypto;
 use crate::protocol::frame::{Frame, Kind, parse_resize};
 use bytes::Bytes;

@@ -3,7 +3,7 @@
 use super::codes::refuse;
 use super::params::{Params, required};
 use super::reply::ApiResult;
-use crate::emulator::shared::Shared;
+use crate::emulator::state::Shared;
 use crate::openapi::region::REGIONS;
 use serde_json::{Value, json};
 

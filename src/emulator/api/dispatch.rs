@@ -15,8 +15,8 @@ use super::sae::{TOKEN_PATH, get_webshell_token};
 use super::start_session::start_terminal_session;
 use super::sts;
 use super::verify::verify;
-use crate::emulator::clock::http_date;
-use crate::emulator::shared::Shared;
+use crate::emulator::state::Shared;
+use crate::emulator::state::clock::http_date;
 use http::{HeaderMap, Method, Response};
 use serde_json::json;
 

@@ -4,7 +4,7 @@ use super::codes::{refuse, refuse_because};
 use super::params::{Params, given, required};
 use super::reply::ApiResult;
 use super::request::Call;
-use crate::emulator::kms::Kms;
+use crate::emulator::state::kms::Kms;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;

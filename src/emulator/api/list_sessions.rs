@@ -6,9 +6,9 @@
 use super::codes::refuse;
 use super::params::{Params, given, region};
 use super::reply::{ApiResult, ErrorReply};
-use crate::emulator::clock::{api_time, before};
-use crate::emulator::shared::Shared;
-use crate::emulator::store::{ConnectionRecord, SessionPlace, StoredSession};
+use crate::emulator::state::Shared;
+use crate::emulator::state::clock::{api_time, before};
+use crate::emulator::state::store::{ConnectionRecord, SessionPlace, StoredSession};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -6,7 +6,7 @@
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given};
 use super::reply::ErrorReply;
-use crate::emulator::pages::Pages;
+use crate::emulator::state::pages::Pages;
 use serde_json::{Value, json};
 
 /// What a page may hold.

@@ -2,7 +2,7 @@
 
 use super::codes::{refuse, refuse_because};
 use super::reply::ErrorReply;
-use crate::emulator::identities::Caller;
+use crate::emulator::state::identities::Caller;
 use http::{HeaderMap, Method, header};
 use std::collections::BTreeMap;
 

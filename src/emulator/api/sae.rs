@@ -7,10 +7,10 @@
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given};
 use super::reply::{ApiResult, ErrorReply};
-use crate::emulator::clock::later;
 use crate::emulator::random::random_text;
 use crate::emulator::sae::{SOCKET_PATH, WebshellToken};
-use crate::emulator::shared::Shared;
+use crate::emulator::state::Shared;
+use crate::emulator::state::clock::later;
 use serde_json::json;
 
 /// The path of GetWebshellToken.

@@ -4,7 +4,7 @@ use super::codes::{refuse, refuse_because};
 use super::reply::ErrorReply;
 use super::request::{ApiRequest, Call, Pairs};
 use super::sts;
-use crate::emulator::identities::{Caller, Identities, Key};
+use crate::emulator::state::identities::{Caller, Identities, Key};
 use crate::openapi::signature;
 use jiff::Timestamp;
 use std::collections::BTreeMap;

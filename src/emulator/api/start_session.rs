@@ -12,10 +12,10 @@ use super::reply::{ApiResult, ErrorReply};
 use super::request::Call;
 use crate::emulator::agent::options::Generation;
 use crate::emulator::agent::spec::{SessionEncryption, SessionSpec};
-use crate::emulator::instance::InstanceState;
+use crate::emulator::fleet::instance::InstanceState;
 use crate::emulator::random::random_text;
-use crate::emulator::shared::Shared;
-use crate::emulator::store::{NewSession, StoredSession, TokenUse};
+use crate::emulator::state::Shared;
+use crate::emulator::state::store::{NewSession, StoredSession, TokenUse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -8,9 +8,9 @@ use super::codes::{refuse, refuse_because};
 use super::reply::ErrorReply;
 use super::request::{ApiRequest, Call, pairs};
 use super::signed::{acs3, is_unsigned, unsigned, v1};
-use crate::emulator::clock::{self, ServiceClock};
-use crate::emulator::identities::Identities;
-use crate::emulator::store::Store;
+use crate::emulator::state::clock::{self, ServiceClock};
+use crate::emulator::state::identities::Identities;
+use crate::emulator::state::store::Store;
 use http::Method;
 use std::time::Duration;
 

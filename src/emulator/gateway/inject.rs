@@ -3,7 +3,7 @@
 //! Faults work on whole messages, counted as the gateway sends or takes them. The agent keeps what a
 //! fault swallows, so that a Sync can ask for it.
 
-use crate::emulator::faults::{After, Amount, Faults};
+use crate::emulator::options::faults::{After, Amount, Faults};
 use crate::protocol::frame::{Frame, Kind};
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use super::socket::{self, Refused, Socket};
 use crate::emulator::agent::pty;
 use crate::emulator::agent::spec::SessionSpec;
 use crate::emulator::sae::{Frames, Sae, WebshellToken};
-use crate::emulator::shared::Shared;
+use crate::emulator::state::Shared;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{Request, Response, StatusCode, header};

@@ -1,11 +1,11 @@
 //! An encryption as the option has it, for another process of axt's.
 
-use super::values::encryption;
+use super::encryption;
 use crate::openapi::ecs::Encryption;
 use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer, de};
 
 /// Writes it down.
-pub(super) fn serialize<S: Serializer>(
+pub(crate) fn serialize<S: Serializer>(
     value: &Option<Encryption>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
@@ -17,7 +17,7 @@ pub(super) fn serialize<S: Serializer>(
 }
 
 /// Reads it.
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Encryption>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;

@@ -31,31 +31,31 @@ impl ServiceClock {
 
 /// A time as the API writes it: `2024-01-19T09:15:46Z`.
 #[must_use]
-pub(super) fn api_time(time: Timestamp) -> String {
+pub(crate) fn api_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Reads a time that is written exactly so; `None` for any other spelling.
 #[must_use]
-pub(super) fn parse_api_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_api_time(text: &str) -> Option<Timestamp> {
     let time: Timestamp = text.parse().ok()?;
     (api_time(time) == text).then_some(time)
 }
 
 /// `time` plus `by`, saturating.
 #[must_use]
-pub(super) fn later(time: Timestamp, by: Duration) -> Timestamp {
+pub(crate) fn later(time: Timestamp, by: Duration) -> Timestamp {
     time.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// `time` minus `by`, saturating.
 #[must_use]
-pub(super) fn before(time: Timestamp, by: Duration) -> Timestamp {
+pub(crate) fn before(time: Timestamp, by: Duration) -> Timestamp {
     time.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
 /// A time as HTTP's `Date` header has it.
 #[must_use]
-pub(super) fn http_date(time: Timestamp) -> String {
+pub(crate) fn http_date(time: Timestamp) -> String {
     time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

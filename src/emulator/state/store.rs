@@ -1,9 +1,9 @@
 //! The emulator's memory: sessions and their connections, client tokens, nonces.
 
-use super::agent::spec::SessionSpec;
 use super::clock::later;
-use super::gateway::channel::AgentLink;
 use super::identities::Caller;
+use crate::emulator::agent::spec::SessionSpec;
+use crate::emulator::gateway::channel::AgentLink;
 use crate::openapi::signature::same;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// A session, from the StartTerminalSession that created it.
 #[derive(Clone)]
-pub(super) struct StoredSession {
+pub(crate) struct StoredSession {
     /// Its parameters; `spec.session_id` is its id.
     pub spec: SessionSpec,
     /// Its region.
@@ -51,7 +51,7 @@ impl StoredSession {
 }
 
 /// What a new session is made of.
-pub(super) struct NewSession<'a> {
+pub(crate) struct NewSession<'a> {
     pub spec: SessionSpec,
     pub region: &'a str,
     pub caller: &'a Caller,
@@ -111,7 +111,7 @@ struct Idempotent {
 }
 
 /// An earlier use of a client token.
-pub(super) enum TokenUse {
+pub(crate) enum TokenUse {
     /// None.
     Fresh,
     /// The same call, which created this session.
@@ -122,7 +122,7 @@ pub(super) enum TokenUse {
 
 /// Why a WebSocket request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Denied {
+pub(crate) enum Denied {
     /// The session does not exist, or has been ended.
     Unknown,
     /// The token is not the session's.
@@ -133,7 +133,7 @@ pub(super) enum Denied {
 
 /// The memory. Its lock is never held across an await.
 #[derive(Default)]
-pub(super) struct Store {
+pub(crate) struct Store {
     state: Mutex<Tables>,
 }
 
@@ -144,14 +144,14 @@ impl Store {
     }
 
     /// Keeps a nonce until `until`; `false` if it is kept already.
-    pub(super) fn use_nonce(&self, nonce: &str, now: Timestamp, until: Timestamp) -> bool {
+    pub(crate) fn use_nonce(&self, nonce: &str, now: Timestamp, until: Timestamp) -> bool {
         let mut state = self.lock();
         state.nonces.retain(|_, until| *until > now);
         state.nonces.insert(nonce.to_owned(), until).is_none()
     }
 
     /// The earlier use of a client token by a call with `params`.
-    pub(super) fn client_token(&self, token: &str, params: &BTreeMap<String, String>) -> TokenUse {
+    pub(crate) fn client_token(&self, token: &str, params: &BTreeMap<String, String>) -> TokenUse {
         let state = self.lock();
         let Some(used) = state.tokens.get(token) else {
             return TokenUse::Fresh;
@@ -163,7 +163,7 @@ impl Store {
     }
 
     /// The number of active sessions in a region.
-    pub(super) fn active(&self, region: &str, now: Timestamp) -> u64 {
+    pub(crate) fn active(&self, region: &str, now: Timestamp) -> u64 {
         let state = self.lock();
         state
             .sessions
@@ -173,7 +173,7 @@ impl Store {
     }
 
     /// Adds a session.
-    pub(super) fn create(&self, new: NewSession<'_>) -> StoredSession {
+    pub(crate) fn create(&self, new: NewSession<'_>) -> StoredSession {
         let session = StoredSession {
             region: new.region.to_owned(),
             caller: new.caller.clone(),
@@ -193,7 +193,7 @@ impl Store {
     }
 
     /// Remembers that `token` with `params` made `session_id`.
-    pub(super) fn keep_client_token(
+    pub(crate) fn keep_client_token(
         &self,
         token: &str,
         params: BTreeMap<String, String>,
@@ -207,7 +207,7 @@ impl Store {
     }
 
     /// Marks a session as ended and returns it.
-    pub(super) fn end(&self, session_id: &str) -> Option<StoredSession> {
+    pub(crate) fn end(&self, session_id: &str) -> Option<StoredSession> {
         let mut state = self.lock();
         let session = state.sessions.get_mut(session_id)?;
         session.ended = true;
@@ -218,7 +218,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Denied`].
-    pub(super) fn admit(
+    pub(crate) fn admit(
         &self,
         session_id: &str,
         token: &str,
@@ -244,7 +244,7 @@ impl Store {
 
     /// Adds a connection to a session and returns its index; `None` if `limit` other sessions are
     /// connected to the instance.
-    pub(super) fn connect(
+    pub(crate) fn connect(
         &self,
         session_id: &str,
         client_ip: &str,
@@ -274,7 +274,7 @@ impl Store {
     }
 
     /// Changes a connection's record.
-    pub(super) fn update(
+    pub(crate) fn update(
         &self,
         session_id: &str,
         nth: usize,
@@ -288,12 +288,12 @@ impl Store {
     }
 
     /// All sessions, sorted by id.
-    pub(super) fn sessions(&self) -> Vec<StoredSession> {
+    pub(crate) fn sessions(&self) -> Vec<StoredSession> {
         self.lock().sessions.values().cloned().collect()
     }
 
     /// Counts of sessions and connections.
-    pub(super) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         let state = self.lock();
         let count = |select: &dyn Fn(&StoredSession) -> bool| {
             state.sessions.values().filter(|s| select(s)).count() as u64

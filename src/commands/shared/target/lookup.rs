@@ -1,14 +1,14 @@
 //! Looks for the instances that a TARGET may mean, and remembers which one it was.
 
 use super::choose;
-use super::context::Context;
-use super::table::table;
+use crate::commands::shared::context::Context;
+use crate::commands::shared::table::table;
 use crate::error::{ApiError, Error, Result};
 use crate::names::cache::NameCache;
 use crate::names::meaning::Search;
 use crate::names::outcome::Outcome;
 use crate::openapi::client::Client;
-use crate::openapi::describe::region_ids;
+use crate::openapi::ecs::describe::region_ids;
 use crate::openapi::ecs::instances::{Instance, find};
 use crate::openapi::endpoint::Product;
 use crate::printable::escaped;

@@ -1,8 +1,8 @@
 //! A port session, which `axt proxy` and each connection of `axt forward` run.
 
-use super::context::Context;
-use super::session::{self, Started};
 use crate::cli::{self, Remote};
+use crate::commands::shared::context::Context;
+use crate::commands::shared::session::{self, Started};
 use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Action as _;

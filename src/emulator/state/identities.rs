@@ -1,6 +1,6 @@
 //! Who may call the API: the emulator's RAM user, and the role sessions that STS has given keys to.
 
-use super::random::random_text;
+use crate::emulator::random::random_text;
 use crate::openapi::signature::{same, sha256_hex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

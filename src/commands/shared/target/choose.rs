@@ -1,6 +1,6 @@
 //! Lets the user choose on the terminal, which is given back as it was.
 
-use super::stdio;
+use crate::commands::shared::session::stdio;
 use crate::error::{Error, Result, Stop};
 use crate::terminal::choice::{Answer, Choice, Key, Keys};
 use crate::terminal::{self, Screen, Signal, Signals, Size};

@@ -1,8 +1,8 @@
 //! What came back: a typed reply, or the error it is.
 
-use super::lenient;
 use crate::config::credentials::Credentials;
 use crate::error::ApiError;
+use crate::openapi::lenient;
 use crate::printable;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -146,7 +146,7 @@ fn scrub(text: &str, credentials: &Credentials) -> String {
         .into_iter()
         .flatten()
     {
-        for spelling in [secret, &super::signature::percent_encode(secret)] {
+        for spelling in [secret, &crate::openapi::signature::percent_encode(secret)] {
             // A secret of a few characters would tear any text apart; none is that short.
             if spelling.len() >= 8 {
                 text = text.replace(spelling, "(redacted)");

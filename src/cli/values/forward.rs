@@ -45,7 +45,7 @@ impl fmt::Display for Remote {
 }
 
 /// `[BIND:]PORT:[HOST:]HOSTPORT`. Of three parts, the first is a port if it can be one.
-pub(super) fn local(text: &str) -> Result<Listen, String> {
+pub(crate) fn local(text: &str) -> Result<Listen, String> {
     let parts = split(text)?;
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     let (bind, port, host, remote) = match parts[..] {
@@ -67,7 +67,7 @@ pub(super) fn local(text: &str) -> Result<Listen, String> {
 }
 
 /// `[BIND:]PORT`.
-pub(super) fn dynamic(text: &str) -> Result<Listen, String> {
+pub(crate) fn dynamic(text: &str) -> Result<Listen, String> {
     let parts = split(text)?;
     let (bind, port) = match &parts[..] {
         [port] => (None, port),
@@ -82,7 +82,7 @@ pub(super) fn dynamic(text: &str) -> Result<Listen, String> {
 }
 
 /// `HOST:PORT`, as `ssh -W` takes it.
-pub(super) fn remote(text: &str) -> Result<Remote, String> {
+pub(crate) fn remote(text: &str) -> Result<Remote, String> {
     match split(text)?.as_slice() {
         [host, port] if !host.is_empty() => match number(port)? {
             0 => Err("the port can't be 0".into()),

@@ -4,7 +4,7 @@
 //! are lost when the emulator ends. The real agent asks KMS with its instance's role; the agent here
 //! looks into this table.
 
-use super::random::random_text;
+use crate::emulator::random::random_text;
 use crate::protocol::crypto::KEY;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

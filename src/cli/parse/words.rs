@@ -1,6 +1,6 @@
 //! A command that stands after TARGET without `--`: its words are joined by spaces, as ssh joins them.
 
-use super::{Cli, Command, Run};
+use crate::cli::{Cli, Command, Run};
 use clap::Arg;
 use clap::error::{Error, ErrorKind};
 use std::ffi::OsStr;

@@ -1,10 +1,10 @@
 //! Which instance a TARGET is, and making sure of that where it is only remembered.
 
 use super::choose;
-use super::context::Context;
 use super::lookup::{Lookup, choose_from};
-use super::session::Started;
 use crate::cli::{self, Global};
+use crate::commands::shared::context::Context;
+use crate::commands::shared::session::Started;
 use crate::error::{Error, Result};
 use crate::names::cache::NameCache;
 use crate::names::meaning::{Meaning, Search};

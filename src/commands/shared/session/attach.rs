@@ -1,10 +1,10 @@
 //! Joins a session to this process's terminal or pipes until it is over.
 
 use super::lost_line::{LostLine, redraw_all};
-use super::session::{self, Started};
 use super::stdio;
-use super::stops::Stops;
 use crate::cli;
+use crate::commands::shared::session::{self, Started};
+use crate::commands::shared::stops::Stops;
 use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::protocol::channel::Channel;

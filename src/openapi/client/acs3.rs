@@ -1,7 +1,7 @@
 //! Calls signed with ACS3-HMAC-SHA256 in their headers: those of ROA style, and RPC calls on request.
 
-use super::signature::{self, ACS3};
 use crate::config::credentials::Credentials;
+use crate::openapi::signature::{self, ACS3};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use secrecy::ExposeSecret as _;

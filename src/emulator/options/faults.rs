@@ -44,9 +44,9 @@ pub struct Faults {
     pub silent_end: bool,
     /// No Opening, Opened or Stream status is sent, as with old agents.
     pub no_status: bool,
-    /// Agents are [`super::agent::Generation::Old`].
+    /// Agents are [`crate::emulator::agent::Generation::Old`].
     pub old_agent: bool,
-    /// Agents are [`super::agent::Generation::Newest`].
+    /// Agents are [`crate::emulator::agent::Generation::Newest`].
     pub newest_agent: bool,
 }
 

@@ -1,10 +1,10 @@
 //! The actions of ECS that look at sessions, regions and the account, and the one that installs an agent.
 
-use super::client::{Action, Client};
-use super::ecs::{Done, VERSION};
-use super::lenient;
-use super::pages::{self, Paged};
+use super::{Done, VERSION};
 use crate::error::Result;
+use crate::openapi::client::{Action, Client};
+use crate::openapi::lenient;
+use crate::openapi::pages::{self, Paged};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 

@@ -135,7 +135,8 @@ fn is_instance(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Cli, words};
+    use crate::cli::Cli;
+    use crate::cli::parse::words;
     use clap::CommandFactory as _;
 
     fn answer(line: &str, commands: &[&str]) -> Option<String> {

@@ -1,6 +1,6 @@
 //! The tokens that name the pages of a list.
 
-use super::random::random_text;
+use crate::emulator::random::random_text;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 

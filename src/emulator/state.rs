@@ -1,20 +1,27 @@
 //! The state that the API, the gateway and the web shells share.
 
+pub(super) mod calls;
+pub(super) mod clock;
+pub(super) mod identities;
+pub(super) mod kms;
+pub(super) mod pages;
+pub(super) mod store;
+
 use super::agent::options::AgentOptions;
 use super::api::codes;
 use super::api::reply::ErrorReply;
-use super::calls::Calls;
-use super::clock::ServiceClock;
-use super::faults::ApiFault;
 use super::fleet::Fleet;
-use super::identities::Identities;
-use super::kms::Kms;
 use super::options::Options;
-use super::pages::Pages;
+use super::options::faults::ApiFault;
 use super::sae::WebshellTokens;
 use super::stall::Stalls;
-use super::store::{SessionPlace, Store};
+use calls::Calls;
+use clock::ServiceClock;
+use identities::Identities;
+use kms::Kms;
+use pages::Pages;
 use std::sync::{Arc, Mutex, PoisonError};
+use store::{SessionPlace, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
