@@ -34,9 +34,6 @@ pub fn socks(bytes: &[u8]) -> (Result<HostPort, String>, Vec<u8>) {
 }
 
 /// What an answer to StartTerminalSession is told as, if it is no session.
-///
-/// # Errors
-/// The error's text.
 pub fn api_reply(status: u16, body: &[u8]) -> Result<(), String> {
     let reply = Reply {
         action: StartTerminalSession::NAME,
@@ -55,9 +52,6 @@ pub fn api_reply(status: u16, body: &[u8]) -> Result<(), String> {
 }
 
 /// What the settings and credentials of a home directory are told as.
-///
-/// # Errors
-/// The error's text.
 pub fn configuration(home: &Path) -> Result<(), String> {
     let home = home.to_string_lossy();
     let env = |name: &str| (name == "HOME").then(|| home.to_string());

@@ -5,9 +5,6 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 /// Writes the file, whose folder is made if it is missing.
-///
-/// # Errors
-/// The system's.
 pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut folder = DirBuilder::new();
     folder.recursive(true);

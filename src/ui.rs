@@ -104,9 +104,6 @@ impl Ui {
     }
 
     /// Asks a question on the terminal. Every answer but yes is a no.
-    ///
-    /// # Errors
-    /// When standard input can't be read.
     pub(crate) fn ask(&self, question: &str) -> io::Result<bool> {
         let mut err = io::stderr();
         let _ = write!(err, "axt: {} [y/N] ", escaped(question)).and_then(|()| err.flush());
@@ -122,9 +119,6 @@ impl Ui {
     }
 
     /// Prints data. It is no error if nobody reads it.
-    ///
-    /// # Errors
-    /// Any other failure to write.
     pub(crate) fn data(&self, text: &str) -> io::Result<()> {
         match self.event(text) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

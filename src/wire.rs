@@ -71,9 +71,6 @@ impl Target {
     }
 
     /// A web shell's URL, which carries its token itself.
-    ///
-    /// # Errors
-    /// As [`Target::session`].
     pub fn webshell(url: &SecretString, origin: &'static str) -> Result<Self> {
         Ok(Self {
             url: parse(url)?,

@@ -62,9 +62,6 @@ pub(super) fn sdk(path: &Path, name: Option<&str>) -> Result<Result<Profile, Mis
 
 /// Reads a profile of aliyun-cli's oldest file: the section `profile NAME`, or `default`. The region
 /// stands in the file `configure` beside it.
-///
-/// # Errors
-/// As [`Profile::load`].
 pub(super) fn legacy(path: &Path, name: Option<&str>) -> Result<Result<Profile, Missing>> {
     let (name, mut fields) = match section(path, name, &["profile ", ""])? {
         Ok(found) => found,

@@ -119,9 +119,6 @@ impl Profile {
     }
 
     /// A text field; `None` if it is missing or empty.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if the field is not a text.
     pub(crate) fn text(&self, field: &str) -> Result<Option<&str>> {
         match self.fields.get(self.spelled(field)) {
             None | Some(Value::Null) => Ok(None),
@@ -131,9 +128,6 @@ impl Profile {
     }
 
     /// A whole number; a text that is one counts.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if the field is something else.
     pub(crate) fn number(&self, field: &str) -> Result<Option<u64>> {
         let value = match self.fields.get(self.spelled(field)) {
             None | Some(Value::Null) => return Ok(None),
@@ -147,9 +141,6 @@ impl Profile {
     }
 
     /// A switch, which is off where the field is missing.
-    ///
-    /// # Errors
-    /// [`Error::Config`] if the field is something else.
     pub(super) fn flag(&self, field: &str) -> Result<bool> {
         match self.fields.get(self.spelled(field)) {
             None | Some(Value::Null) => Ok(false),

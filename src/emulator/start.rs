@@ -110,9 +110,6 @@ impl Emulator {
     }
 
     /// Starts an emulator on a free loopback port.
-    ///
-    /// # Errors
-    /// As [`Self::start`].
     pub fn on_loopback(options: Options) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(io_error)?;
         Self::start(options, listener)

@@ -8,9 +8,6 @@ use std::time::Duration;
 impl Network {
     /// A client for the metadata service, which is the only host off this machine that is spoken to
     /// without TLS: its address belongs to the instance's own network.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if no client can be made.
     pub(crate) fn metadata_client(&self, connect_timeout: Duration) -> Result<reqwest::Client> {
         reqwest::Client::builder()
             .tls_backend_preconfigured(self.inner.tls.config()?.as_ref().clone())

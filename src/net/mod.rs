@@ -126,9 +126,6 @@ impl Network {
     /// It follows no redirects. The connect timeout bounds each new connection; the caller bounds
     /// the time of a whole request. Call [`check`](Self::check) on a URL before it is requested,
     /// and [`explain`](Self::explain) on an error.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] if no client can be made of this configuration.
     pub fn http_client(&self) -> Result<reqwest::Client> {
         let proxies = Arc::clone(&self.inner.proxies);
         let proxy = reqwest::Proxy::custom(move |url| {

@@ -78,9 +78,6 @@ pub struct Client {
 
 impl Client {
     /// A client that sends to `endpoint` (see [`super::endpoint::base`]) over `network`.
-    ///
-    /// # Errors
-    /// As [`Network::check`] and [`Network::http_client`].
     pub fn new(
         network: Network,
         endpoint: Url,
@@ -253,9 +250,6 @@ impl Client {
     }
 
     /// Sends an unsigned request without parameters: any answer shows that the host is reachable.
-    ///
-    /// # Errors
-    /// As [`Self::call`], for the network.
     pub(crate) async fn probe(&self, limit: Duration) -> Result<Probe> {
         let start = Instant::now();
         let asked = tokio::time::timeout(limit, self.http.get(self.endpoint.clone()).send());

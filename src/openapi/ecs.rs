@@ -74,9 +74,6 @@ pub struct TerminalSession {
 }
 
 /// Checks that this is an instance's id in form: `i-` or `mi-`, then letters, digits and `-`.
-///
-/// # Errors
-/// [`Error::Usage`] if it is not.
 pub(crate) fn check_instance_id(id: &str) -> Result<()> {
     let rest = id.strip_prefix("i-").or_else(|| id.strip_prefix("mi-"));
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';

@@ -20,9 +20,6 @@ pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 /// A whole number that isn't negative, or the text of one. `None` when empty, null or missing.
-///
-/// # Errors
-/// For anything else.
 pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let text = text(deserializer)?;
     let read = |text: String| {
@@ -34,9 +31,6 @@ pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 }
 
 /// `true` or `false`, as such or as text in any case. `None` when empty, null or missing.
-///
-/// # Errors
-/// For anything else.
 pub(crate) fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     let text = text(deserializer)?.map(|text| text.trim().to_ascii_lowercase());
     match text.as_deref() {

@@ -26,9 +26,6 @@ pub(super) struct User<R, W> {
 }
 
 /// Writes a part of standard error.
-///
-/// # Errors
-/// The writer's.
 pub(super) async fn write_errors(
     writer: &mut Option<Box<dyn AsyncWrite + Send + Unpin>>,
     bytes: &[u8],

@@ -36,9 +36,6 @@ pub(crate) struct Conn {
 
 impl Conn {
     /// Takes a connected socket.
-    ///
-    /// # Errors
-    /// The system's.
     pub(crate) fn new(socket: Socket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         UnixStream::from_std(socket).and_then(Self::of)

@@ -51,9 +51,6 @@ impl Place {
     }
 
     /// The lock, unless another process has it: there is a holder then, or one is being started.
-    ///
-    /// # Errors
-    /// The system's.
     pub(crate) fn lock(&self) -> io::Result<Option<File>> {
         loop {
             let mut options = OpenOptions::new();
@@ -73,9 +70,6 @@ impl Place {
     }
 
     /// Listens there, in place of a holder that was killed. Only for who has the lock.
-    ///
-    /// # Errors
-    /// The system's.
     pub(crate) fn listen(&self) -> io::Result<UnixListener> {
         match fs::remove_file(&self.socket) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -27,9 +27,6 @@ pub(crate) struct Streams {
 
 impl Streams {
     /// Takes standard input, output and error. The first is closed at once if the command doesn't have it.
-    ///
-    /// # Errors
-    /// The system's, if there can be no thread or pipe.
     pub(crate) fn new([stdin, stdout, stderr]: [OwnedFd; 3], has_stdin: bool) -> io::Result<Self> {
         let (over, until) = io::pipe()?;
         let over = Arc::new(over);

@@ -11,9 +11,6 @@ pub(super) struct RawGuard {
 
 impl RawGuard {
     /// Puts the controlling terminal into raw mode.
-    ///
-    /// # Errors
-    /// The system's, if there is no terminal or it can't be changed.
     pub(super) fn enter() -> io::Result<Self> {
         enable_raw_mode()?;
         // Makes the console act on control sequences in output, as every terminal elsewhere does.
@@ -40,9 +37,6 @@ impl RawGuard {
     }
 
     /// Takes the terminal again after a stop of any cause, as a shell may have changed it meanwhile.
-    ///
-    /// # Errors
-    /// The system's.
     pub(super) fn retake(&mut self) -> io::Result<()> {
         disable_raw_mode()?;
         enable_raw_mode()?;
@@ -59,9 +53,6 @@ impl Drop for RawGuard {
 }
 
 /// Stops this process until somebody continues it. Does nothing where processes can't be stopped.
-///
-/// # Errors
-/// The system's.
 pub(super) fn stop_self() -> io::Result<()> {
     #[cfg(unix)]
     {

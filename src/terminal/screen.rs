@@ -24,9 +24,6 @@ struct Held {
 
 impl Screen {
     /// Puts the terminal behind stdin into raw mode.
-    ///
-    /// # Errors
-    /// The system's, if there is no terminal or it can't be changed.
     pub fn take() -> io::Result<Self> {
         let raw = Some(RawGuard::enter()?);
         let drawn_by = None;
@@ -40,9 +37,6 @@ impl Screen {
     }
 
     /// This process's standard output, through which everything on the screen goes.
-    ///
-    /// # Errors
-    /// The system's, if stdout is closed.
     pub fn stdout(&self) -> io::Result<Stdout> {
         let stdout = Stdout::open()?;
         let mut held = self.held();

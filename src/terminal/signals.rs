@@ -81,9 +81,6 @@ mod unix {
 
     impl Signals {
         /// Begins to listen.
-        ///
-        /// # Errors
-        /// The system's.
         pub fn listen() -> io::Result<Self> {
             // In the order of urgency, should several be waiting.
             let kinds = [

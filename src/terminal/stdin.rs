@@ -39,9 +39,6 @@ enum Stage {
 
 impl Stdin {
     /// This process's standard input.
-    ///
-    /// # Errors
-    /// The system's, if stdin is closed or there can be no thread.
     pub fn open() -> io::Result<Self> {
         #[cfg(unix)]
         let reader = unbuffered::Stdin::open()?;
@@ -51,9 +48,6 @@ impl Stdin {
     }
 
     /// Any blocking reader. It is not read from before the first poll.
-    ///
-    /// # Errors
-    /// The system's, if there can be no thread.
     pub fn new(reader: impl Read + Send + 'static) -> io::Result<Self> {
         let (requests, asked) = mpsc::sync_channel(1);
         let (answer, chunks) = answers::channel(1);

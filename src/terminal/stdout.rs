@@ -97,17 +97,11 @@ impl State {
 
 impl Stdout {
     /// This process's standard output.
-    ///
-    /// # Errors
-    /// The system's, if stdout is closed.
     pub fn open() -> io::Result<Self> {
         Self::over(io::stdout())
     }
 
     /// This process's standard error, for a command's.
-    ///
-    /// # Errors
-    /// The system's, if stderr is closed.
     pub fn open_errors() -> io::Result<Self> {
         Self::over(io::stderr())
     }

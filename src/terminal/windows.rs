@@ -25,9 +25,6 @@ pub struct Signals {
 
 impl Signals {
     /// Begins to listen.
-    ///
-    /// # Errors
-    /// The system's.
     pub fn listen() -> io::Result<Self> {
         let size = super::stdout_is_terminal().then(|| {
             let mut interval = interval(SIZE_INTERVAL);

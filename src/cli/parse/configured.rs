@@ -265,9 +265,6 @@ fn takes(arg: &Arg) -> String {
 }
 
 /// Has the option read the values.
-///
-/// # Errors
-/// What is wrong with them.
 fn accept(arg: &Arg, values: &[OsString]) -> Result<(), String> {
     if !arg.get_action().takes_values() {
         return Ok(());

@@ -23,9 +23,6 @@ async fn look<T>(calls: impl Future<Output = Result<T>>, at: &str) -> Result<Res
 }
 
 /// Checks whom the credentials belong to. `client` is a client of STS.
-///
-/// # Errors
-/// As [`Client::call`].
 pub(crate) async fn identity(client: &Client, limit: Duration) -> Result<Finding> {
     let caller = match look(client.call(&GetCallerIdentity, limit), "the identity").await? {
         Ok(caller) => caller,
@@ -37,9 +34,6 @@ pub(crate) async fn identity(client: &Client, limit: Duration) -> Result<Finding
 }
 
 /// Checks that the region exists.
-///
-/// # Errors
-/// As [`Client::call`].
 pub(crate) async fn region(client: &Client, limit: Duration) -> Result<Finding> {
     let all = match look(region_ids(client, limit), "the regions").await? {
         Ok(all) => all,
@@ -62,9 +56,6 @@ pub(crate) async fn region(client: &Client, limit: Duration) -> Result<Finding> 
 }
 
 /// Checks that Session Manager is switched on.
-///
-/// # Errors
-/// As [`Client::call`].
 pub(crate) async fn session_manager(client: &Client, limit: Duration) -> Result<Finding> {
     let at = "whether Session Manager is on";
     let query = DescribeUserBusinessBehavior::default();
@@ -80,9 +71,6 @@ pub(crate) async fn session_manager(client: &Client, limit: Duration) -> Result<
 
 /// The instance, then its agent: installed, online, new enough. What can't be otherwise because of
 /// the one before is skipped.
-///
-/// # Errors
-/// As [`Client::call`], for the instance.
 pub(crate) async fn instance_and_agent(
     client: &Client,
     id: &str,

@@ -10,9 +10,6 @@ use std::process::ExitStatus;
 use tokio::process::{Child, Command};
 
 /// Starts the program with `AXT_FORWARD_<n>_PORT` set for each of `ports`.
-///
-/// # Errors
-/// [`Error::Io`] when it can't be started.
 pub(crate) fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
     let Some((program, args)) = argv.split_first() else {
         return Err(Error::Usage("--exec needs a program".into()));

@@ -17,9 +17,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Binds what one `-L` or `-D` asks for; all sockets have the same port.
-///
-/// # Errors
-/// [`Error::Io`] with the system's reason.
 pub(crate) async fn bind(listen: &Listen) -> Result<Vec<TcpListener>> {
     let port = listen.port;
     let bound = match listen.bind.as_deref() {

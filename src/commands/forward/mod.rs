@@ -68,9 +68,6 @@ pub(crate) struct Beside(Running);
 
 impl Beside {
     /// Listens. With `all`, a port that can't be listened on is an error; else it is only told.
-    ///
-    /// # Errors
-    /// As [`Starter::new`] and [`listen::bind`].
     pub(crate) async fn start(global: &Global, args: &Forward, ui: &Ui, all: bool) -> Result<Self> {
         let mut running = Running::new(global, args, ui).await?;
         running.listen(args, all).await?;
@@ -79,9 +76,6 @@ impl Beside {
 
     /// Takes no new connections, and waits until the open ones have ended by themselves, or until a
     /// signal to stop.
-    ///
-    /// # Errors
-    /// The system's.
     pub(crate) async fn finish(self) -> io::Result<()> {
         let mut signals = Signals::listen()?;
         self.0.forwarder.stop.cancel();
@@ -95,9 +89,6 @@ impl Beside {
     }
 
     /// Ends every connection.
-    ///
-    /// # Errors
-    /// The system's.
     pub(crate) async fn cut(self) -> io::Result<()> {
         self.0.stop(&mut Signals::listen()?, true).await;
         Ok(())

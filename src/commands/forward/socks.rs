@@ -60,9 +60,6 @@ pub(crate) async fn request(
 }
 
 /// Answers a request.
-///
-/// # Errors
-/// The system's.
 pub(crate) async fn answer(
     stream: &mut (impl AsyncWrite + Unpin),
     version: Version,

@@ -32,9 +32,6 @@ pub(crate) struct Starter {
 
 impl Starter {
     /// Reads the settings, and fails for a mistake that would make every session fail.
-    ///
-    /// # Errors
-    /// As [`Context::from_args`], [`resolve::for_session`], [`port::request`] and [`Context::client`].
     pub(crate) async fn new(global: &Global, args: &Forward) -> Result<Self> {
         let mut context = Context::from_args(global, &args.session.connection)?;
         let target = args.target.as_deref();
@@ -108,9 +105,6 @@ impl Starter {
     }
 
     /// Connects to a session that was started.
-    ///
-    /// # Errors
-    /// As [`PortSession::dial`].
     pub(crate) async fn dial(&self, started: Started) -> Result<PortSession> {
         let limit = self.args.session.connection.connect_timeout;
         let queued = self.queues.get().copied().unwrap_or_default();

@@ -44,9 +44,6 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Starts a session and waits until its runner is there. `open` is dropped when it is over.
-    ///
-    /// # Errors
-    /// Whatever starting a session fails with.
     pub(super) async fn open(service: &Service, open: impl Send + 'static) -> Result<Self> {
         let (asks, asked) = mpsc::unbounded_channel();
         let (say, said) = mpsc::unbounded_channel();

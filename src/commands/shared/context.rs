@@ -42,9 +42,6 @@ pub(crate) struct Context {
 
 impl Context {
     /// The way that the arguments ask for: the configured one, or an emulator in this process.
-    ///
-    /// # Errors
-    /// As [`Context::new`].
     pub(crate) fn from_args(global: &Global, args: &Connection) -> Result<Self> {
         #[cfg(feature = "emulator")]
         if args.emulator {
@@ -54,17 +51,11 @@ impl Context {
     }
 
     /// Reads the settings, without using the network.
-    ///
-    /// # Errors
-    /// As [`Settings::resolve`].
     pub(crate) fn new(global: &Global, connect_timeout: Duration) -> Result<Self> {
         Self::with_env(global, connect_timeout, Box::new(process_env))
     }
 
     /// The same, with other variables than this process's for settings and credentials.
-    ///
-    /// # Errors
-    /// As [`Context::new`].
     pub(crate) fn with_env(
         global: &Global,
         connect_timeout: Duration,
@@ -89,9 +80,6 @@ impl Context {
     }
 
     /// Starts an emulator in this process. Of the configuration only the region counts.
-    ///
-    /// # Errors
-    /// When the emulator can't be started.
     #[cfg(feature = "emulator")]
     pub(crate) fn emulated(global: &Global, connect_timeout: Duration) -> Result<Self> {
         use crate::emulator::{Emulator, Options};
@@ -133,17 +121,11 @@ impl Context {
     }
 
     /// The same, with an endpoint of this product's own if one is given.
-    ///
-    /// # Errors
-    /// As [`Context::client`].
     pub(crate) fn client_at(&self, product: Product, endpoint: Option<&str>) -> Result<Client> {
         self.client_of(product, endpoint, &self.region()?)
     }
 
     /// A client of one product's API in this region.
-    ///
-    /// # Errors
-    /// As [`Context::client`].
     pub(crate) fn client_in(&self, product: Product, region: &str) -> Result<Client> {
         self.client_of(product, None, region)
     }
@@ -176,9 +158,6 @@ impl Context {
 
     /// A text that tells the account from others without a call: the AccessKey's id, or where the
     /// credentials come from, and the endpoint. It holds no secret.
-    ///
-    /// # Errors
-    /// As [`Settings::credential_source`].
     pub(crate) fn account(&self) -> Result<String> {
         let source = self.settings.credential_source(&*self.env)?;
         let who = match source.mode {
@@ -191,9 +170,6 @@ impl Context {
     }
 
     /// The provider of the credentials; the same one for the whole run.
-    ///
-    /// # Errors
-    /// As [`Settings::credential_source`].
     pub(crate) fn credentials(&self) -> Result<Arc<dyn CredentialsProvider>> {
         if let Some(provider) = self.provider.get() {
             return Ok(Arc::clone(provider));
@@ -204,18 +180,12 @@ impl Context {
     }
 
     /// Where the credentials come from.
-    ///
-    /// # Errors
-    /// As [`Settings::credential_source`].
     #[cfg(unix)]
     pub(crate) fn credential_source(&self) -> Result<CredentialSource> {
         self.settings.credential_source(&*self.env)
     }
 
     /// Begins with these credentials, which another process has obtained from the same source.
-    ///
-    /// # Errors
-    /// As [`Settings::credential_source`].
     #[cfg(unix)]
     pub(crate) fn hold(&self, credentials: Credentials) -> Result<()> {
         let source = self.credential_source()?;

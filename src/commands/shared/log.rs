@@ -13,9 +13,6 @@ use tracing_subscriber::prelude::*;
 
 /// Starts the log that `-v` or `--log-file` asks for. Without a file, `ui` shows it; with ssh's `-E`, the
 /// file gets what `ui` says too.
-///
-/// # Errors
-/// [`Error::Config`] if the file can't be written.
 pub(crate) fn start(global: &Global, ui: &Ui) -> anyhow::Result<()> {
     if let Some(path) = global
         .log_file

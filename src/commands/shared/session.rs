@@ -151,9 +151,6 @@ impl Started {
     }
 
     /// Connects to the gateway.
-    ///
-    /// # Errors
-    /// As [`dial`].
     pub(crate) async fn dial(&self, network: &Network, limit: Duration) -> Result<Link> {
         let early = self
             .early
@@ -164,9 +161,6 @@ impl Started {
     }
 
     /// Does one step of opening the session. If the step fails, the session is ended.
-    ///
-    /// # Errors
-    /// The step's.
     pub(crate) async fn or_end<T>(&self, step: impl Future<Output = Result<T>>) -> Result<T> {
         let done = step.await;
         if done.is_err() {

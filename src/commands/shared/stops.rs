@@ -19,9 +19,6 @@ pub(crate) struct Stops {
 
 impl Stops {
     /// Begins to listen; the time limit runs from now on.
-    ///
-    /// # Errors
-    /// The system's.
     pub(crate) fn listen(limit: Option<Duration>) -> io::Result<Self> {
         Ok(Self {
             signals: Signals::listen()?,
@@ -30,9 +27,6 @@ impl Stops {
     }
 
     /// Runs a step until it is done, or until something stops it.
-    ///
-    /// # Errors
-    /// The step's; [`Error::Stopped`].
     pub(crate) async fn run<T>(&mut self, step: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             done = step => done,

@@ -88,9 +88,6 @@ fn cut(cell: &mut String, width: usize) {
 
 /// Formats a value as indented JSON with a newline after it. Invisible characters that JSON allows in a text
 /// are escaped too.
-///
-/// # Errors
-/// When the value has no JSON form.
 pub(crate) fn json(value: &impl Serialize) -> serde_json::Result<String> {
     let text = serde_json::to_string_pretty(value)?;
     let mut safe = String::with_capacity(text.len() + 1);

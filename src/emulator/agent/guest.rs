@@ -118,9 +118,6 @@ impl Open {
     }
 
     /// Fails: this system has no PTY.
-    ///
-    /// # Errors
-    /// Always.
     #[cfg(not(unix))]
     pub fn terminal(
         _: &SessionSpec,

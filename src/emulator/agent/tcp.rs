@@ -9,9 +9,6 @@ use tokio::net::TcpStream;
 pub(super) const TCP_CHUNK: usize = 2048;
 
 /// Connects to `host` and `port` within `limit`; a failure has the code `code`.
-///
-/// # Errors
-/// Why there is no connection.
 pub(super) async fn connect(
     host: String,
     port: u16,

@@ -15,9 +15,6 @@ use http::Method;
 use std::time::Duration;
 
 /// Verifies a request.
-///
-/// # Errors
-/// The [`ErrorReply`] to answer with.
 pub(crate) fn verify(
     incoming: &ApiRequest<'_>,
     keys: &Identities,

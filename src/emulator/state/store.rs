@@ -215,9 +215,6 @@ impl Store {
     }
 
     /// The session that a WebSocket request may open.
-    ///
-    /// # Errors
-    /// [`Denied`].
     pub(crate) fn admit(
         &self,
         session_id: &str,

@@ -109,9 +109,6 @@ pub async fn agents(
 }
 
 /// The agent of one instance, as [`agents`].
-///
-/// # Errors
-/// As [`agents`].
 pub async fn agent(client: &Client, id: &str, limit: Duration) -> Result<Option<Agent>> {
     let mut found = agents(client, &[id.to_owned()], limit).await?;
     Ok(found.remove(id))

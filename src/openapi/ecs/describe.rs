@@ -179,9 +179,6 @@ pub struct Region {
 }
 
 /// The ids of all regions, in the service's order.
-///
-/// # Errors
-/// As [`Client::call`].
 pub async fn region_ids(client: &Client, limit: Duration) -> Result<Vec<String>> {
     let all = client
         .call(&DescribeRegions::default(), limit)

@@ -46,9 +46,6 @@ pub(crate) struct Attach<'a> {
 
 impl Attach<'_> {
     /// Runs the session until it is over.
-    ///
-    /// # Errors
-    /// When the terminal or standard input can't be opened.
     pub(crate) async fn run<C: Channel, F: Filter>(
         self,
         channel: C,

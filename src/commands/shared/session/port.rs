@@ -64,9 +64,6 @@ pub(crate) struct PortSession {
 
 impl PortSession {
     /// Connects to a session that was started.
-    ///
-    /// # Errors
-    /// As [`Started::dial`].
     pub(crate) async fn dial(
         started: Started,
         network: Network,

@@ -7,9 +7,6 @@ use std::io;
 use tokio::sync::mpsc;
 
 /// Opens this process's standard input.
-///
-/// # Errors
-/// [`Error::Io`] if it can't be opened.
 pub(crate) fn stdin() -> Result<Stdin> {
     Stdin::open().map_err(|source| Error::Io {
         what: "standard input can't be opened",
@@ -18,9 +15,6 @@ pub(crate) fn stdin() -> Result<Stdin> {
 }
 
 /// Opens this process's standard output, on which `screen` draws too.
-///
-/// # Errors
-/// [`Error::Io`] if it can't be opened.
 pub(crate) fn stdout(screen: &Screen) -> Result<Stdout> {
     screen.stdout().map_err(|source| Error::Io {
         what: "standard output can't be opened",

@@ -71,9 +71,6 @@ pub(crate) async fn run(shared: &Shared<'_>, program: Option<&Program>) -> Resul
 
 /// The process that holds this command's sessions, if there is one. With `end`, it is asked to end, at once
 /// or after the commands that run.
-///
-/// # Errors
-/// Why it can't be asked.
 pub(crate) async fn ask(shared: &Shared<'_>, end: Option<bool>) -> Result<Option<u32>, String> {
     let (_, place) = place(shared)?;
     let conn = knock(&place).await.map_err(|error| error.to_string())?;
@@ -88,9 +85,6 @@ pub(crate) async fn ask(shared: &Shared<'_>, end: Option<bool>) -> Result<Option
 }
 
 /// Where the holder of this command's sessions is.
-///
-/// # Errors
-/// Why there is no such place.
 fn place(shared: &Shared<'_>) -> Result<(String, Place), String> {
     let kms = shared.args.session.kms_endpoint.as_deref();
     let key = key(shared.context, &shared.args.sharing, shared.request, kms);

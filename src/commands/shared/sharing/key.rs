@@ -21,9 +21,6 @@ const NETWORK: [&str; 8] = [
 
 /// The key of the sessions that `request` asks for, in hexadecimal digits. No call is made for it, and no
 /// secret is part of it.
-///
-/// # Errors
-/// As [`Context::credential_source`].
 pub(super) fn key(
     context: &Context,
     sharing: &Sharing,

@@ -21,9 +21,6 @@ const START: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(5);
 
 /// Connects to the holder at this place; `None` if there is none.
-///
-/// # Errors
-/// The system's.
 pub(crate) async fn knock(place: &Place) -> io::Result<Option<Conn>> {
     match UnixStream::connect(&place.socket).await {
         Ok(stream) => Conn::of(stream).map(Some),
@@ -35,9 +32,6 @@ pub(crate) async fn knock(place: &Place) -> io::Result<Option<Conn>> {
 }
 
 /// Waits for a holder's greeting: its version and its process.
-///
-/// # Errors
-/// Why there is none.
 pub(crate) async fn greeted(conn: &mut Conn, limit: Duration) -> Result<(String, u32), String> {
     match timeout(limit, conn.receive::<Answer>()).await {
         Ok(Ok(Some(Answer::Hello { version, pid }))) => Ok((version, pid)),
@@ -69,9 +63,6 @@ pub(crate) async fn answer(
 
 /// Connects to the holder at this place and waits for its greeting. Where there is none, and this process
 /// is the first to see that, `start` is asked for what to start one with.
-///
-/// # Errors
-/// Why it can't be had.
 pub(super) async fn reach(
     place: &Place,
     starts: bool,

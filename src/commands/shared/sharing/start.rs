@@ -62,9 +62,6 @@ struct Held {
 
 impl Start {
     /// What a holder of the sessions that `request` asks for is given.
-    ///
-    /// # Errors
-    /// As [`crate::config::credentials::CredentialsProvider::credentials`].
     pub(super) async fn of(
         context: &Context,
         (global, session): (&Global, &Session),
@@ -103,9 +100,6 @@ impl Start {
     }
 
     /// The way to the service, which begins with the credentials that were given.
-    ///
-    /// # Errors
-    /// As [`Context::new`] and [`Context::hold`].
     pub(crate) fn context(&mut self) -> Result<Context> {
         let variables = std::mem::take(&mut self.variables);
         let env: Lookup =

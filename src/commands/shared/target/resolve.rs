@@ -111,9 +111,6 @@ pub(crate) async fn for_session(
 /// Starts the session that `request` asks for on the instance. If the instance is only remembered, it is
 /// looked up meanwhile; if the target is another one by now, the session is ended and one is started
 /// there. `request` and `resolved` then name it.
-///
-/// # Errors
-/// As [`Started::start`] and [`for_session`].
 pub(crate) async fn start(
     context: &Context,
     args: &cli::Session,
