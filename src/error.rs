@@ -32,7 +32,7 @@ pub enum Error {
     Config {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
     /// No credentials were found, or those found can't be used.
@@ -40,7 +40,7 @@ pub enum Error {
     Credentials {
         /// Which source, and what is wrong with it.
         problem: String,
-        /// What to do about it.
+        /// The advice.
         remedy: String,
     },
     /// No region was given anywhere.
@@ -49,17 +49,17 @@ pub enum Error {
     /// Neither a region nor credentials were given: one message names both, so that the user sets both.
     #[error("no region given, and no usable credentials: {}", escaped(.problem))]
     NoRegionNorCredentials {
-        /// What is wrong with the credentials.
+        /// The problem.
         problem: String,
-        /// What to do about them.
+        /// The advice.
         remedy: String,
     },
     /// A target is no instance, or not exactly one, or one that can't take a session.
     #[error("{problem}")]
     Target {
-        /// What it is; a list of instances has lines of its own, without control characters.
+        /// The problem; a list of instances has lines of its own, without control characters.
         problem: String,
-        /// What to do about it.
+        /// The advice.
         remedy: String,
     },
     /// The service answered with an error.
@@ -70,7 +70,7 @@ pub enum Error {
     Connect {
         /// Host and port, or the proxy's.
         to: String,
-        /// What the system or the peer said.
+        /// The text of the system or the peer.
         cause: String,
         /// Another attempt would fail in the same way: a certificate, a proxy's refusal.
         lasting: bool,
@@ -78,7 +78,7 @@ pub enum Error {
     /// Something took longer than it may.
     #[error("{what} took longer than {limit:?}")]
     Timeout {
-        /// What was waited for, as a noun: `the connection to 10.0.0.1:443`.
+        /// The thing that was awaited, as a noun: `the connection to 10.0.0.1:443`.
         what: String,
         /// The limit that was passed.
         limit: Duration,
@@ -86,7 +86,7 @@ pub enum Error {
     /// The agent did not answer in time.
     #[error("{what} took longer than {limit:?}")]
     AgentTimeout {
-        /// What was waited for, as a noun: `the answer of the agent`.
+        /// The thing that was awaited, as a noun: `the answer of the agent`.
         what: &'static str,
         /// The limit that was passed.
         limit: Duration,
@@ -112,7 +112,7 @@ pub enum Error {
     Ended {
         /// The service's reason code, such as `FlowExceedLimit`.
         code: String,
-        /// What followed the code.
+        /// The text after the code.
         detail: String,
     },
     /// The remote side can't do what was asked of it.
@@ -129,7 +129,7 @@ pub enum Error {
     AfterStop {
         /// For how long.
         span: Duration,
-        /// What the session ended with.
+        /// The error that ended the session.
         error: Box<Error>,
     },
     /// After the end of the input the remote side sent nothing for this long, and axt ended the session.
@@ -140,7 +140,7 @@ pub enum Error {
     /// Reading or writing on the user's side failed.
     #[error("{what}: {source}")]
     Io {
-        /// What was being done.
+        /// The action that failed.
         what: &'static str,
         /// The system's error.
         source: io::Error,
@@ -225,7 +225,7 @@ impl From<ApiError> for Error {
 }
 
 impl Error {
-    /// What the user can do about it, as one sentence, where there is something.
+    /// The advice for the user, as one sentence, if there is any.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {

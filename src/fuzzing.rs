@@ -16,7 +16,8 @@ pub const SECRET: &str = "hush-hush-hush-hush";
 /// The host that a request names, or none for the instance itself, and the port.
 pub type HostPort = (Option<String>, u16);
 
-/// What a client of `-D` that sends these bytes asks for, or why it is refused; and how it is answered.
+/// Reads these bytes as a client's request to `-D`: its remote address or the reason for a refusal, and the
+/// answer.
 pub fn socks(bytes: &[u8]) -> (Result<HostPort, String>, Vec<u8>) {
     let talk = async {
         let (mut client, mut server) = tokio::io::duplex(bytes.len().max(1));
@@ -33,7 +34,7 @@ pub fn socks(bytes: &[u8]) -> (Result<HostPort, String>, Vec<u8>) {
     talk.now_or_never().expect("nothing is waited for")
 }
 
-/// What an answer to StartTerminalSession is told as, if it is no session.
+/// Reads an answer to StartTerminalSession; returns the error's text if it is no session.
 pub fn api_reply(status: u16, body: &[u8]) -> Result<(), String> {
     let reply = Reply {
         action: StartTerminalSession::NAME,
@@ -51,7 +52,7 @@ pub fn api_reply(status: u16, body: &[u8]) -> Result<(), String> {
     read.map(drop).map_err(|error| error.to_string())
 }
 
-/// What the settings and credentials of a home directory are told as.
+/// Reads the settings and credentials of a home directory; returns the error's text.
 pub fn configuration(home: &Path) -> Result<(), String> {
     let home = home.to_string_lossy();
     let env = |name: &str| (name == "HOME").then(|| home.to_string());

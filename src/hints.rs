@@ -1,4 +1,4 @@
-//! The service's codes in words: what each means and what the user can do about it.
+//! Explanations of the service's codes: what each means and what the user can do about it.
 
 mod api;
 mod close;

@@ -1,4 +1,5 @@
-//! What this process got from its parent, where it does not pass on the same to the programs it starts.
+//! Properties of this process that its parent set and that axt changes for itself: they are put back for
+//! the programs it starts.
 
 use std::sync::OnceLock;
 #[cfg(unix)]

@@ -65,7 +65,7 @@ pub struct Pump<'h, C, F, R, W> {
     lost_by: Option<String>,
 }
 
-/// What woke the loop.
+/// An event that wakes the loop.
 enum Wake {
     Received,
     Sent,

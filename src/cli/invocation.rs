@@ -101,7 +101,7 @@ fn read_ssh(before: &[OsString], rest: Vec<OsString>) -> Result<Cli, Exit> {
     })
 }
 
-/// What this process has.
+/// The facts about this process that a plan depends on.
 fn here() -> Here {
     let names = vars_os().filter_map(|(name, _)| name.into_string().ok());
     Here {

@@ -6,7 +6,7 @@ use clap::Args;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 
-/// What ssh's options mean here, for the help.
+/// The part of the help that lists ssh's options.
 const OPTIONS: &str = "\
 ssh's options:
   -l USER  -t -tt -T  -n  -q  -v -vv -vvv  -C  -N  -e CHAR  -E FILE  -F FILE  -L ...  -g  -D ...
@@ -34,10 +34,11 @@ pub(crate) struct Ssh {
         allow_hyphen_values = true
     )]
     args: Vec<OsString>,
-    /// What to do on the instance: `connect` or `proxy`; without it, only the forwards.
+    /// The command that does the task on the instance, `connect` or `proxy`; without it, there are only
+    /// forwards.
     #[arg(skip)]
     pub(crate) task: Option<Box<Command>>,
-    /// What to ask of the master of shared sessions, instead of the task.
+    /// The request of `-O` to the master of shared sessions, in place of the task.
     #[arg(skip)]
     pub(crate) master: Option<MasterCommand>,
     /// Ports to forward beside it.
@@ -46,10 +47,10 @@ pub(crate) struct Ssh {
     /// A port that can't be listened on ends it.
     #[arg(skip)]
     pub(crate) exit_on_forward_failure: bool,
-    /// What the user should know first.
+    /// Warnings, shown before the task.
     #[arg(skip)]
     pub(crate) warnings: Vec<String>,
-    /// What was accepted without effect, by name.
+    /// The names of options that were accepted without effect.
     #[arg(skip)]
     pub(crate) without_effect: Vec<String>,
 }

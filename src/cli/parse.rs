@@ -86,7 +86,7 @@ fn print_help_without_variables(args: &[OsString]) {
         .map_err(|asked| print(&asked));
 }
 
-/// What stands on the command line, as far as it can be understood.
+/// The part of the command line that can be understood before it is parsed as a whole.
 #[derive(Default)]
 struct Typed {
     /// The ids of the arguments.
@@ -122,7 +122,8 @@ fn target(matches: &ArgMatches) -> Option<String> {
     Some(values.next()?.to_string_lossy().into_owned())
 }
 
-/// What axt's own file says to this run. A run that only tells about axt itself needs none.
+/// The options that axt's own file sets for this run. A run that only prints something about axt needs
+/// none.
 fn configured(args: &[OsString], typed: &Typed) -> Result<Configured, Exit> {
     let axt = Cli::command();
     let command = first_command(&axt, args);

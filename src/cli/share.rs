@@ -11,7 +11,7 @@ pub(crate) struct Sharing {
     /// Keep the command's session for later commands, until this long after the last one; 0: don't
     #[arg(long, value_name = "DURATION", env = "AXT_SHARE", value_parser = duration)]
     share: Option<Duration>,
-    /// What ssh's options say of it, which counts instead.
+    /// What ssh's options ask for; it overrides the options of axt.
     #[arg(skip)]
     pub(crate) control: Option<Control>,
 }

@@ -23,5 +23,5 @@ pub use plan::{MasterCommand, Plan, Task, Terminal};
 pub use translate::Here;
 pub use values::LogLevel;
 
-/// What `-V` prints: tools look for OpenSSH's name and version at its beginning.
+/// The output of `-V`: tools look for OpenSSH's name and version at its beginning.
 pub const VERSION: &str = concat!("OpenSSH_9.2p1 compatible, axt ", env!("CARGO_PKG_VERSION"));

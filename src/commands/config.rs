@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use url::Url;
 
-/// What stands in the place of a secret.
+/// The text that replaces a secret.
 const HIDDEN: &str = "(hidden)";
 
 /// The options that `Settings` resolves further than the command line does.
@@ -65,7 +65,7 @@ pub(crate) fn show(global: &Global, args: &ConfigShow, ui: &Ui) -> anyhow::Resul
     Ok(Exit::Ok)
 }
 
-/// What holds, by name.
+/// The values in force, sorted by name.
 fn rows(global: &Global, args: &ConfigShow, settings: &Settings) -> Vec<Row> {
     let is_resolved = |name: &str| RESOLVED.iter().any(|(other, _)| *other == name);
     let given = args.settings.iter();

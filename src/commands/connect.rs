@@ -59,7 +59,8 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
     explained(done, &context, &args.session, &resolved.id, ui).await
 }
 
-/// Whether the session, which runs already, gets nothing to run: a user at a terminal joins it as it is.
+/// Whether a session that is already running is joined as it is, because a user at a terminal names no
+/// command.
 fn joins(args: &Connect) -> bool {
     let run = &args.run;
     let asks = command(run).is_some() || run.login;
@@ -70,7 +71,7 @@ fn joins(args: &Connect) -> bool {
     joins
 }
 
-/// Runs the command in a session that is held for later ones, if that is wanted and possible.
+/// Runs the command in a shared session, if that is wanted and possible.
 #[cfg(unix)]
 async fn in_shared_session(
     context: &Context,
@@ -110,18 +111,19 @@ async fn in_shared_session(
     Ok(None)
 }
 
-/// What the session is to run.
+/// The program of the session.
 enum Runs<'a> {
-    /// What the plan says.
+    /// The plan's program.
     Planned,
-    /// The user's login shell, with these variables.
+    /// The user's login shell, with these variables; the second value keeps what is typed before it
+    /// answers.
     LoginShell(&'a [(String, Vec<u8>)], Typed),
-    /// The service's own shell, and what was typed before.
+    /// The service's own shell. It gets the bytes that were typed before.
     ServiceShell(Vec<u8>),
 }
 
-/// Runs the session. Where the user's login shell is wanted and can't be started, as on Windows, the
-/// service's own shell is.
+/// Runs the session. If the user's login shell is wanted and can't be started, as on Windows, the service's
+/// own shell runs instead.
 async fn connect_by_shell(
     context: &Context,
     args: &Connect,
@@ -165,7 +167,7 @@ async fn connect_by_shell(
     run(&mut request, Runs::ServiceShell(typed.take())).await
 }
 
-/// Whether the agent has said that there is no `sh`. Silence doesn't count.
+/// Whether the agent reported that there is no `sh`. An agent that said nothing does not count.
 fn is_no_shell(error: &anyhow::Error) -> bool {
     match error.downcast_ref() {
         Some(Error::Ended { code, .. }) => exec::is_no_shell(code),

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// How long a command that got a signal may take to end.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// How long one may take that was killed.
+/// How long a killed command may take to end.
 const KILLED: Duration = Duration::from_secs(2);
 
 /// The signal that a stop sends to the command, and how long the command then has to end.
@@ -27,7 +27,7 @@ pub(crate) fn passed_on(stop: Stop) -> (Signal, Duration) {
     }
 }
 
-/// What a session runs that is more than the service's default shell.
+/// A program for a session that runs more than the service's default shell.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     /// The command.
@@ -52,12 +52,12 @@ pub(crate) struct Exec {
     typed: Option<Typed>,
 }
 
-/// What was typed into a session that has not answered. If it never does, another one takes it.
+/// The bytes typed into a session that has not answered. If it never answers, the next session gets them.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Typed(Arc<Mutex<Vec<u8>>>);
 
 impl Typed {
-    /// Takes it out.
+    /// Takes the bytes.
     pub(crate) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -129,7 +129,7 @@ impl Exec {
         }
     }
 
-    /// What the agent is to run; well below the service's 512 characters.
+    /// The command line for the agent, well below the service's limit of 512 characters.
     pub(crate) fn command_line(&self) -> &str {
         match &self.side {
             Side::Command(client) => client.command_line(),
@@ -137,12 +137,12 @@ impl Exec {
         }
     }
 
-    /// The same for a session that runs a shell already: typed at its prompt.
+    /// The line that starts the runner in a session that already runs a shell: it is typed at the prompt.
     pub(crate) fn typed_line(&self) -> Vec<u8> {
         typed_line(self.command_line())
     }
 
-    /// Why the runner is of no use, once it will say no more.
+    /// The reason why the runner failed, once nothing more will come from it.
     fn failure(&mut self) -> Option<Failure> {
         match &mut self.side {
             Side::Command(client) => client.ended(),
@@ -162,7 +162,7 @@ impl Exec {
         }
     }
 
-    /// Moves what the client has produced to where it belongs.
+    /// Moves the client's output and events to their destinations.
     fn settle(&mut self, flow: &mut Flow) {
         for event in std::mem::take(&mut self.produced.events) {
             match event {
@@ -277,7 +277,7 @@ impl Filter for Exec {
         let starting = !self.is_ready();
         let code = match ending {
             Ending::Normal { code } => code,
-            // A shell that never became ours has a status of its own, not the command's.
+            // The runner never took over this shell: the status is the shell's, not the command's.
             Ending::Status(status) if starting => format!("status {status}"),
             Ending::Failed(Error::Ended { code, .. }) if starting && is_no_shell(&code) => {
                 let what = format!(
@@ -301,7 +301,7 @@ impl Filter for Exec {
     }
 }
 
-/// What agents say where `sh` can't be started.
+/// Whether this is an agent's code for a `sh` that can't be started.
 pub(crate) fn is_no_shell(code: &str) -> bool {
     matches!(code, "ShellCommandNotFound" | "MalformedCommandLine")
 }

@@ -16,18 +16,18 @@ const HOST: &str = "host";
 pub(crate) struct Blocks {
     /// Where it is.
     pub(crate) path: PathBuf,
-    /// What holds unless a host block says otherwise.
+    /// The options of every host, unless a host block overrides them.
     pub(crate) defaults: Vec<Entry>,
     /// The host blocks, in the order of the file.
     pub(crate) hosts: Vec<Host>,
 }
 
-/// What holds for some hosts.
+/// A block of options for some hosts.
 #[derive(Debug)]
 pub(crate) struct Host {
     /// Which ones: `*` stands for any characters, `?` for one.
     pub(crate) pattern: String,
-    /// What is set, in the order of the file.
+    /// The options, in the order of the file.
     pub(crate) entries: Vec<Entry>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) enum Value {
     Switch(bool),
     /// A list.
     List(Vec<Value>),
-    /// What no option takes, by its name.
+    /// A value of a type that no option takes, with the type's name.
     Other(&'static str),
 }
 
@@ -101,7 +101,7 @@ impl Blocks {
     }
 }
 
-/// What is wrong on a line of the file.
+/// The error for a line of the file.
 pub(crate) fn problem(path: &Path, line: usize, what: &str) -> Error {
     Error::Config {
         path: path.to_owned(),

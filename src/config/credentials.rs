@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-/// What signs a request. Debug shows neither secret nor token.
+/// The keys that sign a request. Debug shows neither secret nor token.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// The AccessKey id; `STS.…` for temporary credentials.

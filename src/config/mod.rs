@@ -1,4 +1,5 @@
-//! What the user configured: axt's own file, settings and where each came from, profiles, credential sources.
+//! The user's configuration: axt's own file, settings and where each came from, profiles, credential
+//! sources.
 
 pub(crate) mod blocks;
 pub mod credentials;

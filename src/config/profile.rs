@@ -21,7 +21,7 @@ pub(crate) struct Profile {
     spellings: Spellings,
 }
 
-/// What another file calls the fields of a profile: aliyun-cli's name first.
+/// The names of a profile's fields in another kind of file: aliyun-cli's name first.
 pub(super) type Spellings = &'static [(&'static str, &'static str)];
 
 impl Profile {
@@ -112,7 +112,7 @@ impl Profile {
         self.spellings.is_empty()
     }
 
-    /// What this file calls the field.
+    /// The field's name in this file.
     pub(crate) fn spelled<'a>(&self, field: &'a str) -> &'a str {
         let other = self.spellings.iter().find(|(known, _)| *known == field);
         other.map_or(field, |(_, spelled)| spelled)
@@ -206,7 +206,7 @@ pub(crate) struct Missing {
 }
 
 impl Missing {
-    /// What is said of it.
+    /// The error for a missing profile.
     pub(crate) fn error(&self, path: &Path) -> Error {
         let known = match self.known.as_slice() {
             [] => "none".to_owned(),

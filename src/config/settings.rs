@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// What the command line says; the parser has merged `AXT_*` into it already.
+/// The options of the command line; the parser has merged `AXT_*` into them already.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Flags {
     /// `--profile NAME`. It also makes the profile win over a key pair in the environment.

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub struct Options {
     /// Limits and delays.
     pub limits: Limits,
-    /// What goes wrong on purpose.
+    /// The faults to inject.
     pub faults: Faults,
     /// How the agents of sessions behave; `limits` decides their delays.
     pub agent: AgentOptions,

@@ -52,7 +52,7 @@ impl Default for Sae {
     }
 }
 
-/// What a token allows.
+/// The pod, the size and the expiry that a token stands for.
 #[derive(Debug, Clone)]
 pub(crate) struct WebshellToken {
     /// When it expires; never when `None`.
@@ -74,7 +74,7 @@ impl WebshellTokens {
         token
     }
 
-    /// What `token` allows, if it was issued and has not expired.
+    /// The data of `token`, if it was issued and has not expired.
     pub(super) fn redeem(&self, token: &str, now: Timestamp) -> Option<WebshellToken> {
         let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, allowed) = tokens.iter().find(|(known, _)| same(known, token))?;

@@ -48,7 +48,7 @@ pub struct Emulator {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the emulator knows of one session.
+/// The emulator's record of one session.
 #[derive(Debug, Clone)]
 pub struct SessionInfo {
     /// Its id.

@@ -1,10 +1,10 @@
-//! What to do about each error code of the API.
+//! The advice for each error code of the API.
 
 use super::codes::lists;
 
-/// What to do about each code: those of the API pages of StartTerminalSession,
-/// DescribeTerminalSessions and GetWebshellToken, the cloud's common ones, and axt's own
-/// `UnexpectedReply`. The first row that lists a code counts.
+/// The advice for each code: those of the API pages of StartTerminalSession, DescribeTerminalSessions and
+/// GetWebshellToken, the cloud's common ones, and axt's own `UnexpectedReply`. The first row that lists a
+/// code counts.
 #[rustfmt::skip]
 const HINTS: &[(&str, &str)] = &[
     // What a request asks for.
@@ -73,8 +73,7 @@ const PRODUCTS: &[(&str, &str)] = &[
     ("AssumeRole AssumeRoleWithOIDC GetCallerIdentity", "sts"),
 ];
 
-/// What to do about an error of one action: the code's hint, or for a denial the permission that
-/// is missing.
+/// The advice for an error of one action: the code's hint, or for a denial the permission that is missing.
 #[must_use]
 pub(crate) fn call(action: &str, code: &str) -> Option<String> {
     if is_denial(code) {

@@ -8,7 +8,7 @@ const EXCHANGE: &str = "check that the agent is new enough for --encrypt, and fo
 const PORT_CLOSED: &str = "the service behind the port closed the connection: look at its log";
 const IDENTITY: &str = "check that `id USER` works on the instance, or give another --user";
 
-/// What each closing reason means, and what to do about it where there is something.
+/// Each closing reason with its meaning and the advice for it, which may be empty.
 #[rustfmt::skip]
 const REASONS: &[(&str, &str, &str)] = &[
     ("Exit Exited Ok", "the program ended", ""),
@@ -59,7 +59,7 @@ const RECORDED: &[(&str, &str)] = &[
     ("ClientClosed", "the client ended it"),
 ];
 
-/// What to do about a session's closing reason; `None` where there is no advice.
+/// The advice for a session's closing reason; `None` if there is none.
 #[must_use]
 pub(crate) fn close(code: &str, detail: &str) -> Option<&'static str> {
     row(code, detail)
@@ -67,7 +67,7 @@ pub(crate) fn close(code: &str, detail: &str) -> Option<&'static str> {
         .filter(|hint| !hint.is_empty())
 }
 
-/// What a session's closing reason means; `None` for one that is not listed.
+/// The meaning of a session's closing reason; `None` for one that is not listed.
 #[must_use]
 pub(crate) fn close_meaning(code: &str, detail: &str) -> Option<&'static str> {
     row(code, detail).map(|(_, meaning, _)| *meaning)
@@ -94,7 +94,7 @@ fn row(code: &str, detail: &str) -> Option<&'static (&'static str, &'static str,
 mod tests {
     use super::*;
 
-    /// What older and newer agents close a session with when something went wrong.
+    /// The reasons with which older and newer agents close a session after a failure.
     const FAILURES: &str = "
         AgentTimeout InitChannelFailed OpenChannelFailed SessionIdDuplicated ProcessDataError
         OpenPtyFailed FlowExceedLimit Read_port_failed Open_port_failed Timeout Notified

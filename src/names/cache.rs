@@ -1,5 +1,5 @@
-//! Which instance a target was, remembered for each account and region: a hint that saves time, and never
-//! an authority.
+//! Remembers which instance a target was, for each account and region. It saves time and is never trusted
+//! without a check.
 
 use crate::kept;
 use crate::openapi::ecs::check_instance_id;
@@ -11,24 +11,24 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// No more than this many are remembered.
+/// The most targets that are remembered.
 const MOST: usize = 20_000;
 
 /// The longest file that is read, in bytes.
 const LONGEST: u64 = 8 << 20;
 
-/// The file of one account and region; without a place for it, none.
+/// The file of one account and region. Without a cache directory it is always empty.
 #[derive(Debug, Clone)]
 pub(crate) struct NameCache {
     path: Option<PathBuf>,
 }
 
-/// What is remembered of one target.
+/// One remembered target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Known {
     /// The target, without user and region.
     pub(crate) target: String,
-    /// The instance's id; none if several have been found.
+    /// The instance's id; `None` if several have been found.
     pub(crate) id: Option<String>,
     /// When that was looked up, in seconds since 1970.
     seen: u64,
@@ -49,25 +49,25 @@ struct Content {
 }
 
 impl NameCache {
-    /// The file in this cache directory for an account, which is told apart by a text that holds no
-    /// secret, and a region.
+    /// The file in this cache directory for a region of an account. The account is named by a text without
+    /// secrets.
     #[must_use]
     pub(crate) fn new(directory: Option<&Path>, account: &str, region: &str) -> Self {
-        // The lengths make sure that no two pairs are one text.
+        // The length keeps two pairs of account and region from making one text.
         let whose = format!("{}:{account}{region}", account.len());
         let name = sha256_hex(whose.as_bytes());
         let path = directory.map(|directory| directory.join("names").join(format!("{name}.json")));
         Self { path }
     }
 
-    /// What is remembered of a target.
+    /// Looks a target up.
     #[must_use]
     pub(crate) fn get(&self, target: &str) -> Option<Known> {
         let mut all = self.all().into_iter();
         all.find(|known| known.target == target)
     }
 
-    /// All that is remembered, the newest first.
+    /// All remembered targets, the newest first.
     #[must_use]
     pub(crate) fn all(&self) -> Vec<Known> {
         let Some(path) = &self.path else {
@@ -84,8 +84,8 @@ impl NameCache {
         }
     }
 
-    /// Remembers targets, each with the one instance that it is; one that occurs twice is several
-    /// instances. A failure costs time, nothing else.
+    /// Remembers targets, each with its instance; a target that occurs twice is several instances. A
+    /// failure to write is only logged.
     pub(crate) fn put(&self, targets: impl IntoIterator<Item = (String, String)>) {
         let Some(path) = &self.path else {
             return;
@@ -133,10 +133,10 @@ impl NameCache {
     }
 }
 
-/// Reads the file, which anybody may have written: ids that are none are left out.
+/// Reads the file. Any program may have written it, so texts that are not instance ids are left out.
 fn read(path: &Path) -> io::Result<Content> {
     let mut text = Vec::new();
-    // Anything else might never end, or never begin.
+    // A read of a pipe or a device might never end.
     if !path.metadata()?.is_file() {
         return Err(io::Error::other("it is no file"));
     }

@@ -1,4 +1,4 @@
-//! What a TARGET may mean: an instance's id, or what to look for, and where.
+//! The meaning of a TARGET: an instance's id, or something to look for, and where.
 
 use super::target::{NAME, Target};
 use crate::error::{Error, Result};
@@ -6,16 +6,16 @@ use crate::openapi::ecs::check_instance_id;
 use crate::openapi::ecs::instances::Query;
 use std::net::IpAddr;
 
-/// What a target may mean.
+/// The meaning of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Meaning {
     /// The instance with this id, which is never looked up.
     Id(String),
-    /// Whatever one of these finds.
+    /// The instance that one of these searches finds.
     Found(Vec<Search>),
 }
 
-/// What to look for.
+/// A search for an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Search {
     /// The instances that are meant.
@@ -25,7 +25,8 @@ pub(crate) struct Search {
 }
 
 impl Meaning {
-    /// What this target may mean. A suffix that is a region's id may also be the end of a name.
+    /// Reads a target. A suffix that is a region's id may also be the end of a name, which makes two
+    /// searches.
     ///
     /// # Errors
     /// [`Error::Usage`] for what can mean nothing.
@@ -61,7 +62,7 @@ impl Meaning {
     }
 }
 
-/// What this text asks for.
+/// The query that this text asks for.
 fn query(text: &str) -> Result<Query> {
     if let Some(name) = text.strip_prefix(NAME) {
         return match name {

@@ -1,5 +1,5 @@
-//! Names of instances: how a TARGET is written, what it may mean, which instance that is, and what of it
-//! is remembered. No call is made here.
+//! Names of instances: how a TARGET is written, what it means, which instance the answers name, and the
+//! memory of earlier look-ups. No call is made here.
 
 pub(crate) mod cache;
 pub(crate) mod meaning;

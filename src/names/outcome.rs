@@ -1,27 +1,28 @@
-//! What the answers to a search mean: one instance, several, or none.
+//! The outcome of a search: one instance, several, or none.
 
 use crate::error::{Error, Result};
 use crate::openapi::ecs::instances::Instance;
 use crate::openapi::region;
 
-/// What was found.
+/// The outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The one instance that is meant.
     One(Box<Instance>),
-    /// Several. None of them is better than another.
+    /// Several instances, none of which fits better than another.
     Several(Vec<Instance>),
 }
 
 impl Outcome {
-    /// What the answers for a target, without its user, mean. `asked` are the regions that were asked.
+    /// The outcome of the `answers` to the searches for `host`, a target without its user. `asked` are the
+    /// regions that were asked.
     ///
     /// # Errors
     /// [`Error::Target`] where there is no such instance.
     pub(crate) fn of(host: &str, answers: Vec<Instance>, asked: &[String]) -> Result<Self> {
         let mut found: Vec<Instance> = Vec::new();
         for instance in answers {
-            // Two readings of one target may find the same.
+            // Two searches for one target may find the same instance.
             if !found.iter().any(|other| other.id == instance.id) {
                 found.push(instance);
             }

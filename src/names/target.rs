@@ -2,7 +2,7 @@
 
 use crate::openapi::region;
 
-/// What stands before a name that is to be taken as it is.
+/// The prefix of a name that is taken as it is, even if it looks like an id or an address.
 pub(super) const NAME: &str = "name:";
 
 /// The parts of a target.
@@ -17,7 +17,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Cuts a target. What follows the last dot counts as a region only if there is one of that id.
+    /// Splits a target. The text after the last dot is its region only if there is a region with that id.
     #[must_use]
     pub(crate) fn parse(text: &str) -> Self {
         let (user, rest) = match text.rsplit_once('@') {

@@ -20,7 +20,7 @@ impl Network {
             .map_err(|error| Error::Usage(format!("no HTTP client: {}", Cause::of(&error).text)))
     }
 
-    /// What an error of that client means.
+    /// Explains an error of that client.
     pub(crate) fn explain_metadata(&self, error: &reqwest::Error) -> Error {
         let cause = match error.is_timeout() {
             true => Cause::passing("no answer in time"),

@@ -52,7 +52,7 @@ pub trait Action: Serialize {
     const REGIONAL: bool = true;
     /// How it is called.
     const STYLE: Style = Style::Rpc;
-    /// What it answers.
+    /// The type of the reply.
     type Reply: DeserializeOwned;
 
     /// Checks what can be checked before the call.

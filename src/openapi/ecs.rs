@@ -41,7 +41,7 @@ pub struct StartTerminalSession {
     /// The network of the session's URL. The oldest form of the action has no parameter for it.
     #[serde(serialize_with = "intranet", skip_serializing_if = "is_internet")]
     pub connection_type: ConnectionType,
-    /// What makes the call idempotent: ASCII, at most 64 characters. [`Self::new`] draws one; it
+    /// The token that makes the call idempotent: ASCII, at most 64 characters. [`Self::new`] draws one; it
     /// stays the same over all attempts.
     pub client_token: String,
     /// End-to-end encryption, for terminals only.
@@ -67,7 +67,7 @@ pub struct TerminalSession {
     pub request_id: String,
     /// The session's id, `s-…`.
     pub session_id: String,
-    /// What the WebSocket's header `x-acs-session-token` carries.
+    /// The token for the WebSocket's header `x-acs-session-token`.
     pub security_token: SecretString,
     /// The URL of the session, valid for 10 minutes. It is a secret: it alone gives access.
     pub web_socket_url: SecretString,

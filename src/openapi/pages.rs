@@ -10,7 +10,7 @@ const MOST_PAGES: usize = 2000;
 
 /// An action that answers with a page of a list.
 pub(crate) trait Paged: Action {
-    /// What the list is of.
+    /// The type of the list's items.
     type Item;
     /// The most items that a page may have.
     const LARGEST: usize;
@@ -22,8 +22,8 @@ pub(crate) trait Paged: Action {
     fn read(reply: Self::Reply) -> (Vec<Self::Item>, Option<String>);
 }
 
-/// What `take` makes of the items that `query` asks for, or the first `most` of it. Each page may take
-/// `limit`.
+/// The items of `query`'s list, each passed through `take`; all of them, or the first `most`. Each page may
+/// take `limit`.
 ///
 /// # Errors
 /// As [`Client::call`] and `take`; [`ApiError::UNEXPECTED`] if the pages have no end.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 /// The name of the ACS3 algorithm: the first word of its `Authorization` header.
 pub const ACS3: &str = "ACS3-HMAC-SHA256";
 
-/// What the service's percent-encoding leaves alone besides letters and digits.
+/// The characters that the service's percent-encoding encodes: all but letters, digits and these.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')

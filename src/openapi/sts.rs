@@ -50,7 +50,7 @@ pub(crate) struct AssumeRole {
     pub(crate) seconds: Option<u64>,
     /// A policy that narrows what the role may do.
     pub(crate) policy: Option<String>,
-    /// What the role's trust policy may ask for.
+    /// The external id that the role's trust policy may require.
     pub(crate) external_id: Option<String>,
 }
 

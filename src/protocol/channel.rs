@@ -66,7 +66,7 @@ pub enum Event {
     Output(Bytes),
     /// The connection is lost. If `resumable`, a new one may be given by [`Channel::connected`].
     Broken {
-        /// What happened, for the user.
+        /// The reason, as a text for the user.
         why: String,
         /// Whether the session can go on over a new connection.
         resumable: bool,
@@ -183,7 +183,7 @@ pub trait Channel {
         true
     }
 
-    /// What a new connection must name to go on with this session; `None` before it is known.
+    /// The id that a new connection must send to resume this session; `None` before it is known.
     fn resume_id(&self) -> Option<String>;
 
     /// The session in one line for the user: counters and limits, no content.

@@ -1,6 +1,6 @@
 //! OpenSSH's escape sequences: a character after a newline, then a command.
 
-/// What typed bytes turn out to be.
+/// The meaning of typed bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Typed {
     /// Bytes for the remote side.

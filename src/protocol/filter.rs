@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 pub use crate::error::Stop;
 
-/// What a filter has produced.
+/// The output of a filter.
 #[derive(Debug, Default)]
 pub struct Flow {
     /// Bytes for the user.

@@ -20,7 +20,7 @@ pub const MIN_HEADER: usize = 30;
 /// The largest payload axt puts into one Input message, in bytes (what the official client sends).
 pub const MAX_INPUT: usize = 2048;
 
-/// What a message is about: the header's first field.
+/// The type of a message: the header's first field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Client to gateway: bytes typed. Empty means heartbeat.
@@ -93,7 +93,7 @@ impl fmt::Debug for Version {
 /// One message. `Debug` shows the payload's length, never its bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Frame {
-    /// What the message is about.
+    /// The type of the message.
     pub kind: Kind,
     /// The sender's protocol version.
     pub version: Version,

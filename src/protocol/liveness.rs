@@ -27,7 +27,7 @@ pub struct Liveness {
     last: Now,
 }
 
-/// What is due.
+/// An action that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     /// An empty Input message, and a ping with it: one wakeup of an idle machine serves both.

@@ -1,4 +1,5 @@
-//! What a port session's end means: agents report the target's hanging up as a failure of theirs.
+//! The end of a port session: agents report that the target closed its connection as a failure of their
+//! own.
 
 use super::channel::Ending;
 use super::filter::{Filter, Flow};

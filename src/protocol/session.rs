@@ -31,7 +31,7 @@ use send_window::SendWindow;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What a session may send per second until the gateway says otherwise, in bytes.
+/// The bytes that a session may send per second until the gateway sets another limit.
 pub const DEFAULT_RATE: u64 = 200_000;
 
 /// How recent the last output of a port is that surely has not been closed.
@@ -136,7 +136,7 @@ impl Session {
         }
     }
 
-    /// What keeps the session from being resumed, if anything.
+    /// The reason why the session can't be resumed, if there is one.
     fn obstacle(&self) -> Option<&'static str> {
         if self.receive_window.is_unnumbered() || self.version.is_some_and(|v| v < Version::V1_02) {
             return Some("the agent is too old to resume a session");

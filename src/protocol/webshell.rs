@@ -1,9 +1,8 @@
 //! One web shell of SAE: plain bytes both ways, no header of any kind.
 //!
-//! What is known of it comes from `devsapp/saectl`: frames of text, one for each read of the
-//! keyboard; no message for the terminal's size, which is fixed when the token is asked for; a
-//! Kubernetes status as the last output. Nothing is numbered or acknowledged, so that a broken
-//! connection is the end of the session.
+//! The source for its protocol is `devsapp/saectl`: frames of text, one for each read of the keyboard; no
+//! message for the terminal's size, which is fixed when the token is asked for; a Kubernetes status as the
+//! last output. Nothing is numbered or acknowledged, so that a broken connection is the end of the session.
 
 mod closing_status;
 

@@ -27,7 +27,7 @@ const LONGEST: u64 = 1 << 20;
 /// Tells the program's children which profiles are being asked for already.
 const ASKED: &str = "AXT_CREDENTIAL_PROCESS";
 
-/// What the program prints: fields of a profile of aliyun-cli.
+/// The program's output: fields of a profile of aliyun-cli.
 #[derive(Deserialize)]
 struct Printed {
     mode: Option<String>,

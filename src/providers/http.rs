@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 1 << 20;
 
-/// What a server answered.
+/// A server's answer.
 pub(super) struct Answer {
     /// Host and port: paths and queries may hold secrets.
     from: String,

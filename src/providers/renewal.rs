@@ -129,7 +129,7 @@ impl Inner {
         held.clone()
     }
 
-    /// What is held, unless it has expired.
+    /// The held credentials, unless they have expired.
     fn usable(&self) -> Option<Credentials> {
         let held = self.held()?;
         let expires = held.credentials.expires;

@@ -1,4 +1,4 @@
-//! What providers need of the rest of the program: network, clock, settings.
+//! The parts of the program that providers use: network, clock, settings.
 
 use crate::config::settings::Signature;
 use crate::config::source::Sts;
@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// What providers need of the rest of the program.
+/// The parts of the program that providers use.
 #[derive(Clone)]
 pub(crate) struct World {
     /// The way to every server but the metadata service.
     pub(crate) network: Network,
-    /// What `--endpoint` says, where it is a loopback address: it then holds for STS and OAuth too.
+    /// The value of `--endpoint`, if it is a loopback address: it then holds for STS and OAuth too.
     pub(crate) loopback: Option<Url>,
     /// The region, where one is configured.
     pub(crate) region: Option<String>,
@@ -42,7 +42,7 @@ impl Clock {
         Self(Arc::new(Timestamp::now))
     }
 
-    /// What time it is.
+    /// The present time.
     pub(crate) fn now(&self) -> Timestamp {
         (self.0)()
     }

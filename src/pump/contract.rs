@@ -43,7 +43,7 @@ pub enum Notice {
     Opened,
     /// The connection was lost; axt reconnects.
     Reconnecting {
-        /// What happened.
+        /// The reason, as a text for the user.
         why: String,
     },
     /// The session goes on over a new connection.

@@ -77,14 +77,14 @@ impl Peer {
     }
 }
 
-/// What an attempt to reconnect meets.
+/// The result of an attempt to reconnect.
 enum Attempt {
     Connects,
     Fails,
     Refused(u16),
 }
 
-/// What the host was asked, each thing with its time since the start.
+/// The calls to the host, each with its time since the start.
 #[derive(Default)]
 struct Record {
     plan: VecDeque<Attempt>,

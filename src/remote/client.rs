@@ -46,7 +46,7 @@ enum Phase {
 #[derive(Debug)]
 struct Running {
     tools: Tools,
-    /// What has come of a line.
+    /// The received part of a line.
     partial: Vec<u8>,
     job: Option<Job>,
     /// The next one, sent after the end of `job` was: the runner's lines on that come first.
@@ -77,7 +77,7 @@ impl Client {
         }
     }
 
-    /// What the agent is to run; well below the service's 512 characters.
+    /// The command line for the agent, well below the service's limit of 512 characters.
     #[must_use]
     pub fn command_line(&self) -> &str {
         &self.command_line

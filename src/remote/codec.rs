@@ -12,7 +12,7 @@ pub const CHUNK_LINES: usize = CHUNK.div_ceil(3) * 4 / LINE + 2;
 /// The longest content of a frame.
 pub const LONGEST_FRAME: usize = 9_999_999;
 
-/// What the client sends: a letter, the length of the content in seven digits, the content.
+/// A frame from the client: a letter, the length of the content in seven digits, the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Frame {
     /// The text that sets a command up and runs it.
@@ -42,7 +42,7 @@ impl Frame {
     /// Bytes of a frame before its content.
     pub const HEADER: usize = 8;
 
-    /// What goes before a content of `len` bytes, at most [`LONGEST_FRAME`].
+    /// The header of a frame with `len` bytes of content, at most [`LONGEST_FRAME`].
     #[must_use]
     pub fn header(self, len: usize) -> String {
         let found = Self::ALL.iter().find(|(frame, _)| *frame == self);
@@ -50,7 +50,7 @@ impl Frame {
         format!("{letter}{len:07}")
     }
 
-    /// What stands at the beginning of `bytes`, and how long its content is.
+    /// Reads the header at the beginning of `bytes`: the type of the frame and the length of its content.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<(Self, usize)> {
         let (letter, digits) = bytes.get(..Self::HEADER)?.split_first()?;
@@ -68,7 +68,7 @@ pub enum Stream {
     Error,
 }
 
-/// What the runner says, in a line of its own behind the mark.
+/// A message of the runner: one line after the mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Line<'a> {
     /// A piece of a stream.

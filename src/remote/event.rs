@@ -1,4 +1,4 @@
-//! What passes between a client and its caller, beside the bytes: choices, signals, events.
+//! The interface between a client and its caller, besides the bytes: choices, signals, events.
 
 use super::codec::LONGEST_FRAME;
 use bytes::BytesMut;
@@ -49,20 +49,20 @@ impl Signal {
     }
 }
 
-/// What the client has produced.
+/// The output of the client.
 #[derive(Debug, Default)]
 pub struct Yield {
     /// Bytes for the remote side.
     pub remote: BytesMut,
-    /// What the command wrote to its standard output.
+    /// Bytes of the command's standard output.
     pub stdout: BytesMut,
-    /// What the command wrote to its standard error.
+    /// Bytes of the command's standard error.
     pub stderr: BytesMut,
-    /// What has happened.
+    /// Events, oldest first.
     pub events: VecDeque<Event>,
 }
 
-/// What happens to a runner and its commands.
+/// An event of a runner or its command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// The runner is there.

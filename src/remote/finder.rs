@@ -50,7 +50,7 @@ mod tests {
 
     const WANTED: &[u8] = b"\x1eab\x1eac\n";
 
-    /// What goes to the output, and whether the search was successful.
+    /// The bytes that go to the output, and whether the search was successful.
     fn feed(pieces: &[&[u8]]) -> (Vec<u8>, bool) {
         let mut finder = Finder::new(WANTED.to_vec());
         let (mut out, mut found) = (BytesMut::new(), false);

@@ -6,7 +6,7 @@ use super::tools::Tools;
 use bytes::BufMut as _;
 use memchr::{memchr, memmem};
 
-/// What came before the answer and may explain why there is none, in bytes.
+/// The most bytes kept of the text before the answer, which may explain why there is none.
 const KEEP: usize = 2048;
 
 /// The longest list of tools, in bytes.
@@ -29,7 +29,7 @@ impl Hello {
         }
     }
 
-    /// What the agent is to run; well below the service's 512 characters.
+    /// The command line for the agent, well below the service's limit of 512 characters.
     pub(super) fn command_line(&self) -> String {
         scripts::command_line(&self.nonce)
     }

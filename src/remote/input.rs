@@ -42,7 +42,7 @@ pub(super) struct Input {
     waiting: BytesMut,
     /// More comes at once: a frame waits until it is full, as long as another one is under way.
     bulk: bool,
-    /// What was sent and not taken: bytes and pages.
+    /// The frames that were sent and not yet taken, each in bytes and pages.
     under_way: VecDeque<(usize, usize)>,
     ended: bool,
     end_sent: bool,

@@ -23,7 +23,7 @@ pub(super) struct Job {
     several: bool,
     output: Receiver,
     error: Receiver,
-    /// What `kill` is to be told.
+    /// The argument of `kill` that names the command.
     process: Option<String>,
     /// Signals for when that is known.
     signals: Vec<Signal>,

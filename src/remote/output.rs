@@ -8,7 +8,7 @@ use bytes::{BufMut as _, BytesMut};
 use flate2::bufread::GzDecoder;
 use std::io::Read as _;
 
-/// What is wrong with a stream.
+/// The description of a damaged stream.
 pub(super) type Damage = &'static str;
 
 /// The receiving end of a stream.
@@ -29,7 +29,7 @@ struct Chunk {
     compressed: bool,
     /// Lines still to come.
     lines: usize,
-    /// What has come of it, if it is compressed.
+    /// The received bytes of a compressed block.
     bytes: Vec<u8>,
 }
 
@@ -134,7 +134,7 @@ impl Receiver {
     }
 }
 
-/// What gzip made of at most [`CHUNK`] bytes.
+/// Decompresses what gzip made of at most [`CHUNK`] bytes.
 fn decompress(bytes: &[u8]) -> Result<Vec<u8>, Damage> {
     let limit = u64::try_from(CHUNK).unwrap_or(u64::MAX) + 1;
     let mut clear = Vec::new();

@@ -31,7 +31,8 @@ impl Script {
         self.text.len() > FIRST_LINE || self.text.contains(&b'\n')
     }
 
-    /// What runs it, and the beginning, which is the command's first input.
+    /// The command that runs the script, and the beginning of the script, which is the command's first
+    /// input.
     #[must_use]
     pub fn command(self) -> (Command, Vec<u8>) {
         let Self { mut command, text } = self;

@@ -19,7 +19,7 @@ const TERMINAL: &str = include_str!("scripts/terminal.sh");
 /// A login shell on a terminal.
 const LOGIN: &str = include_str!("scripts/login.sh");
 
-/// What the service takes as CommandLine, in characters.
+/// The service's limit for CommandLine, in characters.
 const LONGEST_COMMAND_LINE: usize = 512;
 
 /// Encoded chunks longer than this, in characters, are followed by compressed ones.
@@ -37,7 +37,7 @@ const PIECE: usize = 96 * 1024;
 /// A command, and how it is to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
-    /// What to run.
+    /// The command.
     pub what: What,
     /// The shell to run it with instead of the user's.
     pub shell: Option<Vec<u8>>,
@@ -49,7 +49,7 @@ pub struct Command {
     pub uncompressed: bool,
 }
 
-/// What to run.
+/// The command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum What {
     /// A shell command line: any bytes but NUL.
@@ -65,7 +65,7 @@ impl Default for What {
     }
 }
 
-/// What the agent runs: it splits the words as a shell would, expands nothing and starts `sh`.
+/// The command line for the agent, which splits words as a shell would, expands nothing and starts `sh`.
 /// `nonce` announces the answer.
 pub(super) fn command_line(nonce: &str) -> String {
     let lines: Vec<_> = code(BOOTSTRAP).collect();
@@ -73,9 +73,9 @@ pub(super) fn command_line(nonce: &str) -> String {
     format!("sh -c '{}'", tight(&text))
 }
 
-/// What the agent runs for a login shell with these variables, whose status comes behind a control
-/// character and `word`.
-/// Variables that can't be written there, or not all, are left out, the longest first: their names.
+/// The command line that makes the agent run a login shell with these variables; its status comes after a
+/// control character and `word`. Variables that can't be written there, or for which there is no room, are
+/// left out, the longest first; their names are returned.
 pub(super) fn login(word: &str, env: &[(String, Vec<u8>)]) -> (String, Vec<String>) {
     let lines: Vec<_> = code(LOGIN).collect();
     let (first, second) = word.split_at(word.len() / 2);

@@ -8,7 +8,7 @@ use super::scripts::{self, Command};
 use bytes::BufMut as _;
 use memchr::{memchr, memmem};
 
-/// What may be typed before the terminal is set, in bytes.
+/// The most bytes that may be typed before the terminal is set up.
 const TYPE_AHEAD: usize = 16 * 1024;
 
 /// The longest name of a shell, in bytes.
@@ -82,7 +82,7 @@ impl Terminal {
         }
     }
 
-    /// What the agent is to run; well below the service's 512 characters.
+    /// The command line for the agent, well below the service's limit of 512 characters.
     #[must_use]
     pub fn command_line(&self) -> &str {
         &self.command_line

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// What the first stage found.
+/// The tools that the first stage found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tools {
     names: BTreeSet<String>,
@@ -23,7 +23,7 @@ impl Tools {
         self.names.contains(name)
     }
 
-    /// What the runner can't do without and did not find.
+    /// The name of a tool that the runner needs and did not find.
     #[must_use]
     pub fn missing(&self) -> Option<&'static str> {
         let needed = ["stty", "dd"];
@@ -59,7 +59,7 @@ impl Tools {
         found.map(|(_, command)| command)
     }
 
-    /// What starts a program in a session of its own, in front of its words.
+    /// The words that start a program in a session of its own, to be put before it.
     #[must_use]
     pub fn own_session(&self) -> Option<&'static str> {
         let starters = [

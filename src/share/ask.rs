@@ -1,9 +1,9 @@
-//! What is asked of a shared session, and what it says.
+//! The messages to and from a shared session.
 
 use crate::error::Error;
 use crate::remote::{Command, Signal};
 
-/// What is asked of the filter. The pump is to be told of it by [`crate::pump::Control::Filter`].
+/// A request to the filter. Send the pump [`crate::pump::Control::Filter`] after it.
 #[derive(Debug)]
 pub(crate) enum Ask {
     /// To start this command, which has standard input or not. Only while it is free.
@@ -14,7 +14,7 @@ pub(crate) enum Ask {
     InputEnd,
 }
 
-/// What is said of the session and its commands.
+/// A message about the session or its command.
 #[derive(Debug)]
 pub(crate) enum Said {
     /// The runner is there, and free.

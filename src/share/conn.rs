@@ -29,7 +29,7 @@ const DESCRIPTORS: usize = 3;
 /// The connection.
 pub(crate) struct Conn {
     stream: UnixStream,
-    /// What has come of the next message.
+    /// The received part of the next message.
     received: Zeroizing<Vec<u8>>,
     descriptors: Vec<OwnedFd>,
 }

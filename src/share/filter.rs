@@ -1,4 +1,4 @@
-//! A session's filter for one command after another: the runner's client, asked from beside the pump.
+//! The filter of a shared session, which runs one command after another by the runner's client.
 
 use super::ask::{Ask, Said};
 use super::ends::Ends;
@@ -28,7 +28,7 @@ enum Stage {
     Free,
     /// A command runs.
     Runs,
-    /// Its end was said, and the runner is not free yet.
+    /// Its end was reported, and the runner is not free yet.
     Told,
 }
 
@@ -54,7 +54,7 @@ impl Commands {
         }
     }
 
-    /// What the agent is to run.
+    /// The command line for the agent.
     pub(crate) fn command_line(&self) -> &str {
         self.client.command_line()
     }
@@ -73,7 +73,7 @@ impl Commands {
                     self.client.input_end(&mut self.produced);
                 }
             }
-            // Nothing has begun that could get it.
+            // Nothing has begun that could get the signal.
             Ask::Signal(signal) if self.script.take().is_some() => {
                 self.stage = Stage::Told;
                 self.say(Said::Ended(128 + signal.number()));
@@ -99,11 +99,11 @@ impl Commands {
         }
     }
 
-    /// Moves what the client has produced to where it belongs.
+    /// Moves the client's output and events to their destinations.
     fn settle(&mut self, flow: &mut Flow) {
         flow.remote.put_slice(&self.produced.remote.split());
         let (output, errors) = (self.produced.stdout.split(), self.produced.stderr.split());
-        // After its end, only what its children write may still come.
+        // After the command's end only its children can still write.
         if self.stage == Stage::Runs {
             self.ends.expect(output.len() + errors.len());
             flow.user.put_slice(&output);
@@ -130,7 +130,7 @@ impl Commands {
     }
 
     fn say(&self, said: Said) {
-        // Whoever has let go of the session wants to hear nothing.
+        // The receiver is gone when the session's user has dropped it.
         let _ = self.said.send(said);
     }
 }

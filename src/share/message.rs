@@ -1,78 +1,78 @@
-//! What a command and a holder say to each other.
+//! The messages between a command and a holder.
 
 use crate::remote::{Command, Signal};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What a command, or whoever connects, asks of a holder.
+/// A request to a holder.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Asked {
-    /// To find a session for this. Standard input, output and error come with it.
+    /// Find a session for this command. Standard input, output and error come with the message.
     Run(Box<Run>),
-    /// To run it: the answer to [`Answer::Ready`].
+    /// Run the command: the answer to [`Answer::Ready`].
     Go,
-    /// To send this to the command.
+    /// Send this signal to the command.
     Signal(Signal),
-    /// To show that it is there.
+    /// Answer with [`Answer::Pong`].
     Ping,
-    /// What it holds.
+    /// Report the sessions and commands.
     Status,
-    /// To end, at once or after the commands that run.
+    /// End, at once or after the commands that are running.
     End {
-        /// Commands that run are ended too.
+        /// Also end the commands that are running.
         at_once: bool,
     },
 }
 
-/// A command, and how it is to run.
+/// A command with the options of its run.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Run {
     /// The command.
     pub(crate) command: Command,
-    /// It has standard input.
+    /// Whether it has standard input.
     pub(crate) stdin: bool,
-    /// How long to hold the sessions after it; `None` for as long as was asked for before.
+    /// How long to hold the sessions after it; `None` keeps the present time.
     pub(crate) keep: Option<Duration>,
 }
 
-/// What a holder answers.
+/// An answer of a holder.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Answer {
-    /// Comes first on every connection.
+    /// The first message on every connection.
     Hello {
-        /// Its version of axt.
+        /// The holder's version of axt.
         version: String,
-        /// Its process.
+        /// The holder's process id.
         pid: u32,
     },
-    /// There is no session free yet. Comes again and again.
+    /// No session is free yet. It is repeated while the command waits.
     Wait,
     /// A session is free. Nothing runs before [`Asked::Go`].
     Ready,
-    /// The command won't be run: why.
+    /// The command is refused, for this reason.
     Refused(String),
     /// Something for the command's log.
     Log(String),
-    /// The command's status; all that it wrote is written.
+    /// The command has ended with this status, and all its output is written.
     Ended(u8),
     /// The command's standard output has no reader.
     OutputClosed,
     /// The command's end is not known.
     Failed {
-        /// What failed.
+        /// The failure.
         what: String,
-        /// What can be done about it.
+        /// The advice.
         hint: Option<String>,
     },
-    /// It is there.
+    /// The answer to [`Asked::Ping`].
     Pong,
-    /// What it holds.
+    /// Report the sessions and commands.
     Status(Status),
-    /// It ends.
+    /// The holder is ending.
     Ending,
 }
 
-/// What a holder holds.
+/// The state of a holder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Status {
     /// The instance.
@@ -85,6 +85,6 @@ pub(crate) struct Status {
     pub(crate) sessions: usize,
     /// Commands that run or wait.
     pub(crate) commands: usize,
-    /// How long it will still be there; `None` while a command runs.
+    /// The time until it ends; `None` while a command runs.
     pub(crate) left: Option<Duration>,
 }

@@ -1,4 +1,4 @@
-//! Sharing a session: what passes between a command and the process that holds sessions for it.
+//! Shared sessions: the messages between a command and the process that holds sessions for it.
 //!
 //! The first command of a key starts a holder, `axt share hold`: a process without a terminal that keeps
 //! sessions with the runner of [`crate::remote`]. A later command connects to its socket and hands over

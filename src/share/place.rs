@@ -1,4 +1,4 @@
-//! Where the sockets of holders lie: in a directory that only this user can enter.
+//! The files of holders, in a directory that only this user can enter.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
@@ -18,7 +18,7 @@ const NAME: usize = 32;
 /// Looks an environment variable up.
 type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// The place of one holder: its socket, and a lock that it has for as long as it lives.
+/// The files of one holder: its socket, and a lock that it keeps while it runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     /// The socket.
@@ -50,7 +50,7 @@ impl Place {
         Self { socket, lock }
     }
 
-    /// The lock, unless another process has it: there is a holder then, or one is being started.
+    /// Takes the lock. `None` means that a holder has it, or a process that is starting one.
     pub(crate) fn lock(&self) -> io::Result<Option<File>> {
         loop {
             let mut options = OpenOptions::new();
@@ -61,7 +61,7 @@ impl Place {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
-            // Whoever had it may have removed the file in the meantime.
+            // The process that had the lock may have removed the file in the meantime.
             let (here, held) = (fs::metadata(&self.lock), file.metadata()?);
             if here.is_ok_and(|here| (here.dev(), here.ino()) == (held.dev(), held.ino())) {
                 return Ok(Some(file));
@@ -69,7 +69,8 @@ impl Place {
         }
     }
 
-    /// Listens there, in place of a holder that was killed. Only for who has the lock.
+    /// Listens on the socket, and replaces one that a killed holder has left. The caller must have the
+    /// lock.
     pub(crate) fn listen(&self) -> io::Result<UnixListener> {
         match fs::remove_file(&self.socket) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -81,7 +82,7 @@ impl Place {
         Ok(listener)
     }
 
-    /// Removes what is there. Only for who has the lock.
+    /// Removes the files. The caller must have the lock.
     pub(crate) fn clear(&self) {
         for path in [&self.socket, &self.lock] {
             if let Err(error) = fs::remove_file(path) {

@@ -10,10 +10,10 @@ use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-/// What a pipe that is ready takes without blocking, in bytes.
+/// The most bytes that a pipe which is ready takes without blocking.
 const PIPE_BUF: usize = 4096;
 
-/// The streams of one command. Dropping them lets go of the descriptors, whatever their other ends do.
+/// The streams of one command. Dropping them closes the descriptors, whatever their other ends do.
 pub(crate) struct Streams {
     /// Standard input, if the command has it.
     pub(super) stdin: Option<Stdin>,

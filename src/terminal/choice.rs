@@ -26,11 +26,11 @@ pub struct Choice {
 #[derive(Debug)]
 struct Row {
     cells: Vec<String>,
-    /// What the filter looks at.
+    /// The text that the filter searches.
     text: String,
 }
 
-/// What a user may press.
+/// A key that the list understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
     /// A character.
@@ -53,7 +53,7 @@ pub enum Key {
     Cancel,
 }
 
-/// What came of a key.
+/// The result of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     /// The choice goes on.
@@ -148,8 +148,8 @@ impl Choice {
         self.top = 0;
     }
 
-    /// What to write to a terminal of this size, whose whole screen it is: the question, the rows around
-    /// the chosen one, and the filter with the cursor behind it.
+    /// The text that draws the list on a whole terminal of this size: the question, the rows around the
+    /// chosen one, and the filter with the cursor behind it.
     #[must_use]
     pub fn screen(&mut self, size: Size) -> String {
         let seen = seen(size);

@@ -1,4 +1,4 @@
-//! What is drawn on the user's terminal: the remote program's output, and axt's own lines between its pieces.
+//! Drawing on the user's terminal: the remote program's output, and axt's own lines between its pieces.
 
 use super::banner::Banner;
 use super::modes::ModeTracker;
@@ -13,7 +13,7 @@ const CANCEL: u8 = 0x18;
 pub(crate) struct Display {
     modes: ModeTracker,
     banner: Banner,
-    /// What the banner is to show.
+    /// The text for the banner.
     wanted: Option<String>,
     /// The banner has covered what only the program can draw again.
     covered: bool,

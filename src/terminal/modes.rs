@@ -44,7 +44,7 @@ pub struct ModeTracker {
     lacks: usize,
 }
 
-/// What differs from the terminal a shell expects.
+/// The modes that differ from those a shell expects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Changed {
     /// One bit for each of `SWITCHES`.

@@ -2,7 +2,7 @@
 
 use super::screen::Screen;
 
-/// What the system tells this process.
+/// A signal or a change of the terminal's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
     /// The terminal may have another size.

@@ -10,7 +10,7 @@ pub struct Size {
 }
 
 impl Default for Size {
-    /// What terminals have been since the VT100.
+    /// The size of the VT100, which terminals still start with.
     fn default() -> Self {
         Self { rows: 24, cols: 80 }
     }

@@ -24,7 +24,7 @@ const STACK: usize = 64 * 1024;
 pub struct Stdin {
     requests: mpsc::SyncSender<Vec<u8>>,
     chunks: answers::Receiver<io::Result<Vec<u8>>>,
-    /// What was read and not yet taken: the bytes from `taken` on.
+    /// The bytes that were read; those from `taken` on have not been taken yet.
     chunk: Vec<u8>,
     taken: usize,
     stage: Stage,

@@ -59,7 +59,7 @@ struct State {
     start: Option<Start>,
     /// The same file, never blocking: tried first, so that a keystroke's echo wakes no thread.
     direct: Option<File>,
-    /// What is drawn beside the output, on a terminal that axt has taken.
+    /// Draws axt's own lines, on a terminal that axt has in raw mode.
     display: Option<Display>,
 }
 

@@ -3,8 +3,8 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
 
-/// What to say to a command line that was refused, if it looks like a habit. `knows` tells whether axt
-/// has a command: a hint names none that is not there.
+/// The hint for a command line that was refused, if it looks like a habit. `knows` tells whether axt has a
+/// command: a hint names only commands that exist.
 pub(super) fn hint(
     error: &clap::Error,
     args: &[OsString],
@@ -111,7 +111,8 @@ impl<'a> Typed<'a> {
         values.find(|word| is_instance(word))
     }
 
-    /// What stands behind the first of these options, apart, glued or after `=`.
+    /// The value of the first of these options: the next argument, or the rest of its own, with or without
+    /// `=`.
     fn value(&self, names: &[&str]) -> Option<&'a str> {
         let mut words = self.words();
         while let Some(word) = words.next() {

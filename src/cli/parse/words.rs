@@ -44,7 +44,7 @@ pub(super) fn join(cli: &mut Cli, axt: &mut clap::Command) -> Result<(), Error> 
     Ok(())
 }
 
-/// What the command runs, if it can run something, and whether it has been given the session's URL.
+/// The command's options for what to run, if it can run something, and whether it got a session's URL.
 fn run(cli: &mut Cli) -> Option<(&mut Run, bool)> {
     match &mut cli.command {
         Command::Connect(connect) => Some((&mut connect.run, connect.session.wss_url.is_some())),

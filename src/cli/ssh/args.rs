@@ -11,7 +11,7 @@ use crate::cli::values::forward;
 use lexopt::Arg;
 use std::ffi::OsString;
 
-/// What ssh was asked for.
+/// A request to ssh.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     /// `-V`: the line that names the program, on stderr.
@@ -51,7 +51,7 @@ pub fn request(args: Vec<OsString>, files: &dyn Files) -> Result<Request, String
     read.request(files)
 }
 
-/// What the arguments have said.
+/// The arguments read so far.
 #[derive(Debug, Default)]
 struct Arguments {
     wanted: Wanted,

@@ -1,6 +1,6 @@
-//! What each keyword of ssh_config(5) means to axt: kept, refused by name, or without effect.
+//! The keywords of ssh_config(5): those that axt follows, those that it refuses, and those without effect.
 
-/// What becomes of a keyword.
+/// How axt treats a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// axt does what it says.
@@ -44,7 +44,7 @@ pub(super) enum Key {
     User,
 }
 
-/// What can't be had.
+/// A keyword that axt refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refused {
     /// Values that ask for nothing, in small letters.

@@ -5,9 +5,9 @@
 pub(super) struct Line {
     /// The keyword as it was written.
     pub keyword: String,
-    /// What follows, without quotes and comment.
+    /// The arguments, without quotes and comment.
     pub args: Vec<String>,
-    /// What follows, as it was written.
+    /// The text after the keyword, as it was written.
     pub rest: String,
 }
 

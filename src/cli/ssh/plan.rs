@@ -1,4 +1,4 @@
-//! What ssh's options and configuration come to: the one thing that is to be done, and how.
+//! The plan that ssh's options and configuration add up to: one task, and how to do it.
 
 use super::settings::{Persist, Settings};
 use super::values::LogLevel;
@@ -11,14 +11,14 @@ use std::time::Duration;
 /// Longer than the service lets a session be.
 const FOR_GOOD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What to do, and how.
+/// One task for axt, with everything that ssh's options and files say about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
     /// The host: a TARGET of axt's.
     pub target: String,
     /// The user there.
     pub user: Option<String>,
-    /// What to do there.
+    /// The task.
     pub task: Task,
     /// Whether it gets a terminal.
     pub terminal: Terminal,
@@ -44,9 +44,9 @@ pub struct Plan {
     pub log_level: LogLevel,
     /// The user may be asked something: it is a shell of his own, and nothing else goes on beside it.
     pub may_ask: bool,
-    /// What was asked for in a file and can't be had, to be warned of.
+    /// Warnings about options in files that axt can't follow.
     pub warnings: Vec<String>,
-    /// What was accepted without effect, by name.
+    /// The names of options that were accepted without effect.
     pub without_effect: Vec<String>,
     /// ControlMaster, ControlPersist and ControlPath.
     pub(crate) control: Option<Control>,
@@ -56,7 +56,7 @@ pub struct Plan {
     pub(super) set_env: Vec<String>,
 }
 
-/// What the arguments have said, beside the host.
+/// The arguments' own requests, without the host.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     pub settings: Settings,
@@ -66,7 +66,7 @@ pub(super) struct Wanted {
     pub log_file: Option<PathBuf>,
 }
 
-/// What to do on the instance.
+/// The task on the instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
     /// The user's shell.
@@ -94,7 +94,7 @@ pub enum Terminal {
     Always,
 }
 
-/// What `-O` can ask of a master.
+/// A request of `-O` to a master.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MasterCommand {
     /// Whether it is there.

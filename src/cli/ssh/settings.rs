@@ -1,4 +1,4 @@
-//! What ssh's options and configuration lines have come to so far: the first value stays.
+//! The settings that ssh's options and configuration lines have made so far: the first value stays.
 
 use super::keywords::{Key, Meaning, Refused, meaning};
 use super::line::Line;
@@ -41,7 +41,7 @@ pub(super) struct Settings {
     pub control_master: Option<&'static str>,
     pub control_path: Option<String>,
     pub control_persist: Option<Persist>,
-    /// What was accepted without effect, by name.
+    /// The names of options that were accepted without effect.
     pub without_effect: Vec<String>,
     ignore_unknown: Option<String>,
     decisions: Vec<Decision>,
@@ -62,10 +62,10 @@ struct Decision {
     complaint: Option<Complaint>,
 }
 
-/// What was asked for and can't be had.
+/// A request that axt can't follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Complaint {
-    /// What asked, why it can't be had.
+    /// The option or keyword, and why axt can't follow it.
     pub text: String,
     /// Whether to go on all the same.
     pub is_warning: bool,
@@ -125,7 +125,7 @@ impl Settings {
         self.ignore_unknown.clone_from(&other.ignore_unknown);
     }
 
-    /// What was asked for and can't be had.
+    /// A request that axt can't follow.
     pub(super) fn complaints(&self) -> impl Iterator<Item = &Complaint> {
         self.decisions.iter().filter_map(|d| d.complaint.as_ref())
     }

@@ -17,7 +17,7 @@ const SFTP_SERVER: &str = "exec sh -c 'for p in /usr/lib/openssh /usr/libexec/op
 do test -x $p/sftp-server && exec $p/sftp-server; done; command -v sftp-server >/dev/null && exec sftp-server; \
 echo sftp-server is missing on the instance: install openssh-sftp-server or openssh-server >&2; exit 127'";
 
-/// What a plan has to know of this process.
+/// The facts about this process that a plan depends on.
 #[derive(Debug, Clone, Default)]
 pub struct Here {
     /// Standard input is a terminal.

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub enum LogLevel {
     /// Nothing but what it can't do without.
     Quiet,
-    /// What ends it.
+    /// Only fatal errors.
     Fatal,
     /// Errors.
     Error,

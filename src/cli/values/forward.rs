@@ -9,7 +9,7 @@ pub struct Listen {
     pub(crate) bind: Option<String>,
     /// The local port; 0 for any free one.
     pub(crate) port: u16,
-    /// What to forward to; `None` if each client says so itself.
+    /// The remote address; `None` for a SOCKS proxy, whose clients name it.
     pub(crate) remote: Option<Remote>,
 }
 

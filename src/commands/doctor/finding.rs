@@ -19,17 +19,17 @@ pub(crate) enum Verdict {
 /// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
-    /// Whether it stops a session.
+    /// Whether the check passed, and whether it stops a session.
     pub(crate) verdict: Verdict,
     /// The result in words, without a full stop.
     pub(crate) text: String,
-    /// What the user can do about it.
+    /// The advice for the user.
     pub(crate) remedy: Option<String>,
-    /// What `--fix` can do about it.
+    /// The repair that `--fix` can make.
     pub(crate) fix: Option<Fix>,
 }
 
-/// What `--fix` can do about a finding.
+/// A repair that `--fix` can make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fix {
     /// Install the Cloud Assistant agent.
@@ -84,7 +84,7 @@ pub(crate) fn is_denial(error: &Error) -> bool {
     matches!(error, Error::Api(error) if hints::is_denial(&error.code))
 }
 
-/// What to do about an error. Every failed check has a remedy.
+/// The advice for an error. Every failed check has one.
 fn remedy(error: &Error) -> String {
     let general = match error {
         Error::Connect { .. } | Error::Lost(_) => {

@@ -27,7 +27,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A session in reserve that lasted this long has not ended early.
 const LASTING: Duration = Duration::from_secs(30);
 
-/// What all connections of the program share.
+/// The state that all connections share.
 pub(crate) struct Forwarder {
     /// Starts sessions.
     pub(crate) starter: Arc<Starter>,
@@ -63,7 +63,7 @@ impl Forwarder {
         }
     }
 
-    /// Serves one connection to its end.
+    /// Serves one connection until it ends.
     pub(crate) async fn serve(
         self: Arc<Self>,
         mut stream: TcpStream,
@@ -91,7 +91,7 @@ impl Forwarder {
         }
     }
 
-    /// Finds a session for the connection and carries it to its end.
+    /// Finds a session for the connection and joins the two until they end.
     async fn carry(
         &self,
         mut stream: TcpStream,

@@ -215,7 +215,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What comes of these bytes, and what the client is answered.
+    /// Reads these bytes as a request; returns the result and the answer to the client.
     fn ask(bytes: &[u8]) -> (Result<Request, String>, Vec<u8>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()

@@ -16,7 +16,7 @@ const STATUSES: [&str; 7] = [
     "Disconnected",
 ];
 
-/// What is listed: of each kind that was given, one has to fit.
+/// The filter of the list: an instance must match one value of each kind of option that was given.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     ids: Vec<String>,
@@ -55,7 +55,8 @@ impl Filter {
         filter
     }
 
-    /// What to ask the service for: all that [`Self::fits`], and as little else as it can tell.
+    /// The query to send to the service: it covers everything that [`Self::fits`], and is as narrow as the
+    /// service allows.
     pub(super) fn query(&self) -> Query {
         let mut query = Query::default();
         if self.names.is_empty() && self.addresses.is_empty() {

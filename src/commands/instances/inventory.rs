@@ -24,7 +24,7 @@ pub(super) fn list(instances: &[Instance], ssh: &str) -> Value {
     all.into()
 }
 
-/// What Ansible's `--host` asks for: the variables of one host, none for a host that is not there.
+/// The answer to Ansible's `--host`: the variables of one host, or none for an unknown host.
 pub(super) fn variables(instances: &[Instance], name: &str, ssh: &str) -> Value {
     let names = host_names(instances);
     let mut named = instances.iter().zip(names);
@@ -68,7 +68,7 @@ pub(super) fn upcall(instances: &[Instance], upcall: &str) -> Result<String> {
     Ok(lines.into_iter().map(|line| line + "\n").collect())
 }
 
-/// What names an instance without any look-up, wherever it is.
+/// A target that names the instance without a look-up: its id with its region.
 fn address(instance: &Instance) -> String {
     format!("{}.{}", instance.id, instance.region)
 }

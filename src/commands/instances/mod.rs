@@ -31,7 +31,7 @@ const REGIONS_AT_ONCE: usize = 10;
 /// The version of what `--json` prints.
 const SCHEMA: u32 = 1;
 
-/// What a region has, and what could not be found out there.
+/// The instances of a region, and what could not be read there.
 struct Listed {
     instances: Vec<Instance>,
     unknown: Vec<(&'static str, Error)>,
@@ -105,7 +105,7 @@ async fn list(client: Result<Client>, filter: &Filter, wants_agents: bool) -> Re
     Ok(Listed { instances, unknown })
 }
 
-/// What the arguments ask to print.
+/// The text that the arguments ask for.
 fn shown(args: &cli::Instances, instances: &[Instance]) -> anyhow::Result<String> {
     if let Some(upcall) = &args.groups {
         return Ok(inventory::upcall(instances, upcall)?);

@@ -1,4 +1,4 @@
-//! What a holder has: sessions, the commands that run in them, and the time until its end.
+//! The state of a holder: its sessions, the commands that run in them, and when it ends.
 
 use super::session::{Service, Shared};
 use crate::commands::shared::context::Context;
@@ -188,7 +188,7 @@ impl Holder {
         }
     }
 
-    /// What is held.
+    /// A report of the sessions and commands.
     pub(super) fn status(&self) -> Status {
         let left = self.due();
         let left = left.map(|due| due.saturating_duration_since(Instant::now()));

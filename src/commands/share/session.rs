@@ -19,11 +19,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What all sessions of a holder have.
+/// The state that all sessions of a holder share.
 pub(super) struct Service {
     /// The way to the service.
     pub(super) context: Context,
-    /// What the holder was given.
+    /// The start message of the holder.
     pub(super) start: Start,
     /// Everything that has to be over before the process ends.
     pub(super) tasks: TaskTracker,
@@ -141,7 +141,7 @@ impl Shared {
         let _ = self.control.try_send(Control::Filter);
     }
 
-    /// What is said next of the session and its command. Cancelling loses nothing.
+    /// The next message about the session and its command. Cancelling loses nothing.
     pub(super) async fn next(&mut self) -> Said {
         let said = self.said.recv().await;
         said.unwrap_or_else(|| Said::Over(Error::Lost("the session has ended".into())))
@@ -179,7 +179,7 @@ fn why(outcome: Outcome) -> Error {
     }
 }
 
-/// What the pump asks of its caller.
+/// The pump's host for a held session.
 struct HeldHost {
     network: Network,
     target: Target,

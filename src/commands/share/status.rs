@@ -18,7 +18,7 @@ const ANSWERS: Duration = Duration::from_secs(2);
 struct Found {
     pid: u32,
     version: String,
-    /// What it holds; `None` for one of another version.
+    /// Its report; `None` from a holder of another version.
     status: Option<Status>,
     place: Place,
 }

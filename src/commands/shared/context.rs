@@ -28,9 +28,9 @@ pub(crate) struct Context {
     limit: Duration,
     /// Where role credentials are kept.
     kept_credentials: Option<PathBuf>,
-    /// The directory for what can be found out again.
+    /// The cache directory: its files save time and can be lost.
     pub(crate) cache: Option<PathBuf>,
-    /// Which gateways sessions are reached at.
+    /// The gateways of earlier sessions.
     pub(crate) gateways: Gateways,
     env: Lookup,
     signature: Signature,
@@ -55,7 +55,7 @@ impl Context {
         Self::with_env(global, connect_timeout, Box::new(process_env))
     }
 
-    /// The same, with other variables than this process's for settings and credentials.
+    /// Reads the settings and credentials from these variables in place of the process's own.
     pub(crate) fn with_env(
         global: &Global,
         connect_timeout: Duration,
@@ -120,7 +120,7 @@ impl Context {
         self.client_at(product, None)
     }
 
-    /// The same, with an endpoint of this product's own if one is given.
+    /// A client of one product's API, with an endpoint of its own if one is given.
     pub(crate) fn client_at(&self, product: Product, endpoint: Option<&str>) -> Result<Client> {
         self.client_of(product, endpoint, &self.region()?)
     }
@@ -148,7 +148,7 @@ impl Context {
         region.map_err(|_| self.without_region())
     }
 
-    /// Makes this the region, because the target is there.
+    /// Changes the region to the target's.
     pub(crate) fn enter(&mut self, region: &str) {
         self.settings.region = Some(Sourced {
             value: region.to_owned(),
@@ -194,7 +194,7 @@ impl Context {
         Ok(())
     }
 
-    /// What is said where no region is given: whether the credentials are missing too.
+    /// The error for a missing region, which also says whether the credentials are missing.
     fn without_region(&self) -> Error {
         let (problem, remedy) = match self.settings.credential_source(&*self.env) {
             Err(Error::Credentials { problem, remedy }) => (problem, remedy),
@@ -204,7 +204,7 @@ impl Context {
         Error::NoRegionNorCredentials { problem, remedy }
     }
 
-    /// What credential providers need.
+    /// The network, the clock and the places that credential providers use.
     fn world(&self) -> World {
         let settings = &self.settings;
         let endpoint = settings.endpoint.as_ref();

@@ -1,4 +1,4 @@
-//! What a session runs, and whether on a terminal, as the arguments say.
+//! The plan of a session, from the arguments: its program, and whether it has a terminal.
 
 use crate::cli::{self, Compress, bytes_of};
 use crate::commands::exec;
@@ -8,12 +8,12 @@ use crate::remote::{Command, What, quote_all};
 use crate::terminal;
 use crate::ui::Ui;
 
-/// What the session runs, and how.
+/// The program of a session, and whether it has a terminal.
 #[derive(Debug)]
 pub(crate) struct Plan {
     /// A terminal session: raw mode, sizes, escapes.
     pub(crate) terminal: bool,
-    /// What the bootstrap runs; `None` for the service's default shell.
+    /// The program; `None` for the service's default shell.
     pub(crate) program: Option<exec::Program>,
 }
 
@@ -60,7 +60,7 @@ impl Plan {
         shell.then(|| environment(run, true))
     }
 
-    /// What may help after the program's end.
+    /// A hint about the program's exit status, if there is one.
     pub(crate) fn hint(&self, exit: Exit) -> Option<&'static str> {
         let program = self.program.as_ref().filter(|program| !program.terminal)?;
         let What::Line(line) = &program.command.what else {
@@ -73,12 +73,13 @@ impl Plan {
     }
 }
 
-/// Whether it is the user's own shell as it is. What `--env` asks for must not be left out for want of room.
+/// Whether the user's own shell runs without changes. With `--env` it does not, as there must be room for
+/// the variables.
 fn is_plain_shell(run: &cli::Run) -> bool {
     command(run).is_none() && run.shell.is_none() && run.env.is_empty()
 }
 
-/// Tells a user who types why there is no prompt: with `| tee log`, for example, stdout is no terminal.
+/// Tells a user at a keyboard why there is no prompt: with `| tee log`, for example, stdout is no terminal.
 pub(crate) fn tell(run: &cli::Run, ui: &Ui) {
     let is_script = command(run).is_none() && !run.login && !run.no_tty && !is_terminal(run);
     if is_script && terminal::stdin_is_terminal() {
@@ -102,7 +103,7 @@ pub(crate) fn is_at_terminal(run: &cli::Run) -> bool {
     run.tty || (both && !run.no_tty && !run.no_stdin)
 }
 
-/// What `--env` names; for a program on a terminal, also what it wants to know about the user's.
+/// The variables of `--env`; for a program on a terminal, also those that describe the user's terminal.
 fn environment(run: &cli::Run, terminal: bool) -> Vec<(String, Vec<u8>)> {
     let about_terminal = |name: &str| {
         terminal && (["TERM", "COLORTERM", "LANG"].contains(&name) || name.starts_with("LC_"))

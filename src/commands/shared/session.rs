@@ -29,13 +29,13 @@ use tokio::time::timeout;
 /// How long ending a session may take.
 const END: Duration = Duration::from_secs(2);
 
-/// How long the answer to a request for a session is awaited after a stop.
+/// How long axt waits, after a stop, for the answer to a request for a session.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long asking again for a session whose answer is missing may take.
+/// The time limit for asking again for a session whose answer is missing.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// The longest URL that is read from stdin, in bytes.
+/// The most bytes of a URL that are read from stdin.
 const LONGEST_URL: usize = 64 * 1024;
 
 /// A session that can be connected to.
@@ -84,8 +84,8 @@ impl Started {
         Self::by(&client, &context.gateways, request, limit, stop).await
     }
 
-    /// Asks the API for the session, unless `stop` comes first. Meanwhile the likely gateway is connected
-    /// to. A session that was asked for without an answer is ended.
+    /// Asks the API for the session, unless `stop` comes first, and connects to the likely gateway
+    /// meanwhile. If the answer never comes, a session that may have started is ended.
     ///
     /// # Errors
     /// As [`Client::call`]; what `stop` says.
@@ -140,7 +140,7 @@ impl Started {
         self.ender.as_ref().map(|ender| ender.session_id.as_str())
     }
 
-    /// A session that somebody else has started, and ends.
+    /// A session that another program has started and ends.
     #[must_use]
     pub(crate) fn given(target: Target) -> Self {
         Self {
@@ -190,7 +190,7 @@ impl Ender {
     }
 }
 
-/// Ends the session that `answer` is still to name: it is awaited a little, and then asked for again.
+/// Ends a session whose answer is still missing: waits for `answer` a little, then asks again.
 async fn end_unanswered(
     client: &Client,
     request: &StartTerminalSession,

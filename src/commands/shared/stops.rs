@@ -1,4 +1,4 @@
-//! What stops a run early, and the exit status after a session.
+//! Signals and the time limit, which stop a run early, and the exit status after a session.
 
 use crate::error::{Result, Stop};
 use crate::exit::Exit;
@@ -9,7 +9,7 @@ use std::io;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// What stops a run while its session is being opened: a signal, or the time limit.
+/// The signals and the time limit that can stop a run while its session is being opened.
 pub(crate) struct Stops {
     /// The signals of this process.
     pub(crate) signals: Signals,
@@ -34,7 +34,7 @@ impl Stops {
         }
     }
 
-    /// Waits for what stops the run.
+    /// Waits for a signal or the time limit.
     pub(crate) async fn next(&mut self) -> Stop {
         let by = self.by;
         let end = async {

@@ -7,7 +7,7 @@ use super::mode::{CredentialSource, Mode};
 use super::profile;
 use crate::error::{Error, Result};
 
-/// What to do where nothing is configured.
+/// The advice for a user who has configured no credentials.
 const REMEDY: &str = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`";
 
 /// Finds the source: a profile that was asked for with `--profile` or `AXT_PROFILE`; else what the

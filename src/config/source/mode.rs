@@ -7,15 +7,15 @@ use crate::error::{Error, Result};
 use std::path::PathBuf;
 use url::Url;
 
-/// What to do where a server can't be reached.
+/// The advice for a server that can't be reached.
 const UNREACHED: &str =
     "see that this machine reaches it: its network, its DNS, HTTPS_PROXY and NO_PROXY, a firewall";
 
 /// One place that credentials come from.
 pub(crate) struct CredentialSource {
-    /// What messages call it: `profile prod (OAuth) of /home/a/.aliyun/config.json`.
+    /// The name in messages: `profile prod (OAuth) of /home/a/.aliyun/config.json`.
     pub(crate) name: String,
-    /// What to do when it gives no credentials.
+    /// The advice for a source that gives no credentials.
     pub(crate) remedy: String,
     /// How it gives them.
     pub(crate) mode: Mode,
@@ -95,7 +95,7 @@ impl CredentialSource {
         matches!(&self.mode, Mode::InstanceRole(role) if role.is_a_guess)
     }
 
-    /// What a failure to get credentials from here is told as.
+    /// The error for credentials that can't be had from this source.
     pub(crate) fn failed(&self, error: &Error) -> Error {
         let (problem, remedy) = match error {
             Error::Credentials { problem, remedy } => (problem.clone(), Some(remedy.clone())),

@@ -13,13 +13,13 @@ const LONGEST: u64 = 43_200;
 pub(crate) struct Role {
     /// `acs:ram::<account>:role/<name>`.
     pub(crate) arn: String,
-    /// What ActionTrail shows for this use of the role.
+    /// The session name that ActionTrail shows for this use of the role.
     pub(crate) session_name: String,
     /// How long the credentials are to hold, in seconds; STS decides where it is not given.
     pub(crate) seconds: Option<u64>,
     /// A policy that narrows what the role may do.
     pub(crate) policy: Option<String>,
-    /// What the role's trust policy may ask for.
+    /// The external id that the role's trust policy may require.
     pub(crate) external_id: Option<String>,
     /// Which STS to ask.
     pub(crate) sts: Sts,
@@ -37,7 +37,7 @@ pub(crate) struct Sts {
 }
 
 impl Sts {
-    /// What the environment says.
+    /// The role that the environment describes.
     pub(crate) fn from_env(env: Env<'_>) -> Self {
         Self {
             endpoint: set(env, "ALIBABA_CLOUD_STS_ENDPOINT"),
@@ -60,7 +60,7 @@ impl Role {
         })
     }
 
-    /// What STS would refuse, found before it is asked; as the name of the value and what is wrong.
+    /// Finds a value that STS would refuse, before STS is asked: its name, and what is wrong with it.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         if account_of(&self.arn, "role").is_none() {
             let what = format!("{:?} is not acs:ram::<account>:role/<name>", self.arn);

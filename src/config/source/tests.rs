@@ -40,7 +40,7 @@ impl Home {
         Settings::resolve(&flags, &env)?.credential_source(&env)
     }
 
-    /// What the source is, as text, with the home directory as `~`.
+    /// The source as text, with the home directory as `~`.
     fn told(&self, profile: Option<&str>, vars: &[(&str, &str)]) -> String {
         let told = match self.find(profile, vars) {
             Ok(source) => format!("{}: {}", source.name, shape(&source.mode)),

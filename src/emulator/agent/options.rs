@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What a session is connected to.
+/// The other side of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Guest {
     /// A program on a PTY, or a TCP connection if the session has a port.
@@ -48,7 +48,7 @@ impl Generation {
 /// How the agent behaves.
 #[derive(Debug, Clone)]
 pub struct AgentOptions {
-    /// What a session is connected to.
+    /// The other side of a session.
     pub guest: Guest,
     /// The shell of sessions without a CommandLine; when `None`, the user's, `$SHELL` or `/bin/sh`.
     pub shell: Option<PathBuf>,

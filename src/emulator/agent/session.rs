@@ -45,7 +45,7 @@ pub(super) struct AgentSession {
     closes_at: Option<Instant>,
 }
 
-/// What the loop acts on.
+/// An event of the session's loop.
 enum SessionEvent<'a> {
     Client(Option<Frame>),
     Send(Option<mpsc::Permit<'a, Frame>>),

@@ -65,7 +65,7 @@ fn shell_or_sh(shell: &str) -> PathBuf {
     PathBuf::from(if shell.is_empty() { "/bin/sh" } else { shell })
 }
 
-/// What is used of a line in `/etc/passwd`.
+/// The fields of a line of `/etc/passwd` that the agent uses.
 #[derive(Debug, PartialEq, Eq)]
 struct Entry<'a> {
     name: &'a str,

@@ -9,7 +9,7 @@ use super::reply::ErrorReply;
 use crate::emulator::state::pages::Pages;
 use serde_json::{Value, json};
 
-/// What a page may hold.
+/// The limits of a page's size.
 pub(crate) struct PageRules {
     /// The least that `MaxResults` means, and the most.
     pub(crate) results: (usize, usize),
@@ -19,7 +19,7 @@ pub(crate) struct PageRules {
     pub(crate) page_size: usize,
 }
 
-/// What both count unless the call says otherwise.
+/// The default size of both kinds of page.
 const DEFAULT: usize = 10;
 
 /// One page of a list.

@@ -17,7 +17,7 @@ pub(crate) struct ErrorReply {
     pub(crate) code: String,
     /// The message.
     pub(crate) message: String,
-    /// What `x-acs-retry-after` says, in whole milliseconds.
+    /// The value of `x-acs-retry-after`, sent in whole milliseconds.
     pub(crate) retry_after: Option<Duration>,
 }
 

@@ -182,7 +182,7 @@ fn named(incoming: &ApiRequest<'_>, names: &[&str]) -> Pairs {
         .collect()
 }
 
-/// What an ACS3 `Authorization` header says.
+/// The fields of an ACS3 `Authorization` header.
 struct Authorization<'a> {
     credential: &'a str,
     signed_headers: Vec<&'a str>,

@@ -52,7 +52,7 @@ fn get_caller_identity(caller: &Caller) -> Value {
     })
 }
 
-/// What both ways to assume a role ask for.
+/// The parameters that both actions which assume a role have.
 struct Wanted<'a> {
     role: &'a str,
     session: &'a str,
@@ -169,7 +169,7 @@ struct Header {
     alg: String,
 }
 
-/// What an OIDC token says.
+/// The claims of an OIDC token.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,

@@ -74,7 +74,7 @@ impl End {
     }
 }
 
-/// What a relay acts on.
+/// An event of a relay.
 pub(crate) enum RelayEvent {
     Order(Order),
     Output(Frame),
@@ -87,7 +87,7 @@ pub(crate) enum RelayEvent {
     Time,
 }
 
-/// What a relay wants to do with its socket.
+/// The operations that a relay is ready to do on its socket.
 pub(crate) struct SocketInterest {
     pub(crate) read: bool,
     pub(crate) write: bool,

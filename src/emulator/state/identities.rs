@@ -1,4 +1,4 @@
-//! Who may call the API: the emulator's RAM user, and the role sessions that STS has given keys to.
+//! The callers of the API: the emulator's RAM user, and the role sessions that STS has given keys to.
 
 use crate::emulator::random::random_text;
 use crate::openapi::signature::{same, sha256_hex};
@@ -34,16 +34,16 @@ pub(crate) struct Caller {
     pub(crate) principal_id: String,
 }
 
-/// A key pair, and whose it is.
+/// A key pair with its owner.
 #[derive(Clone)]
 pub(crate) struct Key {
-    /// What signs.
+    /// The key id and the secret.
     pub(crate) pair: AccessKey,
     /// The security token that has to come with it; a lasting key has none.
     pub(crate) token: Option<String>,
     /// When it expires, if it does.
     pub(crate) expires: Option<Timestamp>,
-    /// Whose it is.
+    /// The owner.
     pub(crate) caller: Caller,
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
-    /// Those of a new emulator: one RAM user.
+    /// The identities of a new emulator: one RAM user.
     pub(crate) fn new() -> Self {
         let pair = AccessKey {
             access_key_id: format!("LTAI{}", &random_text()[..20]),

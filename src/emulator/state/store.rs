@@ -50,7 +50,7 @@ impl StoredSession {
     }
 }
 
-/// What a new session is made of.
+/// The properties of a new session.
 pub(crate) struct NewSession<'a> {
     pub spec: SessionSpec,
     pub region: &'a str,

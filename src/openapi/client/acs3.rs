@@ -19,20 +19,20 @@ pub(crate) struct Signed {
     pub(crate) headers: Vec<(String, String)>,
     /// The form of a POST; empty for a GET.
     pub(crate) body: String,
-    /// What was signed, as errors of the server repeat it.
+    /// The string to sign, which errors of the server repeat.
     pub(crate) string_to_sign: String,
 }
 
-/// What differs between two attempts of a call.
+/// The values that are new in each attempt of a call.
 pub(crate) struct Fresh {
     /// In UTC, as `2025-03-04T05:06:07Z`.
     pub(crate) date: String,
-    /// Good for one attempt.
+    /// A nonce, valid for one attempt.
     pub(crate) nonce: String,
 }
 
 impl Fresh {
-    /// A nonce of its own, and now.
+    /// The present time with a new nonce.
     pub(crate) fn new() -> Self {
         Self {
             date: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -99,7 +99,7 @@ pub(crate) fn sign(endpoint: &Url, call: &Call<'_>, keys: &Credentials, fresh: F
     }
 }
 
-/// What the `host` header says: the port too, unless it is the scheme's own.
+/// The value of the `host` header: with the port, unless it is the scheme's default.
 fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
@@ -139,7 +139,8 @@ mod tests {
         params.iter().map(owned).collect()
     }
 
-    /// What the official SDK signs for the same call (alibabacloud_sae20190506, with a fixed clock).
+    /// The official SDK signs the same call to the same headers (alibabacloud_sae20190506, with a fixed
+    /// clock).
     #[test]
     fn a_get_is_signed_as_the_official_sdk_does() {
         let params = owned(&[
@@ -169,7 +170,7 @@ mod tests {
         assert!(!signed.url.as_str().contains("CAIS"));
     }
 
-    /// What the official SDK signs for the same call (tea-openapi, with a fixed clock).
+    /// The official SDK signs the same call to the same headers (tea-openapi, with a fixed clock).
     #[test]
     fn an_rpc_call_is_signed_as_the_official_sdk_does() {
         let params = owned(&[

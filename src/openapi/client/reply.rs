@@ -1,4 +1,4 @@
-//! What came back: a typed reply, or the error it is.
+//! Reads an API's answer: a typed reply, or an error.
 
 use crate::config::credentials::Credentials;
 use crate::error::ApiError;

@@ -1,4 +1,4 @@
-//! Trying again: which failures deserve it, and how long to wait.
+//! Retries: which failures are tried again, and how long to wait before that.
 
 use crate::backoff::Backoff;
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ impl Default for Retry {
 /// A failed attempt.
 #[derive(Debug)]
 pub struct Failure {
-    /// What is said if it was the last.
+    /// The error to report if this attempt was the last.
     pub error: Error,
     /// Whether another attempt may fare better.
     pub again: Again,

@@ -115,7 +115,7 @@ pub async fn agent(client: &Client, id: &str, limit: Duration) -> Result<Option<
 }
 
 impl Agent {
-    /// What stands for the agent of an instance that has none.
+    /// The record of an instance that has no agent.
     #[must_use]
     pub fn none_of(instance_id: &str) -> Self {
         Self {
@@ -140,10 +140,10 @@ impl Agent {
     /// Whether a port session's agent keeps input that comes before its connection to the target is
     /// there; `None` where that is not known.
     ///
-    /// What is known comes from the code that `aliyun/aliyun_assist_client` publishes by build, the
-    /// last number of a version, in `agent/session/port/port.go`: build 578 (pull request 47) drops
-    /// such input, build 1065 (pull request 53) waits up to 10 seconds for the connection. In between
-    /// there is no build of which it is certain.
+    /// The source is the code that `aliyun/aliyun_assist_client` publishes by build, the last number of a
+    /// version, in `agent/session/port/port.go`: build 578 (pull request 47) drops such input, build 1065
+    /// (pull request 53) waits up to 10 seconds for the connection. For the builds in between the answer is
+    /// not known.
     #[must_use]
     pub fn queues_early_input(&self) -> Option<bool> {
         match numbers(self.version.as_deref()?)?[..] {

@@ -26,7 +26,7 @@ pub struct DescribeTerminalSessions {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct TerminalSessions {
-    /// What asks for the next page; `None` on the last one.
+    /// The token of the next page; `None` on the last one.
     #[serde(default, deserialize_with = "lenient::text")]
     pub next_token: Option<String>,
     /// The records.

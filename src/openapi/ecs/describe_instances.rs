@@ -54,7 +54,7 @@ impl Paged for DescribeInstances {
     }
 }
 
-/// What DescribeInstances tells of an instance, as far as axt wants to know it.
+/// The fields that axt reads of an instance in DescribeInstances.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Record {

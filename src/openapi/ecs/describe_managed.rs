@@ -52,7 +52,7 @@ impl Paged for DescribeManagedInstances {
     }
 }
 
-/// What DescribeManagedInstances tells of an instance, as far as axt wants to know it.
+/// The fields that axt reads of an instance in DescribeManagedInstances.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Record {

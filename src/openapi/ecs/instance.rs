@@ -1,4 +1,4 @@
-//! What is known of an instance.
+//! An instance, as the service's lists describe it.
 
 use super::agents::Agent;
 use std::collections::BTreeMap;

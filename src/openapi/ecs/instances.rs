@@ -32,7 +32,7 @@ pub struct Query {
 pub enum Name {
     /// Exactly this, which is a name of an instance, or else the host name of a managed one.
     Exact(String),
-    /// What fits this, `*` being any characters.
+    /// Names that match this pattern, in which `*` is any characters.
     Like(String),
 }
 
@@ -134,7 +134,7 @@ impl Address {
     }
 }
 
-/// What was found.
+/// The result of a search.
 #[derive(Debug)]
 pub struct Found {
     /// The instances, those of ECS first, in the service's order.

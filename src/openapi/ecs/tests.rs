@@ -1,4 +1,4 @@
-//! What is sent, what is refused before it is sent, and what is kept secret.
+//! Tests of the calls of ECS: the parameters that are sent, requests that are refused before, and secrets.
 
 use super::*;
 use crate::openapi::client::params;

@@ -76,7 +76,7 @@ pub struct Exchange {
     key_sent: bool,
 }
 
-/// What follows from a message of the agent.
+/// The next step after a message of the agent.
 #[derive(Debug)]
 pub enum Step {
     /// Send this.

@@ -1,7 +1,7 @@
 //! Why a key exchange, or a message after it, is refused.
 
-/// What the other side did wrong, by the names that agents use in `KeyExchangeError.<Name>`, or by
-/// the like name for what only a client can find wrong.
+/// A mistake of the other side, with the name that agents use in `KeyExchangeError.<Name>`, or a similar
+/// name for a mistake that only a client can find.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("KeyExchangeError.{name}: {what}")]
 pub struct Fault {

@@ -5,7 +5,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// What a message of the exchange is: its first byte (`aliyun_assist_client`).
+/// The type of a message of the exchange: its first byte (`aliyun_assist_client`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// 0, from the client: [`ClientHello`].

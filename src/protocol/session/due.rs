@@ -1,4 +1,4 @@
-//! What a session has to send beside data.
+//! The messages that a session has to send besides data.
 
 /// Whether the other side has taken all input. Input is acknowledged with the next Output only, and
 /// there may be none; but a ping's answer shows that what was sent before it has arrived.

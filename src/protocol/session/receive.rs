@@ -1,4 +1,4 @@
-//! What arrives: outputs in order, states, requests to send again, the key exchange.
+//! The receiving half of a session: output in order, states, requests to resend, the key exchange.
 
 use super::Session;
 use super::end_notice::EndNotice;
@@ -83,7 +83,7 @@ impl Session {
         notice.filter(|_| !self.options.port)
     }
 
-    /// What was held back as an announcement of the end is output: it did not end.
+    /// Releases, as output, the bytes that were held back as a possible announcement of the end.
     pub(super) fn release_notice(&mut self) {
         if let Some(notice) = self.notice.take() {
             self.take_output(notice.payload);

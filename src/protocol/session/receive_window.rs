@@ -10,7 +10,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// it gets ten minutes.
 const ASKS: u32 = 15;
 
-/// What an ask without any answer weighs, against one with a wrong answer.
+/// The weight of a request without any answer, compared with one that got a wrong answer.
 const UNHEARD: u32 = 20;
 
 /// The outputs taken so far.
@@ -20,7 +20,7 @@ pub(super) struct ReceiveWindow {
     taken: u32,
     /// The agent numbers nothing: everything is taken as it comes.
     unnumbered: bool,
-    /// What is missing was asked for then.
+    /// When the missing message was last asked for.
     asked: Option<Instant>,
     /// How often it was asked for without success, in parts of [`UNHEARD`].
     asks: u32,
@@ -28,7 +28,7 @@ pub(super) struct ReceiveWindow {
     answered: bool,
 }
 
-/// What to do with an output.
+/// How to treat an output message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It is the next one.

@@ -1,4 +1,4 @@
-//! What is to be sent: messages that never wait, then what is asked for again, then input.
+//! The sending half of a session: messages that never wait, then resends, then input.
 
 use super::Session;
 use super::due::Flush;

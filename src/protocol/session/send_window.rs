@@ -1,4 +1,4 @@
-//! What has been sent and not yet acknowledged, kept so that it can be sent again.
+//! The send window: messages that were sent and not yet acknowledged, kept to be sent again.
 
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -12,8 +12,8 @@ const STALE: u32 = 20;
 
 /// Numbers client messages from 1 and remembers them until they are acknowledged.
 ///
-/// What passes [`KEEP`] is forgotten, oldest first: an agent that asks for it gets an error, never
-/// a stream with a hole.
+/// The messages that were sent. Beyond [`KEEP`] the oldest are forgotten: an agent that asks for one of
+/// those gets an error, never a stream with a hole.
 #[derive(Debug, Default)]
 pub(super) struct SendWindow {
     /// The number of the newest message.

@@ -19,7 +19,7 @@ const STATUSES: [&[u8]; 2] = [br#"Success""#, br#"Failure""#];
 /// The longest object that is waited for, in bytes. A failed command stands in its `message`.
 const LONGEST: usize = 8 * 1024;
 
-/// What is held back.
+/// Bytes that are held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Held {
     /// Nothing.
@@ -81,7 +81,7 @@ impl StatusScanner {
         output(rest);
     }
 
-    /// What is being held back.
+    /// The bytes that are held back now.
     #[must_use]
     pub(super) fn held(&self) -> Held {
         match self.bytes.len() {
@@ -112,7 +112,7 @@ impl StatusScanner {
     }
 }
 
-/// What of a `metav1.Status` tells how a program ended.
+/// The fields of a `metav1.Status` that tell how a program ended.
 #[derive(Deserialize)]
 struct Status {
     status: String,

@@ -52,7 +52,7 @@ impl Shell {
         self.sent()
     }
 
-    /// What the user sees; other events are dropped.
+    /// The output that the user sees; other events are dropped.
     fn output(&mut self) -> Vec<u8> {
         let mut output = Vec::new();
         while let Some(event) = self.shell.poll_event() {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// A configuration file that no other axt changes meanwhile. aliyun has no lock to share: the file
 /// is read again before each change.
 pub(super) struct LoginFile {
-    /// What the path leads to, past symbolic links.
+    /// The file itself, after all symbolic links.
     target: PathBuf,
     /// A use of a refresh token that ended before its answer was there.
     unanswered: Option<Use>,

@@ -50,7 +50,7 @@ impl Journal {
         self.file.sync_all()
     }
 
-    /// What the journal is about.
+    /// The use of a refresh token that the journal records.
     pub(super) fn begun(&self) -> &Use {
         &self.begun
     }
@@ -71,8 +71,8 @@ fn prepared(path: &Path, begun: &Use) -> io::Result<File> {
     Ok(file)
 }
 
-/// What a run has left behind, with the answer, which may be empty; `None` if there is no journal, or
-/// none that can be read.
+/// The journal that an earlier run has left, with the server's answer, which may be empty; `None` if there
+/// is none that can be read.
 pub(super) fn left_behind(path: &Path) -> Option<(Use, Zeroizing<String>)> {
     let text = Zeroizing::new(fs::read_to_string(path).ok()?);
     let (begun, answer) = text.split_once('\n')?;

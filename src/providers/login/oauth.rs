@@ -28,7 +28,7 @@ struct Site {
     base: &'static str,
     /// The client id that aliyun-cli has there.
     client_id: &'static str,
-    /// What `aliyun configure` has to be told.
+    /// The option of `aliyun configure` for this site.
     flag: &'static str,
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 /// How long an access token holds whose server doesn't say, in seconds.
 const USUAL: i64 = 3600;
 
-/// What the server gives for a refresh token.
+/// The server's answer to a refresh token.
 #[derive(Deserialize)]
 pub(super) struct Tokens {
     pub(super) access_token: SecretString,

@@ -254,7 +254,7 @@ pub(in crate::providers) fn told(keys: &Credentials) -> String {
     format!("{} {secret} {token}", keys.access_key_id)
 }
 
-/// What is said of a source that gives nothing; it must hold no secret, all of which have `hush` in
+/// The error of a source that gives no credentials; it must hold no secret, all of which have `hush` in
 /// them.
 pub(in crate::providers) async fn refused(world: &World, source: CredentialSource) -> String {
     match obtained(world, source).await {

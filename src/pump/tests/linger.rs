@@ -29,7 +29,7 @@ impl Gateway {
         self.to_axt.send(message).await.unwrap();
     }
 
-    /// What axt sends until it closes the connection; pings are answered.
+    /// The frames that axt sends until it closes the connection; pings are answered.
     async fn rest(&mut self) -> Vec<(Kind, Bytes)> {
         let mut frames = Vec::new();
         while let Some(message) = self.from_axt.recv().await {
@@ -67,8 +67,8 @@ fn options(linger: Duration) -> Options {
     }
 }
 
-/// What a session comes to whose user says something and leaves, and what it has sent; `unread` is
-/// for nobody reading the answer.
+/// The outcome of a session whose user says something and leaves, with the frames it sent; with `unread`
+/// nobody reads the answer.
 async fn left(linger: Duration, unread: bool) -> (Outcome, Vec<(Kind, Bytes)>, Duration) {
     let (link, mut gateway) = Gateway::new();
     gateway.send(Kind::Status, 0, Status::Opened.encode()).await;

@@ -49,7 +49,7 @@ fn started(several: bool) -> (Client, Yield) {
     (client, out)
 }
 
-/// What the runner writes for these lines.
+/// The bytes that the runner writes for these lines.
 fn lines(client: &Client, lines: &[Line<'_>]) -> Vec<u8> {
     let lines = lines.iter().map(|line| {
         let mut whole = client.mark.clone().into_bytes();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::cli::parse::grammar;
 
-/// What holds for this host, with these options taken, or what is wrong.
+/// The options in force for this host, with these options given already, or the error.
 fn found(text: &str, host: Option<&str>, taken: &[&str]) -> Result<Configured, Vec<String>> {
     let blocks = Blocks::parse("c.toml".into(), text).expect("TOML");
     let mut axt = grammar();

@@ -1,4 +1,4 @@
-//! Which gateway a session will be reached at: known by rule, or remembered from the last answer.
+//! The gateway that a session will probably use: known by rule, or remembered from the last answer.
 
 use super::cache_file::CacheFile;
 use crate::config::settings::ConnectionType;
@@ -53,7 +53,7 @@ impl Gateways {
     }
 }
 
-/// What a line begins with.
+/// The beginning of a line: everything but the gateway's address.
 fn place(client: &Client, network: ConnectionType) -> String {
     let api = client.endpoint().origin().ascii_serialization();
     format!("{api} {} {} ", client.region(), network.as_str())

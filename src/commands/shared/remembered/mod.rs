@@ -1,4 +1,4 @@
-//! What axt remembers in the user's cache, to save time.
+//! Files in the user's cache that save time.
 
 mod cache_file;
 pub(crate) mod gateways;

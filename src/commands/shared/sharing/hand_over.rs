@@ -1,4 +1,4 @@
-//! The command's side of a shared session: hands it over, passes signals on and takes its status.
+//! The command's side of a shared session: hands the command over, passes signals on and takes its status.
 
 use super::key::key;
 use super::reach::{PATIENCE, answer, greeted, knock, reach};
@@ -37,8 +37,8 @@ pub(crate) struct Shared<'a> {
     pub(crate) ui: &'a Ui,
 }
 
-/// Runs a command in a shared session; `None` if it is to have a session of its own, for a reason that the
-/// log has. It has not begun then.
+/// Runs a command in a shared session. `None` means that nothing has begun and the command needs a session
+/// of its own; the log says why.
 ///
 /// # Errors
 /// [`Error::Io`] if this process can't listen to signals; [`Error::Stopped`].
@@ -94,7 +94,7 @@ fn place(shared: &Shared<'_>) -> Result<(String, Place), String> {
     Ok((key, place))
 }
 
-/// What runs, if it can run in a shared session.
+/// The command, if it can run in a shared session.
 fn shareable<'a>(
     args: &Connect,
     program: Option<&'a Program>,
@@ -149,8 +149,8 @@ async fn hand_over(shared: &Shared<'_>, program: &Program) -> Result<Conn, Strin
     Ok(conn)
 }
 
-/// What the command reads. What is typed on a terminal goes through this process, which the terminal knows:
-/// it reads only in the foreground, and not after the command's end.
+/// The standard input for the command. Input from a terminal is read by this process, which is the one in
+/// the terminal's foreground: it stops reading when the command ends or the process is in the background.
 fn stdin(wanted: bool) -> io::Result<OwnedFd> {
     if !wanted {
         return Ok(File::open("/dev/null")?.into());
@@ -182,7 +182,7 @@ struct Follow<'a> {
     conn: Conn,
     stops: Stops,
     ui: &'a Ui,
-    /// What stops it, and until when it has time to end.
+    /// The stop that was passed on, and how long the command has to end.
     stopping: Option<(Stop, Instant)>,
     kill_at: Option<Instant>,
     /// When the holder has been silent for too long.
@@ -261,7 +261,7 @@ impl<'a> Follow<'a> {
         Exit::Failed
     }
 
-    /// Passes a signal on; the second one ends this process at once.
+    /// Passes a signal on. The second signal ends this process at once.
     async fn stop(&mut self, stop: Stop) -> Option<Exit> {
         self.stops.by = self.stops.by.filter(|_| stop != Stop::Timeout);
         if self.stopping.is_some() {
@@ -297,7 +297,7 @@ impl<'a> Follow<'a> {
         None
     }
 
-    /// What is wrong with the connection shows in the answers.
+    /// Sends a request. A broken connection shows when the answer is read.
     async fn ask(&mut self, asked: &Asked) {
         let _ = timeout(PATIENCE, self.conn.send(asked, &[])).await;
     }

@@ -55,7 +55,7 @@ fn without_user(value: &str) -> &str {
     value.rsplit_once('@').map_or(value, |(_, host)| host)
 }
 
-/// Where credentials come from, without those that stand there.
+/// The source of the credentials, without secrets.
 fn source(from: &CredentialSource, parts: &mut Vec<String>) {
     parts.push(from.name.clone());
     match &from.mode {

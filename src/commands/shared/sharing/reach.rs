@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a holder may be silent before a command is its.
+/// How long a holder may be silent before it has taken a command.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long a holder may take to start.
@@ -105,7 +105,7 @@ async fn launch(start: &Start, lock: &File) -> Result<Conn, String> {
 
 /// Starts a holder with `its` as its standard input. It inherits no other descriptor.
 fn spawn(its: Socket) -> io::Result<()> {
-    // Those that this process has inherited itself; its own are never inherited.
+    // This closes descriptors that this process has inherited. Its own are never passed on.
     close_fds::set_fds_cloexec(3, &[]);
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["share", "hold"]);

@@ -1,4 +1,4 @@
-//! What a new holder is given, over the socket that is its standard input.
+//! The start message of a new holder, sent over the socket that is its standard input.
 
 use crate::cli::{Global, Session, Sharing};
 use crate::commands::shared::context::{Context, Lookup};
@@ -29,12 +29,12 @@ const PATHS: [&str; 10] = [
     "HOME",
 ];
 
-/// What a holder has to know. It has no `Debug`: it holds secrets.
+/// The start message of a holder. It has no `Debug`, as it holds secrets.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Start {
-    /// The version of axt that it is of.
+    /// The version of axt that wrote the message.
     pub(crate) version: String,
-    /// Its socket's name.
+    /// The name of the holder's socket.
     pub(crate) key: String,
     /// The way to the service.
     global: Global,
@@ -44,7 +44,7 @@ pub(crate) struct Start {
     pub(crate) instance: String,
     /// How long it holds sessions after their last command.
     pub(crate) keep: Duration,
-    /// Variables that are kept out of its environment, as their values are secrets.
+    /// Variables with secret values, which are kept out of the holder's environment.
     variables: BTreeMap<String, String>,
     /// The credentials to begin with.
     credentials: Held,
@@ -61,7 +61,7 @@ struct Held {
 }
 
 impl Start {
-    /// What a holder of the sessions that `request` asks for is given.
+    /// The start message for a holder of the sessions that `request` asks for.
     pub(super) async fn of(
         context: &Context,
         (global, session): (&Global, &Session),
@@ -118,8 +118,8 @@ impl Start {
     }
 }
 
-/// The variables that a holder's environment has in another form, or (`None`) not at all: secrets, and
-/// paths that mean something else in another directory.
+/// The variables that a holder's environment lacks (`None`) or has with another value: secrets, and paths
+/// that mean something else in another directory.
 pub(super) fn changed_variables() -> impl Iterator<Item = (String, Option<PathBuf>)> {
     let paths = PATHS.iter().filter_map(|name| {
         let value = PathBuf::from(std::env::var_os(name).filter(|value| !value.is_empty())?);

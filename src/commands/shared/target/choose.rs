@@ -9,11 +9,11 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
-/// The other screen, without the cursor's old place being lost; and back again.
+/// The control sequences that enter the alternate screen and leave it again.
 const ENTER: &str = "\x1b[?1049h";
 const LEAVE: &str = "\x1b[?1049l";
 
-/// What of a key's bytes has not come within this is not of that key: Escape was pressed by itself.
+/// The time within which all bytes of a key arrive: a lone Escape byte after it is the Escape key.
 const ESCAPE: Duration = Duration::from_millis(50);
 
 /// Ctrl-Z.

@@ -29,17 +29,17 @@ const MOST_SHOWN: usize = 50;
 pub(crate) struct Lookup {
     /// The target without user, as it was typed or as axt's own file says.
     pub(crate) host: String,
-    /// Where no region is named, every region is meant.
+    /// The searches, any of which may find it; one without a region looks in every region.
     pub(crate) searches: Vec<Search>,
     /// The time for one call.
     pub(crate) limit: Duration,
-    /// Tells what could not be looked at.
+    /// Shows warnings.
     pub(crate) ui: Ui,
 }
 
 impl Lookup {
-    /// The instance that is meant, or of several the one that the user chooses, if he may be asked. Lets
-    /// the context lead there.
+    /// The instance that the target names; if there are several, the one that the user chooses, if the user
+    /// may be asked. The context's region becomes the instance's.
     pub(crate) async fn settle(&self, context: &mut Context, may_ask: bool) -> Result<Instance> {
         let instance = match self.outcome(context).await? {
             Outcome::One(instance) => {
@@ -57,7 +57,7 @@ impl Lookup {
         Ok(instance)
     }
 
-    /// The one instance that is meant.
+    /// The one instance that the target names.
     pub(crate) async fn one(&self, context: &Context) -> Result<Instance> {
         match self.outcome(context).await? {
             Outcome::One(instance) => Ok(*instance),
@@ -70,7 +70,7 @@ impl Lookup {
         Outcome::of(&self.host, answers, &asked)
     }
 
-    /// All that was found, and the regions that were asked.
+    /// All instances that were found, and the regions that were asked.
     pub(crate) async fn answers(&self, context: &Context) -> Result<(Vec<Instance>, Vec<String>)> {
         let mut places = Vec::new();
         for search in &self.searches {
@@ -114,12 +114,12 @@ impl Lookup {
         Ok(found.instances)
     }
 
-    /// Where the target is first looked for, unless that is everywhere.
+    /// The first region to look in, unless all regions are searched.
     pub(crate) fn first_region(&self) -> Option<&str> {
         self.searches.first()?.region.as_deref()
     }
 
-    /// What is remembered of the target, and how old that is.
+    /// The remembered instance of the target, and the age of that memory.
     pub(crate) fn remembered(&self, context: &Context) -> Option<(String, Option<Duration>)> {
         let known = self.memory(context)?.get(&self.host)?;
         let age = known.age();
@@ -146,7 +146,7 @@ impl Lookup {
     }
 }
 
-/// The one of these that the user chooses.
+/// Lets the user choose one of these.
 pub(crate) async fn choose_from(
     mut instances: Vec<Instance>,
     question: String,
@@ -171,7 +171,7 @@ fn is_refused(error: &Error) -> bool {
     matches!(error, Error::Api(error) if (400..500).contains(&error.status) && error.code != ApiError::UNEXPECTED)
 }
 
-/// What tells instances apart: id, name, address, status, region.
+/// The cells of an instance's row: id, name, address, status, region.
 fn cells(instance: &Instance) -> [String; 5] {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let addresses = instance.private_ips.iter();
@@ -187,7 +187,7 @@ fn cells(instance: &Instance) -> [String; 5] {
     ]
 }
 
-/// What is said where several instances are meant.
+/// The error for a target that is several instances.
 fn ambiguous(host: &str, instances: &[Instance]) -> Error {
     let rows: Vec<_> = instances.iter().take(MOST_SHOWN).map(cells).collect();
     let list = table(["ID", "NAME", "IP", "STATUS", "REGION"], &rows, true);

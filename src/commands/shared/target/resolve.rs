@@ -1,4 +1,4 @@
-//! Which instance a TARGET is, and making sure of that where it is only remembered.
+//! Finds the instance of a TARGET, and confirms one that is only remembered.
 
 use super::choose;
 use super::lookup::{Lookup, choose_from};
@@ -17,10 +17,10 @@ use crate::ui::Ui;
 use std::pin::pin;
 use std::time::Duration;
 
-/// What a command may do about a target.
+/// The permissions of a command when it resolves a target.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct May {
-    /// Begin with what is remembered, and make sure of it by [`start`].
+    /// Begin with the remembered instance, and confirm it in [`start`].
     pub(crate) guess: bool,
     /// Ask the user, if there is one.
     pub(crate) ask: bool,
@@ -30,19 +30,19 @@ pub(crate) struct May {
 pub(crate) struct Resolved {
     /// Its id.
     pub(crate) id: String,
-    /// What has to be asked before anything of the user's is sent there: it is only remembered.
+    /// The look-up that must confirm a remembered instance before any of the user's data is sent to it.
     doubt: Option<Lookup>,
 }
 
 impl Resolved {
-    /// Whether nothing has to be asked.
+    /// Whether nothing has to be confirmed.
     #[must_use]
     pub(crate) fn is_certain(&self) -> bool {
         self.doubt.is_none()
     }
 }
 
-/// Finds the instance of a target, and lets the context lead to its region. Without a target, as for a
+/// Finds the instance of a target, and changes the context's region to its own. Without a target, as for a
 /// session's URL, there is none.
 ///
 /// # Errors
@@ -63,9 +63,9 @@ pub(crate) async fn now(
     }
 }
 
-/// The same for a session: the instance must be up, and what is remembered may be used. What is younger
-/// than `--name-cache` is certain; what is older is taken only if the caller may guess, and [`start`] makes
-/// sure of it. Without a target the user is asked, if that may be.
+/// Finds the instance for a session: it must be up, and a remembered one may be used. A memory younger than
+/// `--name-cache` is taken as it is; an older one only if the caller may guess, and [`start`] confirms it.
+/// Without a target the user is asked, if the caller allows it.
 ///
 /// # Errors
 /// As [`now`]; [`Error::Target`] also for an instance that is not up.
@@ -108,9 +108,9 @@ pub(crate) async fn for_session(
     Ok(certain(instance.id))
 }
 
-/// Starts the session that `request` asks for on the instance. If the instance is only remembered, it is
-/// looked up meanwhile; if the target is another one by now, the session is ended and one is started
-/// there. `request` and `resolved` then name it.
+/// Starts the session that `request` asks for. If the instance is only remembered, it is looked up
+/// meanwhile; if the target is another instance now, the session is ended and one is started there.
+/// `request` and `resolved` then name that instance.
 pub(crate) async fn start(
     context: &Context,
     args: &cli::Session,
@@ -219,8 +219,7 @@ async fn any(context: &mut Context, global: &Global, may: May, limit: Duration) 
     Ok(instance.id)
 }
 
-/// What the target means: an id, in the region to which the context then leads, or what has to be looked
-/// up.
+/// The meaning of the target: an id, or something to look up. The context's region becomes the target's.
 fn meaning(
     context: &mut Context,
     global: &Global,

@@ -67,7 +67,7 @@ impl Rig {
         self.receive(&frame);
     }
 
-    /// What was typed, as the agent reads it.
+    /// The typed bytes, as the agent reads them.
     fn unsealed(&self, cipher: &Cipher) -> Vec<u8> {
         let inputs = self.sent.iter().filter(|f| f.kind == Kind::Input);
         let plain = inputs.map(|f| cipher.unseal(&f.payload).unwrap());
