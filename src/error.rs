@@ -122,7 +122,7 @@ pub enum Error {
     #[error("the connection was lost: {}", line(.0))]
     Lost(String),
     /// Input was sent before the agent was known to take it, and nothing came back.
-    #[error("nothing came back for what was sent early: the agent may have dropped it")]
+    #[error("no answer came to the input that was sent early: the agent may have dropped it")]
     EarlyInput,
     /// The session was lost while this process was stopped.
     #[error("{error} (axt had been stopped for {span:?})")]
@@ -256,7 +256,7 @@ impl Error {
             }),
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::AddrInUse => {
-                    Some("another program listens there; port 0 takes any free one".into())
+                    Some("another program uses the port; port 0 takes any free one".into())
                 }
                 io::ErrorKind::AddrNotAvailable => {
                     Some("BIND has to be an address of this machine".into())

@@ -163,7 +163,7 @@ fn frames_that_make_no_sense_end_the_session() {
 #[test]
 fn a_gateway_that_leads_nowhere_is_not_waited_for() {
     let no_answer = "the answer of the agent took longer than 1s";
-    let no_shell = "no POSIX shell answered there; it said: ";
+    let no_shell = "no POSIX shell answered; the output was: ";
     let cases: [(Act, &str); 9] = [
         (|_| {}, no_answer),
         // A message cut in the middle, and one that claims more than there is.

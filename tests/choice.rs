@@ -116,7 +116,7 @@ fn nobody_is_asked_where_a_program_may_have_called() {
     ] {
         let (end, seen) = start(&cloud, words, 12, 80).end_seen();
         assert_eq!(end.code(), Some(255), "{words}");
-        assert!(seen.contains("is any of 3 instances"), "{words}: {seen}");
+        assert!(seen.contains("matches 3 instances"), "{words}: {seen}");
     }
     let screen = start(&cloud, "ssh web", 10, 60);
     screen.wait_text("Which instance is \"web\"?");

@@ -607,7 +607,7 @@ fn what_is_missing_at_the_far_end_is_named() {
     assert_eq!(done.status, 255);
     assert_eq!(
         done.stderr,
-        "axt: on the instance: stty is missing there, and commands need it\n"
+        "axt: on the instance: stty is missing on the instance, and commands need it\n"
     );
     let nothing: PathBuf = dir.path().join("empty");
     std::fs::create_dir(&nothing).unwrap();

@@ -137,7 +137,7 @@ fn mistakes_end_every_command_that_reads_the_file() {
         assert_eq!(
             said,
             "axt: FILE: line 1: there is no option \"keepaliv\"; did you mean keepalive?\n\
-             axt: FILE: line 3: dead-after: a duration is written 500ms, 90s or 5m\n",
+             axt: FILE: line 3: dead-after: a duration has the form 500ms, 90s or 5m\n",
             "{words:?}"
         );
     }

@@ -380,7 +380,7 @@ fn a_program_that_asks_axt_for_the_same_profile_comes_to_an_end() {
     let user = User::of_aliyun(&[fields]);
     let done = run(user.axt(&services, &["sessions", "list"]), b"");
     assert_eq!(done.status, 1);
-    let inner = "its process_command runs axt with the same profile, which would never end";
+    let inner = "its process_command runs axt with the same profile, which is an endless loop";
     assert!(done.stderr.contains(inner), "{}", done.stderr);
     assert!(
         done.stderr.contains("axt failed: exit status: 1"),

@@ -532,7 +532,7 @@ fn a_connect_that_is_not_allowed_or_not_answered_says_why() {
     });
     assert_snapshot!(connect(&silent, "i-fine"), @r"
     axt: the answer of the agent took longer than 2s
-    axt: hint: the API says that instance and agent are well: try again; `axt doctor i-fine` tries each step
+    axt: hint: the API says that the instance and the agent are ready: try again; `axt doctor i-fine` tries each step
     ");
     // The gateway takes any agent here, but the API says that this one is too old.
     let slow = self::cloud(|options| {

@@ -620,7 +620,7 @@ fn what_makes_no_sense_is_said_at_once() {
         (
             &["-L", taken.as_str()],
             1,
-            "hint: another program listens there",
+            "hint: another program uses the port",
         ),
         (&["-L", "192.0.2.1:0:80"], 1, "hint: BIND has to be"),
         (&["-L", "0:80", "--exec"], 2, "CMD"),

@@ -111,7 +111,7 @@ fn answers_that_make_no_sense_end_with_an_error() {
     for (page, said) in [
         (
             r#"{"NextToken":"x","Instances":{"Instance":[{"InstanceId":"i-1"}]}}"#,
-            "the answer points to a page that was there already",
+            "the answer points to a page that was read before",
         ),
         (
             r#"{"Instances":{"Instance":[{}]}}"#,

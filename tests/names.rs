@@ -109,7 +109,7 @@ fn what_is_not_one_instance_that_runs_starts_no_session() {
     ]);
     let cloud = cloud(&instances);
     for (words, status, said) in [
-        ("connect web-1", 255, "\"web-1\" is any of 2 instances:"),
+        ("connect web-1", 255, "\"web-1\" matches 2 instances:"),
         (
             "connect tag:role=none",
             255,
@@ -126,7 +126,7 @@ fn what_is_not_one_instance_that_runs_starts_no_session() {
             255,
             "\"gone\" is mi-gone, which is \"Disconnected\"",
         ),
-        ("connect there.cn-beijing", 255, "is any of 2 instances:"),
+        ("connect there.cn-beijing", 255, "matches 2 instances:"),
         ("connect i-1.beijing", 255, "\"beijing\" is not a region id"),
         ("connect name:", 255, "name: needs a name"),
         ("connect tag:role", 255, "tag:KEY=VALUE"),
@@ -135,15 +135,11 @@ fn what_is_not_one_instance_that_runs_starts_no_session() {
             255,
             "names the region cn-beijing, but --region",
         ),
-        ("proxy web-1", 255, "is any of 2 instances:"),
-        ("ssh web-1 true", 255, "is any of 2 instances:"),
-        ("forward web-1 -L 0:1", 1, "is any of 2 instances:"),
-        (
-            "sessions list --instance web-1",
-            1,
-            "is any of 2 instances:",
-        ),
-        ("connect web-1 --all-regions", 255, "is any of 3 instances:"),
+        ("proxy web-1", 255, "matches 2 instances:"),
+        ("ssh web-1 true", 255, "matches 2 instances:"),
+        ("forward web-1 -L 0:1", 1, "matches 2 instances:"),
+        ("sessions list --instance web-1", 1, "matches 2 instances:"),
+        ("connect web-1 --all-regions", 255, "matches 3 instances:"),
         ("ssh-config web_1", 2, "can't stand in a Host line"),
     ] {
         let done = axt(&cloud, words);
@@ -153,7 +149,7 @@ fn what_is_not_one_instance_that_runs_starts_no_session() {
     }
     let done = axt(&cloud, "connect web-1");
     insta::assert_snapshot!(done.stderr, @r#"
-    axt: "web-1" is any of 2 instances:
+    axt: "web-1" matches 2 instances:
     axt: ID      NAME   IP        STATUS   REGION
     axt: i-web   web-1  10.0.0.1  Running  cn-hangzhou
     axt: i-twin  web-1  10.9.9.9  Stopped  cn-hangzhou
@@ -282,7 +278,7 @@ fn no_byte_goes_to_an_instance_whose_name_moved() {
     for (instances, said) in [
         (
             &["i-new:name=web", "i-two:name=web"][..],
-            "\"web\" is any of 2 instances:",
+            "\"web\" matches 2 instances:",
         ),
         (&["i-new:name=web:stopped"], "which is \"Stopped\""),
         (&["i-new:name=other"], "no instance \"web\" in cn-hangzhou"),

@@ -180,7 +180,7 @@ fn input_that_an_agent_may_have_dropped_is_a_failure() {
         let args = ["--eager", "--linger", linger];
         let done = run(proxy(&cloud, port, &args), b"first words");
         assert_eq!((done.status, done.text().as_str()), (255, ""));
-        let said = "axt: nothing came back for what was sent early: the agent may have dropped it\naxt: hint: leave --eager out";
+        let said = "axt: no answer came to the input that was sent early: the agent may have dropped it\naxt: hint: leave --eager out";
         assert!(done.stderr.starts_with(said), "{}", done.stderr);
     }
     cloud.assert_all_ended();

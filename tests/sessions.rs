@@ -235,7 +235,7 @@ fn a_server_that_repeats_a_page_for_ever_is_noticed() {
     let url = stubborn(page);
     let said = told(&cloud, &["sessions", "list", "--endpoint", &url], 1).stderr;
     assert!(
-        said.contains("the answer points to a page that was there already"),
+        said.contains("the answer points to a page that was read before"),
         "{said}"
     );
 

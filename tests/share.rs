@@ -290,7 +290,7 @@ fn a_holder_that_hangs_or_is_of_another_version_hinders_nobody() {
     let done = run(axt, b"");
     other.join().unwrap();
     assert_eq!((done.status, done.text()), (0, "own\n".into()));
-    let said = "no shared session (what holds it is axt 0.0.1): this command has its own";
+    let said = "no shared session (the holder is axt 0.0.1): this command has its own";
     assert!(done.stderr.contains(said), "{}", done.stderr);
     fs::remove_file(socket).unwrap();
 }

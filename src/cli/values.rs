@@ -73,7 +73,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         return Ok(Duration::from_secs(seconds.into()));
     }
     let span: Result<jiff::SignedDuration, _> = text.parse();
-    let span = span.map_err(|_| "a duration is written 500ms, 90s or 5m".to_owned())?;
+    let span = span.map_err(|_| "a duration has the form 500ms, 90s or 5m".to_owned())?;
     Duration::try_from(span).map_err(|_| "a duration can't be negative".to_owned())
 }
 

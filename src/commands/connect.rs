@@ -145,7 +145,7 @@ async fn connect_by_shell(
     let plain_shells = PlainShells::new(context.cache.as_deref());
     if is_certain && plain_shells.has(&request.instance_id) && !args.run.login {
         tracing::info!(
-            "the service's own shell: this instance has been found to have no POSIX shell; --login tries again"
+            "the service's own shell: this instance had no POSIX shell before; --login tries again"
         );
         return run(&mut request, Runs::ServiceShell(Vec::new())).await;
     }

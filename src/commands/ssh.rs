@@ -36,7 +36,7 @@ pub(crate) async fn run(global: &Global, args: Ssh, ui: &Ui) -> anyhow::Result<E
     let Some(task) = args.task else {
         return match args.forward {
             Some(forward) => only_forward(global, &forward, all, ui).await,
-            None => Err(Error::Usage("ssh was asked for nothing".into()).into()),
+            None => Err(Error::Usage("there is nothing to do".into()).into()),
         };
     };
     let beside = match &args.forward {
@@ -46,7 +46,7 @@ pub(crate) async fn run(global: &Global, args: Ssh, ui: &Ui) -> anyhow::Result<E
     let done = match *task {
         Command::Connect(connect) => connect::run(global, *connect, ui).await,
         Command::Proxy(proxy) => proxy::run(global, *proxy, ui).await,
-        _ => Err(Error::Usage("ssh was asked for what it can't do".into()).into()),
+        _ => Err(Error::Usage("there is no such task for ssh".into()).into()),
     };
     if let Some(beside) = beside {
         match &done {
@@ -66,7 +66,7 @@ async fn master(
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
     let Command::Connect(connect) = task else {
-        return Err(Error::Usage("-O was asked of what shares no session".into()).into());
+        return Err(Error::Usage("-O: this command shares no session".into()).into());
     };
     let path = connect.sharing.path().unwrap_or_default();
     let asked = match command {

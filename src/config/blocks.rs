@@ -117,12 +117,15 @@ fn blocks(path: &Path, text: &str, value: Spanned<DeValue<'_>>) -> Result<Vec<Ho
     };
     let span = value.span();
     let DeValue::Table(table) = value.into_inner() else {
-        return wrong(span, "host is no table");
+        return wrong(span, "host is not a table");
     };
     let mut hosts = Vec::new();
     for (key, value) in in_order(table) {
         let DeValue::Table(block) = value.into_inner() else {
-            return wrong(key.span(), &format!("host.{} is no table", key.get_ref()));
+            return wrong(
+                key.span(),
+                &format!("host.{} is not a table", key.get_ref()),
+            );
         };
         let entries = in_order(block).into_iter();
         hosts.push(Host {
@@ -221,10 +224,10 @@ mod tests {
             ("a = 1\na = 2\n", "config.toml: line 2: duplicate key"),
             (
                 "\nhost = 3",
-                "line 2: host is no table: a host block begins with [host.\"NAME\"]",
+                "line 2: host is not a table: a host block begins with [host.\"NAME\"]",
             ),
-            ("[host]\nweb = 'i-1'", "line 2: host.web is no table"),
-            ("[[host]]\nuser = 'x'", "line 1: host is no table"),
+            ("[host]\nweb = 'i-1'", "line 2: host.web is not a table"),
+            ("[[host]]\nuser = 'x'", "line 1: host is not a table"),
             ("a = '\u{1}'", "line 1: "),
         ] {
             let error = parse(text).unwrap_err().to_string();

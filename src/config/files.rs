@@ -113,7 +113,7 @@ pub(super) fn profile(files: &[File], name: Option<&Sourced<String>>) -> Result<
         (None, Some(name), Some(first)) => Err(Error::Config {
             path: first.path.value.clone(),
             problem: format!(
-                "there is no such file to read the profile {:?} (from {}) from",
+                "the file of the profile {:?} (from {}) does not exist",
                 name.value, name.source
             ),
         }),

@@ -43,7 +43,7 @@ const REASONS: &[(&str, &str, &str)] = &[
     ("WinptyLoadFailed", "the agent could not load winpty", "reinstall the Cloud Assistant agent on the Windows instance"),
     ("WinptyPermissionDenied", "the agent may not use winpty", "reinstall the Cloud Assistant agent on the Windows instance"),
     ("PasswordNameNotFound", "no password is stored under that name", "store the password in the parameter store of Operation Orchestration Service under the name --password-name gives"),
-    ("UnknownError", "the agent failed without saying why", "connect again; if it stays, look into the agent's log on the instance"),
+    ("UnknownError", "the agent failed without saying why", "connect again; if it happens again, look into the agent's log on the instance"),
 ];
 
 /// `ClosedReason` of a session record (DescribeTerminalSessions), as the API page lists them.

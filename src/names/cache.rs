@@ -77,7 +77,7 @@ impl NameCache {
             Ok(content) => content.names,
             Err(error) => {
                 if error.kind() != io::ErrorKind::NotFound {
-                    tracing::info!(path = %path.display(), %error, "these names are not used");
+                    tracing::info!(path = %path.display(), %error, "the remembered names are not used");
                 }
                 Vec::new()
             }
@@ -138,7 +138,7 @@ fn read(path: &Path) -> io::Result<Content> {
     let mut text = Vec::new();
     // A read of a pipe or a device might never end.
     if !path.metadata()?.is_file() {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("it is not a file"));
     }
     File::open(path)?.take(LONGEST + 1).read_to_end(&mut text)?;
     if text.len() as u64 > LONGEST {

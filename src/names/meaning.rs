@@ -40,8 +40,9 @@ impl Meaning {
             return Err(Error::Usage(what));
         }
         if host.is_empty() || host.contains(char::is_control) {
-            let what =
-                format!("{host:?} is no TARGET: an instance id, a name, an address, tag:KEY=VALUE");
+            let what = format!(
+                "{host:?} is not a TARGET: an instance id, a name, an address, tag:KEY=VALUE"
+            );
             return Err(Error::Usage(what));
         }
         if check_instance_id(&target.instance).is_ok() {
@@ -74,7 +75,7 @@ fn query(text: &str) -> Result<Query> {
         return match tag.split_once('=') {
             Some((key, value)) if !key.is_empty() => Ok(Query::tag(key, value)),
             _ => Err(Error::Usage(format!(
-                "{text:?} is not written tag:KEY=VALUE"
+                "{text:?} is not of the form tag:KEY=VALUE"
             ))),
         };
     }
@@ -148,9 +149,9 @@ mod tests {
     fn what_can_mean_nothing_is_refused() {
         for (text, said) in [
             ("@i-1", "no user before the @"),
-            ("", "is no TARGET"),
-            ("bob@", "is no TARGET"),
-            ("web\n", "\"web\\n\" is no TARGET"),
+            ("", "is not a TARGET"),
+            ("bob@", "is not a TARGET"),
+            ("web\n", "\"web\\n\" is not a TARGET"),
             ("name:", "needs a name"),
             ("tag:web", "tag:KEY=VALUE"),
             ("tag:=web", "tag:KEY=VALUE"),

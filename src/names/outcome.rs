@@ -49,10 +49,10 @@ pub(crate) fn check_is_up(host: &str, instance: &Instance) -> Result<()> {
     let status = instance.status.as_deref().unwrap_or_default();
     let remedy = match (instance.is_managed(), status) {
         (true, _) => {
-            "its agent has no connection to the service: look whether the machine and its agent run"
+            "its agent has no connection to the service: check that the machine and its agent are running"
         }
         (false, "Stopped") => "start it first",
-        (false, _) => "a session needs a running instance: wait until it is one",
+        (false, _) => "a session needs a running instance: wait until it is running",
     };
     Err(Error::Target {
         problem: format!("{host:?} is {}, which is {status:?}", instance.id),

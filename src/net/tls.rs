@@ -175,7 +175,7 @@ fn add(
     let (added, bad) = roots.add_parsable_certificates(found.certs);
     let reason = found.errors.first();
     if bad > 0 || reason.is_some() {
-        tracing::warn!(variable, path = %path.display(), bad, "some certificates were passed over");
+        tracing::warn!(variable, path = %path.display(), bad, "some certificates were skipped");
     }
     if added > 0 {
         return Ok(());

@@ -46,7 +46,7 @@ pub(crate) async fn all<A: Paged, T>(
         }
         let Some(next) = next else { break };
         if !seen.insert(next.clone()) {
-            return endless("the answer points to a page that was there already");
+            return endless("the answer points to a page that was read before");
         }
         if seen.len() >= MOST_PAGES {
             return endless("the answer has a next page even after 2000 pages");

@@ -51,7 +51,7 @@ pub(super) async fn obtain(
     let asked = std::env::var(ASKED).unwrap_or_default();
     if asked.split('\n').any(|name| name == profile) {
         return Err(problem(
-            "its process_command runs axt with the same profile, which would never end",
+            "its process_command runs axt with the same profile, which is an endless loop",
         ));
     }
     let mut run = Command::new(program);

@@ -32,7 +32,7 @@ pub(super) async fn obtain(world: &World, role: &InstanceRole) -> Result<Credent
             .map(|(keys, _)| keys);
     }
     let asked = tokio::time::timeout(GUESS, service.credentials(None)).await;
-    let not_here = |why: &str| problem(&format!("no RAM role of an instance either ({why})"));
+    let not_here = |why: &str| problem(&format!("no RAM role of an instance ({why})"));
     match asked {
         Ok(Ok((mut credentials, role))) => {
             credentials.source = format!("the RAM role {role} of this instance");

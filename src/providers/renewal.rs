@@ -189,7 +189,7 @@ impl Inner {
             Ok(now) => now,
             // Some networks lead to ECS and not to STS: there, no identity is ever known.
             Err(Error::Connect { .. } | Error::Timeout { .. }) if known.is_none() => {
-                tracing::debug!("the identity can't be told: STS is not reached");
+                tracing::debug!("the identity is not known: STS can't be reached");
                 return Ok(());
             }
             Err(error) => return Err(error),
@@ -200,7 +200,7 @@ impl Inner {
             None => match ask(before).await {
                 Ok(known) => known,
                 Err(error) => {
-                    tracing::debug!(%error, "the identity until now can't be told");
+                    tracing::debug!(%error, "the identity so far is not known");
                     now.clone()
                 }
             },

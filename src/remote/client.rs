@@ -319,7 +319,7 @@ impl Client {
             self.noise(out);
         }
         let said = line.get(at + self.mark.len()..).unwrap_or_default();
-        let said = Line::decode(said).ok_or(Failure::Damaged("a line makes no sense"))?;
+        let said = Line::decode(said).ok_or(Failure::Damaged("a line is malformed"))?;
         if let Line::Unusable(shell) = said {
             let note = Note::UnusableShell(shell.to_owned());
             out.events.push_back(Event::Note(note));
@@ -329,7 +329,7 @@ impl Client {
             return Ok(());
         };
         let Some(job) = &mut running.job else {
-            return Err(Failure::Damaged("a line belongs to no command"));
+            return Err(Failure::Damaged("a line for an unknown command"));
         };
         if matches!(said, Line::Idle) {
             if !job.is_told() {

@@ -93,7 +93,9 @@ pub enum Note {
     #[error("the user's shell {0:?} runs no commands: /bin/sh is used")]
     UnusableShell(String),
     /// Variables that the login shell does not get.
-    #[error("left out of the shell's environment, for want of room or for their signs: {0}")]
+    #[error(
+        "not in the shell's environment, as there was no room or they have special characters: {0}"
+    )]
     LeftOut(String),
     /// Something else writes to the terminal.
     #[error("something else wrote to the session's terminal; that was left out")]
@@ -104,19 +106,19 @@ pub enum Note {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// A tool is missing.
-    #[error("{0} is missing there, and commands need it")]
+    #[error("{0} is missing on the instance, and commands need it")]
     Missing(&'static str),
     /// The session ended before the runner was ready; what was said until then.
-    #[error("no POSIX shell answered there; it said: {0}")]
+    #[error("no POSIX shell answered; the output was: {0}")]
     NoShell(String),
     /// A line was lost, doubled or damaged.
-    #[error("the command's output arrived damaged ({0}); what was printed before is correct")]
+    #[error("the command's output arrived damaged ({0}); the output printed before is correct")]
     Damaged(&'static str),
     /// The status is lost.
     #[error("the process that waits for the command was killed: its status is not known")]
     NoStatus,
     /// A process that an earlier command left behind has that one's standard input and does not read it.
-    #[error("a process that an earlier command left behind holds that command's standard input")]
+    #[error("a process that an earlier command left running holds that command's standard input")]
     InputHeld,
     /// A process of the runner was killed, or its input was cut.
     #[error("a process between axt and the command was killed")]

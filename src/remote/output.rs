@@ -60,7 +60,7 @@ impl Receiver {
             Some(chunk) => chunk,
         };
         if chunk.compressed != data.compressed || chunk.lines != data.lines {
-            return Err("a line belongs to no chunk");
+            return Err("a line for an unknown chunk");
         }
         let whole = STANDARD
             .decode(data.text)

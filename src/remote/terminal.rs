@@ -217,7 +217,7 @@ impl Terminal {
         let status = status.map(|status| if status < 256 { status } else { status - 128 });
         let event = match status.map(u8::try_from) {
             Some(Ok(status)) => Event::Ended(status),
-            _ => Event::Failed(Failure::Damaged("a status makes no sense")),
+            _ => Event::Failed(Failure::Damaged("a status is malformed")),
         };
         out.events.push_back(event);
         Phase::Over
@@ -270,7 +270,7 @@ mod tests {
             ("258;", Event::Ended(130)),
             (
                 "x;",
-                Event::Failed(Failure::Damaged("a status makes no sense")),
+                Event::Failed(Failure::Damaged("a status is malformed")),
             ),
             (
                 "12345;",

@@ -133,7 +133,7 @@ fn folders(env: Env<'_>) -> Vec<PathBuf> {
 fn check(folder: &Path) -> io::Result<()> {
     let data = fs::symlink_metadata(folder)?;
     let problem = if !data.is_dir() {
-        "is no directory"
+        "is not a directory"
     } else if data.uid() != rustix::process::geteuid().as_raw() {
         "belongs to another user"
     } else if data.mode() & 0o077 != 0 {
@@ -190,7 +190,7 @@ mod tests {
         fs::remove_dir(&folder).unwrap();
         symlink(dir.path(), &folder).unwrap();
         let error = Place::of(KEY, &env(dir.path())).unwrap_err();
-        assert!(error.to_string().contains("no directory"), "{error}");
+        assert!(error.to_string().contains("not a directory"), "{error}");
     }
 
     #[test]

@@ -199,7 +199,7 @@ impl<'a> Keys<'a> {
         let key = &entry.key;
         if key == INSTANCE {
             return match &entry.value {
-                _ if !in_block => Err("instance belongs into a host block".into()),
+                _ if !in_block => Err("instance belongs in a host block".into()),
                 Value::Text(text) if !text.is_empty() => Ok(()),
                 _ => Err("instance takes a TARGET, as in instance = \"i-…\"".into()),
             };
@@ -211,7 +211,9 @@ impl<'a> Keys<'a> {
 
     fn unknown(&self, key: &str) -> String {
         if self.others.contains(key) {
-            return format!("{key} is for one run: it has no place in the configuration file");
+            return format!(
+                "{key} is an option for a single run and can't be in the configuration file"
+            );
         }
         let names = self.options.keys().chain(self.aliases.keys());
         let rated = names.map(|name| (strsim::jaro(name, key), *name));

@@ -109,7 +109,7 @@ impl Arguments {
             None => (None, whole),
         };
         if host.is_empty() || user == Some("") {
-            return Err(format!("{text:?} is not written [user@]host\n{USAGE}"));
+            return Err(format!("{text:?} is not of the form [user@]host\n{USAGE}"));
         }
         if let Some(user) = user {
             self.wanted.settings.user.get_or_insert(user.to_owned());
@@ -201,7 +201,7 @@ impl Arguments {
                 settings.request_tty = Some("no");
                 settings.session_type = Some("none");
             }
-            'Q' => return Err("axt has no algorithms to tell of".into()),
+            'Q' => return Err("axt has no algorithms to list".into()),
             'B' => settings.flag("-B", "BindInterface", true),
             'b' => settings.flag("-b", "BindAddress", true),
             'J' => settings.flag("-J", "ProxyJump", true),

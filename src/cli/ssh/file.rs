@@ -171,14 +171,18 @@ impl Reader<'_> {
             if criterion.eq_ignore_ascii_case("all") {
                 return match args {
                     [_] if !negated => Ok(true),
-                    _ => Err("Match: \"all\" must stand alone".into()),
+                    _ => Err("Match: \"all\" must be the only criterion".into()),
                 };
             }
             let subject = match criterion.to_ascii_lowercase().as_str() {
                 "host" => self.settings.host_name.as_deref().unwrap_or(self.host),
                 "originalhost" => self.host,
                 "user" => self.settings.user.as_deref().unwrap_or_default(),
-                _ => return Err(format!("Match {criterion}: axt can't judge this criterion")),
+                _ => {
+                    return Err(format!(
+                        "Match {criterion}: axt can't evaluate this criterion"
+                    ));
+                }
             };
             let Some(patterns) = words.next() else {
                 return Err(format!("Match {criterion}: a pattern is missing"));

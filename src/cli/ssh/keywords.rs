@@ -134,7 +134,7 @@ const REFUSED: [(&str, Refused); 15] = [
     ),
     (
         "GSSAPIDelegateCredentials",
-        warned(NO, "the service takes no tickets to the instance"),
+        warned(NO, "the service carries no Kerberos tickets"),
     ),
     (
         "PermitLocalCommand",

@@ -118,8 +118,8 @@ impl MasterCommand {
             "forward" | "cancel" => Err(format!(
                 "{name}: forwards have sessions of their own; `axt forward` starts and ends them"
             )),
-            "proxy" => Err("proxy: there is no connection that could be shared so".into()),
-            _ => Err(format!("{name:?} is none of check, exit and stop")),
+            "proxy" => Err("proxy: axt can't share a connection this way".into()),
+            _ => Err(format!("{name:?} is not one of check, exit and stop")),
         }
     }
 }

@@ -111,7 +111,7 @@ impl Settings {
         self.decisions.retain(|d| d.keyword != keyword);
         let why = match meaning(keyword) {
             Some((_, Meaning::Refused(refused))) => refused.why,
-            _ => "it can't be had",
+            _ => "it is not supported",
         };
         let complaint = asked.then(|| Complaint {
             text: format!("{flag}: {why}"),
@@ -228,7 +228,7 @@ impl Settings {
                 .is_some_and(|(name, _)| is_variable(name))
         };
         if let Some(wrong) = args.iter().find(|arg| !is_set(arg)) {
-            return Err(format!("{wrong:?} is not written NAME=VALUE"));
+            return Err(format!("{wrong:?} is not of the form NAME=VALUE"));
         }
         if self.set_env.is_empty() {
             self.set_env.extend_from_slice(args);

@@ -53,7 +53,7 @@ pub(super) fn log_level(text: &str) -> Result<LogLevel, String> {
         .find(|(name, _)| name.eq_ignore_ascii_case(text));
     row.map(|(_, level)| *level).ok_or_else(|| {
         format!(
-            "{text:?} is no level: QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG1, DEBUG2 or DEBUG3"
+            "{text:?} is not a level: QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG1, DEBUG2 or DEBUG3"
         )
     })
 }
@@ -76,7 +76,7 @@ pub(super) fn word(text: &str, words: &[&'static str]) -> Result<&'static str, S
     let found = words.iter().find(|word| **word == text);
     found
         .copied()
-        .ok_or_else(|| format!("{text:?} is none of {}", words.join(", ")))
+        .ok_or_else(|| format!("{text:?} is not one of {}", words.join(", ")))
 }
 
 pub(super) fn count(text: &str) -> Result<u32, String> {

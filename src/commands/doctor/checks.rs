@@ -95,7 +95,7 @@ pub(crate) async fn instance_and_agent(
 /// Checks that the instance exists and is running.
 async fn instance(client: &Client, id: &str, limit: Duration) -> Result<Finding> {
     if id.starts_with("mi-") {
-        let text = "a machine outside of ECS: only its agent can be checked";
+        let text = "a machine outside ECS: only its agent can be checked";
         return Ok(Finding::skip(text));
     }
     let query = Query::id(id);

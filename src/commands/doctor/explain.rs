@@ -103,7 +103,7 @@ async fn explain(context: &Context, id: &str, error: &Error) -> Vec<String> {
             reasons.extend(hints::closed_reason(detail).map(Into::into));
         }
         Error::AgentTimeout { .. } if all_is_well => reasons.push(format!(
-            "the API says that instance and agent are well: try again; `axt doctor {id}` tries each step"
+            "the API says that the instance and the agent are ready: try again; `axt doctor {id}` tries each step"
         )),
         Error::AgentTimeout { .. } if findings.is_empty() => {
             reasons.push(format!("`axt doctor {id}` tries each step"));

@@ -86,7 +86,7 @@ impl Forwarder {
     async fn asked(&self, stream: &mut TcpStream) -> Result<socks::Request, String> {
         let asked = timeout(HANDSHAKE, socks::request(stream));
         tokio::select! {
-            asked = asked => asked.unwrap_or_else(|_| Err("it does not say where it wants to".into())),
+            asked = asked => asked.unwrap_or_else(|_| Err("it sent no SOCKS request in time".into())),
             () = self.stop.cancelled() => Err("axt was stopped".into()),
         }
     }

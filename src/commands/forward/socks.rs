@@ -99,12 +99,12 @@ async fn version_five(
     let methods = bytes(stream, methods).await?;
     if !methods.contains(&0) {
         let _ = stream.write_all(&[5, 0xff]).await;
-        return Err("it wants to authenticate, which this proxy has no use for".into());
+        return Err("it insists on authentication, which this proxy does not support".into());
     }
     stream.write_all(&[5, 0]).await.map_err(words)?;
     let [version, command, _, kind] = array(stream).await?;
     if version != 5 {
-        return Err("its SOCKS request makes no sense".into());
+        return Err("its SOCKS request is malformed".into());
     }
     let host = match kind {
         1 => Ipv4Addr::from(array(stream).await?).to_string(),
@@ -142,7 +142,7 @@ async fn version_four(
 
 fn to(version: Version, host: &str, port: u16) -> Result<Request, String> {
     if port == 0 {
-        return Err("it asks for port 0".into());
+        return Err("it asked for port 0".into());
     }
     let remote = Remote::new(Some(host), port);
     Ok(Request { version, remote })
@@ -170,7 +170,7 @@ fn name(bytes: &[u8]) -> Result<String, String> {
     };
     text.filter(sound)
         .map(str::to_owned)
-        .ok_or_else(|| "it asks for a host whose name is none".into())
+        .ok_or_else(|| "it asked for a host with an invalid name".into())
 }
 
 async fn byte<S: AsyncRead + Unpin>(stream: &mut S) -> Result<u8, String> {
@@ -205,7 +205,9 @@ async fn until_zero<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Vec<u8>, Str
 
 fn words(error: std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => "it left before it had asked for anything".into(),
+        std::io::ErrorKind::UnexpectedEof => {
+            "it closed the connection before it sent a request".into()
+        }
         _ => format!("reading the SOCKS request failed: {error}"),
     }
 }
@@ -264,7 +266,7 @@ mod tests {
     #[test]
     fn what_is_not_possible_is_answered_and_named() {
         for (bytes, answered, said) in [
-            (&b"\x05\x01\x02"[..], &b"\x05\xff"[..], "authenticate"),
+            (&b"\x05\x01\x02"[..], &b"\x05\xff"[..], "authentication"),
             (
                 b"\x05\x01\x00\x05\x02\x00\x01\x01\x01\x01\x01\x00\x50",
                 b"\x05\x00\x05\x07\x00\x01\x00\x00\x00\x00\x00\x00",
@@ -290,7 +292,7 @@ mod tests {
                 b"\x05\x00",
                 "name",
             ),
-            (b"\x05\x01", b"", "left"),
+            (b"\x05\x01", b"", "closed"),
         ] {
             let (asked, was) = ask(bytes);
             let why = asked.unwrap_err();

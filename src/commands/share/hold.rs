@@ -27,11 +27,11 @@ pub(super) async fn run() -> anyhow::Result<Exit> {
         source,
     })?;
     let given = timeout(GIVEN, conn.receive::<Start>()).await;
-    let given = given.map_err(|_| anyhow!("nothing came to start with"))??;
-    let mut start = given.ok_or_else(|| anyhow!("nothing came to start with"))?;
+    let given = given.map_err(|_| anyhow!("no start message came"))??;
+    let mut start = given.ok_or_else(|| anyhow!("no start message came"))?;
     let lock = conn.take_descriptors();
     if start.version != env!("CARGO_PKG_VERSION") || lock.is_empty() {
-        return Err(anyhow!("what came to start with makes no sense"));
+        return Err(anyhow!("the start message is invalid"));
     }
     let place = Place::of(&start.key, &|name| std::env::var_os(name))?;
     let listener = UnixListener::from_std(place.listen()?)?;
@@ -50,7 +50,7 @@ pub(super) async fn run() -> anyhow::Result<Exit> {
             accepted = listener.accept(), if accepts => match accepted {
                 Ok((stream, _)) => holder.serve(stream),
                 Err(error) => {
-                    tracing::info!(%error, "a connection could not be taken");
+                    tracing::info!(%error, "a connection could not be accepted");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             },

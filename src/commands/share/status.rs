@@ -79,7 +79,7 @@ pub(super) async fn stop(args: &ShareStop, ui: &Ui) -> anyhow::Result<Exit> {
 async fn end(found: &Found) -> Result<(), String> {
     if found.status.is_none() {
         let pid = i32::try_from(found.pid).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or("it has no process id")?;
+        let pid = pid.ok_or("it reports no process id")?;
         return kill_process(pid, Signal::TERM).map_err(|error| error.to_string());
     }
     let conn = knock(&found.place)
@@ -89,7 +89,7 @@ async fn end(found: &Found) -> Result<(), String> {
     greeted(&mut conn, ANSWERS).await?;
     match answer(&mut conn, &Asked::End { at_once: true }, ANSWERS).await? {
         Answer::Ending => Ok(()),
-        _ => Err("it does not speak as a holder does".into()),
+        _ => Err("it does not answer as a holder does".into()),
     }
 }
 
@@ -99,7 +99,7 @@ async fn find() -> anyhow::Result<Vec<Found>> {
     for place in all(&|name| std::env::var_os(name))? {
         match look(place).await {
             Ok(one) => found.extend(one),
-            Err(why) => tracing::info!(why, "a holder is left out"),
+            Err(why) => tracing::info!(why, "a holder is not listed"),
         }
     }
     Ok(found)
@@ -115,7 +115,7 @@ async fn look(place: Place) -> Result<Option<Found>, String> {
         false => None,
         true => match answer(&mut conn, &Asked::Status, ANSWERS).await? {
             Answer::Status(status) => Some(status),
-            _ => return Err("it does not speak as a holder does".into()),
+            _ => return Err("it does not answer as a holder does".into()),
         },
     };
     Ok(Some(Found {

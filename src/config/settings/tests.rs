@@ -150,7 +150,7 @@ fn the_file_is_found_in_the_home_directory_and_may_be_missing() {
         .to_string();
     assert!(
         error.ends_with(
-            "no such file to read the profile \"two\" (from ALIBABA_CLOUD_PROFILE) from"
+            "the file of the profile \"two\" (from ALIBABA_CLOUD_PROFILE) does not exist"
         ),
         "{error}"
     );

@@ -80,7 +80,7 @@ pub(super) fn instance_role(env: Env<'_>, name: Option<String>) -> Result<Instan
     const DISABLED: &str = "ALIBABA_CLOUD_ECS_METADATA_DISABLED";
     if is_on(env, DISABLED) {
         let remedy = format!("unset {DISABLED}, or choose another source of credentials");
-        let problem = format!("{DISABLED} forbids to ask the instance's metadata service");
+        let problem = format!("{DISABLED} forbids using the instance's metadata service");
         return Err(Error::Credentials { problem, remedy });
     }
     const ENDPOINT: &str = "ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT";

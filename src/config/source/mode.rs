@@ -9,7 +9,7 @@ use url::Url;
 
 /// The advice for a server that can't be reached.
 const UNREACHED: &str =
-    "see that this machine reaches it: its network, its DNS, HTTPS_PROXY and NO_PROXY, a firewall";
+    "check that this machine reaches it: network, DNS, HTTPS_PROXY and NO_PROXY, firewalls";
 
 /// One place that credentials come from.
 pub(crate) struct CredentialSource {

@@ -201,7 +201,7 @@ impl Fields<'_> {
     fn unusable(&self, mode: &str) -> Error {
         let (why, instead) = match mode {
             "RsaKeyPair" => (
-                "Alibaba Cloud has given up session keys from RSA key pairs",
+                "Alibaba Cloud no longer supports session keys from RSA key pairs",
                 "use a RAM role: `aliyun configure --mode RamRoleArn`",
             ),
             "BearerToken" => (
@@ -209,12 +209,12 @@ impl Fields<'_> {
                 "log in with `aliyun configure --mode OAuth` or `--mode CloudSSO`",
             ),
             "Anonymous" => (
-                "it has no credentials, and ECS answers nobody without",
+                "it has no credentials, and ECS answers no calls without them",
                 "log in with `aliyun configure --mode OAuth`",
             ),
             _ => (
                 "axt doesn't know this mode",
-                "choose one that `aliyun configure --help` and axt's README both name",
+                "choose one that is in both `aliyun configure --help` and axt's README",
             ),
         };
         Error::Credentials {

@@ -132,7 +132,7 @@ impl Record {
             "linux" => Os::Linux,
             "windows" => Os::Windows,
             "freebsd" => Os::FreeBsd,
-            _ => return Err(format!("{os:?} is no OSType")),
+            _ => return Err(format!("{os:?} is not an OSType")),
         };
         let stopped = self
             .status
@@ -143,7 +143,11 @@ impl Record {
             Some("missing") => InstanceState::AgentMissing,
             Some("offline") => InstanceState::AgentNotOnline,
             Some("old") => InstanceState::AgentNeedUpgrade,
-            Some(other) => return Err(format!("{other:?} is no Agent: offline, missing or old")),
+            Some(other) => {
+                return Err(format!(
+                    "{other:?} is not an Agent state: offline, missing or old"
+                ));
+            }
             None if self.connected == Some(false) => InstanceState::AgentNotOnline,
             None => InstanceState::Running,
         };
@@ -218,8 +222,14 @@ mod tests {
                 r#"[{"InstanceId":"i-1","RegionId":"x"}]"#,
                 "is not a region id",
             ),
-            (r#"[{"InstanceId":"i-1","OSType":"BeOS"}]"#, "is no OSType"),
-            (r#"[{"InstanceId":"i-1","Agent":"gone"}]"#, "is no Agent"),
+            (
+                r#"[{"InstanceId":"i-1","OSType":"BeOS"}]"#,
+                "is not an OSType",
+            ),
+            (
+                r#"[{"InstanceId":"i-1","Agent":"gone"}]"#,
+                "is not an Agent",
+            ),
             (
                 r#"[{"InstanceId":"i-1","Tags":[{}]}]"#,
                 "a tag has no TagKey",

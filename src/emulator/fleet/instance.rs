@@ -103,7 +103,7 @@ impl Instance {
         }
     }
 
-    /// Whether it is a machine outside of ECS.
+    /// Whether it is a machine outside ECS.
     pub(crate) fn is_managed(&self) -> bool {
         self.id.starts_with("mi-")
     }
@@ -144,7 +144,9 @@ impl Instance {
             "windows" => self.os = Os::Windows,
             "freebsd" => self.os = Os::FreeBsd,
             _ if value.is_empty() => {
-                return Err(format!("no word {word:?}; there are {INSTANCE_WORDS}"));
+                return Err(format!(
+                    "unknown word {word:?}; the words are {INSTANCE_WORDS}"
+                ));
             }
             "version" => self.agent_version = text(),
             "status" => self.status = text(),
@@ -163,7 +165,11 @@ impl Instance {
                 let (key, value) = value.split_once('=').unwrap_or((value, ""));
                 self.tags.push((key.to_owned(), value.to_owned()));
             }
-            _ => return Err(format!("no word {word:?}; there are {INSTANCE_WORDS}")),
+            _ => {
+                return Err(format!(
+                    "unknown word {word:?}; the words are {INSTANCE_WORDS}"
+                ));
+            }
         }
         Ok(())
     }

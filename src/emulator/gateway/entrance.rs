@@ -57,7 +57,7 @@ fn admit(
             .into_owned()
             .collect();
     let accept = socket::accept_key(request.headers())
-        .ok_or((StatusCode::BAD_REQUEST, "this is no WebSocket request"))?;
+        .ok_or((StatusCode::BAD_REQUEST, "this is not a WebSocket request"))?;
     let (Some(id), Some(token)) = (query.get("sessionId"), query.get("token")) else {
         return Err((StatusCode::UNAUTHORIZED, "sessionId or token is missing"));
     };

@@ -49,7 +49,7 @@ fn admit(
     request: &Request<Body>,
 ) -> Result<(WebshellToken, header::HeaderValue), Refused> {
     let accept = socket::accept_key(request.headers())
-        .ok_or((StatusCode::BAD_REQUEST, "this is no WebSocket request"))?;
+        .ok_or((StatusCode::BAD_REQUEST, "this is not a WebSocket request"))?;
     let origin = request.headers().get(header::ORIGIN);
     if origin.is_none_or(|origin| origin != ORIGIN) {
         return Err((StatusCode::FORBIDDEN, "the origin is not the console's"));

@@ -20,7 +20,8 @@ impl Kms {
     /// A new data key, and its ciphertext.
     pub(crate) fn generate(&self) -> (Zeroizing<[u8; KEY]>, String) {
         let mut key = Zeroizing::new([0; KEY]);
-        getrandom::fill(&mut *key).expect("the emulator's start has found random numbers");
+        getrandom::fill(&mut *key)
+            .expect("the system gave random numbers when the emulator started");
         let ciphertext = STANDARD.encode(random_text());
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         keys.insert(ciphertext.clone(), key.clone());

@@ -135,7 +135,7 @@ impl Exchange {
     fn answer(&mut self, json: &[u8]) -> Result<Bytes, Fault> {
         let hello: AgentHello = read(json, "AgentHelloParseError")?;
         if hello.client_certificate {
-            let what = "the agent asks for a signed key, which axt can't give";
+            let what = "the agent asks for a signed key, which axt does not support";
             return Err(Fault::new("ClientCertificateError", what));
         }
         self.key_sent = true;

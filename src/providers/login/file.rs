@@ -103,7 +103,7 @@ impl LoginFile {
         if sha256_hex(token.as_bytes()) != begun.token {
             tracing::debug!(
                 profile = begun.profile,
-                "the login has been changed meanwhile"
+                "the login was changed by another program"
             );
             return Ok(());
         }
@@ -115,7 +115,10 @@ impl LoginFile {
         if let Some((begun, answer)) = left_behind(&journal) {
             match serde_json::from_str(&answer) {
                 Ok(tokens) => {
-                    tracing::debug!(profile = begun.profile, "finishing what another run began");
+                    tracing::debug!(
+                        profile = begun.profile,
+                        "finishing the renewal that another run began"
+                    );
                     self.apply(&begun, &tokens)?;
                 }
                 // It stays until the token has been used with success.
@@ -182,7 +185,7 @@ fn unwritable(path: &Path, why: &str) -> Error {
             "the login has to be renewed, and {} can't be written: {why}",
             path.display()
         ),
-        remedy: "see that this user can write to the file and beside it, and that the disk has room: a renewed login that isn't written is lost".into(),
+        remedy: "check that this user can write to the file and its directory, and that the disk has room: a renewed login that can't be written is lost".into(),
     }
 }
 

@@ -251,7 +251,7 @@ fn what_is_missing_is_named_and_what_is_no_shell_is_quoted() {
     assert!(out.remote.is_empty());
     let (mut none, mut out) = client(false);
     none.receive(Instant::now(), b"sh: not found\r\n", &mut out);
-    let said = "no POSIX shell answered there; it said: sh: not found";
+    let said = "no POSIX shell answered; the output was: sh: not found";
     assert_eq!(
         none.ended().map(|failure| failure.to_string()).as_deref(),
         Some(said)

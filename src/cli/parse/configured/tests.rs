@@ -93,16 +93,22 @@ fn mistakes_are_told_with_their_lines_and_what_may_be_meant() {
             "zzzz = 1",
             "there is no option \"zzzz\"; `axt config show` names them all",
         ),
-        ("command = 'ls'", "line 1: command is for one run"),
-        ("wss-url = 'wss://x'", "line 1: wss-url is for one run"),
+        (
+            "command = 'ls'",
+            "line 1: command is an option for a single run",
+        ),
+        (
+            "wss-url = 'wss://x'",
+            "line 1: wss-url is an option for a single run",
+        ),
         (
             "instance = 'i-1'",
-            "line 1: instance belongs into a host block",
+            "line 1: instance belongs in a host block",
         ),
         ("[host.a]\ninstance = 3", "line 2: instance takes a TARGET"),
         (
             "keepalive = 'fast'",
-            "line 1: keepalive: a duration is written 500ms, 90s or 5m",
+            "line 1: keepalive: a duration has the form 500ms, 90s or 5m",
         ),
         (
             "keepalive = true",

@@ -55,7 +55,7 @@ pub(crate) async fn run(shared: &Shared<'_>, program: Option<&Program>) -> Resul
         Err(why) => return own(why),
     };
     let mut stops = Stops::listen(shared.args.run.timeout).map_err(|source| Error::Io {
-        what: "signals can't be listened to",
+        what: "signals can't be caught",
         source,
     })?;
     let handing = hand_over(shared, program);
@@ -141,7 +141,7 @@ async fn hand_over(shared: &Shared<'_>, program: &Program) -> Result<Conn, Strin
             Some(Answer::Wait) => {}
             Some(Answer::Ready) => break,
             Some(Answer::Refused(why)) => return Err(why),
-            Some(_) => return Err("it does not speak as a holder does".into()),
+            Some(_) => return Err("it does not answer as a holder does".into()),
             None => return Err("it has ended".into()),
         }
     }
@@ -243,7 +243,7 @@ impl<'a> Follow<'a> {
             Ok(Some(Answer::Ended(status))) => Exit::Remote(status),
             Ok(Some(Answer::OutputClosed)) => Exit::Signal(13),
             Ok(Some(Answer::Failed { what, hint })) => self.failed(&what, hint.as_deref()),
-            Ok(Some(_)) => self.failed("what holds the session does not speak as it should", None),
+            Ok(Some(_)) => self.failed("the process that holds the session sent an invalid message", None),
             Ok(None) | Err(_) => self.failed(
                 "the process that held the session has ended before the command did: its status is not known",
                 None,

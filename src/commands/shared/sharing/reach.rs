@@ -37,7 +37,7 @@ pub(crate) async fn greeted(conn: &mut Conn, limit: Duration) -> Result<(String,
         Ok(Ok(Some(Answer::Hello { version, pid }))) => Ok((version, pid)),
         Ok(Ok(None)) => Err("it has ended".into()),
         Ok(Err(error)) => Err(error.to_string()),
-        Ok(Ok(Some(_))) => Err("it does not speak as a holder does".into()),
+        Ok(Ok(Some(_))) => Err("it does not answer as a holder does".into()),
         Err(_) => Err("it does not answer".into()),
     }
 }
@@ -74,18 +74,18 @@ pub(super) async fn reach(
         if let Some(mut conn) = knock(place).await.map_err(text)? {
             let (version, _) = greeted(&mut conn, PATIENCE).await?;
             if version != env!("CARGO_PKG_VERSION") {
-                return Err(format!("what holds it is axt {version}"));
+                return Err(format!("the holder is axt {version}"));
             }
             return Ok(conn);
         }
         if !starts {
-            return Err("nothing holds one".into());
+            return Err("there is no holder".into());
         }
         if let Some(lock) = place.lock().map_err(text)? {
             return launch(&start().await?, &lock).await;
         }
         if Instant::now() >= by {
-            return Err("what holds it does not answer".into());
+            return Err("the holder does not answer".into());
         }
         sleep(RETRY).await;
     }
@@ -96,9 +96,9 @@ async fn launch(start: &Start, lock: &File) -> Result<Conn, String> {
     let (ours, its) = Socket::pair().map_err(|error| error.to_string())?;
     let mut conn = Conn::new(ours).map_err(|error| error.to_string())?;
     let started = spawn(its);
-    started.map_err(|error| format!("what is to hold it can't be started: {error}"))?;
+    started.map_err(|error| format!("the holder can't be started: {error}"))?;
     let given = conn.send(start, &[lock.as_fd()]).await;
-    given.map_err(|error| format!("what is to hold it can't be told: {error}"))?;
+    given.map_err(|error| format!("the holder did not take its start message: {error}"))?;
     greeted(&mut conn, START).await?;
     Ok(conn)
 }

@@ -95,7 +95,7 @@ impl Lookup {
             match self.ask(&client, search).await {
                 Err(error) if several && is_refused(&error) => {
                     self.ui
-                        .say(&format!("{region} can't be looked at: {error}"));
+                        .say(&format!("{region} could not be searched: {error}"));
                     Ok(Vec::new())
                 }
                 answer => answer,
@@ -109,7 +109,7 @@ impl Lookup {
     async fn ask(&self, client: &Client, search: &Search) -> Result<Vec<Instance>> {
         let found = find(client, &search.query, None, self.limit).await?;
         if let Some(error) = found.unseen {
-            tracing::info!(%error, "managed instances can't be looked at in {}", client.region());
+            tracing::info!(%error, "managed instances in {} could not be listed", client.region());
         }
         Ok(found.instances)
     }
@@ -197,7 +197,7 @@ fn ambiguous(host: &str, instances: &[Instance]) -> Error {
         rest => format!("… and {rest} more\n"),
     };
     Error::Target {
-        problem: format!("{host:?} is any of {count} instances:\n{list}{rest}"),
+        problem: format!("{host:?} matches {count} instances:\n{list}{rest}"),
         remedy: "name one of them by its id".to_owned(),
     }
 }

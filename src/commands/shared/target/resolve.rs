@@ -93,7 +93,7 @@ pub(crate) async fn for_session(
         let is_young = age.is_some_and(|age| age < args.name_cache);
         if is_young || may.guess {
             let what = if is_young { "is" } else { "was" };
-            tracing::info!("{:?} {what} {id}, as far as is remembered", lookup.host);
+            tracing::info!("{:?} {what} {id}, as remembered", lookup.host);
             if let Some(region) = lookup.first_region() {
                 context.enter(region);
             }
@@ -167,7 +167,7 @@ pub(crate) async fn start(
         }
     })?;
     tracing::info!(
-        "{:?} is {} by now: the session on {} is ended",
+        "{:?} is now {}: ending the session on {}",
         lookup.host,
         instance.id,
         request.instance_id
