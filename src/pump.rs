@@ -219,7 +219,7 @@ where
             (
                 None,
                 Outcome::UserLeft
-                | Outcome::Ended(Ending::Normal { .. } | Ending::Failed(Error::Silence(_))),
+                | Outcome::Ended(Ending::Normal | Ending::Failed(Error::Silence(_))),
             ) if dropped => Outcome::Ended(Ending::Failed(Error::EarlyInput)),
             (None, Outcome::Ended(Ending::Failed(error))) => {
                 let error = self.stall.explain(clock::now().at, error);

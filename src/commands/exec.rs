@@ -275,10 +275,10 @@ impl Filter for Exec {
 
     fn ended(&mut self, ending: Ending, flow: &mut Flow) -> Ending {
         let starting = !self.is_ready();
-        let code = match ending {
-            Ending::Normal { code } => code,
+        let status = match ending {
+            Ending::Normal => None,
             // The runner never took over this shell: the status is the shell's, not the command's.
-            Ending::Status(status) if starting => format!("status {status}"),
+            Ending::Status(status) if starting => Some(status),
             Ending::Failed(Error::Ended { code, .. }) if starting && is_no_shell(&code) => {
                 let what = format!(
                     "there is no POSIX shell ({code}); on Windows, --raw-command passes a command on as it is"
@@ -289,13 +289,12 @@ impl Filter for Exec {
         };
         let failure = self.failure();
         self.settle(flow);
-        let what = match failure {
-            None => return Ending::Normal { code },
-            Some(Failure::Cut) => {
-                let code = if code.is_empty() { "closed" } else { &code };
-                format!("the session ended ({code}) before the command did")
+        let what = match (failure, status) {
+            (None, _) => return Ending::Normal,
+            (Some(Failure::Cut), Some(status)) => {
+                format!("the session ended with status {status} before the command did")
             }
-            Some(failure) => failure.to_string(),
+            (Some(failure), _) => failure.to_string(),
         };
         Ending::Failed(Error::Remote(what))
     }

@@ -86,11 +86,8 @@ pub enum Event {
 /// How a session ended.
 #[derive(Debug)]
 pub enum Ending {
-    /// Normally: the remote side's own reason code, if it gave one.
-    Normal {
-        /// `Exit`, `Ok`, ... or empty.
-        code: String,
-    },
+    /// Normally.
+    Normal,
     /// With a status that the remote side reported.
     Status(u8),
     /// With a failure.
@@ -98,11 +95,11 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// The ending that the service's reason code means; `detail` is what followed the code.
+    /// The ending that the service's reason code means; `detail` is the text after the code.
     #[must_use]
     pub fn by_code(code: &str, detail: &str) -> Self {
         match code {
-            "" | "Exit" | "Ok" | "Exited" => Self::Normal { code: code.into() },
+            "" | "Exit" | "Ok" | "Exited" => Self::Normal,
             _ => Self::Failed(Error::Ended {
                 code: code.into(),
                 detail: detail.into(),

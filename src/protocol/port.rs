@@ -16,7 +16,7 @@ impl Filter for Port {
     fn ended(&mut self, ending: Ending, _flow: &mut Flow) -> Ending {
         match ending {
             Ending::Failed(Error::Ended { code, detail }) if closed(&code) && !reset(&detail) => {
-                Ending::Normal { code }
+                Ending::Normal
             }
             other => other,
         }
@@ -63,7 +63,7 @@ mod tests {
             ("FlowExceedLimit", "", false),
         ] {
             let ending = ended(code, detail);
-            let is_normal = matches!(ending, Ending::Normal { .. });
+            let is_normal = matches!(ending, Ending::Normal);
             assert_eq!(is_normal, normal, "{code}: {detail}");
         }
     }

@@ -232,9 +232,9 @@ impl Session {
         let ending = match (self.notice.take(), ending) {
             (
                 Some(notice),
-                Ending::Normal { .. } | Ending::Failed(Error::Ended { .. } | Error::Lost(_)),
+                Ending::Normal | Ending::Failed(Error::Ended { .. } | Error::Lost(_)),
             ) => notice.ending(),
-            (_, Ending::Normal { .. }) if self.receive_window.is_missing() => {
+            (_, Ending::Normal) if self.receive_window.is_missing() => {
                 Ending::Failed(Error::Lost(missing.into()))
             }
             (_, ending) => ending,

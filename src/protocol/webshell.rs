@@ -128,9 +128,7 @@ impl Webshell {
         let shown = self.taken > 0;
         self.end(|| {
             Event::Ended(match code {
-                1000 if shown => Ending::Normal {
-                    code: String::new(),
-                },
+                1000 if shown => Ending::Normal,
                 1000 => lost("the service closed the web shell before it opened".into()),
                 code => lost(format!("the service closed the web shell with code {code}")),
             })

@@ -22,7 +22,7 @@ where
     /// Closes the session and writes the rest of the output, both at once.
     pub(super) async fn finish(mut self, outcome: Outcome) -> Outcome {
         self.host.ending();
-        let remote_ended = matches!(outcome, Outcome::Ended(Ending::Normal { .. }));
+        let remote_ended = matches!(outcome, Outcome::Ended(Ending::Normal));
         if !remote_ended {
             self.channel.close(now());
         }

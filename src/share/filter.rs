@@ -186,17 +186,15 @@ impl Filter for Commands {
     }
 
     fn ended(&mut self, ending: Ending, flow: &mut Flow) -> Ending {
-        let code = match ending {
-            Ending::Normal { code } => code,
-            Ending::Status(status) => format!("status {status}"),
-            failed @ Ending::Failed(_) => return failed,
-        };
+        if let Ending::Failed(_) = ending {
+            return ending;
+        }
         let failure = self.client.ended();
         self.settle(flow);
-        let code = if code.is_empty() { "closed" } else { &code };
-        let what = match failure {
-            Some(failure) if failure != Failure::Cut => failure.to_string(),
-            _ => format!("the session ended ({code})"),
+        let what = match (failure, ending) {
+            (Some(failure), _) if failure != Failure::Cut => failure.to_string(),
+            (_, Ending::Status(status)) => format!("the session ended with status {status}"),
+            _ => "the session ended".to_owned(),
         };
         Ending::Failed(Error::Remote(what))
     }

@@ -197,8 +197,7 @@ impl Filter for Echo {
         let marker = self.marker.as_slice();
         if self.seen.windows(marker.len()).any(|part| part == marker) {
             let _ = self.echoed.try_send(());
-            let code = String::new();
-            flow.ending = Some(Ending::Normal { code });
+            flow.ending = Some(Ending::Normal);
         }
         // Only the beginning of a marker at the end can still be completed.
         let old = self.seen.len().saturating_sub(marker.len());

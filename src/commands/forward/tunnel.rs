@@ -230,7 +230,7 @@ async fn gone(input_ended: oneshot::Receiver<Ends>) {
 fn is_clean(outcome: &Outcome) -> bool {
     matches!(
         outcome,
-        Outcome::Ended(Ending::Normal { .. }) | Outcome::OutputClosed | Outcome::UserLeft
+        Outcome::Ended(Ending::Normal) | Outcome::OutputClosed | Outcome::UserLeft
     )
 }
 

@@ -172,7 +172,7 @@ impl Drop for Shared {
 fn why(outcome: Outcome) -> Error {
     match outcome {
         Outcome::Ended(Ending::Failed(error)) => error,
-        Outcome::Ended(Ending::Status(_) | Ending::Normal { .. }) => {
+        Outcome::Ended(Ending::Status(_) | Ending::Normal) => {
             Error::Remote("the session ended before the command did".into())
         }
         _ => Error::Lost("the process that held the session was told to end".into()),

@@ -65,7 +65,7 @@ pub(crate) fn exit_of(stop: Stop) -> Exit {
 pub(crate) fn conclude(outcome: Outcome) -> Result<Exit> {
     const SIGPIPE: u8 = 13;
     match outcome {
-        Outcome::Ended(Ending::Normal { .. }) | Outcome::UserLeft => Ok(Exit::Ok),
+        Outcome::Ended(Ending::Normal) | Outcome::UserLeft => Ok(Exit::Ok),
         // As with ssh: the remote status is not known.
         Outcome::Escaped => Ok(Exit::Failed),
         Outcome::Ended(Ending::Status(status)) => Ok(Exit::Remote(status)),

@@ -141,8 +141,7 @@ struct Cause {
 impl Status {
     fn ending(self) -> Ending {
         if self.status == "Success" {
-            let code = self.status;
-            return Ending::Normal { code };
+            return Ending::Normal;
         }
         let causes = self.details.iter().flat_map(|details| &details.causes);
         let code = causes
@@ -240,7 +239,7 @@ mod tests {
             scanner.feed(piece, |bytes| output.extend_from_slice(bytes));
         }
         let ending = scanner.end().map_or("none".into(), |ending| match ending {
-            Ending::Normal { code } => code,
+            Ending::Normal => "Success".to_owned(),
             Ending::Status(status) => status.to_string(),
             Ending::Failed(error) => error.to_string(),
         });
