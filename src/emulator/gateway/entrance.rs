@@ -21,10 +21,9 @@ use crate::protocol::frame::{Frame, Kind};
 use crate::protocol::status::Status;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{Request, Response, StatusCode, header};
+use axum::http::{Request, Response, StatusCode};
 use bytes::Bytes;
 use futures_util::SinkExt as _;
-use hyper::upgrade::OnUpgrade;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,28 +35,19 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 /// Answers a request for `/session`.
 pub(crate) async fn upgrade(
     State(shared): State<Arc<Shared>>,
-    mut request: Request<Body>,
+    request: Request<Body>,
 ) -> Response<Body> {
-    let upgrade = hyper::upgrade::on(&mut request);
-    match admit(&shared, &request) {
-        Ok((entrance, accept)) => {
-            shared.tasks.spawn(entrance.enter(upgrade));
-            socket::switching_protocols(accept)
-        }
-        Err(refused) => socket::refuse(refused),
-    }
+    socket::answer(&shared.tasks, request, |request| {
+        let entrance = admit(&shared, request)?;
+        Ok(|socket| entrance.enter(socket))
+    })
 }
 
-fn admit(
-    shared: &Arc<Shared>,
-    request: &Request<Body>,
-) -> Result<(Entrance, header::HeaderValue), Refused> {
+fn admit(shared: &Arc<Shared>, request: &Request<Body>) -> Result<Entrance, Refused> {
     let query: HashMap<String, String> =
         url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())
             .into_owned()
             .collect();
-    let accept = socket::accept_key(request.headers())
-        .ok_or((StatusCode::BAD_REQUEST, "this is not a WebSocket request"))?;
     let (Some(id), Some(token)) = (query.get("sessionId"), query.get("token")) else {
         return Err((StatusCode::UNAUTHORIZED, "sessionId or token is missing"));
     };
@@ -89,13 +79,11 @@ fn admit(
     {
         return Err((StatusCode::NOT_FOUND, "there is no such channel"));
     }
-    let shared = shared.clone();
-    let entrance = Entrance {
-        shared,
+    Ok(Entrance {
+        shared: shared.clone(),
         session,
         channel_id,
-    };
-    Ok((entrance, accept))
+    })
 }
 
 /// A client with a valid URL.
@@ -106,10 +94,7 @@ struct Entrance {
 }
 
 impl Entrance {
-    async fn enter(self, upgrade: OnUpgrade) {
-        let Some(socket) = socket::upgraded(upgrade).await else {
-            return;
-        };
+    async fn enter(self, socket: Socket) {
         let (store, limit) = (&self.shared.store, self.shared.options.limits.per_instance);
         let peer = socket.get_ref().tcp().peer_addr();
         // The system doesn't know it any more if the client is gone.

@@ -2,7 +2,7 @@
 
 use crate::emulator::stall::StallStream;
 use axum::body::Body;
-use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::http::{HeaderMap, Request, Response, StatusCode, header};
 use futures_util::StreamExt as _;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -13,6 +13,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_util::task::TaskTracker;
 
 /// The WebSocket of a client.
 pub(crate) type Socket = WebSocketStream<StallStream>;
@@ -28,8 +29,35 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// The HTTP status and the reason of a WebSocket request that is refused.
 pub(crate) type Refused = (StatusCode, &'static str);
 
+/// Answers a request for a WebSocket. `admit` checks it, and returns the function that serves the socket as
+/// one of `tasks`.
+pub(crate) fn answer<F, E>(
+    tasks: &TaskTracker,
+    mut request: Request<Body>,
+    admit: impl FnOnce(&Request<Body>) -> Result<E, Refused>,
+) -> Response<Body>
+where
+    E: FnOnce(Socket) -> F + Send + 'static,
+    F: Future<Output = ()> + Send,
+{
+    let upgrade = hyper::upgrade::on(&mut request);
+    let no_websocket = (StatusCode::BAD_REQUEST, "this is not a WebSocket request");
+    let accept = accept_key(request.headers()).ok_or(no_websocket);
+    match accept.and_then(|accept| Ok((accept, admit(&request)?))) {
+        Ok((accept, enter)) => {
+            tasks.spawn(async move {
+                if let Some(socket) = upgraded(upgrade).await {
+                    enter(socket).await;
+                }
+            });
+            switching_protocols(accept)
+        }
+        Err(refused) => refuse(refused),
+    }
+}
+
 /// The answer to a WebSocket request that is refused.
-pub(crate) fn refuse((status, reason): Refused) -> Response<Body> {
+fn refuse((status, reason): Refused) -> Response<Body> {
     tracing::debug!(%status, reason, "refused a WebSocket");
     let mut response = Response::new(Body::from(reason));
     *response.status_mut() = status;
@@ -37,7 +65,7 @@ pub(crate) fn refuse((status, reason): Refused) -> Response<Body> {
 }
 
 /// The answer that turns the connection into a WebSocket.
-pub(crate) fn switching_protocols(accept: header::HeaderValue) -> Response<Body> {
+fn switching_protocols(accept: header::HeaderValue) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -49,7 +77,7 @@ pub(crate) fn switching_protocols(accept: header::HeaderValue) -> Response<Body>
 }
 
 /// The Sec-WebSocket-Accept of a WebSocket request; `None` for any other request.
-pub(crate) fn accept_key(headers: &HeaderMap) -> Option<header::HeaderValue> {
+fn accept_key(headers: &HeaderMap) -> Option<header::HeaderValue> {
     let has = |name, word: &str| {
         let values = headers
             .get_all(name)
@@ -67,7 +95,7 @@ pub(crate) fn accept_key(headers: &HeaderMap) -> Option<header::HeaderValue> {
 }
 
 /// The WebSocket after the upgrade.
-pub(crate) async fn upgraded(upgrade: OnUpgrade) -> Option<Socket> {
+async fn upgraded(upgrade: OnUpgrade) -> Option<Socket> {
     let upgraded: Upgraded = upgrade
         .await
         .inspect_err(|error| tracing::debug!(%error, "no upgrade"))

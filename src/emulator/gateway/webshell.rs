@@ -13,7 +13,6 @@ use axum::extract::State;
 use axum::http::{Request, Response, StatusCode, header};
 use bytes::{Buf as _, BytesMut};
 use futures_util::{SinkExt as _, StreamExt as _};
-use hyper::upgrade::OnUpgrade;
 use serde_json::Value;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
@@ -31,25 +30,16 @@ const MAX_QUEUED: usize = 64 * 1024;
 /// Answers a request for a web shell's WebSocket.
 pub(crate) async fn upgrade(
     State(shared): State<Arc<Shared>>,
-    mut request: Request<Body>,
+    request: Request<Body>,
 ) -> Response<Body> {
-    let upgrade = hyper::upgrade::on(&mut request);
-    match admit(&shared, &request) {
-        Ok((token, accept)) => {
-            let tasks = shared.tasks.clone();
-            tasks.spawn(async move { enter(&shared, &token, upgrade).await });
-            socket::switching_protocols(accept)
-        }
-        Err(refused) => socket::refuse(refused),
-    }
+    let tasks = shared.tasks.clone();
+    socket::answer(&tasks, request, |request| {
+        let token = admit(&shared, request)?;
+        Ok(|socket| enter(shared, token, socket))
+    })
 }
 
-fn admit(
-    shared: &Shared,
-    request: &Request<Body>,
-) -> Result<(WebshellToken, header::HeaderValue), Refused> {
-    let accept = socket::accept_key(request.headers())
-        .ok_or((StatusCode::BAD_REQUEST, "this is not a WebSocket request"))?;
+fn admit(shared: &Shared, request: &Request<Body>) -> Result<WebshellToken, Refused> {
     let origin = request.headers().get(header::ORIGIN);
     if origin.is_none_or(|origin| origin != ORIGIN) {
         return Err((StatusCode::FORBIDDEN, "the origin is not the console's"));
@@ -58,17 +48,13 @@ fn admit(
     let token = url::form_urlencoded::parse(query.as_bytes())
         .find_map(|(name, value)| (name == "tokenId").then_some(value))
         .ok_or((StatusCode::UNAUTHORIZED, "tokenId is missing"))?;
-    let token = shared
+    shared
         .webshell_tokens
         .redeem(&token, shared.clock.now())
-        .ok_or((StatusCode::FORBIDDEN, "the token is unknown or has expired"))?;
-    Ok((token, accept))
+        .ok_or((StatusCode::FORBIDDEN, "the token is unknown or has expired"))
 }
 
-async fn enter(shared: &Shared, token: &WebshellToken, upgrade: OnUpgrade) {
-    let Some(mut socket) = socket::upgraded(upgrade).await else {
-        return;
-    };
+async fn enter(shared: Arc<Shared>, token: WebshellToken, mut socket: Socket) {
     let sae = &shared.options.sae;
     let spec = SessionSpec::default();
     let status = match pty::open(&spec, &shared.agent_options, token.size) {

@@ -543,18 +543,12 @@ fn frozen_breaks_the_connection_and_not_the_session() {
 #[test]
 fn reasons_decide_how_it_ended() {
     for (status, expected) in [
-        (
-            Status::Closed("Exit".into()),
-            "Ended(Normal)",
-        ),
+        (Status::Closed("Exit".into()), "Ended(Normal)"),
         (
             Status::Closed("Ok: read from pty failed".into()),
             "Ended(Normal)",
         ),
-        (
-            Status::Exited(String::new()),
-            "Ended(Normal)",
-        ),
+        (Status::Exited(String::new()), "Ended(Normal)"),
         (
             Status::Closed("UserNotExists: bob".into()),
             "code: \"UserNotExists\", detail: \"bob\"",
