@@ -13,6 +13,7 @@ mod sessions;
 mod share;
 pub mod ssh;
 mod values;
+mod variables;
 
 pub(crate) use configuration::{Config, ConfigShow};
 pub(crate) use doctor::Doctor;
@@ -27,6 +28,7 @@ pub(crate) use share::{Control, Share, ShareStatus, ShareStop, Sharing};
 pub use values::EscapeChar;
 pub use values::forward::{Listen, Remote};
 pub(crate) use values::{Compress, Variable, bytes_of, is_variable};
+pub(crate) use variables::command;
 
 use crate::openapi::ecs::Encryption;
 use clap::{Args, Parser, Subcommand};
@@ -104,7 +106,7 @@ pub(crate) struct Connect {
     #[command(flatten)]
     pub(crate) run: Run,
     /// Start the service's own shell, without a status, instead of the user's login shell
-    #[arg(long, env = "AXT_DEFAULT_SHELL", conflicts_with_all = ["login", "command", "argv", "words", "shell", "env"])]
+    #[arg(long, conflicts_with_all = ["login", "command", "argv", "words", "shell", "env"])]
     pub(crate) default_shell: bool,
     /// Pass the command to the agent as it is: no shell, no status, at most 512 characters
     #[arg(long, conflicts_with_all = ["login", "binary"])]
@@ -121,13 +123,13 @@ pub(crate) struct Connect {
 #[derive(Debug, Args)]
 pub(crate) struct Webshell {
     /// Id of the SAE application
-    #[arg(long, value_name = "ID", env = "AXT_APP_ID")]
+    #[arg(long, value_name = "ID")]
     pub(crate) app_id: String,
     /// Pod of the application: the name of one of its instances
-    #[arg(long, value_name = "NAME", env = "AXT_POD")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) pod: String,
     /// Container in the pod [default: the application's own]
-    #[arg(long, value_name = "NAME", env = "AXT_CONTAINER")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) container: Option<String>,
     /// Print the address of the shell's web page instead; anyone who has it has the shell
     #[arg(long, conflicts_with_all = ["command", "words", "argv", "login"])]
@@ -164,18 +166,13 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) binary: bool,
     /// Run the command with this shell [default: the user's]
-    #[arg(long, value_name = "PATH", env = "AXT_SHELL")]
+    #[arg(long, value_name = "PATH")]
     pub(crate) shell: Option<OsString>,
     /// Set a variable for the command; without a value, to what it is here (repeatable)
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
     pub(crate) env: Vec<Variable>,
     /// Compress what goes to and fro where that pays and the instance has gzip
-    #[arg(
-        long,
-        value_name = "WHEN",
-        env = "AXT_COMPRESS",
-        default_value = "auto"
-    )]
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) compress: Compress,
     /// Give the command no standard input
     #[arg(short = 'n', long = "no-stdin")]
@@ -187,10 +184,10 @@ pub(crate) struct Run {
     #[arg(short = 'T', long = "no-tty")]
     pub(crate) no_tty: bool,
     /// End the command after this time, with status 124
-    #[arg(long, value_name = "DURATION", env = "AXT_TIMEOUT", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// Escape character of terminal sessions, or `none`
-    #[arg(short, long, value_name = "CHAR", env = "AXT_ESCAPE_CHAR", default_value = "~", value_parser = escape_char)]
+    #[arg(short, long, value_name = "CHAR", default_value = "~", value_parser = escape_char)]
     pub(crate) escape_char: EscapeChar,
 }
 
@@ -204,7 +201,7 @@ pub(crate) struct Proxy {
     #[arg(value_name = "PORT", default_value = "22", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: u16,
     /// The port's host, as the instance reaches it [default: the instance itself]
-    #[arg(long, value_name = "HOST", env = "AXT_TARGET_SERVER")]
+    #[arg(long, value_name = "HOST")]
     pub(crate) target_server: Option<String>,
     /// Options of every port session.
     #[command(flatten)]
@@ -234,10 +231,10 @@ pub(crate) struct Forward {
     #[arg(last = true, value_name = "CMD", requires = "exec")]
     pub(crate) argv: Vec<OsString>,
     /// Open at most N sessions at once; further connections wait for their turn
-    #[arg(long, value_name = "N", env = "AXT_MAX_SESSIONS", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=100))]
+    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..=100))]
     pub(crate) max_sessions: u16,
     /// Keep N opened sessions in reserve for each -L (not for servers that limit idle connections)
-    #[arg(long, value_name = "N", env = "AXT_WARM", default_value = "0", value_parser = clap::value_parser!(u16).range(..=100))]
+    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u16).range(..=100))]
     pub(crate) warm: u16,
     /// Print events as JSON lines on stdout
     #[arg(long)]
@@ -255,11 +252,11 @@ pub(crate) struct Forward {
 #[command(next_help_heading = "Port options")]
 pub(crate) struct Ports {
     /// Send at once instead of waiting until the remote side is ready: old agents drop early input
-    #[arg(long, env = "AXT_EAGER")]
+    #[arg(long)]
     pub(crate) eager: bool,
     /// After the local side's end, end the session as incomplete after this much silence of the remote
     /// side; 0 waits for nothing
-    #[arg(long, value_name = "DURATION", env = "AXT_LINGER", default_value = "5s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub(crate) linger: Duration,
 }
 
@@ -268,30 +265,30 @@ pub(crate) struct Ports {
 #[command(next_help_heading = "Session options")]
 pub(crate) struct Session {
     /// User on the instance [default: the service's]
-    #[arg(short = 'l', long, value_name = "NAME", env = "AXT_USER")]
+    #[arg(short = 'l', long, value_name = "NAME")]
     pub(crate) user: Option<String>,
     /// Name of the user's password in the parameter store (Windows instances)
-    #[arg(long, value_name = "NAME", env = "AXT_PASSWORD_NAME")]
+    #[arg(long, value_name = "NAME")]
     pub(crate) password_name: Option<String>,
     /// Encrypt a terminal session end to end: auto, or kms:KEYID for a data key from KMS
     #[serde(with = "written")]
-    #[arg(long, value_name = "auto|kms:KEYID", env = "AXT_ENCRYPT", value_parser = encryption)]
+    #[arg(long, value_name = "auto|kms:KEYID", value_parser = encryption)]
     pub(crate) encrypt: Option<Encryption>,
     /// Base URL of KMS, for --encrypt kms:KEYID [default: --endpoint, or the region's]
-    #[arg(long, value_name = "URL", env = "AXT_KMS_ENDPOINT")]
+    #[arg(long, value_name = "URL")]
     pub(crate) kms_endpoint: Option<String>,
     /// Idempotence token of the call that starts the session [default: a new UUID]
     #[arg(long, value_name = "TOKEN")]
     pub(crate) client_token: Option<String>,
     /// Use this session URL instead of asking the API for a session; `-` reads it from stdin
     #[cfg_attr(feature = "emulator", arg(conflicts_with = "emulator"))]
-    #[arg(long, value_name = "URL", env = "AXT_WSS_URL")]
+    #[arg(long, value_name = "URL")]
     pub(crate) wss_url: Option<String>,
     /// End when the connection breaks, instead of resuming the session
-    #[arg(long, env = "AXT_NO_RESUME")]
+    #[arg(long)]
     pub(crate) no_resume: bool,
     /// Use a name's instance without a check for this long after it was looked up; 0 for never
-    #[arg(long, value_name = "DURATION", env = "AXT_NAME_CACHE", default_value = "60s", value_parser = duration, hide_short_help = true)]
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration, hide_short_help = true)]
     pub(crate) name_cache: Duration,
     /// Options of every connection.
     #[command(flatten)]
@@ -303,21 +300,21 @@ pub(crate) struct Session {
 #[command(next_help_heading = "Session options")]
 pub(crate) struct Connection {
     /// Time limit for each step of opening: API call, connection, the agent's answer
-    #[arg(long, value_name = "DURATION", env = "AXT_CONNECT_TIMEOUT", default_value = "15s", value_parser = timeout)]
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = timeout)]
     pub(crate) connect_timeout: Duration,
     /// Send a heartbeat after this much time without sending, 1s to 170s; 0 for none [default: 60s, for
     /// the ports of old agents 170s]
-    #[arg(long, value_name = "DURATION", env = "AXT_KEEPALIVE", value_parser = keepalive)]
+    #[arg(long, value_name = "DURATION", value_parser = keepalive)]
     pub(crate) keepalive: Option<Duration>,
     /// Take the connection for dead after this much silence of the gateway; 0 for never
-    #[arg(long, value_name = "DURATION", env = "AXT_DEAD_AFTER", default_value = "45s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "45s", value_parser = duration)]
     pub(crate) dead_after: Duration,
     /// Send no more bytes per second than this [default: the service's limit]
-    #[arg(long, value_name = "BYTES/S", env = "AXT_RATE_LIMIT", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "BYTES/S", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) rate_limit: Option<u64>,
     /// Use an emulator inside this process: every instance is this machine
     #[cfg(feature = "emulator")]
-    #[arg(long, env = "AXT_EMULATOR", conflicts_with = "endpoint")]
+    #[arg(long, conflicts_with = "endpoint")]
     pub(crate) emulator: bool,
 }
 
@@ -339,50 +336,5 @@ mod tests {
         };
         assert_eq!(connect.run.argv, ["ls", "-l"]);
         assert_eq!(cli.global.verbose, 1);
-    }
-
-    #[test]
-    fn every_setting_has_its_environment_variable_and_no_switch_for_one_run() {
-        const FOR_ONE_RUN: [&str; 24] = [
-            "all-regions",
-            "inventory",
-            "list",
-            "host",
-            "groups",
-            "help",
-            "version",
-            "command",
-            "login",
-            "binary",
-            "env",
-            "no-stdin",
-            "tty",
-            "no-tty",
-            "raw-command",
-            "print-url",
-            "exec",
-            "local",
-            "dynamic",
-            "client-token",
-            "json",
-            "yes",
-            "fix",
-            "origin",
-        ];
-        fn check(command: &clap::Command) {
-            for arg in command.get_arguments() {
-                let Some(long) = arg.get_long() else { continue };
-                let name = long.to_ascii_uppercase().replace('-', "_");
-                let of_emulator = command.get_name() == "emulator" && !arg.is_global_set();
-                let prefix = if of_emulator { "AXT_EMULATOR_" } else { "AXT_" };
-                let expected = (!FOR_ONE_RUN.contains(&long)).then(|| format!("{prefix}{name}"));
-                let variable = arg
-                    .get_env()
-                    .map(|name| name.to_string_lossy().into_owned());
-                assert_eq!(variable, expected, "--{long} of {}", command.get_name());
-            }
-            command.get_subcommands().for_each(check);
-        }
-        check(&Cli::command());
     }
 }

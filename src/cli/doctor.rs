@@ -20,10 +20,10 @@ pub(crate) struct Doctor {
     #[arg(long)]
     pub(crate) json: bool,
     /// Time for each check
-    #[arg(long, value_name = "DURATION", env = "AXT_CONNECT_TIMEOUT", default_value = "15s", value_parser = timeout)]
+    #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = timeout)]
     pub(crate) connect_timeout: Duration,
     /// Look at an emulator inside this process
     #[cfg(feature = "emulator")]
-    #[arg(long, env = "AXT_EMULATOR", conflicts_with = "endpoint")]
+    #[arg(long, conflicts_with = "endpoint")]
     pub(crate) emulator: bool,
 }

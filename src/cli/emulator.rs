@@ -11,64 +11,34 @@ use std::path::PathBuf;
 #[command(after_long_help = settings())]
 pub(crate) struct Emulator {
     /// Address to listen on; port 0 is any free one
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "AXT_EMULATOR_LISTEN",
-        default_value = "127.0.0.1:0"
-    )]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
     /// What a session runs
-    #[arg(
-        long,
-        value_name = "KIND",
-        env = "AXT_EMULATOR_GUEST",
-        default_value = "pty"
-    )]
+    #[arg(long, value_name = "KIND", default_value = "pty")]
     pub(crate) guest: GuestKind,
     /// Shell of sessions without a command [default: the user's]
-    #[arg(long, value_name = "PATH", env = "AXT_EMULATOR_SHELL")]
+    #[arg(long, value_name = "PATH")]
     pub(crate) shell: Option<PathBuf>,
     /// Change a limit; repeatable
-    #[arg(
-        long,
-        value_name = "NAME=VALUE",
-        env = "AXT_EMULATOR_LIMIT",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',')]
     pub(crate) limit: Vec<String>,
     /// Add a fault; repeatable
-    #[arg(
-        long,
-        value_name = "NAME[=VALUE]",
-        env = "AXT_EMULATOR_FAULT",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "NAME[=VALUE]", value_delimiter = ',')]
     pub(crate) fault: Vec<String>,
     /// Describe an instance, as in i-1:stopped or i-2:windows:name=web-2:ip=10.0.0.2; repeatable
-    #[arg(
-        long,
-        value_name = "ID[:WORD]...",
-        env = "AXT_EMULATOR_INSTANCE",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "ID[:WORD]...", value_delimiter = ',')]
     pub(crate) instance: Vec<String>,
     /// Read instances from a JSON file, such as what `aliyun ecs DescribeInstances` printed
-    #[arg(long, value_name = "FILE", env = "AXT_EMULATOR_INSTANCES")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) instances: Option<PathBuf>,
     /// Deny an action as RAM would, such as ecs:StartTerminalSession; repeatable
-    #[arg(
-        long,
-        value_name = "ACTION",
-        env = "AXT_EMULATOR_DENY",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "ACTION", value_delimiter = ',')]
     pub(crate) deny: Vec<String>,
     /// Switch Session Manager off for the account
-    #[arg(long, env = "AXT_EMULATOR_NO_SESSION_MANAGER")]
+    #[arg(long)]
     pub(crate) no_session_manager: bool,
     /// Permit an address that other machines can reach: they may get a shell as you
-    #[arg(long, env = "AXT_EMULATOR_ALLOW_REMOTE")]
+    #[arg(long)]
     pub(crate) allow_remote: bool,
 }
 

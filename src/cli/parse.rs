@@ -7,6 +7,7 @@ mod usage;
 mod words;
 
 use super::configuration::{Config, Setting};
+use super::variables::command;
 use super::{Cli, Command as Chosen};
 use crate::config::settings::Source;
 use crate::exit::Exit;
@@ -15,7 +16,7 @@ use crate::ui::Ui;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches as _};
 use configured::Configured;
 use conflicts::{Ids, overruled};
 use std::collections::BTreeMap;
@@ -80,7 +81,7 @@ fn print(asked: &clap::Error) {
 }
 
 fn print_help_without_variables(args: &[OsString]) {
-    let command = without_variables(Cli::command());
+    let command = without_variables(command());
     let _ = command
         .try_get_matches_from(args)
         .map_err(|asked| print(&asked));
@@ -125,7 +126,7 @@ fn target(matches: &ArgMatches) -> Option<String> {
 /// The options that axt's own file sets for this run. A run that only prints something about axt needs
 /// none.
 fn configured(args: &[OsString], typed: &Typed) -> Result<Configured, Exit> {
-    let axt = Cli::command();
+    let axt = command();
     let command = first_command(&axt, args);
     if typed.informs || matches!(command, Some("completion" | "man" | "help" | "emulator")) {
         return Ok(Configured::default());
@@ -145,7 +146,7 @@ fn configured(args: &[OsString], typed: &Typed) -> Result<Configured, Exit> {
 
 /// The whole grammar. `axt config show` has the options of all commands, to show their values.
 pub(super) fn grammar() -> Command {
-    let axt = Cli::command();
+    let axt = command();
     let options = configured::options(&axt).into_iter();
     let options: Vec<Arg> = options
         .filter(|option| !option.is_global_set())
@@ -331,7 +332,7 @@ mod tests {
 
     #[test]
     fn usage_errors_end_as_their_command_does() {
-        let passes = |line: &str| passes_status(&Cli::command(), &words(line));
+        let passes = |line: &str| passes_status(&command(), &words(line));
         assert!(passes("axt -v connect --bogus"));
         assert!(passes("axt proxy sessions --bogus"));
         assert!(!passes("axt sessions end connect --bogus"));
@@ -341,7 +342,7 @@ mod tests {
     #[test]
     fn what_is_typed_overrules_what_is_set() {
         let overruled = |line: &str| {
-            let mut command = Cli::command();
+            let mut command = command();
             command.build();
             let ids = overruled(&command, &typed(&words(line)).ids);
             let has_variable = |id: &String| ["emulator", "endpoint", "wss_url"].contains(&&**id);

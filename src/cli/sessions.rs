@@ -15,13 +15,13 @@ pub(crate) enum Sessions {
 #[derive(Debug, Args)]
 pub(crate) struct SessionsList {
     /// Only sessions of this instance
-    #[arg(long, value_name = "TARGET", env = "AXT_INSTANCE")]
+    #[arg(long, value_name = "TARGET")]
     pub(crate) instance: Option<String>,
     /// Only this session
-    #[arg(long, value_name = "ID", env = "AXT_SESSION")]
+    #[arg(long, value_name = "ID")]
     pub(crate) session: Option<String>,
     /// No more than this many
-    #[arg(long, value_name = "N", env = "AXT_LIMIT")]
+    #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
     /// Print JSON, with every field of the API's answer
     #[arg(long)]

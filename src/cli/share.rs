@@ -9,7 +9,7 @@ use std::time::Duration;
 #[command(next_help_heading = "Session options")]
 pub(crate) struct Sharing {
     /// Keep the command's session for later commands, until this long after the last one; 0: don't
-    #[arg(long, value_name = "DURATION", env = "AXT_SHARE", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     share: Option<Duration>,
     /// What ssh's options ask for; it overrides the options of axt.
     #[arg(skip)]
@@ -69,7 +69,7 @@ pub(crate) struct ShareStatus {
 #[derive(Debug, Args)]
 pub(crate) struct ShareStop {
     /// Only those of this instance
-    #[arg(long, value_name = "ID", env = "AXT_INSTANCE")]
+    #[arg(long, value_name = "ID")]
     pub(crate) instance: Option<String>,
     /// Print JSON
     #[arg(long)]

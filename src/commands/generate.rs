@@ -1,23 +1,22 @@
 //! `axt completion` and `axt man`, generated from the command tree.
 
-use crate::cli::Cli;
+use crate::cli::command;
 use crate::exit::Exit;
 use crate::ui::Ui;
-use clap::CommandFactory;
 use clap_complete::Shell;
 use std::io;
 
 /// Prints the completion script.
 pub(crate) fn completion(shell: Shell, ui: &Ui) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "axt", &mut script);
+    clap_complete::generate(shell, &mut command(), "axt", &mut script);
     ui.data(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Ok)
 }
 
 /// Prints the manual: the page of `axt`, then one for each command.
 pub(crate) fn man(ui: &Ui) -> anyhow::Result<Exit> {
-    let mut axt = Cli::command();
+    let mut axt = command();
     axt.build();
     let mut pages = Vec::new();
     render(&axt, "axt", &mut pages)?;
@@ -40,7 +39,7 @@ mod tests {
 
     #[test]
     fn every_command_has_its_page() {
-        let mut axt = Cli::command();
+        let mut axt = command();
         axt.build();
         let mut pages = Vec::new();
         render(&axt, "axt", &mut pages).unwrap();
