@@ -2,13 +2,13 @@
 
 use super::env::{Env, first_set, home, is_on, spellings};
 use super::ini;
-use super::profile::{Missing, Profile};
+use super::profile::{NoProfile, Profile};
 use super::sourced::{Source, Sourced};
 use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 
 /// Reads the named profile of a file, or its current one.
-type Load = fn(&Path, Option<&str>) -> Result<Result<Profile, Missing>>;
+type Load = fn(&Path, Option<&str>) -> Result<Profile, NoProfile>;
 
 /// A file that may have profiles.
 pub(super) struct File {
@@ -93,18 +93,18 @@ pub(super) fn profile(files: &[File], name: Option<&Sourced<String>>) -> Result<
         if file.path.source == Source::Default && !file.is_there() {
             continue;
         }
-        match (file.load)(path, name.map(|name| name.value.as_str()))? {
+        match (file.load)(path, name.map(|name| name.value.as_str())) {
             Ok(profile) => {
                 if profile.is_exposed() {
                     tracing::warn!(path = %path.display(), "other users can read the secrets in this file");
                 }
                 return Ok(Some(profile));
             }
-            Err(lacks) if name.is_none() && lacks.known.is_empty() => {}
-            Err(lacks) if name.is_none() => return Err(lacks.error(path)),
-            Err(lacks) => {
-                missing.get_or_insert_with(|| lacks.error(path));
+            Err(NoProfile::Missing { is_empty: true, .. }) if name.is_none() => {}
+            Err(NoProfile::Missing { error, .. }) if name.is_some() => {
+                missing.get_or_insert(error);
             }
+            Err(reason) => return Err(reason.into()),
         }
     }
     match (missing, name, files.first()) {

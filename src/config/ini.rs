@@ -1,6 +1,6 @@
 //! Profiles of the INI files: `~/.alibabacloud/credentials` of the SDKs, and aliyun-cli's oldest file.
 
-use super::profile::{Missing, Profile, Spellings, read};
+use super::profile::{NoProfile, Profile, Spellings, read};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,11 +39,8 @@ type Section = BTreeMap<String, String>;
 ///
 /// # Errors
 /// As [`Profile::load`]; [`Error::Config`] also for a type that no SDK knows.
-pub(super) fn sdk(path: &Path, name: Option<&str>) -> Result<Result<Profile, Missing>> {
-    let (name, mut fields) = match section(path, name, &[""])? {
-        Ok(found) => found,
-        Err(missing) => return Ok(Err(missing)),
-    };
+pub(super) fn sdk(path: &Path, name: Option<&str>) -> Result<Profile, NoProfile> {
+    let (name, mut fields) = section(path, name, &[""])?;
     let kind = fields.remove("type").unwrap_or_default();
     let known = TYPES.iter().find(|(known, _)| *known == kind);
     let Some((_, mode)) = known else {
@@ -51,30 +48,28 @@ pub(super) fn sdk(path: &Path, name: Option<&str>) -> Result<Result<Profile, Mis
             "" => "type is missing".to_owned(),
             _ => format!("{kind:?} is not a type of credentials"),
         };
-        return Err(Error::Config {
-            path: path.to_owned(),
-            problem: format!("section [{name}]: {problem}"),
-        });
+        let path = path.to_owned();
+        let problem = format!("section [{name}]: {problem}");
+        return Err(Error::Config { path, problem }.into());
     };
     fields.insert("mode".into(), (*mode).into());
-    Ok(Ok(Profile::of_another_kind(path, &name, fields, SDK)))
+    Ok(Profile::of_another_kind(path, &name, fields, SDK))
 }
 
 /// Reads a profile of aliyun-cli's oldest file: the section `profile NAME`, or `default`. The region
 /// stands in the file `configure` beside it.
-pub(super) fn legacy(path: &Path, name: Option<&str>) -> Result<Result<Profile, Missing>> {
-    let (name, mut fields) = match section(path, name, &["profile ", ""])? {
-        Ok(found) => found,
-        Err(missing) => return Ok(Err(missing)),
-    };
+pub(super) fn legacy(path: &Path, name: Option<&str>) -> Result<Profile, NoProfile> {
+    let (name, mut fields) = section(path, name, &["profile ", ""])?;
     let configure = path.with_file_name("configure");
-    if configure.is_file()
-        && let Ok((_, more)) = section(&configure, Some(&name), &["profile ", ""])?
-    {
-        fields.extend(more.into_iter().filter(|(key, _)| key == "region"));
+    if configure.is_file() {
+        match section(&configure, Some(&name), &["profile ", ""]) {
+            Ok((_, more)) => fields.extend(more.into_iter().filter(|(key, _)| key == "region")),
+            Err(NoProfile::Missing { .. }) => {}
+            Err(failed) => return Err(failed),
+        }
     }
     fields.insert("mode".into(), "AK".into());
-    Ok(Ok(Profile::of_another_kind(path, &name, fields, LEGACY)))
+    Ok(Profile::of_another_kind(path, &name, fields, LEGACY))
 }
 
 /// The section of a profile, and the profile's name.
@@ -82,18 +77,19 @@ fn section(
     path: &Path,
     name: Option<&str>,
     prefixes: &[&str],
-) -> Result<Result<(String, Section), Missing>> {
+) -> Result<(String, Section), NoProfile> {
     let mut sections = parse(&read(path)?);
     let wanted = name.unwrap_or("default").to_owned();
     let mut headings = prefixes.iter().map(|prefix| format!("{prefix}{wanted}"));
     let fields = headings.find_map(|heading| sections.remove(&heading));
-    Ok(match fields {
+    match fields {
         Some(fields) => Ok((wanted, fields)),
-        None => Err(Missing {
+        None => Err(NoProfile::missing(
+            path,
             wanted,
-            known: sections.into_keys().collect(),
-        }),
-    })
+            sections.into_keys().collect(),
+        )),
+    }
 }
 
 /// The sections of an INI file. What follows a `#` is a comment, wherever it stands, as in the SDKs.

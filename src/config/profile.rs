@@ -30,40 +30,40 @@ impl Profile {
     /// # Errors
     /// [`Error::Config`] if the file can't be read, is no JSON or has another shape. Nothing of the
     /// file's content but profile and field names gets into an error.
-    pub(crate) fn load(path: &Path, name: Option<&str>) -> Result<Result<Self, Missing>> {
+    pub(crate) fn load(path: &Path, name: Option<&str>) -> Result<Self, NoProfile> {
         let mut whole = Wiped(parse(path)?);
         let bad = |problem: &str| Error::Config {
             path: path.to_owned(),
             problem: problem.to_owned(),
         };
         let Some(file) = whole.0.as_object_mut() else {
-            return Err(bad("the file is not a JSON object"));
+            return Err(bad("the file is not a JSON object").into());
         };
         let current = match file.get("current") {
             None | Some(Value::Null) => "",
             Some(Value::String(current)) => current,
-            Some(_) => return Err(bad("\"current\" is not a string")),
+            Some(_) => return Err(bad("\"current\" is not a string").into()),
         };
         let current = Some(current).filter(|current| !current.is_empty());
         let wanted = name.or(current).unwrap_or("default").to_owned();
         let profiles = match file.get_mut("profiles") {
             None | Some(Value::Null) => &mut vec![],
             Some(Value::Array(profiles)) => profiles,
-            Some(_) => return Err(bad("\"profiles\" is not a list")),
+            Some(_) => return Err(bad("\"profiles\" is not a list").into()),
         };
         let name_of = |profile: &Value| Some(profile.get("name")?.as_str()?.to_owned());
         let is_wanted = |profile: &&mut Value| name_of(profile).as_ref() == Some(&wanted);
         let Some(profile) = profiles.iter_mut().find(is_wanted) else {
             let known = profiles.iter().filter_map(name_of).collect();
-            return Ok(Err(Missing { wanted, known }));
+            return Err(NoProfile::missing(path, wanted, known));
         };
         let fields = profile.as_object_mut().map(std::mem::take);
-        Ok(Ok(Self {
+        Ok(Self {
             path: path.to_owned(),
             name: wanted,
             fields: fields.unwrap_or_default(),
             spellings: &[],
-        }))
+        })
     }
 
     /// A profile from a file of another kind, whose fields have other names.
@@ -197,24 +197,47 @@ fn others_can_read(_: &Path) -> bool {
     false
 }
 
-/// A profile that a file lacks.
-pub(crate) struct Missing {
-    /// The profile's name.
-    pub(super) wanted: String,
-    /// The profiles that the file has.
-    pub(super) known: Vec<String>,
+/// Why a file gave no profile.
+#[derive(Debug)]
+pub(crate) enum NoProfile {
+    /// It has no profile of this name.
+    Missing {
+        /// Whether it has none at all.
+        is_empty: bool,
+        /// The error to report, if there is no other file.
+        error: Error,
+    },
+    /// It can't be used.
+    Failed(Error),
 }
 
-impl Missing {
-    /// The error for a missing profile.
-    pub(crate) fn error(&self, path: &Path) -> Error {
-        let known = match self.known.as_slice() {
-            [] => "none".to_owned(),
-            known => known.join(", "),
+impl NoProfile {
+    /// The file at `path` has the profiles `known`, but not `wanted`.
+    pub(super) fn missing(path: &Path, wanted: String, known: Vec<String>) -> Self {
+        let is_empty = known.is_empty();
+        let known = if is_empty {
+            "none".to_owned()
+        } else {
+            known.join(", ")
         };
-        Error::Config {
+        let error = Error::Config {
             path: path.to_owned(),
-            problem: format!("no profile {:?}; the file has {known}", self.wanted),
+            problem: format!("no profile {wanted:?}; the file has {known}"),
+        };
+        Self::Missing { is_empty, error }
+    }
+}
+
+impl From<Error> for NoProfile {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<NoProfile> for Error {
+    fn from(reason: NoProfile) -> Self {
+        match reason {
+            NoProfile::Missing { error, .. } | NoProfile::Failed(error) => error,
         }
     }
 }
@@ -295,9 +318,7 @@ pub(crate) mod tests {
 
     fn problem(content: &str, name: Option<&str>) -> String {
         let file = file(content);
-        let loaded = Profile::load(file.path(), name)
-            .and_then(|found| found.map_err(|missing| missing.error(file.path())));
-        match loaded {
+        match Profile::load(file.path(), name).map_err(Error::from) {
             Err(Error::Config { path, problem }) if path == file.path() => problem,
             other => panic!("no configuration error but {other:?}"),
         }
@@ -324,20 +345,15 @@ pub(crate) mod tests {
         ] {
             let permissions = std::fs::Permissions::from_mode(mode);
             std::fs::set_permissions(file.path(), permissions).unwrap();
-            let profile = Profile::load(file.path(), Some(name)).unwrap().ok();
-            assert_eq!(profile.unwrap().is_exposed(), expected, "{mode:o} {name}");
+            let profile = Profile::load(file.path(), Some(name)).unwrap();
+            assert_eq!(profile.is_exposed(), expected, "{mode:o} {name}");
         }
     }
 
     #[test]
     fn the_current_or_the_named_profile() {
         let file = file(TWO);
-        let load = |name| {
-            Profile::load(file.path(), name)
-                .expect("a file")
-                .ok()
-                .expect("a profile")
-        };
+        let load = |name| Profile::load(file.path(), name).expect("a profile");
         let (current, named) = (load(None), load(Some("a")));
         assert_eq!(
             (current.name(), current.mode().ok()),
@@ -384,16 +400,17 @@ pub(crate) mod tests {
             assert!(!problem.contains("hush"), "{problem}");
         }
         let missing = Profile::load(Path::new("/nonexistent/config.json"), None);
-        assert!(missing.is_err_and(|e| {
-            e.to_string()
-                .contains("/nonexistent/config.json: can't be read")
-        }));
+        let error = Error::from(missing.expect_err("no such file")).to_string();
+        assert!(error.contains("/nonexistent/config.json: can't be read"));
     }
 
     #[test]
     fn an_empty_file_has_no_profile() {
         let file = file("{\"current\":\"\",\"profiles\":[]}");
-        let missing = Profile::load(file.path(), None).expect("a file").err();
-        assert!(missing.is_some_and(|missing| missing.known.is_empty()));
+        let found = Profile::load(file.path(), None);
+        assert!(matches!(
+            found,
+            Err(NoProfile::Missing { is_empty: true, .. })
+        ));
     }
 }

@@ -72,8 +72,7 @@ impl StoredLogin {
     /// # Errors
     /// As [`Profile::load`]; also if it is no longer there.
     pub(crate) fn profile(&self) -> Result<Profile> {
-        let found = Profile::load(&self.path, Some(&self.profile))?;
-        found.map_err(|missing| missing.error(&self.path))
+        Ok(Profile::load(&self.path, Some(&self.profile))?)
     }
 }
 

@@ -168,8 +168,7 @@ impl Fields<'_> {
                 "source_profile leads in a circle: {way} -> {name}"
             )));
         }
-        let path = self.profile.path();
-        let next = Profile::load(path, Some(&name))?.map_err(|missing| missing.error(path))?;
+        let next = Profile::load(self.profile.path(), Some(&name))?;
         chained(&next, self.env, seen)
     }
 

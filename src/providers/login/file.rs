@@ -43,8 +43,7 @@ impl LoginFile {
 
     /// The profile as it is now.
     pub(super) fn profile(&self, name: &str) -> Result<Profile> {
-        let found = Profile::load(&self.target, Some(name))?;
-        found.map_err(|missing| missing.error(&self.target))
+        Ok(Profile::load(&self.target, Some(name))?)
     }
 
     /// Makes sure that what comes of a refresh token's use can be written, before it is sent to a server
