@@ -77,13 +77,7 @@ enum Wake {
     Time,
 }
 
-impl<'h, C, F, R, W> Pump<'h, C, F, R, W>
-where
-    C: Channel,
-    F: Filter,
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
+impl<'h, C: Channel, F: Filter, R, W> Pump<'h, C, F, R, W> {
     /// Makes a pump of its parts; [`Pump::run`] adds the connection.
     pub fn new(
         channel: C,
@@ -125,7 +119,9 @@ where
         self.user.errors = Some(Box::new(errors));
         self
     }
+}
 
+impl<C: Channel, F: Filter, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'_, C, F, R, W> {
     /// Runs the session over `link` until it has ended and its last byte is delivered.
     pub async fn run(mut self, link: Link) -> Outcome {
         let now = clock::now();
@@ -143,7 +139,59 @@ where
         }
     }
 
-    /// Moves what the channel and the filter have produced to where it belongs.
+    async fn next_wake(&mut self, mut timer: Pin<&mut Sleep>) -> Wake {
+        let now = clock::now();
+        let deadline = self.deadline(now);
+        self.stall.sleep_until(now.at, deadline);
+        if let Some(at) = deadline
+            && timer.deadline().into_std() != at
+        {
+            // Not `reset`: a timer that is put off wakes the runtime at its old time all the same.
+            timer.as_mut().set(tokio::time::sleep_until(at.into()));
+        }
+        let sends = self.channel.wants_send(now);
+        let reads = !self.user.eof && self.filter.wants_input() && self.has_use_for_input();
+        let room = self.has_room();
+        let User {
+            reader,
+            writer,
+            errors,
+            control,
+            typed,
+            ..
+        } = &mut self.user;
+        typed.reserve(match self.options.escape {
+            Some(_) => TYPED_CHUNK,
+            None => INPUT_CHUNK,
+        });
+        let wire::Arms {
+            incoming,
+            outgoing,
+            dialing,
+            batch,
+        } = self.wire.arms();
+        tokio::select! {
+            () = wire::receive(incoming, batch), if room => Wake::Received,
+            permit = wire::reserve(outgoing), if sends && outgoing.is_some_and(|o| !o.is_closed()) => {
+                wire::send(&mut self.channel, permit, outgoing);
+                Wake::Sent
+            }
+            read = reader.read_buf(typed), if reads => Wake::Typed(read),
+            written = writer.write(&self.flow.user), if !self.flow.user.is_empty() => {
+                Wake::Written(written)
+            }
+            written = user::write_errors(errors, &self.flow.errors), if !self.flow.errors.is_empty() => {
+                Wake::ErrorsWritten(written)
+            }
+            control = control.recv() => Wake::Control(control),
+            dialed = wire::dialed(dialing) => Wake::Dialed(dialed),
+            () = timer, if deadline.is_some() => Wake::Time,
+        }
+    }
+}
+
+impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
+    /// Moves the output of the channel and the filter to its destinations.
     fn collect(&mut self) {
         let mut heard = false;
         while let Some(event) = self.channel.poll_event() {
@@ -232,56 +280,6 @@ where
 
     fn fail(&mut self, error: Error) {
         self.conclude(Outcome::Ended(Ending::Failed(error)));
-    }
-
-    async fn next_wake(&mut self, mut timer: Pin<&mut Sleep>) -> Wake {
-        let now = clock::now();
-        let deadline = self.deadline(now);
-        self.stall.sleep_until(now.at, deadline);
-        if let Some(at) = deadline
-            && timer.deadline().into_std() != at
-        {
-            // Not `reset`: a timer that is put off wakes the runtime at its old time all the same.
-            timer.as_mut().set(tokio::time::sleep_until(at.into()));
-        }
-        let sends = self.channel.wants_send(now);
-        let reads = !self.user.eof && self.filter.wants_input() && self.has_use_for_input();
-        let room = self.has_room();
-        let User {
-            reader,
-            writer,
-            errors,
-            control,
-            typed,
-            ..
-        } = &mut self.user;
-        typed.reserve(match self.options.escape {
-            Some(_) => TYPED_CHUNK,
-            None => INPUT_CHUNK,
-        });
-        let wire::Arms {
-            incoming,
-            outgoing,
-            dialing,
-            batch,
-        } = self.wire.arms();
-        tokio::select! {
-            () = wire::receive(incoming, batch), if room => Wake::Received,
-            permit = wire::reserve(outgoing), if sends && outgoing.is_some_and(|o| !o.is_closed()) => {
-                wire::send(&mut self.channel, permit, outgoing);
-                Wake::Sent
-            }
-            read = reader.read_buf(typed), if reads => Wake::Typed(read),
-            written = writer.write(&self.flow.user), if !self.flow.user.is_empty() => {
-                Wake::Written(written)
-            }
-            written = user::write_errors(errors, &self.flow.errors), if !self.flow.errors.is_empty() => {
-                Wake::ErrorsWritten(written)
-            }
-            control = control.recv() => Wake::Control(control),
-            dialed = wire::dialed(dialing) => Wake::Dialed(dialed),
-            () = timer, if deadline.is_some() => Wake::Time,
-        }
     }
 
     fn handle(&mut self, wake: Wake) {

@@ -6,15 +6,8 @@ use crate::error::Error;
 use crate::protocol::channel::{Channel, Incoming, Now};
 use crate::protocol::filter::Filter;
 use std::time::Instant;
-use tokio::io::{AsyncRead, AsyncWrite};
 
-impl<C, F, R, W> Pump<'_, C, F, R, W>
-where
-    C: Channel,
-    F: Filter,
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
+impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
     /// When the loop must wake up if nothing happens before.
     pub(super) fn deadline(&self, now: Now) -> Option<Instant> {
         let stop_by = self.stopping.map(|(_, by)| by);

@@ -7,18 +7,12 @@ use super::{Outcome, Pump};
 use crate::protocol::channel::{Channel, Ending};
 use crate::protocol::filter::Filter;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 
 /// How long closing may take, and writing the last output of a session that was stopped.
 const CLOSING: Duration = Duration::from_secs(1);
 
-impl<C, F, R, W> Pump<'_, C, F, R, W>
-where
-    C: Channel,
-    F: Filter,
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
+impl<C: Channel, F: Filter, R, W: AsyncWrite + Unpin> Pump<'_, C, F, R, W> {
     /// Closes the session and writes the rest of the output, both at once.
     pub(super) async fn finish(mut self, outcome: Outcome) -> Outcome {
         self.host.ending();

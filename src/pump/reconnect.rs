@@ -7,15 +7,8 @@ use crate::protocol::channel::{Channel, Now};
 use crate::protocol::filter::Filter;
 use std::fmt::Display;
 use std::time::Instant;
-use tokio::io::{AsyncRead, AsyncWrite};
 
-impl<C, F, R, W> Pump<'_, C, F, R, W>
-where
-    C: Channel,
-    F: Filter,
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
+impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
     pub(super) fn broke(&mut self, why: String, resumable: bool) {
         if !resumable || !self.options.resume {
             return self.fail(Error::Lost(why));

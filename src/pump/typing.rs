@@ -4,15 +4,8 @@ use super::{Notice, Outcome, Pump};
 use crate::protocol::channel::Channel;
 use crate::protocol::escape::{Escape, Typed};
 use crate::protocol::filter::Filter;
-use tokio::io::{AsyncRead, AsyncWrite};
 
-impl<C, F, R, W> Pump<'_, C, F, R, W>
-where
-    C: Channel,
-    F: Filter,
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin,
-{
+impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
     pub(super) fn typed(&mut self) {
         let typed = self.user.typed.split();
         match &mut self.options.escape {
