@@ -109,9 +109,9 @@ async fn bad_pages_are_refused() {
     }
     let first = client.call(&page(2, None), HANG).await.unwrap();
     let token = first.next_token.unwrap();
-    assert!(!token.contains(first.sessions[1].session_id.as_ref().unwrap()));
+    assert!(!token.contains(first.items[1].session_id.as_ref().unwrap()));
     let rest = client.call(&page(2, Some(&token)), HANG).await.unwrap();
-    assert_eq!((rest.sessions.len(), rest.next_token), (1, None));
+    assert_eq!((rest.items.len(), rest.next_token), (1, None));
     for token in ["x", &token[1..], &format!("{token}A")] {
         assert_eq!(
             code(&client, page(2, Some(token))).await,

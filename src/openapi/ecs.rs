@@ -7,7 +7,6 @@ mod describe_instances;
 mod describe_managed;
 mod instance;
 pub mod instances;
-mod page;
 
 use super::client::Action;
 use crate::config::settings::ConnectionType;

@@ -5,7 +5,7 @@ pub mod ecs;
 pub mod endpoint;
 pub(crate) mod kms;
 pub(crate) mod lenient;
-pub(crate) mod pages;
+pub mod pages;
 pub(crate) mod params;
 pub(crate) mod region;
 pub(crate) mod sae;

@@ -3,7 +3,7 @@
 use super::VERSION;
 use crate::error::Result;
 use crate::openapi::client::{Action, Client};
-use crate::openapi::pages::{self, Paged};
+use crate::openapi::pages::{self, Page, Paged};
 use crate::openapi::{lenient, params};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
@@ -21,20 +21,6 @@ const AT_ONCE: usize = 4;
 pub struct DescribeCloudAssistantStatus {
     #[serde(flatten, serialize_with = "params::instance_ids")]
     instance_ids: Vec<String>,
-    next_token: Option<String>,
-}
-
-/// The agents that were found.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Agents {
-    #[serde(
-        rename = "InstanceCloudAssistantStatusSet",
-        default,
-        deserialize_with = "lenient::list"
-    )]
-    agents: Vec<Agent>,
-    #[serde(default, deserialize_with = "lenient::text")]
     next_token: Option<String>,
 }
 
@@ -66,7 +52,7 @@ impl Action for DescribeCloudAssistantStatus {
     const NAME: &'static str = "DescribeCloudAssistantStatus";
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
-    type Reply = Agents;
+    type Reply = Page<Agent>;
 }
 
 impl Paged for DescribeCloudAssistantStatus {
@@ -76,10 +62,6 @@ impl Paged for DescribeCloudAssistantStatus {
 
     fn turn_to(&mut self, token: Option<String>, _: usize) {
         self.next_token = token;
-    }
-
-    fn read(reply: Agents) -> (Vec<Agent>, Option<String>) {
-        (reply.agents, reply.next_token)
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Done, VERSION};
 use crate::error::Result;
 use crate::openapi::client::{Action, Client};
 use crate::openapi::lenient;
-use crate::openapi::pages::{self, Paged};
+use crate::openapi::pages::{self, Page, Paged};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -16,22 +16,10 @@ pub struct DescribeTerminalSessions {
     pub instance_id: Option<String>,
     /// Only this session.
     pub session_id: Option<String>,
-    /// The previous page's [`TerminalSessions::next_token`].
+    /// The previous page's [`Page::next_token`].
     pub next_token: Option<String>,
     /// Records to answer with, from 1 to 100.
     pub max_results: usize,
-}
-
-/// A page of session records.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct TerminalSessions {
-    /// The token of the next page; `None` on the last one.
-    #[serde(default, deserialize_with = "lenient::text")]
-    pub next_token: Option<String>,
-    /// The records.
-    #[serde(default, deserialize_with = "lenient::list")]
-    pub sessions: Vec<SessionRecord>,
 }
 
 /// The record of a session, with the fields of the API page; what it lacks is `None`. Times are as
@@ -96,7 +84,7 @@ impl Action for DescribeTerminalSessions {
     const NAME: &'static str = "DescribeTerminalSessions";
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
-    type Reply = TerminalSessions;
+    type Reply = Page<SessionRecord>;
 }
 
 impl Paged for DescribeTerminalSessions {
@@ -106,10 +94,6 @@ impl Paged for DescribeTerminalSessions {
     fn turn_to(&mut self, token: Option<String>, size: usize) {
         self.next_token = token;
         self.max_results = size;
-    }
-
-    fn read(reply: TerminalSessions) -> (Vec<SessionRecord>, Option<String>) {
-        (reply.sessions, reply.next_token)
     }
 }
 

@@ -4,11 +4,10 @@ use super::VERSION;
 use super::agents::Agent;
 use super::describe_instances::{Tag, without_repeats};
 use super::instance::Instance;
-use super::page::Page;
 use crate::error::{ApiError, Result};
 use crate::openapi::client::Action;
 use crate::openapi::lenient;
-use crate::openapi::pages::Paged;
+use crate::openapi::pages::{Page, Paged};
 use crate::openapi::params::{self, TagFilter};
 use serde::{Deserialize, Serialize};
 
@@ -45,10 +44,6 @@ impl Paged for DescribeManagedInstances {
     fn turn_to(&mut self, token: Option<String>, _: usize) {
         self.next_token = token;
         self.max_results = Self::LARGEST;
-    }
-
-    fn read(reply: Page<Record>) -> (Vec<Record>, Option<String>) {
-        (reply.instances, reply.next_token)
     }
 }
 
