@@ -88,26 +88,34 @@ impl StallListener {
     pub(crate) async fn accept(&mut self) -> StallStream {
         // This one waits and tries again when there are too many open files.
         let (stream, _) = Listener::accept(&mut self.listener).await;
+        let number = self.stalls.next.fetch_add(1, Ordering::Relaxed);
+        let direction = || Direction {
+            number,
+            stalls: self.stalls.clone(),
+            wait: None,
+        };
         StallStream {
             stream,
-            number: self.stalls.next.fetch_add(1, Ordering::Relaxed),
-            stalls: self.stalls.clone(),
-            reading: None,
-            writing: None,
+            reading: direction(),
+            writing: direction(),
         }
     }
 }
 
-/// The end of a stall, for one direction of a connection.
-type Wait = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
-
 /// A connection that can be stalled.
 pub(crate) struct StallStream {
     stream: TcpStream,
+    reading: Direction,
+    writing: Direction,
+}
+
+/// One direction of a connection.
+struct Direction {
+    /// The connection's number.
     number: u64,
     stalls: Arc<Stalls>,
-    reading: Wait,
-    writing: Wait,
+    /// The wait for the end of a stall.
+    wait: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl StallStream {
@@ -117,19 +125,20 @@ impl StallStream {
     }
 }
 
-fn poll_passes(
-    wait: &mut Wait,
-    stalls: &Arc<Stalls>,
-    number: u64,
-    cx: &mut Context<'_>,
-) -> Poll<()> {
-    while stalls.holds(number) {
-        let wait_for = wait.get_or_insert_with(|| Box::pin(stalls.clone().passes(number)));
-        ready!(wait_for.as_mut().poll(cx));
-        *wait = None;
+impl Direction {
+    /// Waits while a stall holds the connection.
+    fn poll_passes(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.stalls.holds(self.number) {
+            let (stalls, number) = (&self.stalls, self.number);
+            let wait = self
+                .wait
+                .get_or_insert_with(|| Box::pin(stalls.clone().passes(number)));
+            ready!(wait.as_mut().poll(cx));
+            self.wait = None;
+        }
+        self.wait = None;
+        Poll::Ready(())
     }
-    *wait = None;
-    Poll::Ready(())
 }
 
 impl AsyncRead for StallStream {
@@ -139,12 +148,7 @@ impl AsyncRead for StallStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(poll_passes(
-            &mut this.reading,
-            &this.stalls,
-            this.number,
-            cx
-        ));
+        ready!(this.reading.poll_passes(cx));
         Pin::new(&mut this.stream).poll_read(cx, buffer)
     }
 }
@@ -156,12 +160,7 @@ impl AsyncWrite for StallStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        ready!(poll_passes(
-            &mut this.writing,
-            &this.stalls,
-            this.number,
-            cx
-        ));
+        ready!(this.writing.poll_passes(cx));
         Pin::new(&mut this.stream).poll_write(cx, bytes)
     }
 
@@ -171,12 +170,7 @@ impl AsyncWrite for StallStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(poll_passes(
-            &mut this.writing,
-            &this.stalls,
-            this.number,
-            cx
-        ));
+        ready!(this.writing.poll_passes(cx));
         Pin::new(&mut this.stream).poll_shutdown(cx)
     }
 }
