@@ -18,11 +18,11 @@ use tokio::sync::{Notify, mpsc};
 #[derive(Clone)]
 pub(crate) struct Ends(Arc<Shared>);
 
-/// Where standard output goes.
-pub(crate) struct Output(Ends);
-
-/// Where standard error goes.
-pub(crate) struct Errors(Ends);
+/// Writes to standard output, or to standard error.
+pub(crate) struct Writer {
+    ends: Ends,
+    is_output: bool,
+}
 
 /// Why a command's streams are of no use.
 #[derive(Debug)]
@@ -184,9 +184,12 @@ impl Ends {
         Poll::Ready(Ok(count))
     }
 
-    /// Where standard output and error go.
-    pub(crate) fn writers(&self) -> (Output, Errors) {
-        (Output(self.clone()), Errors(self.clone()))
+    /// The writers of standard output and standard error.
+    pub(crate) fn writers(&self) -> [Writer; 2] {
+        [true, false].map(|is_output| Writer {
+            ends: self.clone(),
+            is_output,
+        })
     }
 }
 
@@ -226,31 +229,13 @@ impl AsyncRead for Ends {
     }
 }
 
-impl AsyncWrite for Output {
+impl AsyncWrite for Writer {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.0.write(cx, bytes, true)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Errors {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.0.write(cx, bytes, false)
+        self.ends.write(cx, bytes, self.is_output)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

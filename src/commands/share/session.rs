@@ -116,7 +116,7 @@ impl Shared {
         let (ends, control) = (self.ends.clone(), self.control.clone());
         let ending = service.ending.clone();
         Ok(async move {
-            let (output, errors) = ends.writers();
+            let [output, errors] = ends.writers();
             let ends = (ends, output);
             let pump = Pump::new(channel, filter, ends, controls, &mut host, options);
             let running = pump.with_errors(errors).run(link);
