@@ -88,20 +88,9 @@ mod tests {
 
     fn instance(id: &str, status: &str) -> Instance {
         Instance {
-            id: id.into(),
             name: Some("web".into()),
-            host_name: None,
             status: Some(status.into()),
-            region: "cn-beijing".into(),
-            zone: None,
-            vpc: None,
-            os_type: None,
-            os_name: None,
-            private_ips: vec![],
-            public_ips: vec![],
-            elastic_ip: None,
-            tags: Default::default(),
-            agent: None,
+            ..Instance::new(id, "cn-beijing")
         }
     }
 

@@ -95,20 +95,16 @@ impl Record {
             ..Agent::default()
         };
         Ok(Instance {
-            id,
             name: self.instance_name,
             host_name: self.hostname,
             status,
-            region: region.to_owned(),
-            zone: None,
-            vpc: None,
             os_type: self.os_type.map(|os| os.to_ascii_lowercase()),
             os_name: self.os_version,
             private_ips: without_repeats(self.intranet_ip.into_iter()),
             public_ips: without_repeats(self.internet_ip.into_iter()),
-            elastic_ip: None,
             tags: self.tags.into_iter().filter_map(Tag::pair).collect(),
             agent: Some(agent),
+            ..Instance::new(id, region)
         })
     }
 }

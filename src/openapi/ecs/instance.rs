@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// An instance: one of ECS (`i-…`), or a managed one (`mi-…`), which is a machine elsewhere that has
 /// the agent. What the service did not tell is `None` or empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Instance {
     /// Its id.
     pub id: String,
@@ -44,19 +44,8 @@ impl Instance {
     pub fn new(id: impl Into<String>, region: impl Into<String>) -> Self {
         Self {
             id: id.into(),
-            name: None,
-            host_name: None,
-            status: None,
             region: region.into(),
-            zone: None,
-            vpc: None,
-            os_type: None,
-            os_name: None,
-            private_ips: vec![],
-            public_ips: vec![],
-            elastic_ip: None,
-            tags: BTreeMap::new(),
-            agent: None,
+            ..Self::default()
         }
     }
 
