@@ -7,22 +7,30 @@
 //!
 //! - `place` is where sockets lie and who may have them. `conn` is a connection with messages and
 //!   descriptors, `message` what is said over it.
-//! - `streams` are the passed descriptors, `ends` joins those of the command that runs to the session's
-//!   pump, and `filter` is the pump's filter for one command after another; `ask` is what passes between it
+//! - `streams` are a command's streams, `passed` those that came as descriptors, `ends` joins those of the
+//!   command that runs to the session's pump, and `filter` is the pump's filter for one command after another; `ask` is what passes between it
 //!   and whoever has the session.
 
 mod ask;
+#[cfg(unix)]
 mod conn;
 mod ends;
 mod filter;
+#[cfg(unix)]
 mod message;
+#[cfg(unix)]
+mod passed;
+#[cfg(unix)]
 mod place;
 mod streams;
 
 pub(crate) use ask::{Ask, Said};
+#[cfg(unix)]
 pub(crate) use conn::Conn;
 pub(crate) use ends::{Broken, Ends};
 pub(crate) use filter::Commands;
+#[cfg(unix)]
 pub(crate) use message::{Answer, Asked, Run, Status};
+#[cfg(unix)]
 pub(crate) use place::{Place, all};
 pub(crate) use streams::Streams;

@@ -1,8 +1,10 @@
 //! The state of a holder: its sessions, the commands that run in them, and when it ends.
 
-use super::session::{Service, Shared};
 use crate::commands::shared::context::Context;
+use crate::commands::shared::session;
+use crate::commands::shared::session::held::{Held, Opening};
 use crate::commands::shared::sharing::Start;
+use crate::error::Result;
 use crate::share::{Conn, Status};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,7 +25,13 @@ const END: Duration = Duration::from_secs(5);
 
 /// The holder.
 pub(super) struct Holder {
-    pub(super) service: Service,
+    context: Context,
+    /// What it was given.
+    start: Start,
+    /// Everything that has to be over before the process ends.
+    pub(super) tasks: TaskTracker,
+    /// Ends every session.
+    ending: CancellationToken,
     /// One place for each session, given in order.
     places: Arc<Semaphore>,
     state: Mutex<State>,
@@ -32,7 +40,7 @@ pub(super) struct Holder {
 
 struct State {
     /// Sessions without a command.
-    idle: Vec<Shared>,
+    idle: Vec<Held>,
     /// All sessions.
     sessions: usize,
     /// Commands that run or wait.
@@ -48,7 +56,7 @@ struct State {
 /// A place among the sessions, and the session if there is one free.
 pub(super) struct Turn {
     _permit: OwnedSemaphorePermit,
-    pub(super) session: Option<Shared>,
+    pub(super) session: Option<Held>,
 }
 
 /// A command that counts.
@@ -69,12 +77,10 @@ impl Holder {
             closed: false,
         };
         Self {
-            service: Service {
-                context,
-                start,
-                tasks: TaskTracker::new(),
-                ending: CancellationToken::new(),
-            },
+            context,
+            start,
+            tasks: TaskTracker::new(),
+            ending: CancellationToken::new(),
             places: Arc::new(Semaphore::new(SESSIONS)),
             state: Mutex::new(state),
             changed: Notify::new(),
@@ -84,8 +90,7 @@ impl Holder {
     /// Serves the command that has started this process. It counts before it says what it is.
     pub(super) fn serve_first(self: &Arc<Self>, conn: Conn) {
         let counted = self.count();
-        self.service
-            .tasks
+        self.tasks
             .spawn(Arc::clone(self).answer(conn, Some(counted)));
     }
 
@@ -93,9 +98,7 @@ impl Holder {
     pub(super) fn serve(self: &Arc<Self>, stream: UnixStream) {
         match Conn::of(stream) {
             Ok(conn) => {
-                self.service
-                    .tasks
-                    .spawn(Arc::clone(self).answer(conn, None));
+                self.tasks.spawn(Arc::clone(self).answer(conn, None));
             }
             Err(error) => tracing::info!(%error, "a connection was refused"),
         }
@@ -107,8 +110,24 @@ impl Holder {
         Counted(Arc::clone(self))
     }
 
+    /// Starts a session.
+    ///
+    /// # Errors
+    /// Whatever starting a session fails with.
+    pub(super) async fn open(self: &Arc<Self>) -> Result<Held> {
+        let (args, instance) = (&self.start.session, &self.start.instance);
+        let request = session::request(&self.context, args, Some(instance), instance);
+        let opening = Opening {
+            context: &self.context,
+            args,
+            tasks: &self.tasks,
+            ending: &self.ending,
+        };
+        Held::open(&opening, request, self.opened()).await
+    }
+
     /// Counts a session until it is dropped.
-    pub(super) fn opened(self: &Arc<Self>) -> Open {
+    fn opened(self: &Arc<Self>) -> Open {
         self.state().sessions += 1;
         Open(Arc::clone(self))
     }
@@ -125,7 +144,7 @@ impl Holder {
         let mut state = self.state();
         state.idle.retain_mut(|session| !session.is_over());
         // One whose connection is broken comes back by itself, or ends.
-        let usable = state.idle.iter().rposition(Shared::is_up);
+        let usable = state.idle.iter().rposition(Held::is_up);
         let session = usable.map(|at| state.idle.remove(at));
         let places = SESSIONS - self.places.available_permits();
         let has_room = session.is_some() || state.idle.len() + places <= SESSIONS;
@@ -144,7 +163,7 @@ impl Holder {
     pub(super) fn close(&self, at_once: bool) {
         self.state().closed = true;
         if at_once {
-            self.service.ending.cancel();
+            self.ending.cancel();
         }
         self.changed.notify_one();
     }
@@ -165,7 +184,7 @@ impl Holder {
         };
         tokio::select! {
             () = self.changed.notified() => {}
-            () = self.service.ending.cancelled() => {}
+            () = self.ending.cancelled() => {}
             () = over => {}
         }
     }
@@ -175,15 +194,15 @@ impl Holder {
         let time = self.due().is_some_and(|due| due <= Instant::now());
         let state = self.state();
         let useless = state.commands == 0 && (state.sessions == 0 || state.closed);
-        time || useless || self.service.ending.is_cancelled()
+        time || useless || self.ending.is_cancelled()
     }
 
     /// Ends all sessions.
     pub(super) async fn end(&self) {
-        self.service.ending.cancel();
+        self.ending.cancel();
         self.state().idle.clear();
-        self.service.tasks.close();
-        if timeout(END, self.service.tasks.wait()).await.is_err() {
+        self.tasks.close();
+        if timeout(END, self.tasks.wait()).await.is_err() {
             tracing::info!("ending took too long");
         }
     }
@@ -193,10 +212,10 @@ impl Holder {
         let left = self.due();
         let left = left.map(|due| due.saturating_duration_since(Instant::now()));
         let state = self.state();
-        let region = self.service.context.settings.region.as_ref();
+        let region = self.context.settings.region.as_ref();
         Status {
-            instance: self.service.start.instance.clone(),
-            user: self.service.start.session.user.clone(),
+            instance: self.start.instance.clone(),
+            user: self.start.session.user.clone(),
             region: region.map(|region| region.value.clone()),
             sessions: state.sessions,
             commands: state.commands,

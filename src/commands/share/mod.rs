@@ -3,7 +3,6 @@
 mod hold;
 mod holder;
 mod serve;
-mod session;
 mod status;
 
 use crate::cli::Share;

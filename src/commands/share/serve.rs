@@ -1,7 +1,7 @@
 //! One connection to a holder: what is asked, and a command from its handing over to its end.
 
 use super::holder::{Counted, Holder, Turn};
-use super::session::Shared;
+use crate::commands::shared::session::held::Held;
 use crate::remote::Signal;
 use crate::share::{Answer, Ask, Asked, Broken, Conn, Run, Said, Streams};
 use std::io;
@@ -60,7 +60,7 @@ impl Holder {
             Some(Err(why)) => return refuse(conn, &why).await,
             None => return,
         };
-        let streams = match Streams::new(streams, run.stdin) {
+        let streams = match Streams::passed(streams, run.stdin) {
             Ok(streams) => streams,
             Err(error) => {
                 self.put_back(turn);
@@ -96,7 +96,7 @@ impl Holder {
         let (found, mut wait) = oneshot::channel();
         let holder = Arc::clone(self);
         // A session whose start has begun is to be found even if nobody wants it any more.
-        self.service.tasks.spawn(async move {
+        self.tasks.spawn(async move {
             let turn = holder.open_turn(|| found.is_closed()).await;
             if let Err(Ok(turn)) = found.send(turn) {
                 holder.put_back(turn);
@@ -118,7 +118,7 @@ impl Holder {
         let turn = self.turn().await;
         let mut turn = turn.ok_or("all sessions that are held have a command")?;
         if turn.session.is_none() && !is_unwanted() {
-            let opened = Shared::open(&self.service, self.opened()).await;
+            let opened = self.open().await;
             turn.session = Some(opened.map_err(|error| error.to_string())?);
         }
         Ok(turn)
@@ -131,7 +131,7 @@ async fn refuse(mut conn: Conn, why: &str) {
 
 /// A command in a session.
 struct Running {
-    session: Shared,
+    session: Held,
     conn: Conn,
     stage: Stage,
     /// When the session is given up.
@@ -157,7 +157,7 @@ enum Wake {
 
 impl Running {
     /// Runs it to its end, and returns the session once that is free.
-    async fn run(mut self, counted: Counted) -> Option<Shared> {
+    async fn run(mut self, counted: Counted) -> Option<Held> {
         let mut counted = Some(counted);
         let mut free = false;
         loop {

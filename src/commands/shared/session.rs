@@ -2,6 +2,7 @@
 
 pub(crate) mod attach;
 pub(crate) mod encrypt;
+pub(crate) mod held;
 mod lost_line;
 pub(crate) mod port;
 pub(crate) mod stdio;

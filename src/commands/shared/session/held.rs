@@ -1,14 +1,17 @@
-//! A session that is held: the pump that runs it, and the way to ask something of it.
+//! A session that is held for one command after another: the pump that runs it, and the way to ask something
+//! of it.
 
+use super::{Started, encrypt};
+use crate::cli;
 use crate::commands::shared::context::Context;
-use crate::commands::shared::session::encrypt;
-use crate::commands::shared::session::{self, Started};
-use crate::commands::shared::sharing::Start;
+use crate::commands::shared::session;
 use crate::error::{Error, Result, Stop};
 use crate::net::Network;
-use crate::protocol::channel::Ending;
+use crate::openapi::ecs::StartTerminalSession;
+use crate::protocol::channel::{Channel as _, Ending};
 use crate::protocol::session::Session;
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
+use crate::remote::typed_line;
 use crate::share::{Ask, Commands, Ends, Said};
 use crate::wire::Target;
 use futures_util::future::BoxFuture;
@@ -19,22 +22,22 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The state that all sessions of a holder share.
-pub(super) struct Service {
+/// What sessions are started with.
+pub(crate) struct Opening<'a> {
     /// The way to the service.
-    pub(super) context: Context,
-    /// The start message of the holder.
-    pub(super) start: Start,
+    pub(crate) context: &'a Context,
+    /// The session's options.
+    pub(crate) args: &'a cli::Session,
     /// Everything that has to be over before the process ends.
-    pub(super) tasks: TaskTracker,
+    pub(crate) tasks: &'a TaskTracker,
     /// Ends every session.
-    pub(super) ending: CancellationToken,
+    pub(crate) ending: &'a CancellationToken,
 }
 
 /// The session. Dropping it ends it.
-pub(super) struct Shared {
+pub(crate) struct Held {
     /// The streams of its command.
-    pub(super) ends: Ends,
+    pub(crate) ends: Ends,
     said: mpsc::UnboundedReceiver<Said>,
     asks: mpsc::UnboundedSender<Ask>,
     control: mpsc::Sender<Control>,
@@ -42,16 +45,21 @@ pub(super) struct Shared {
     over: bool,
 }
 
-impl Shared {
-    /// Starts a session and waits until its runner is there. `open` is dropped when it is over.
-    pub(super) async fn open(service: &Service, open: impl Send + 'static) -> Result<Self> {
+impl Held {
+    /// Starts the session that is asked for and waits until its runner is there. `open` is dropped
+    /// when it is over.
+    pub(crate) async fn open(
+        opening: &Opening<'_>,
+        request: StartTerminalSession,
+        open: impl Send + 'static,
+    ) -> Result<Self> {
         let (asks, asked) = mpsc::unbounded_channel();
         let (say, said) = mpsc::unbounded_channel();
         let (control, controls) = mpsc::channel(8);
         let ends = Ends::new(asks.clone(), control.clone());
         let filter = Commands::new(ends.clone(), asked, say.clone());
         let up = Arc::new(AtomicBool::new(true));
-        let mut shared = Self {
+        let mut held = Self {
             ends,
             said,
             asks,
@@ -59,16 +67,16 @@ impl Shared {
             up,
             over: false,
         };
-        let running = shared.start(service, filter, controls).await?;
-        service.tasks.spawn(async move {
+        let running = held.start(opening, request, filter, controls).await?;
+        opening.tasks.spawn(async move {
             let error = running.await;
             tracing::info!(%error, "a held session is over");
             drop(open);
             let _ = say.send(Said::Over(error));
         });
         loop {
-            match shared.next().await {
-                Said::Ready => return Ok(shared),
+            match held.next().await {
+                Said::Ready => return Ok(held),
                 Said::Over(error) => return Err(error),
                 _ => {}
             }
@@ -78,16 +86,15 @@ impl Shared {
     /// Starts the session; what is returned runs it to its end.
     async fn start(
         &self,
-        service: &Service,
+        opening: &Opening<'_>,
+        mut request: StartTerminalSession,
         filter: Commands,
         controls: mpsc::Receiver<Control>,
     ) -> Result<impl Future<Output = Error> + Send + use<>> {
-        let (context, args) = (&service.context, &service.start.session);
-        let instance = &service.start.instance;
-        let mut request = session::request(context, args, Some(instance), instance);
+        let (context, args) = (opening.context, opening.args);
         request.command_line = Some(filter.command_line().to_owned());
         let exchange = encrypt::exchange(context, args, &request).await?;
-        let ending = service.ending.clone();
+        let ending = opening.ending.clone();
         let stop = async {
             ending.cancelled().await;
             Stop::Signal(15).into()
@@ -100,6 +107,10 @@ impl Shared {
         let mut channel = Session::new(session::protocol_options(args), pump::now());
         if let Some(exchange) = exchange {
             channel = channel.encrypted(exchange);
+        }
+        if args.wss_url.is_some() {
+            // The session runs already, by default a shell: the bootstrap is typed into it.
+            channel.write(pump::now(), &typed_line(filter.command_line()));
         }
         let options = pump::Options {
             escape: None,
@@ -114,7 +125,7 @@ impl Shared {
             up: Arc::clone(&self.up),
         };
         let (ends, control) = (self.ends.clone(), self.control.clone());
-        let ending = service.ending.clone();
+        let ending = opening.ending.clone();
         Ok(async move {
             let [output, errors] = ends.writers();
             let ends = (ends, output);
@@ -135,25 +146,25 @@ impl Shared {
     }
 
     /// Asks something of the session.
-    pub(super) fn ask(&self, ask: Ask) {
+    pub(crate) fn ask(&self, ask: Ask) {
         let _ = self.asks.send(ask);
         // If there is no room, it is about to be woken.
         let _ = self.control.try_send(Control::Filter);
     }
 
-    /// The next message about the session and its command. Cancelling loses nothing.
-    pub(super) async fn next(&mut self) -> Said {
+    /// What is said next of the session and its command. Cancelling loses nothing.
+    pub(crate) async fn next(&mut self) -> Said {
         let said = self.said.recv().await;
         said.unwrap_or_else(|| Said::Over(Error::Lost("the session has ended".into())))
     }
 
     /// Whether its connection is there.
-    pub(super) fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         self.up.load(Ordering::Relaxed)
     }
 
     /// Whether it is over. What else was said while no command ran is of no interest.
-    pub(super) fn is_over(&mut self) -> bool {
+    pub(crate) fn is_over(&mut self) -> bool {
         while let Ok(said) = self.said.try_recv() {
             self.over |= matches!(said, Said::Over(_));
         }
@@ -161,7 +172,7 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
+impl Drop for Held {
     fn drop(&mut self) {
         self.ends.end();
         let _ = self.control.try_send(Control::Stop(Stop::Signal(1)));
