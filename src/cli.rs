@@ -1,6 +1,7 @@
 //! The command line: these types are the grammar, their comments are the help.
 
 mod configuration;
+mod cp;
 mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
@@ -16,6 +17,7 @@ mod values;
 mod variables;
 
 pub(crate) use configuration::{Config, ConfigShow};
+pub(crate) use cp::Cp;
 pub(crate) use doctor::Doctor;
 #[cfg(feature = "emulator")]
 pub(crate) use emulator::{Emulator, GuestKind};
@@ -57,6 +59,13 @@ pub struct Cli {
 pub(crate) enum Command {
     /// Open a shell on an instance, or run a command there
     Connect(Box<Connect>),
+    /// Copy files and directories to an instance or from one, verified and resumable
+    ///
+    /// Every file is copied to a part beside its place, NAME.axt-part. Its SHA-256 is compared before it takes
+    /// the place of what was there. The same command goes on where an interrupted one stopped. Files that are
+    /// the same already are left alone. The instance needs a POSIX shell and no sshd.
+    #[command(mut_arg("no_resume", |arg| arg.help("Copy everything afresh: nothing of an interrupted copy is used")))]
+    Cp(Box<Cp>),
     /// Forward local TCP ports to an instance, or to what the instance can reach
     Forward(Box<Forward>),
     /// Join stdin and stdout to a port of an instance: `ProxyCommand axt proxy %h %p`

@@ -32,10 +32,13 @@
 //! - [`cli`] is the grammar of the command line, and ssh's own in `cli::ssh`. The grammar is also the list of
 //!   what may stand in axt's configuration file: `cli::parse::configured` turns what the file says into
 //!   defaults of the options.
-//! - `share` is what passes between a command and the process that holds sessions for later commands:
-//!   the socket and who may use it, messages with descriptors, and the filter that runs one command after
-//!   another. The process itself is `commands/share`, and `commands/shared/sharing` hands a command over
+//! - `share` is the filter that runs one command after another in a session, and what passes between a command
+//!   and the process that holds sessions for later commands: the socket and who may use it, messages with
+//!   descriptors. The process itself is `commands/share`, and `commands/shared/sharing` hands a command over
 //!   to it.
+//! - `copy` is `axt cp` without IO: how its paths are written, the texts that run at the remote side, what
+//!   these say, and what is left to be copied. `commands/cp` runs the texts one after another in a session that
+//!   is held (`commands/shared/session/held`), and has the local files.
 //! - [`commands`] is the only layer that may use every other one, with one file or folder for each
 //!   command. Code that several commands need is in `commands/shared`: the way to the service
 //!   (`context`), the instance of a TARGET (`target`), starting and ending a session, joining it to the
@@ -61,6 +64,7 @@ mod backoff;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod copy;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod error;
@@ -79,7 +83,6 @@ pub mod protocol;
 pub(crate) mod providers;
 pub mod pump;
 pub mod remote;
-#[cfg(unix)]
 pub(crate) mod share;
 pub mod terminal;
 pub mod ui;

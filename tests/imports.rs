@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("process", &[]),
     ("terminal", &["process"]),
     ("remote", &[]),
+    ("copy", &["remote", "error"]),
     ("protocol", &["error"]),
     ("net", &["error"]),
     ("config", &["error"]),
@@ -46,7 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "config", "names", "openapi", "emulator", "exit", "pattern", "ui",
+            "config", "copy", "names", "openapi", "emulator", "exit", "pattern", "ui",
         ],
     ),
     ("commands", &["*"]),

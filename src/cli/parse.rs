@@ -10,6 +10,7 @@ use super::configuration::{Config, Setting};
 use super::variables::command;
 use super::{Cli, Command as Chosen};
 use crate::config::settings::Source;
+use crate::copy::Endpoint;
 use crate::exit::Exit;
 use crate::names::target::Target;
 use crate::ui::Ui;
@@ -117,6 +118,12 @@ fn typed(args: &[OsString]) -> Typed {
 fn target(matches: &ArgMatches) -> Option<String> {
     if let Some((_, below)) = matches.subcommand() {
         return target(below);
+    }
+    if let Ok(Some(mut paths)) = matches.try_get_raw("paths") {
+        return paths.find_map(|path| match Endpoint::parse(path) {
+            Ok(Endpoint::Remote { target, .. }) => Some(target),
+            _ => None,
+        });
     }
     let names = ["target", "instance"].into_iter();
     let mut values = names.filter_map(|id| matches.try_get_raw(id).ok().flatten()?.next());
@@ -313,7 +320,10 @@ fn is_short_help(axt: &Command, args: &[OsString]) -> bool {
 /// Whether the command is one whose exit status is the remote's, so that its usage errors are 255.
 fn passes_status(axt: &Command, args: &[OsString]) -> bool {
     let command = first_command(axt, args);
-    matches!(command, Some("connect" | "proxy" | "ssh" | "webshell"))
+    matches!(
+        command,
+        Some("connect" | "cp" | "proxy" | "ssh" | "webshell")
+    )
 }
 
 /// The first word that is a command's name: later ones may be values.

@@ -4,7 +4,9 @@ use super::Cli;
 use clap::{Arg, Command, CommandFactory as _};
 
 /// The options without a variable, because they make sense for one run only.
-const FOR_ONE_RUN: [&str; 22] = [
+const FOR_ONE_RUN: [&str; 24] = [
+    "recursive",
+    "preserve",
     "all-regions",
     "inventory",
     "list",

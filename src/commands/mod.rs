@@ -4,6 +4,7 @@
 
 mod config;
 mod connect;
+mod cp;
 mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
@@ -39,9 +40,11 @@ pub fn run(cli: Cli) -> Exit {
     Ui::colour(cli.global.color);
     let ui = Ui::new(cli.global.quiet);
     let failed = match cli.command {
-        Command::Connect(_) | Command::Proxy(_) | Command::Ssh(_) | Command::Webshell(_) => {
-            Exit::Failed
-        }
+        Command::Connect(_)
+        | Command::Cp(_)
+        | Command::Proxy(_)
+        | Command::Ssh(_)
+        | Command::Webshell(_) => Exit::Failed,
         _ => Exit::Unsuccessful,
     };
     // The panic's own message says where it happened; here it only needs an exit status.
@@ -64,6 +67,7 @@ pub fn run(cli: Cli) -> Exit {
 fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
     match cli.command {
         Command::Connect(args) => block_on(connect::run(&cli.global, *args, ui)),
+        Command::Cp(args) => block_on(cp::run(&cli.global, *args, ui)),
         Command::Forward(args) => block_on(forward::run(&cli.global, *args, ui)),
         Command::Proxy(args) => block_on(proxy::run(&cli.global, *args, ui)),
         Command::Ssh(args) => block_on(ssh::run(&cli.global, *args, ui)),

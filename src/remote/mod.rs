@@ -38,6 +38,7 @@ mod tools;
 pub use client::Client;
 pub use event::{Event, Failure, Note, Options, Signal, Yield};
 pub use script::Script;
+pub(crate) use scripts::code;
 pub use scripts::{Command, What, interpreter, quote, quote_all, typed_line};
 pub use terminal::Terminal;
 pub use tools::Tools;

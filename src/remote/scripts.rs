@@ -307,7 +307,7 @@ pub fn quote(word: &[u8]) -> Vec<u8> {
 }
 
 /// The lines of a text that are code, without their indentation.
-fn code(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn code(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().map(str::trim);
     lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
 }

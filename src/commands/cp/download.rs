@@ -1,0 +1,257 @@
+//! Copies one file from the instance.
+
+use super::blocking::blocking;
+use super::job::Job;
+use super::meter::Meter;
+use super::part::{Part, digest};
+use super::trouble::Trouble;
+use crate::copy::{BLOCK, Digests, Hasher, Kind, Place, Script, Source, State, Verb, mode_for_new};
+use std::fs::{self, File, Metadata};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Copies a file to this place, which is no directory.
+///
+/// # Errors
+/// [`Trouble`].
+pub(super) async fn file(
+    job: &mut Job<'_>,
+    from: &Place,
+    name: &str,
+    to: &Path,
+) -> Result<(), Trouble> {
+    let local = |error: io::Error| Trouble::local(&error);
+    let here = existing(to)?;
+    let part = Part::open(to, job.afresh).map_err(|error| part_trouble(&error))?;
+    let size = part.size().map_err(local)?;
+    let found = look(job, from, size).await;
+    let (digests, state, whole, blocks) = match found {
+        Ok(found) => found,
+        Err(trouble) => {
+            // What was made for nothing is not left behind.
+            if size == 0 {
+                part.discard();
+            }
+            return Err(trouble);
+        }
+    };
+    let mode = match &here {
+        Some(data) if !job.preserve => mode_of(data),
+        _ => mode_for_new(state.mode, job.umask, job.preserve),
+    };
+    let time = job.preserve.then_some(state.time);
+    if let Some(data) = here.filter(|data| data.is_file() && data.len() == state.size) {
+        let path = to.to_owned();
+        let digested = blocking(move || digest(&File::open(path)?, digests, data.len(), 0));
+        if digested.await?.whole == whole {
+            part.discard();
+            if job.preserve {
+                let file = File::options().read(true).open(to).map_err(local)?;
+                super::part::set_attributes(&file, mode, time).map_err(local)?;
+            }
+            job.unchanged(name);
+            return Ok(());
+        }
+    }
+    let have = size.min(state.size) / BLOCK;
+    let file = part.file.try_clone().map_err(local)?;
+    let digested = blocking(move || digest(&file, digests, have * BLOCK, have)).await?;
+    let have = if digested.blocks == blocks { have } else { 0 };
+    if have > 0 {
+        tracing::info!(
+            "{name}: {} of {} bytes are there already",
+            have * BLOCK,
+            state.size
+        );
+    }
+    let left = state.size - have * BLOCK;
+    Trouble::check_room(room(&part.file), left)?;
+    job.meter.expect(left);
+    let (file, hasher) = part.keep(have, digests).map_err(local)?;
+    let receiving = Receiving::new(file, hasher, left, job.meter.clone());
+    let got = get(job, from, have, &state, receiving).await?;
+    let (digest, complete) = got;
+    if !complete || digest != whole {
+        part.discard();
+        return Err(Trouble::other_bytes(digests));
+    }
+    blocking(move || part.finish(mode, time)).await?;
+    job.copied(name, state.size, digests);
+    Ok(())
+}
+
+/// Copies a file to standard output.
+///
+/// # Errors
+/// [`Trouble`].
+pub(super) async fn stdout(
+    job: &mut Job<'_>,
+    from: &Place,
+    name: &str,
+    stdout: impl Write + Send + 'static,
+) -> Result<(), Trouble> {
+    let (digests, state, whole, _) = look(job, from, 0).await?;
+    job.meter.expect(state.size);
+    let hasher = Hasher::new(digests);
+    let receiving = Receiving::new(stdout, hasher, state.size, job.meter.clone());
+    let (digest, complete) = get(job, from, 0, &state, receiving).await?;
+    if !complete || digest != whole {
+        return Err(Trouble::file(format!(
+            "it changed while it was read, or arrived damaged ({} does not agree): what was written to standard output is not right",
+            digests.name()
+        )));
+    }
+    job.copied(name, state.size, digests);
+    Ok(())
+}
+
+/// Looks at a file that is to be copied. Returns its digest, and that of the whole blocks of a part of this
+/// size.
+async fn look(
+    job: &mut Job<'_>,
+    from: &Place,
+    part: u64,
+) -> Result<(Digests, State, String, String), Trouble> {
+    let script = Script::new(Verb::Source)
+        .set("p", &from.path)
+        .set("n", part.to_string());
+    let (done, said) = job.side.ask(script).await?;
+    if done.status != 0 {
+        return Err(Trouble::remote(&done));
+    }
+    let source = Source::parse(&said).ok_or_else(Trouble::nonsense)?;
+    match (source.kind, source.file) {
+        (Kind::File, Some((state, whole, blocks))) => Ok((source.digests, state, whole, blocks)),
+        (Kind::Missing, _) => Err(Trouble::file("on the instance: No such file or directory")),
+        (Kind::Directory, _) => Err(Trouble::file("Is a directory (-r copies it)")),
+        _ => Err(Trouble::file("it is no regular file")),
+    }
+}
+
+/// Gets the blocks from `have` on. Returns the digest, and whether the file stayed what it was.
+async fn get<W: Write + Send + 'static>(
+    job: &mut Job<'_>,
+    from: &Place,
+    have: u64,
+    state: &State,
+    receiving: Receiving<W>,
+) -> Result<(String, bool), Trouble> {
+    let blocks = state.size.div_ceil(BLOCK) - have;
+    let script = Script::new(Verb::Get)
+        .set("p", &from.path)
+        .set("k", have.to_string())
+        .set("n", blocks.to_string());
+    let so_far = Arc::clone(&receiving.so_far);
+    let done = job.side.run(script, None::<io::Empty>, receiving).await?;
+    if let Some(error) = done.local {
+        return Err(match error.kind() {
+            io::ErrorKind::BrokenPipe => Trouble::OutputClosed,
+            _ => Trouble::local(&error),
+        });
+    }
+    if done.status != 0 {
+        return Err(Trouble::remote(&done));
+    }
+    let after = done.errors.lines().last().and_then(State::parse);
+    let so_far = so_far.lock().unwrap_or_else(PoisonError::into_inner);
+    let complete = so_far.left == 0 && !so_far.surplus && after.as_ref() == Some(state);
+    Ok((so_far.hasher.clone().finish(), complete))
+}
+
+/// What is at the place already, if that can be replaced.
+fn existing(to: &Path) -> Result<Option<Metadata>, Trouble> {
+    match fs::symlink_metadata(to) {
+        Ok(data) if data.is_dir() => Err(Trouble::file("there is a directory of this name")),
+        Ok(data) if data.is_file() => Ok(Some(data)),
+        // It is replaced, not followed.
+        Ok(data) if data.is_symlink() => Ok(None),
+        Ok(_) => Err(Trouble::file(
+            "what is there is no regular file; - writes to standard output",
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Trouble::local(&error)),
+    }
+}
+
+fn part_trouble(error: &io::Error) -> Trouble {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            Trouble::file("its part, *.axt-part, is there and is no file of this user's own")
+        }
+        _ => Trouble::local(error),
+    }
+}
+
+/// How many bytes there is room for; `None` where the system does not tell.
+fn room(part: &File) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let disk = rustix::fs::fstatvfs(part).ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = part;
+        None
+    }
+}
+
+#[cfg(unix)]
+fn mode_of(data: &Metadata) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&data.permissions()) & 0o7777
+}
+
+#[cfg(not(unix))]
+fn mode_of(_: &Metadata) -> u32 {
+    0o644
+}
+
+/// Writes what comes of a file, and computes its digest.
+struct Receiving<W> {
+    writer: W,
+    so_far: Arc<Mutex<SoFar>>,
+    meter: Meter,
+}
+
+struct SoFar {
+    hasher: Hasher,
+    /// Bytes that are still to come.
+    left: u64,
+    /// More came.
+    surplus: bool,
+}
+
+impl<W> Receiving<W> {
+    fn new(writer: W, hasher: Hasher, left: u64, meter: Meter) -> Self {
+        let surplus = false;
+        let so_far = Arc::new(Mutex::new(SoFar {
+            hasher,
+            left,
+            surplus,
+        }));
+        Self {
+            writer,
+            so_far,
+            meter,
+        }
+    }
+}
+
+impl<W: Write> Write for Receiving<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = usize::try_from(so_far.left).unwrap_or(usize::MAX);
+        let (wanted, surplus) = bytes.split_at(room.min(bytes.len()));
+        self.writer.write_all(wanted)?;
+        so_far.hasher.update(wanted);
+        so_far.left -= wanted.len() as u64;
+        so_far.surplus |= !surplus.is_empty();
+        self.meter.moved(wanted.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}

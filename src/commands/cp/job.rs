@@ -1,0 +1,181 @@
+//! What the files of one copy have in common: the session, the choices, the counts.
+
+use super::meter::Meter;
+use super::remote_side::{Done, RemoteSide};
+use super::run_id::RunId;
+use super::trouble::Trouble;
+use crate::copy::{Digests, Script, Verb};
+use crate::ui::Ui;
+
+/// A copy of one or more files.
+pub(super) struct Job<'a> {
+    /// The session.
+    pub(super) side: RemoteSide,
+    /// Copies get the mode and the time of their source.
+    pub(super) preserve: bool,
+    /// Nothing of an interrupted copy is used.
+    pub(super) afresh: bool,
+    /// This process's umask.
+    pub(super) umask: u32,
+    /// This run.
+    run: RunId,
+    /// Another run that is over, whose locks count for nothing.
+    dead: String,
+    /// How much was copied.
+    pub(super) meter: Meter,
+    /// What became of the files.
+    pub(super) tally: Tally,
+    ui: &'a Ui,
+}
+
+/// What became of the files.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Files that were copied and verified.
+    copied: u64,
+    /// Their bytes.
+    bytes: u64,
+    /// Files that were the same already.
+    unchanged: u64,
+    /// Files that could not be copied.
+    pub(super) failed: u64,
+    digests: Option<Digests>,
+}
+
+impl<'a> Job<'a> {
+    /// A copy over this session.
+    pub(super) fn new(side: RemoteSide, run: RunId, ui: &'a Ui) -> Self {
+        Self {
+            side,
+            preserve: false,
+            afresh: false,
+            umask: 0o077,
+            run,
+            dead: String::new(),
+            meter: Meter::default(),
+            tally: Tally::default(),
+            ui,
+        }
+    }
+
+    /// Asks the remote side something about a file to which others may be copying.
+    ///
+    /// # Errors
+    /// [`Trouble::All`] when the session ends; [`Trouble::File`] for a text that fails, or if another copy has
+    /// the file.
+    pub(super) async fn ask_locked(
+        &mut self,
+        script: impl Fn() -> Script,
+    ) -> Result<Vec<u8>, Trouble> {
+        loop {
+            let (done, said) = self.side.ask(self.lockable(script())).await?;
+            match self.settled(&done, &said) {
+                Ok(true) => return Ok(said),
+                Ok(false) => {}
+                Err(trouble) => return Err(trouble),
+            }
+        }
+    }
+
+    /// The same text, which can take a lock.
+    pub(super) fn lockable(&self, script: Script) -> Script {
+        script.set("token", &self.run.token).set("free", &self.dead)
+    }
+
+    /// Whether a text has done its work. If not, it may be asked again: the run that was in its way is over.
+    fn settled(&mut self, done: &Done, said: &[u8]) -> Result<bool, Trouble> {
+        match done.status {
+            0 => Ok(true),
+            LOCKED => {
+                let token = String::from_utf8_lossy(said);
+                let token = token.trim();
+                if token == self.dead || !self.run.is_of_a_dead_run(token) {
+                    return Err(Trouble::file(
+                        "another axt cp copies to it; if that one was killed on another machine, its session is over within 3 minutes",
+                    ));
+                }
+                token.clone_into(&mut self.dead);
+                tracing::info!("what a killed run has left behind is taken over");
+                Ok(false)
+            }
+            _ => Err(Trouble::remote(done)),
+        }
+    }
+
+    /// A file was copied, and its digest compared.
+    pub(super) fn copied(&mut self, name: &str, bytes: u64, digests: Digests) {
+        tracing::info!("{name}: {bytes} bytes, {} verified", digests.name());
+        self.tally.copied += 1;
+        self.tally.bytes += bytes;
+        self.tally.digests = Some(digests);
+    }
+
+    /// A file was the same already.
+    pub(super) fn unchanged(&mut self, name: &str) {
+        tracing::info!("{name}: unchanged");
+        self.tally.unchanged += 1;
+    }
+
+    /// A file could not be copied.
+    pub(super) fn failed(&mut self, name: &str, why: &str) {
+        self.tally.failed += 1;
+        self.ui.error(&format!("{name}: {why}"), None);
+    }
+}
+
+/// The status of a text that finds the lock taken.
+const LOCKED: u8 = 4;
+
+/// The status of a text that got other bytes than it was to get.
+pub(super) const OTHER_BYTES: u8 = 5;
+
+impl Tally {
+    /// All of it in one line.
+    pub(super) fn line(&self) -> String {
+        let files = |count: u64| match count {
+            1 => "1 file".to_owned(),
+            count => format!("{count} files"),
+        };
+        let mut parts = Vec::new();
+        if let Some(digests) = self.digests {
+            let (copied, name) = (files(self.copied), digests.name());
+            parts.push(format!("{copied}, {} bytes: {name} verified", self.bytes));
+        }
+        for (count, what) in [(self.unchanged, "unchanged"), (self.failed, "not copied")] {
+            if count > 0 {
+                parts.push(format!("{} {what}", files(count)));
+            }
+        }
+        parts.join("; ")
+    }
+}
+
+/// The text that gives a file its mode and time.
+pub(super) fn attributes(path: &[u8], mode: u32, time: &str) -> Script {
+    Script::new(Verb::Attributes)
+        .set("p", path)
+        .set("mode", format!("{mode:o}"))
+        .set("time", time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_tells_what_was_verified() {
+        let mut tally = Tally {
+            copied: 2,
+            bytes: 30,
+            digests: Some(Digests::Sha256),
+            ..Tally::default()
+        };
+        assert_eq!(tally.line(), "2 files, 30 bytes: SHA-256 verified");
+        (tally.unchanged, tally.failed) = (1, 3);
+        assert_eq!(
+            tally.line(),
+            "2 files, 30 bytes: SHA-256 verified; 1 file unchanged; 3 files not copied"
+        );
+        assert_eq!(Tally::default().line(), "");
+    }
+}

@@ -1,0 +1,135 @@
+//! How much was copied: for a line on the terminal while it goes on, and for the end.
+
+use crate::terminal::stderr_is_terminal;
+use crate::ui::Ui;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::{Instant, interval};
+
+/// How often the line is drawn.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The rate is that of so many of the last ticks.
+const TICKS: usize = 8;
+
+/// Begins the line anew.
+const CLEAR: &str = "\r\x1b[K";
+
+/// Counts bytes. Clones count together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Meter(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    /// Bytes that were copied.
+    moved: AtomicU64,
+    /// Bytes that are to be copied, as far as that is known.
+    total: AtomicU64,
+    drawn: AtomicBool,
+}
+
+impl Meter {
+    /// So many bytes went over.
+    pub(super) fn moved(&self, bytes: usize) {
+        self.0.moved.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// So many more bytes are to go over.
+    pub(super) fn expect(&self, bytes: u64) {
+        self.0.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Draws the line again and again, where there is a terminal to draw on. `limit` is the rate that can't be
+    /// exceeded on the line, in bytes per second.
+    pub(super) async fn draw(&self, ui: &Ui, limit: u64) {
+        if ui.is_quiet() || !stderr_is_terminal() {
+            return std::future::pending().await;
+        }
+        let meter = self.clone();
+        let clears = ui.clone();
+        // A message takes the line's place. It goes the usual way.
+        ui.draw_by(Some(Box::new(move |_| {
+            meter.clear(&clears);
+            false
+        })));
+        let mut seen = VecDeque::new();
+        let mut ticks = interval(TICK);
+        loop {
+            ticks.tick().await;
+            let moved = self.0.moved.load(Ordering::Relaxed);
+            seen.push_back((Instant::now(), moved));
+            if seen.len() > TICKS {
+                seen.pop_front();
+            }
+            let Some((since, before)) = seen.front().copied().filter(|_| moved > 0) else {
+                continue;
+            };
+            let rate = rate(moved - before, since.elapsed());
+            let total = self.0.total.load(Ordering::Relaxed);
+            self.0.drawn.store(true, Ordering::Relaxed);
+            ui.paint(&format!("{CLEAR}axt: {}", line(moved, total, rate, limit)));
+        }
+    }
+
+    /// Removes the line.
+    pub(super) fn clear(&self, ui: &Ui) {
+        if self.0.drawn.swap(false, Ordering::Relaxed) {
+            ui.paint(CLEAR);
+        }
+    }
+}
+
+fn rate(bytes: u64, span: Duration) -> u64 {
+    let millis = span.as_millis().max(1);
+    u64::try_from(u128::from(bytes) * 1000 / millis).unwrap_or(u64::MAX)
+}
+
+/// The line: bytes, rate against the limit, time left.
+fn line(moved: u64, total: u64, rate: u64, limit: u64) -> String {
+    let of = match total {
+        0 => String::new(),
+        total => format!(" of {}", amount(total)),
+    };
+    let left = total.saturating_sub(moved).checked_div(rate);
+    let left = left.filter(|_| total > 0).map(Duration::from_secs);
+    let left = left.map_or_else(String::new, |left| format!(", {left:?} left"));
+    let (moved, rate, limit) = (amount(moved), amount(rate), amount(limit));
+    format!("{moved}{of}, {rate}/s (limit {limit}/s){left}")
+}
+
+/// A number of bytes for people.
+fn amount(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut tenths = u128::from(bytes) * 10;
+    let mut unit = "B";
+    for next in units {
+        if tenths < 10_240 {
+            break;
+        }
+        tenths /= 1024;
+        unit = next;
+    }
+    match unit {
+        "B" => format!("{bytes} B"),
+        unit => format!("{}.{} {unit}", tenths / 10, tenths % 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_tells_bytes_rate_and_time() {
+        let text = line(5 << 20, 20 << 20, 150_000, 200_000);
+        assert_eq!(
+            text,
+            "5.0 MiB of 20.0 MiB, 146.4 KiB/s (limit 195.3 KiB/s), 104s left"
+        );
+        assert_eq!(line(12, 0, 12, 200_000), "12 B, 12 B/s (limit 195.3 KiB/s)");
+        assert_eq!(line(1, 2, 0, 1), "1 B of 2 B, 0 B/s (limit 1 B/s)");
+        assert_eq!(amount(u64::MAX), "15.9 EiB");
+    }
+}

@@ -1,0 +1,297 @@
+//! The local part of a file: what has come of it, locked, until it takes the file's place.
+
+use crate::copy::{BLOCK, Digests, Hasher, PART};
+use std::ffi::OsString;
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// Bytes read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// The part of a file. Dropped, it stays for the next run.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// Locked for as long as it is open.
+    pub(super) file: File,
+    path: PathBuf,
+    target: PathBuf,
+}
+
+/// The digests of a file: of the whole, and of its first blocks.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Digested {
+    /// Of all of it.
+    pub(super) whole: String,
+    /// Of the blocks that were asked for.
+    pub(super) blocks: String,
+}
+
+impl Part {
+    /// Opens the part of `target`, and makes it if there is none, or `afresh`. No link is followed.
+    ///
+    /// # Errors
+    /// The system's; of kind `WouldBlock` where another copy has it, of kind `AlreadyExists` for what is no
+    /// file of this user's own.
+    pub(super) fn open(target: &Path, afresh: bool) -> io::Result<Self> {
+        let mut name: OsString = target.as_os_str().to_owned();
+        name.push(PART);
+        let path = PathBuf::from(name);
+        loop {
+            let file = match options().create_new(true).open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => existing(&path)?,
+                made => made?,
+            };
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // Whoever had it may have renamed it in the meantime.
+            if !fs::symlink_metadata(&path).is_ok_and(|here| is_same(&here, &file)) {
+                continue;
+            }
+            if afresh {
+                file.set_len(0)?;
+            }
+            let target = target.to_owned();
+            return Ok(Self { file, path, target });
+        }
+    }
+
+    /// How much of the file is there.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn size(&self) -> io::Result<u64> {
+        self.file.metadata().map(|data| data.len())
+    }
+
+    /// Keeps the first blocks and nothing else. Returns where to write what follows them, and the digest of
+    /// what is kept, so far.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn keep(&self, blocks: u64, digests: Digests) -> io::Result<(File, Hasher)> {
+        let mut file = self.file.try_clone()?;
+        file.set_len(blocks * BLOCK)?;
+        file.rewind()?;
+        let mut hasher = Hasher::new(digests);
+        copy_into(&file, &mut hasher, u64::MAX)?;
+        file.seek(SeekFrom::End(0))?;
+        Ok((file, hasher))
+    }
+
+    /// Puts it in its place, on the disk too, with this mode and time.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn finish(self, mode: u32, time: Option<i64>) -> io::Result<()> {
+        set_attributes(&self.file, mode, time)?;
+        self.file.sync_all()?;
+        fs::rename(&self.path, &self.target)?;
+        sync_folder(&self.target);
+        Ok(())
+    }
+
+    /// Removes it, because it is not the beginning of anything.
+    pub(super) fn discard(self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::info!(%error, "a part could not be removed");
+        }
+    }
+}
+
+/// The digests of `size` bytes of a file, from its beginning.
+///
+/// # Errors
+/// The system's; of kind `UnexpectedEof` for a file that is shorter.
+pub(super) fn digest(
+    mut file: &File,
+    digests: Digests,
+    size: u64,
+    blocks: u64,
+) -> io::Result<Digested> {
+    file.rewind()?;
+    let mut hasher = Hasher::new(digests);
+    let beginning = blocks * BLOCK;
+    copy_into(file, &mut hasher, beginning)?;
+    let blocks = hasher.clone().finish();
+    let rest = size.saturating_sub(beginning);
+    if copy_into(file, &mut hasher, rest)? < rest {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    let whole = hasher.finish();
+    Ok(Digested { whole, blocks })
+}
+
+/// Adds up to so many bytes of a file to a digest. Returns how many there were.
+fn copy_into(mut file: &File, hasher: &mut Hasher, most: u64) -> io::Result<u64> {
+    let mut chunk = vec![0; CHUNK];
+    let mut left = most;
+    while left > 0 {
+        let room = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+        let count = file.read(chunk.get_mut(..room).unwrap_or_default())?;
+        if count == 0 {
+            break;
+        }
+        hasher.update(chunk.get(..count).unwrap_or_default());
+        left -= count as u64;
+    }
+    Ok(most - left)
+}
+
+/// Gives a file this mode and, if there is one, this time, in seconds since 1970.
+///
+/// # Errors
+/// The system's.
+pub(super) fn set_attributes(file: &File, mode: u32, time: Option<i64>) -> io::Result<()> {
+    set_mode(file, mode)?;
+    time.map_or(Ok(()), |time| file.set_modified(at(time)))
+}
+
+/// A time in seconds since 1970.
+fn at(seconds: i64) -> SystemTime {
+    let span = Duration::from_secs(seconds.unsigned_abs());
+    let time = match seconds {
+        0.. => SystemTime::UNIX_EPOCH.checked_add(span),
+        _ => SystemTime::UNIX_EPOCH.checked_sub(span),
+    };
+    time.unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        options.mode(0o600);
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    options
+}
+
+/// Opens a part that is there, if it is a file of this user's own.
+fn existing(path: &Path) -> io::Result<File> {
+    let own = |data: &Metadata| data.is_file() && is_own(data);
+    let foreign = || io::Error::from(io::ErrorKind::AlreadyExists);
+    // Before it is opened, for that may do something to a device.
+    if !own(&fs::symlink_metadata(path)?) {
+        return Err(foreign());
+    }
+    let file = options().open(path)?;
+    own(&file.metadata()?).then_some(file).ok_or_else(foreign)
+}
+
+#[cfg(unix)]
+fn is_own(data: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(data) == rustix::process::geteuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn is_own(_: &Metadata) -> bool {
+    true
+}
+
+#[cfg(unix)]
+fn is_same(here: &Metadata, file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let id = |data: &Metadata| (data.dev(), data.ino());
+    file.metadata().is_ok_and(|data| id(&data) == id(here))
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, _: &File) -> bool {
+    true
+}
+
+#[cfg(unix)]
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &File, _: u32) -> io::Result<()> {
+    Ok(())
+}
+
+/// Writes the folder's new entry to the disk, where the system has a way to.
+fn sync_folder(path: &Path) {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = File::open(folder.unwrap_or(Path::new(".")));
+    if let Err(error) = folder.and_then(|folder| folder.sync_all()) {
+        tracing::debug!(%error, "the folder was not written to the disk");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn a_part_is_gone_on_with_and_takes_its_place_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("file");
+        let whole = vec![7; 3 * CHUNK + 5];
+        let part = Part::open(&target, false).unwrap();
+        let (mut file, _) = part.keep(0, Digests::Sha256).unwrap();
+        file.write_all(&whole[..2 * CHUNK + 9]).unwrap();
+        drop((part, file));
+        let part = Part::open(&target, false).unwrap();
+        assert_eq!(part.size().unwrap(), 2 * BLOCK + 9);
+        let (mut file, mut hasher) = part.keep(2, Digests::Sha256).unwrap();
+        file.write_all(&whole[2 * CHUNK..]).unwrap();
+        hasher.update(&whole[2 * CHUNK..]);
+        let size = whole.len() as u64;
+        let digested = digest(&part.file, Digests::Sha256, size, 1).unwrap();
+        assert_eq!(digested.whole, hasher.finish());
+        assert!(digest(&part.file, Digests::Sha256, size + 1, 1).is_err());
+        assert!(!target.exists());
+        part.finish(0o640, Some(86_400)).unwrap();
+        assert_eq!(fs::read(&target).unwrap(), whole);
+        let data = fs::metadata(&target).unwrap();
+        assert_eq!(data.modified().unwrap(), at(86_400));
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_part_is_of_one_copy() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("file");
+        let part = Part::open(&target, false).unwrap();
+        let error = Part::open(&target, true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        drop(part);
+        Part::open(&target, true).unwrap().discard();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_link_is_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (target, other) = (dir.path().join("file"), dir.path().join("other"));
+        fs::write(&other, "precious").unwrap();
+        for aim in [
+            other.clone(),
+            dir.path().join("missing"),
+            "/dev/null".into(),
+        ] {
+            let link = dir.path().join("file.axt-part");
+            std::os::unix::fs::symlink(&aim, &link).unwrap();
+            let error = Part::open(&target, true).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+            fs::remove_file(link).unwrap();
+        }
+        assert_eq!(fs::read(&other).unwrap(), b"precious");
+        assert!(!dir.path().join("missing").exists());
+    }
+}

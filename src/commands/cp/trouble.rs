@@ -1,0 +1,75 @@
+//! What goes wrong in a copy: with one file, or with all of it.
+
+use super::remote_side::Done;
+use crate::copy::Digests;
+use crate::error::Error;
+use crate::printable::line;
+use std::io;
+
+/// What goes wrong.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// Nothing more can be copied.
+    All(Error),
+    /// This file can't be copied: why.
+    File(String),
+    /// Nobody reads standard output.
+    OutputClosed,
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::All(error)
+    }
+}
+
+impl Trouble {
+    /// Something that is wrong with a file.
+    pub(super) fn file(why: impl Into<String>) -> Self {
+        Self::File(why.into())
+    }
+
+    /// A file of this machine's can't be read or written.
+    pub(super) fn local(error: &io::Error) -> Self {
+        Self::File(match error.kind() {
+            io::ErrorKind::WouldBlock => "another copy to it is under way".into(),
+            _ => error.to_string(),
+        })
+    }
+
+    /// What the remote side says of its failure.
+    pub(super) fn remote(done: &Done) -> Self {
+        let mut lines = done.errors.lines().map(str::trim);
+        let said = lines.rfind(|line| !line.is_empty());
+        Self::File(match said {
+            Some(said) => format!("on the instance: {}", line(said)),
+            None => format!("on the instance: it failed with status {}", done.status),
+        })
+    }
+
+    /// What arrived is not what was to be copied.
+    pub(super) fn other_bytes(digests: Digests) -> Self {
+        Self::File(format!(
+            "it changed while it was read, or arrived damaged ({} does not agree): nothing was replaced",
+            digests.name()
+        ))
+    }
+
+    /// Whether there is room for so many bytes, as far as that is known.
+    ///
+    /// # Errors
+    /// [`Trouble::File`] if there is not.
+    pub(super) fn check_room(room: Option<u64>, needed: u64) -> Result<(), Self> {
+        match room {
+            Some(room) if room < needed => Err(Self::File(format!(
+                "there is no room for it: {needed} bytes are needed, {room} are free"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// An answer that makes no sense.
+    pub(super) fn nonsense() -> Self {
+        Self::file("on the instance: what looks at files gave no sensible answer")
+    }
+}

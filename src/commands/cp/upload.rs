@@ -1,0 +1,288 @@
+//! Copies one file to the instance.
+
+use super::blocking::blocking;
+use super::job::{Job, OTHER_BYTES, attributes};
+use super::meter::Meter;
+use super::part::digest;
+use super::trouble::Trouble;
+use crate::copy::{BLOCK, Hasher, Kind, Look, Place, Script, Verb};
+use crate::copy::{mode_for_new, touch_time};
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+/// A file of this machine's that is being copied.
+struct Source {
+    file: File,
+    size: u64,
+    modified: Option<SystemTime>,
+    mode: u32,
+}
+
+impl Source {
+    fn open(path: &Path) -> Result<Self, Trouble> {
+        let data = std::fs::metadata(path).map_err(|error| Trouble::local(&error))?;
+        if data.is_dir() {
+            return Err(Trouble::file("Is a directory (-r copies it)"));
+        }
+        if !data.is_file() {
+            let why = "it is no regular file; - copies standard input";
+            return Err(Trouble::file(why));
+        }
+        let file = File::open(path).map_err(|error| Trouble::local(&error))?;
+        let data = file.metadata().map_err(|error| Trouble::local(&error))?;
+        Ok(Self {
+            file,
+            size: data.len(),
+            modified: data.modified().ok(),
+            mode: mode_of(&data),
+        })
+    }
+
+    fn touch_time(&self) -> String {
+        let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
+        let seconds = self.modified.and_then(since).map(|span| span.as_secs());
+        let seconds = seconds.and_then(|seconds| i64::try_from(seconds).ok());
+        seconds.map_or_else(String::new, touch_time)
+    }
+}
+
+/// Copies a file to a place, or into it if that is a directory.
+///
+/// # Errors
+/// [`Trouble`].
+pub(super) async fn file(
+    job: &mut Job<'_>,
+    path: &Path,
+    name: &str,
+    to: &Place,
+) -> Result<(), Trouble> {
+    let source = Source::open(path)?;
+    let base = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let (look, place) = look(job, to, Some(base), source.size).await?;
+    let have = look.part.as_ref().filter(|_| !job.afresh);
+    let blocks = have.map_or(0, |(size, _)| size.min(&source.size) / BLOCK);
+    let (digests, size) = (look.digests, source.size);
+    let hashed = source
+        .file
+        .try_clone()
+        .map_err(|error| Trouble::local(&error))?;
+    let digested = blocking(move || digest(&hashed, digests, size, blocks)).await?;
+    let mode = mode(job, &look, source.mode);
+    let time = match job.preserve {
+        true => source.touch_time(),
+        false => String::new(),
+    };
+    if look.digest.as_ref() == Some(&digested.whole) {
+        if job.preserve {
+            let (done, _) = job.side.ask(attributes(&place.path, mode, &time)).await?;
+            if done.status != 0 {
+                return Err(Trouble::remote(&done));
+            }
+        }
+        job.unchanged(name);
+        return Ok(());
+    }
+    let agrees = look
+        .part
+        .as_ref()
+        .is_some_and(|(_, part)| *part == digested.blocks);
+    let blocks = if agrees { blocks } else { 0 };
+    let left = size - blocks * BLOCK;
+    Trouble::check_room(look.room, left)?;
+    if blocks > 0 {
+        tracing::info!(
+            "{name}: {} of {size} bytes are there already",
+            blocks * BLOCK
+        );
+    }
+    job.meter.expect(left);
+    let put = put(&place, &look, mode)
+        .set("k", blocks.to_string())
+        .set("n", size.to_string())
+        .set("want", &digested.whole)
+        .set("time", time);
+    let sending = Sending::new(source, blocks * BLOCK, job.meter.clone());
+    let sending = sending.map_err(|error| Trouble::local(&error))?;
+    let put = job.lockable(put);
+    let done = job.side.run(put, Some(sending), io::sink()).await?;
+    if let Some(error) = done.local {
+        return Err(Trouble::local(&error));
+    }
+    match done.status {
+        0 => job.copied(name, size, digests),
+        OTHER_BYTES => return Err(Trouble::other_bytes(digests)),
+        _ => return Err(Trouble::remote(&done)),
+    }
+    Ok(())
+}
+
+/// Copies standard input to a place.
+///
+/// # Errors
+/// [`Trouble`].
+pub(super) async fn stdin(
+    job: &mut Job<'_>,
+    stdin: impl Read + Send + 'static,
+    to: &Place,
+) -> Result<(), Trouble> {
+    let (look, place) = look(job, to, None, 0).await?;
+    let mode = mode(job, &look, 0o666);
+    let script = put(&place, &look, mode).set("time", "");
+    let hashing = Hashing {
+        inner: stdin,
+        hasher: Arc::new(Mutex::new((Hasher::new(look.digests), 0))),
+        meter: job.meter.clone(),
+    };
+    let hasher = Arc::clone(&hashing.hasher);
+    let first = script.clone().set("k", "0").set("n", "0").set("want", "-");
+    let first = job.lockable(first);
+    let done = job.side.run(first, Some(hashing), io::sink()).await?;
+    if let Some(error) = done.local {
+        return Err(Trouble::local(&error));
+    }
+    if done.status != 0 {
+        return Err(Trouble::remote(&done));
+    }
+    let (hasher, size) = {
+        let state = hasher.lock().unwrap_or_else(PoisonError::into_inner);
+        state.clone()
+    };
+    let second = script
+        .set("k", "-")
+        .set("n", size.to_string())
+        .set("want", hasher.finish());
+    let second = job.lockable(second);
+    let (done, _) = job.side.ask(second).await?;
+    match done.status {
+        0 => job.copied("-", size, look.digests),
+        OTHER_BYTES => return Err(Trouble::other_bytes(look.digests)),
+        _ => return Err(Trouble::remote(&done)),
+    }
+    Ok(())
+}
+
+/// Looks at where a file is to go. Returns its place, too, which may be in the directory that was named.
+async fn look(
+    job: &mut Job<'_>,
+    to: &Place,
+    name: Option<&[u8]>,
+    size: u64,
+) -> Result<(Look, Place), Trouble> {
+    let answer = job.ask_locked(|| {
+        Script::new(Verb::Look)
+            .set("p", &to.path)
+            .set("b", name.unwrap_or_default())
+            .set("m", if to.is_directory { "1" } else { "" })
+            .set("n", size.to_string())
+    });
+    let look = Look::parse(&answer.await?).ok_or_else(Trouble::nonsense)?;
+    let place = match name {
+        Some(name) if look.is_in_directory => to.join(name),
+        _ => to.clone(),
+    };
+    match look.kind {
+        Kind::Directory => Err(Trouble::file(match name {
+            Some(_) => "there is a directory of this name",
+            None => "it is a directory: standard input needs the name of a file",
+        })),
+        Kind::Other => Err(Trouble::file("what is there is no regular file")),
+        _ => Ok((look, place)),
+    }
+}
+
+/// What the texts that take a file have in common.
+fn put(place: &Place, look: &Look, mode: u32) -> Script {
+    let state = look.state.as_ref().filter(|state| state.kind == Kind::File);
+    let owner = state.map(|state| state.owner.clone());
+    Script::new(Verb::Put)
+        .set("p", &place.path)
+        .set("owner", owner.unwrap_or_default())
+        .set("mode", format!("{mode:o}"))
+}
+
+/// The mode that the copy gets: the one of the file that it replaces, if it is not to have its source's.
+fn mode(job: &Job<'_>, look: &Look, source: u32) -> u32 {
+    match look.state.as_ref().filter(|state| state.kind == Kind::File) {
+        Some(state) if !job.preserve => state.mode,
+        _ => mode_for_new(source, look.umask, job.preserve),
+    }
+}
+
+/// The rest of a file, as long as the file stays what it was.
+struct Sending {
+    source: Source,
+    left: u64,
+    meter: Meter,
+}
+
+impl Sending {
+    fn new(source: Source, offset: u64, meter: Meter) -> io::Result<Self> {
+        use std::io::{Seek as _, SeekFrom};
+        (&source.file).seek(SeekFrom::Start(offset))?;
+        let left = source.size - offset;
+        Ok(Self {
+            source,
+            left,
+            meter,
+        })
+    }
+
+    fn is_unchanged(&self) -> io::Result<bool> {
+        let data = self.source.file.metadata()?;
+        Ok(data.len() == self.source.size && data.modified().ok() == self.source.modified)
+    }
+}
+
+impl Read for Sending {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let room = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(buf.len());
+        let count = self
+            .source
+            .file
+            .read(buf.get_mut(..room).unwrap_or_default())?;
+        self.left -= count as u64;
+        self.meter.moved(count);
+        // Before the end is told: what is complete takes its place.
+        if count == 0 && (self.left > 0 || !self.is_unchanged()?) {
+            return Err(io::Error::other("it changed while it was read"));
+        }
+        Ok(count)
+    }
+}
+
+/// Computes the digest and the length of what is read.
+struct Hashing<R> {
+    inner: R,
+    hasher: Arc<Mutex<(Hasher, u64)>>,
+    meter: Meter,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buf)?;
+        let mut state = self.hasher.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0.update(buf.get(..count).unwrap_or_default());
+        state.1 += count as u64;
+        self.meter.moved(count);
+        Ok(count)
+    }
+}
+
+#[cfg(unix)]
+fn mode_of(data: &Metadata) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&data.permissions())
+}
+
+#[cfg(not(unix))]
+fn mode_of(data: &Metadata) -> u32 {
+    if data.permissions().readonly() {
+        0o444
+    } else {
+        0o644
+    }
+}

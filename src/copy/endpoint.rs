@@ -1,0 +1,284 @@
+//! SRC and DST of a copy, as they are typed, and which way it goes.
+
+use crate::error::{Error, Result};
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// One of the paths of a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// Standard input or output.
+    Stdio,
+    /// A path of this machine.
+    Local(PathBuf),
+    /// A path of an instance.
+    Remote {
+        /// The instance, with a user or not.
+        target: String,
+        /// The path there; any bytes. Relative ones begin at the user's home.
+        path: Vec<u8>,
+    },
+}
+
+/// Which way a copy goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// To the instance `target`.
+    Up {
+        /// The instance, with a user or not.
+        target: String,
+        /// Local paths; `None` is standard input.
+        sources: Vec<Option<PathBuf>>,
+        /// The path there.
+        destination: Vec<u8>,
+    },
+    /// From the instance `target`.
+    Down {
+        /// The instance, with a user or not.
+        target: String,
+        /// Paths there.
+        sources: Vec<Vec<u8>>,
+        /// A local path; `None` is standard output.
+        destination: Option<PathBuf>,
+    },
+}
+
+impl Endpoint {
+    /// Reads an argument. It is split at the first `:` outside of brackets, behind `tag:` and `name:`. What
+    /// has a `/` before that is a local path, as with scp; so is `C:\…`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for an instance whose name is not UTF-8.
+    pub(crate) fn parse(text: &OsStr) -> Result<Self> {
+        if text == "-" {
+            return Ok(Self::Stdio);
+        }
+        let bytes = text.as_encoded_bytes();
+        let local = || Ok(Self::Local(PathBuf::from(text)));
+        let Some(at) = split(bytes) else {
+            return local();
+        };
+        let (target, path) = bytes.split_at(at);
+        let path = path.get(1..).unwrap_or_default().to_vec();
+        let Ok(target) = std::str::from_utf8(target) else {
+            let what = format!("{}: the instance's name is not UTF-8", text.display());
+            return Err(Error::Usage(what));
+        };
+        let target = without_brackets(target);
+        Ok(Self::Remote { target, path })
+    }
+}
+
+/// Where the path of an instance begins: the place of the colon before it.
+fn split(bytes: &[u8]) -> Option<usize> {
+    let first = bytes.iter().position(|byte| *byte == b':')?;
+    let before = bytes.get(..first)?;
+    let user = before.iter().rposition(|byte| *byte == b'@');
+    let host = user.map_or(0, |at| at + 1);
+    let rest = bytes.get(host..)?;
+    let prefix = [&b"tag:"[..], b"name:"].into_iter();
+    let prefix = prefix
+        .filter(|prefix| rest.starts_with(prefix))
+        .map(<[u8]>::len)
+        .next();
+    let mut brackets = 0_usize;
+    let from = host + prefix.unwrap_or(0);
+    let colon = bytes.iter().enumerate().skip(from).find(|(_, byte)| {
+        match byte {
+            b'[' => brackets += 1,
+            b']' => brackets = brackets.saturating_sub(1),
+            _ => {}
+        }
+        **byte == b':' && brackets == 0
+    });
+    let (at, _) = colon?;
+    let target = bytes.get(..at)?;
+    let is_path = prefix.is_none() && target.contains(&b'/');
+    let is_drive = matches!(target, [letter] if letter.is_ascii_alphabetic())
+        && (cfg!(windows) || bytes.get(at + 1) == Some(&b'\\'));
+    (!is_path && !is_drive && !target.is_empty()).then_some(at)
+}
+
+/// `[ADDRESS]` without its brackets.
+fn without_brackets(target: &str) -> String {
+    let (user, host) = target
+        .rsplit_once('@')
+        .map_or(("", target), |(user, host)| (user, host));
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    match bare {
+        Some(bare) if user.is_empty() => bare.to_owned(),
+        Some(bare) => format!("{user}@{bare}"),
+        None => target.to_owned(),
+    }
+}
+
+impl Route {
+    /// What these arguments, SRC… and DST, ask for.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] unless exactly one side is one instance.
+    pub(crate) fn of(paths: &[OsString]) -> Result<Self> {
+        let mut ends = paths
+            .iter()
+            .map(|path| Endpoint::parse(path))
+            .collect::<Result<Vec<_>>>()?;
+        let usage = |what: &str| Err(Error::Usage(what.to_owned()));
+        let destination = match ends.pop() {
+            Some(destination) if !ends.is_empty() => destination,
+            _ => return usage("SRC or DST is missing: axt cp SRC… DST"),
+        };
+        let from = ends
+            .iter()
+            .filter(|end| matches!(end, Endpoint::Remote { .. }))
+            .count();
+        match destination {
+            Endpoint::Remote { .. } if from > 0 => usage(
+                "both sides are on instances: copy through this machine, as by axt cp A:FILE - | axt cp - B:FILE",
+            ),
+            Endpoint::Remote { target, path } => up(ends, target, path),
+            _ if from == 0 => usage(
+                "neither side is on an instance: that one is written TARGET:PATH (a local name with a colon: ./A:B)",
+            ),
+            _ if from < ends.len() => {
+                usage("some SRC are here and some on an instance: a copy has one direction")
+            }
+            Endpoint::Stdio => down(ends, None),
+            Endpoint::Local(path) => down(ends, Some(path)),
+        }
+    }
+}
+
+fn up(ends: Vec<Endpoint>, target: String, destination: Vec<u8>) -> Result<Route> {
+    let mut sources = Vec::new();
+    for end in ends {
+        match end {
+            Endpoint::Stdio if sources.contains(&None) => {
+                return Err(Error::Usage("standard input can be copied once".into()));
+            }
+            Endpoint::Stdio => sources.push(None),
+            Endpoint::Local(path) => sources.push(Some(path)),
+            Endpoint::Remote { .. } => {}
+        }
+    }
+    Ok(Route::Up {
+        target,
+        sources,
+        destination,
+    })
+}
+
+fn down(ends: Vec<Endpoint>, destination: Option<PathBuf>) -> Result<Route> {
+    let mut target = None;
+    let mut sources = Vec::new();
+    for end in ends {
+        if let Endpoint::Remote {
+            target: other,
+            path,
+        } = end
+        {
+            if target.get_or_insert_with(|| other.clone()) != &other {
+                let what = "the SRC are on several instances: one axt cp copies from one of them";
+                return Err(Error::Usage(what.into()));
+            }
+            sources.push(path);
+        }
+    }
+    Ok(Route::Down {
+        target: target.unwrap_or_default(),
+        sources,
+        destination,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn remote(target: &str, path: &str) -> Endpoint {
+        Endpoint::Remote {
+            target: target.into(),
+            path: path.into(),
+        }
+    }
+
+    #[test]
+    fn paths_are_split_at_the_first_colon_that_counts() {
+        for (text, expected) in [
+            ("-", Endpoint::Stdio),
+            ("i-1:/tmp/x", remote("i-1", "/tmp/x")),
+            ("bob@i-1:", remote("bob@i-1", "")),
+            ("a@b@i-1:x", remote("a@b@i-1", "x")),
+            ("web:a:b", remote("web", "a:b")),
+            ("tag:role=web:x:y", remote("tag:role=web", "x:y")),
+            ("bob@tag:k=v/w:x", remote("bob@tag:k=v/w", "x")),
+            ("name:tag:x", remote("name:tag", "x")),
+            ("[fe80::1]:x", remote("fe80::1", "x")),
+            ("bob@[fe80::1]:x", remote("bob@fe80::1", "x")),
+            ("web:user@x:y", remote("web", "user@x:y")),
+            ("./a:b", Endpoint::Local("./a:b".into())),
+            ("/a:b", Endpoint::Local("/a:b".into())),
+            ("a/b:c", Endpoint::Local("a/b:c".into())),
+            (":a", Endpoint::Local(":a".into())),
+            ("tag:a=b", Endpoint::Local("tag:a=b".into())),
+            ("C:\\x", Endpoint::Local("C:\\x".into())),
+            ("file", Endpoint::Local("file".into())),
+            ("", Endpoint::Local("".into())),
+        ] {
+            assert_eq!(
+                Endpoint::parse(OsStr::new(text)).unwrap(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_copy_has_one_direction() {
+        let route = |words: &[&str]| {
+            let words: Vec<_> = words.iter().map(OsString::from).collect();
+            Route::of(&words)
+        };
+        assert_eq!(
+            route(&["a", "-", "web:d"]).unwrap(),
+            Route::Up {
+                target: "web".into(),
+                sources: vec![Some("a".into()), None],
+                destination: b"d".to_vec(),
+            }
+        );
+        assert_eq!(
+            route(&["web:a", "web:b", "d"]).unwrap(),
+            Route::Down {
+                target: "web".into(),
+                sources: vec![b"a".to_vec(), b"b".to_vec()],
+                destination: Some("d".into()),
+            }
+        );
+        for (words, said) in [
+            (&["web:a"][..], "missing"),
+            (&["web:a", "db:b"], "through this machine"),
+            (&["a", "b"], "TARGET:PATH"),
+            (&["a", "-"], "TARGET:PATH"),
+            (&["web:a", "b", "c"], "one direction"),
+            (&["web:a", "db:b", "c"], "several instances"),
+            (&["-", "-", "web:c"], "once"),
+        ] {
+            let error = route(words).unwrap_err().to_string();
+            assert!(error.contains(said), "{words:?}: {error}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn paths_hold_any_byte() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let path: Vec<u8> = (1..=255).collect();
+        let typed = [b"web:", &path[..]].concat();
+        let end = Endpoint::parse(OsStr::from_bytes(&typed)).unwrap();
+        let target = "web".to_owned();
+        assert_eq!(end, Endpoint::Remote { target, path });
+        assert!(Endpoint::parse(OsStr::from_bytes(b"\xff:x")).is_err());
+    }
+}

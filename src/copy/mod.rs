@@ -1,0 +1,25 @@
+//! Copying files without IO: where they are, the texts that run at the remote side and what these say, what
+//! is left to be copied, and how it is verified.
+//!
+//! Every file goes to a part beside its place, `NAME.axt-part`. Its digest is compared before the part is
+//! renamed, so that what is in place is always whole. What a part holds of the same file is not copied again.
+
+mod answer;
+mod digest;
+mod endpoint;
+mod mode;
+mod place;
+mod script;
+
+pub(crate) use answer::{Kind, Look, Source, State};
+pub(crate) use digest::{Digests, Hasher};
+pub(crate) use endpoint::{Endpoint, Route};
+pub(crate) use mode::{mode_for_new, touch_time};
+pub(crate) use place::Place;
+pub(crate) use script::{Script, Verb};
+
+/// Parts are compared and gone on with in blocks of so many bytes.
+pub(crate) const BLOCK: u64 = 64 * 1024;
+
+/// What stands behind a file's name in that of its part.
+pub(crate) const PART: &str = ".axt-part";

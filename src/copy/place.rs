@@ -1,0 +1,81 @@
+//! Where a file is to go at the remote side.
+
+/// A path of the instance, as the texts there take it: it begins with `/` or `./`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The path.
+    pub(crate) path: Vec<u8>,
+    /// It has to be a directory, for that is how it was written.
+    pub(crate) is_directory: bool,
+}
+
+impl Place {
+    /// Reads a path as it was typed. Relative ones and those below `~/` begin at the user's home.
+    #[must_use]
+    pub(crate) fn of(typed: &[u8]) -> Self {
+        let typed = match typed {
+            b"" | b"~" => b".",
+            typed => typed.strip_prefix(b"~/").unwrap_or(typed),
+        };
+        let slashes = typed.iter().rev().take_while(|byte| **byte == b'/').count();
+        let bare = typed.get(..typed.len() - slashes).unwrap_or_default();
+        let path = match bare {
+            b"" if typed.starts_with(b"/") => b"/".to_vec(),
+            b"" => b"./.".to_vec(),
+            bare if bare.starts_with(b"/") => bare.to_vec(),
+            bare => [b"./", bare].concat(),
+        };
+        let last = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let is_directory = slashes > 0 || matches!(last, b"" | b"." | b"..");
+        Self { path, is_directory }
+    }
+
+    /// The last name of the path; `None` where that is no name.
+    #[must_use]
+    pub(crate) fn name(&self) -> Option<&[u8]> {
+        let last = self.path.rsplit(|byte| *byte == b'/').next()?;
+        (!matches!(last, b"" | b"." | b"..")).then_some(last)
+    }
+
+    /// A name in this directory.
+    #[must_use]
+    pub(crate) fn join(&self, name: &[u8]) -> Self {
+        let path = [&self.path, &b"/"[..], name].concat();
+        Self {
+            path,
+            is_directory: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_begin_with_a_slash_or_a_dot() {
+        for (typed, path, is_directory) in [
+            ("", "./.", true),
+            ("~", "./.", true),
+            ("~/", "./.", true),
+            ("~/a", "./a", false),
+            ("a b/c", "./a b/c", false),
+            ("-rf", "./-rf", false),
+            ("a//", "./a", true),
+            ("/", "/", true),
+            ("/etc/x", "/etc/x", false),
+            ("a/..", "./a/..", true),
+            ("~bob/x", "./~bob/x", false),
+        ] {
+            let place = Place::of(typed.as_bytes());
+            let expected = Place {
+                path: path.into(),
+                is_directory,
+            };
+            assert_eq!(place, expected, "{typed}");
+        }
+        assert_eq!(Place::of(b"a/b/").name(), Some(&b"b"[..]));
+        assert_eq!(Place::of(b"a/..").name(), None);
+        assert_eq!(Place::of(b"/").join(b"x").path, b"//x");
+    }
+}

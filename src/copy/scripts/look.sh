@@ -1,0 +1,44 @@
+#!/bin/sh
+# Looks at where a file is to go: p, or b in the directory p; n is the file's size, m is set if p has to be a
+# directory.
+#
+# It follows common.sh. Standard output, a line each: the kind of digests, the path's kind ("/" behind it if it
+# is in the directory p), mode, size, time and owner; the digest if it is of the same size; the part's
+# size or none and the digest of its whole blocks; the umask; how much room there is, as df says it.
+#
+# shellcheck disable=SC2154 # Variables come before this text.
+into=
+if [ -d "$p" ]; then
+    [ -z "$b" ] || p=$p/$b into=/
+elif [ "$m" ]; then
+    no "$p: no such directory"
+fi
+lock "$p.axt-lock"
+part=$p.axt-part
+echo "${h%% *}"
+if [ -d "$p" ]; then
+    echo "d$into"
+elif [ -f "$p" ] || [ -h "$p" ]; then
+    echo "f$into"
+elif [ -e "$p" ]; then
+    echo "o$into"
+else
+    echo "n$into"
+fi
+state "$p" 2>/dev/null || echo
+if [ -f "$p" ] && [ ! -h "$p" ] && [ "$(size "$p")" -eq "$n" ]; then
+    sum <"$p"
+else
+    echo
+fi
+if [ -f "$part" ] && [ ! -h "$part" ]; then
+    s=$(size "$part")
+    echo "$s"
+    [ "$s" -le "$n" ] || s=$n
+    sum_of_blocks "$part" $((s / 65536))
+else
+    echo none
+    echo
+fi
+umask
+df -Pk "${p%/*}/" 2>/dev/null | tail -n 1

@@ -1,0 +1,60 @@
+#!/bin/sh
+# Takes a file from standard input: to p, by way of its part, of which the first k blocks are there already
+# (k is - if all of it is). n is the size and want the digest of the whole, - for what is not known before:
+# it is then kept as a part, and its size and digest are said. mode, owner and time, where they are not empty, are
+# what the file gets.
+#
+# It follows common.sh. The part is made anew without following a link, and only one that is this user's own
+# is gone on with.
+#
+# shellcheck disable=SC2154 # Variables come before this text.
+lock "$p.axt-lock"
+part=$p.axt-part
+is_own() {
+    [ -f "$part" ] && [ ! -h "$part" ] && [ -O "$part" ]
+}
+umask 077
+case $k in
+0)
+    rm -f "$part"
+    set -C
+    exec 9>"$part" || exit 1
+    set +C
+    ;;
+-) ;;
+*)
+    is_own || no "$part: it is gone, or not this user's own"
+    [ "$(size "$part")" -ge $((k * 65536)) ] || no "$part: it has changed"
+    dd if=/dev/null of="$part" bs=65536 seek="$k" 2>/dev/null
+    exec 9>>"$part" || exit 1
+    ;;
+esac
+is_own || no "$part: it is no file of this user's own"
+if [ "$k" != - ]; then
+    cat >&9 || exit 1
+    exec 9>&-
+fi
+dd if=/dev/null of="$part" conv=notrunc,fsync 2>/dev/null
+s=$(size "$part")
+d=$(sum <"$part")
+if [ "$want" = - ]; then
+    echo "$s $d"
+    exit
+fi
+if [ "$s" -ne "$n" ]; then
+    echo "$s $d"
+    exit 5
+fi
+if [ "$d" != "$want" ]; then
+    rm -f "$part"
+    echo "$s $d"
+    exit 5
+fi
+[ -z "$owner" ] || chown "$owner" "$part" 2>/dev/null
+chmod "$mode" "$part" || exit 1
+if [ "$time" ]; then
+    TZ=UTC0 touch -t "$time" "$part" || exit 1
+fi
+has_lock || no "$p: another copy has taken its place"
+[ ! -d "$p" ] || no "$p: Is a directory"
+mv -f "$part" "$p" || exit 1

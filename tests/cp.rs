@@ -1,0 +1,564 @@
+//! `axt cp`: files to an instance and from one, verified and resumable.
+
+#![cfg(all(unix, feature = "emulator"))]
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod support;
+
+use axt::emulator::Cut;
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use support::axt::{Cloud, Done, finish, noise, run, unlimited, until};
+use tempfile::TempDir;
+
+/// An emulator, and a folder for the files of both sides.
+struct Copies {
+    cloud: Cloud,
+    dir: TempDir,
+}
+
+impl Copies {
+    fn new() -> Self {
+        Self::over(Cloud::unlimited())
+    }
+
+    fn over(cloud: Cloud) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for folder in ["here", "there"] {
+            fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        Self { cloud, dir }
+    }
+
+    fn here(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        self.dir.path().join("here").join(name.as_ref())
+    }
+
+    fn there(&self, name: impl AsRef<OsStr>) -> PathBuf {
+        self.dir.path().join("there").join(name.as_ref())
+    }
+
+    /// A path of the instance as an argument.
+    fn at(&self, name: impl AsRef<OsStr>) -> OsString {
+        let mut arg = OsString::from("i-test:");
+        arg.push(self.there(name));
+        arg
+    }
+
+    fn axt<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Command {
+        let mut command = self.cloud.axt(["cp"]);
+        command.args(args);
+        command.env("XDG_STATE_HOME", self.dir.path().join("state"));
+        command
+    }
+
+    fn cp<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Done {
+        run(self.axt(args), b"")
+    }
+
+    /// Copies, which must succeed without a word.
+    fn copies<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) {
+        let done = self.cp(args);
+        assert_eq!((done.status, &*done.stderr), (0, ""), "{done:?}");
+    }
+
+    fn starts<I: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = I>) -> Child {
+        let mut axt = self.axt(args);
+        axt.stdin(Stdio::null());
+        axt.stdout(Stdio::piped()).stderr(Stdio::piped());
+        axt.spawn().unwrap()
+    }
+}
+
+/// The names in a folder, sorted.
+fn names(folder: &Path) -> Vec<OsString> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    names
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+fn size(path: &Path) -> u64 {
+    fs::symlink_metadata(path).map_or(0, |data| data.len())
+}
+
+#[test]
+fn a_file_goes_there_and_back() {
+    let copies = Copies::new();
+    let bytes = noise(300_000, 1);
+    fs::write(copies.here("a"), &bytes).unwrap();
+    copies.copies([copies.here("a").as_os_str(), &copies.at("b")]);
+    assert_eq!(fs::read(copies.there("b")).unwrap(), bytes);
+    copies.copies([copies.at("b").as_os_str(), copies.here("c").as_os_str()]);
+    assert_eq!(fs::read(copies.here("c")).unwrap(), bytes);
+    // Into a directory, by its own name.
+    copies.copies([copies.here("a").as_os_str(), &copies.at("")]);
+    copies.copies([copies.at("b").as_os_str(), copies.here("").as_os_str()]);
+    assert_eq!(names(&copies.here("")), ["a", "b", "c"]);
+    assert_eq!(names(&copies.there("")), ["a", "b"]);
+    copies.cloud.assert_all_ended();
+}
+
+#[test]
+fn every_byte_goes_in_names_and_contents() {
+    let copies = Copies::new();
+    let all: Vec<u8> = (0..=255).collect();
+    let contents = all.repeat(3);
+    let names = [
+        OsString::from_vec((1..=255).filter(|byte| *byte != b'/').take(120).collect()),
+        OsString::from_vec((1..=255).filter(|byte| *byte != b'/').skip(120).collect()),
+        OsString::from("-rf"),
+        OsString::from("a\nb\n"),
+        OsString::from("$(id) `id` 'x' \"y\" \\"),
+    ];
+    for name in &names {
+        fs::write(copies.here(name), &contents).unwrap();
+        copies.copies([copies.here(name).as_os_str(), &copies.at(name)]);
+        assert_eq!(fs::read(copies.there(name)).unwrap(), contents);
+        fs::remove_file(copies.here(name)).unwrap();
+        copies.copies([copies.at(name).as_os_str(), copies.here(name).as_os_str()]);
+        assert_eq!(fs::read(copies.here(name)).unwrap(), contents);
+    }
+}
+
+#[test]
+fn standard_input_and_output_are_files_too() {
+    let copies = Copies::new();
+    let bytes = noise(200_001, 2);
+    let done = run(copies.axt([OsStr::new("-"), &copies.at("f")]), &bytes);
+    assert_eq!((done.status, &*done.stderr), (0, ""));
+    assert_eq!(fs::read(copies.there("f")).unwrap(), bytes);
+    let done = copies.cp([copies.at("f").as_os_str(), OsStr::new("-")]);
+    assert!(done.status == 0 && done.stdout == bytes, "{}", done.stderr);
+    assert_eq!(names(&copies.there("")), ["f"]);
+    let done = run(copies.axt([OsStr::new("-"), &copies.at("")]), b"x");
+    assert_eq!(done.status, 1);
+    assert!(done.stderr.contains("-: it is a directory"), "{done:?}");
+}
+
+#[test]
+fn empty_files_and_whole_blocks_go_too() {
+    let copies = Copies::new();
+    for (name, length) in [("0", 0), ("1", 1), ("2", 65_536), ("3", 131_072)] {
+        let bytes = noise(length, 3);
+        fs::write(copies.here(name), &bytes).unwrap();
+        copies.copies([copies.here(name).as_os_str(), &copies.at("")]);
+        assert!(fs::read(copies.there(name)).unwrap() == bytes);
+        fs::remove_file(copies.here(name)).unwrap();
+        copies.copies([copies.at(name).as_os_str(), copies.here("").as_os_str()]);
+        assert!(fs::read(copies.here(name)).unwrap() == bytes);
+    }
+}
+
+#[test]
+fn what_is_the_same_is_left_alone() {
+    let copies = Copies::new();
+    fs::write(copies.here("a"), "same").unwrap();
+    fs::write(copies.there("a"), "same").unwrap();
+    let before = (
+        fs::metadata(copies.there("a")).unwrap().modified().unwrap(),
+        fs::metadata(copies.here("a")).unwrap().modified().unwrap(),
+    );
+    copies.copies([copies.here("a").as_os_str(), &copies.at("a")]);
+    copies.copies([copies.at("a").as_os_str(), copies.here("a").as_os_str()]);
+    let after = (
+        fs::metadata(copies.there("a")).unwrap().modified().unwrap(),
+        fs::metadata(copies.here("a")).unwrap().modified().unwrap(),
+    );
+    assert_eq!(before, after);
+    // The size alone says nothing.
+    fs::write(copies.here("a"), "diff").unwrap();
+    copies.copies([copies.here("a").as_os_str(), &copies.at("a")]);
+    assert_eq!(fs::read(copies.there("a")).unwrap(), b"diff");
+}
+
+#[test]
+fn modes_and_times_are_kept_if_asked() {
+    let copies = Copies::new();
+    let (here, there) = (copies.here("a"), copies.there("a"));
+    fs::write(&here, "x").unwrap();
+    fs::set_permissions(&here, fs::Permissions::from_mode(0o750)).unwrap();
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    fs::File::options()
+        .append(true)
+        .open(&here)
+        .unwrap()
+        .set_modified(time)
+        .unwrap();
+    copies.copies([here.as_os_str(), &copies.at("a")]);
+    // A new file has its source's mode as far as the umask lets it; its time is its own.
+    assert_eq!(mode(&there) & 0o700, 0o700);
+    assert_eq!(mode(&there) & 0o7, 0);
+    assert_ne!(fs::metadata(&there).unwrap().modified().unwrap(), time);
+    fs::set_permissions(&there, fs::Permissions::from_mode(0o604)).unwrap();
+    fs::write(&here, "y").unwrap();
+    copies.copies([here.as_os_str(), &copies.at("a")]);
+    // A file that is replaced keeps its mode.
+    assert_eq!(mode(&there), 0o604);
+    fs::File::options()
+        .append(true)
+        .open(&here)
+        .unwrap()
+        .set_modified(time)
+        .unwrap();
+    // The content is the same already.
+    copies.copies([OsStr::new("-p"), here.as_os_str(), &copies.at("a")]);
+    assert_eq!(
+        (
+            mode(&there),
+            fs::metadata(&there).unwrap().modified().unwrap()
+        ),
+        (0o750, time)
+    );
+    fs::remove_file(&here).unwrap();
+    copies.copies([OsStr::new("-p"), &copies.at("a"), here.as_os_str()]);
+    assert_eq!(
+        (
+            mode(&here),
+            fs::metadata(&here).unwrap().modified().unwrap()
+        ),
+        (0o750, time)
+    );
+}
+
+#[test]
+fn what_can_not_be_copied_is_named_and_the_rest_is_copied() {
+    let copies = Copies::new();
+    fs::write(copies.here("a"), "a").unwrap();
+    fs::create_dir(copies.here("dir")).unwrap();
+    fs::create_dir(copies.there("a")).unwrap();
+    let to = copies.at("");
+    let args = [copies.here("dir"), copies.here("gone"), copies.here("a")];
+    let mut args: Vec<_> = args.iter().map(|path| path.as_os_str()).collect();
+    args.push(&to);
+    let done = copies.cp(&args);
+    assert_eq!(done.status, 1, "{done:?}");
+    for (name, why) in [
+        ("dir", "Is a directory"),
+        ("gone", "No such file"),
+        ("a", "there is a directory of this name"),
+    ] {
+        let line = format!("{}: {why}", copies.here(name).display());
+        assert!(done.stderr.contains(&line), "{line} in {}", done.stderr);
+    }
+    assert_eq!(done.stderr.lines().count(), 3, "{}", done.stderr);
+    for (from, why) in [("gone", "No such file"), ("", "Is a directory")] {
+        let done = copies.cp([copies.at(from).as_os_str(), copies.here("x").as_os_str()]);
+        assert!(done.status == 1 && done.stderr.contains(why), "{done:?}");
+    }
+    assert_eq!(names(&copies.here("")), ["a", "dir"]);
+    assert_eq!(names(&copies.there("")), ["a"]);
+    // Where the directory is not there.
+    let done = copies.cp([copies.here("a").as_os_str(), &copies.at("no/x")]);
+    assert!(
+        done.status == 1 && done.stderr.contains("No such file"),
+        "{done:?}"
+    );
+    let done = copies.cp([copies.here("a").as_os_str(), &copies.at("no/")]);
+    assert!(
+        done.status == 1 && done.stderr.contains("no such directory"),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn usage_errors_end_with_255() {
+    for (args, said) in [
+        (&["a", "b"][..], "TARGET:PATH"),
+        (&["i-1:a", "i-2:b"], "through this machine"),
+        (&["i-1:a"], "usage"),
+        (&["--bogus"], "--bogus"),
+    ] {
+        let done = run(support::axt::axt(["cp"].iter().chain(args)), b"");
+        assert_eq!(done.status, 255, "{done:?}");
+        assert!(done.stderr.contains(said), "{said}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn parts_follow_no_link_and_links_are_replaced() {
+    let copies = Copies::new();
+    let bytes = noise(100_000, 4);
+    fs::write(copies.here("a"), &bytes).unwrap();
+    fs::write(copies.there("precious"), "precious").unwrap();
+    for aim in ["precious", "missing", "/dev/null"] {
+        symlink(aim, copies.there("a.axt-part")).unwrap();
+        let _ = fs::remove_file(copies.there("a"));
+        symlink(aim, copies.there("a")).unwrap();
+        copies.copies([copies.here("a").as_os_str(), &copies.at("a")]);
+        assert!(fs::symlink_metadata(copies.there("a")).unwrap().is_file());
+        assert!(fs::read(copies.there("a")).unwrap() == bytes);
+    }
+    assert_eq!(names(&copies.there("")), ["a", "precious"]);
+    assert_eq!(fs::read(copies.there("precious")).unwrap(), b"precious");
+    symlink("b", copies.here("b.axt-part")).unwrap();
+    let done = copies.cp([copies.at("a").as_os_str(), copies.here("b").as_os_str()]);
+    assert!(
+        done.status == 1 && done.stderr.contains("axt-part"),
+        "{done:?}"
+    );
+    assert!(!copies.here("b").exists());
+}
+
+/// Kills copies in their midst until one is through: how many were killed.
+fn kills(copies: &Copies, args: &[&OsStr], part: &Path, length: u64, target: &Path) -> usize {
+    let mut random = fastrand::Rng::with_seed(length);
+    let mut killed = 0;
+    for _ in 0..10 {
+        let before = size(part);
+        let mut child = copies.starts(args);
+        let wanted = before + random.u64(1..length / 20);
+        until("some of it has come", || {
+            size(part) >= wanted.min(length - 1) || child.try_wait().unwrap().is_some()
+        });
+        killed += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!target.exists() || size(target) == length);
+    }
+    let done = finish(copies.starts(args));
+    assert_eq!((done.status, &*done.stderr), (0, ""), "{done:?}");
+    killed
+}
+
+#[test]
+fn a_copy_goes_on_where_a_killed_one_stopped() {
+    kill_copies(3_000_000);
+}
+
+#[test]
+#[ignore = "moves 20 MB each way, and is killed ten times"]
+fn ten_kills_in_twenty_megabytes_cost_nothing() {
+    kill_copies(20_000_000);
+}
+
+fn kill_copies(length: usize) {
+    let copies = Copies::over(steady());
+    let bytes = noise(length, 5);
+    fs::write(copies.here("a"), &bytes).unwrap();
+    let to = copies.at("a");
+    let args = [copies.here("a"), to.clone().into()];
+    let args = args.each_ref().map(|arg| arg.as_os_str());
+    let part = copies.there("a.axt-part");
+    let length = length as u64;
+    let killed = kills(&copies, &args, &part, length, &copies.there("a"));
+    assert!(killed >= 5, "{killed}");
+    assert!(fs::read(copies.there("a")).unwrap() == bytes);
+    assert_eq!(names(&copies.there("")), ["a"]);
+    let back = copies.here("b");
+    let args = [to.as_os_str(), back.as_os_str()];
+    let killed = kills(&copies, &args, &copies.here("b.axt-part"), length, &back);
+    assert!(killed >= 5, "{killed}");
+    assert!(fs::read(back).unwrap() == bytes);
+    assert_eq!(names(&copies.here("")), ["a", "b"]);
+}
+
+/// An emulator that is fast, but slow enough for a copy to be met in its midst.
+fn steady() -> Cloud {
+    let mut options = unlimited();
+    for limit in ["stream-bits", "output-bits"] {
+        options.limits.set(limit, "16000000").unwrap();
+    }
+    Cloud::with(options)
+}
+
+/// Cuts all connections again and again, at random places, while a file is copied.
+fn cuts(copies: &Copies, args: &[&OsStr], part: &Path, length: u64, count: u64) -> u64 {
+    let mut random = fastrand::Rng::with_seed(length);
+    let mut child = copies.starts(args);
+    let mut done = 0;
+    for _ in 0..count {
+        let wanted = size(part) + random.u64(1..length / count);
+        until("some of it has come", || {
+            size(part) >= wanted || child.try_wait().unwrap().is_some()
+        });
+        done += u64::from(child.try_wait().unwrap().is_none());
+        copies.cloud.emulator.cut_connections(Cut::Reset);
+    }
+    let ended = finish(child);
+    assert_eq!((ended.status, &*ended.stderr), (0, ""), "{ended:?}");
+    done
+}
+
+#[test]
+fn cuts_of_the_connection_cost_nothing() {
+    cut_copies(1_000_000, 5);
+}
+
+#[test]
+#[ignore = "moves 20 MB each way over a connection that is cut again and again"]
+fn thirty_cuts_in_twenty_megabytes_cost_nothing() {
+    cut_copies(20_000_000, 30);
+}
+
+fn cut_copies(length: usize, count: u64) {
+    let copies = Copies::over(steady());
+    let bytes = noise(length, 6);
+    fs::write(copies.here("a"), &bytes).unwrap();
+    let (here, there, back) = (copies.here("a"), copies.at("b"), copies.here("c"));
+    let length = length as u64;
+    let up = [here.as_os_str(), &there];
+    assert!(cuts(&copies, &up, &copies.there("b.axt-part"), length, count) >= count / 2);
+    assert!(fs::read(copies.there("b")).unwrap() == bytes);
+    let down = [there.as_os_str(), back.as_os_str()];
+    assert!(cuts(&copies, &down, &copies.here("c.axt-part"), length, count) >= count / 2);
+    assert!(fs::read(back).unwrap() == bytes);
+}
+
+#[test]
+fn a_lost_session_is_a_failure_and_the_next_run_goes_on() {
+    let mut options = unlimited();
+    options.faults.set("refuse-resume", "").unwrap();
+    options.faults.set("drop-after-in", "1MiB").unwrap();
+    let copies = Copies::over(Cloud::with(options));
+    let bytes = noise(2_500_000, 7);
+    fs::write(copies.here("a"), &bytes).unwrap();
+    let to = copies.at("a");
+    let mut runs = Vec::new();
+    while runs.len() < 9 && runs.last() != Some(&0) {
+        let done = copies.cp([copies.here("a").as_os_str(), &to]);
+        assert!(done.status == 0 || !copies.there("a").exists());
+        runs.push(done.status);
+    }
+    assert_eq!(runs.last(), Some(&0), "{runs:?}");
+    assert_eq!(runs.first(), Some(&255), "{runs:?}");
+    assert!(fs::read(copies.there("a")).unwrap() == bytes);
+}
+
+#[test]
+fn a_part_is_used_only_if_it_is_a_beginning() {
+    let copies = Copies::new();
+    let bytes = noise(300_000, 8);
+    fs::write(copies.here("a"), &bytes).unwrap();
+    let mut wrong = bytes.clone();
+    wrong[70_000] ^= 1;
+    let longer = [&bytes[..], b"more"].concat();
+    let (up, down) = (copies.at("a"), copies.here("b"));
+    for (part, kept) in [
+        (&bytes[..200_000], Some(196_608)),
+        (&wrong[..200_000], None),
+        (&longer, Some(262_144)),
+        (&bytes[..10], None),
+    ] {
+        fs::write(copies.there("a.axt-part"), part).unwrap();
+        let _ = fs::remove_file(copies.there("a"));
+        let mut axt = copies.axt(["-v".as_ref(), copies.here("a").as_os_str(), &up]);
+        axt.env_remove("AXT_LOG_FILE").env_remove("AXT_VERBOSE");
+        let done = run(axt, b"");
+        assert_eq!(done.status, 0, "{done:?}");
+        assert!(fs::read(copies.there("a")).unwrap() == bytes);
+        let said = kept.map(|kept| format!("{kept} of 300000 bytes are there already"));
+        let said = said.as_deref().unwrap_or("are there already");
+        assert_eq!(
+            done.stderr.contains(said),
+            kept.is_some(),
+            "{}",
+            done.stderr
+        );
+        fs::write(copies.here("b.axt-part"), part).unwrap();
+        let _ = fs::remove_file(&down);
+        copies.copies([up.as_os_str(), down.as_os_str()]);
+        assert!(fs::read(&down).unwrap() == bytes);
+    }
+    fs::write(copies.there("a.axt-part"), &bytes[..200_000]).unwrap();
+    fs::remove_file(copies.there("a")).unwrap();
+    let mut axt = copies.axt(["-v", "--no-resume"]);
+    axt.args([copies.here("a").as_os_str(), &up]);
+    axt.env_remove("AXT_LOG_FILE").env_remove("AXT_VERBOSE");
+    let done = run(axt, b"");
+    assert!(
+        done.status == 0 && !done.stderr.contains("already"),
+        "{done:?}"
+    );
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_no_copy() {
+    let copies = Copies::over(steady());
+    fs::write(copies.here("a"), noise(3_000_000, 9)).unwrap();
+    fs::write(copies.there("a"), noise(3_000_000, 10)).unwrap();
+    let grow = |path: &Path| {
+        use std::io::Write as _;
+        let mut file = fs::File::options().append(true).open(path).unwrap();
+        file.write_all(b"more").unwrap();
+    };
+    for (from, to, source, target) in [
+        (
+            copies.here("a").into(),
+            copies.at("b"),
+            copies.here("a"),
+            copies.there("b"),
+        ),
+        (
+            copies.at("a"),
+            copies.here("b").into(),
+            copies.there("a"),
+            copies.here("b"),
+        ),
+    ] {
+        fs::write(&target, "what was there").unwrap();
+        let child = copies.starts([from, to]);
+        let mut part = target.clone().into_os_string();
+        part.push(".axt-part");
+        until("some of it has come", || size(part.as_ref()) > 100_000);
+        grow(&source);
+        let done = finish(child);
+        assert_eq!(done.status, 1, "{done:?}");
+        assert!(
+            done.stderr.contains("it changed while it was read"),
+            "{done:?}"
+        );
+        assert_eq!(fs::read(&target).unwrap(), b"what was there");
+    }
+}
+
+#[test]
+fn a_file_is_copied_to_by_one_at_a_time() {
+    let copies = Copies::new();
+    fs::write(copies.here("a"), "a").unwrap();
+    let mut first = copies.axt([OsStr::new("-"), &copies.at("f")]);
+    first
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut first = first.spawn().unwrap();
+    until("the first has begun", || {
+        copies.there("f.axt-part").exists()
+    });
+    let second = copies.cp([copies.here("a").as_os_str(), &copies.at("f")]);
+    assert_eq!(second.status, 1, "{second:?}");
+    assert!(second.stderr.contains("another axt cp"), "{second:?}");
+    drop(first.stdin.take());
+    assert_eq!(finish(first).status, 0);
+    copies.copies([copies.here("a").as_os_str(), &copies.at("f")]);
+    assert_eq!(fs::read(copies.there("f")).unwrap(), b"a");
+    assert_eq!(names(&copies.there("")), ["f"]);
+}
+
+#[test]
+fn a_signal_leaves_the_part_for_the_next_run() {
+    let copies = Copies::over(steady());
+    let bytes = noise(3_000_000, 11);
+    fs::write(copies.here("a"), &bytes).unwrap();
+    let (here, to) = (copies.here("a"), copies.at("a"));
+    let child = copies.starts([here.as_os_str(), &to]);
+    until("some of it has come", || {
+        size(&copies.there("a.axt-part")) > 500_000
+    });
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+    let done = finish(child);
+    assert_eq!((done.status, &*done.stderr), (130, ""), "{done:?}");
+    copies.cloud.assert_all_ended();
+    assert!(size(&copies.there("a.axt-part")) > 500_000);
+    copies.copies([here.as_os_str(), &to]);
+    assert!(fs::read(copies.there("a")).unwrap() == bytes);
+}
