@@ -38,7 +38,7 @@ pub enum Error {
     /// No credentials were found, or those found can't be used.
     #[error("no usable credentials: {}", escaped(.problem))]
     Credentials {
-        /// Which source, and what is wrong with it.
+        /// The source and its problem.
         problem: String,
         /// The advice.
         remedy: String,

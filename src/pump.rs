@@ -42,7 +42,7 @@ const OUTPUT_ROOM: usize = 64 * 1024;
 /// The most bytes of input read at once.
 const INPUT_CHUNK: usize = 32 * 1024;
 
-/// The same for a user who types: the buffer stays allocated, and little comes at once.
+/// The most bytes of typed input read at once: the buffer stays allocated, and a user types little at once.
 const TYPED_CHUNK: usize = 4 * 1024;
 
 /// One session, between the user's streams and the WebSocket.
@@ -55,13 +55,13 @@ pub struct Pump<'h, C, F, R, W> {
     options: Options,
     flow: Flow,
     outcome: Option<Outcome>,
-    /// The stop that the remote side was told of, and when its time to end is over.
+    /// The stop that was passed to the remote side, and the deadline for its end.
     stopping: Option<(Stop, Instant)>,
     opening: Opening,
     linger: Linger,
     said_full: bool,
     stall: Stall,
-    /// Why the connection was lost, until the session makes progress again.
+    /// The reason for the lost connection, until the session makes progress again.
     lost_by: Option<String>,
 }
 
@@ -113,7 +113,7 @@ impl<'h, C: Channel, F: Filter, R, W> Pump<'h, C, F, R, W> {
         }
     }
 
-    /// Adds a writer for standard error, which is independent of the one for standard output.
+    /// Adds a writer for standard error. It does not wait for the one of standard output.
     #[must_use]
     pub fn with_errors(mut self, errors: impl AsyncWrite + Send + Unpin + 'static) -> Self {
         self.user.errors = Some(Box::new(errors));
@@ -340,7 +340,8 @@ impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
             }
             Some(Control::Unread) => self.linger.want_no_answer(),
             Some(Control::Filter) => self.filter.wake(now.at, &mut self.flow),
-            // Nothing is left that could stop it: that counts as a hangup.
+            // The senders are gone, and with them everything that could stop the session: that counts as a
+            // hangup.
             None => self.conclude(Outcome::Stopped(Stop::Signal(1))),
         }
     }

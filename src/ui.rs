@@ -15,7 +15,7 @@ const PLAIN: &str = "\x1b[0m";
 pub(crate) struct Ui {
     quiet: bool,
     draw: Arc<Mutex<Option<Draw>>>,
-    /// Where messages go instead of stderr.
+    /// The file that gets messages in place of stderr.
     file: Arc<OnceLock<File>>,
 }
 

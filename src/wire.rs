@@ -86,7 +86,7 @@ impl Target {
         &self.url
     }
 
-    /// The same target, asking to go on with the channel `id`.
+    /// This target with the request to resume the channel `id`.
     #[must_use]
     pub fn resuming(&self, id: &str) -> Self {
         let mut target = self.clone();

@@ -806,7 +806,7 @@ fn nothing_of_a_command_reaches_the_next() {
         }
         let leave =
             "cd /; umask 0; X=1; export X; exec 7>/dev/null; set -f; trap : TERM; sleep 0.01 &";
-        assert_eq!(runner.sh(leave, b"left running").status, Some(0));
+        assert_eq!(runner.sh(leave, b"left behind").status, Some(0));
         assert_eq!(runner.sh(look, b""), before, "{}", machine.shell);
     });
 }

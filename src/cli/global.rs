@@ -51,7 +51,7 @@ pub(crate) struct Global {
     /// The log file gets messages too, as with ssh's `-E`.
     #[arg(skip)]
     pub(crate) messages_to_log: bool,
-    /// Where the values of options come from that were not typed: a variable, or axt's own file.
+    /// The source of each value that was not typed: a variable, or axt's own file.
     #[arg(skip)]
     pub(crate) sources: BTreeMap<String, Source>,
     /// The user is never asked which instance is meant, as a program may have called.

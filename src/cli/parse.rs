@@ -1,4 +1,4 @@
-//! Reading the command line: arguments, variables, and how to exit when there is nothing to run.
+//! Reads the command line: arguments, variables, help, and usage errors.
 
 mod configured;
 mod conflicts;
@@ -173,7 +173,7 @@ pub(super) fn grammar() -> Command {
     })
 }
 
-/// Where values come from that were not typed.
+/// The source of each value that was not typed.
 fn sources(
     command: &Command,
     matches: &ArgMatches,

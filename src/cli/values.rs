@@ -1,4 +1,4 @@
-//! How the values of options are written.
+//! Parsers for the values of options.
 
 pub(crate) mod forward;
 pub(super) mod written;

@@ -1,4 +1,4 @@
-//! A command in a session: the runner's client as a filter between the session's bytes and the user's.
+//! Runs a command in a session: a filter that holds the client of the runner.
 
 use crate::error::{Error, Result, Stop};
 use crate::protocol::channel::Ending;
@@ -32,9 +32,9 @@ pub(crate) fn passed_on(stop: Stop) -> (Signal, Duration) {
 pub(crate) struct Program {
     /// The command.
     pub(crate) command: Command,
-    /// It has the session's terminal.
+    /// Whether it has the session's terminal.
     pub(crate) terminal: bool,
-    /// It has the user's standard input.
+    /// Whether it has the user's standard input.
     pub(crate) stdin: bool,
 }
 

@@ -22,7 +22,7 @@ use secrecy::ExposeSecret as _;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Where the service expects its web shells to be opened from (`devsapp/saectl`).
+/// The origin from which the service expects web shells to be opened (`devsapp/saectl`).
 const ORIGIN: &str = "https://sae.console.aliyun.com";
 
 /// The usual interval of pings.

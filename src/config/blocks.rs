@@ -14,7 +14,7 @@ const HOST: &str = "host";
 /// The file.
 #[derive(Debug)]
 pub(crate) struct Blocks {
-    /// Where it is.
+    /// Its path.
     pub(crate) path: PathBuf,
     /// The options of every host, unless a host block overrides them.
     pub(crate) defaults: Vec<Entry>,
@@ -25,7 +25,7 @@ pub(crate) struct Blocks {
 /// A block of options for some hosts.
 #[derive(Debug)]
 pub(crate) struct Host {
-    /// Which ones: `*` stands for any characters, `?` for one.
+    /// The pattern of the hosts: `*` is any characters, `?` is one.
     pub(crate) pattern: String,
     /// The options, in the order of the file.
     pub(crate) entries: Vec<Entry>,
@@ -66,7 +66,7 @@ impl Blocks {
         let Some(path) = config_dir(env).map(|dir| dir.join("config.toml")) else {
             return Ok(None);
         };
-        // One that can't be looked at is not missing.
+        // A file that can't be examined is not missing.
         if !path.try_exists().unwrap_or(true) {
             return Ok(None);
         }

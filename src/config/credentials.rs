@@ -16,7 +16,7 @@ pub struct Credentials {
     pub security_token: Option<SecretString>,
     /// When they expire, where that is known.
     pub expires: Option<Timestamp>,
-    /// Where they were found: `ALIBABA_CLOUD_ACCESS_KEY_ID`, a file's profile.
+    /// Their source: `ALIBABA_CLOUD_ACCESS_KEY_ID`, a file's profile.
     pub source: String,
 }
 

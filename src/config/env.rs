@@ -77,7 +77,7 @@ pub(super) fn config_dir(env: Env<'_>) -> Option<PathBuf> {
     own_dir(env, variable, &[".config"])
 }
 
-/// Where what can be found out again is kept: `axt` in `XDG_CACHE_HOME`, or `~/.cache`.
+/// The cache directory, whose files can be lost: `axt` in `XDG_CACHE_HOME`, or `~/.cache`.
 pub(crate) fn cache_dir(env: Env<'_>) -> Option<PathBuf> {
     if cfg!(windows) {
         return state_dir(env);

@@ -25,7 +25,7 @@ impl File {
     }
 
     fn is_there(&self) -> bool {
-        // One that can't be looked at is not missing.
+        // A file that can't be examined is not missing.
         self.path.value.try_exists().unwrap_or(true)
     }
 }

@@ -149,7 +149,7 @@ impl Profile {
         }
     }
 
-    /// How the profile gets its credentials: its `mode`, or what its fields amount to.
+    /// The way in which the profile gets its credentials: its `mode`, or the mode that its fields imply.
     ///
     /// # Errors
     /// [`Error::Config`] if a field that was looked at is not a text.
@@ -197,7 +197,7 @@ fn others_can_read(_: &Path) -> bool {
     false
 }
 
-/// Why a file gave no profile.
+/// The reason why a file gave no profile.
 #[derive(Debug)]
 pub(crate) enum NoProfile {
     /// It has no profile of this name.

@@ -92,7 +92,7 @@ pub(crate) struct Settings {
     pub(crate) profile_name: Option<Sourced<String>>,
     /// The profile, if there is one.
     pub(crate) profile: Option<Profile>,
-    /// Why the configuration file was ignored although it exists: nothing was needed from it.
+    /// The reason why an existing configuration file was ignored: nothing was needed from it.
     pub(crate) ignored: Option<String>,
     /// The region.
     pub(crate) region: Option<Sourced<String>>,

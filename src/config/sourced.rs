@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Source {
     /// A flag, such as `--region`.
@@ -37,7 +37,7 @@ impl fmt::Display for Source {
 pub(crate) struct Sourced<T> {
     /// The value.
     pub(crate) value: T,
-    /// Where it came from.
+    /// Its source.
     pub(crate) source: Source,
 }
 

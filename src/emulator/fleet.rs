@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The declared instances; every other id is a running instance in every region.
 pub(crate) struct Fleet {
-    /// Where instances are that name no region.
+    /// The region of instances that name none.
     own_region: String,
     declared: Mutex<Arc<Declared>>,
     /// The pages of the lists of instances.

@@ -18,7 +18,7 @@ pub struct Options {
     pub limits: Limits,
     /// The faults to inject.
     pub faults: Faults,
-    /// How the agents of sessions behave; `limits` decides their delays.
+    /// The behaviour of the agents; `limits` decides their delays.
     pub agent: AgentOptions,
     /// SAE, and its web shells.
     pub sae: Sae,
@@ -135,7 +135,7 @@ impl Limits {
 }
 
 impl Options {
-    /// Where WebSocket URLs begin, for a client that called the API at `host`.
+    /// The beginning of WebSocket URLs, for a client that called the API at `host`.
     pub(crate) fn websocket_base(&self, host: &str) -> String {
         match &self.websocket_base {
             Some(base) => base.trim_end_matches('/').to_owned(),

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 /// How long after each other the connections made during a stall are delivered.
 const APART: Duration = Duration::from_millis(20);
 
-/// Which connections are stalled.
+/// The record of which connections are stalled.
 #[derive(Debug)]
 pub(crate) struct Stalls {
     /// The number of the next connection.

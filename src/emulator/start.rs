@@ -115,7 +115,7 @@ impl Emulator {
         Self::start(options, listener)
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address

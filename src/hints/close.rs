@@ -1,4 +1,4 @@
-//! Why sessions end: the closing reasons of the agents, old and new, and those of session records.
+//! The closing reasons of the agents, old and new, and those of session records.
 
 use super::codes::lists;
 

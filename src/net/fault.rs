@@ -1,5 +1,5 @@
-//! Why a connection failed: the innermost cause in words, what to do where that is known, and
-//! whether trying again is of any use.
+//! Explains why a connection failed: the innermost cause in words, the advice, and whether a retry can
+//! help.
 
 use crate::error::Error;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
@@ -7,7 +7,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
-/// Why a connection failed.
+/// The cause of a failed connection.
 pub(super) struct Cause {
     pub(super) text: String,
     /// Another attempt would fail in the same way.

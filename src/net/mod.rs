@@ -82,7 +82,7 @@ pub struct Route {
     pub target: String,
     /// The proxy without its credentials, such as `http://10.0.0.1:3128`; `None` if dialled directly.
     pub proxy: Option<String>,
-    /// Where the trusted certificates come from; `None` for a plain connection.
+    /// The source of the trusted certificates; `None` for a plain connection.
     pub trust: Option<String>,
 }
 
@@ -182,7 +182,7 @@ impl Network {
         self.way(url).map(drop)
     }
 
-    /// How the target of `url` would be reached.
+    /// The route to the target of `url`.
     ///
     /// # Errors
     /// As [`check`](Self::check), and [`Error::Config`] for trusted certificates that can't be read.

@@ -1,4 +1,4 @@
-//! Which proxy a target is reached through, and the tunnel through it.
+//! Chooses the proxy for a target, and makes the tunnel through it.
 
 use super::fault::Cause;
 use super::target::Target;

@@ -1,4 +1,4 @@
-//! Where a connection goes: the host and port of a URL, and whether it needs TLS.
+//! The target of a connection: the host and port of a URL, and whether it needs TLS.
 
 use super::fault::Cause;
 use crate::error::{Error, Result};
@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use tokio::net::TcpStream;
 use url::{Host, Url};
 
-/// Where a connection goes. Displayed as `host:port`.
+/// The target of a connection. It is displayed as `host:port`.
 #[derive(PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) host: Host<String>,

@@ -56,7 +56,7 @@ impl Tls {
         self.trust.verifier().map(drop).map_err(Error::from)
     }
 
-    /// Where trust comes from.
+    /// The source of the trusted certificates.
     pub(super) fn describe(&self) -> String {
         match (&self.trust.file, &self.trust.dir) {
             (None, None) => "the system's certificates".into(),
@@ -89,7 +89,7 @@ impl Tls {
     }
 }
 
-/// Why the trusted certificates can't be used.
+/// The reason why the trusted certificates can't be used.
 #[derive(Debug, Clone)]
 struct TrustError {
     path: PathBuf,

@@ -34,7 +34,7 @@ const LONGEST_REPLY: usize = 1 << 20;
 pub enum Style {
     /// RPC: a POST with everything in its body.
     Rpc,
-    /// The same without a signature: the parameters themselves prove who is calling.
+    /// RPC without a signature: the parameters themselves prove who is calling.
     Unsigned,
     /// ROA: a GET of this path.
     Get(&'static str),

@@ -48,7 +48,7 @@ pub struct StartTerminalSession {
     pub encryption: Option<Encryption>,
 }
 
-/// Where the key of an encrypted session comes from.
+/// The source of the key of an encrypted session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Encryption {
     /// Client and agent agree on one (ECDHE).

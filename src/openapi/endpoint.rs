@@ -1,4 +1,4 @@
-//! Which host answers for a product in a region, and what `--endpoint` may say.
+//! The host of a product in a region, and the values that `--endpoint` takes.
 
 use crate::config::settings::ConnectionType;
 use crate::error::{Error, Result};
@@ -59,8 +59,8 @@ const ECS_EXCEPTIONS: &[(&str, &str, bool)] = &[
     ("eu-west-1-oxs", "ecs.cn-shenzhen-cloudstone.aliyuncs.com", false),
 ];
 
-/// Where to send calls to a product: the base URL that was given, or the product's own host. What was
-/// given doesn't hold for STS, unless it is on this machine: a private endpoint of ECS is no STS.
+/// The base URL for calls to a product: the one that was given, or the product's own. The given one doesn't
+/// hold for STS, unless it is on this machine: a private endpoint of ECS does not serve STS.
 ///
 /// # Errors
 /// [`Error::Usage`] for a region or a URL that can't be one.

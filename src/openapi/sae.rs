@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Where web shells are when the answer names a token only, as it once did (`devsapp/saectl`).
+/// The address of web shells for an answer that has a token only, as it once did (`devsapp/saectl`).
 const WEBSHELL: &str = "wss://sae-webshell.console.aliyun.com/websocket/eamWebshell";
 
 /// Asks for the web shell of a pod: `GetWebshellToken`.

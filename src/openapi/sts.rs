@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 const VERSION: &str = "2015-04-01";
 
-/// Who the credentials belong to: `GetCallerIdentity`. Everybody may ask.
+/// The identity of the credentials: `GetCallerIdentity`. Every identity may call it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct GetCallerIdentity;
 

@@ -125,7 +125,7 @@ impl fmt::Debug for Frame {
     }
 }
 
-/// Why bytes are not a message.
+/// The reason why bytes are not a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The frame ends inside its header, or an id's length points past the end.

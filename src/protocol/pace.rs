@@ -62,7 +62,7 @@ impl Bucket {
         self.empty_at += span_of(bytes as u64, self.rate);
     }
 
-    /// Where `empty_at` lies for a bucket that is full at `now`.
+    /// The value of `empty_at` for a bucket that is full at `now`.
     fn earliest(&self, now: Instant) -> Instant {
         now.checked_sub(span_of(BURST, self.rate)).unwrap_or(now)
     }

@@ -114,8 +114,8 @@ impl Session {
         }
     }
 
-    /// The same session, encrypted: nothing is sent or shown before `exchange` is done, and nothing
-    /// plain after it.
+    /// Encrypts the session: nothing is sent or shown before `exchange` is done, and nothing unencrypted
+    /// after it.
     #[must_use]
     pub fn encrypted(mut self, exchange: Exchange) -> Self {
         self.privacy = Privacy::after(exchange);

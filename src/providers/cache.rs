@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// Files that nobody has written for so long are of no use: no role's credentials hold longer.
+/// Files older than this are removed: no role's credentials are valid longer.
 const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
 
 /// The credentials that were made from `parts`: those kept, or those that `ask` gives. Where nothing

@@ -34,7 +34,8 @@ pub(super) async fn send(
     }
 }
 
-/// The same with the instance's metadata service, which is reached in another way.
+/// Sends a request to the instance's metadata service, which is reached without a proxy, and reads its
+/// answer.
 pub(super) async fn send_to_metadata(
     network: &Network,
     url: &Url,

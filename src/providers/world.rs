@@ -20,7 +20,7 @@ pub(crate) struct World {
     pub(crate) region: Option<String>,
     /// Whether the hosts inside the VPC are to be used.
     pub(crate) vpc: bool,
-    /// Which STS to ask, where the source has no role that says it.
+    /// The STS to call for a source without a role that names one.
     pub(crate) sts: Sts,
     /// How long one request may take.
     pub(crate) limit: Duration,
@@ -65,7 +65,7 @@ pub(super) enum Occasion {
 }
 
 impl Occasion {
-    /// How long credentials that are kept from an earlier run must still hold to be of use.
+    /// The least time that cached credentials must still be valid to be used.
     pub(super) fn least(self) -> Duration {
         match self {
             Self::Start => Duration::from_secs(60),

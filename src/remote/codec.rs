@@ -19,7 +19,7 @@ pub enum Frame {
     Script,
     /// Bytes of its standard input; none is the end.
     Input,
-    /// The same, as gzip makes them.
+    /// A chunk of standard input, compressed by gzip.
     CompressedInput,
     /// The end of the command, for a runner that is to take another one.
     End,
@@ -59,7 +59,7 @@ impl Frame {
     }
 }
 
-/// Which of a command's streams.
+/// A stream of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output.

@@ -74,7 +74,7 @@ pub enum Event {
     Ended(u8),
     /// The runner can take another command.
     Idle,
-    /// The runner is of no use any more; nothing follows.
+    /// The runner has failed; nothing follows.
     Failed(Failure),
 }
 
@@ -102,7 +102,7 @@ pub enum Note {
     Noise,
 }
 
-/// Why a runner is of no use.
+/// The reason why a runner failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// A tool is missing.

@@ -62,7 +62,7 @@ impl Hello {
         }
     }
 
-    /// Why there is no answer.
+    /// The reason why no answer came.
     pub(super) fn no_shell(&self) -> Failure {
         let said = String::from_utf8_lossy(&self.said);
         let said = said.trim();

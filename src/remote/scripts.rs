@@ -4,7 +4,7 @@ use super::tools::Tools;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 
-/// The first stage, as it is read by people.
+/// The first stage, in its readable form.
 const BOOTSTRAP: &str = include_str!("scripts/bootstrap.sh");
 
 /// The beginning of every second stage.
@@ -125,8 +125,8 @@ fn in_double_quotes(value: &[u8]) -> Option<String> {
     Some(quoted)
 }
 
-/// The same, typed at the prompt of a shell, which makes way for it, so that both end as one. The
-/// space keeps the line out of histories that heed it.
+/// The line to type at the prompt of a shell, which is replaced by the runner, so that both end as one. The
+/// space keeps the line out of histories that ignore such lines.
 #[must_use]
 pub fn typed_line(command_line: &str) -> Vec<u8> {
     format!(" exec {command_line}\r").into_bytes()
@@ -312,7 +312,7 @@ pub(crate) fn code(text: &str) -> impl Iterator<Item = &str> {
     lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// The same text without the spaces that no shell needs.
+/// The text without the spaces that no shell needs.
 fn tight(text: &str) -> String {
     let mut text = text.to_owned();
     for (wide, narrow) in [

@@ -31,7 +31,7 @@ pub struct Terminal {
     phase: Phase,
     /// Typed before the terminal was set.
     ahead: Vec<u8>,
-    /// It may end without a status, as an ordinary session does.
+    /// Whether the shell may end without a status, as in an ordinary session.
     lenient: bool,
 }
 

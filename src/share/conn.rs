@@ -41,7 +41,7 @@ impl Conn {
         UnixStream::from_std(socket).and_then(Self::of)
     }
 
-    /// The same.
+    /// A connection over this stream.
     ///
     /// # Errors
     /// Of kind `PermissionDenied` where the other side is another user's process.

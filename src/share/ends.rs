@@ -24,7 +24,7 @@ pub(crate) struct Writer {
     is_output: bool,
 }
 
-/// Why a command's streams are of no use.
+/// The reason why a command's streams failed.
 #[derive(Debug)]
 pub(crate) enum Broken {
     /// Nobody reads standard output.
@@ -54,7 +54,7 @@ struct State {
 }
 
 impl Ends {
-    /// Ends without streams. The end of a command's input is told to the filter.
+    /// Ends without streams. The filter gets a message when a command's input ends.
     pub(crate) fn new(asks: mpsc::UnboundedSender<Ask>, control: mpsc::Sender<Control>) -> Self {
         Self(Arc::new(Shared {
             state: Mutex::default(),
@@ -79,13 +79,13 @@ impl Ends {
         }
     }
 
-    /// Lets go of the streams; what is still to be written is dropped.
+    /// Drops the streams and the output that is still to be written.
     pub(crate) fn end(&self) {
         self.state().streams = None;
         self.0.changed.notify_waiters();
     }
 
-    /// So much output has come for the command; the pump will write it.
+    /// Counts output for the command that the pump will write.
     pub(super) fn expect(&self, bytes: usize) {
         self.state().under_way += bytes;
     }
@@ -103,13 +103,13 @@ impl Ends {
         }
     }
 
-    /// Waits until the streams turn out to be of no use.
+    /// Waits until a stream fails.
     pub(crate) async fn broken(&self) -> Broken {
         self.wait(|state| state.broken.take()).await
     }
 
     async fn flush(&self, mut writer: Stdout, is_output: bool) {
-        // Streams that are let go of meanwhile are not waited for.
+        // The wait ends when the streams are dropped.
         let gone = self.wait(|state| state.streams.is_none().then_some(()));
         tokio::select! {
             flushed = writer.flush() => if let Err(error) = flushed {

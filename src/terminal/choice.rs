@@ -39,9 +39,9 @@ pub enum Key {
     Backspace,
     /// Takes the whole filter away.
     Clear,
-    /// So many rows further down, or up.
+    /// Move this many rows down, or up.
     Move(isize),
-    /// So many screens.
+    /// Move this many screens down, or up.
     Page(isize),
     /// The first row.
     First,

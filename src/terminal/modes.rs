@@ -1,4 +1,4 @@
-//! Which of the terminal's modes the remote program switched, read off its output, and how to undo them.
+//! Tracks the terminal modes that the remote program has switched, from its output, and undoes them.
 //!
 //! A session can die while a full-screen program is on. The terminal then keeps what that program set:
 //! a hidden cursor, mouse reports as input, the alternate screen. The sequences are those of xterm's

@@ -57,7 +57,7 @@ struct State {
     waker: Option<Waker>,
     /// Starts the thread, unless that was done.
     start: Option<Start>,
-    /// The same file, never blocking: tried first, so that a keystroke's echo wakes no thread.
+    /// A second handle that never blocks. It is tried first, so that a keystroke's echo wakes no thread.
     direct: Option<File>,
     /// Draws axt's own lines, on a terminal that axt has in raw mode.
     display: Option<Display>,

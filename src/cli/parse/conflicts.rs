@@ -1,4 +1,4 @@
-//! Which arguments can't go with which.
+//! The conflicts between arguments.
 
 use clap::Command;
 use std::collections::BTreeSet;

@@ -16,7 +16,7 @@ const MOST: usize = 256;
 /// The longest file that is read, in bytes.
 const LONGEST: u64 = 1024 * 1024;
 
-/// Where configuration files come from.
+/// The configuration files, as they are read.
 pub trait Files {
     /// The text of a file.
     ///

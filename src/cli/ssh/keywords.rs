@@ -7,7 +7,7 @@ pub(super) enum Meaning {
     Kept(Key),
     /// Refused, unless its value asks for nothing.
     Refused(Refused),
-    /// It can't make a difference here: silent, named at `-v`.
+    /// It has no effect here. It is accepted silently and named at `-v`.
     NoEffect,
 }
 
@@ -49,7 +49,7 @@ pub(super) enum Key {
 pub(super) struct Refused {
     /// Values that ask for nothing, in small letters.
     pub harmless: &'static [&'static str],
-    /// Why it can't be had, and what to do instead.
+    /// The reason, and what to do instead.
     pub why: &'static str,
     /// In a file, which is written for ssh, it is only warned of.
     pub warn_in_file: bool,

@@ -22,7 +22,7 @@ pub struct Plan {
     pub task: Task,
     /// Whether it gets a terminal.
     pub terminal: Terminal,
-    /// It gets no standard input.
+    /// The task gets no standard input.
     pub no_stdin: bool,
     /// Local ports to forward beside the task, or by it.
     pub forwards: Vec<Listen>,
@@ -38,7 +38,7 @@ pub struct Plan {
     pub escape_char: Option<EscapeChar>,
     /// Whether to compress.
     pub compress: Option<bool>,
-    /// Where the log goes.
+    /// The log file.
     pub log_file: Option<PathBuf>,
     /// How much to say.
     pub log_level: LogLevel,
@@ -188,7 +188,7 @@ fn control(settings: &Settings) -> Option<Control> {
     })
 }
 
-/// Fails if something was asked for that can't be had, and names all of it.
+/// Fails if something was requested that axt does not support, and names all of it.
 fn possible(settings: &Settings) -> Result<(), String> {
     let refused = settings.complaints().filter(|c| !c.is_warning);
     let mut refused: Vec<String> = refused.map(|c| c.text.clone()).collect();

@@ -55,7 +55,7 @@ pub(super) enum Persist {
     For(Duration),
 }
 
-/// Whether something that can't be had was asked for; the first word on it stands.
+/// Whether an unsupported feature is requested; the first setting of it counts.
 #[derive(Debug, Clone)]
 struct Decision {
     keyword: &'static str,
@@ -106,7 +106,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Takes a flag of the command line that asks for what can't be had, or takes that back.
+    /// Applies a flag of the command line that requests an unsupported feature, or switches it off.
     pub(super) fn flag(&mut self, flag: &str, keyword: &'static str, asked: bool) {
         self.decisions.retain(|d| d.keyword != keyword);
         let why = match meaning(keyword) {

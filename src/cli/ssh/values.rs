@@ -1,4 +1,4 @@
-//! How the values of ssh's options are written.
+//! Parsers for the values of ssh's options.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Explains a failed connect, by those of the doctor's checks that fit its error.
+//! Explains a failed connect by the doctor's checks that fit its error.
 
 use super::checks;
 use super::finding::{Finding, Verdict};
@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 /// The time limit for explaining a failure.
 const EXPLAINING: Duration = Duration::from_secs(4);
 
-/// Shows the failure of a session with the instance `id`, and what explains it. What no check can
-/// explain is passed on.
+/// Shows the failure of a session with the instance `id`, with an explanation. A failure that no check can
+/// explain is returned.
 pub(crate) async fn explained(
     done: anyhow::Result<Exit>,
     context: &Context,
@@ -98,7 +98,7 @@ async fn explain(context: &Context, id: &str, error: &Error) -> Vec<String> {
         .all(|finding| finding.verdict != Verdict::Fail);
     let mut reasons: Vec<String> = vec![];
     match error {
-        // Without a finding, the gateway's reason is all that is known.
+        // When every check passes, the gateway's reason is all that is known.
         Error::Ended { detail, .. } if none_fails => {
             reasons.extend(hints::closed_reason(detail).map(Into::into));
         }
@@ -116,7 +116,7 @@ async fn explain(context: &Context, id: &str, error: &Error) -> Vec<String> {
 }
 
 fn line(finding: Finding) -> String {
-    // It may quote the API, and has to stay one line.
+    // The text may quote the API. It must stay on one line.
     escaped(&match finding.remedy {
         Some(remedy) => format!("{}: {remedy}", finding.text),
         None => finding.text,
@@ -149,11 +149,11 @@ async fn look(context: &Context, id: &str, symptom: Symptom) -> Result<Vec<Findi
     })
 }
 
-/// Which checks may explain a failure.
+/// The group of checks that may explain a failure.
 enum Symptom {
-    /// Those of the instance and its agent.
+    /// The checks of the instance and its agent.
     Instance,
-    /// Those of the caller's identity and region.
+    /// The checks of the caller's identity and region.
     Identity,
 }
 

@@ -41,7 +41,7 @@ pub(crate) enum Reply {
 pub(crate) struct Request {
     /// The version in which to answer.
     pub(crate) version: Version,
-    /// Where the client wants to connect to.
+    /// The address that the client wants to reach.
     pub(crate) remote: Remote,
 }
 

@@ -1,4 +1,4 @@
-//! One connection to a holder: what is asked, and a command from its handing over to its end.
+//! One connection to a holder: its requests, and its command from the hand-over to the end.
 
 use super::holder::{Counted, Holder, Turn};
 use crate::commands::shared::session::held::Held;
@@ -11,14 +11,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
-/// How long whoever connects may take to say what is wanted, and to say `Go`.
+/// How long a client may take to send its request, and to send `Go`.
 const SAYS: Duration = Duration::from_secs(10);
 
-/// How often a command that waits for a session is told so.
+/// How often a client whose command waits for a session gets [`Answer::Wait`].
 const TICK: Duration = Duration::from_millis(250);
 
-/// How long a command may take to end that was hung up, and its runner to be free after its end. The
-/// session is ended then.
+/// How long a command may take to end after a hangup, and its runner to be free after that. The session is
+/// ended when either takes longer.
 const CLEARS: Duration = Duration::from_secs(5);
 
 impl Holder {
@@ -46,7 +46,7 @@ impl Holder {
         let _ = conn.send(&answer, &[]).await;
     }
 
-    /// Runs a command, unless whoever handed it over goes away before it has begun.
+    /// Runs a command, unless the client leaves before the command has begun.
     async fn run(self: Arc<Self>, mut conn: Conn, run: Run, counted: Counted) {
         if let Some(span) = run.keep {
             self.keep(span);
@@ -141,7 +141,7 @@ struct Running {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Runs,
-    /// It is over: its status. What it wrote is being written.
+    /// It has ended with this status, and its output is still being written.
     Writes(u8),
     /// Nobody waits for it any more, or all was said.
     Clears,

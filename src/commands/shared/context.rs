@@ -26,7 +26,7 @@ pub(crate) struct Context {
     pub(crate) network: Network,
     /// How long one request may take.
     limit: Duration,
-    /// Where role credentials are kept.
+    /// The directory of cached role credentials.
     kept_credentials: Option<PathBuf>,
     /// The cache directory: its files save time and can be lost.
     pub(crate) cache: Option<PathBuf>,
@@ -179,7 +179,7 @@ impl Context {
         Ok(Arc::clone(self.provider.get_or_init(|| provider)))
     }
 
-    /// Where the credentials come from.
+    /// The source of the credentials.
     #[cfg(unix)]
     pub(crate) fn credential_source(&self) -> Result<CredentialSource> {
         self.settings.credential_source(&*self.env)

@@ -1,4 +1,4 @@
-//! Which source a run uses: the first that is configured, and never another in its place.
+//! Finds the source of the credentials: the first that is configured, and never another in its place.
 
 use super::super::env::{Env, is_on};
 use super::super::profile::Profile;

@@ -1,4 +1,4 @@
-//! Where credentials come from, as files and environment describe it; nothing is asked yet.
+//! The source of the credentials, as files and environment describe it. Nothing is requested yet.
 
 pub(super) mod environment;
 mod find;

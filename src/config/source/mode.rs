@@ -27,7 +27,7 @@ pub(crate) enum Mode {
     Keys(Credentials),
     /// STS gives those of a role: RamRoleArn, RamRoleArnWithRoleName, ChainableRamRoleArn.
     AssumeRole {
-        /// Whose credentials ask for the role.
+        /// The source of the credentials that assume the role.
         from: Box<CredentialSource>,
         /// The role.
         role: Role,
@@ -58,7 +58,7 @@ pub(crate) enum Mode {
     OAuth(StoredLogin),
 }
 
-/// Where a login is stored that changes from run to run.
+/// The profile that stores a login, which changes from run to run.
 pub(crate) struct StoredLogin {
     /// The configuration file.
     pub(crate) path: PathBuf,

@@ -16,7 +16,7 @@ pub(super) fn source(profile: &Profile, env: Env<'_>) -> Result<CredentialSource
     chained(profile, env, &mut Vec::new())
 }
 
-/// The same, knowing the profiles that have led here.
+/// The source of this profile, which the profiles `seen` build on.
 fn chained(profile: &Profile, env: Env<'_>, seen: &mut Vec<String>) -> Result<CredentialSource> {
     let mode = profile.mode()?;
     let fields = Fields { profile, mode, env };

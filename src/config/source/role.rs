@@ -21,11 +21,11 @@ pub(crate) struct Role {
     pub(crate) policy: Option<String>,
     /// The external id that the role's trust policy may require.
     pub(crate) external_id: Option<String>,
-    /// Which STS to ask.
+    /// The STS to call.
     pub(crate) sts: Sts,
 }
 
-/// Which STS to ask, as far as it is configured.
+/// The STS to call, as far as it is configured.
 #[derive(Clone, Default)]
 pub(crate) struct Sts {
     /// Host or base URL.

@@ -3,7 +3,7 @@
 //! The real agent uses the Go package `google/shlex`. It differs from a POSIX shell in one point:
 //! between double quotes a backslash makes every character literal.
 
-/// Why a CommandLine can't be split.
+/// The reason why a CommandLine can't be split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum CommandLineError {
     /// A quote is not closed.

@@ -1,10 +1,10 @@
-//! Why a session ended, as each generation of agents says it.
+//! The reasons why sessions end, in the words of each generation of agents.
 
 use super::options::Generation;
 use bytes::Bytes;
 use std::fmt;
 
-/// Why a session failed, with the code of newer agents.
+/// The reason why a session failed, with the code of newer agents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SessionFailure {
     pub(crate) code: &'static str,

@@ -50,7 +50,7 @@ pub(super) struct Open {
     child: Option<tokio::process::Child>,
 }
 
-/// Where to write Input.
+/// The destination of Input.
 enum Input {
     #[cfg(unix)]
     Pty(pty_process::OwnedWritePty),
@@ -61,7 +61,7 @@ enum Input {
 pub(super) enum GuestEvent {
     /// The key exchange took too long.
     KeyExchangeTimeout,
-    /// It is time to start.
+    /// The delay before the start is over.
     Start,
     /// The connection to the target was made, or failed.
     Connected(Result<TcpStream, SessionFailure>),

@@ -49,7 +49,7 @@ pub(crate) struct AgentHandle {
     pub(crate) from_agent: mpsc::Receiver<Frame>,
     /// Asks the agent to end the session for a reason, as EndTerminalSession and time-outs do.
     pub(crate) stop: Option<oneshot::Sender<&'static str>>,
-    /// Why the session ended: `Ok`, `OpenTargetPortFailed: connection refused`, .. It comes when
+    /// The reason why the session ended: `Ok`, `OpenTargetPortFailed: connection refused`, … It comes when
     /// everything has been put into `from_agent` and the guest has ended.
     pub(crate) ended: oneshot::Receiver<String>,
 }

@@ -15,8 +15,8 @@ pub enum Guest {
     Echo,
 }
 
-/// Which agents a session runs on. No published agent speaks protocol version 1.02, so [`Self::New`]
-/// is inferred: from the browser client in what is numbered, from [`Self::Newest`] in all else.
+/// The generation of the agents. No published agent speaks protocol version 1.02, so [`Self::New`] is
+/// inferred: from the browser client in what is numbered, from [`Self::Newest`] in all else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Generation {
     /// The oldest in use (v578): version 1.01. Every message is dropped before the program runs or
@@ -45,7 +45,7 @@ impl Generation {
     }
 }
 
-/// How the agent behaves.
+/// The behaviour of the agent.
 #[derive(Debug, Clone)]
 pub struct AgentOptions {
     /// The other side of a session.
@@ -54,7 +54,7 @@ pub struct AgentOptions {
     pub shell: Option<PathBuf>,
     /// The PATH of programs; when `None`, the emulator's own.
     pub path: Option<OsString>,
-    /// Which agent to follow.
+    /// The generation to imitate.
     pub generation: Generation,
     /// Wait this long before the guest starts; the real agent waits 1 s.
     pub start_delay: Duration,

@@ -15,11 +15,11 @@ pub(crate) struct SessionSpec {
     pub(crate) port: Option<u16>,
     /// The host of `port`; `localhost` when `None`.
     pub(crate) target_server: Option<String>,
-    /// How the session is encrypted, if it is.
+    /// The encryption of the session.
     pub(crate) encryption: Option<SessionEncryption>,
 }
 
-/// How the two sides of an encrypted session agree on a key.
+/// The way in which the two sides of an encrypted session agree on a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SessionEncryption {
     /// By ECDHE.

@@ -33,7 +33,7 @@ pub(crate) struct Call {
     pub version: String,
     /// The API's parameters, without the common ones.
     pub params: BTreeMap<String, String>,
-    /// Who signed it.
+    /// The signer.
     pub caller: Caller,
 }
 

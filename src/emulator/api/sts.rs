@@ -1,10 +1,9 @@
 //! The calls of STS: who is calling, and the keys of a role's session.
 //!
-//! Any role of the emulator's account exists, may be assumed by whoever asks, and for up to 12 hours;
-//! any OIDC provider of it exists too. A policy is read and narrows nothing. Of an OIDC token its form
-//! and its times are checked; its signature can't be, as the providers have no keys. Codes and messages
-//! are those of the API's pages; inferred are the statuses of those for parameters, and which of several
-//! comes first.
+//! Any role of the emulator's account exists and may be assumed by any caller, for up to 12 hours; any OIDC
+//! provider of it exists too. A policy is read and has no effect. The form and the times of an OIDC token
+//! are checked; its signature can't be, as the providers have no keys. Codes and messages are those of the
+//! API's pages. Inferred: the statuses of those for parameters, and which of several comes first.
 
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given, required};

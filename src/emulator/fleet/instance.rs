@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// An agent too old for sessions: the minimum for Linux is 2.2.3.256.
 const OLD_VERSION: &str = "2.2.3.100";
-/// The same on Windows, where the minimum is 2.1.3.256.
+/// The version of an old agent on Windows, where the minimum is 2.1.3.256.
 const OLD_WINDOWS_VERSION: &str = "2.1.3.100";
 
 /// An instance with a state, a name and addresses of its own. It is read from `ID[:WORD]…`, the words

@@ -20,7 +20,7 @@ const TAKE_OVER: Duration = Duration::from_secs(5);
 pub(crate) struct AgentChannel {
     /// The agent.
     pub agent: AgentHandle,
-    /// Why the agent ended, once it has.
+    /// The reason why the agent ended, once it has.
     pub reason: Option<String>,
     /// The channelId: random, in every message to the client.
     pub id: Bytes,

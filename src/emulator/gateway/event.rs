@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-/// Why a relay ended.
+/// The reason why a relay ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum End {
     /// The agent ended, for this reason.

@@ -24,7 +24,7 @@ pub enum Cut {
 #[derive(Debug)]
 pub(crate) struct ConnectionFaults {
     faults: Faults,
-    /// Which connection of its session this is, from 0.
+    /// The number of the connection in its session, from 0.
     nth: u32,
     out: Count,
     inward: Count,

@@ -92,7 +92,7 @@ async fn enter(shared: Arc<Shared>, token: WebshellToken, mut socket: Socket) {
     socket::close(socket, CloseCode::Normal).await;
 }
 
-/// Why a relay ended.
+/// The reason why a relay ended.
 enum RelayEnd {
     /// The program has ended.
     ProgramEnded,

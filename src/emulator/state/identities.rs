@@ -23,7 +23,7 @@ pub struct AccessKey {
     pub access_key_secret: String,
 }
 
-/// Who makes a call, in the words of GetCallerIdentity; nothing in it where nobody signed.
+/// The caller, in the terms of GetCallerIdentity; empty for an unsigned call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Caller {
     /// `RAMUser` or `AssumedRoleUser`.

@@ -17,7 +17,7 @@ pub(crate) struct StoredSession {
     pub spec: SessionSpec,
     /// Its region.
     pub region: String,
-    /// Who started it.
+    /// The caller who started it.
     pub caller: Caller,
     /// The token that opens its WebSocket.
     pub token: String,
@@ -120,7 +120,7 @@ pub(crate) enum TokenUse {
     Changed,
 }
 
-/// Why a WebSocket request is refused.
+/// The reason why a WebSocket request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
     /// The session does not exist, or has been ended.

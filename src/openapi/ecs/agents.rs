@@ -15,7 +15,7 @@ const MOST_IDS: usize = 50;
 /// How many calls are made at the same time.
 const AT_ONCE: usize = 4;
 
-/// How the agents of instances are: `DescribeCloudAssistantStatus`.
+/// The state of instances' agents: `DescribeCloudAssistantStatus`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DescribeCloudAssistantStatus {

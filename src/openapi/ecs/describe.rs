@@ -42,7 +42,7 @@ pub struct SessionRecord {
     /// `Account`, `RAMUser` or `AssumedRoleUser`.
     #[serde(deserialize_with = "lenient::text")]
     pub identity_type: Option<String>,
-    /// Who called the API.
+    /// The caller of the API.
     #[serde(deserialize_with = "lenient::text")]
     pub principal_id: Option<String>,
     /// The host in the VPC that was forwarded to.
@@ -72,7 +72,7 @@ pub struct ConnectionRecord {
     /// When it ended.
     #[serde(deserialize_with = "lenient::text")]
     pub end_time: Option<String>,
-    /// Why it was closed, as one of the codes of `hints::closed_reason`.
+    /// The reason why it was closed: one of the codes of `hints::closed_reason`.
     #[serde(deserialize_with = "lenient::text")]
     pub closed_reason: Option<String>,
     /// More about a failure. The official SDK has it, the API page doesn't.

@@ -10,7 +10,7 @@ use crate::openapi::params::TagFilter;
 use crate::pattern;
 use std::time::Duration;
 
-/// Which instances to find: those that fit everything given. The default is all.
+/// A query for instances: those that match every field that is set. The default matches all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     /// Their ids; any when empty.
@@ -139,8 +139,8 @@ impl Address {
 pub struct Found {
     /// The instances, those of ECS first, in the service's order.
     pub instances: Vec<Instance>,
-    /// Why managed instances could not be looked for, where the service refused that: some regions have
-    /// none, and some identities may not see them.
+    /// The refusal, if the service refused to list managed instances: some regions have none, and some
+    /// identities may not see them.
     pub unseen: Option<Error>,
 }
 

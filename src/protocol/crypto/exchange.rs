@@ -55,7 +55,7 @@ impl KeyPair {
     }
 }
 
-/// Where the key comes from.
+/// The source of the key.
 pub enum KeySource {
     /// Both ends agree on it (Mode Auto).
     Ecdhe(KeyPair),
@@ -63,7 +63,7 @@ pub enum KeySource {
     Kms {
         /// The data key.
         key: Zeroizing<[u8; KEY]>,
-        /// The same, as KMS encrypted it.
+        /// The key as KMS encrypted it.
         ciphertext: String,
     },
 }

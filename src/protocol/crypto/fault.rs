@@ -1,4 +1,4 @@
-//! Why a key exchange, or a message after it, is refused.
+//! The reasons for refusing a key exchange, or a message after it.
 
 /// A mistake of the other side, with the name that agents use in `KeyExchangeError.<Name>`, or a similar
 /// name for a mistake that only a client can find.
@@ -27,7 +27,7 @@ impl Fault {
     }
 }
 
-/// Why an exchange came to nothing.
+/// The reason why an exchange failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// The agent broke the rules.

@@ -22,7 +22,7 @@ pub enum Action {
     Unknown(u8),
 }
 
-/// How the key is agreed on, by the names of `cipherSuite`.
+/// The way in which the key is agreed on, with the names of `cipherSuite`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Suite {
     /// Diffie-Hellman on P-256; the shared x-coordinate is the key.
@@ -82,7 +82,7 @@ pub struct EcdheAnswer {
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Empty {}
 
-/// Why the agent gives up.
+/// The agent's reason for giving up.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Refusal {
     /// `KeyExchangeError.` and a name.

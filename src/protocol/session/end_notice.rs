@@ -4,8 +4,8 @@ use crate::protocol::channel::Ending;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
-/// How the announcement begins. A code follows, then `: ` and more about it if the agent has more to
-/// say (it has nothing to add to Notified), then a newline.
+/// The beginning of the announcement. A code follows, then `: ` and a detail if the agent has one (it has
+/// none for Notified), then a newline.
 const START: &str = "The session has terminated. ";
 
 /// How long nothing may follow the announcement before it turns out to be a program's output: agents
@@ -17,7 +17,7 @@ const LAST_FOR: Duration = Duration::from_secs(10);
 pub(super) struct EndNotice {
     /// The message as it came.
     pub(super) payload: Bytes,
-    /// It came in clear although the session is encrypted: anybody on the way may have made it up.
+    /// It came unencrypted although the session is encrypted: anybody on the way may have forged it.
     pub(super) unverified: bool,
     /// When it has turned out to be no announcement.
     pub(super) until: Instant,

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::protocol::channel::Ending;
 use serde::Deserialize;
 
-/// How the object begins; the status itself and a quotation mark follow.
+/// The beginning of the object; the status itself and a quotation mark follow.
 const START: &[u8] = br#"{"metadata":{},"status":""#;
 
 /// The statuses that end a session, as they follow [`START`].
@@ -157,7 +157,7 @@ impl Status {
     }
 }
 
-/// Where an object begins, or may begin if the stream goes on right.
+/// The place where an object begins, or may begin if the rest of it follows.
 fn find(bytes: &[u8]) -> Option<usize> {
     let mut from = 0;
     while let Some(at) = bytes.get(from..)?.iter().position(|b| *b == b'{') {
@@ -178,11 +178,11 @@ fn may_begin(bytes: &[u8]) -> bool {
 }
 
 enum Reading {
-    /// It may yet become the object.
+    /// The bytes may be the beginning of the object.
     Unfinished,
-    /// It is one, of this length.
+    /// The bytes are an object of this length.
     Whole(usize),
-    /// It is something else, at least as far as this length.
+    /// The bytes up to this length are something else.
     Other(usize),
 }
 

@@ -63,7 +63,7 @@ async fn ask(world: &World, profile: &Profile) -> Result<Credentials> {
     Ok(credentials)
 }
 
-/// Where the credentials are asked for: at the host of the page that one signs in at.
+/// The URL for requesting the credentials, on the host of the sign-in page.
 fn sign_in(text: &str) -> Result<Url> {
     let url = Url::parse(text).ok().filter(|url| url.has_host());
     let mut url = url.ok_or_else(|| problem("cloud_sso_sign_in_url is not a URL"))?;

@@ -54,7 +54,7 @@ pub(super) fn with_fields(
     Some(edited)
 }
 
-/// Where a part of the text lies in it.
+/// The position of `part` in the text that it is a slice of.
 fn place_of(part: &str, text: &str) -> std::ops::Range<usize> {
     let start = part.as_ptr() as usize - text.as_ptr() as usize;
     start..start + part.len()

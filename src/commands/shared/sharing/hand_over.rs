@@ -69,8 +69,8 @@ pub(crate) async fn run(shared: &Shared<'_>, program: Option<&Program>) -> Resul
     }
 }
 
-/// The process that holds this command's sessions, if there is one. With `end`, it is asked to end, at once
-/// or after the commands that run.
+/// The process id of this command's holder, if there is one. With `end`, it is asked to end, at once or
+/// after the commands that are running.
 pub(crate) async fn ask(shared: &Shared<'_>, end: Option<bool>) -> Result<Option<u32>, String> {
     let (_, place) = place(shared)?;
     let conn = knock(&place).await.map_err(|error| error.to_string())?;
@@ -84,7 +84,7 @@ pub(crate) async fn ask(shared: &Shared<'_>, end: Option<bool>) -> Result<Option
     Ok(Some(pid))
 }
 
-/// Where the holder of this command's sessions is.
+/// The key and the files of the holder of this command's sessions.
 fn place(shared: &Shared<'_>) -> Result<(String, Place), String> {
     let kms = shared.args.session.kms_endpoint.as_deref();
     let key = key(shared.context, &shared.args.sharing, shared.request, kms);
