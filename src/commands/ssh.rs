@@ -134,7 +134,7 @@ async fn only_forward(global: &Global, args: &Forward, all: bool, ui: &Ui) -> an
     Ok(stops::exit_of(Stop::Signal(number)))
 }
 
-/// As with ssh, what happens to connections is told only if it was asked for.
+/// As with ssh, events of connections are shown only if that was asked for.
 async fn start(global: &Global, args: &Forward, all: bool, ui: &Ui) -> anyhow::Result<Beside> {
     let quiet = Ui::new(true);
     let is_wanted = global.verbose > 0 && global.log_file.is_none();

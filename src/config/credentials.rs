@@ -1,4 +1,4 @@
-//! Credentials, and the contract of what provides them.
+//! Credentials, and the interface of their providers.
 
 use crate::error::Result;
 use futures_util::future::BoxFuture;
@@ -29,14 +29,14 @@ pub trait CredentialsProvider: Send + Sync {
     /// [`Error::Credentials`](crate::error::Error::Credentials) if there are none or no longer any.
     fn credentials(&self) -> BoxFuture<'_, Result<Credentials>>;
 
-    /// Takes notice that the service calls these credentials expired. Whether the next ones may be
-    /// others.
+    /// Reports that the service refuses these credentials as expired. Returns whether the next ones may be
+    /// different.
     fn are_refused(&self, _credentials: &Credentials) -> bool {
         false
     }
 }
 
-/// The provider of credentials that never change is the credentials.
+/// Credentials that never change are their own provider.
 impl CredentialsProvider for Credentials {
     fn credentials(&self) -> BoxFuture<'_, Result<Credentials>> {
         Box::pin(std::future::ready(Ok(self.clone())))

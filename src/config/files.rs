@@ -12,7 +12,7 @@ type Load = fn(&Path, Option<&str>) -> Result<Profile, NoProfile>;
 
 /// A file that may have profiles.
 pub(super) struct File {
-    /// Its path, and what named it.
+    /// Its path, with the source that named it.
     pub(super) path: Sourced<PathBuf>,
     load: Load,
 }

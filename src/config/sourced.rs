@@ -1,4 +1,4 @@
-//! Values, each with where it came from: a flag, a variable, a file, a profile.
+//! Values with their sources: a flag, a variable, a file, a profile.
 
 use super::env::{Env, first_set, spellings};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub(crate) enum Source {
     File(PathBuf, usize),
     /// A profile of the credentials' file.
     Profile(String),
-    /// Nothing was said.
+    /// No source set the value.
     Default,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// A value and where it came from.
+/// A value with its source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sourced<T> {
     /// The value.

@@ -35,7 +35,7 @@ use tokio::time::timeout;
 
 /// How long stopping waits for agents to end.
 const STOP: Duration = Duration::from_secs(3);
-/// How often stopping tells the sessions to end.
+/// How often the sessions are told to end while the emulator stops.
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// A running emulator, on a thread and runtime of its own. Dropping it ends every session, and with

@@ -296,7 +296,7 @@ pub(crate) struct Probe {
     pub(crate) host: String,
     /// How long the answer took, connecting included.
     pub(crate) took: Duration,
-    /// The clocks, where the answer told its time.
+    /// The clocks, if the answer had a time.
     pub(crate) clock: Option<Clock>,
 }
 

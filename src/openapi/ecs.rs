@@ -179,7 +179,7 @@ pub struct EndTerminalSession {
     pub session_id: String,
 }
 
-/// The answer of an action that has nothing to tell.
+/// The answer of an action that returns nothing.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Done {

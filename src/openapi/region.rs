@@ -2,7 +2,7 @@
 
 use super::endpoint;
 
-/// The regions that DescribeRegions tells, and those of the clouds for finance and government.
+/// The regions that DescribeRegions lists, and those of the clouds for finance and government.
 pub(crate) const REGIONS: [&str; 41] = [
     "ap-northeast-1",
     "ap-northeast-2",

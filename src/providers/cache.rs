@@ -18,8 +18,8 @@ use zeroize::Zeroizing;
 /// Files older than this are removed: no role's credentials are valid longer.
 const LONGEST: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// The credentials that were made from `parts`: those kept, or those that `ask` gives. Where nothing
-/// can be kept, it is asked.
+/// The credentials for `parts`: cached ones, or those that `ask` obtains. Without a cache, `ask` is always
+/// used.
 pub(super) async fn through(
     world: &World,
     occasion: Occasion,
@@ -50,7 +50,7 @@ pub(super) async fn through(
     Ok(credentials)
 }
 
-/// A name that tells nothing of what the credentials were made from.
+/// The name of a cache file: a digest of `parts`, which reveals none of them.
 fn name(parts: &[&str]) -> String {
     let mut text = Zeroizing::new(String::new());
     for part in parts {

@@ -18,7 +18,7 @@ pub(super) fn obtain<'a>(
         let obtained = match &source.mode {
             Mode::Keys(keys) => Ok(keys.clone()),
             Mode::AssumeRole { from, role } => {
-                // What `from` lacks is told in its own name.
+                // An error of `from` names `from`, not this source.
                 let keys = obtain(world, from, occasion).await?;
                 assume_role::obtain(world, occasion, &keys, role).await
             }

@@ -37,7 +37,7 @@ pub(super) async fn obtain(
         seconds: role.seconds,
         policy: role.policy.clone(),
     };
-    // Nobody signs this call; the token is named so that no error repeats it.
+    // The call is not signed. The token is among the credentials so that it is removed from errors.
     let nobody = Credentials {
         access_key_id: String::new(),
         access_key_secret: SecretString::default(),

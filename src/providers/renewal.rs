@@ -105,7 +105,7 @@ impl CredentialsProvider for Provider {
     }
 
     fn are_refused(&self, credentials: &Credentials) -> bool {
-        // What stands in a file or a variable stays as it is.
+        // Keys from a file or a variable don't change.
         if matches!(self.inner.source.mode, Mode::Keys(_)) {
             return false;
         }
@@ -187,7 +187,7 @@ impl Inner {
         let ask = |credentials| sts::identity(&self.world, &self.source, credentials);
         let now = match ask(new).await {
             Ok(now) => now,
-            // Some networks lead to ECS and not to STS: there, no identity is ever known.
+            // Some networks reach ECS but not STS: there the identity is never known.
             Err(Error::Connect { .. } | Error::Timeout { .. }) if known.is_none() => {
                 tracing::debug!("the identity is not known: STS can't be reached");
                 return Ok(());
@@ -196,7 +196,7 @@ impl Inner {
         };
         let known = match known {
             Some(known) => known,
-            // Credentials that have expired no longer tell whose they were.
+            // The identity of expired credentials can't be looked up.
             None => match ask(before).await {
                 Ok(known) => known,
                 Err(error) => {

@@ -1,4 +1,4 @@
-//! Calls of STS: which host is asked, and in whose name.
+//! Calls of STS: the choice of the host, and calls with given credentials.
 
 use super::cache;
 use super::http::problem;
@@ -15,7 +15,7 @@ use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use url::Url;
 
-/// STS where no region is configured for it.
+/// The host of STS if no region is configured for it.
 const GLOBAL: &str = "sts.aliyuncs.com";
 
 /// Credentials of a role: those kept from an earlier run, or those that the action gives.

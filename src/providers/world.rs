@@ -26,7 +26,7 @@ pub(crate) struct World {
     pub(crate) limit: Duration,
     /// How calls are signed.
     pub(crate) signature: Signature,
-    /// The folder where role credentials are kept between runs, where they are.
+    /// The folder of cached role credentials, if there is one.
     pub(crate) cache: Option<PathBuf>,
     /// The time of day.
     pub(crate) clock: Clock,
@@ -53,7 +53,7 @@ impl Clock {
     }
 }
 
-/// When credentials are asked for.
+/// The occasion on which credentials are obtained.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Occasion {
     /// At the start of the run: the user may be asked something.

@@ -13,17 +13,17 @@ use std::time::Instant;
 /// The longest line behind a mark, in bytes.
 const LONGEST_LINE: usize = LINE + 64;
 
-/// A runner, seen from the client.
+/// The client of a runner.
 #[derive(Debug)]
 pub struct Client {
     options: Options,
     command_line: String,
-    /// Stands before all that the runner says. It goes over the channel only.
+    /// The mark before every line of the runner. It is sent over the channel only.
     mark: String,
-    /// Parts what a command wrote from what its children write later.
+    /// The text that separates a command's output from what its children write later.
     sentinel: String,
     phase: Phase,
-    /// The command that was asked for and is not started.
+    /// The command that was requested and is not started yet.
     next: Option<Next>,
     noise: bool,
 }
@@ -62,7 +62,7 @@ impl Running {
 }
 
 impl Client {
-    /// A runner that is not there yet, with secrets of its own.
+    /// The client of a runner that has not started yet, with new secrets.
     #[must_use]
     pub fn new(options: Options) -> Self {
         let hello = Hello::new();
@@ -128,7 +128,7 @@ impl Client {
         }
     }
 
-    /// Bytes for the command's standard input. What comes after its end is nobody's.
+    /// Bytes for the command's standard input. After its end they are dropped.
     pub fn input(&mut self, bytes: &[u8], out: &mut Yield) {
         if let Some(next) = &mut self.next {
             next.input.put_slice(bytes);
@@ -172,7 +172,8 @@ impl Client {
         }
     }
 
-    /// The session has ended: what that means for the command.
+    /// Notes the end of the session. Returns the failure of the command that it interrupted, if there is
+    /// one.
     #[must_use]
     pub fn ended(&mut self) -> Option<Failure> {
         let failure = match &self.phase {
@@ -278,7 +279,7 @@ impl Client {
         }
     }
 
-    /// Takes the lines out of what has come; the rest is noise.
+    /// Takes the lines out of the received bytes; the rest is noise.
     fn running(&mut self, now: Instant, bytes: &[u8], out: &mut Yield) {
         let Phase::Running(running) = &mut self.phase else {
             return;

@@ -1,6 +1,6 @@
-//! The language of the runner: frames towards it and lines back, total over any bytes.
+//! The protocol of the runner: frames to it and lines from it. Any bytes can be decoded.
 
-/// Characters of base64 in a line, save for the last of a chunk.
+/// Characters of base64 in a line, except for the last line of a chunk.
 pub const LINE: usize = 3900;
 
 /// The most bytes of a command's stream that are encoded at once.
@@ -17,7 +17,7 @@ pub const LONGEST_FRAME: usize = 9_999_999;
 pub enum Frame {
     /// The text that sets a command up and runs it.
     Script,
-    /// Bytes of its standard input; none is the end.
+    /// Bytes of its standard input; an empty frame is the end.
     Input,
     /// A chunk of standard input, compressed by gzip.
     CompressedInput,
@@ -75,7 +75,7 @@ pub enum Line<'a> {
     Data(Data<'a>),
     /// The stream has ended; this is its last line.
     StreamEnd {
-        /// Which.
+        /// The stream.
         stream: Stream,
         /// The number of the line in its stream.
         number: usize,
@@ -99,7 +99,7 @@ pub enum Line<'a> {
 /// A piece of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Data<'a> {
-    /// Which.
+    /// The stream.
     pub stream: Stream,
     /// The number of the line in its stream, from 1.
     pub number: usize,
@@ -112,7 +112,7 @@ pub struct Data<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Reads what stands behind the mark, without the newline. `None` for a damaged line.
+    /// Reads the text after the mark, without the newline; `None` for a damaged line.
     #[must_use]
     pub fn decode(line: &'a [u8]) -> Option<Self> {
         let (kind, rest) = line.split_first()?;

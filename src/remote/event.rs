@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Choices of one runner.
+/// The options of one runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Options {
     /// Compress where it pays.
@@ -65,7 +65,7 @@ pub struct Yield {
 /// An event of a runner or its command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The runner is there.
+    /// The runner has started.
     Ready,
     /// Something that a user may want to know.
     Note(Note),

@@ -33,9 +33,9 @@ pub(super) struct Job {
     give_up: Option<Instant>,
     /// Its streams are given up.
     released: bool,
-    /// Its end has been told to the user.
+    /// Its end has been reported to the user.
     told: bool,
-    /// Its end has been told to the runner.
+    /// Its end has been sent to the runner.
     closed: bool,
 }
 
@@ -62,7 +62,7 @@ impl Job {
         self.status.is_none()
     }
 
-    /// Whether its end has been told to the user.
+    /// Whether its end has been reported to the user.
     pub(super) fn is_told(&self) -> bool {
         self.told
     }

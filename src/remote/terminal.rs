@@ -306,7 +306,7 @@ mod tests {
             (&b"exit 3\r"[..], &b"$ exit 3\r\nlogout\r\n"[..])
         );
         assert_eq!(out.events, [Event::Ended(3)]);
-        // One that can't be used is told before another one starts.
+        // The runner names a shell that it can't use before it starts another one.
         let mut shell = Terminal::login(&[], &mut out);
         let said = format!("{}u/sbin/nologin;$ ", shell.mark);
         for byte in said.as_bytes().chunks(1) {

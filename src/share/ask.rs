@@ -6,11 +6,11 @@ use crate::remote::{Command, Signal};
 /// A request to the filter. Send the pump [`crate::pump::Control::Filter`] after it.
 #[derive(Debug)]
 pub(crate) enum Ask {
-    /// To start this command, which has standard input or not. Only while it is free.
+    /// Start this command, with or without standard input. It may be sent only while the filter is free.
     Start(Command, bool),
-    /// To send this to the command.
+    /// Send this signal to the command.
     Signal(Signal),
-    /// To end the command's input.
+    /// End the command's input.
     InputEnd,
 }
 
@@ -21,7 +21,7 @@ pub(crate) enum Said {
     Ready,
     /// Something that the command's user may want to know.
     Note(String),
-    /// The command is over: its status. All its output is expected by the ends.
+    /// The command has ended with this status, and the ends know of all its output.
     Ended(u8),
     /// Another command may be started.
     Free,

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::sync::{Notify, mpsc};
 
-/// The ends. Clones are the same; as a reader it is the command's standard input.
+/// The ends; all clones share them. Reading from them reads the command's standard input.
 #[derive(Clone)]
 pub(crate) struct Ends(Arc<Shared>);
 
@@ -29,13 +29,13 @@ pub(crate) struct Writer {
 pub(crate) enum Broken {
     /// Nobody reads standard output.
     Closed,
-    /// One can't be read or written.
+    /// A stream can't be read or written.
     Failed(&'static str, io::Error),
 }
 
 struct Shared {
     state: Mutex<State>,
-    /// Something has changed that others wait for.
+    /// Notified when the state has changed.
     changed: Notify,
     asks: mpsc::UnboundedSender<Ask>,
     control: mpsc::Sender<Control>,
@@ -155,7 +155,7 @@ impl Ends {
         state.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes to one of the streams; what has none is dropped.
+    /// Writes to one of the streams. Without streams the bytes are dropped.
     fn write(
         &self,
         cx: &mut Context<'_>,
@@ -216,7 +216,7 @@ impl AsyncRead for Ends {
         match read {
             Ok(()) => {
                 let _ = self.0.asks.send(Ask::InputEnd);
-                // If there is no room, it is about to be woken.
+                // If the queue is full, the pump is about to wake anyway.
                 let _ = self.0.control.try_send(Control::Filter);
             }
             Err(error) => {

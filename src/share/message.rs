@@ -66,7 +66,7 @@ pub(crate) enum Answer {
     },
     /// The answer to [`Asked::Ping`].
     Pong,
-    /// Report the sessions and commands.
+    /// The sessions and commands.
     Status(Status),
     /// The holder is ending.
     Ending,

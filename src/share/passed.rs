@@ -43,7 +43,7 @@ impl Streams {
     }
 }
 
-/// A descriptor, waited for together with the end of its command.
+/// A descriptor. A wait for it also ends with its command.
 struct Passed {
     file: File,
     over: Arc<PipeReader>,

@@ -47,7 +47,7 @@ impl RawGuard {
 
 impl Drop for RawGuard {
     fn drop(&mut self) {
-        // The terminal may be gone, and there is nowhere to tell it.
+        // The terminal may be gone, and there is nowhere to report it.
         let _ = self.restore();
     }
 }

@@ -158,7 +158,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // The terminal may be gone, and there is nowhere to tell it.
+        // The terminal may be gone, and there is nowhere to report it.
         let _ = self.give_back();
     }
 }

@@ -48,7 +48,7 @@ pub(crate) async fn run(global: &Global, args: Doctor, ui: &Ui) -> anyhow::Resul
         match resolve::now(&mut context, global, typed, args.connect_timeout).await {
             Ok(id) => named.instance = id,
             Err(error @ Error::Usage(_)) => return Err(error.into()),
-            // The checks tell why a call fails; what else it is is said in their place.
+            // The checks report failed calls; other errors take their place in the report.
             Err(error) => {
                 unknown = Some(Finding::of(&error));
                 target = None;

@@ -1,7 +1,8 @@
 //! Whether a local client that has ended its side of a connection still reads the other one.
 //!
-//! TCP tells a server the same of a client that only stops sending and of one that is gone. Where the
-//! client runs on this machine, Linux tells them apart: a socket that no process holds has no inode.
+//! TCP gives a server the same signal for a client that only stops sending and for one that is gone. Where
+//! the client runs on this machine, Linux distinguishes the two: a socket that no process holds has no
+//! inode.
 
 use crate::backoff::Backoff;
 use std::net::{IpAddr, SocketAddr};

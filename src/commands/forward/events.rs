@@ -49,7 +49,7 @@ impl Events {
         }
     }
 
-    /// A socket listens.
+    /// A socket is listening.
     pub(crate) fn listening(
         &self,
         forward: usize,
@@ -70,7 +70,7 @@ impl Events {
         self.tell(&text, object);
     }
 
-    /// A socket can't be had, and is done without.
+    /// A socket can't be opened, and is left out.
     pub(crate) fn not_listening(&self, error: &Error) {
         report::failure_of(&self.ui, "a forward is left out", error);
     }

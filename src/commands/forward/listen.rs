@@ -41,7 +41,8 @@ pub(crate) async fn bind(listen: &Listen) -> Result<Vec<TcpListener>> {
     })
 }
 
-/// Accepts the next connection. A failure is told once, and then tried again: the listener stays.
+/// Accepts the next connection. A failure is reported once, and the attempt is repeated: the listener
+/// stays.
 pub(crate) async fn accept(
     listener: &TcpListener,
     at: SocketAddr,

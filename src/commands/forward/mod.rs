@@ -67,7 +67,7 @@ pub(crate) async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Resu
 pub(crate) struct Beside(Running);
 
 impl Beside {
-    /// Listens. With `all`, a port that can't be listened on is an error; else it is only told.
+    /// Listens. With `all`, a port that can't be listened on is an error; without, it is only reported.
     pub(crate) async fn start(global: &Global, args: &Forward, ui: &Ui, all: bool) -> Result<Self> {
         let mut running = Running::new(global, args, ui).await?;
         running.listen(args, all).await?;

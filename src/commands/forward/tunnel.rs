@@ -191,7 +191,7 @@ impl Carrying {
     }
 }
 
-/// Runs the session, and tells it when it is cut and when its client is gone.
+/// Runs the session, and stops it when it is cut or its client is gone.
 async fn steered(
     run: impl Future<Output = Outcome>,
     control: mpsc::Sender<Control>,
@@ -234,7 +234,7 @@ fn is_clean(outcome: &Outcome) -> bool {
     )
 }
 
-/// The error to tell of, if there is one. A client that goes away is no error.
+/// The error to report, if there is one. A client that goes away is no error.
 fn failure(outcome: Outcome) -> Option<Error> {
     match outcome {
         Outcome::Ended(Ending::Failed(Error::Io { source, .. })) if is_gone(&source) => None,

@@ -1,4 +1,4 @@
-//! `axt share hold`: the process that holds sessions, until nobody has needed them for long enough.
+//! `axt share hold`: the process that holds sessions, until they have been idle for long enough.
 
 use super::holder::Holder;
 use crate::commands::shared::sharing::Start;
@@ -17,10 +17,10 @@ use std::time::Duration;
 use tokio::net::UnixListener;
 use tokio::time::timeout;
 
-/// How long what this process is given may take to come.
+/// How long the start message may take to come.
 const GIVEN: Duration = Duration::from_secs(10);
 
-/// Holds sessions as its standard input, a socket, says.
+/// Holds sessions as the start message says, which comes over the socket that is its standard input.
 pub(super) async fn run() -> anyhow::Result<Exit> {
     let mut conn = detach().map_err(|source| Error::Io {
         what: "a holder is started by --share",
@@ -70,7 +70,7 @@ pub(super) async fn run() -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Lets go of everything that this process has inherited, but for the socket that is its standard input.
+/// Closes everything that this process has inherited, except for the socket that is its standard input.
 fn detach() -> io::Result<Conn> {
     let socket = Socket::from(io::stdin().as_fd().try_clone_to_owned()?);
     let conn = Conn::new(socket)?;

@@ -26,13 +26,13 @@ const END: Duration = Duration::from_secs(5);
 /// The holder.
 pub(super) struct Holder {
     context: Context,
-    /// What it was given.
+    /// The start message.
     start: Start,
     /// Everything that has to be over before the process ends.
     pub(super) tasks: TaskTracker,
     /// Ends every session.
     ending: CancellationToken,
-    /// One place for each session, given in order.
+    /// One permit for each session, given in order.
     places: Arc<Semaphore>,
     state: Mutex<State>,
     changed: Notify,
@@ -49,7 +49,7 @@ struct State {
     keep: Duration,
     /// When the last command ended.
     since: Instant,
-    /// No more commands are taken.
+    /// The holder takes no more commands.
     closed: bool,
 }
 
@@ -66,7 +66,7 @@ pub(super) struct Counted(Arc<Holder>);
 pub(super) struct Open(Arc<Holder>);
 
 impl Holder {
-    /// A holder without sessions.
+    /// A holder that has no sessions yet.
     pub(super) fn new(context: Context, start: Start) -> Self {
         let state = State {
             idle: Vec::new(),
@@ -87,7 +87,7 @@ impl Holder {
         }
     }
 
-    /// Serves the command that has started this process. It counts before it says what it is.
+    /// Serves the command that has started this process. It is counted before its first message.
     pub(super) fn serve_first(self: &Arc<Self>, conn: Conn) {
         let counted = self.count();
         self.tasks
@@ -143,7 +143,7 @@ impl Holder {
         let permit = permit.ok()?.ok()?;
         let mut state = self.state();
         state.idle.retain_mut(|session| !session.is_over());
-        // One whose connection is broken comes back by itself, or ends.
+        // A session with a broken connection is used again after it has reconnected.
         let usable = state.idle.iter().rposition(Held::is_up);
         let session = usable.map(|at| state.idle.remove(at));
         let places = SESSIONS - self.places.available_permits();
@@ -168,12 +168,12 @@ impl Holder {
         self.changed.notify_one();
     }
 
-    /// Whether commands are taken.
+    /// Whether the holder takes commands.
     pub(super) fn takes_more(&self) -> bool {
         !self.state().closed
     }
 
-    /// Waits until something changes that may end the holder, or its time is over.
+    /// Waits until the state changes or the holder's time is over.
     pub(super) async fn changed(&self) {
         let due = self.due();
         let over = async {
@@ -189,7 +189,7 @@ impl Holder {
         }
     }
 
-    /// Whether there is no reason to stay: nobody needs the sessions, or there are none any more.
+    /// Whether the holder may end: the sessions were idle for long enough, or there are none any more.
     pub(super) fn is_over(&self) -> bool {
         let time = self.due().is_some_and(|due| due <= Instant::now());
         let state = self.state();

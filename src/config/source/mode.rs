@@ -11,19 +11,19 @@ use url::Url;
 const UNREACHED: &str =
     "check that this machine reaches it: network, DNS, HTTPS_PROXY and NO_PROXY, firewalls";
 
-/// One place that credentials come from.
+/// A source of credentials.
 pub(crate) struct CredentialSource {
     /// The name in messages: `profile prod (OAuth) of /home/a/.aliyun/config.json`.
     pub(crate) name: String,
     /// The advice for a source that gives no credentials.
     pub(crate) remedy: String,
-    /// How it gives them.
+    /// The mode in which it gives credentials.
     pub(crate) mode: Mode,
 }
 
 /// How credentials are obtained: the modes of aliyun-cli's profiles.
 pub(crate) enum Mode {
-    /// They stand there: AK and StsToken.
+    /// They are in the profile or the environment: AK and StsToken.
     Keys(Credentials),
     /// STS gives those of a role: RamRoleArn, RamRoleArnWithRoleName, ChainableRamRoleArn.
     AssumeRole {
@@ -89,7 +89,7 @@ pub(crate) struct InstanceRole {
 }
 
 impl CredentialSource {
-    /// Whether nothing is configured, and this is only what may work all the same.
+    /// Whether nothing is configured and this source is a guess.
     pub(crate) fn is_a_guess(&self) -> bool {
         matches!(&self.mode, Mode::InstanceRole(role) if role.is_a_guess)
     }

@@ -1,4 +1,4 @@
-//! A RAM role that STS is asked for, and which STS.
+//! A RAM role to assume, and the STS that gives its credentials.
 
 use super::super::env::{Env, either, is_on, set};
 use url::Url;

@@ -74,7 +74,7 @@ fn dispatch(shared: &Shared, incoming: &ApiRequest<'_>, call: &Call, host: &str)
     if call.version == kms::VERSION {
         return kms::handle(&shared.kms, call);
     }
-    // SAE's calls are told apart by their path.
+    // SAE's calls differ by their path.
     let sae = incoming.path == TOKEN_PATH;
     if !sae && incoming.path != "/" {
         return Err(refuse("InvalidAction.NotFound"));

@@ -1,4 +1,4 @@
-//! Counts the API's calls, and tells when there are too many.
+//! Counts the API's calls, and refuses them when there are too many.
 
 use super::clock::later;
 use jiff::Timestamp;

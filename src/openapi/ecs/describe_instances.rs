@@ -113,7 +113,7 @@ struct EipAddress {
     ip_address: Option<String>,
 }
 
-/// A tag, as both actions tell it.
+/// A tag, as both actions write it.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(super) struct Tag {

@@ -34,7 +34,7 @@ pub struct Instance {
     pub elastic_ip: Option<String>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
-    /// Its agent; of ECS's instances [`super::agents::agents`] tells it.
+    /// Its agent; for an instance of ECS, [`super::agents::agents`] finds it.
     pub agent: Option<Agent>,
 }
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
-/// How much earlier than they expire aliyun-cli notes that the credentials do.
+/// aliyun-cli records an expiry that is this much earlier than the real one.
 const EARLY: SignedDuration = SignedDuration::from_secs(5);
 
 #[derive(Deserialize)]
@@ -28,7 +28,7 @@ pub(crate) async fn obtain(
     login: &StoredLogin,
     occasion: Occasion,
 ) -> Result<Credentials> {
-    // Nothing is lost where the file can't be changed: the access token is good for more.
+    // It does not matter if the file can't be changed: the access token can be used again.
     let ask = |profile, _| async move { ask(world, &profile).await };
     stored::or_ask(world, login, occasion, ask).await
 }

@@ -25,7 +25,7 @@ pub(super) struct LoginFile {
 }
 
 impl LoginFile {
-    /// Waits for the lock, and ends what a run that was killed has left undone.
+    /// Waits for the lock, and finishes the work of a run that was killed.
     pub(super) async fn lock(path: &Path) -> Result<Self> {
         let failed = |error: io::Error| unwritable(path, &error.to_string());
         let target = fs::canonicalize(path).map_err(failed)?;
@@ -46,8 +46,7 @@ impl LoginFile {
         Ok(Profile::load(&self.target, Some(name))?)
     }
 
-    /// Makes sure that what comes of a refresh token's use can be written, before it is sent to a server
-    /// that takes it once.
+    /// Checks that new tokens can be written, before a refresh token is sent, which can be used once.
     pub(super) fn begin(&self, profile: &str, token: &str, now: Timestamp) -> Result<Journal> {
         let failed = |error: io::Error| unwritable(&self.target, &error.to_string());
         let new = beside(&self.target, "new");
@@ -77,7 +76,7 @@ impl LoginFile {
             .is_some_and(|sent| sent.token == digest)
     }
 
-    /// Writes what was given for a refresh token.
+    /// Writes the tokens that the server gave for a refresh token.
     pub(super) fn save_login(&self, journal: Journal, tokens: &Tokens) -> Result<()> {
         self.apply(journal.begun(), tokens)?;
         let removed = journal.remove();
@@ -136,7 +135,7 @@ impl LoginFile {
     }
 }
 
-/// Puts a whole new file in the place of another.
+/// Replaces a file as a whole.
 fn replace(target: &Path, content: &[u8]) -> io::Result<()> {
     let new = beside(target, "new");
     let mut file = private::create(&new)?;

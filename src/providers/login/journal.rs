@@ -37,7 +37,7 @@ impl Journal {
     /// Writes to the disk that the token is about to be used. What follows the first line is room.
     pub(super) fn begin(path: &Path, begun: Use) -> io::Result<Self> {
         let file = prepared(path, &begun).inspect_err(|_| {
-            // Without its room it serves nobody.
+            // Without the reserved space the journal is useless.
             let _ = fs::remove_file(path);
         })?;
         let path = path.to_owned();
@@ -55,7 +55,7 @@ impl Journal {
         &self.begun
     }
 
-    /// Takes the journal away: nothing depends on it any more.
+    /// Removes the journal, when nothing depends on it any more.
     pub(super) fn remove(self) -> io::Result<()> {
         fs::remove_file(&self.path)
     }

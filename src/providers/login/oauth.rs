@@ -22,7 +22,7 @@ use url::form_urlencoded::Serializer;
 /// An access token with less time than this is renewed, as the SDKs do.
 const SOON: Duration = Duration::from_secs(20 * 60);
 
-/// The site that the user has an account of.
+/// The site of the user's account.
 #[derive(Clone, Copy)]
 struct Site {
     base: &'static str,
@@ -44,11 +44,10 @@ const INTERNATIONAL: Site = Site {
     flag: " --oauth-site-type INTL",
 };
 
-/// Renewals that must not be broken off.
+/// Renewals that must not be interrupted.
 static UNFINISHED: LazyLock<TaskTracker> = LazyLock::new(TaskTracker::new);
 
-/// Waits until no refresh token is between a server and the configuration file: to be called before
-/// the process ends.
+/// Waits until every new refresh token is in the configuration file. Call it before the process ends.
 pub(crate) async fn finish() {
     UNFINISHED.close();
     UNFINISHED.wait().await;
@@ -68,7 +67,7 @@ pub(crate) async fn obtain(
     .await
 }
 
-/// The error, with the command that makes the login anew.
+/// The error, with the command that repeats the login.
 fn with_remedy(error: Error, site: Site, profile: &str) -> Error {
     match error {
         Error::Credentials { problem, remedy } if remedy.is_empty() => Error::Credentials {
@@ -82,7 +81,7 @@ fn with_remedy(error: Error, site: Site, profile: &str) -> Error {
     }
 }
 
-/// Gives an access token, renewed if need be, for credentials.
+/// Exchanges an access token, renewed if necessary, for credentials.
 async fn ask(
     world: &World,
     site: Site,
@@ -92,8 +91,7 @@ async fn ask(
     let token = match access_token(world, &profile)? {
         Access::Token(token) => token,
         Access::Renew(refresh) => {
-            // Once the server has been asked, its answer must reach the file: whoever waits for the
-            // credentials may give up, and the run may end.
+            // The server's answer must reach the file, even if the caller gives up waiting or the run ends.
             let (world, file, name) = (world.clone(), file?, profile.name().to_owned());
             let task =
                 async move { use_up(&world, site, &file, &name, refresh.expose_secret()).await };
@@ -112,11 +110,11 @@ async fn ask(
     credentials.map_err(|lacks| problem(&lacks))
 }
 
-/// How to come to an access token.
+/// The way to get an access token.
 enum Access {
-    /// The profile's own holds.
+    /// The profile's token is still valid.
     Token(SecretString),
-    /// It expires soon: this refresh token gives another one.
+    /// The profile's token expires soon: this refresh token is exchanged for a new one.
     Renew(SecretString),
 }
 
@@ -142,7 +140,7 @@ fn access_token(world: &World, profile: &Profile) -> Result<Access> {
     }
 }
 
-/// Gives the refresh token, which is good for one use, for new tokens, and keeps those.
+/// Exchanges the refresh token, which can be used once, for new tokens, and stores them.
 async fn use_up(
     world: &World,
     site: Site,
@@ -187,7 +185,7 @@ async fn use_up(
     Ok(tokens.access_token)
 }
 
-/// The server's refusal. After it the journal says nothing, unless the token was sent before.
+/// The error for the server's refusal. The journal is then removed, unless the token was sent before.
 fn refused(answer: &Answer, journal: Journal, was_sent: bool) -> Error {
     let error = answer.success().err();
     let error = error.unwrap_or_else(|| answer.bad("is a refusal"));
@@ -199,7 +197,7 @@ fn refused(answer: &Answer, journal: Journal, was_sent: bool) -> Error {
             remedy,
         },
         other => {
-            // One that stays would only be taken for that of a run that got no answer.
+            // A journal that stayed would look like that of a run that got no answer.
             let _ = journal.remove();
             other
         }

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// How long an access token holds whose server doesn't say, in seconds.
+/// The validity of an access token for which the server gives none, in seconds.
 const USUAL: i64 = 3600;
 
 /// The server's answer to a refresh token.
@@ -16,8 +16,8 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// The fields, if the server was asked at this time, in seconds since 1970. A refresh token that it
-    /// gives none for stays.
+    /// The fields, if the server was called at the time `asked`, in seconds since 1970. Without a new
+    /// refresh token the old one stays.
     pub(super) fn fields(&self, asked: i64) -> Map<String, Value> {
         let expires = asked.saturating_add(self.expires_in.unwrap_or(USUAL));
         let mut fields = Map::from_iter([
