@@ -10,6 +10,7 @@ mod instances;
 mod invocation;
 mod openssh;
 mod parse;
+mod record;
 mod sessions;
 mod share;
 pub mod ssh;
@@ -25,6 +26,7 @@ pub(crate) use global::Global;
 pub(crate) use instances::Instances;
 pub use invocation::parse;
 pub(crate) use openssh::{Ssh, SshConfig};
+pub(crate) use record::Record;
 pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
 pub(crate) use share::{Control, Share, ShareStatus, ShareStop, Sharing};
 pub use values::EscapeChar;
@@ -123,6 +125,9 @@ pub(crate) struct Connect {
     /// The options that share the session with later commands.
     #[command(flatten)]
     pub(crate) sharing: Sharing,
+    /// The options that record the session.
+    #[command(flatten)]
+    pub(crate) record: Record,
     /// Options of every session.
     #[command(flatten)]
     pub(crate) session: Session,
@@ -146,6 +151,9 @@ pub(crate) struct Webshell {
     /// What to run there.
     #[command(flatten)]
     pub(crate) run: Run,
+    /// The options that record the session.
+    #[command(flatten)]
+    pub(crate) record: Record,
     /// Options of every connection.
     #[command(flatten)]
     pub(crate) connection: Connection,

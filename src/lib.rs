@@ -22,6 +22,8 @@
 //!   the WebSocket alike. [`openapi`] signs and makes the API's calls; lists in pages
 //!   (`openapi::pages`) and the instances of an account (`openapi::ecs`) are there. [`terminal`] has raw mode, the
 //!   size, the keyboard and the signals.
+//! - [`recording`] writes what a terminal shows into a file that asciinema plays. `terminal::Stdout` shows it every
+//!   byte that goes to the terminal; `commands/shared/recorder` decides whether there is one, and where.
 //! - `names` knows how instances are named: what a TARGET may mean, what the answers to a search mean, and
 //!   what of it is remembered, all without a call. `commands/shared/target` makes the calls: it finds the
 //!   instance of a TARGET, and makes sure of one that was only remembered while its session is started.
@@ -82,6 +84,7 @@ mod process;
 pub mod protocol;
 pub(crate) mod providers;
 pub mod pump;
+pub mod recording;
 pub mod remote;
 pub(crate) mod share;
 pub mod terminal;

@@ -8,6 +8,7 @@ use super::shared::remembered::plain_shells::PlainShells;
 use super::shared::session;
 use super::shared::session::attach::{Attach, CTRL_D};
 use super::shared::session::encrypt;
+use super::shared::session::recorder::Recorder;
 use super::shared::session::stdio;
 #[cfg(unix)]
 use super::shared::sharing;
@@ -16,6 +17,7 @@ use super::shared::target::resolve::{self, May, Resolved};
 use crate::cli::{Connect, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::names::target::Target;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::Plain;
@@ -50,12 +52,22 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
     };
     let resolved = resolve::for_session(&mut context, global, &args.session, target, may);
     let mut resolved = resolved.await?;
+    let host = target.map_or_else(
+        || resolved.id.clone(),
+        |target| Target::parse(target).host(),
+    );
+    let recorder = Recorder::prepare(&args.record, global, plan.terminal, &host, ui)?;
     let mut request = session::request(&context, &args.session, target, &resolved.id);
     request.command_line = verbatim;
     if let Some(exit) = in_shared_session(&context, global, &args, &plan, &request, ui).await? {
         return Ok(exit);
     }
-    let done = connect_by_shell(&context, &args, &plan, (&mut resolved, request), ui).await;
+    let mut ends = Ends {
+        stdin: stdio::stdin()?,
+        recorder,
+    };
+    let start = (&mut resolved, request);
+    let done = connect_by_shell(&context, &args, &plan, start, (&mut ends, ui)).await;
     explained(done, &context, &args.session, &resolved.id, ui).await
 }
 
@@ -111,6 +123,12 @@ async fn in_shared_session(
     Ok(None)
 }
 
+/// What the user's terminal has beside the session: the next session has the same.
+struct Ends {
+    stdin: Stdin,
+    recorder: Option<Recorder>,
+}
+
 /// The program of the session.
 enum Runs<'a> {
     /// The plan's program.
@@ -129,15 +147,14 @@ async fn connect_by_shell(
     args: &Connect,
     plan: &Plan,
     (resolved, mut request): (&mut Resolved, StartTerminalSession),
-    ui: &Ui,
+    (ends, ui): (&mut Ends, &Ui),
 ) -> anyhow::Result<Exit> {
     let chosen = args.default_shell || args.raw_command || args.session.wss_url.is_some();
     let login = Plan::login_shell(&args.run).filter(|_| !chosen);
-    let mut stdin = stdio::stdin()?;
     let is_certain = resolved.is_certain();
     let mut run = async |request: &mut StartTerminalSession, runs| {
         let start = (request, &mut *resolved);
-        connect(context, args, plan, start, (runs, &mut stdin), ui).await
+        connect(context, args, plan, start, (runs, &mut *ends), ui).await
     };
     let Some(variables) = login else {
         return run(&mut request, Runs::Planned).await;
@@ -181,7 +198,7 @@ async fn connect(
     args: &Connect,
     plan: &Plan,
     (request, resolved): (&mut StartTerminalSession, &mut Resolved),
-    (runs, stdin): (Runs<'_>, &mut Stdin),
+    (runs, ends): (Runs<'_>, &mut Ends),
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
     let mut typed = Vec::new();
@@ -203,6 +220,13 @@ async fn connect(
     let exchange = stops.run(preparing).await?;
     let stop = async { stops.next().await.into() };
     let started = resolve::start(context, &args.session, request, resolved, stop).await?;
+    let recorded = started
+        .or_end(async {
+            let recorder = ends.recorder.as_mut();
+            let begun = recorder.map(|recorder| recorder.begin(started.session_id()));
+            begun.transpose()
+        })
+        .await?;
     let dialing = started.dial(&context.network, limit);
     let link = started.or_end(stops.run(dialing)).await?;
     let mut options = session::protocol_options(&args.session);
@@ -221,7 +245,7 @@ async fn connect(
     }
     let attach = Attach {
         ui,
-        stdin,
+        stdin: &mut ends.stdin,
         run: &args.run,
         terminal: plan.terminal,
         network: context.network.clone(),
@@ -229,6 +253,7 @@ async fn connect(
         resume: !args.session.no_resume,
         connect_timeout: limit,
         answered: CancellationToken::new(),
+        recorded,
     };
     let answered = attach.answered.clone();
     let end_of_file = if plan.terminal { CTRL_D } else { b"" };

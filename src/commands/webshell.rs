@@ -4,6 +4,7 @@ use super::exec::Exec;
 use super::shared::context::Context;
 use super::shared::plan::{self, Plan, is_terminal};
 use super::shared::session::attach::{Attach, CTRL_D};
+use super::shared::session::recorder::Recorder;
 use super::shared::session::stdio;
 use super::shared::session::{Started, unless_zero};
 use super::shared::stops::{Stops, conclude};
@@ -42,6 +43,7 @@ pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Res
     let plan = Plan::of(&args.run)?;
     plan::tell(&args.run, ui);
     let exec = plan.program.as_ref().map(Exec::new).transpose()?;
+    let recorder = Recorder::prepare(&args.record, global, plan.terminal, &args.pod, ui)?;
     let opening = async {
         let token = asking.await?;
         let target = Target::webshell(&token.web_socket_url, ORIGIN)?;
@@ -50,6 +52,7 @@ pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Res
         Ok((started, link))
     };
     let (started, link) = stops.run(opening).await?;
+    let recorded = recorder.map(|mut recorder| recorder.begin(None));
     let attach = Attach {
         ui,
         stdin: &mut stdio::stdin()?,
@@ -60,6 +63,7 @@ pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Res
         resume: false,
         connect_timeout: limit,
         answered: CancellationToken::new(),
+        recorded: recorded.transpose()?,
     };
     let mut channel = Shell::new(&options(&args), now());
     let outcome = match exec {

@@ -23,6 +23,9 @@ const MAX_CHUNK: usize = 64 * 1024;
 /// The writing thread calls write(2) and little else; in bytes.
 const STACK: usize = 64 * 1024;
 
+/// Takes note of bytes that go out.
+type Tap = Box<dyn FnMut(&[u8]) + Send>;
+
 /// Starts a writer's thread.
 type Start = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
@@ -61,6 +64,8 @@ struct State {
     direct: Option<File>,
     /// Draws axt's own lines, on a terminal that axt has in raw mode.
     display: Option<Display>,
+    /// Sees everything that goes out, what is drawn too.
+    tap: Option<Tap>,
 }
 
 impl State {
@@ -80,17 +85,33 @@ impl State {
             use io::ErrorKind::{Interrupted, WouldBlock};
             matches!(error.kind(), WouldBlock | Interrupted)
         };
-        if let (Ok(count), Some(display)) = (&written, &mut self.display) {
-            display.passed(bytes.get(..*count).unwrap_or_default());
+        if let Ok(count) = written {
+            let passed = bytes.get(..count).unwrap_or_default();
+            if let Some(display) = &mut self.display {
+                display.passed(passed);
+            }
+            if let Some(tap) = &mut self.tap {
+                tap(passed);
+            }
         }
         Some(written).filter(|written| !written.as_ref().is_err_and(later))
     }
 
     /// Adds bytes for the thread.
     fn push(&mut self, bytes: &[u8]) {
+        let before = self.bytes.len();
         match &mut self.display {
             Some(display) => display.output(bytes, &mut self.bytes),
             None => self.bytes.extend_from_slice(bytes),
+        }
+        self.note(before);
+    }
+
+    /// Lets the tap see what was added.
+    fn note(&mut self, before: usize) {
+        let added = self.bytes.get(before..).unwrap_or_default();
+        if let Some(tap) = self.tap.as_mut().filter(|_| !added.is_empty()) {
+            tap(added);
         }
     }
 }
@@ -144,12 +165,19 @@ impl Stdout {
         self.0.queue.lock().display = Some(display);
     }
 
+    /// Shows `tap` from now on all that goes out, the output and what is drawn beside it. It must not draw.
+    pub(crate) fn set_tap(&self, tap: Tap) {
+        self.0.queue.lock().tap = Some(tap);
+    }
+
     /// Draws something, if there is a display.
     pub(crate) fn draw<T>(&self, act: impl FnOnce(&mut Display, &mut Vec<u8>) -> T) -> Option<T> {
         let queue = &self.0.queue;
         let mut state = queue.lock();
         let state = &mut *state;
+        let before = state.bytes.len();
         let drawn = act(state.display.as_mut()?, &mut state.bytes);
+        state.note(before);
         if !state.bytes.is_empty() {
             // Without a thread nothing is drawn, and the next output says why.
             if let Some(Err(error)) = state.start.take().map(|start| start()) {

@@ -5,6 +5,7 @@ pub(crate) mod encrypt;
 pub(crate) mod held;
 mod lost_line;
 pub(crate) mod port;
+pub(crate) mod recorder;
 pub(crate) mod stdio;
 
 use super::context::Context;

@@ -1,13 +1,14 @@
 //! Joins a session to this process's terminal or pipes until it is over.
 
 use super::lost_line::{LostLine, redraw_all};
+use super::recorder::Recorded;
 use super::stdio;
 use crate::cli;
 use crate::commands::shared::session::{self, Started};
 use crate::commands::shared::stops::Stops;
 use crate::error::{Error, Result};
 use crate::net::Network;
-use crate::protocol::channel::Channel;
+use crate::protocol::channel::{Channel, Ending};
 use crate::protocol::escape::Escape;
 use crate::protocol::filter::{Filter, Stop};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
@@ -42,6 +43,8 @@ pub(crate) struct Attach<'a> {
     pub(crate) connect_timeout: Duration,
     /// Cancelled once the agent has answered.
     pub(crate) answered: CancellationToken,
+    /// The recording of it.
+    pub(crate) recorded: Option<Recorded>,
 }
 
 impl Attach<'_> {
@@ -62,9 +65,13 @@ impl Attach<'_> {
         })?;
         let (control, from_signals) = mpsc::channel(8);
         if self.terminal {
-            let Size { rows, cols } = Size::current().unwrap_or_default();
-            let _ = control.try_send(Control::Resize { rows, cols });
+            let size = Size::current().unwrap_or_default();
+            let _ = control.try_send(resized(size, self.recorded.as_ref()));
         }
+        let watch = self.recorded.as_ref().map(|recorded| {
+            stdout.set_tap(recorded.of_output());
+            (recorded, recorded.watch(self.ui))
+        });
         if let Some(by) = stops.by {
             tokio::spawn(stop_at(by, control.clone()));
         }
@@ -74,6 +81,7 @@ impl Attach<'_> {
             screen: screen.clone(),
             pump: control,
             sizes: self.terminal,
+            recorded: self.recorded.clone(),
         };
         let signals = tokio::spawn(signals.run(stops.signals));
         let watches = self.terminal && terminal::stdin_is_terminal();
@@ -95,7 +103,8 @@ impl Attach<'_> {
             ending: None,
             quiet: !self.terminal,
         };
-        let ends = (&mut *self.stdin, stdout);
+        let keys = Recorded::of_input(self.recorded.as_ref(), self.stdin);
+        let ends = (keys, stdout);
         let mut pump = Pump::new(channel, filter, ends, from_signals, &mut host, options);
         if let Some(stderr) = stdio::stderr() {
             pump = pump.with_errors(stderr);
@@ -105,6 +114,9 @@ impl Attach<'_> {
         signals.abort();
         screen.leave();
         self.ui.draw_by(None);
+        if let Some((recorded, watch)) = watch {
+            recorded.end(status(&outcome), &watch, self.ui);
+        }
         if let Some(ending) = host.ending {
             let _ = ending.await;
         }
@@ -214,6 +226,7 @@ struct ForwardSignals {
     pump: mpsc::Sender<Control>,
     /// A terminal session, which has a size.
     sizes: bool,
+    recorded: Option<Recorded>,
 }
 
 impl ForwardSignals {
@@ -227,9 +240,9 @@ impl ForwardSignals {
                     if self.screen.is_alternate() {
                         tokio::spawn(redraw_all(self.screen.clone(), self.pump.clone()));
                     }
-                    size_now(self.sizes)
+                    self.size_now()
                 }
-                Signal::Resize => size_now(self.sizes),
+                Signal::Resize => self.size_now(),
                 other => other.number().map(|n| Control::Stop(Stop::Signal(n))),
             };
             if let Some(asked) = asked
@@ -239,11 +252,28 @@ impl ForwardSignals {
             }
         }
     }
+
+    fn size_now(&self) -> Option<Control> {
+        let size = Size::current().filter(|_| self.sizes);
+        size.map(|size| resized(size, self.recorded.as_ref()))
+    }
 }
 
-fn size_now(wanted: bool) -> Option<Control> {
-    let size = Size::current().filter(|_| wanted);
-    size.map(|Size { rows, cols }| Control::Resize { rows, cols })
+/// The user's terminal has this size now.
+fn resized(size: Size, recorded: Option<&Recorded>) -> Control {
+    if let Some(recorded) = recorded {
+        recorded.resize(size);
+    }
+    let Size { rows, cols } = size;
+    Control::Resize { rows, cols }
+}
+
+/// The program's own status, where it is known.
+fn status(outcome: &Outcome) -> Option<u8> {
+    match outcome {
+        Outcome::Ended(Ending::Status(status)) => Some(*status),
+        _ => None,
+    }
 }
 
 async fn stop_at(by: Instant, pump: mpsc::Sender<Control>) {
