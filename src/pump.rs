@@ -21,7 +21,7 @@ pub use clock::now;
 pub use contract::{Control, Host, Link, Notice, Options, Outcome};
 
 use crate::error::Error;
-use crate::protocol::channel::{Channel, Ending, Event, Now};
+use crate::protocol::channel::{Channel, Ending, Event, Incoming, Now};
 use crate::protocol::filter::{Filter, Flow, Stop};
 use bytes::{Buf, BytesMut};
 use linger::Linger;
@@ -293,6 +293,9 @@ impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
         match wake {
             Wake::Received => {
                 for incoming in self.wire.batch.drain(..) {
+                    if incoming == Incoming::Alive {
+                        tracing::trace!("a ping or a pong came");
+                    }
                     self.channel.receive(now, incoming);
                 }
             }
@@ -304,12 +307,16 @@ impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
                     self.channel.input_ended();
                 }
             }
-            Wake::Typed(Ok(_)) => self.typed(),
+            Wake::Typed(Ok(bytes)) => {
+                tracing::trace!(bytes, "input read");
+                self.typed();
+            }
             Wake::Typed(Err(source)) => self.fail(Error::Io {
                 what: "reading input failed",
                 source,
             }),
             Wake::Written(Ok(n)) if n > 0 => {
+                tracing::trace!(bytes = n, "output written");
                 self.flow.user.advance(n);
                 self.linger.heard(now.at);
             }

@@ -50,7 +50,7 @@ fn shells_show_their_prompt_and_take_sizes() {
         screen.wait("the new size", |s| s.contents().contains("resized"));
         screen.type_text("\r~s");
         screen.wait("its state", |s| {
-            s.contents().contains("connected, encrypted")
+            s.contents().contains("0 resumes, encrypted")
         });
         screen.type_text("\r");
         screen.type_text("exit\r");

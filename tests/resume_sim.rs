@@ -283,14 +283,14 @@ impl Sim {
             return Ok(Some("nothing was ever heard".into()));
         }
         Err(format!(
-            "stuck: input {} of {}, output {} of {}, size {:?} of {:?}; {}",
+            "stuck: input {} of {}, output {} of {}, size {:?} of {:?}; {:?}",
             self.typed.got.len(),
             self.typed.offered,
             self.printed.got.len(),
             self.printed.offered,
             self.agent_size,
             self.size,
-            self.client.describe(),
+            self.client.condition(),
         ))
     }
 

@@ -88,7 +88,12 @@ async fn more_than_a_thousand_records_come_page_by_page() {
         .advance(4 * week - Duration::from_secs(600));
     assert_eq!(list(&["--limit", "1"]).len(), 1);
     cloud.emulator.clock().advance(Duration::from_secs(600));
-    assert_eq!(list(&[]).len(), 0);
+    let none = told(&cloud, &["sessions", "list"], 0);
+    assert_eq!(none.text(), "");
+    assert_eq!(
+        none.stderr,
+        "axt: no session in cn-hangzhou in the last four weeks\n"
+    );
 }
 
 #[tokio::test]

@@ -157,19 +157,48 @@ fn the_short_help_names_no_variables_and_none_shows_their_values() {
     }
 }
 
-#[test]
-fn the_log_is_told_in_lines_of_axts() {
-    let cloud = Cloud::new();
+/// What a command with this verbosity says on its standard error.
+fn log(cloud: &Cloud, verbose: &str) -> String {
     let mut command = cloud.axt(["connect", "i-test", "-n", "-c", "true"]);
     command.env_remove("AXT_LOG_FILE");
+    command.env("AXT_VERBOSE", verbose);
     let done = run(command, b"");
-    assert!(
-        done.stderr.contains("axt: INFO session started"),
-        "{}",
-        done.stderr
-    );
+    assert_eq!(done.status, 0, "{}", done.stderr);
     let all = done.stderr.lines().all(|line| line.starts_with("axt: "));
     assert!(all, "{}", done.stderr);
+    done.stderr
+}
+
+#[test]
+fn each_level_of_the_log_says_more_in_lines_of_axts() {
+    let cloud = Cloud::new();
+    let (address, keys) = (cloud.emulator.address(), cloud.emulator.credentials());
+    let gateway = address.ip();
+    let levels = [
+        vec![
+            "axt: INFO region cn-hangzhou (from ALIBABA_CLOUD_REGION_ID)".to_owned(),
+            "axt: INFO credentials: ".to_owned(),
+            format!("axt: INFO API: {address} directly, without TLS"),
+            "axt: INFO asking for a session with i-test".to_owned(),
+            "axt: INFO session started session=\"s-".to_owned(),
+            format!("axt: INFO connected to the gateway {gateway} took="),
+            "axt: INFO the session is open took=".to_owned(),
+        ],
+        vec![
+            "axt: DEBUG received frame=Status ".to_owned(),
+            "axt: DEBUG send frame=Input ".to_owned(),
+        ],
+        vec!["axt: TRACE ".to_owned()],
+    ];
+    for (level, said) in ["1", "2", "3"].into_iter().zip(1..) {
+        let log = log(&cloud, level);
+        for (at, lines) in levels.iter().enumerate() {
+            for line in lines {
+                assert_eq!(log.contains(line), at < said, "-v {level}: {line}: {log}");
+            }
+        }
+        assert!(!log.contains(&keys.access_key_secret));
+    }
 }
 
 #[cfg(unix)]

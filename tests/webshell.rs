@@ -290,7 +290,7 @@ fn escapes_and_signals_end_it_and_give_the_terminal_back() {
     let cloud = cloud(Sae::default());
     let screen = shell(&cloud, &[]);
     screen.type_text("~s");
-    screen.wait_text("it can't be resumed");
+    screen.wait_text("uncompressed, can't be resumed");
     screen.type_text("~.");
     screen.wait_text("axt: session ended");
     assert_eq!(screen.end().code(), Some(255));

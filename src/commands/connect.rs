@@ -6,6 +6,7 @@ use super::shared::context::Context;
 use super::shared::plan::{self, Plan, command, is_at_terminal, is_terminal};
 use super::shared::remembered::plain_shells::PlainShells;
 use super::shared::session;
+use super::shared::session::about::About;
 use super::shared::session::attach::{Attach, CTRL_D};
 use super::shared::session::encrypt;
 use super::shared::session::recorder::Recorder;
@@ -243,6 +244,7 @@ async fn connect(
         // The session runs already, by default a shell: the bootstrap is typed into it.
         channel.write(now(), &exec.typed_line());
     }
+    let about = About::new(&request.instance_id, started.session_id());
     let attach = Attach {
         ui,
         stdin: &mut ends.stdin,
@@ -253,6 +255,7 @@ async fn connect(
         resume: !args.session.no_resume,
         connect_timeout: limit,
         answered: CancellationToken::new(),
+        about,
         recorded,
     };
     let answered = attach.answered.clone();

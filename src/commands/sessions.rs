@@ -2,7 +2,7 @@
 
 use super::shared::context::Context;
 use super::shared::report;
-use super::shared::table::{self, table};
+use super::shared::table::{self, columns, fitted, table};
 use super::shared::target::resolve;
 use crate::cli::{Global, Sessions, SessionsEnd, SessionsList};
 use crate::error::Result;
@@ -44,6 +44,7 @@ pub(crate) async fn run(global: &Global, command: Sessions, ui: &Ui) -> anyhow::
 }
 
 async fn list(client: &Client, args: SessionsList, ui: &Ui) -> anyhow::Result<Exit> {
+    let nothing = nothing(&args, client.region());
     let query = DescribeTerminalSessions {
         instance_id: args.instance,
         session_id: args.session,
@@ -53,11 +54,10 @@ async fn list(client: &Client, args: SessionsList, ui: &Ui) -> anyhow::Result<Ex
     if args.json {
         ui.data(&table::json(&json!({"Sessions": sessions}))?)?;
     } else {
-        ui.data(&listing(
-            &sessions,
-            Timestamp::now(),
-            terminal::stdout_is_terminal(),
-        ))?;
+        ui.data(&listing(&sessions, Timestamp::now(), columns()))?;
+    }
+    if sessions.is_empty() {
+        ui.say(&nothing);
     }
     Ok(Exit::Ok)
 }
@@ -103,8 +103,19 @@ async fn end(client: &Client, args: SessionsEnd, ui: &Ui) -> anyhow::Result<Exit
     })
 }
 
-/// The records as a table.
-fn listing(sessions: &[SessionRecord], now: Timestamp, terminal: bool) -> String {
+/// What is said where there is nothing to list.
+fn nothing(args: &SessionsList, region: &str) -> String {
+    let of_instance = args.instance.as_ref().map(|id| format!(" of {id}"));
+    let which = args.session.as_ref().map(|id| format!(" {id}"));
+    format!(
+        "no session{}{} in {region} in the last four weeks",
+        which.unwrap_or_default(),
+        of_instance.unwrap_or_default(),
+    )
+}
+
+/// The records as a table, for a terminal of so many columns or for a program.
+fn listing(sessions: &[SessionRecord], now: Timestamp, columns: Option<usize>) -> String {
     let header = [
         "SESSION",
         "INSTANCE",
@@ -116,8 +127,16 @@ fn listing(sessions: &[SessionRecord], now: Timestamp, terminal: bool) -> String
         "CLIENT",
         "PRINCIPAL",
     ];
-    let rows: Vec<_> = sessions.iter().map(|session| row(session, now)).collect();
-    table(header, &rows, terminal)
+    let mut rows: Vec<_> = sessions.iter().map(|session| row(session, now)).collect();
+    match columns {
+        Some(columns) => {
+            for [_, _, _, _, started, ..] in &mut rows {
+                *started = to_the_minute(started);
+            }
+            fitted(header, &rows, 2, columns)
+        }
+        None => table(header, &rows, false),
+    }
 }
 
 fn row(session: &SessionRecord, now: Timestamp) -> [String; 9] {
@@ -136,6 +155,15 @@ fn row(session: &SessionRecord, now: Timestamp) -> [String; 9] {
         text(&session.client_ip),
         principal.join(" ").trim().to_owned(),
     ]
+}
+
+/// A time without what few users need of it; what is no time stays.
+fn to_the_minute(time: &str) -> String {
+    let parsed: Result<Timestamp, jiff::Error> = time.parse();
+    parsed.map_or_else(
+        |_| time.to_owned(),
+        |time| time.strftime("%Y-%m-%d %H:%MZ").to_string(),
+    )
 }
 
 /// From the first connection's start to the last one's end, or until now.
@@ -188,13 +216,19 @@ mod tests {
     #[test]
     fn records_are_shown_as_a_table() {
         let now = "2024-01-19T09:30:01Z".parse().unwrap();
-        insta::assert_snapshot!(listing(&records(), now, true), @r"
-        SESSION           INSTANCE                USER    STATE      STARTED               DURATION   CLOSED                                           CLIENT       PRINCIPAL
-        s-hz023od0x9****  i-bp1i7gg30r52z2em****  管理员  Failed     2024-01-19T09:15:46Z  6s         the Cloud Assistant agent is too old: update it  192.168.1.1  RAMUser 123456xxxx
-        s-2               i-2                     -       Connected  2024-01-19T08:00:00Z  1h 30m 1s  -                                                -            -
-        s-3\u{1b}[2J      -                       -       -          -                     -          -                                                -            -
+        insta::assert_snapshot!(listing(&records(), now, Some(200)), @r"
+        SESSION           INSTANCE                USER    STATE      STARTED            DURATION   CLOSED                                           CLIENT       PRINCIPAL
+        s-hz023od0x9****  i-bp1i7gg30r52z2em****  管理员  Failed     2024-01-19 09:15Z  6s         the Cloud Assistant agent is too old: update it  192.168.1.1  RAMUser 123456xxxx
+        s-2               i-2                     -       Connected  2024-01-19 08:00Z  1h 30m 1s  -                                                -            -
+        s-3\u{1b}[2J      -                       -       -          -                  -          -                                                -            -
         ");
-        let piped = listing(&records(), now, false);
+        insta::assert_snapshot!(listing(&records(), now, Some(80)), @r"
+        SESSION           INSTANCE                USER    STATE      STARTED
+        s-hz023od0x9****  i-bp1i7gg30r52z2em****  管理员  Failed     2024-01-19 09:15Z
+        s-2               i-2                     -       Connected  2024-01-19 08:00Z
+        s-3\u{1b}[2J      -                       -       -          -
+        ");
+        let piped = listing(&records(), now, None);
         assert!(
             piped.lines().all(|line| line.split('\t').count() == 9),
             "{piped}"

@@ -3,6 +3,7 @@
 use super::exec::Exec;
 use super::shared::context::Context;
 use super::shared::plan::{self, Plan, is_terminal};
+use super::shared::session::about::About;
 use super::shared::session::attach::{Attach, CTRL_D};
 use super::shared::session::recorder::Recorder;
 use super::shared::session::stdio;
@@ -63,6 +64,7 @@ pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Res
         resume: false,
         connect_timeout: limit,
         answered: CancellationToken::new(),
+        about: About::new(&args.pod, None),
         recorded: recorded.transpose()?,
     };
     let mut channel = Shell::new(&options(&args), now());

@@ -183,6 +183,23 @@ pub trait Channel {
     /// The id that a new connection must send to resume this session; `None` before it is known.
     fn resume_id(&self) -> Option<String>;
 
-    /// The session in one line for the user: counters and limits, no content.
-    fn describe(&self) -> String;
+    /// How the session fares.
+    fn condition(&self) -> Condition;
+}
+
+/// How a session fares, for its user: no content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// There is a connection.
+    pub up: bool,
+    /// It is encrypted end to end.
+    pub encrypted: bool,
+    /// From what was sent to what showed that it has arrived, once that was measured.
+    pub round_trip: Option<Duration>,
+    /// Bytes of the user's that were sent.
+    pub sent: u64,
+    /// Bytes for the user that were received.
+    pub received: u64,
+    /// How often the session went on over a new connection; `None` where none can.
+    pub resumes: Option<u32>,
 }

@@ -11,4 +11,5 @@ pub mod port;
 pub mod readiness;
 pub mod session;
 pub mod status;
+mod trip;
 pub mod webshell;

@@ -22,6 +22,7 @@ use super::frame::Version;
 use super::liveness::{Due, Liveness};
 use super::pace::Bucket;
 use super::readiness::Readiness;
+use super::trip::Trip;
 use crate::error::Error;
 use bytes::{Bytes, BytesMut};
 use due::{Control, Flush};
@@ -63,6 +64,10 @@ pub struct Session {
     /// After a reconnect: when to stop waiting for the agent to ask.
     settling: Option<Instant>,
     resumes: u32,
+    trip: Trip,
+    /// Bytes of the user's that were sent, and for the user that came.
+    sent: u64,
+    received: u64,
     /// After a reconnect, until there is progress: when a connection that lasts counts as progress.
     progress_at: Option<Instant>,
     /// Whether an output came since the last heartbeat.
@@ -103,6 +108,9 @@ impl Session {
             privacy: Privacy::Plain,
             settling: None,
             resumes: 0,
+            trip: Trip::default(),
+            sent: 0,
+            received: 0,
             progress_at: None,
             heard_output: false,
             output_at: None,
@@ -196,6 +204,7 @@ impl Session {
 
     fn disconnected(&mut self, event: Event) {
         self.up = false;
+        self.trip.lost();
         if self.flush != Flush::Off {
             self.flush = Flush::Wanted;
         }

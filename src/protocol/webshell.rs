@@ -6,10 +6,11 @@
 
 mod closing_status;
 
-use super::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
+use super::channel::{Channel, Condition, Ending, Event, Incoming, Now, Outgoing};
 use super::liveness::{Due, Liveness};
 use super::pace::Bucket;
 use super::readiness::{InputFrom, Readiness};
+use super::trip::Trip;
 use crate::error::Error;
 use bytes::{Bytes, BytesMut};
 use closing_status::{Held, StatusScanner};
@@ -59,7 +60,9 @@ pub struct Webshell {
     /// When something was received last that the scanner holds.
     held_since: Instant,
     events: VecDeque<Event>,
-    /// Bytes in each direction, for [`Channel::describe`].
+    /// Of the pings, which alone are answered.
+    trip: Trip,
+    /// Bytes in each direction.
     sent: u64,
     taken: u64,
 }
@@ -80,6 +83,7 @@ impl Webshell {
             scanner: StatusScanner::default(),
             held_since: now.at,
             events: VecDeque::new(),
+            trip: Trip::default(),
             sent: 0,
             taken: 0,
         }
@@ -186,7 +190,7 @@ impl Channel for Webshell {
         self.liveness.heard(now);
         match incoming {
             Incoming::Binary(bytes) | Incoming::Text(bytes) => self.receive_output(now, &bytes),
-            Incoming::Alive => {}
+            Incoming::Alive => self.trip.acknowledged(0, now.at),
             Incoming::Closed(code) => self.closed(code),
             Incoming::Failed(why) => self.broke(why),
             Incoming::Invalid(what) => {
@@ -222,6 +226,7 @@ impl Channel for Webshell {
         }
         self.liveness.sent(now);
         if std::mem::take(&mut self.ping) {
+            self.trip.sent(0, now.at);
             return Some(Outgoing::Ping);
         }
         let (len, text) = self.next_message(now.at)?;
@@ -290,11 +295,15 @@ impl Channel for Webshell {
         None
     }
 
-    fn describe(&self) -> String {
-        format!(
-            "web shell, {} bytes sent, {} received; its size can't change, and it can't be resumed",
-            self.sent, self.taken
-        )
+    fn condition(&self) -> Condition {
+        Condition {
+            up: self.up,
+            encrypted: false,
+            round_trip: self.trip.time(),
+            sent: self.sent,
+            received: self.taken,
+            resumes: None,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The pump's interface: its connection, options and outcome, and the host that it calls.
 
 use crate::error::Error;
-use crate::protocol::channel::{Ending, Incoming, Outgoing};
+use crate::protocol::channel::{Condition, Ending, Incoming, Outgoing};
 use crate::protocol::escape::Escape;
 use crate::protocol::filter::Stop;
 use futures_util::future::BoxFuture;
@@ -61,7 +61,7 @@ pub enum Notice {
         escape: String,
     },
     /// `~s`.
-    Status(String),
+    Status(Condition),
 }
 
 /// The code that runs a pump: it connects again, and shows messages.

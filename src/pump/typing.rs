@@ -39,8 +39,8 @@ impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
             Typed::Data(bytes) => self.typed_data(&bytes),
             Typed::End => self.conclude(Outcome::Escaped),
             Typed::Status => {
-                let status = self.channel.describe();
-                self.host.notice(Notice::Status(status));
+                let condition = self.channel.condition();
+                self.host.notice(Notice::Status(condition));
             }
             Typed::Help => {
                 let escape = self.options.escape.as_ref().map(Escape::name);

@@ -219,6 +219,9 @@ pub(super) fn send<C: Channel>(
         let Some(message) = channel.poll_send(now()) else {
             return;
         };
+        if message == Outgoing::Ping {
+            tracing::trace!("ping");
+        }
         permit.send(message);
         next = outgoing.and_then(|outgoing| outgoing.try_reserve().ok());
     }

@@ -5,7 +5,7 @@ mod inventory;
 
 use super::shared::context::Context;
 use super::shared::report;
-use super::shared::table::{self, fitted, table};
+use super::shared::table::{self, columns, fitted, table};
 use crate::cli::{self, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -14,7 +14,6 @@ use crate::openapi::ecs::agents::{Agent, agents};
 use crate::openapi::ecs::describe::region_ids;
 use crate::openapi::ecs::instances::{Instance, find};
 use crate::openapi::endpoint::Product;
-use crate::terminal::{self, Size};
 use crate::ui::Ui;
 use filter::Filter;
 use futures_util::StreamExt as _;
@@ -140,19 +139,13 @@ fn nothing(args: &cli::Instances, regions: &[String]) -> String {
     }
 }
 
-/// The terminal's width, if the table goes to one.
-fn columns() -> Option<usize> {
-    let size = Size::current().unwrap_or_default();
-    terminal::stdout_is_terminal().then_some(size.cols.into())
-}
-
 fn listing(instances: &[Instance], columns: Option<usize>) -> String {
     let header = [
         "ID", "NAME", "STATUS", "PRIVATE", "PUBLIC", "OS", "AGENT", "REGION", "TAGS",
     ];
     let rows: Vec<_> = instances.iter().map(row).collect();
     match columns {
-        Some(columns) => fitted(header, &rows, columns),
+        Some(columns) => fitted(header, &rows, 1, columns),
         None => table(header, &rows, false),
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Context {
     env: Lookup,
     signature: Signature,
     provider: OnceLock<Arc<dyn CredentialsProvider>>,
+    /// The log has the way to the service, once.
+    told: OnceLock<()>,
     /// Runs until the context is dropped.
     #[cfg(feature = "emulator")]
     _emulator: Option<crate::emulator::Emulator>,
@@ -74,6 +76,7 @@ impl Context {
                 .map(|state| state.join("credentials")),
             env,
             provider: OnceLock::new(),
+            told: OnceLock::new(),
             #[cfg(feature = "emulator")]
             _emulator: None,
         })
@@ -108,6 +111,7 @@ impl Context {
             kept_credentials: None,
             env: Box::new(env),
             provider: OnceLock::new(),
+            told: OnceLock::new(),
             _emulator: Some(emulator),
         })
     }
@@ -136,7 +140,22 @@ impl Context {
         let given = endpoint.or(general);
         let base = endpoint::base(product, region, settings.connection_type.value, given)?;
         let client = Client::new(self.network.clone(), base, region, self.credentials()?)?;
+        self.told.get_or_init(|| self.tell(&client));
         Ok(client.with_signature(self.signature))
+    }
+
+    /// Writes into the log which way leads to the service, and on whose behalf.
+    fn tell(&self, client: &Client) {
+        let settings = &self.settings;
+        let source = settings.region.as_ref().map(|region| &region.source);
+        let source = source.map_or_else(String::new, |source| format!(" (from {source})"));
+        tracing::info!("region {}{source}", client.region());
+        if let Ok(source) = settings.credential_source(&*self.env) {
+            tracing::info!("credentials: {}", source.name);
+        }
+        if let Ok(route) = self.network.describe(client.endpoint()) {
+            tracing::info!("API: {route}");
+        }
     }
 
     /// The region.

@@ -1,5 +1,6 @@
 //! A session: starts it by the API, or takes it from `--wss-url`, connects to it and ends it.
 
+pub(crate) mod about;
 pub(crate) mod attach;
 pub(crate) mod encrypt;
 pub(crate) mod held;
@@ -24,7 +25,7 @@ use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
@@ -101,6 +102,8 @@ impl Started {
         let network = request.connection_type;
         let likely = gateways.guess(client, network);
         let early = likely.and_then(|gateway| client.network().dial_early(&gateway));
+        tracing::info!("asking for a session with {}", request.instance_id);
+        let asked = Instant::now();
         let mut answer = pin!(client.call(&request, limit));
         let started = tokio::select! {
             answer = &mut answer => answer,
@@ -118,7 +121,8 @@ impl Started {
                 return Err(error);
             }
         };
-        tracing::info!(session = started.session_id, "session started");
+        let took = asked.elapsed();
+        tracing::info!(session = started.session_id, ?took, "session started");
         let ender = ender(client, started.session_id);
         match Target::session(&started.web_socket_url, Some(started.security_token)) {
             Ok(target) => {
@@ -260,9 +264,12 @@ async fn dial(
         let stream = network.dial(target.url()).await?;
         wire::open(&target, stream).await
     };
+    let begun = Instant::now();
     let (outgoing, incoming) = timeout(limit, opening)
         .await
         .map_err(|_| Error::Timeout { what, limit })??;
+    let took = begun.elapsed();
+    tracing::info!(?took, "connected to the gateway {}", target.host());
     Ok(Link { outgoing, incoming })
 }
 

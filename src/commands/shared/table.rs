@@ -1,11 +1,19 @@
 //! Tables and JSON: aligned for people, plain for programs, and without control characters.
 
 use crate::printable::{escaped, is_invisible};
+use crate::terminal::{self, Size};
 use serde::Serialize;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
 
-/// The columns that are left of a cell however narrow the terminal is.
-const LEAST: usize = 6;
+/// The columns that are left of a cell before cells are left out.
+const LEAST: usize = 10;
+
+/// The terminal's width, if standard output is one.
+#[must_use]
+pub(crate) fn columns() -> Option<usize> {
+    let size = Size::current().unwrap_or_default();
+    terminal::stdout_is_terminal().then_some(size.cols.into())
+}
 
 /// Formats a table. For a terminal it has a header and aligned columns, where `-` is an empty cell;
 /// otherwise a row is a line of cells with tabs in between.
@@ -15,62 +23,76 @@ pub(crate) fn table<const N: usize>(
     rows: &[[String; N]],
     terminal: bool,
 ) -> String {
+    if terminal {
+        return fitted(header, rows, N, usize::MAX);
+    }
     let cells = rows
         .iter()
         .map(|row| row.each_ref().map(|cell| escaped(cell)));
-    if !terminal {
-        return cells.map(|row| row.join("\t") + "\n").collect();
-    }
-    let or_dash = |cell: String| if cell.is_empty() { "-".into() } else { cell };
-    let shown = std::iter::once(header.map(str::to_owned));
-    let shown: Vec<_> = shown.chain(cells.map(|row| row.map(or_dash))).collect();
-    let mut widths = [0; N];
-    for row in &shown {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.width().max(*width);
-        }
-    }
-    shown.iter().map(|row| line(row, &widths)).collect()
+    cells.map(|row| row.join("\t") + "\n").collect()
 }
 
 /// Formats a table for a terminal of so many columns: what is too wide is cut, the widest cells first, but
-/// never the first column, by which the others are told apart.
+/// never those of the first `whole` columns, by which rows are told apart. Where cutting is not enough, the last
+/// columns are left out.
 #[must_use]
 pub(crate) fn fitted<const N: usize>(
     header: [&str; N],
     rows: &[[String; N]],
+    whole: usize,
     columns: usize,
 ) -> String {
-    let mut widths = header.map(UnicodeWidthStr::width);
-    let least = widths.map(|width| width.max(LEAST));
-    let mut rows: Vec<[String; N]> = rows
-        .iter()
-        .map(|row| row.each_ref().map(|cell| escaped(cell)))
+    let or_dash = |cell: &String| match cell.is_empty() {
+        true => "-".to_owned(),
+        false => escaped(cell),
+    };
+    let cells = rows.iter().map(|row| row.each_ref().map(or_dash));
+    let mut rows: Vec<_> = std::iter::once(header.map(str::to_owned))
+        .chain(cells)
         .collect();
+    let mut widths = [0; N];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.width().max(*width);
         }
     }
-    // Two columns stand between two cells.
-    while widths.iter().sum::<usize>() + 2 * N.saturating_sub(1) > columns {
-        let spare = widths.iter_mut().zip(least).skip(1);
+    let mut least = widths.map(|width| width.min(LEAST));
+    for (at, least) in least.iter_mut().enumerate() {
+        let uncut = if at < whole {
+            widths[at]
+        } else {
+            header[at].width()
+        };
+        *least = uncut.max(*least);
+    }
+    let fits = |widths: &[usize]| {
+        // Two columns stand between two cells.
+        let all = widths
+            .iter()
+            .fold(0_usize, |all, width| all.saturating_add(width + 2));
+        all.saturating_sub(2) <= columns
+    };
+    let shown = (1..=N).rev().find(|count| fits(&least[..*count]));
+    let shown = shown.unwrap_or(1);
+    while !fits(&widths[..shown]) {
+        let spare = widths[..shown].iter_mut().zip(least);
         let spare = spare.filter(|(width, least)| **width > *least);
         let Some((widest, _)) = spare.max_by_key(|(width, _)| **width) else {
             break;
         };
         *widest -= 1;
     }
-    for row in &mut rows {
+    let lines = rows.iter_mut().map(|row| {
         for (cell, width) in row.iter_mut().zip(widths) {
             cut(cell, width);
         }
-    }
-    table(header, &rows, true)
+        line(&row[..shown], &widths)
+    });
+    lines.collect()
 }
 
 /// Cuts a cell to this width, with `…` in place of the rest.
-fn cut(cell: &mut String, width: usize) {
+pub(crate) fn cut(cell: &mut String, width: usize) {
     if UnicodeWidthStr::width(cell.as_str()) <= width {
         return;
     }
@@ -145,19 +167,24 @@ mod tests {
             ],
             ["i-2".into(), "web".into(), String::new()],
         ];
-        insta::assert_snapshot!(fitted(["ID", "NAME", "TAGS"], &rows, 36), @r"
-        ID            NAME       TAGS
-        i-bp1example  一个很长…  env=produ…
-        i-2           web        -
+        insta::assert_snapshot!(fitted(["ID", "NAME", "TAGS"], &rows, 1, 36), @r"
+        ID            NAME        TAGS
+        i-bp1example  一个很长…   env=produ…
+        i-2           web         -
         ");
         for columns in 0..60 {
-            let text = fitted(["ID", "NAME", "TAGS"], &rows, columns);
+            let text = fitted(["ID", "NAME", "TAGS"], &rows, 1, columns);
             assert!(text.contains("i-bp1example"), "{text}");
-            let fits = |line: &str| line.width() <= columns.max(28);
+            let fits = |line: &str| line.width() <= columns.max(12);
             assert!(text.lines().all(fits), "{columns}: {text}");
         }
+        insta::assert_snapshot!(fitted(["ID", "NAME", "TAGS"], &rows, 1, 35), @r"
+        ID            NAME
+        i-bp1example  一个很长的名字
+        i-2           web
+        ");
         assert_eq!(
-            fitted(["ID", "NAME", "TAGS"], &rows, 99),
+            fitted(["ID", "NAME", "TAGS"], &rows, 1, 99),
             table(["ID", "NAME", "TAGS"], &rows, true)
         );
     }

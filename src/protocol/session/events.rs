@@ -3,7 +3,7 @@
 use super::Session;
 use super::due::Flush;
 use crate::error::Error;
-use crate::protocol::channel::{Channel, Event, Incoming, Now, Outgoing};
+use crate::protocol::channel::{Channel, Condition, Event, Incoming, Now, Outgoing};
 use crate::protocol::crypto::{self, BLOCK, Privacy};
 use crate::protocol::frame::{Kind, MAX_INPUT};
 use std::time::{Duration, Instant};
@@ -108,6 +108,7 @@ impl Channel for Session {
             return None;
         }
         if let Some(again) = self.send_window.next_again() {
+            tracing::debug!(length = again.len(), "send again");
             return Some(self.account(now, &again));
         }
         if !self.data_due() {
@@ -118,10 +119,13 @@ impl Channel for Session {
             _ => MAX_INPUT,
         };
         let payload = self.input.split_to(self.input.len().min(room)).freeze();
+        self.sent += payload.len() as u64;
         let payload = self.privacy.seal(payload);
         self.early_input |= self.readiness.may_drop_input();
         self.provoked = false;
-        Some(self.message(now, Kind::Input, payload))
+        let message = self.message(now, Kind::Input, payload);
+        self.trip.sent(self.send_window.last(), now.at);
+        Some(message)
     }
 
     fn poll_event(&mut self) -> Option<Event> {
@@ -197,20 +201,14 @@ impl Channel for Session {
         Some(id).filter(|id| !id.is_empty())
     }
 
-    fn describe(&self) -> String {
-        format!(
-            "sent {} messages ({} bytes not acknowledged), received {} outputs, limit {} B/s, resumed {} times, {}",
-            self.send_window.last(),
-            self.send_window.kept_bytes(),
-            self.receive_window.taken(),
-            self.bucket.rate(),
-            self.resumes,
-            match (self.up, &self.privacy) {
-                (false, _) => "connection lost",
-                (true, Privacy::Plain) => "connected",
-                (true, Privacy::Exchanging { .. }) => "connected, exchanging keys",
-                (true, Privacy::Encrypted(_)) => "connected, encrypted",
-            },
-        )
+    fn condition(&self) -> Condition {
+        Condition {
+            up: self.up,
+            encrypted: matches!(self.privacy, Privacy::Encrypted(_)),
+            round_trip: self.trip.time(),
+            sent: self.sent,
+            received: self.received,
+            resumes: Some(self.resumes),
+        }
     }
 }

@@ -21,6 +21,7 @@ impl Session {
             Err(error) => return self.fail(Error::Protocol(error.to_string())),
         };
         let frame = decoded.frame;
+        tracing::debug!(?frame, "received");
         if usize::from(decoded.claimed_len) != frame.payload.len() {
             tracing::debug!(
                 ?frame,
@@ -49,6 +50,9 @@ impl Session {
         let news = frame.output_seq > 0 && self.send_window.acknowledge(frame.input_seq);
         if self.send_window.all_acknowledged() {
             self.settling = None;
+        }
+        if news {
+            self.trip.acknowledged(frame.input_seq, now.at);
         }
         self.prove_resume(news);
         match self.receive_window.judge(frame.output_seq, now.at) {
@@ -101,6 +105,7 @@ impl Session {
         self.readiness.heard();
         if !payload.is_empty() {
             self.early_input = false;
+            self.received += payload.len() as u64;
             self.events.push_back(Event::Output(payload));
         }
     }

@@ -15,6 +15,7 @@ impl Session {
         self.unacknowledged = 0;
         let numbered = matches!(kind, Kind::Input | Kind::Resize);
         frame.input_seq = self.send_window.last().wrapping_add(u32::from(numbered));
+        tracing::debug!(?frame, "send");
         let bytes = frame.encode();
         if numbered {
             self.send_window.push(bytes.clone());

@@ -52,7 +52,7 @@ impl SendWindow {
     }
 
     /// Bytes kept for sending again.
-    #[must_use]
+    #[cfg(test)]
     pub(super) fn kept_bytes(&self) -> usize {
         self.kept_bytes
     }

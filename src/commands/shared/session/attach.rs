@@ -1,5 +1,6 @@
 //! Joins a session to this process's terminal or pipes until it is over.
 
+use super::about::About;
 use super::lost_line::{LostLine, redraw_all};
 use super::recorder::Recorded;
 use super::stdio;
@@ -15,6 +16,7 @@ use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
 use crate::terminal::{self, Screen, Signal, Signals, Size, Stdin};
 use crate::ui::Ui;
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -43,6 +45,8 @@ pub(crate) struct Attach<'a> {
     pub(crate) connect_timeout: Duration,
     /// Cancelled once the agent has answered.
     pub(crate) answered: CancellationToken,
+    /// Which session it is.
+    pub(crate) about: About,
     /// The recording of it.
     pub(crate) recorded: Option<Recorded>,
 }
@@ -100,6 +104,8 @@ impl Attach<'_> {
             screen: screen.clone(),
             answered: self.answered,
             started: self.started,
+            about: self.about,
+            connected: Instant::now(),
             ending: None,
             quiet: !self.terminal,
         };
@@ -153,6 +159,8 @@ struct AttachedHost {
     screen: Screen,
     answered: CancellationToken,
     started: Started,
+    about: About,
+    connected: Instant,
     ending: Option<tokio::task::JoinHandle<()>>,
     /// There is no terminal session: a broken connection is not shown, as it is only a delay.
     quiet: bool,
@@ -164,9 +172,12 @@ impl Host for AttachedHost {
     }
 
     fn notice(&mut self, notice: Notice) {
-        tracing::info!(?notice);
-        if matches!(notice, Notice::Opened) {
-            self.answered.cancel();
+        match &notice {
+            Notice::Opened => {
+                tracing::info!(took = ?self.connected.elapsed(), "the session is open");
+                self.answered.cancel();
+            }
+            notice => tracing::info!(?notice),
         }
         if self.quiet {
             return;
@@ -184,7 +195,10 @@ impl Host for AttachedHost {
             Notice::InputFull => self
                 .lost_line
                 .show("no more input is kept until the connection is back"),
-            Notice::Status(status) => self.ui.answer(&status),
+            Notice::Status(condition) => {
+                let lines = self.about.lines(&condition, Timestamp::now());
+                self.ui.answer(&lines);
+            }
             Notice::Help { escape } => self.ui.answer(&help(&escape)),
         }
     }

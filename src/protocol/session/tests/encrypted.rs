@@ -102,7 +102,7 @@ fn nothing_is_sent_before_there_is_a_key_and_nothing_plain_after() {
     assert_eq!(rig.unsealed(&cipher), b"secret");
     assert_eq!(rig.output, b"$ ");
     assert_eq!(rig.told, ["Opened"]);
-    assert!(rig.session.describe().ends_with("encrypted"));
+    assert!(rig.session.condition().encrypted);
 }
 
 #[test]
