@@ -8,6 +8,7 @@ mod emulator;
 mod global;
 mod instances;
 mod invocation;
+pub(crate) mod manual;
 mod openssh;
 mod parse;
 mod record;
@@ -39,7 +40,9 @@ use clap::{Args, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::time::Duration;
-use values::{duration, encryption, escape_char, forward, keepalive, timeout, variable, written};
+use values::{
+    duration, encryption, escape_char, forward, keepalive, rate, timeout, variable, written,
+};
 
 /// Shells, commands and ports on Alibaba Cloud instances that have no public address.
 ///
@@ -103,8 +106,11 @@ pub(crate) enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the manual page
-    Man,
+    /// Print the manual page of axt, or of a command
+    Man {
+        /// The command, such as `connect` or `sessions list`
+        command: Vec<String>,
+    },
 }
 
 /// `axt connect`.
@@ -326,8 +332,8 @@ pub(crate) struct Connection {
     /// Take the connection for dead after this much silence of the gateway; 0 for never
     #[arg(long, value_name = "DURATION", default_value = "45s", value_parser = duration)]
     pub(crate) dead_after: Duration,
-    /// Send no more bytes per second than this [default: the service's limit]
-    #[arg(long, value_name = "BYTES/S", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Send no more bytes per second than this, such as 200K [default: the service's limit]
+    #[arg(long, value_name = "SIZE/S", value_parser = rate)]
     pub(crate) rate_limit: Option<u64>,
     /// Use an emulator inside this process: every instance is this machine
     #[cfg(feature = "emulator")]

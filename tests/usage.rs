@@ -25,14 +25,38 @@ fn a_usage_error_is_told_in_lines_of_axts() {
     insta::assert_snapshot!(refused(&[], "connect i-1 --bogus"), @r"
     exit 255
     axt: unexpected argument '--bogus' found
-    axt: usage: axt connect <[USER@]TARGET> [CMD]... [-- <ARGV>...]
+    axt: usage: axt connect [OPTIONS] [[USER@]TARGET] [CMD]... [-- <ARGV>...]
     axt: hint: for more, try '--help'.
     ");
     insta::assert_snapshot!(refused(&[], "connect i-1 --timout 3s ls"), @r"
     exit 255
     axt: unexpected argument '--timout' found
     axt: hint: a similar argument exists: '--timeout'
-    axt: usage: axt connect --timeout <DURATION> <[USER@]TARGET> [CMD]... [-- <ARGV>...]
+    axt: usage: axt connect [OPTIONS] [[USER@]TARGET] [CMD]... [-- <ARGV>...]
+    axt: hint: for more, try '--help'.
+    ");
+    // What a variable says is not asked for, and what has to be given is.
+    let variables = [("AXT_ENDPOINT", "http://127.0.0.1:9"), ("AXT_POD", "pod")];
+    insta::assert_snapshot!(refused(&variables, "webshell --rate-limit fast"), @r"
+    exit 255
+    axt: invalid value 'fast' for '--rate-limit <SIZE/S>': a size is written 2048, 200K or 1.5M
+    axt: hint: for more, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&variables, "connect i-1 --keepalive"), @r"
+    exit 255
+    axt: a value is required for '--keepalive <DURATION>' but none was supplied
+    axt: hint: a duration is written 500ms, 90s or 5m
+    ");
+    insta::assert_snapshot!(refused(&variables, "sessions list --limit few"), @r"
+    exit 2
+    axt: invalid value 'few' for '--limit <N>': it takes a whole number
+    axt: hint: for more, try '--help'.
+    ");
+    insta::assert_snapshot!(refused(&variables, "webshell"), @r"
+    exit 255
+    axt: the following required arguments were not provided:
+    axt:   --app-id <ID>
+    axt: usage: axt webshell [OPTIONS] --app-id <ID> [CMD]... [-- <ARGV>...]
     axt: hint: for more, try '--help'.
     ");
     insta::assert_snapshot!(refused(&[], "sesions list"), @r"
@@ -159,7 +183,7 @@ fn the_short_help_names_no_variables_and_none_shows_their_values() {
 
 /// What a command with this verbosity says on its standard error.
 fn log(cloud: &Cloud, verbose: &str) -> String {
-    let mut command = cloud.axt(["connect", "i-test", "-n", "-c", "true"]);
+    let mut command = cloud.axt(["connect", "i-test", "-n", "-c", "echo hi"]);
     command.env_remove("AXT_LOG_FILE");
     command.env("AXT_VERBOSE", verbose);
     let done = run(command, b"");
@@ -188,7 +212,7 @@ fn each_level_of_the_log_says_more_in_lines_of_axts() {
             "axt: DEBUG received frame=Status ".to_owned(),
             "axt: DEBUG send frame=Input ".to_owned(),
         ],
-        vec!["axt: TRACE ".to_owned()],
+        vec!["axt: TRACE output written bytes=3".to_owned()],
     ];
     for (level, said) in ["1", "2", "3"].into_iter().zip(1..) {
         let log = log(&cloud, level);

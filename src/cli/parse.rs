@@ -7,6 +7,7 @@ mod usage;
 mod words;
 
 use super::configuration::{Config, Setting};
+use super::manual;
 use super::variables::command;
 use super::{Cli, Command as Chosen};
 use crate::config::settings::Source;
@@ -48,7 +49,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
         cli.global.alias.clone_from(&configured.instance);
         Ok(cli)
     });
-    read.map_err(|error| {
+    read.map_err(|mut error| {
         let failed = usage_error(&command, args);
         match error.kind() {
             ErrorKind::DisplayHelp if is_short_help(&command, args) => {
@@ -67,7 +68,9 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
                 command.build();
                 let knows = |name: &str| command.find_subcommand(name).is_some();
                 let hint = habits::hint(&error, args, knows);
+                let hint = hint.or_else(|| usage::wanted(&error, &command));
                 let variables = variables(&command, &typed.ids);
+                usage::with_whole_usage(&mut error, &mut command);
                 usage::show(&error.format(&mut command), &variables, hint.as_deref());
                 failed
             }
@@ -153,7 +156,7 @@ fn configured(args: &[OsString], typed: &Typed) -> Result<Configured, Exit> {
 
 /// The whole grammar. `axt config show` has the options of all commands, to show their values.
 pub(super) fn grammar() -> Command {
-    let axt = command();
+    let axt = manual::with_help(command());
     let options = configured::options(&axt).into_iter();
     let options: Vec<Arg> = options
         .filter(|option| !option.is_global_set())

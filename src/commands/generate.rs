@@ -1,36 +1,72 @@
 //! `axt completion` and `axt man`, generated from the command tree.
 
-use crate::cli::command;
+use crate::cli::{command as grammar, manual};
+use crate::error::Error;
 use crate::exit::Exit;
 use crate::ui::Ui;
+use clap::Command;
 use clap_complete::Shell;
-use std::io;
 
 /// Prints the completion script.
 pub(crate) fn completion(shell: Shell, ui: &Ui) -> anyhow::Result<Exit> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command(), "axt", &mut script);
+    clap_complete::generate(shell, &mut grammar(), "axt", &mut script);
     ui.data(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Ok)
 }
 
-/// Prints the manual: the page of `axt`, then one for each command.
-pub(crate) fn man(ui: &Ui) -> anyhow::Result<Exit> {
-    let mut axt = command();
-    axt.build();
-    let mut pages = Vec::new();
-    render(&axt, "axt", &mut pages)?;
-    ui.data(&String::from_utf8_lossy(&pages))?;
+/// Prints the manual page of axt, or of a command.
+///
+/// # Errors
+/// [`Error::Usage`] if there is no such command.
+pub(crate) fn man(command: &[String], ui: &Ui) -> anyhow::Result<Exit> {
+    ui.data(&page(command)?)?;
     Ok(Exit::Ok)
 }
 
-/// The page of a command, then those of its own commands.
-fn render(command: &clap::Command, name: &str, pages: &mut Vec<u8>) -> io::Result<()> {
-    let page = clap_mangen::Man::new(command.clone().name(name.to_owned()));
-    page.render(pages)?;
-    let own = command.get_subcommands();
-    own.filter(|command| command.get_name() != "help")
-        .try_for_each(|command| render(command, &format!("{name}-{}", command.get_name()), pages))
+/// The page of a command, in the language of `man`: what the grammar says, then the texts beside it.
+fn page(words: &[String]) -> anyhow::Result<String> {
+    let mut axt = grammar();
+    axt.build();
+    let (mut command, mut name) = (&axt, "axt".to_owned());
+    for word in words {
+        let below = command.find_subcommand(word);
+        let below = below.filter(|below| !below.is_hide_set() && below.get_name() != "help");
+        command = below.ok_or_else(|| no_page(&words.join(" "), command))?;
+        name = format!("{name}-{}", command.get_name());
+    }
+    let first = words.first().map_or("axt", String::as_str);
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").to_owned();
+    let version = command.get_version().unwrap_or_default().to_owned();
+    let man = clap_mangen::Man::new(command.clone().name(name.clone()).override_usage(usage))
+        .title(name.to_uppercase())
+        .source(format!("axt {version}"))
+        .manual("User Commands")
+        .date(manual::DATE);
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    // Two breaks around an empty line are one, or `mandoc` warns of them.
+    let page = String::from_utf8_lossy(&page).replace(".br\n\n.br\n", ".sp\n");
+    Ok(page + &manual::sections(first))
+}
+
+/// What is said where there is no such page.
+fn no_page(words: &str, above: &Command) -> Error {
+    let commands = above.get_subcommands().filter(|below| !below.is_hide_set());
+    let names: Vec<&str> = commands.map(Command::get_name).collect();
+    let known = match names.is_empty() {
+        true => String::new(),
+        false => format!(": there are {}", names.join(", ")),
+    };
+    Error::Usage(format!("there is no command {words:?}{known}"))
 }
 
 #[cfg(test)]
@@ -38,15 +74,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_has_its_page() {
-        let mut axt = command();
-        axt.build();
-        let mut pages = Vec::new();
-        render(&axt, "axt", &mut pages).unwrap();
-        let pages = String::from_utf8(pages).unwrap();
-        for name in ["axt", "axt-connect", "axt-sessions-list"] {
-            assert!(pages.contains(&format!(".TH {name} 1")), "{name}");
+    fn a_page_has_what_the_grammar_says_and_the_texts_beside_it() {
+        let page = page(&["sessions".to_owned(), "list".to_owned()]).unwrap();
+        assert!(page.contains(".TH AXT-SESSIONS-LIST 1"), "{page}");
+        for section in ["NAME", "SYNOPSIS", "OPTIONS", "EXAMPLES", "EXIT STATUS"] {
+            assert!(page.contains(section), "{section}: {page}");
         }
-        assert!(!pages.contains("-help 1"));
+    }
+
+    #[test]
+    fn there_is_no_page_of_what_is_no_command() {
+        for words in ["conect", "help", "share hold", "connect list"] {
+            let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+            let refused = page(&words).unwrap_err().to_string();
+            assert!(refused.contains("there is no command"), "{refused}");
+        }
     }
 }

@@ -84,7 +84,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
         #[cfg(feature = "emulator")]
         Command::Emulator(args) => block_on(emulator::run(&cli.global, *args, ui)),
         Command::Completion { shell } => generate::completion(shell, ui),
-        Command::Man => generate::man(ui),
+        Command::Man { command } => generate::man(&command, ui),
     }
 }
 

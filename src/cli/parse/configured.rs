@@ -267,7 +267,7 @@ fn takes(arg: &Arg) -> String {
 }
 
 /// Has the option read the values.
-fn accept(arg: &Arg, values: &[OsString]) -> Result<(), String> {
+pub(super) fn accept(arg: &Arg, values: &[OsString]) -> Result<(), String> {
     if !arg.get_action().takes_values() {
         return Ok(());
     }

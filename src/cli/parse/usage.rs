@@ -1,7 +1,11 @@
 //! A usage error in axt's own form: one line a fact, each with the prefix.
 
+use super::configured::accept;
 use crate::ui::Ui;
 use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Command};
+use std::env::var_os;
+use std::ffi::OsString;
 
 /// Shows a usage error. Where an argument's value comes from a variable, the variable is named:
 /// `variables` are pairs of what the error calls the argument and its variable. A `hint` takes the place
@@ -21,6 +25,58 @@ pub(super) fn show(error: &clap::Error, variables: &[(String, String)], hint: Op
     if let Some(hint) = hint {
         ui.hint(hint);
     }
+}
+
+/// Makes the error show the usage of its command as its help has it. The parser's own takes what comes from
+/// variables for required.
+pub(super) fn with_whole_usage(error: &mut clap::Error, axt: &mut Command) {
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else {
+        return;
+    };
+    let usage = usage.to_string();
+    let mut command = axt;
+    for word in usage
+        .split_whitespace()
+        .skip_while(|word| *word != "axt")
+        .skip(1)
+    {
+        if command.find_subcommand(word).is_none() {
+            break;
+        }
+        command = command.find_subcommand_mut(word).expect("it was found");
+    }
+    let is_given = |arg: &Arg| {
+        let value = arg.get_env().and_then(var_os);
+        value.is_some_and(|value| !value.is_empty())
+    };
+    let mut command = command.clone().mut_args(|arg| match is_given(&arg) {
+        true => arg.required(false),
+        false => arg,
+    });
+    let usage = command.render_usage();
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+}
+
+/// What the option takes that stands there without a value, if its parser says so.
+pub(super) fn wanted(error: &clap::Error, axt: &Command) -> Option<String> {
+    let none = ContextValue::String(String::new());
+    let is_missing = error.get(ContextKind::InvalidValue) == Some(&none);
+    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let arg = find(axt, name).filter(|_| is_missing)?;
+    accept(arg, &[OsString::new()]).err()
+}
+
+/// The argument that errors call so.
+fn find<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
+    let mut here = command.get_arguments();
+    let below = || {
+        command
+            .get_subcommands()
+            .find_map(|below| find(below, name))
+    };
+    here.find(|arg| arg.to_string() == name).or_else(below)
 }
 
 fn lines(error: &clap::Error, variables: &[(String, String)]) -> Vec<String> {
@@ -49,6 +105,13 @@ fn with_variables(line: &str, error: &clap::Error, variables: &[(String, String)
 /// The parser's own way to begin a line, in axt's.
 fn reworded(line: &str) -> String {
     const MORE: &str = "For more information, try";
+    const NO_NUMBER: [&str; 2] = [
+        "invalid digit found in string",
+        "cannot parse integer from empty string",
+    ];
+    let line = NO_NUMBER.iter().fold(line.to_owned(), |line, theirs| {
+        line.replace(theirs, "it takes a whole number")
+    });
     match line.trim_start().split_once(": ") {
         Some(("tip", tip)) => format!("hint: {tip}"),
         Some(("Usage", usage)) => format!("usage: {usage}"),
