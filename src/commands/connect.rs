@@ -1,7 +1,7 @@
 //! `axt connect`: a shell, or a command with its status.
 
 use super::doctor::explain::{explained, wondering};
-use super::exec::{self, Exec, Typed};
+use super::exec::{self, Exec, TypeAhead};
 use super::shared::context::Context;
 use super::shared::plan::{self, Plan, command, is_at_terminal, is_terminal};
 use super::shared::remembered::plain_shells::PlainShells;
@@ -136,7 +136,7 @@ enum Runs<'a> {
     Planned,
     /// The user's login shell, with these variables; the second value keeps what is typed before it
     /// answers.
-    LoginShell(&'a [(String, Vec<u8>)], Typed),
+    LoginShell(&'a [(String, Vec<u8>)], TypeAhead),
     /// The service's own shell. It gets the bytes that were typed before.
     ServiceShell(Vec<u8>),
 }
@@ -167,7 +167,7 @@ async fn connect_by_shell(
         );
         return run(&mut request, Runs::ServiceShell(Vec::new())).await;
     }
-    let typed = Typed::default();
+    let typed = TypeAhead::default();
     let runs = Runs::LoginShell(&variables, typed.clone());
     let done = run(&mut request, runs).await;
     if !done.as_ref().is_err_and(is_no_shell) {

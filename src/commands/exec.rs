@@ -49,14 +49,14 @@ pub(crate) struct Exec {
     kill_at: Option<Instant>,
     produced: Yield,
     /// Keeps what is typed until something has come from the instance.
-    typed: Option<Typed>,
+    typed: Option<TypeAhead>,
 }
 
 /// The bytes typed into a session that has not answered. If it never answers, the next session gets them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Typed(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct TypeAhead(Arc<Mutex<Vec<u8>>>);
 
-impl Typed {
+impl TypeAhead {
     /// Takes the bytes.
     pub(crate) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
@@ -116,7 +116,7 @@ impl Exec {
 
     /// Prepares a login shell on the session's terminal, with these variables. What is typed before it
     /// answers is kept in `typed`.
-    pub(crate) fn login_shell(env: &[(String, Vec<u8>)], typed: Typed) -> Self {
+    pub(crate) fn login_shell(env: &[(String, Vec<u8>)], typed: TypeAhead) -> Self {
         let mut produced = Yield::default();
         let terminal = Terminal::login(env, &mut produced);
         Self {

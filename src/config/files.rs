@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 type Load = fn(&Path, Option<&str>) -> Result<Profile, NoProfile>;
 
 /// A file that may have profiles.
-pub(super) struct File {
+pub(super) struct ProfileFile {
     /// Its path, with the source that named it.
     pub(super) path: Sourced<PathBuf>,
     load: Load,
 }
 
-impl File {
+impl ProfileFile {
     /// The file that `--config-file` names.
     pub(super) fn given(path: Sourced<PathBuf>) -> Self {
         let load = Profile::load;
@@ -31,7 +31,7 @@ impl File {
 }
 
 /// The files of this user: aliyun-cli's, that of ali-instance-cli, those of the SDKs, and the oldest.
-pub(super) fn files(env: Env<'_>) -> Vec<File> {
+pub(super) fn files(env: Env<'_>) -> Vec<ProfileFile> {
     // aliyun-cli's switch against every file; that of the SDKs is against aliyun-cli's.
     if first_set(env, spellings("IGNORE_PROFILE")).is_some_and(|(_, value)| value == "TRUE") {
         return Vec::new();
@@ -43,12 +43,12 @@ pub(super) fn files(env: Env<'_>) -> Vec<File> {
         if let Some((name, path)) = given {
             let source = Source::Env(name);
             let value = path.into();
-            files.push(File {
+            files.push(ProfileFile {
                 path: Sourced { value, source },
                 load,
             });
         } else if let Some(home) = &home {
-            files.extend(defaults.iter().map(|parts| File {
+            files.extend(defaults.iter().map(|parts| ProfileFile {
                 path: Sourced {
                     value: home.join(parts.iter().collect::<PathBuf>()),
                     source: Source::Default,
@@ -86,7 +86,10 @@ pub(super) fn files(env: Env<'_>) -> Vec<File> {
 /// # Errors
 /// [`Error::Config`] for a file that can't be used, and where no file has the profile that was asked
 /// for; [`Error::Usage`] where there are no files to look into.
-pub(super) fn profile(files: &[File], name: Option<&Sourced<String>>) -> Result<Option<Profile>> {
+pub(super) fn profile(
+    files: &[ProfileFile],
+    name: Option<&Sourced<String>>,
+) -> Result<Option<Profile>> {
     let mut missing = None;
     for file in files {
         let path = &file.path.value;

@@ -1,7 +1,7 @@
 //! Settings: flag or `AXT_*`, then `ALIBABA_CLOUD_*`, then the profile, then the default; each with its source.
 
 use super::env::Env;
-use super::files::{self, File};
+use super::files::{self, ProfileFile};
 use super::profile::Profile;
 use super::source::{self, CredentialSource, environment};
 pub(crate) use super::sourced::{Source, Sourced};
@@ -111,7 +111,7 @@ impl Settings {
     /// an environment variable that makes no sense.
     pub(crate) fn resolve(flags: &Flags, env: Env<'_>) -> Result<Self> {
         let given = flags.config_file.clone();
-        let files = given.map_or_else(|| files::files(env), |path| vec![File::given(path)]);
+        let files = given.map_or_else(|| files::files(env), |path| vec![ProfileFile::given(path)]);
         let profile_name = flags.profile.clone().or_else(|| variable(env, "PROFILE"));
         let credentials_in_env = environment::source(env).is_ok_and(|source| source.is_some());
         let region = flags

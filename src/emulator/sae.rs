@@ -54,7 +54,7 @@ impl Default for Sae {
 
 /// The pod, the size and the expiry that a token stands for.
 #[derive(Debug, Clone)]
-pub(crate) struct WebshellToken {
+pub(crate) struct IssuedToken {
     /// When it expires; never when `None`.
     pub(crate) expires: Option<Timestamp>,
     /// The terminal's rows and columns.
@@ -63,11 +63,11 @@ pub(crate) struct WebshellToken {
 
 /// The tokens that were issued.
 #[derive(Default)]
-pub(crate) struct WebshellTokens(Mutex<HashMap<String, WebshellToken>>);
+pub(crate) struct WebshellTokens(Mutex<HashMap<String, IssuedToken>>);
 
 impl WebshellTokens {
     /// Issues a token.
-    pub(crate) fn issue(&self, allowed: WebshellToken) -> String {
+    pub(crate) fn issue(&self, allowed: IssuedToken) -> String {
         let token = random_text();
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.insert(token.clone(), allowed);
@@ -75,7 +75,7 @@ impl WebshellTokens {
     }
 
     /// The data of `token`, if it was issued and has not expired.
-    pub(super) fn redeem(&self, token: &str, now: Timestamp) -> Option<WebshellToken> {
+    pub(super) fn redeem(&self, token: &str, now: Timestamp) -> Option<IssuedToken> {
         let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, allowed) = tokens.iter().find(|(known, _)| same(known, token))?;
         let good = allowed.expires.is_none_or(|expires| now < expires);

@@ -15,7 +15,7 @@ use super::stall::{Held, StallListener};
 use super::state::Shared;
 use super::state::clock::ServiceClock;
 use super::state::identities::AccessKey;
-use super::state::store::{self, ConnectionRecord, Counts};
+use super::state::store::{self, Counts, StoredConnection};
 use crate::error::{Error, Result};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -62,7 +62,7 @@ pub struct SessionInfo {
     /// The address of the last client that connected.
     pub client_ip: Option<String>,
     /// Its connections, in the order they were made.
-    pub connections: Vec<ConnectionRecord>,
+    pub connections: Vec<StoredConnection>,
 }
 
 impl std::fmt::Debug for Emulator {

@@ -1,7 +1,7 @@
 //! A connection that is made before it is certain that it will be needed.
 
 use super::tcp::Stream;
-use super::{Network, Target};
+use super::{Destination, Network};
 use crate::error::Result;
 use futures_util::FutureExt as _;
 use std::fmt;
@@ -11,7 +11,7 @@ use url::Url;
 
 /// A connection on its way to a host. Dropping it gives it up.
 pub(crate) struct Early {
-    target: Target,
+    target: Destination,
     dialing: AbortOnDropHandle<Result<Box<dyn Stream>>>,
 }
 
@@ -39,7 +39,7 @@ impl Network {
 impl Early {
     /// The connection, if it goes where `url` says, was made and is still open.
     pub(crate) async fn into_stream(self, url: &Url) -> Option<Box<dyn Stream>> {
-        if Target::of(url).ok()? != self.target {
+        if Destination::of(url).ok()? != self.target {
             tracing::debug!(to = %self.target, "an early connection is not needed");
             return None;
         }
@@ -100,7 +100,7 @@ mod tests {
         let mut stream = early.dialing.await.unwrap().unwrap();
         assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
         let early = Early {
-            target: Target::of(&url).unwrap(),
+            target: Destination::of(&url).unwrap(),
             dialing: AbortOnDropHandle::new(tokio::spawn(async { Ok(stream) })),
         };
         assert!(early.into_stream(&url).await.is_none());

@@ -20,7 +20,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use target::Target;
+use target::Destination;
 use tls::Tls;
 use url::Url;
 
@@ -129,7 +129,7 @@ impl Network {
     pub fn http_client(&self) -> Result<reqwest::Client> {
         let proxies = Arc::clone(&self.inner.proxies);
         let proxy = reqwest::Proxy::custom(move |url| {
-            let proxy = Target::of(url).and_then(|target| proxies.towards(&target));
+            let proxy = Destination::of(url).and_then(|target| proxies.towards(&target));
             match proxy {
                 Ok(proxy) => proxy.map(|proxy| proxy.url.to_string()),
                 // `check` reports this; a request that skipped `check` must not be sent directly.
@@ -226,13 +226,13 @@ impl Network {
         Cause::of(error).connecting_to(to)
     }
 
-    fn way(&self, url: &Url) -> Result<(Target, Option<Proxy>)> {
-        let target = Target::of(url)?;
+    fn way(&self, url: &Url) -> Result<(Destination, Option<Proxy>)> {
+        let target = Destination::of(url)?;
         let proxy = self.inner.proxies.towards(&target)?;
         Ok((target, proxy))
     }
 
-    async fn reach(&self, target: &Target, proxy: Option<Proxy>) -> Result<Box<dyn Stream>> {
+    async fn reach(&self, target: &Destination, proxy: Option<Proxy>) -> Result<Box<dyn Stream>> {
         let stream: Box<dyn Stream> = match proxy {
             Some(proxy) => proxy::tunnel(&proxy, target, &self.inner.tls).await?,
             None => {

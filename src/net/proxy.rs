@@ -1,7 +1,7 @@
 //! Chooses the proxy for a target, and makes the tunnel through it.
 
 use super::fault::Cause;
-use super::target::Target;
+use super::target::Destination;
 use super::tcp::{Stream, connect};
 use super::tls::Tls;
 use crate::error::{Error, Result};
@@ -48,7 +48,7 @@ impl Proxies {
     }
 
     /// The proxy for `target`, if any. A target without TLS is on this machine and needs none.
-    pub(super) fn towards(&self, target: &Target) -> Result<Option<Proxy>> {
+    pub(super) fn towards(&self, target: &Destination) -> Result<Option<Proxy>> {
         let Some(proxy) = self.proxy.as_deref().filter(|_| target.tls) else {
             return Ok(None);
         };
@@ -119,7 +119,11 @@ fn parse(text: &str) -> Result<Url> {
 }
 
 /// A connection to `target` through the proxy, not yet TLS with the target.
-pub(super) async fn tunnel(proxy: &Proxy, target: &Target, tls: &Tls) -> Result<Box<dyn Stream>> {
+pub(super) async fn tunnel(
+    proxy: &Proxy,
+    target: &Destination,
+    tls: &Tls,
+) -> Result<Box<dyn Stream>> {
     let refused = |cause: Cause| cause.connecting_to(format!("{target} through the proxy {proxy}"));
     let to = format!("the proxy {proxy}");
     let stream = connect(proxy.intercept.uri().clone(), &to).await?;
@@ -143,7 +147,7 @@ pub(super) async fn tunnel(proxy: &Proxy, target: &Target, tls: &Tls) -> Result<
 async fn connect_method(
     stream: &mut Box<dyn Stream>,
     proxy: &Proxy,
-    target: &Target,
+    target: &Destination,
 ) -> Result<(), Cause> {
     let io = |error: std::io::Error| Cause::of(&error);
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes();
@@ -202,7 +206,7 @@ fn status(answer: &[u8]) -> Option<u16> {
 async fn socks(
     stream: TcpStream,
     proxy: &Proxy,
-    target: &Target,
+    target: &Destination,
 ) -> Result<Box<dyn Stream>, Cause> {
     let unfit = || Cause::lasting("the target can't be named to a SOCKS proxy");
     let mut uri = target.uri().map_err(|_| unfit())?;
@@ -247,7 +251,7 @@ mod tests {
 
     fn proxied(no_proxy: &str, url: &str) -> bool {
         let proxies = Proxies::new(Some("http://proxy:3128".into()), no_proxy.into());
-        let target = Target::of(&url.parse().unwrap()).unwrap();
+        let target = Destination::of(&url.parse().unwrap()).unwrap();
         proxies.towards(&target).unwrap().is_some()
     }
 
@@ -305,7 +309,7 @@ mod tests {
             ("socks5h://h", "h:1080"),
         ] {
             let proxies = Proxies::new(Some(text.into()), String::new());
-            let target = Target::of(&"https://t".parse().unwrap()).unwrap();
+            let target = Destination::of(&"https://t".parse().unwrap()).unwrap();
             assert_eq!(
                 proxies.towards(&target).unwrap().unwrap().to_string(),
                 expected

@@ -10,19 +10,19 @@ use url::{Host, Url};
 
 /// The target of a connection. It is displayed as `host:port`.
 #[derive(PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct Destination {
     pub(super) host: Host<String>,
     pub(super) port: u16,
     pub(super) tls: bool,
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.host, self.port)
     }
 }
 
-impl Target {
+impl Destination {
     /// The target of a URL; without TLS it has to be on this machine.
     pub(super) fn of(url: &Url) -> Result<Self> {
         let tls = match url.scheme() {

@@ -11,12 +11,12 @@ use crate::config::settings::Signature;
 use crate::error::{ApiError, Error, Result};
 use crate::net::Network;
 use acs3::{Call, FORM, Fresh};
-use clock::Clock;
+use clock::ClockSkew;
 use jiff::Timestamp;
 use reply::Reply;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::{RequestBuilder, Response, StatusCode};
-use retry::{Again, Failure, Retry};
+use retry::{Again, Failed, Retry};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -142,7 +142,7 @@ impl Client {
             .await
     }
 
-    async fn attempt<A: Action>(&self, params: &[(String, String)]) -> Result<A::Reply, Failure> {
+    async fn attempt<A: Action>(&self, params: &[(String, String)]) -> Result<A::Reply, Failed> {
         let credentials = self.credentials.credentials().await?;
         let (request, string_to_sign) = self.request::<A>(params, &credentials);
         let sent = request.header(ACCEPT, "application/json").send().await;
@@ -212,7 +212,7 @@ impl Client {
         (request, signed.string_to_sign)
     }
 
-    async fn body<A: Action>(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    async fn body<A: Action>(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failed> {
         let status = response.status().as_u16();
         let mut body = Zeroizing::new(Vec::new());
         loop {
@@ -228,13 +228,13 @@ impl Client {
                     body: &[],
                 };
                 let error = reply.unexpected("the answer is longer than 1 MiB");
-                return Err(Failure::from(Error::from(error)));
+                return Err(Failed::from(Error::from(error)));
             }
             body.extend_from_slice(&chunk);
         }
     }
 
-    async fn failed<A: Action>(&self, error: &reqwest::Error) -> Failure {
+    async fn failed<A: Action>(&self, error: &reqwest::Error) -> Failed {
         let error = self.network.explain(error, &self.endpoint).await;
         // Connecting has taken as long as it may.
         let hopeless = matches!(
@@ -246,7 +246,7 @@ impl Client {
         } else {
             Again::Never
         };
-        Failure { error, again }
+        Failed { error, again }
     }
 
     /// Sends an unsigned request without parameters: any answer shows that the host is reachable.
@@ -267,7 +267,7 @@ impl Client {
             took: start.elapsed(),
             clock: date
                 .and_then(|value| value.to_str().ok())
-                .and_then(|text| Clock::read(text, Timestamp::now())),
+                .and_then(|text| ClockSkew::read(text, Timestamp::now())),
         })
     }
 
@@ -297,7 +297,7 @@ pub(crate) struct Probe {
     /// How long the answer took, connecting included.
     pub(crate) took: Duration,
     /// The clocks, if the answer had a time.
-    pub(crate) clock: Option<Clock>,
+    pub(crate) clock: Option<ClockSkew>,
 }
 
 /// Whether an error says that the API was called too often.
@@ -358,7 +358,7 @@ fn with_common<A: Action>(params: &[(String, String)]) -> Vec<(String, String)> 
 }
 
 /// Decides from an error reply and its headers whether to retry, and completes the error.
-fn judged<A: Action>(mut error: ApiError, status: StatusCode, headers: &HeaderMap) -> Failure {
+fn judged<A: Action>(mut error: ApiError, status: StatusCode, headers: &HeaderMap) -> Failed {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let code = error.code.as_str();
     let asked = header("x-acs-retry-after").and_then(|text| text.trim().parse().ok());
@@ -379,7 +379,7 @@ fn judged<A: Action>(mut error: ApiError, status: StatusCode, headers: &HeaderMa
     if error.request_id.is_none() {
         error.request_id = header("x-acs-request-id").map(str::to_owned);
     }
-    Failure {
+    Failed {
         error: error.into(),
         again,
     }
@@ -387,7 +387,7 @@ fn judged<A: Action>(mut error: ApiError, status: StatusCode, headers: &HeaderMa
 
 /// How far this machine's clock is from the server's, as an addition to a message.
 fn skew(theirs: Option<&str>, ours: Timestamp) -> String {
-    let clock = theirs.and_then(|text| Clock::read(text, ours));
+    let clock = theirs.and_then(|text| ClockSkew::read(text, ours));
     clock.map_or_else(String::new, |clock| format!(" ({clock})"))
 }
 

@@ -74,12 +74,12 @@ pub(crate) struct Answer {
     message: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
     request_id: Option<String>,
-    data: Option<Data>,
+    data: Option<TokenData>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Data {
+struct TokenData {
     token: Option<SecretString>,
     http_url: Option<SecretString>,
     web_socket_url: Option<SecretString>,

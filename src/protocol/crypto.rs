@@ -14,7 +14,7 @@ mod message;
 
 pub use cipher::{BLOCK, Cipher, KEY};
 pub use exchange::{Exchange, KeyPair, KeySource, Step};
-pub use fault::{Failure, Fault};
+pub use fault::{ExchangeFailure, Fault};
 pub use message::{
     Action, AgentHello, ClientHello, EcdheAnswer, EcdheKey, Empty, KmsKey, Refusal, Suite, read,
 };
@@ -105,8 +105,8 @@ impl Privacy {
     /// Takes the agent's message of an exchange. Says whether the exchange is done by it.
     ///
     /// # Errors
-    /// [`Failure`], also for a message that nobody waits for. In a plain session it means nothing.
-    pub fn receive(&mut self, message: &[u8]) -> Result<bool, Failure> {
+    /// [`ExchangeFailure`], also for a message that nobody waits for. In a plain session it means nothing.
+    pub fn receive(&mut self, message: &[u8]) -> Result<bool, ExchangeFailure> {
         match self {
             Self::Plain => Ok(false),
             Self::Encrypted(_) => match Action::split(message)? {

@@ -1,8 +1,8 @@
 //! The configuration file that `-F` names: its lines in order, for the host that was typed.
 
-use super::keywords::{Key, Meaning, meaning};
+use super::keywords::{Key, Treatment, meaning};
 use super::line::{self, Line};
-use super::settings::Settings;
+use super::settings::SshSettings;
 use crate::pattern::list_matches;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
@@ -74,7 +74,7 @@ impl LocalFiles {
 /// # Errors
 /// Names the file, the line and what is wrong with it.
 pub(super) fn apply(
-    settings: &mut Settings,
+    settings: &mut SshSettings,
     path: &str,
     host: &str,
     files: &dyn Files,
@@ -93,7 +93,7 @@ pub(super) fn apply(
 
 struct Reader<'a> {
     included: usize,
-    settings: &'a mut Settings,
+    settings: &'a mut SshSettings,
     /// As it was typed, without the user.
     host: &'a str,
     files: &'a dyn Files,
@@ -109,22 +109,22 @@ impl Reader<'_> {
                 continue;
             };
             match meaning(&line.keyword) {
-                Some((_, Meaning::Kept(Key::Host | Key::Include))) if line.args.is_empty() => {
+                Some((_, Treatment::Kept(Key::Host | Key::Include))) if line.args.is_empty() => {
                     return Err(at(format!("{}: a value is missing", line.keyword)));
                 }
-                Some((_, Meaning::Kept(Key::Host))) => {
+                Some((_, Treatment::Kept(Key::Host))) => {
                     let patterns = line.args.iter().map(String::as_str);
                     active = outer && list_matches(self.host, patterns);
                 }
-                Some((_, Meaning::Kept(Key::Match))) => {
+                Some((_, Treatment::Kept(Key::Match))) => {
                     active = outer && self.matches(&line.args).map_err(at)?;
                 }
-                Some((_, Meaning::Kept(Key::Include))) => {
+                Some((_, Treatment::Kept(Key::Include))) => {
                     self.include(&line, active, depth).map_err(at)?;
                 }
                 _ if active => self.settings.apply(&line, true).map_err(at)?,
                 _ => {
-                    let mut forgotten = Settings::default();
+                    let mut forgotten = SshSettings::default();
                     forgotten.ignore_as(self.settings);
                     forgotten.apply(&line, true).map_err(at)?;
                 }

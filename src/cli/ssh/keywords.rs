@@ -2,11 +2,11 @@
 
 /// How axt treats a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(super) enum Treatment {
     /// axt does what it says.
     Kept(Key),
     /// Refused, unless its value asks for nothing.
-    Refused(Refused),
+    Refused(RefusedKeyword),
     /// It has no effect here. It is accepted silently and named at `-v`.
     NoEffect,
 }
@@ -46,7 +46,7 @@ pub(super) enum Key {
 
 /// A keyword that axt refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(super) struct RefusedKeyword {
     /// Values that ask for nothing, in small letters.
     pub harmless: &'static [&'static str],
     /// The reason, and what to do instead.
@@ -56,16 +56,16 @@ pub(super) struct Refused {
 }
 
 /// The keyword's own spelling and its meaning; `None` for a keyword that ssh does not know either.
-pub(super) fn meaning(keyword: &str) -> Option<(&'static str, Meaning)> {
+pub(super) fn meaning(keyword: &str) -> Option<(&'static str, Treatment)> {
     let is = |name: &str| name.eq_ignore_ascii_case(keyword);
     if let Some((name, key)) = KEPT.iter().find(|(name, _)| is(name)) {
-        return Some((name, Meaning::Kept(*key)));
+        return Some((name, Treatment::Kept(*key)));
     }
     if let Some((name, refused)) = REFUSED.iter().find(|(name, _)| is(name)) {
-        return Some((name, Meaning::Refused(*refused)));
+        return Some((name, Treatment::Refused(*refused)));
     }
     let name = NO_EFFECT.iter().find(|name| is(name))?;
-    Some((name, Meaning::NoEffect))
+    Some((name, Treatment::NoEffect))
 }
 
 const KEPT: [(&str, Key); 28] = [
@@ -99,7 +99,7 @@ const KEPT: [(&str, Key); 28] = [
     ("User", Key::User),
 ];
 
-const REFUSED: [(&str, Refused); 15] = [
+const REFUSED: [(&str, RefusedKeyword); 15] = [
     (
         "BindAddress",
         refused(&[], "axt can't choose the local address of its connections"),
@@ -168,7 +168,7 @@ const REFUSED: [(&str, Refused); 15] = [
     ),
     (
         "TunnelDevice",
-        Refused {
+        RefusedKeyword {
             // It only names the devices that Tunnel asks for.
             harmless: &["any", "any:any"],
             why: "the service carries no tunnel devices",
@@ -179,16 +179,16 @@ const REFUSED: [(&str, Refused); 15] = [
 
 const NO: &[&str] = &["no", "false"];
 
-const fn refused(harmless: &'static [&'static str], why: &'static str) -> Refused {
-    Refused {
+const fn refused(harmless: &'static [&'static str], why: &'static str) -> RefusedKeyword {
+    RefusedKeyword {
         harmless,
         why,
         warn_in_file: false,
     }
 }
 
-const fn warned(harmless: &'static [&'static str], why: &'static str) -> Refused {
-    Refused {
+const fn warned(harmless: &'static [&'static str], why: &'static str) -> RefusedKeyword {
+    RefusedKeyword {
         harmless,
         why,
         warn_in_file: true,
@@ -319,13 +319,13 @@ mod tests {
     fn a_keyword_is_found_in_any_case() {
         assert_eq!(
             meaning("requesttty"),
-            Some(("RequestTTY", Meaning::Kept(Key::RequestTty)))
+            Some(("RequestTTY", Treatment::Kept(Key::RequestTty)))
         );
         assert!(matches!(
             meaning("FORWARDAGENT"),
-            Some((_, Meaning::Refused(_)))
+            Some((_, Treatment::Refused(_)))
         ));
-        assert_eq!(meaning("ciphers"), Some(("Ciphers", Meaning::NoEffect)));
+        assert_eq!(meaning("ciphers"), Some(("Ciphers", Treatment::NoEffect)));
         assert_eq!(meaning("bogus"), None);
     }
 }

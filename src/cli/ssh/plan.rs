@@ -1,6 +1,6 @@
 //! The plan that ssh's options and configuration add up to: one task, and how to do it.
 
-use super::settings::{Persist, Settings};
+use super::settings::{Persist, SshSettings};
 use super::values::LogLevel;
 use crate::cli::values::forward::{Listen, Remote};
 use crate::cli::{Control, EscapeChar};
@@ -59,7 +59,7 @@ pub struct Plan {
 /// The arguments' own requests, without the host.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
-    pub settings: Settings,
+    pub settings: SshSettings,
     pub command: Vec<OsString>,
     pub forward: Option<Remote>,
     pub master: Option<MasterCommand>,
@@ -170,7 +170,7 @@ impl Plan {
 }
 
 /// How sessions are shared. As with ssh, that needs a ControlPath.
-fn control(settings: &Settings) -> Option<Control> {
+fn control(settings: &SshSettings) -> Option<Control> {
     let path = settings
         .control_path
         .clone()
@@ -189,7 +189,7 @@ fn control(settings: &Settings) -> Option<Control> {
 }
 
 /// Fails if something was requested that axt does not support, and names all of it.
-fn possible(settings: &Settings) -> Result<(), String> {
+fn possible(settings: &SshSettings) -> Result<(), String> {
     let refused = settings.complaints().filter(|c| !c.is_warning);
     let mut refused: Vec<String> = refused.map(|c| c.text.clone()).collect();
     if let Some(port) = settings.port.filter(|port| *port != 22) {
@@ -206,7 +206,7 @@ fn possible(settings: &Settings) -> Result<(), String> {
 }
 
 /// `HostName`, or what was typed.
-pub(super) fn target(settings: &Settings, host: &str) -> Result<String, String> {
+pub(super) fn target(settings: &SshSettings, host: &str) -> Result<String, String> {
     let target = match &settings.host_name {
         Some(name) => expand("HostName", name, &[('h', host)])?,
         None => host.to_owned(),
@@ -254,7 +254,7 @@ fn task(wanted: &Wanted, target: &str) -> Result<Task, String> {
     }
 }
 
-fn terminal(settings: &Settings, task: &Task) -> Terminal {
+fn terminal(settings: &SshSettings, task: &Task) -> Terminal {
     let has_none = matches!(task, Task::Forward | Task::Proxy(_) | Task::Master(..));
     match settings.request_tty {
         _ if has_none => Terminal::Never,
@@ -267,7 +267,7 @@ fn terminal(settings: &Settings, task: &Task) -> Terminal {
 }
 
 /// The forwards, with the address of those that name none.
-fn forwards(settings: &Settings, task: &Task) -> Result<Vec<Listen>, String> {
+fn forwards(settings: &SshSettings, task: &Task) -> Result<Vec<Listen>, String> {
     if settings.clear_all_forwardings == Some(true) {
         return Ok(Vec::new());
     }

@@ -1,13 +1,13 @@
 //! `-G`: the settings as ssh prints them, those that axt acts on.
 
-use super::settings::{Persist, Settings};
+use super::settings::{Persist, SshSettings};
 use super::values::LogLevel;
 use crate::cli::EscapeChar;
 use crate::cli::values::forward::Listen;
 use std::fmt::Write as _;
 
 /// One setting a line, in ssh's order, its keyword in small letters.
-pub(super) fn settings(settings: &Settings, host: &str, target: &str) -> String {
+pub(super) fn settings(settings: &SshSettings, host: &str, target: &str) -> String {
     let mut text = String::new();
     let mut line = |keyword: &str, value: &str| {
         let _ = writeln!(text, "{keyword} {value}");

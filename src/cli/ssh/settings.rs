@@ -1,6 +1,6 @@
 //! The settings that ssh's options and configuration lines have made so far: the first value stays.
 
-use super::keywords::{Key, Meaning, Refused, meaning};
+use super::keywords::{Key, RefusedKeyword, Treatment, meaning};
 use super::line::Line;
 use super::values::{self, LogLevel};
 use crate::cli::values::forward::{self, Listen};
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// The settings; what is `None` was not said.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Settings {
+pub(super) struct SshSettings {
     pub user: Option<String>,
     pub host_name: Option<String>,
     pub port: Option<u16>,
@@ -71,7 +71,7 @@ pub(super) struct Complaint {
     pub is_warning: bool,
 }
 
-impl Settings {
+impl SshSettings {
     /// Takes a line of a file, or an `-o`, but for the keywords that only a file can have.
     ///
     /// # Errors
@@ -90,18 +90,18 @@ impl Settings {
             return Err(said("a value is missing".into()));
         }
         match meaning {
-            Meaning::Kept(key) => self.keep(key, line).map_err(said)?,
-            Meaning::Refused(refused) if asks_for_nothing(name, &refused, line) => {
+            Treatment::Kept(key) => self.keep(key, line).map_err(said)?,
+            Treatment::Refused(refused) if asks_for_nothing(name, &refused, line) => {
                 self.decide(name, None);
             }
-            Meaning::Refused(refused) => self.decide(
+            Treatment::Refused(refused) => self.decide(
                 name,
                 Some(Complaint {
                     text: format!("{name}: {}", refused.why),
                     is_warning: refused.warn_in_file && from_file,
                 }),
             ),
-            Meaning::NoEffect => self.has_no_effect(name),
+            Treatment::NoEffect => self.has_no_effect(name),
         }
         Ok(())
     }
@@ -110,7 +110,7 @@ impl Settings {
     pub(super) fn flag(&mut self, flag: &str, keyword: &'static str, asked: bool) {
         self.decisions.retain(|d| d.keyword != keyword);
         let why = match meaning(keyword) {
-            Some((_, Meaning::Refused(refused))) => refused.why,
+            Some((_, Treatment::Refused(refused))) => refused.why,
             _ => "it is not supported",
         };
         let complaint = asked.then(|| Complaint {
@@ -282,7 +282,7 @@ fn persist(text: &str) -> Result<Persist, String> {
 }
 
 /// Whether a line of a keyword that axt can't follow leads to the same as none.
-fn asks_for_nothing(name: &str, refused: &Refused, line: &Line) -> bool {
+fn asks_for_nothing(name: &str, refused: &RefusedKeyword, line: &Line) -> bool {
     let value = line.args.join(" ").to_ascii_lowercase();
     refused.harmless.contains(&value.as_str()) || name == "ProxyCommand" && is_own_proxy(&line.args)
 }

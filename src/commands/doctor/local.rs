@@ -4,7 +4,7 @@ use super::finding::Finding;
 use crate::commands::shared::context::Context;
 use crate::config::settings::{Settings, Sourced};
 use crate::error::Error;
-use crate::openapi::client::clock::Clock;
+use crate::openapi::client::clock::ClockSkew;
 use crate::openapi::client::reply::shortened;
 use crate::openapi::endpoint;
 
@@ -85,7 +85,7 @@ pub(crate) async fn credentials(context: &Context) -> Finding {
 }
 
 /// Compares this machine's clock with the API's.
-pub(crate) fn clock(clock: Option<Clock>) -> Finding {
+pub(crate) fn clock(clock: Option<ClockSkew>) -> Finding {
     let remedy = "set this machine's clock, for instance by NTP";
     match clock {
         None => Finding::warn("the API's answer has no time to compare with", remedy),
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn clocks_may_differ_a_little() {
-        let verdict = |ahead| clock(Some(Clock { ahead })).verdict;
+        let verdict = |ahead| clock(Some(ClockSkew { ahead })).verdict;
         for (ahead, expected) in [
             (0, Verdict::Ok),
             (-59, Verdict::Ok),

@@ -51,7 +51,7 @@ pub(super) fn find(username: Option<&str>, old: bool) -> Result<Account, Session
 }
 
 /// The emulator's own account, from the environment or else from the file.
-fn own_account(entry: Option<Entry>) -> Account {
+fn own_account(entry: Option<PasswdEntry>) -> Account {
     let (home, shell) = entry.map_or(("/", ""), |entry| (entry.home, entry.shell));
     let from_env = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     Account {
@@ -67,7 +67,7 @@ fn shell_or_sh(shell: &str) -> PathBuf {
 
 /// The fields of a line of `/etc/passwd` that the agent uses.
 #[derive(Debug, PartialEq, Eq)]
-struct Entry<'a> {
+struct PasswdEntry<'a> {
     name: &'a str,
     uid: u32,
     gid: u32,
@@ -76,7 +76,7 @@ struct Entry<'a> {
 }
 
 /// The valid lines of `passwd`.
-fn entries(passwd: &str) -> impl Iterator<Item = Entry<'_>> {
+fn entries(passwd: &str) -> impl Iterator<Item = PasswdEntry<'_>> {
     passwd.lines().filter_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
@@ -84,7 +84,7 @@ fn entries(passwd: &str) -> impl Iterator<Item = Entry<'_>> {
         let gid = fields.next()?.parse().ok()?;
         let home = fields.nth(1)?;
         let shell = fields.next().unwrap_or_default();
-        Some(Entry {
+        Some(PasswdEntry {
             name,
             uid,
             gid,
@@ -103,14 +103,14 @@ mod tests {
         let passwd =
             "root:x:0:0:root:/root:/bin/bash\n\nbad\nbad:x:y:0::/:\nada:x:1000:100::/home/ada";
         let read: Vec<_> = entries(passwd).collect();
-        let root = Entry {
+        let root = PasswdEntry {
             name: "root",
             uid: 0,
             gid: 0,
             home: "/root",
             shell: "/bin/bash",
         };
-        let ada = Entry {
+        let ada = PasswdEntry {
             name: "ada",
             uid: 1000,
             gid: 100,

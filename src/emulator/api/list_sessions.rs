@@ -8,7 +8,7 @@ use super::params::{Params, given, region};
 use super::reply::{ApiResult, ErrorReply};
 use crate::emulator::state::Shared;
 use crate::emulator::state::clock::{api_time, before};
-use crate::emulator::state::store::{ConnectionRecord, SessionPlace, StoredSession};
+use crate::emulator::state::store::{SessionPlace, StoredConnection, StoredSession};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ fn record(session: &StoredSession) -> Value {
     record
 }
 
-fn connection_record(instance_id: &str, connection: &ConnectionRecord) -> Value {
+fn connection_record(instance_id: &str, connection: &StoredConnection) -> Value {
     let mut record = json!({
         "InstanceId": instance_id,
         "Status": connection.status,

@@ -8,7 +8,7 @@ use super::codes::{refuse, refuse_because};
 use super::params::{Params, given};
 use super::reply::{ApiResult, ErrorReply};
 use crate::emulator::random::random_text;
-use crate::emulator::sae::{SOCKET_PATH, WebshellToken};
+use crate::emulator::sae::{IssuedToken, SOCKET_PATH};
 use crate::emulator::state::Shared;
 use crate::emulator::state::clock::later;
 use serde_json::json;
@@ -33,9 +33,7 @@ pub(crate) fn get_webshell_token(shared: &Shared, params: &Params, host: &str) -
     };
     let now = shared.clock.now();
     let expires = sae.token_validity.map(|validity| later(now, validity));
-    let token = shared
-        .webshell_tokens
-        .issue(WebshellToken { expires, size });
+    let token = shared.webshell_tokens.issue(IssuedToken { expires, size });
     let region = shared.options.region.as_deref().unwrap_or("cn-hangzhou");
     let base = shared.options.websocket_base(host);
     // The documented answer has a label in front of this URL.

@@ -6,7 +6,7 @@
 use super::socket::{self, Refused, Socket};
 use crate::emulator::agent::pty;
 use crate::emulator::agent::spec::SessionSpec;
-use crate::emulator::sae::{Frames, Sae, WebshellToken};
+use crate::emulator::sae::{Frames, IssuedToken, Sae};
 use crate::emulator::state::Shared;
 use axum::body::Body;
 use axum::extract::State;
@@ -39,7 +39,7 @@ pub(crate) async fn upgrade(
     })
 }
 
-fn admit(shared: &Shared, request: &Request<Body>) -> Result<WebshellToken, Refused> {
+fn admit(shared: &Shared, request: &Request<Body>) -> Result<IssuedToken, Refused> {
     let origin = request.headers().get(header::ORIGIN);
     if origin.is_none_or(|origin| origin != ORIGIN) {
         return Err((StatusCode::FORBIDDEN, "the origin is not the console's"));
@@ -54,7 +54,7 @@ fn admit(shared: &Shared, request: &Request<Body>) -> Result<WebshellToken, Refu
         .ok_or((StatusCode::FORBIDDEN, "the token is unknown or has expired"))
 }
 
-async fn enter(shared: Arc<Shared>, token: WebshellToken, mut socket: Socket) {
+async fn enter(shared: Arc<Shared>, token: IssuedToken, mut socket: Socket) {
     let sae = &shared.options.sae;
     let spec = SessionSpec::default();
     let status = match pty::open(&spec, &shared.agent_options, token.size) {

@@ -1,4 +1,4 @@
-//! Counts the API's calls, and refuses them when there are too many.
+//! CallCounts the API's calls, and refuses them when there are too many.
 
 use super::clock::later;
 use jiff::Timestamp;
@@ -9,11 +9,11 @@ use std::time::Duration;
 /// The calls so far.
 #[derive(Default)]
 pub(crate) struct Calls {
-    state: Mutex<Counts>,
+    state: Mutex<CallCounts>,
 }
 
 #[derive(Default)]
-struct Counts {
+struct CallCounts {
     /// By action.
     total: BTreeMap<String, u64>,
     /// By action and region, since the window's start.
@@ -21,7 +21,7 @@ struct Counts {
 }
 
 impl Calls {
-    /// Counts a call. The result is how long the caller should wait, if this is one too many: `limit`
+    /// CallCounts a call. The result is how long the caller should wait, if this is one too many: `limit`
     /// is how many there may be in each window of time. (How the service counts is inferred.)
     pub(crate) fn count(
         &self,

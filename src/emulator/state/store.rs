@@ -30,7 +30,7 @@ pub(crate) struct StoredSession {
     /// The address of the last client that connected.
     pub client_ip: Option<String>,
     /// Its connections so far.
-    pub connections: Vec<ConnectionRecord>,
+    pub connections: Vec<StoredConnection>,
     /// Its agent.
     pub link: Arc<AgentLink>,
 }
@@ -64,7 +64,7 @@ pub(crate) struct NewSession<'a> {
 
 /// One connection of a session, as DescribeTerminalSessions reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConnectionRecord {
+pub struct StoredConnection {
     /// When it began.
     pub start: Timestamp,
     /// When it ended.
@@ -260,7 +260,7 @@ impl Store {
         }
         let session = state.sessions.get_mut(session_id)?;
         session.client_ip = Some(client_ip.to_owned());
-        session.connections.push(ConnectionRecord {
+        session.connections.push(StoredConnection {
             start: now,
             end: None,
             status: "Connecting",
@@ -275,7 +275,7 @@ impl Store {
         &self,
         session_id: &str,
         nth: usize,
-        change: impl FnOnce(&mut ConnectionRecord),
+        change: impl FnOnce(&mut StoredConnection),
     ) {
         let mut state = self.lock();
         let session = state.sessions.get_mut(session_id);

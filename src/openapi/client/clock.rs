@@ -5,12 +5,12 @@ use std::time::Duration;
 
 /// How far this machine's clock is from a server's, in words when displayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Clock {
+pub(crate) struct ClockSkew {
     /// Seconds that this machine is ahead; negative when it is behind.
     pub(crate) ahead: i64,
 }
 
-impl Clock {
+impl ClockSkew {
     /// Compares the server's `Date` header with our time; `None` for a header that is no date.
     #[must_use]
     pub(crate) fn read(date: &str, ours: Timestamp) -> Option<Self> {
@@ -21,7 +21,7 @@ impl Clock {
     }
 }
 
-impl std::fmt::Display for Clock {
+impl std::fmt::Display for ClockSkew {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let side = if self.ahead < 0 { "behind" } else { "ahead of" };
         let size = Duration::from_secs(self.ahead.unsigned_abs());

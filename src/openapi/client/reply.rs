@@ -23,7 +23,7 @@ pub(crate) struct Reply<'a> {
 
 /// An error reply, in the spelling of RPC or of ROA services.
 #[derive(Deserialize)]
-struct ErrorReply {
+struct ErrorBody {
     /// SAE puts the HTTP status into `Code` and the code proper into this.
     #[serde(rename = "ErrorCode", default, deserialize_with = "lenient::text")]
     error_code: Option<String>,
@@ -68,7 +68,7 @@ impl Reply<'_> {
             return serde_json::from_slice(self.body).map_err(|error| self.not_the_type(&error));
         }
         let reply = serde_json::from_slice(self.body);
-        let reply = reply.ok().and_then(|reply: ErrorReply| {
+        let reply = reply.ok().and_then(|reply: ErrorBody| {
             let code = reply.error_code.or(reply.code)?;
             let message = reply.message.unwrap_or_default();
             Some(ApiError {

@@ -28,7 +28,7 @@ impl Default for Retry {
 
 /// A failed attempt.
 #[derive(Debug)]
-pub struct Failure {
+pub struct Failed {
     /// The error to report if this attempt was the last.
     pub error: Error,
     /// Whether another attempt may fare better.
@@ -48,7 +48,7 @@ pub enum Again {
     After(Duration),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         Self {
             error,
@@ -70,7 +70,7 @@ impl Retry {
         mut attempt: impl FnMut() -> F,
     ) -> Result<T>
     where
-        F: Future<Output = Result<T, Failure>>,
+        F: Future<Output = Result<T, Failed>>,
     {
         let deadline = Instant::now() + limit;
         let mut last = Error::Timeout {
@@ -109,8 +109,8 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(300);
 
-    fn failure(again: Again, text: &str) -> Failure {
-        Failure {
+    fn failure(again: Again, text: &str) -> Failed {
+        Failed {
             error: Error::Lost(text.into()),
             again,
         }
@@ -183,7 +183,7 @@ mod tests {
         let hangs = Retry::default().run(
             "the call",
             LIMIT,
-            std::future::pending::<Result<(), Failure>>,
+            std::future::pending::<Result<(), Failed>>,
         );
         let error = hangs.await.expect_err("a timeout");
         assert_eq!(error.to_string(), "the call took longer than 300s");

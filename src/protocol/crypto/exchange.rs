@@ -1,7 +1,7 @@
 //! The client's side of a key exchange, without any IO: randomness and KMS's answer come in.
 
 use super::cipher::{BLOCK, Cipher, KEY};
-use super::fault::{Failure, Fault};
+use super::fault::{ExchangeFailure, Fault};
 use super::message::{
     Action, AgentHello, ClientHello, EcdheAnswer, EcdheKey, Empty, KmsKey, Refusal, Suite, read,
 };
@@ -113,8 +113,8 @@ impl Exchange {
     /// Takes a message of the agent.
     ///
     /// # Errors
-    /// [`Failure`]: the exchange is over, and so is the session.
-    pub fn receive(&mut self, message: &[u8]) -> Result<Step, Failure> {
+    /// [`ExchangeFailure`]: the exchange is over, and so is the session.
+    pub fn receive(&mut self, message: &[u8]) -> Result<Step, ExchangeFailure> {
         let (action, json) = Action::split(message)?;
         match (action, self.key_sent) {
             (Action::Error, _) => Err(refused(json)),
@@ -174,9 +174,9 @@ impl fmt::Debug for Exchange {
 }
 
 /// The agent's own account of why it gave up.
-pub(super) fn refused(json: &[u8]) -> Failure {
+pub(super) fn refused(json: &[u8]) -> ExchangeFailure {
     match read::<Refusal>(json, "ErrorParseError") {
-        Ok(Refusal { code, message }) => Failure::Refused { code, message },
+        Ok(Refusal { code, message }) => ExchangeFailure::Refused { code, message },
         Err(fault) => fault.into(),
     }
 }

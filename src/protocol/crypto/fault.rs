@@ -29,7 +29,7 @@ impl Fault {
 
 /// The reason why an exchange failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
+pub enum ExchangeFailure {
     /// The agent broke the rules.
     Broken(Fault),
     /// The agent gave up: its code, and more about it.
@@ -41,7 +41,7 @@ pub enum Failure {
     },
 }
 
-impl From<Fault> for Failure {
+impl From<Fault> for ExchangeFailure {
     fn from(fault: Fault) -> Self {
         Self::Broken(fault)
     }

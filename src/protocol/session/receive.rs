@@ -5,7 +5,7 @@ use super::end_notice::EndNotice;
 use super::receive_window::Verdict;
 use crate::error::Error;
 use crate::protocol::channel::{Ending, Event, Now};
-use crate::protocol::crypto::{Failure, Privacy};
+use crate::protocol::crypto::{ExchangeFailure, Privacy};
 use crate::protocol::frame::{Frame, Kind};
 use crate::protocol::status::Status;
 use bytes::Bytes;
@@ -119,8 +119,10 @@ impl Session {
                 self.readiness.restart(now.at);
                 self.readiness.opened(now.at);
             }
-            Err(Failure::Broken(fault)) => self.fail(Error::Protocol(fault.to_string())),
-            Err(Failure::Refused { code, message }) => self.end(Ending::by_code(&code, &message)),
+            Err(ExchangeFailure::Broken(fault)) => self.fail(Error::Protocol(fault.to_string())),
+            Err(ExchangeFailure::Refused { code, message }) => {
+                self.end(Ending::by_code(&code, &message))
+            }
         }
     }
 

@@ -108,13 +108,13 @@ impl StatusScanner {
         }
         let status = serde_json::from_slice(&std::mem::take(&mut self.bytes));
         // It was read once already, when it became whole.
-        status.ok().map(Status::ending)
+        status.ok().map(KubernetesStatus::ending)
     }
 }
 
 /// The fields of a `metav1.Status` that tell how a program ended.
 #[derive(Deserialize)]
-struct Status {
+struct KubernetesStatus {
     status: String,
     #[serde(default)]
     message: String,
@@ -138,7 +138,7 @@ struct Cause {
     message: String,
 }
 
-impl Status {
+impl KubernetesStatus {
     fn ending(self) -> Ending {
         if self.status == "Success" {
             return Ending::Normal;
@@ -191,7 +191,7 @@ fn read(bytes: &[u8]) -> Reading {
     match object_len(bytes) {
         Some(len) => {
             let object = bytes.get(..len).unwrap_or_default();
-            match serde_json::from_slice::<Status>(object) {
+            match serde_json::from_slice::<KubernetesStatus>(object) {
                 Ok(_) => Reading::Whole(len),
                 Err(_) => Reading::Other(1),
             }

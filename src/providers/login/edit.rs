@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 /// The file, as far as it has to be understood.
 #[derive(Deserialize)]
-struct File<'a> {
+struct Profiles<'a> {
     #[serde(borrow)]
     profiles: Vec<&'a RawValue>,
 }
@@ -20,7 +20,7 @@ pub(super) fn with_fields(
     fields: &Map<String, Value>,
 ) -> Option<Zeroizing<String>> {
     let json = text.trim_start_matches('\u{feff}');
-    let file: File = serde_json::from_str(json).ok()?;
+    let file: Profiles = serde_json::from_str(json).ok()?;
     let (raw, known) = file.profiles.into_iter().find_map(|raw| {
         let known: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
         let name: String = serde_json::from_str(known.get("name")?.get()).ok()?;
