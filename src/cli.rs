@@ -300,6 +300,14 @@ pub(crate) struct Session {
     /// Base URL of KMS, for --encrypt kms:KEYID [default: --endpoint, or the region's]
     #[arg(long, value_name = "URL")]
     pub(crate) kms_endpoint: Option<String>,
+    /// Wait this long for the service's limits and for sessions that other commands start before; 0: not
+    /// at all
+    #[arg(long, value_name = "DURATION", env = "AXT_QUEUE_TIMEOUT", default_value = "60s", value_parser = duration, hide_short_help = true)]
+    pub(crate) queue_timeout: Duration,
+    /// Start no more sessions a second than this with all commands of the account in a region, after twice
+    /// as many at once; 0: no limit
+    #[arg(long, value_name = "N", env = "AXT_START_RATE", default_value = "15", value_parser = clap::value_parser!(u32).range(..=1000), hide_short_help = true)]
+    pub(crate) start_rate: u32,
     /// Idempotence token of the call that starts the session [default: a new UUID]
     #[arg(long, value_name = "TOKEN")]
     pub(crate) client_token: Option<String>,

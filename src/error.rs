@@ -75,6 +75,16 @@ pub enum Error {
         /// Another attempt would fail in the same way: a certificate, a proxy's refusal.
         lasting: bool,
     },
+    /// It would be too long until the session may be started.
+    #[error(
+        "it is {wait:.1?} until this session may be started, as others are started before it, and --queue-timeout is {limit:?}"
+    )]
+    Queue {
+        /// How long it would be.
+        wait: Duration,
+        /// How long it may be.
+        limit: Duration,
+    },
     /// Something took longer than it may.
     #[error("{what} took longer than {limit:?}")]
     Timeout {
@@ -233,6 +243,9 @@ impl Error {
             Self::Ended { code, detail } => hints::close(code, detail).map(Into::into),
             Self::Credentials { remedy, .. } | Self::Target { remedy, .. } => Some(remedy.clone()),
             Self::AfterStop { error, .. } => error.hint(),
+            Self::Queue { .. } => Some(
+                "start fewer commands at once, or let them wait longer: --queue-timeout 5m".into(),
+            ),
             Self::EarlyInput => Some(
                 "leave --eager out: input is then held until the remote side is ready".into(),
             ),

@@ -6,18 +6,11 @@ use std::path::Path;
 
 /// Writes the file, whose folder is made if it is missing.
 pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut folder = DirBuilder::new();
-    folder.recursive(true);
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
-    {
-        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    if let Some(parent) = path.parent() {
-        folder.create(parent)?;
-    }
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    make_folder_of(path)?;
     let new = path.with_extension(std::process::id().to_string());
     let written = options
         .open(&new)
@@ -26,6 +19,15 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     kept.inspect_err(|_| {
         let _ = fs::remove_file(&new);
     })
+}
+
+/// Makes the folder in which such a file lies, if it is missing.
+pub(crate) fn make_folder_of(path: &Path) -> io::Result<()> {
+    let mut folder = DirBuilder::new();
+    folder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    path.parent().map_or(Ok(()), |parent| folder.create(parent))
 }
 
 #[cfg(test)]

@@ -38,7 +38,8 @@
 //! - `share` is the filter that runs one command after another in a session, and what passes between a command
 //!   and the process that holds sessions for later commands: the socket and who may use it, messages with
 //!   descriptors. The process itself is `commands/share`, and `commands/shared/sharing` hands a command over
-//!   to it.
+//!   to it. `share::governor` is the pace at which all processes of a user together start sessions;
+//!   `commands/shared/session/queue` waits for it, and for the service's limits.
 //! - `copy` is `axt cp` without IO: how its paths are written, the texts that run at the remote side, what
 //!   these say, and what is left to be copied. `commands/cp` runs the texts one after another in a session that
 //!   is held (`commands/shared/session/held`), and has the local files.

@@ -123,11 +123,15 @@ impl<'h, C: Channel, F: Filter, R, W> Pump<'h, C, F, R, W> {
 
 impl<C: Channel, F: Filter, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'_, C, F, R, W> {
     /// Runs the session over `link` until it has ended and its last byte is delivered.
-    pub async fn run(mut self, link: Link) -> Outcome {
+    pub async fn run(mut self, mut link: Link) -> Outcome {
         let now = clock::now();
         self.opening.begin_step(now.at);
+        let first = link.first.take();
         self.wire.state = WireState::Up(link);
         self.channel.connected(now);
+        if let Some(first) = first {
+            self.channel.receive(now, first);
+        }
         let mut timer = Box::pin(tokio::time::sleep_until(now.at.into()));
         loop {
             self.collect();

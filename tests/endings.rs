@@ -58,7 +58,10 @@ fn a_full_instance_is_told_with_how_to_find_its_sessions() {
     let cloud = Cloud::with(options);
     let mut first = start(cloud.axt(["connect", "i-test"]));
     until("the first client is connected", || is_connected(&cloud));
-    let second = run(cloud.axt(["connect", "i-test"]), b"");
+    let second = run(
+        cloud.axt(["connect", "i-test", "--queue-timeout", "0"]),
+        b"",
+    );
     let mut lines = second.stderr.lines();
     assert_eq!(
         lines.next(),

@@ -37,7 +37,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "share",
-        &["pump", "protocol", "remote", "terminal", "error"],
+        &["pump", "protocol", "remote", "terminal", "kept", "error"],
     ),
     (
         "providers",

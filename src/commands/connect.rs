@@ -43,7 +43,7 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
         None => Plan::of(&args.run)?,
     };
     plan::tell(&args.run, ui);
-    let mut context = Context::from_args(global, &args.session.connection)?;
+    let mut context = Context::from_args(global, &args.session.connection, ui)?;
     let target = args.target.as_deref();
     // A command that the call itself carries may reach the instance with the call, and a key has to be
     // certain.

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 /// Runs `axt proxy`.
 pub(crate) async fn run(global: &Global, args: Proxy, ui: &Ui) -> anyhow::Result<Exit> {
-    let mut context = Context::from_args(global, &args.session.connection)?;
+    let mut context = Context::from_args(global, &args.session.connection, ui)?;
     let target = args.target.as_deref();
     // Standard input is another program's.
     let may = May {

@@ -97,7 +97,7 @@ async fn ask_master(
     ui: &Ui,
 ) -> anyhow::Result<Option<u32>> {
     let target = connect.target.as_deref();
-    let mut context = Context::from_args(global, &connect.session.connection)?;
+    let mut context = Context::from_args(global, &connect.session.connection, ui)?;
     let (guess, ask) = (false, false);
     let may = May { guess, ask };
     let resolved = resolve::for_session(&mut context, global, &connect.session, target, may);

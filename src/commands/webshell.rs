@@ -32,7 +32,7 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Runs `axt webshell`.
 pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exit> {
-    let context = Context::from_args(global, &args.connection)?;
+    let context = Context::from_args(global, &args.connection, ui)?;
     let client = context.client(Product::Sae)?;
     let limit = args.connection.connect_timeout;
     let mut stops = Stops::listen(args.run.timeout)?;

@@ -53,10 +53,8 @@ impl NameCache {
     /// secrets.
     #[must_use]
     pub(crate) fn new(directory: Option<&Path>, account: &str, region: &str) -> Self {
-        // The length keeps two pairs of account and region from making one text.
-        let whose = format!("{}:{account}{region}", account.len());
-        let name = sha256_hex(whose.as_bytes());
-        let path = directory.map(|directory| directory.join("names").join(format!("{name}.json")));
+        let name = format!("{}.json", digest(account, region));
+        let path = directory.map(|directory| directory.join("names").join(name));
         Self { path }
     }
 
@@ -131,6 +129,13 @@ impl NameCache {
             let _ = kept::write(path, &content);
         }
     }
+}
+
+/// The name of what belongs to a region of an account. The account is named by a text without secrets.
+#[must_use]
+pub(crate) fn digest(account: &str, region: &str) -> String {
+    // The length keeps two pairs of account and region from making one text.
+    sha256_hex(format!("{}:{account}{region}", account.len()).as_bytes())
 }
 
 /// Reads the file. Any program may have written it, so texts that are not instance ids are left out.

@@ -15,6 +15,7 @@ mod send_window;
 
 pub use super::readiness::InputFrom;
 pub use options::{Keepalive, Options};
+pub use receive::refusal;
 
 use super::channel::{Ending, Event, Now};
 use super::crypto::{Exchange, Privacy};

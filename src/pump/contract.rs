@@ -16,6 +16,20 @@ pub struct Link {
     pub outgoing: mpsc::Sender<Outgoing>,
     /// From the gateway; ends when the connection does.
     pub incoming: mpsc::Receiver<Incoming>,
+    /// What has been taken from `incoming` already, and is to be handled before the rest.
+    pub first: Option<Incoming>,
+}
+
+impl Link {
+    /// A connection of these queues.
+    #[must_use]
+    pub fn new(outgoing: mpsc::Sender<Outgoing>, incoming: mpsc::Receiver<Incoming>) -> Self {
+        Self {
+            outgoing,
+            incoming,
+            first: None,
+        }
+    }
 }
 
 /// A request of the user's side to a running session.

@@ -38,7 +38,7 @@ impl Peer {
             from_client,
             outputs: 0,
         };
-        (peer, Link { outgoing, incoming })
+        (peer, Link::new(outgoing, incoming))
     }
 
     async fn send(&self, kind: Kind, seq: u32, payload: impl Into<Bytes>) {

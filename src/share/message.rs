@@ -47,6 +47,8 @@ pub(crate) enum Answer {
     },
     /// No session is free yet. It is repeated while the command waits.
     Wait,
+    /// What a session that is to be started waits for, for the command's user.
+    Say(String),
     /// A session is free. Nothing runs before [`Asked::Go`].
     Ready,
     /// The command is refused, for this reason.

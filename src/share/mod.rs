@@ -1,4 +1,5 @@
-//! Shared sessions: the messages between a command and the process that holds sessions for it.
+//! What processes share: sessions, by a process that holds them for later commands, and the pace at which
+//! sessions are started.
 //!
 //! The first command of a key starts a holder, `axt share hold`: a process without a terminal that keeps
 //! sessions with the runner of [`crate::remote`]. A later command connects to its socket and hands over
@@ -10,18 +11,22 @@
 //! - `streams` are a command's streams, `passed` those that came as descriptors, `ends` joins those of the
 //!   command that runs to the session's pump, and `filter` is the pump's filter for one command after another; `ask` is what passes between it
 //!   and whoever has the session.
+//! - `governor` gives the starts of sessions their places in time, and `starts_file` is where all processes
+//!   of a user note them.
 
 mod ask;
 #[cfg(unix)]
 mod conn;
 mod ends;
 mod filter;
+mod governor;
 #[cfg(unix)]
 mod message;
 #[cfg(unix)]
 mod passed;
 #[cfg(unix)]
 mod place;
+mod starts_file;
 mod streams;
 
 pub(crate) use ask::{Ask, Said};
@@ -29,8 +34,10 @@ pub(crate) use ask::{Ask, Said};
 pub(crate) use conn::Conn;
 pub(crate) use ends::{Broken, Ends};
 pub(crate) use filter::Commands;
+pub(crate) use governor::Pace;
 #[cfg(unix)]
 pub(crate) use message::{Answer, Asked, Run, Status};
 #[cfg(unix)]
 pub(crate) use place::{Place, all};
+pub(crate) use starts_file::StartsFile;
 pub(crate) use streams::Streams;

@@ -165,6 +165,11 @@ impl Cloud {
         command
     }
 
+    /// Where its runs remember things.
+    pub(crate) fn cache(&self) -> &std::path::Path {
+        self.cache.path()
+    }
+
     /// The files with names that its runs have remembered.
     pub(crate) fn name_files(&self) -> Vec<std::path::PathBuf> {
         let names = self.cache.path().join("axt").join("names");

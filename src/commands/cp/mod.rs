@@ -48,7 +48,7 @@ pub(crate) async fn run(global: &Global, mut args: Cp, ui: &Ui) -> anyhow::Resul
     args.session.no_resume &= !afresh;
     let umask = umask();
     let mut stops = Stops::listen(None)?;
-    let mut context = Context::from_args(global, &args.session.connection)?;
+    let mut context = Context::from_args(global, &args.session.connection, ui)?;
     let (Route::Up { target, .. } | Route::Down { target, .. }) = &route;
     let may = May {
         guess: false,

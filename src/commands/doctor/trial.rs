@@ -92,7 +92,7 @@ async fn connected(
         "{way}: reached in {reached}, answered in {}",
         since(start)
     )));
-    let (opened, echoed) = echo(Link { outgoing, incoming }, limit).await;
+    let (opened, echoed) = echo(Link::new(outgoing, incoming), limit).await;
     if let Some(opened) = opened {
         findings.push(Finding::ok(format!("the agent answered in {}", ms(opened))));
     }

@@ -145,7 +145,7 @@ impl Running {
     /// Nothing listens yet.
     async fn new(global: &Global, args: &Forward, ui: &Ui) -> Result<Self> {
         let limit = limits(args)?;
-        let starter = Starter::new(global, args).await?;
+        let starter = Starter::new(global, args, ui).await?;
         let events = Events::new(ui, args.json);
         Ok(Self {
             forwarder: Arc::new(Forwarder::new(starter, events, limit)),

@@ -11,12 +11,14 @@ use crate::openapi::client::Client;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::ecs::agents::{Agent, agent};
 use crate::openapi::endpoint::Product;
+use crate::ui::Ui;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Everything that starting a session needs.
 pub(crate) struct Starter {
+    ui: Ui,
     global: Global,
     args: Forward,
     context: Context,
@@ -32,8 +34,8 @@ pub(crate) struct Starter {
 
 impl Starter {
     /// Reads the settings, and fails for a mistake that would make every session fail.
-    pub(crate) async fn new(global: &Global, args: &Forward) -> Result<Self> {
-        let mut context = Context::from_args(global, &args.session.connection)?;
+    pub(crate) async fn new(global: &Global, args: &Forward, ui: &Ui) -> Result<Self> {
+        let mut context = Context::from_args(global, &args.session.connection, ui)?;
         let target = args.target.as_deref();
         // It may be long until the first connection: there is no hurry.
         let may = May {
@@ -43,6 +45,7 @@ impl Starter {
         let resolved = resolve::for_session(&mut context, global, &args.session, target, may);
         let resolved = resolved.await?;
         let starter = Self {
+            ui: ui.clone(),
             global: global.clone(),
             args: args.clone(),
             context,
@@ -91,14 +94,13 @@ impl Starter {
             }
             return Started::start(&self.context, args, request, stop).await;
         }
-        let limit = args.connection.connect_timeout;
         let mut stop = pin!(stop);
-        let gateways = &self.context.gateways;
+        let context = &self.context;
         let (client, again) = (self.client()?, request.clone());
-        match Started::by(&client, gateways, request, limit, stop.as_mut()).await {
+        match Started::by(context, args, &client, request, stop.as_mut()).await {
             Err(error) if are_stale(&error) => {
                 self.renew()?;
-                Started::by(&self.client()?, gateways, again, limit, stop).await
+                Started::by(context, args, &self.client()?, again, stop).await
             }
             other => other,
         }
@@ -151,7 +153,7 @@ impl Starter {
     /// Reads the profile again: the user may have logged in again since.
     fn renew(&self) -> Result<()> {
         tracing::info!("the credentials were refused; looking for new ones");
-        let context = Context::from_args(&self.global, &self.args.session.connection)?;
+        let context = Context::from_args(&self.global, &self.args.session.connection, &self.ui)?;
         let made = context.client_in(Product::Ecs, &self.context.region()?)?;
         *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
         Ok(())

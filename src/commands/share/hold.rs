@@ -15,6 +15,7 @@ use std::os::unix::net::UnixStream as Socket;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixListener;
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How long the start message may take to come.
@@ -36,8 +37,12 @@ pub(super) async fn run() -> anyhow::Result<Exit> {
     let place = Place::of(&start.key, &|name| std::env::var_os(name))?;
     let listener = UnixListener::from_std(place.listen()?)?;
     let mut signals = Signals::listen()?;
-    let context = start.context()?;
-    let holder = Arc::new(Holder::new(context, start));
+    let says = watch::Sender::new(String::new());
+    let context = start.context()?.saying({
+        let says = says.clone();
+        Box::new(move |fact| drop(says.send_replace(fact.to_owned())))
+    });
+    let holder = Arc::new(Holder::new(context, start, says));
     tracing::info!("sessions are held");
     holder.serve_first(conn);
     let mut accepts = true;

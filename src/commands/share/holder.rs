@@ -9,7 +9,7 @@ use crate::share::{Conn, Status};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,6 +32,8 @@ pub(super) struct Holder {
     pub(super) tasks: TaskTracker,
     /// Ends every session.
     ending: CancellationToken,
+    /// What sessions that are to be started wait for.
+    pub(super) says: watch::Sender<String>,
     /// One permit for each session, given in order.
     places: Arc<Semaphore>,
     state: Mutex<State>,
@@ -67,7 +69,7 @@ pub(super) struct Open(Arc<Holder>);
 
 impl Holder {
     /// A holder that has no sessions yet.
-    pub(super) fn new(context: Context, start: Start) -> Self {
+    pub(super) fn new(context: Context, start: Start, says: watch::Sender<String>) -> Self {
         let state = State {
             idle: Vec::new(),
             sessions: 0,
@@ -81,6 +83,7 @@ impl Holder {
             start,
             tasks: TaskTracker::new(),
             ending: CancellationToken::new(),
+            says,
             places: Arc::new(Semaphore::new(SESSIONS)),
             state: Mutex::new(state),
             changed: Notify::new(),

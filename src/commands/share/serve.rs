@@ -102,12 +102,16 @@ impl Holder {
                 holder.put_back(turn);
             }
         });
-        let mut ticks = interval(TICK);
+        let (mut ticks, mut said) = (interval(TICK), self.says.subscribe());
         loop {
             tokio::select! {
                 biased;
                 turn = &mut wait => return turn.ok(),
                 _ = ticks.tick() => conn.send(&Answer::Wait, &[]).await.ok()?,
+                Ok(()) = said.changed() => {
+                    let fact = said.borrow_and_update().clone();
+                    conn.send(&Answer::Say(fact), &[]).await.ok()?;
+                }
                 _ = conn.receive::<Asked>() => return None,
             }
         }

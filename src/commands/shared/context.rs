@@ -7,16 +7,22 @@ use crate::config::env::{cache_dir, process_env, state_dir};
 use crate::config::settings::{ConnectionType, Flags, Settings, Signature, Source, Sourced};
 use crate::config::source::{CredentialSource, Mode, Sts};
 use crate::error::{Error, Result};
+use crate::names::cache::digest;
 use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::endpoint::{self, Product};
 use crate::providers::{Clock, Provider, World};
+use crate::share::StartsFile;
+use crate::ui::Ui;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Looks an environment variable up.
 pub(crate) type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// Tells the user something, at once.
+pub(crate) type Say = Box<dyn Fn(&str) + Send + Sync>;
 
 /// The way to the service that flags, environment and profile describe.
 pub(crate) struct Context {
@@ -32,6 +38,7 @@ pub(crate) struct Context {
     pub(crate) cache: Option<PathBuf>,
     /// The gateways of earlier sessions.
     pub(crate) gateways: Gateways,
+    say: Say,
     env: Lookup,
     signature: Signature,
     provider: OnceLock<Arc<dyn CredentialsProvider>>,
@@ -44,12 +51,14 @@ pub(crate) struct Context {
 
 impl Context {
     /// The way that the arguments ask for: the configured one, or an emulator in this process.
-    pub(crate) fn from_args(global: &Global, args: &Connection) -> Result<Self> {
+    pub(crate) fn from_args(global: &Global, args: &Connection, ui: &Ui) -> Result<Self> {
         #[cfg(feature = "emulator")]
         if args.emulator {
             return Self::emulated(global, args.connect_timeout);
         }
-        Self::new(global, args.connect_timeout)
+        let ui = ui.clone();
+        let context = Self::new(global, args.connect_timeout)?;
+        Ok(context.saying(Box::new(move |fact| ui.say(fact))))
     }
 
     /// Reads the settings, without using the network.
@@ -74,12 +83,24 @@ impl Context {
             kept_credentials: state_dir(&process_env)
                 .filter(|_| !global.no_cache)
                 .map(|state| state.join("credentials")),
+            say: Box::new(|fact| tracing::info!("{fact}")),
             env,
             provider: OnceLock::new(),
             told: OnceLock::new(),
             #[cfg(feature = "emulator")]
             _emulator: None,
         })
+    }
+
+    /// The same, with another way to tell the user what a session waits for.
+    #[must_use]
+    pub(crate) fn saying(self, say: Say) -> Self {
+        Self { say, ..self }
+    }
+
+    /// Tells the user something.
+    pub(crate) fn say(&self, fact: &str) {
+        (self.say)(fact);
     }
 
     /// Starts an emulator in this process. Of the configuration only the region counts.
@@ -109,6 +130,7 @@ impl Context {
             cache: None,
             gateways: Gateways::new(None),
             kept_credentials: None,
+            say: Box::new(|fact| tracing::info!("{fact}")),
             env: Box::new(env),
             provider: OnceLock::new(),
             told: OnceLock::new(),
@@ -186,6 +208,16 @@ impl Context {
         let endpoint = self.settings.endpoint.as_ref();
         let endpoint = endpoint.map_or("", |endpoint| endpoint.value.as_str());
         Ok(format!("{who} {endpoint}"))
+    }
+
+    /// Where all processes of the user note the sessions that they start for this account in a region.
+    pub(crate) fn starts_file(&self, region: &str) -> Result<Option<StartsFile>> {
+        let name = digest(&self.account()?, region);
+        let path = self
+            .cache
+            .as_ref()
+            .map(|cache| cache.join("starts").join(name));
+        Ok(path.map(StartsFile::new))
     }
 
     /// The provider of the credentials; the same one for the whole run.

@@ -1,11 +1,13 @@
-//! A session: starts it by the API, or takes it from `--wss-url`, connects to it and ends it.
+//! A session: starts it by the API and connects to it, or takes it from `--wss-url`, and ends it.
 
 pub(crate) mod about;
 pub(crate) mod attach;
+pub(crate) mod dial;
 pub(crate) mod encrypt;
 pub(crate) mod held;
 mod lost_line;
 pub(crate) mod port;
+mod queue;
 pub(crate) mod recorder;
 pub(crate) mod stdio;
 
@@ -14,16 +16,17 @@ use super::remembered::gateways::Gateways;
 use crate::cli;
 use crate::error::{ApiError, Error, Result};
 use crate::names;
-use crate::net::{Early, Network};
+use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession, TerminalSession};
 use crate::openapi::endpoint::Product;
 use crate::protocol::session::{self, InputFrom};
 use crate::pump::Link;
-use crate::wire::{self, Target};
-use futures_util::future::BoxFuture;
+use crate::wire::Target;
+use dial::{dial, heard};
+use queue::Queue;
 use secrecy::SecretString;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
@@ -47,8 +50,8 @@ pub(crate) struct Started {
     /// The gateway's address and the session's token.
     pub(crate) target: Target,
     ender: Option<Ender>,
-    /// The first connection to the gateway, which was begun before its URL was known.
-    early: Arc<Mutex<Option<Early>>>,
+    /// Its first connection, until it is taken.
+    link: Arc<Mutex<Option<Link>>>,
 }
 
 /// Ends the session that the API has started.
@@ -65,10 +68,11 @@ impl std::fmt::Debug for Ender {
 }
 
 impl Started {
-    /// Asks the API for the session, or takes the URL that was given, unless `stop` comes first.
+    /// Asks the API for the session and connects to it, or takes the URL that was given, unless `stop`
+    /// comes first.
     ///
     /// # Errors
-    /// As [`Client::call`]; [`Error::Usage`] for a URL that can't be used; what `stop` says.
+    /// As [`Started::by`]; [`Error::Usage`] for a URL that can't be used.
     pub(crate) async fn start(
         context: &Context,
         args: &cli::Session,
@@ -83,32 +87,61 @@ impl Started {
             return Ok(Self::given(Target::session(&url, None)?));
         }
         let client = context.client(Product::Ecs)?;
-        let limit = args.connection.connect_timeout;
-        Self::by(&client, &context.gateways, request, limit, stop).await
+        Self::by(context, args, &client, request, stop).await
     }
 
-    /// Asks the API for the session, unless `stop` comes first, and connects to the likely gateway
-    /// meanwhile. If the answer never comes, a session that may have started is ended.
+    /// Asks the API for the session and connects to it, unless `stop` comes first. It waits for its turn,
+    /// and for the service's limits.
     ///
     /// # Errors
-    /// As [`Client::call`]; what `stop` says.
+    /// As [`Client::call`] and [`dial`]; [`Error::Queue`]; what `stop` says.
     pub(crate) async fn by(
+        context: &Context,
+        args: &cli::Session,
+        client: &Client,
+        mut request: StartTerminalSession,
+        stop: impl Future<Output = Error>,
+    ) -> Result<Self> {
+        let mut stop = pin!(stop);
+        let mut queue = Queue::new(context, client.region(), args)?;
+        let limit = args.connection.connect_timeout;
+        loop {
+            tokio::select! {
+                turn = queue.turn() => turn?,
+                error = stop.as_mut() => return Err(error),
+            }
+            let opening = Self::open(client, &context.gateways, &request, limit, stop.as_mut());
+            let error = match opening.await {
+                Err(error) => error,
+                started => return started,
+            };
+            // The session that an instance had no room for is over.
+            if matches!(error, Error::Ended { .. }) {
+                request.client_token = StartTerminalSession::new("").client_token;
+            }
+            queue.refused(error).await?;
+        }
+    }
+
+    /// Asks the API for the session, and connects to it. The likely gateway is connected to meanwhile. A
+    /// session that was asked for without an answer, or that can't be connected to, is ended.
+    async fn open(
         client: &Client,
         gateways: &Gateways,
-        request: StartTerminalSession,
+        request: &StartTerminalSession,
         limit: Duration,
-        stop: impl Future<Output = Error>,
+        mut stop: Pin<&mut impl Future<Output = Error>>,
     ) -> Result<Self> {
         let network = request.connection_type;
         let likely = gateways.guess(client, network);
         let early = likely.and_then(|gateway| client.network().dial_early(&gateway));
         tracing::info!("asking for a session with {}", request.instance_id);
         let asked = Instant::now();
-        let mut answer = pin!(client.call(&request, limit));
+        let mut answer = pin!(client.call(request, limit));
         let started = tokio::select! {
             answer = &mut answer => answer,
-            error = stop => {
-                end_unanswered(client, &request, answer).await;
+            error = stop.as_mut() => {
+                end_unanswered(client, request, answer).await;
                 return Err(error);
             }
         };
@@ -116,7 +149,7 @@ impl Started {
             Ok(started) => started,
             Err(error) => {
                 if may_have_started(&error) {
-                    end_by_token(client, &request).await;
+                    end_by_token(client, request).await;
                 }
                 return Err(error);
             }
@@ -124,15 +157,22 @@ impl Started {
         let took = asked.elapsed();
         tracing::info!(session = started.session_id, ?took, "session started");
         let ender = ender(client, started.session_id);
-        match Target::session(&started.web_socket_url, Some(started.security_token)) {
-            Ok(target) => {
-                gateways.learn(client, network, target.url());
-                Ok(Self {
-                    target,
-                    ender: Some(ender),
-                    early: Arc::new(Mutex::new(early)),
-                })
-            }
+        let dialing = async {
+            let target = Target::session(&started.web_socket_url, Some(started.security_token))?;
+            gateways.learn(client, network, target.url());
+            let link = dial(client.network().clone(), target.clone(), early, limit).await?;
+            Ok((target, heard(link).await?))
+        };
+        let connected = tokio::select! {
+            connected = dialing => connected,
+            error = stop => Err(error),
+        };
+        match connected {
+            Ok((target, link)) => Ok(Self {
+                target,
+                ender: Some(ender),
+                link: Arc::new(Mutex::new(Some(link))),
+            }),
             Err(error) => {
                 ender.end().await;
                 Err(error)
@@ -152,18 +192,21 @@ impl Started {
         Self {
             target,
             ender: None,
-            early: Arc::default(),
+            link: Arc::default(),
         }
     }
 
-    /// Connects to the gateway.
+    /// The connection to the gateway, which is made now if the session was given.
     pub(crate) async fn dial(&self, network: &Network, limit: Duration) -> Result<Link> {
-        let early = self
-            .early
+        let link = self
+            .link
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        dial(network.clone(), self.target.clone(), early, limit).await
+        match link {
+            Some(link) => Ok(link),
+            None => dial(network.clone(), self.target.clone(), None, limit).await,
+        }
     }
 
     /// Does one step of opening the session. If the step fails, the session is ended.
@@ -235,59 +278,6 @@ pub(crate) fn may_have_started(error: &Error) -> bool {
         Error::Api(error) => error.status >= 500 || error.code == ApiError::UNEXPECTED,
         _ => false,
     }
-}
-
-/// Connects to the gateway: network, TLS and WebSocket within `limit`. The connection that was begun
-/// `early` is used if it goes there.
-///
-/// # Errors
-/// As [`Network::dial`] and [`wire::open`]; [`Error::Timeout`].
-async fn dial(
-    network: Network,
-    target: Target,
-    early: Option<Early>,
-    limit: Duration,
-) -> Result<Link> {
-    let what = format!("the connection to {}", target.host());
-    let opening = async {
-        if let Some(early) = early
-            && let Some(stream) = early.into_stream(target.url()).await
-        {
-            match wire::open(&target, stream).await {
-                // It may have broken while it waited.
-                Err(Error::Connect { cause, .. }) => {
-                    tracing::debug!(cause, "an early connection broke");
-                }
-                opened => return opened,
-            }
-        }
-        let stream = network.dial(target.url()).await?;
-        wire::open(&target, stream).await
-    };
-    let begun = Instant::now();
-    let (outgoing, incoming) = timeout(limit, opening)
-        .await
-        .map_err(|_| Error::Timeout { what, limit })??;
-    let took = begun.elapsed();
-    tracing::info!(?took, "connected to the gateway {}", target.host());
-    Ok(Link { outgoing, incoming })
-}
-
-/// Connects again: to resume the channel `resume`, or to open the session if there is no channel yet.
-pub(crate) fn redial(
-    network: &Network,
-    target: &Target,
-    resume: Option<String>,
-    limit: Duration,
-) -> BoxFuture<'static, Result<Link>> {
-    let (network, target) = (network.clone(), target.clone());
-    Box::pin(async move {
-        let target = match resume {
-            Some(id) => target.resuming(&id),
-            None => target,
-        };
-        dial(network, target, None, limit).await
-    })
 }
 
 /// The request for a session on the instance `id`, which `target` has been found to be, as the session

@@ -4,7 +4,7 @@ use super::Session;
 use super::end_notice::EndNotice;
 use super::receive_window::Verdict;
 use crate::error::Error;
-use crate::protocol::channel::{Ending, Event, Now};
+use crate::protocol::channel::{Ending, Event, Incoming, Now};
 use crate::protocol::crypto::{ExchangeFailure, Privacy};
 use crate::protocol::frame::{Frame, Kind};
 use crate::protocol::status::Status;
@@ -161,6 +161,22 @@ impl Session {
             )));
         }
         self.prove_resume(true);
+    }
+}
+
+/// Why the gateway could not connect the session at all, if that is what it says.
+#[must_use]
+pub fn refusal(incoming: &Incoming) -> Option<Error> {
+    let Incoming::Binary(bytes) = incoming else {
+        return None;
+    };
+    let frame = Frame::decode(bytes).ok()?.frame;
+    match (frame.kind, Status::decode(&frame.payload)) {
+        (Kind::Status, Status::Aborted(text)) => match Ending::by_code("Aborted", &text) {
+            Ending::Failed(error) => Some(error),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

@@ -19,7 +19,7 @@ impl Gateway {
     fn new() -> (Link, Self) {
         let (outgoing, from_axt) = mpsc::channel(64);
         let (to_axt, incoming) = mpsc::channel(64);
-        (Link { outgoing, incoming }, Self { to_axt, from_axt })
+        (Link::new(outgoing, incoming), Self { to_axt, from_axt })
     }
 
     async fn send(&self, kind: Kind, seq: u32, payload: Bytes) {

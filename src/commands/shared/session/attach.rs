@@ -1,11 +1,12 @@
 //! Joins a session to this process's terminal or pipes until it is over.
 
 use super::about::About;
+use super::dial;
 use super::lost_line::{LostLine, redraw_all};
 use super::recorder::Recorded;
 use super::stdio;
 use crate::cli;
-use crate::commands::shared::session::{self, Started};
+use crate::commands::shared::session::Started;
 use crate::commands::shared::stops::Stops;
 use crate::error::{Error, Result};
 use crate::net::Network;
@@ -168,7 +169,7 @@ struct AttachedHost {
 
 impl Host for AttachedHost {
     fn reconnect(&mut self, resume: Option<String>) -> BoxFuture<'static, Result<Link>> {
-        session::redial(&self.network, &self.started.target, resume, self.limit)
+        dial::redial(&self.network, &self.started.target, resume, self.limit)
     }
 
     fn notice(&mut self, notice: Notice) {

@@ -1,7 +1,7 @@
 //! A session that is held for one command after another: the pump that runs it, and the way to ask something
 //! of it.
 
-use super::{Started, encrypt};
+use super::{Started, dial, encrypt};
 use crate::cli;
 use crate::commands::shared::context::Context;
 use crate::commands::shared::session;
@@ -200,7 +200,7 @@ struct HeldHost {
 
 impl Host for HeldHost {
     fn reconnect(&mut self, resume: Option<String>) -> BoxFuture<'static, Result<Link>> {
-        session::redial(&self.network, &self.target, resume, self.limit)
+        dial::redial(&self.network, &self.target, resume, self.limit)
     }
 
     fn notice(&mut self, notice: Notice) {

@@ -1,5 +1,6 @@
 //! A port session, which `axt proxy` and each connection of `axt forward` run.
 
+use super::dial;
 use crate::cli::{self, Remote};
 use crate::commands::shared::context::Context;
 use crate::commands::shared::session::{self, Started};
@@ -132,7 +133,7 @@ struct PortHost<'a, N> {
 
 impl<N: FnMut(Notice) + Send> Host for PortHost<'_, N> {
     fn reconnect(&mut self, resume: Option<String>) -> BoxFuture<'static, Result<Link>> {
-        session::redial(&self.network, &self.session.target, resume, self.limit)
+        dial::redial(&self.network, &self.session.target, resume, self.limit)
     }
 
     fn notice(&mut self, notice: Notice) {

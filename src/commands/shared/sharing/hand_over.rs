@@ -135,10 +135,17 @@ async fn hand_over(shared: &Shared<'_>, program: &Program) -> Result<Conn, Strin
     let lost = |error: io::Error| error.to_string();
     let sent = timeout(PATIENCE, conn.send(&run, &streams)).await;
     sent.map_err(|_| "it does not answer")?.map_err(lost)?;
+    let mut told = false;
     loop {
         let answer = timeout(PATIENCE, conn.receive::<Answer>()).await;
         match answer.map_err(|_| "it does not answer")?.map_err(lost)? {
             Some(Answer::Wait) => {}
+            // Of several sessions that wait for the same, one is enough.
+            Some(Answer::Say(_)) if told => {}
+            Some(Answer::Say(fact)) => {
+                told = true;
+                shared.ui.say(&fact);
+            }
             Some(Answer::Ready) => break,
             Some(Answer::Refused(why)) => return Err(why),
             Some(_) => return Err("it does not answer as a holder does".into()),

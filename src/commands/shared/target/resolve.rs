@@ -177,8 +177,7 @@ pub(crate) async fn start(
     request.instance_id.clone_from(&instance.id);
     request.client_token = StartTerminalSession::new("").client_token;
     let client = context.client_in(Product::Ecs, &instance.region)?;
-    let gateways = &context.gateways;
-    Started::by(&client, gateways, request.clone(), lookup.limit, stop).await
+    Started::by(context, args, &client, request.clone(), stop).await
 }
 
 /// The instance that the user chooses from all.

@@ -1,0 +1,148 @@
+//! The queue for the start of a session: the pace that all processes of a user keep together, and the
+//! service's limits, which are waited for.
+
+use crate::backoff::Backoff;
+use crate::cli;
+use crate::commands::shared::context::Context;
+use crate::error::{Error, Result};
+use crate::openapi::client::is_throttling;
+use crate::share::{Pace, StartsFile};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// The pauses between a refusal and the next attempt.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A wait for the turn that the user is told of; shorter ones are in the log.
+const LONG: Duration = Duration::from_secs(5);
+
+/// One session's wait.
+pub(super) struct Queue<'a> {
+    context: &'a Context,
+    region: &'a str,
+    /// What all processes of the user know; `None` if there is no limit to the pace, or no file.
+    starts: Option<(StartsFile, Pace)>,
+    /// How long it may wait in all, and until when.
+    limit: Duration,
+    by: Instant,
+    backoff: Backoff,
+    /// Why the service has refused the session.
+    refused: Option<Error>,
+    told: bool,
+}
+
+impl<'a> Queue<'a> {
+    /// The wait for a session in this region begins.
+    pub(super) fn new(context: &'a Context, region: &'a str, args: &cli::Session) -> Result<Self> {
+        let limit = args.queue_timeout;
+        let is_paced = args.start_rate > 0 && !limit.is_zero();
+        let file = context.starts_file(region)?.filter(|_| is_paced);
+        if is_paced && file.is_none() {
+            tracing::info!("the pace at which sessions are started is not kept: there is no cache");
+        }
+        Ok(Self {
+            context,
+            region,
+            starts: file.map(|file| (file, Pace::new(args.start_rate))),
+            limit,
+            by: Instant::now() + limit,
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
+            refused: None,
+            told: false,
+        })
+    }
+
+    /// Waits until the session may be started.
+    ///
+    /// # Errors
+    /// [`Error::Queue`] if that is later than the limit, and after a refusal the service's reason.
+    pub(super) async fn turn(&mut self) -> Result<()> {
+        if self.refused.is_some() {
+            sleep(self.backoff.next().min(self.left())).await;
+        }
+        let Some((file, pace)) = &self.starts else {
+            return Ok(());
+        };
+        let (pace, left) = (*pace, self.left());
+        match file
+            .change(|starts, now| starts.take(now, pace, left))
+            .await
+        {
+            Ok(Ok(wait)) => {
+                if wait > Duration::ZERO {
+                    self.tell_of(wait);
+                    sleep(wait).await;
+                }
+                Ok(())
+            }
+            Ok(Err(wait)) => Err(self.refused.take().unwrap_or(Error::Queue {
+                wait,
+                limit: self.limit,
+            })),
+            Err(error) => {
+                tracing::info!(%error, "the pace at which sessions are started is not kept");
+                self.starts = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes that the service has refused the session, so that it is tried again.
+    ///
+    /// # Errors
+    /// The reason, if it is none that passes, or if there is no time left.
+    pub(super) async fn refused(&mut self, error: Error) -> Result<()> {
+        if !is_limit(&error) || self.left().is_zero() {
+            return Err(error);
+        }
+        if !self.told {
+            self.told = true;
+            let (region, left) = (self.region, self.left().as_secs());
+            self.context.say(&format!(
+                "waiting for up to {left}s: the service takes no more sessions for now in {region} ({error})"
+            ));
+        }
+        // Other instances have room if this one is full.
+        if let (Error::Api(_), Some((file, pace))) = (&error, &self.starts) {
+            let pace = *pace;
+            let held = file.change(|starts, now| starts.hold(now, pace, FIRST_PAUSE));
+            if let Err(error) = held.await {
+                tracing::info!(%error, "others are not told of the limit");
+            }
+        }
+        self.refused = Some(error);
+        Ok(())
+    }
+
+    fn tell_of(&mut self, wait: Duration) {
+        tracing::info!(?wait, "other sessions are started first");
+        if wait >= LONG && !self.told {
+            self.told = true;
+            let seconds = wait.as_secs();
+            self.context.say(&format!(
+                "waiting {seconds}s: other commands start sessions first"
+            ));
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.by.saturating_duration_since(Instant::now())
+    }
+}
+
+/// Whether the service takes no more for now: too many calls, or too many sessions in the region or of the
+/// instance.
+pub(super) fn is_limit(error: &Error) -> bool {
+    match error {
+        Error::Api(error) => {
+            let code = error.code.as_str();
+            code == "SessionCount.ExceedLimit" || is_throttling(code) || error.status == 429
+        }
+        Error::Ended { code, detail } => {
+            let reason = detail.split(':').next().unwrap_or_default().trim();
+            code == "Aborted" && reason == "ConnectionCountExceedLimit"
+        }
+        _ => false,
+    }
+}
