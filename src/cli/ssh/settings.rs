@@ -175,7 +175,12 @@ impl SshSettings {
             Key::ConnectTimeout => first(&mut self.connect_timeout, optional_time(text)?),
             Key::ControlMaster => {
                 let words = ["yes", "no", "auto", "ask", "autoask"];
-                first(&mut self.control_master, values::word(text, &words)?);
+                let word = values::word(text, &words)?;
+                // Nobody can be asked.
+                if word.ends_with("ask") && self.control_master.is_none() {
+                    self.has_no_effect(&format!("ControlMaster={word}"));
+                }
+                first(&mut self.control_master, word);
             }
             Key::ControlPath => first(&mut self.control_path, text.to_owned()),
             Key::ControlPersist => first(&mut self.control_persist, persist(text)?),

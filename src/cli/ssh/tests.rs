@@ -293,9 +293,18 @@ fn what_makes_no_difference_is_accepted() {
         "-oProxyCommand=/usr/bin/axt proxy %h %p",
         "-oIgnoreUnknown=Foo*",
         "-oFooBar=1",
+        "-oControlMaster=ask",
         "i-1",
     ]);
-    let names = ["-4", "-2", "-i", "-c", "StrictHostKeyChecking", "FooBar"];
+    let names = [
+        "-4",
+        "-2",
+        "-i",
+        "-c",
+        "StrictHostKeyChecking",
+        "FooBar",
+        "ControlMaster=ask",
+    ];
     assert_eq!(plan.without_effect, names);
     // The last flag counts, and beats a keyword.
     for words in [
