@@ -6,114 +6,13 @@
 mod support;
 
 use rustix::process::{Pid, Signal, kill_process};
-use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use support::axt::{AXT, Cloud, Done, finish, noise, run, success, unlimited, until};
-use tempfile::TempDir;
-
-/// An emulator, and a runtime directory of this test's own.
-struct Sharing {
-    cloud: Cloud,
-    runtime: TempDir,
-    /// Sessions that nobody will end.
-    left: Cell<usize>,
-}
-
-impl Sharing {
-    fn new() -> Self {
-        Self {
-            cloud: Cloud::with(unlimited()),
-            runtime: tempfile::tempdir().unwrap(),
-            left: Cell::new(0),
-        }
-    }
-
-    fn axt(&self, args: &[&str]) -> Command {
-        let mut command = self.cloud.axt(args);
-        command.env("XDG_RUNTIME_DIR", self.runtime.path());
-        command
-    }
-
-    /// `axt connect i-test` with a session that is held for long.
-    fn command(&self, args: &[&str]) -> Command {
-        let mut axt = self.axt(&["connect", "i-test", "--share", "1m"]);
-        axt.args(args);
-        axt
-    }
-
-    fn sh(&self, command: &str) -> Done {
-        run(self.command(&["-c", command]), b"")
-    }
-
-    fn starts(&self, command: &str) -> Child {
-        let mut axt = self.command(&["-c", command]);
-        axt.stdin(Stdio::null());
-        axt.stdout(Stdio::piped()).stderr(Stdio::piped());
-        axt.spawn().unwrap()
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.runtime.path().join("axt")
-    }
-
-    /// The sockets that are there.
-    fn sockets(&self) -> Vec<PathBuf> {
-        let entries = fs::read_dir(self.folder()).into_iter().flatten();
-        let paths = entries.map(|entry| entry.unwrap().path());
-        paths.filter(|path| path.extension().is_none()).collect()
-    }
-
-    /// The processes that hold sessions.
-    fn holders(&self) -> Vec<Pid> {
-        let json = success(self.axt(&["share", "status", "--json"]));
-        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        let holders = json["Holders"].as_array().unwrap().iter();
-        let pids = holders.map(|holder| holder["Pid"].as_i64().unwrap());
-        pids.map(|pid| Pid::from_raw(pid.try_into().unwrap()).unwrap())
-            .collect()
-    }
-
-    /// The only holder.
-    fn holder(&self) -> Pid {
-        let holders = self.holders();
-        assert_eq!(holders.len(), 1);
-        holders[0]
-    }
-
-    fn started(&self) -> usize {
-        self.cloud.emulator.sessions().len()
-    }
-
-    fn all_ended(&self) -> bool {
-        let sessions = self.cloud.emulator.sessions();
-        sessions.iter().filter(|s| !s.ended).count() == self.left.get()
-    }
-}
-
-impl Drop for Sharing {
-    fn drop(&mut self) {
-        let stop = self.axt(&["share", "stop"]).output();
-        if !std::thread::panicking() {
-            assert!(stop.unwrap().status.success());
-            until("no session is left", || self.all_ended());
-            until("no socket is left", || self.sockets().is_empty());
-        }
-    }
-}
-
-fn is_running(process: Pid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.as_raw_pid()));
-    stat.is_ok_and(|stat| !stat.rsplit(')').next().unwrap().starts_with(" Z"))
-}
-
-fn lines(file: &Path) -> Vec<String> {
-    let text = fs::read_to_string(file).unwrap_or_default();
-    text.lines().map(str::to_owned).collect()
-}
+use std::process::{Child, Command};
+use support::axt::{AXT, finish, noise, run, success, until};
+use support::sharing::{Sharing, is_running, lines};
 
 #[test]
 fn later_commands_run_in_the_session_of_the_first() {

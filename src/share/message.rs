@@ -85,6 +85,8 @@ pub(crate) struct Status {
     pub(crate) region: Option<String>,
     /// Sessions.
     pub(crate) sessions: usize,
+    /// Those of them whose connection is broken, and that have no command.
+    pub(crate) broken: usize,
     /// Commands that run or wait.
     pub(crate) commands: usize,
     /// The time until it ends; `None` while a command runs.

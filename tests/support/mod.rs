@@ -15,6 +15,8 @@ pub(crate) mod python;
 #[cfg(unix)]
 pub(crate) mod screen;
 pub(crate) mod services;
+#[cfg(all(feature = "emulator", unix))]
+pub(crate) mod sharing;
 #[cfg(feature = "emulator")]
 pub(crate) mod sshd;
 pub(crate) mod tap;

@@ -221,6 +221,7 @@ impl Holder {
             user: self.start.session.user.clone(),
             region: region.map(|region| region.value.clone()),
             sessions: state.sessions,
+            broken: state.idle.iter().filter(|session| !session.is_up()).count(),
             commands: state.commands,
             left,
         }

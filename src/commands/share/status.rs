@@ -154,6 +154,7 @@ fn json_of(found: &Found) -> serde_json::Value {
         "User": status.map(|status| &status.user),
         "Region": status.map(|status| &status.region),
         "Sessions": status.map(|status| status.sessions),
+        "Broken": status.map(|status| status.broken),
         "Commands": status.map(|status| status.commands),
         "SecondsLeft": status.map(|status| status.left.map(|left| left.as_secs())),
     })

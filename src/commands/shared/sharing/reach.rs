@@ -120,3 +120,71 @@ fn spawn(its: Socket) -> io::Result<()> {
     // Nobody waits for it: it stays when this process ends.
     command.spawn().map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+    use tempfile::TempDir;
+
+    /// A place of its own, and its directory.
+    fn place() -> (Place, TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime = dir.path().as_os_str().to_owned();
+        let env = move |name: &str| (name == "XDG_RUNTIME_DIR").then(|| runtime.clone());
+        (Place::of(&"a".repeat(32), &env).unwrap(), dir)
+    }
+
+    /// Why there is no holder, and how long it took to see that.
+    async fn seen(place: &Place) -> (String, Duration) {
+        let begun = Instant::now();
+        let start = async || Err("one would be started".to_owned());
+        let why = reach(place, true, start).await.err().unwrap();
+        (why, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_silent_or_has_not_begun_is_given_up_after_a_second() {
+        let (here, _dir) = place();
+        let silent = UnixListener::bind(&here.socket).unwrap();
+        let (why, spent) = seen(&here).await;
+        assert_eq!((why.as_str(), spent.as_secs()), ("it does not answer", 1));
+        assert!(spent < PATIENCE * 11 / 10, "{spent:?}");
+        drop(silent);
+        // A process that was stopped while it started one.
+        let lock = here.lock().unwrap().unwrap();
+        let (why, spent) = seen(&here).await;
+        assert_eq!(why, "what holds it does not answer");
+        assert!(spent < PATIENCE * 11 / 10, "{spent:?}");
+        drop(lock);
+        // Nobody waits for one that was killed.
+        let (why, spent) = seen(&here).await;
+        assert_eq!((&*why, spent), ("one would be started", Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_of_another_version_or_that_makes_no_sense_is_given_up_at_once() {
+        for (bytes, why) in [
+            (
+                &br#"{"Hello":{"version":"0.0.1","pid":1}}"#[..],
+                "what holds it is axt 0.0.1",
+            ),
+            (br#""Pong""#, "it does not speak as a holder does"),
+            (b"?", "expected value at line 1 column 1"),
+        ] {
+            let (here, _dir) = place();
+            let listener = UnixListener::bind(&here.socket).unwrap();
+            listener.set_nonblocking(true).unwrap();
+            let listener = tokio::net::UnixListener::from_std(listener).unwrap();
+            let answers = async {
+                let (stream, _) = listener.accept().await.unwrap();
+                let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+                stream.writable().await.unwrap();
+                stream.try_write(&[&length[..], bytes].concat()).unwrap();
+                stream
+            };
+            let (seen, _stream) = tokio::join!(seen(&here), answers);
+            assert_eq!(seen, (why.to_owned(), Duration::ZERO));
+        }
+    }
+}

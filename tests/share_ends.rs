@@ -1,0 +1,243 @@
+//! What ends or hinders shared sessions: each costs at most the command that runs there.
+
+#![cfg(all(unix, feature = "emulator"))]
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+#![allow(clippy::print_stderr, reason = "what can't be tested here is said")]
+
+mod support;
+
+use axt::emulator::{Cut, Options};
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use support::axt::{finish, run, success, until};
+use support::sharing::{Sharing, is_running};
+
+fn sharing(limits: &[(&str, &str)]) -> Sharing {
+    let mut options = Options::default();
+    for (name, value) in limits {
+        options.limits.set(name, value).unwrap();
+    }
+    Sharing::with(options)
+}
+
+#[test]
+fn a_session_that_the_service_ends_fails_its_command_once_and_hinders_no_other() {
+    let sharing = sharing(&[("session-length", "1s")]);
+    let mut running = sharing.starts("echo runs; exec sleep 1000");
+    let mut stdout = BufReader::new(running.stdout.take().unwrap()).lines();
+    assert_eq!(stdout.next().unwrap().unwrap(), "runs");
+    let done = finish(running);
+    assert_eq!(done.status, 255);
+    assert!(done.stderr.contains("3 hours"), "{}", done.stderr);
+    let errors = done.stderr.lines().filter(|line| !line.contains("hint: "));
+    assert_eq!(errors.count(), 1, "{}", done.stderr);
+    // One that ends while no command runs: the process that held it goes too.
+    assert_eq!(sharing.sh("echo next").text(), "next\n");
+    let holder = sharing.holder();
+    until("its session has ended", || !is_running(holder));
+    assert_eq!(sharing.sh("echo last").text(), "last\n");
+    assert_eq!(sharing.started(), 3);
+}
+
+#[test]
+fn a_broken_connection_is_resumed_whether_a_command_runs_or_not() {
+    let sharing = Sharing::new();
+    let connections = || sharing.cloud.emulator.sessions()[0].connections.len();
+    let is_up = || {
+        let status = success(sharing.axt(&["share", "status", "--json"]));
+        let status: serde_json::Value = serde_json::from_slice(&status).unwrap();
+        status["Holders"][0]["Broken"] == 0
+    };
+    sharing.sh("true");
+    for (n, cut) in [Cut::Drop, Cut::Reset].into_iter().enumerate() {
+        sharing.cloud.emulator.cut_connections(cut);
+        until("it is connected again", || connections() == 2 + n);
+        until("it is known to go on", is_up);
+        assert_eq!(sharing.sh("echo there").text(), "there\n");
+    }
+    let file = sharing.runtime.path().join("go");
+    let waits = format!(
+        "echo one; while ! test -e {}; do sleep 0.05; done; echo two",
+        file.display()
+    );
+    let mut running = sharing.starts(&waits);
+    let mut stdout = BufReader::new(running.stdout.take().unwrap()).lines();
+    assert_eq!(stdout.next().unwrap().unwrap(), "one");
+    sharing.cloud.emulator.restart_gateway();
+    until("it is connected again", || connections() == 4);
+    fs::write(file, "").unwrap();
+    assert_eq!(stdout.next().unwrap().unwrap(), "two");
+    assert_eq!(finish(running).status, 0);
+    assert_eq!(sharing.started(), 1);
+}
+
+#[test]
+fn the_holder_renews_its_credentials_by_their_source() {
+    // The emulator's clock is going to be wrong.
+    let sharing = sharing(&[("clock-skew", "none")]);
+    let roles = || sharing.cloud.emulator.calls("AssumeRole");
+    let command = |words: &str| {
+        let mut axt = sharing.command(&["--no-cache", "-c", words]);
+        let role = "acs:ram::1000000000000001:role/dev";
+        axt.env("ALIBABA_CLOUD_ROLE_ARN", role);
+        axt.stdin(Stdio::piped());
+        axt.stdout(Stdio::piped()).stderr(Stdio::piped());
+        axt
+    };
+    let mut first = command("echo runs; cat").spawn().unwrap();
+    let mut stdout = BufReader::new(first.stdout.take().unwrap()).lines();
+    assert_eq!(stdout.next().unwrap().unwrap(), "runs");
+    assert_eq!(roles(), 1);
+    // They have expired by then.
+    sharing
+        .cloud
+        .emulator
+        .clock()
+        .advance(Duration::from_secs(2 * 60 * 60));
+    // The holder starts a session: this command itself needs no credentials.
+    let done = run(command("echo second"), b"");
+    assert_eq!((done.status, &*done.text()), (0, "second\n"), "{done:?}");
+    assert_eq!((sharing.started(), sharing.holders().len()), (2, 1));
+    assert_eq!(roles(), 2);
+    assert_eq!(finish(first).status, 0);
+}
+
+#[test]
+fn a_master_that_is_told_to_stop_takes_no_more_and_finishes_what_runs() {
+    let sharing = Sharing::new();
+    let ssh = |words: &[&str]| {
+        let mut axt = sharing.axt(&["ssh", "-S", "/tmp/%h", "-o", "ControlMaster=auto"]);
+        axt.args(["-o", "ControlPersist=60", "-T"]).args(words);
+        axt.stdin(Stdio::piped());
+        axt.stdout(Stdio::piped()).stderr(Stdio::piped());
+        axt
+    };
+    let mut running = ssh(&["i-test", "echo runs; cat"]).spawn().unwrap();
+    let mut stdout = BufReader::new(running.stdout.take().unwrap()).lines();
+    assert_eq!(stdout.next().unwrap().unwrap(), "runs");
+    let holder = sharing.holder();
+    let stop = run(ssh(&["-O", "stop", "i-test"]), b"");
+    assert_eq!(
+        (stop.status, &*stop.stderr),
+        (0, "Stop listening request sent.\n")
+    );
+    until("its socket is gone", || sharing.sockets().is_empty());
+    assert_eq!(run(ssh(&["i-test", "echo new"]), b"").text(), "new\n");
+    assert!(is_running(holder) && sharing.holder() != holder);
+    use std::io::Write as _;
+    running
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(b"to its end")
+        .unwrap();
+    assert_eq!(stdout.next().unwrap().unwrap(), "to its end");
+    assert_eq!(finish(running).status, 0);
+    until("it has ended", || !is_running(holder));
+}
+
+/// A command whose runtime directory is another one; messages are on stderr.
+fn command_at(sharing: &Sharing, runtime: &Path, temporary: &Path) -> Command {
+    let mut axt = sharing.command(&["-v", "-c", "echo done"]);
+    axt.env("XDG_RUNTIME_DIR", runtime).env("TMPDIR", temporary);
+    axt.env_remove("AXT_LOG_FILE").env_remove("AXT_VERBOSE");
+    axt
+}
+
+/// A short directory for temporary files, in which sessions end up that can't be held elsewhere.
+fn shares_below(sharing: &Sharing, runtime: &Path) {
+    let temporary = tempfile::tempdir_in("/tmp").unwrap();
+    for _ in 0..2 {
+        let done = run(command_at(sharing, runtime, temporary.path()), b"");
+        assert_eq!((done.status, &*done.text()), (0, "done\n"), "{done:?}");
+    }
+    assert_eq!(sharing.started(), 1);
+    let user = fs::metadata("/proc/self").unwrap().uid();
+    let folder = temporary.path().join(format!("axt-{user}"));
+    assert!(fs::read_dir(folder).unwrap().count() >= 2);
+    let mut stop = sharing.axt(&["share", "stop"]);
+    stop.env("XDG_RUNTIME_DIR", runtime)
+        .env("TMPDIR", temporary.path());
+    assert_eq!(run(stop, b"").status, 0);
+    until("no session is left", || sharing.all_ended());
+}
+
+#[test]
+fn a_runtime_directory_whose_path_is_too_long_is_passed_over() {
+    let sharing = Sharing::new();
+    let long = sharing.runtime.path().join("x".repeat(90));
+    fs::create_dir(&long).unwrap();
+    shares_below(&sharing, &long);
+    assert_eq!(fs::read_dir(long).unwrap().count(), 0);
+}
+
+#[test]
+fn another_users_runtime_directory_is_passed_over_as_under_sudo() {
+    let sharing = Sharing::new();
+    let others = sharing.runtime.path().join("others");
+    fs::create_dir(&others).unwrap();
+    if chown(&others, Some(65534), None).is_err() {
+        eprintln!("skipped: only root can give a directory to another user");
+        return;
+    }
+    shares_below(&sharing, &others);
+    assert_eq!(fs::read_dir(others).unwrap().count(), 0);
+}
+
+/// A file system without room for anything, until it is dropped.
+#[cfg(target_os = "linux")]
+struct FullDisk(tempfile::TempDir);
+
+#[cfg(target_os = "linux")]
+impl FullDisk {
+    /// `None` where it can't be mounted.
+    fn new(options: &str) -> Option<Self> {
+        let folder = tempfile::tempdir_in("/tmp").unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "axt-test"]);
+        let mounted = mount.arg(folder.path()).stderr(Stdio::null()).status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then_some(Self(folder))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg("-l").arg(self.0.path()).status();
+        assert!(unmounted.unwrap().success());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_hinders_nobody() {
+    // No room for a file, and none for a block: a folder and the lock fit, what is written does not.
+    for options in ["nr_inodes=1,mode=700", "size=4k,mode=700"] {
+        let sharing = Sharing::new();
+        let Some(full) = FullDisk::new(options) else {
+            eprintln!("skipped: only root can mount a file system");
+            return;
+        };
+        let place = full.0.path();
+        let _ = fs::write(place.join("fills it"), [0; 8192]);
+        for _ in 0..2 {
+            let mut axt = command_at(&sharing, place, place);
+            axt.env("XDG_CACHE_HOME", place)
+                .env("XDG_STATE_HOME", place);
+            let done = run(axt, b"");
+            assert_eq!((done.status, &*done.text()), (0, "done\n"), "{done:?}");
+            let said = done.stderr.contains("no shared session (");
+            assert!(said || options.starts_with("size"), "{}", done.stderr);
+        }
+        let mut stop = sharing.axt(&["share", "stop"]);
+        stop.env("XDG_RUNTIME_DIR", place).env("TMPDIR", place);
+        assert_eq!(run(stop, b"").status, 0);
+        until("no session is left", || sharing.all_ended());
+    }
+}
