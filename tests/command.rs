@@ -16,21 +16,21 @@ use support::need;
 use support::tap::Tap;
 use tempfile::TempDir;
 
-/// A far end whose `sh` is the one named, with the tools that come with it.
-struct Far {
+/// A remote side whose `sh` is the one named, with the tools that come with it.
+struct Remote {
     cloud: Cloud,
     _path: TempDir,
 }
 
 /// The shells that the bootstrap must get along with, as far as they are installed.
-fn far_ends() -> Vec<(&'static str, Far)> {
+fn remotes() -> Vec<(&'static str, Remote)> {
     ["dash", "bash", "busybox"]
         .into_iter()
-        .filter_map(|shell| Some((shell, far_end(shell, AgentOptions::default())?)))
+        .filter_map(|shell| Some((shell, remote(shell, AgentOptions::default())?)))
         .collect()
 }
 
-fn far_end(shell: &str, agent: AgentOptions) -> Option<Far> {
+fn remote(shell: &str, agent: AgentOptions) -> Option<Remote> {
     let program = need(shell)?;
     let dir = tempfile::tempdir().unwrap();
     let mut path = dir.path().as_os_str().to_owned();
@@ -51,10 +51,10 @@ fn far_end(shell: &str, agent: AgentOptions) -> Option<Far> {
         ..agent
     };
     let cloud = Cloud::with(options);
-    Some(Far { cloud, _path: dir })
+    Some(Remote { cloud, _path: dir })
 }
 
-impl Far {
+impl Remote {
     fn run(&self, command: &str, stdin: &[u8]) -> Done {
         self.cloud.connect(["--command", command], stdin)
     }
@@ -96,9 +96,9 @@ fn a_variable_set_to_nothing_counts_as_unset() {
 
 #[test]
 fn the_status_is_the_commands_own() {
-    for (shell, far) in far_ends() {
+    for (shell, remote) in remotes() {
         for status in [0, 1, 2, 7, 42, 126, 127, 130, 137, 143, 254] {
-            let done = far.run(&format!("exit {status}"), b"");
+            let done = remote.run(&format!("exit {status}"), b"");
             assert_eq!(
                 (done.status, done.text().as_str()),
                 (status, ""),
@@ -106,13 +106,13 @@ fn the_status_is_the_commands_own() {
             );
             assert_eq!(done.stderr, "");
         }
-        far.cloud.assert_all_ended();
+        remote.cloud.assert_all_ended();
     }
 }
 
 #[test]
 fn a_death_by_signal_and_a_missing_program_have_their_status() {
-    for (shell, far) in far_ends() {
+    for (shell, remote) in remotes() {
         for (command, status) in [
             ("kill -9 $$", 137),
             ("sh -c 'kill -9 $$'; exit $?", 137),
@@ -120,7 +120,7 @@ fn a_death_by_signal_and_a_missing_program_have_their_status() {
             ("no-such-program", 127),
             ("/", 126),
         ] {
-            let done = far.run(command, b"");
+            let done = remote.run(command, b"");
             assert_eq!(done.status, status, "{shell}: {command}: {done:?}");
             let silent = command.starts_with("kill");
             assert!(
@@ -133,8 +133,8 @@ fn a_death_by_signal_and_a_missing_program_have_their_status() {
 
 #[test]
 fn output_is_exact_and_without_echo_prompt_or_return() {
-    for (shell, far) in far_ends() {
-        let done = far.run(
+    for (shell, remote) in remotes() {
+        let done = remote.run(
             r"printf 'one\ntwo\r\n\tthree'; printf '\001\002\003\n' >&2",
             b"",
         );
@@ -145,9 +145,9 @@ fn output_is_exact_and_without_echo_prompt_or_return() {
 
 #[test]
 fn ten_megabytes_of_text_come_and_go_unchanged() {
-    for (shell, far) in far_ends() {
+    for (shell, remote) in remotes() {
         let text = awkward_text(10 * 1024 * 1024);
-        let done = far.run("cat", &text);
+        let done = remote.run("cat", &text);
         assert_eq!(done.status, 0, "{shell}: {}", done.stderr);
         assert!(done.stdout == text, "{shell}: {} bytes", done.stdout.len());
     }
@@ -155,12 +155,14 @@ fn ten_megabytes_of_text_come_and_go_unchanged() {
 
 #[test]
 fn a_megabyte_of_random_bytes_comes_and_goes_unchanged_with_binary() {
-    for (shell, far) in far_ends() {
+    for (shell, remote) in remotes() {
         let mut bytes = random_bytes(1024 * 1024);
         // What agents garble: a literal U+FFFD, and a sequence without its end.
         bytes.extend_from_slice("\u{fffd}".as_bytes());
         bytes.extend_from_slice(b"\xe4\xbd");
-        let done = far.cloud.connect(["--binary", "-c", "cat; exit 3"], &bytes);
+        let done = remote
+            .cloud
+            .connect(["--binary", "-c", "cat; exit 3"], &bytes);
         assert_eq!(done.status, 3, "{shell}: {}", done.stderr);
         assert!(done.stdout == bytes, "{shell}: {} bytes", done.stdout.len());
     }
@@ -169,7 +171,7 @@ fn a_megabyte_of_random_bytes_comes_and_goes_unchanged_with_binary() {
 #[test]
 fn output_streams_as_it_is_printed() {
     use std::io::{BufRead, BufReader, Write};
-    for (shell, far) in far_ends() {
+    for (shell, remote) in remotes() {
         for option in ["--binary", "-v"] {
             let args = [
                 "connect",
@@ -178,7 +180,7 @@ fn output_streams_as_it_is_printed() {
                 "-c",
                 "while read l; do echo \"got $l\"; done",
             ];
-            let mut axt = far.cloud.axt(args);
+            let mut axt = remote.cloud.axt(args);
             axt.stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null());
@@ -200,14 +202,14 @@ fn output_streams_as_it_is_printed() {
 
 #[test]
 fn stdin_that_nobody_reads_does_not_hinder() {
-    for (shell, far) in far_ends() {
-        let done = far.run("echo done; exit 5", &awkward_text(500_000));
+    for (shell, remote) in remotes() {
+        let done = remote.run("echo done; exit 5", &awkward_text(500_000));
         assert_eq!(
             (done.status, done.text().as_str()),
             (5, "done\n"),
             "{shell}: {done:?}"
         );
-        let done = far.run(
+        let done = remote.run(
             "exec <&-; sleep 0.2; echo still here",
             &awkward_text(500_000),
         );
@@ -216,7 +218,7 @@ fn stdin_that_nobody_reads_does_not_hinder() {
             (0, "still here\n"),
             "{shell}: {done:?}"
         );
-        let done = far
+        let done = remote
             .cloud
             .connect(["-n", "-c", "cat; echo end"], b"not for you");
         assert_eq!(
@@ -229,8 +231,8 @@ fn stdin_that_nobody_reads_does_not_hinder() {
 
 #[test]
 fn only_what_is_asked_for_is_read_from_stdin() {
-    // More than the far end asks for before its command ends stays for the next reader.
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    // More than the remote side asks for before its command ends stays for the next reader.
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
     let (reader, mut writer) = std::io::pipe().unwrap();
@@ -238,7 +240,7 @@ fn only_what_is_asked_for_is_read_from_stdin() {
         use std::io::Write;
         let _ = writer.write_all(&vec![b'x'; 1_000_000]);
     });
-    let mut axt = far.cloud.axt(["connect", "i-test", "-c", "sleep 0.3"]);
+    let mut axt = remote.cloud.axt(["connect", "i-test", "-c", "sleep 0.3"]);
     let child = axt.stdin(reader.try_clone().unwrap()).spawn().unwrap();
     assert_eq!(finish(child).status, 0);
     let left = std::io::Read::bytes(reader).count();
@@ -248,9 +250,9 @@ fn only_what_is_asked_for_is_read_from_stdin() {
 
 #[test]
 fn a_script_runs_from_stdin() {
-    for (shell, far) in far_ends() {
+    for (shell, remote) in remotes() {
         let script = b"x='a b'\nfor i in 1 2; do echo \"$i $x\"; done\nexit 9\n";
-        let done = far.cloud.connect(&[] as &[&str], script);
+        let done = remote.cloud.connect(&[] as &[&str], script);
         assert_eq!(
             (done.status, done.text().as_str()),
             (9, "1 a b\n2 a b\n"),
@@ -274,10 +276,10 @@ fn arguments_arrive_as_they_are() {
         "-n",
         "ü你",
     ];
-    for (shell, far) in far_ends() {
+    for (shell, remote) in remotes() {
         let mut args = vec!["--", "printf", "<%s>"];
         args.extend(words);
-        let done = far.cloud.connect(args, b"");
+        let done = remote.cloud.connect(args, b"");
         let expected: String = words.map(|word| format!("<{word}>")).concat();
         assert_eq!(done.text(), expected, "{shell}: {done:?}");
     }
@@ -286,11 +288,11 @@ fn arguments_arrive_as_they_are() {
 #[test]
 fn commands_of_any_length_arrive_unchanged() {
     use std::os::unix::ffi::OsStrExt;
-    for (shell, far) in far_ends() {
+    for (shell, remote) in remotes() {
         for len in [600, 5_000, 100_000] {
             let text = "x'\"$y\n\\ü".repeat(len / 10);
             let quoted = text.replace('\'', "'\\''");
-            let done = far.run(&format!("printf %s '{quoted}'"), b"");
+            let done = remote.run(&format!("printf %s '{quoted}'"), b"");
             assert!(done.text() == text, "{shell}, {len}: {}", done.stderr);
         }
         // All bytes but NUL and the quote, as a word of an argument.
@@ -301,7 +303,7 @@ fn commands_of_any_length_arrive_unchanged() {
             "-c".as_ref(),
             std::ffi::OsStr::from_bytes(&command),
         ];
-        let done = far.cloud.connect(args, b"");
+        let done = remote.cloud.connect(args, b"");
         assert!(
             done.stdout == bytes,
             "{shell}: {:?}",
@@ -312,11 +314,11 @@ fn commands_of_any_length_arrive_unchanged() {
 
 #[test]
 fn many_words_make_a_long_command() {
-    for (shell, far) in far_ends() {
+    for (shell, remote) in remotes() {
         let words: Vec<String> = (0..40_000).map(|i| format!("word{i}")).collect();
         let mut args = vec!["--".to_owned(), "printf".into(), "%s\n".into()];
         args.extend(words.clone());
-        let done = far.cloud.connect(args, b"");
+        let done = remote.cloud.connect(args, b"");
         assert!(
             done.text() == words.join("\n") + "\n",
             "{shell}: {} bytes {}",
@@ -328,9 +330,9 @@ fn many_words_make_a_long_command() {
 
 #[test]
 fn children_that_hold_the_terminal_do_not_hold_axt() {
-    for (shell, far) in far_ends() {
+    for (shell, remote) in remotes() {
         for option in ["-v", "--binary"] {
-            let done = far
+            let done = remote
                 .cloud
                 .connect([option, "-c", "sleep 1000 & echo started; exit 4"], b"");
             assert_eq!(
@@ -346,7 +348,7 @@ fn children_that_hold_the_terminal_do_not_hold_axt() {
 fn a_signal_interrupts_the_command_and_names_the_status() {
     use rustix::process::{Pid, Signal, kill_process};
     use std::io::{BufRead, BufReader};
-    for (shell, far) in far_ends() {
+    for (shell, remote) in remotes() {
         for (signal, name, status) in [
             (Signal::INT, "INT", 130),
             (Signal::TERM, "TERM", 143),
@@ -356,7 +358,7 @@ fn a_signal_interrupts_the_command_and_names_the_status() {
             let command = format!(
                 "trap 'echo caught {name}; exit 1' {name}; echo ready; while :; do sleep 0.05; done"
             );
-            let mut axt = far.cloud.axt(["connect", "i-test", "-c", &command]);
+            let mut axt = remote.cloud.axt(["connect", "i-test", "-c", &command]);
             axt.stdin(Stdio::piped()).stdout(Stdio::piped());
             let mut child = axt.spawn().unwrap();
             let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -367,16 +369,16 @@ fn a_signal_interrupts_the_command_and_names_the_status() {
             assert_eq!(rest.last(), Some(&format!("caught {name}")), "{shell}");
             assert_eq!(finish(child).status, status, "{shell}");
         }
-        far.cloud.assert_all_ended();
+        remote.cloud.assert_all_ended();
     }
 }
 
 #[test]
 fn a_time_limit_ends_with_124() {
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
-    let done = far
+    let done = remote
         .cloud
         .connect(["--timeout", "300ms", "-c", "echo on; sleep 1000"], b"");
     assert_eq!(
@@ -384,7 +386,7 @@ fn a_time_limit_ends_with_124() {
         (124, "on\n"),
         "{done:?}"
     );
-    far.cloud.assert_all_ended();
+    remote.cloud.assert_all_ended();
 }
 
 #[test]
@@ -402,10 +404,10 @@ fn the_time_limit_holds_while_connecting_too() {
 #[test]
 fn a_reader_that_goes_away_ends_both_sides_quietly() {
     use std::io::{BufRead, BufReader};
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
-    let mut axt = far.cloud.axt(["connect", "i-test", "-n", "-c", "yes"]);
+    let mut axt = remote.cloud.axt(["connect", "i-test", "-n", "-c", "yes"]);
     axt.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = axt.spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -417,15 +419,15 @@ fn a_reader_that_goes_away_ends_both_sides_quietly() {
         (line.as_str(), done.status, done.stderr.as_str()),
         ("y\n", 141, "")
     );
-    far.cloud.assert_all_ended();
+    remote.cloud.assert_all_ended();
 }
 
 #[test]
 fn raw_commands_go_as_they_are() {
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
-    let done = far
+    let done = remote
         .cloud
         .connect(["--raw-command", "-c", "echo 'no  shell' $HOME"], b"");
     assert_eq!(
@@ -434,7 +436,7 @@ fn raw_commands_go_as_they_are() {
         "{done:?}"
     );
     let long = "x".repeat(513);
-    let done = far.cloud.connect(["--raw-command", "-c", &long], b"");
+    let done = remote.cloud.connect(["--raw-command", "-c", &long], b"");
     assert_eq!(done.status, 255);
     assert!(
         done.stderr
@@ -446,11 +448,11 @@ fn raw_commands_go_as_they_are() {
 
 #[test]
 fn two_hundred_in_a_row_and_twenty_at_once_get_their_own_status() {
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
     for i in 0..200 {
-        let done = far.run(&format!("echo {i}; exit {}", i % 250), b"");
+        let done = remote.run(&format!("echo {i}; exit {}", i % 250), b"");
         assert_eq!(
             (done.status, done.text()),
             (i % 250, format!("{i}\n")),
@@ -460,15 +462,15 @@ fn two_hundred_in_a_row_and_twenty_at_once_get_their_own_status() {
     }
     std::thread::scope(|scope| {
         for i in 0..20 {
-            let far = &far;
+            let remote = &remote;
             scope.spawn(move || {
-                let done = far.run(&format!("seq 1 2000; exit {i}"), b"");
+                let done = remote.run(&format!("seq 1 2000; exit {i}"), b"");
                 let expected: String = (1..=2000).map(|n| format!("{n}\n")).collect();
                 assert_eq!((done.status, done.text()), (i, expected), "{}", done.stderr);
             });
         }
     });
-    far.cloud.assert_all_ended();
+    remote.cloud.assert_all_ended();
 }
 
 #[test]
@@ -505,11 +507,11 @@ fn an_agent_that_is_slow_or_old_changes_nothing() {
         ..AgentOptions::realistic()
     };
     for agent in [realistic, old] {
-        let Some(far) = far_end("dash", agent) else {
+        let Some(remote) = remote("dash", agent) else {
             return;
         };
         let text = awkward_text(20_000);
-        let done = far.run("cat; exit 42", &text);
+        let done = remote.run("cat; exit 42", &text);
         assert_eq!(done.status, 42, "{}", done.stderr);
         assert!(done.stdout == text, "{} bytes", done.stdout.len());
     }
@@ -519,13 +521,13 @@ fn an_agent_that_is_slow_or_old_changes_nothing() {
 fn a_session_that_dies_in_mid_command_is_a_failure() {
     use std::io::{BufRead, BufReader};
     for how in ["agent", "gateway"] {
-        let Some(far) = far_end("dash", AgentOptions::default()) else {
+        let Some(remote) = remote("dash", AgentOptions::default()) else {
             return;
         };
         // The process that waits for the command is gone, and with it the status.
         let command = "echo on; read x; kill -9 $PPID";
         let args = ["connect", "i-test", "--no-resume", "-c", command];
-        let mut axt = far.cloud.axt(args);
+        let mut axt = remote.cloud.axt(args);
         axt.stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -536,7 +538,7 @@ fn a_session_that_dies_in_mid_command_is_a_failure() {
         if how == "agent" {
             std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"go\n").unwrap();
         } else {
-            far.cloud.emulator.cut_connections(Cut::Drop);
+            remote.cloud.emulator.cut_connections(Cut::Drop);
         }
         let done = finish(child);
         assert_eq!(done.status, 255, "{how}: {done:?}");
@@ -546,10 +548,10 @@ fn a_session_that_dies_in_mid_command_is_a_failure() {
 
 #[test]
 fn a_terminal_on_both_ends_makes_a_terminal_session_with_a_status() {
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
-    let axt = far.cloud.axt([
+    let axt = remote.cloud.axt([
         "connect",
         "i-test",
         "-t",
@@ -564,11 +566,11 @@ fn a_terminal_on_both_ends_makes_a_terminal_session_with_a_status() {
 
 #[test]
 fn a_command_at_a_terminal_gets_none_without_being_asked() {
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
     let command = "tty; ls -d / /etc; read x; echo got $x; exit 6";
-    let axt = far.cloud.axt(["connect", "i-test", "-c", command]);
+    let axt = remote.cloud.axt(["connect", "i-test", "-c", command]);
     let screen = support::screen::Screen::start(&axt, 31, 97);
     // The terminal on this side is left as it is: it echoes and edits what is typed.
     screen.wait_text("not a tty\n/\n/etc");
@@ -580,23 +582,23 @@ fn a_command_at_a_terminal_gets_none_without_being_asked() {
 
 #[test]
 fn the_login_shell_starts_at_home_and_tells_its_status() {
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
-    let mut axt = far.cloud.axt(["connect", "i-test", "--login"]);
+    let mut axt = remote.cloud.axt(["connect", "i-test", "--login"]);
     axt.env("LANG", "C.UTF-8").env("COLORTERM", "truecolor");
     let screen = support::screen::Screen::start(&axt, 24, 80);
     screen.type_text("cd; echo \"$PWD is ${HOME}, $COLORTERM, $LOGNAME\"; exit 12\r");
     screen.wait_text(", truecolor, ");
     assert_eq!(screen.end().code(), Some(12));
-    let done = far
+    let done = remote
         .cloud
         .connect(["--login", "-c", "echo $0; pwd; exit 3"], b"");
     assert_eq!(done.status, 3, "{done:?}");
 }
 
 #[test]
-fn what_is_missing_at_the_far_end_is_named() {
+fn what_is_missing_at_the_remote_side_is_named() {
     let Some(dash) = need("dash") else { return };
     let dir = tempfile::tempdir().unwrap();
     symlink(dash, dir.path().join("sh")).unwrap();
@@ -705,13 +707,13 @@ fn a_command_costs_two_round_trips_more_than_its_session() {
 
 /// `axt connect i-test ARGS…` whose standard input stays open, and its output's lines once it runs.
 fn start(
-    far: &Far,
+    remote: &Remote,
     args: &[&str],
 ) -> (
     std::process::Child,
     std::io::BufReader<std::process::ChildStdout>,
 ) {
-    let mut axt = far.cloud.axt(["connect", "i-test"]);
+    let mut axt = remote.cloud.axt(["connect", "i-test"]);
     axt.args(args).stdin(Stdio::piped());
     axt.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = axt.spawn().unwrap();
@@ -727,10 +729,12 @@ fn line(reader: &mut impl std::io::BufRead) -> String {
 
 #[test]
 fn both_streams_come_out_exact_and_apart() {
-    for (shell, far) in far_ends() {
+    for (shell, remote) in remotes() {
         let bytes = random_bytes(500_000);
         let command = "tee /dev/stderr | cat; exit 3";
-        let mut axt = far.cloud.axt(["connect", "i-test", "--command", command]);
+        let mut axt = remote
+            .cloud
+            .axt(["connect", "i-test", "--command", command]);
         axt.stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -747,12 +751,12 @@ fn both_streams_come_out_exact_and_apart() {
 
 #[test]
 fn a_full_stderr_does_not_lose_or_mix_anything() {
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
     // More than the pipes hold, read one after the other.
     let command = "seq 1 100000 >&2 & seq 1 100; wait";
-    let (mut child, mut stdout) = start(&far, &["-n", "-c", command]);
+    let (mut child, mut stdout) = start(&remote, &["-n", "-c", command]);
     let mut stderr = child.stderr.take().unwrap();
     let mut errors = String::new();
     std::io::Read::read_to_string(&mut stderr, &mut errors).unwrap();
@@ -767,11 +771,11 @@ fn a_full_stderr_does_not_lose_or_mix_anything() {
 #[test]
 fn a_command_that_takes_no_notice_of_a_signal_is_left_by_the_second() {
     use rustix::process::{Pid, Signal, kill_process};
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
     let command = "trap '' INT TERM; echo $$; while :; do sleep 0.1; done";
-    let (child, mut stdout) = start(&far, &["-c", command]);
+    let (child, mut stdout) = start(&remote, &["-c", command]);
     let command = Pid::from_raw(line(&mut stdout).trim().parse().unwrap()).unwrap();
     let axt = Pid::from_child(&child);
     kill_process(axt, Signal::INT).unwrap();
@@ -788,26 +792,26 @@ fn a_command_that_takes_no_notice_of_a_signal_is_left_by_the_second() {
 #[test]
 fn a_command_that_takes_no_notice_of_a_signal_is_left_after_a_while() {
     use rustix::process::{Pid, Signal, kill_process};
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
     // It is heard until then.
     let command = "trap 'echo heard' TERM; echo on; while :; do sleep 0.1; done";
-    let (child, mut stdout) = start(&far, &["-c", command]);
+    let (child, mut stdout) = start(&remote, &["-c", command]);
     assert_eq!(line(&mut stdout), "on\n");
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(line(&mut stdout), "heard\n");
     assert_eq!(finish(child).status, 143);
-    far.cloud.assert_all_ended();
+    remote.cloud.assert_all_ended();
 }
 
 #[test]
 fn a_command_that_outlives_its_time_is_killed() {
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
     let command = "trap 'echo asked' TERM; echo on; while :; do sleep 0.1; done";
-    let done = far
+    let done = remote
         .cloud
         .connect(["--timeout", "300ms", "-c", command], b"");
     assert_eq!(
@@ -819,17 +823,18 @@ fn a_command_that_outlives_its_time_is_killed() {
 
 #[test]
 fn an_axt_that_is_killed_leaves_no_command_behind() {
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
-    let (mut child, mut stdout) = start(&far, &["--no-resume", "-c", "echo $$; exec sleep 1000"]);
+    let (mut child, mut stdout) =
+        start(&remote, &["--no-resume", "-c", "echo $$; exec sleep 1000"]);
     let command = line(&mut stdout).trim().parse().unwrap();
     let command = rustix::process::Pid::from_raw(command).unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
     // The service ends a session whose client is gone after a while; here somebody does.
-    for session in far.cloud.emulator.sessions() {
-        let end = far.cloud.axt(["sessions", "end", &session.session_id]);
+    for session in remote.cloud.emulator.sessions() {
+        let end = remote.cloud.axt(["sessions", "end", &session.session_id]);
         assert_eq!(run(end, b"").status, 0);
     }
     support::axt::until("the command is gone", || {
@@ -839,7 +844,7 @@ fn an_axt_that_is_killed_leaves_no_command_behind() {
 
 #[test]
 fn a_script_runs_by_the_interpreter_that_it_names() {
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
     for (script, needs, expected) in [
@@ -863,7 +868,7 @@ fn a_script_runs_by_the_interpreter_that_it_names() {
         if need(needs).is_none() {
             continue;
         }
-        let done = far.cloud.connect(&[] as &[&str], script.as_bytes());
+        let done = remote.cloud.connect(&[] as &[&str], script.as_bytes());
         assert_eq!(
             (done.status, done.text().as_str()),
             (4, expected),
@@ -874,13 +879,13 @@ fn a_script_runs_by_the_interpreter_that_it_names() {
 
 #[test]
 fn shell_and_variables_are_chosen() {
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
     let args = [
         "--shell", "sh", "--env", "A=it's", "--env", "HERE", "--env", "NOT_HERE",
     ];
-    let mut axt = far.cloud.axt(["connect", "i-test"]);
+    let mut axt = remote.cloud.axt(["connect", "i-test"]);
     axt.args(args)
         .args(["-c", "echo $0 $A $HERE ${NOT_HERE-none}"]);
     axt.env("HERE", "and there").env_remove("NOT_HERE");
@@ -890,12 +895,12 @@ fn shell_and_variables_are_chosen() {
         (0, "sh it's and there none\n"),
         "{done:?}"
     );
-    let done = far.cloud.connect(["--env", "1A=x", "-c", "true"], b"");
+    let done = remote.cloud.connect(["--env", "1A=x", "-c", "true"], b"");
     assert!(
         done.status == 255 && done.stderr.contains("variable's name"),
         "{done:?}"
     );
-    let done = far
+    let done = remote
         .cloud
         .connect(["--shell", "/no/such/shell", "-c", "true"], b"");
     assert!(
@@ -906,11 +911,11 @@ fn shell_and_variables_are_chosen() {
 
 #[test]
 fn a_sudo_that_can_not_ask_is_explained() {
-    let Some(far) = far_end("dash", AgentOptions::default()) else {
+    let Some(remote) = remote("dash", AgentOptions::default()) else {
         return;
     };
     let sudo = "sudo() { echo 'sudo: a terminal is required' >&2; exit 1; }; sudo id";
-    let done = far.cloud.connect(["-n", "-c", sudo], b"");
+    let done = remote.cloud.connect(["-n", "-c", sudo], b"");
     assert_eq!(done.status, 1);
     assert!(
         done.stderr.contains("axt: hint: ") && done.stderr.contains("-t"),

@@ -193,7 +193,7 @@ fn a_half_closed_connection_gets_its_answer() {
     stream.write_all(b"what").unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(read_all(&stream).unwrap(), b"whatwhat");
-    // And the other way: the far end is done, which the client hears before it is.
+    // And the other way: the remote side is done, which the client hears before it is.
     assert_eq!(forward.stop().status, 0);
     none_left(&cloud);
 }
@@ -425,7 +425,7 @@ fn a_failed_session_resets_its_connection_and_no_other() {
 }
 
 #[test]
-fn a_far_end_that_resets_is_told_from_one_that_closes() {
+fn a_remote_side_that_resets_differs_from_one_that_closes() {
     let cloud = Cloud::new();
     let port = peer::serve(|mut stream| {
         stream.write_all(b"half").unwrap();
@@ -665,7 +665,7 @@ fn a_socks_client_hears_why_not() {
 }
 
 #[test]
-fn a_socks_client_is_answered_by_what_the_far_end_does() {
+fn a_socks_client_is_answered_by_what_the_remote_side_does() {
     let cloud = Cloud::new();
     let leaves = peer::serve(drop);
     let speaks = peer::serve(|mut stream| stream.write_all(b"hi").unwrap());

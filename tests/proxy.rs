@@ -60,7 +60,7 @@ fn a_given_session_needs_no_target() {
 }
 
 #[test]
-fn the_far_ends_end_is_the_end() {
+fn the_end_of_the_remote_side_is_the_end() {
     let cloud = Cloud::unlimited();
     let bytes = noise(300_000, 2);
     let sent = bytes.clone();
@@ -91,7 +91,7 @@ fn all_of_the_input_is_delivered_before_the_session_ends() {
 }
 
 #[test]
-fn an_answer_after_the_input_and_the_far_ends_own_end_both_count() {
+fn an_answer_after_the_input_and_the_end_of_the_remote_side_both_count() {
     let cloud = Cloud::unlimited();
     let port = peer::serve(|mut stream| {
         let mut question = [0; 4];
@@ -295,7 +295,7 @@ fn a_reader_that_takes_its_time_costs_no_memory() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_far_end_that_takes_its_time_costs_no_memory() {
+fn a_slow_remote_side_costs_no_memory() {
     let cloud = Cloud::unlimited();
     let (go, gone) = mpsc::channel::<()>();
     let gone = Arc::new(std::sync::Mutex::new(gone));

@@ -411,7 +411,7 @@ async fn keystrokes_are_kept_up_to_a_bound_that_is_said_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_piles_up_while_the_far_side_is_gone_for_an_hour() {
+async fn nothing_piles_up_while_the_remote_side_is_gone_for_an_hour() {
     // Without an escape to look for, as with a script's input: it is not read any more.
     let (user, theirs) = tokio::io::duplex(1024 * 1024);
     let (_control, from_user) = mpsc::channel(8);

@@ -202,7 +202,7 @@ fn an_idle_session_wakes_rarely_and_dies_with_the_network() {
 }
 
 #[test]
-fn input_is_held_until_the_far_end_speaks_and_nothing_is_lost() {
+fn input_is_held_until_the_remote_side_speaks_and_nothing_is_lost() {
     let mut rig = Rig::new(Options::default());
     rig.write("early ");
     rig.status(&Status::Opening);
