@@ -25,12 +25,12 @@ use std::time::{Duration, Instant};
 /// How long the exchange may take: the agent waits as long, and then ends the session.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
-/// How a session's payloads travel.
+/// The encryption of a session's payloads.
 #[derive(Debug)]
 pub enum Privacy {
-    /// As they are.
+    /// They are not encrypted.
     Plain,
-    /// Not at all, until there is a key.
+    /// Nothing is sent until there is a key.
     Exchanging {
         /// The exchange.
         exchange: Exchange,
@@ -54,7 +54,7 @@ impl Privacy {
         }
     }
 
-    /// There is a connection: begins an exchange that has not begun.
+    /// Begins the exchange on a new connection, unless it has begun.
     pub fn connected(&mut self, now: Instant) {
         if let Self::Exchanging {
             exchange,
@@ -67,7 +67,7 @@ impl Privacy {
         }
     }
 
-    /// Whether payloads may travel.
+    /// Whether payloads may be sent.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !matches!(self, Self::Exchanging { .. })
@@ -102,7 +102,7 @@ impl Privacy {
         }
     }
 
-    /// Takes the agent's message of an exchange. Says whether the exchange is done by it.
+    /// Takes the agent's message of an exchange. Returns whether the exchange is done.
     ///
     /// # Errors
     /// [`ExchangeFailure`], also for a message that nobody waits for. In a plain session it means nothing.
@@ -129,7 +129,7 @@ impl Privacy {
         }
     }
 
-    /// An Input's payload as it travels; an empty one stays empty.
+    /// Encrypts an Input's payload; an empty one stays empty.
     #[must_use]
     pub fn seal(&self, plain: Bytes) -> Bytes {
         match self {
@@ -138,7 +138,7 @@ impl Privacy {
         }
     }
 
-    /// An Output's payload as it was before it travelled; an empty one is empty.
+    /// Decrypts an Output's payload; an empty one stays empty.
     ///
     /// # Errors
     /// [`Fault`] for anything that is not encrypted with the agreed key.

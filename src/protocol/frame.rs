@@ -78,7 +78,7 @@ impl Kind {
 pub struct Version(pub [u8; 4]);
 
 impl Version {
-    /// Old agents: no sequence numbers worth the name, nothing can be resumed.
+    /// Old agents: no usable sequence numbers, and nothing can be resumed.
     pub const V1_01: Self = Self(*b"1.01");
     /// Sequence numbers, Sync, resume. What axt sends.
     pub const V1_02: Self = Self(*b"1.02");
@@ -141,7 +141,7 @@ pub enum FrameError {
     ZeroTimestamp,
 }
 
-/// A decoded message and what its length field claimed.
+/// A decoded message, with the value of its length field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decoded {
     /// The message. Its payload is what follows the header, whatever the length field says.

@@ -15,11 +15,11 @@ pub struct Choice {
     widths: Vec<usize>,
     digits: usize,
     filter: String,
-    /// The places in `rows` of what the filter leaves.
+    /// The indexes in `rows` of the rows that match the filter.
     left: Vec<usize>,
-    /// The place in `left` of what is chosen.
+    /// The index in `left` of the chosen row.
     at: usize,
-    /// The place in `left` of what is seen first.
+    /// The index in `left` of the first visible row.
     top: usize,
 }
 
@@ -47,9 +47,9 @@ pub enum Key {
     First,
     /// The last row.
     Last,
-    /// This one.
+    /// Choose this row.
     Enter,
-    /// None.
+    /// No row is chosen.
     Cancel,
 }
 
@@ -60,7 +60,7 @@ pub enum Answer {
     Open,
     /// The row with this place in the list.
     Chosen(usize),
-    /// None.
+    /// No row is chosen.
     Cancelled,
 }
 
@@ -129,8 +129,8 @@ impl Choice {
         self.at = self.at.saturating_add_signed(by).min(last);
     }
 
-    /// Finds what the filter leaves: rows that hold each of its words, and those whose number begins so.
-    /// A whole number chooses its row.
+    /// Finds the rows that match the filter: those that hold each of its words, and those whose number
+    /// begins with it. A whole number chooses its row.
     fn sift(&mut self) {
         let filter = self.filter.to_lowercase();
         let words: Vec<&str> = filter.split_whitespace().collect();
@@ -229,14 +229,14 @@ fn cut_before(text: &str, cols: usize) -> String {
     from.to_owned()
 }
 
-/// Reads keys from bytes, however they are cut.
+/// Reads keys from bytes, which may arrive in any pieces.
 #[derive(Debug, Default)]
 pub struct Keys {
     pending: Vec<u8>,
 }
 
 impl Keys {
-    /// Takes a byte; a key, if it ends one.
+    /// Takes a byte. Returns the key that it completes, if there is one.
     pub fn feed(&mut self, byte: u8) -> Option<Key> {
         self.pending.push(byte);
         let key = match self.pending.as_slice() {

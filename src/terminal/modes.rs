@@ -158,7 +158,7 @@ impl ModeTracker {
         out.into_bytes()
     }
 
-    /// Whether no control sequence and no character is begun and not yet whole.
+    /// Whether the output is between control sequences and characters.
     #[must_use]
     pub fn is_between(&self) -> bool {
         matches!(self.state, State::Ground) && self.lacks == 0

@@ -72,7 +72,7 @@ mod unix {
     use std::task::Poll;
     use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
-    /// All of [`Signal`], save those that are to be ignored. From the first of these on, none of them
+    /// All of [`Signal`], except those that are to be ignored. From the first of these on, none of them
     /// acts on the process by itself.
     #[derive(Debug)]
     pub struct Signals {

@@ -40,7 +40,7 @@ impl Cipher {
     /// One message's payload, decrypted.
     ///
     /// # Errors
-    /// A length that is no multiple of 16, or 0; a padding that is none. Either means that the
+    /// A length that is 0 or not a multiple of 16, or a wrong padding. Either means that the
     /// other side sent something else than what was agreed on.
     pub fn unseal(&self, sealed: &[u8]) -> Result<Bytes, Fault> {
         unseal(&*self.aes, &self.iv, sealed)

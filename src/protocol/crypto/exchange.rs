@@ -20,8 +20,8 @@ const POINT: usize = 65;
 pub struct KeyPair(SecretKey);
 
 impl KeyPair {
-    /// The pair whose private key these random bytes are; `None` for the one in four thousand
-    /// million that is no private key: draw again.
+    /// The pair with these random bytes as its private key; `None` for the one value in four thousand
+    /// million that is not valid: draw again.
     #[must_use]
     pub fn from_random(bytes: &[u8; KEY]) -> Option<Self> {
         SecretKey::from_slice(bytes).ok().map(Self)
@@ -33,7 +33,7 @@ impl KeyPair {
         STANDARD.encode(self.0.public_key().to_sec1_point(false).as_bytes())
     }
 
-    /// The key that this pair and the other side's public key come to.
+    /// The key that this pair and the other side's public key result in.
     ///
     /// # Errors
     /// A [`Fault`] called `name` when `public` is not Base64 of an uncompressed point on the curve.
@@ -72,7 +72,7 @@ pub enum KeySource {
 pub struct Exchange {
     iv: [u8; BLOCK],
     source: KeySource,
-    /// The client's key is sent.
+    /// Whether the client's key was sent.
     key_sent: bool,
 }
 
@@ -173,7 +173,7 @@ impl fmt::Debug for Exchange {
     }
 }
 
-/// The agent's own account of why it gave up.
+/// The agent's reason for giving up.
 pub(super) fn refused(json: &[u8]) -> ExchangeFailure {
     match read::<Refusal>(json, "ErrorParseError") {
         Ok(Refusal { code, message }) => ExchangeFailure::Refused { code, message },

@@ -31,7 +31,7 @@ pub enum Suite {
     Kms,
 }
 
-/// The client's first word.
+/// The client's first message.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientHello {
@@ -42,7 +42,7 @@ pub struct ClientHello {
     pub encrypt_iv: String,
 }
 
-/// The agent's answer to it.
+/// The agent's answer to the client's first message.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AgentHello {
@@ -78,7 +78,7 @@ pub struct EcdheAnswer {
     pub agent_pub: String,
 }
 
-/// An object whose fields mean nothing.
+/// An object whose fields are ignored.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Empty {}
 
@@ -115,7 +115,7 @@ impl Action {
         }
     }
 
-    /// Takes a message apart: what it is, and its JSON.
+    /// Splits a message into its type and its JSON.
     ///
     /// # Errors
     /// [`Fault`] for an empty message.
