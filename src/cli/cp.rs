@@ -18,12 +18,7 @@ pub(crate) struct Cp {
     #[arg(short, long)]
     pub(crate) preserve: bool,
     /// Compress what goes to and fro where that pays and the instance has gzip
-    #[arg(
-        long,
-        value_name = "WHEN",
-        env = "AXT_COMPRESS",
-        default_value = "auto"
-    )]
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) compress: Compress,
     /// The options that share the session with later commands.
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The options of every command, and what is known about how they were given.
+//! The options of every command, and the sources of their values.
 
 use crate::config::settings::{ConnectionType, Signature, Source, Sourced};
 use clap::{Args, ColorChoice};
@@ -54,7 +54,7 @@ pub(crate) struct Global {
     /// The source of each value that was not typed: a variable, or axt's own file.
     #[arg(skip)]
     pub(crate) sources: BTreeMap<String, Source>,
-    /// The user is never asked which instance is meant, as a program may have called.
+    /// Whether the user is never asked which instance is meant, because the caller may be a program.
     #[arg(skip)]
     pub(crate) never_asks: bool,
     /// The instance that axt's own file has for the target.

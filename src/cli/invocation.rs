@@ -1,4 +1,4 @@
-//! Whether axt was called as ssh, and what ssh's arguments come to.
+//! Detects a call as ssh, and turns ssh's arguments into a command.
 
 use super::openssh::Ssh;
 use super::parse::read;
@@ -30,15 +30,15 @@ pub fn parse() -> Result<Cli, Exit> {
     }
 }
 
-/// The words before ssh's own arguments, and these, if it is ssh that was called: by its name, by that
-/// of a link, or as a command of axt's. `axt ssh --help` is axt's.
+/// Splits the command line of a call as ssh, which is by ssh's name, by that of a link, or by a command of
+/// axt: the words before ssh's own arguments, and those arguments. `axt ssh --help` is axt's.
 fn called_as_ssh(args: &[OsString]) -> Option<(Vec<OsString>, Vec<OsString>)> {
     let (name, rest) = args.split_first()?;
     let stem = Path::new(name).file_stem();
     if stem.is_some_and(|stem| stem == "ssh" || stem == "axt-ssh") {
         return Some((vec!["axt".into()], rest.to_vec()));
     }
-    // Of axt's own grammar only the options of every command can come before.
+    // Before the command word, axt's grammar allows only the options of every command.
     let outer = clap::Command::new("axt")
         .allow_external_subcommands(true)
         .external_subcommand_value_parser(OsStringValueParser::new());

@@ -41,10 +41,10 @@ pub(crate) struct Ssh {
     /// The request of `-O` to the master of shared sessions, in place of the task.
     #[arg(skip)]
     pub(crate) master: Option<MasterCommand>,
-    /// Ports to forward beside it.
+    /// The forwards that run besides the task.
     #[arg(skip)]
     pub(crate) forward: Option<Box<Forward>>,
-    /// A port that can't be listened on ends it.
+    /// Whether a port that can't be listened on ends the command.
     #[arg(skip)]
     pub(crate) exit_on_forward_failure: bool,
     /// Warnings, shown before the task.
@@ -56,7 +56,7 @@ pub(crate) struct Ssh {
 }
 
 impl Ssh {
-    /// The command that a plan comes to; `task` and `forward` are its parts as axt reads them.
+    /// The command for a plan; `task` and `forward` are its parts as axt reads them.
     pub(super) fn of(plan: &Plan, mut task: Option<Command>, forward: Option<Command>) -> Self {
         let mut warnings: Vec<String> = plan.warnings.clone();
         let wants_terminal = plan.terminal == Terminal::IfLocal && plan.task != Task::Shell;

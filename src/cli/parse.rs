@@ -80,7 +80,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
 
 /// Prints help or version.
 fn print(asked: &clap::Error) {
-    // A reader that has gone away has seen enough.
+    // A closed output is no failure here.
     let _ = asked.print();
 }
 
@@ -98,7 +98,7 @@ struct Typed {
     ids: Ids,
     /// The target.
     target: Option<String>,
-    /// Help or a version is asked for.
+    /// Whether help or a version was requested.
     informs: bool,
 }
 
@@ -249,8 +249,8 @@ fn ids(matches: &ArgMatches, source: ValueSource) -> Ids {
     found
 }
 
-/// The command without the variables that don't count: those that say nothing, and those that what was
-/// typed speaks against. A switch takes the usual words for yes and no.
+/// The command without the variables that don't count: empty ones, and those that conflict with a typed
+/// argument. A switch takes the usual words for yes and no.
 fn with_variables(mut command: Command, typed: &Ids) -> Command {
     command.build();
     let overruled = overruled(&command, typed);
@@ -279,8 +279,8 @@ fn map_args(command: Command, change: &impl Fn(Arg) -> Arg) -> Command {
     command.mut_subcommands(|command| map_args(command, change))
 }
 
-/// Whether the argument's variable is set and says nothing: one that is empty counts as unset, as with
-/// Alibaba Cloud's own, and a switch that is off could as well be absent.
+/// Whether the argument's variable has no effect although it is set: an empty one counts as unset, as with
+/// Alibaba Cloud's own, and so does a switch that is off.
 fn says_nothing(arg: &Arg) -> bool {
     let value = arg.get_env().and_then(var_os);
     let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
@@ -291,7 +291,7 @@ fn says_nothing(arg: &Arg) -> bool {
     value.is_some_and(|value| value.is_empty() || off(&value))
 }
 
-/// The variables that stand for arguments which were not typed, each with what errors call its argument.
+/// The variables of arguments that were not typed, each with the name of its argument in errors.
 fn variables(command: &Command, typed: &Ids) -> Vec<(String, String)> {
     let untyped = |arg: &&Arg| !typed.contains(arg.get_id().as_str());
     let pair = |arg: &Arg| {
@@ -304,7 +304,7 @@ fn variables(command: &Command, typed: &Ids) -> Vec<(String, String)> {
         .collect()
 }
 
-/// How a usage error ends.
+/// The exit status of a usage error.
 fn usage_error(axt: &Command, args: &[OsString]) -> Exit {
     if passes_status(axt, args) {
         Exit::Failed
@@ -313,7 +313,7 @@ fn usage_error(axt: &Command, args: &[OsString]) -> Exit {
     }
 }
 
-/// Whether the help that was asked for is that of `-h`.
+/// Whether the short help was requested, by `-h`.
 fn is_short_help(axt: &Command, args: &[OsString]) -> bool {
     let own = args.iter().take_while(|arg| *arg != "--");
     let is_long = own.clone().any(|arg| arg == "--help");

@@ -17,7 +17,7 @@ use std::ffi::OsString;
 /// The key of a host block that says which instance is meant. It is no option.
 const INSTANCE: &str = "instance";
 
-/// Options that have a variable and no place in the file: a secret, and what one listing is asked for.
+/// Options with a variable that can't be in the file: a secret, and the filters of one listing.
 const NO_KEYS: [&str; 3] = ["wss-url", INSTANCE, "session"];
 
 /// Names that are at least this similar (Jaro, from 0 to 1) are suggested for a misspelt key.
@@ -28,7 +28,7 @@ const ALIKE: f64 = 0.7;
 pub(super) struct Configured {
     /// By the option's id.
     values: BTreeMap<String, Sourced<Vec<OsString>>>,
-    /// The instance that is meant by the target.
+    /// The instance that the file sets for the target.
     pub(super) instance: Option<Sourced<String>>,
 }
 
@@ -118,13 +118,13 @@ impl Configured {
     }
 }
 
-/// The options that have a place in the file, each once, and without what ties it to other options.
+/// The options that can be in the file, each once, without its relations to other options.
 pub(super) fn options(axt: &Command) -> Vec<Arg> {
     let keys = Keys::of(axt);
     keys.options.into_values().cloned().map(alone).collect()
 }
 
-/// Commands whose options are of another kind: the emulator's stand for the other side.
+/// Whether the options of a command can't be in the file: the emulator's describe the other side.
 fn is_apart(command: &Command) -> bool {
     command.get_name() == "emulator"
 }
@@ -172,7 +172,7 @@ impl<'a> Keys<'a> {
         found.copied()
     }
 
-    /// The ids of the options whose variables say something.
+    /// The ids of the options whose variables have a value.
     fn with_variables(&self) -> Ids {
         let is_set = |arg: &&&Arg| {
             let value = arg.get_env().and_then(var_os);
@@ -182,7 +182,7 @@ impl<'a> Keys<'a> {
         options.map(|arg| arg.get_id().to_string()).collect()
     }
 
-    /// Fails if anything in the file is no option, or is no value of its option.
+    /// Fails if a key in the file is not an option, or a value is not valid for its option.
     fn check(&self, blocks: &Blocks) -> Result<(), Vec<String>> {
         let defaults = blocks.defaults.iter().map(|entry| (entry, false));
         let hosts = blocks.hosts.iter().flat_map(|host| &host.entries);
@@ -266,7 +266,7 @@ fn takes(arg: &Arg) -> String {
     format!("{name} takes {written} as a string, as in {name} = \"…\"{or_list}")
 }
 
-/// Has the option read the values.
+/// Lets the option's parser read the values.
 pub(super) fn accept(arg: &Arg, values: &[OsString]) -> Result<(), String> {
     if !arg.get_action().takes_values() {
         return Ok(());
@@ -289,7 +289,7 @@ pub(super) fn accept(arg: &Arg, values: &[OsString]) -> Result<(), String> {
     Err(reason.unwrap_or_else(|| takes(arg)))
 }
 
-/// The option, without what ties it to other options.
+/// The option, without its relations to other options.
 fn alone(arg: Arg) -> Arg {
     arg.short(Resettable::Reset)
         .required(false)

@@ -1,4 +1,4 @@
-//! Habits from ssh and from other clients, answered with the command line of axt's that does the same.
+//! Hints for command lines of ssh and of other clients: the command line of axt that does the same.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
@@ -26,7 +26,7 @@ pub(super) fn hint(
     }
 }
 
-/// The word in a command's place.
+/// The hint for a word in place of a command.
 fn command(word: &str, typed: &Typed, knows: impl Fn(&str) -> bool) -> Option<String> {
     let target = typed.target().unwrap_or("TARGET");
     let known = |command: &str, line: String| knows(command).then_some(line);
@@ -57,7 +57,7 @@ fn command(word: &str, typed: &Typed, knows: impl Fn(&str) -> bool) -> Option<St
     Some(format!("try `{line}`"))
 }
 
-/// An option of `axt connect`'s that it does not have.
+/// The hint for an option that `axt connect` does not have.
 fn option(word: &str, typed: &Typed) -> Option<String> {
     let target = typed.target().unwrap_or("TARGET");
     let letter = word.strip_prefix('-').filter(|letter| letter.len() == 1)?;
@@ -85,7 +85,7 @@ fn option(word: &str, typed: &Typed) -> Option<String> {
     })
 }
 
-/// The command line, looked at from outside.
+/// The command line before it is parsed.
 struct Typed<'a>(&'a [OsString]);
 
 impl<'a> Typed<'a> {

@@ -1,4 +1,4 @@
-//! A usage error in axt's own form: one line a fact, each with the prefix.
+//! Prints a usage error in axt's form: one fact on each line, with the prefix.
 
 use super::configured::accept;
 use crate::ui::Ui;
@@ -57,7 +57,7 @@ pub(super) fn with_whole_usage(error: &mut clap::Error, axt: &mut Command) {
     error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
 }
 
-/// What the option takes that stands there without a value, if its parser says so.
+/// The values of an option that was given without one, if its parser lists them.
 pub(super) fn wanted(error: &clap::Error, axt: &Command) -> Option<String> {
     let none = ContextValue::String(String::new());
     let is_missing = error.get(ContextKind::InvalidValue) == Some(&none);
@@ -68,7 +68,7 @@ pub(super) fn wanted(error: &clap::Error, axt: &Command) -> Option<String> {
     accept(arg, &[OsString::new()]).err()
 }
 
-/// The argument that errors call so.
+/// The argument that errors call by this name.
 fn find<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
     let mut here = command.get_arguments();
     let below = || {

@@ -1,4 +1,4 @@
-//! A command that stands after TARGET without `--`: its words are joined by spaces, as ssh joins them.
+//! A command after TARGET without `--`: its words are joined by spaces, as ssh joins them.
 
 use crate::cli::{Cli, Command, Run};
 use clap::Arg;

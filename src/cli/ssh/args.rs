@@ -1,4 +1,4 @@
-//! The arguments of ssh, walked as ssh walks them: options before and after the host, then the command.
+//! Reads the arguments of ssh in ssh's order: options before and after the host, then the command.
 
 use super::file::{self, Files};
 use super::line;
@@ -28,8 +28,7 @@ const USAGE: &str = "usage: axt ssh [ssh's options] [user@]TARGET [command [argu
 /// Reads the arguments, without the program's name.
 ///
 /// # Errors
-/// Names the argument that makes no sense, or what was asked for and can't be had, with what to use
-/// instead.
+/// Names the argument that is wrong, or the request that axt does not support, with what to use instead.
 pub fn request(args: Vec<OsString>, files: &dyn Files) -> Result<Request, String> {
     let mut read = Arguments::default();
     let mut parser = lexopt::Parser::from_args(args);
@@ -63,7 +62,7 @@ struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the configuration file, which needs the host, and says what is to be done.
+    /// Reads the configuration file, which needs the host, and makes the request.
     fn request(mut self, files: &dyn Files) -> Result<Request, String> {
         let Some(host) = self.host.clone() else {
             // The official client's way to name the instance.
@@ -121,7 +120,7 @@ impl Arguments {
         Ok(())
     }
 
-    /// One option. Unlike `-o`, most of them beat what came before.
+    /// Applies one option. Unlike `-o`, most options replace an earlier value.
     fn option(&mut self, option: char, parser: &mut lexopt::Parser) -> Result<(), String> {
         let settings = &mut self.wanted.settings;
         match option {
@@ -234,7 +233,7 @@ fn address_of(address: &str) -> Result<(&str, Option<u16>), String> {
     }
 }
 
-/// Names that a shell or another program would take for something else are refused, as by ssh.
+/// Refuses names that a shell or another program would misread, as ssh does.
 fn safe(what: &str, name: &str) -> Result<(), String> {
     let is_odd = |c: char| c.is_control() || "'`\"$\\;&<>|(){}".contains(c);
     if name.starts_with('-') || name.contains(is_odd) || name.contains(" -") {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// How many files may include each other, as in ssh.
 const DEEPEST: usize = 16;
 
-/// How many files are included in all: some that include each other twice never come to an end.
+/// The most files that are included in all: files that include each other twice would never end.
 const MOST: usize = 256;
 
 /// The longest file that is read, in bytes.
@@ -24,7 +24,7 @@ pub trait Files {
     /// Those of the system, and for what is no text.
     fn read(&self, path: &str) -> io::Result<String>;
 
-    /// The files that `Include` means; none is no error.
+    /// The files that match an `Include`. It is no error if there are none.
     fn included(&self, pattern: &str) -> Vec<String>;
 }
 
@@ -94,13 +94,13 @@ pub(super) fn apply(
 struct Reader<'a> {
     included: usize,
     settings: &'a mut SshSettings,
-    /// As it was typed, without the user.
+    /// The host as it was typed, without the user.
     host: &'a str,
     files: &'a dyn Files,
 }
 
 impl Reader<'_> {
-    /// Takes a file's lines; what an inactive block says is checked and forgotten.
+    /// Applies a file's lines. The lines of an inactive block are checked and have no effect.
     fn file(&mut self, path: &str, text: &str, outer: bool, depth: usize) -> Result<(), String> {
         let mut active = outer;
         for (number, text) in text.lines().enumerate() {
@@ -139,7 +139,7 @@ impl Reader<'_> {
                 "Include: more than {DEEPEST} files include each other"
             ));
         }
-        // What would not count is not read: it may not even be there.
+        // A file that would have no effect is not read: it may not exist.
         let patterns = line.args.iter().filter(|_| active);
         for path in patterns.flat_map(|pattern| self.files.included(pattern)) {
             self.included += 1;
@@ -148,7 +148,7 @@ impl Reader<'_> {
             }
             match self.files.read(&path) {
                 Ok(text) => self.file(&path, &text, active, depth + 1)?,
-                // As with ssh, one that is gone, or that the user may not read, is left out.
+                // As with ssh, a file that is missing or not readable is skipped.
                 Err(error) if is_absent(&error) => {}
                 Err(error) => return Err(format!("Include {path}: {error}")),
             }
