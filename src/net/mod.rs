@@ -44,10 +44,7 @@ pub struct NetworkOptions {
 impl NetworkOptions {
     /// Takes the variables from `lookup`; an empty variable counts as unset, upper case beats lower case.
     #[must_use]
-    pub fn from_lookup(
-        connect_timeout: Duration,
-        lookup: impl Fn(&str) -> Option<OsString>,
-    ) -> Self {
+    fn from_lookup(connect_timeout: Duration, lookup: impl Fn(&str) -> Option<OsString>) -> Self {
         let first = |names: &[&str]| {
             let values = names.iter().filter_map(|name| lookup(name));
             values.into_iter().find(|value| !value.is_empty())

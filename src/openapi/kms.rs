@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// Bytes of a data key of KeySpec `AES_256`.
-pub(crate) const DATA_KEY: usize = 32;
+const DATA_KEY: usize = 32;
 
 /// Makes a data key of 256 bits: `GenerateDataKey`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,7 +36,7 @@ pub(crate) struct DataKey {
     /// The key, encrypted: what the agent is given.
     pub(crate) ciphertext_blob: SecretString,
     /// The key itself, in Base64.
-    pub(crate) plaintext: SecretString,
+    plaintext: SecretString,
 }
 
 impl DataKey {

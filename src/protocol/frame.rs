@@ -15,7 +15,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use std::fmt;
 
 /// Bytes of a header whose ids are empty.
-pub const MIN_HEADER: usize = 30;
+const MIN_HEADER: usize = 30;
 
 /// The largest payload axt puts into one Input message, in bytes (what the official client sends).
 pub const MAX_INPUT: usize = 2048;

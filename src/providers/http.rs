@@ -69,7 +69,7 @@ async fn exchange(
 }
 
 /// Host and port of a URL.
-pub(super) fn host_of(url: &Url) -> String {
+fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port_or_known_default() {
         Some(port) => format!("{host}:{port}"),

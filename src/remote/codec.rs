@@ -7,7 +7,7 @@ pub const LINE: usize = 3900;
 pub const CHUNK: usize = 64 * 1024;
 
 /// The most lines of a chunk: base64 makes four of three, and gzip makes incompressible bytes longer.
-pub const CHUNK_LINES: usize = CHUNK.div_ceil(3) * 4 / LINE + 2;
+const CHUNK_LINES: usize = CHUNK.div_ceil(3) * 4 / LINE + 2;
 
 /// The longest content of a frame.
 pub const LONGEST_FRAME: usize = 9_999_999;

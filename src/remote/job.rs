@@ -12,7 +12,7 @@ pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// How long the runner may take to be ready for another command. What is under way to the former one's
 /// standard input has to arrive first.
-pub(super) const CLEARED: Duration = Duration::from_secs(10);
+const CLEARED: Duration = Duration::from_secs(10);
 
 /// One command.
 #[derive(Debug)]

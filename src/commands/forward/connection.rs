@@ -179,7 +179,7 @@ impl Forwarder {
     }
 
     /// Waits for a permit that no connection waits for.
-    pub(crate) async fn spare_permit(&self) -> OwnedSemaphorePermit {
+    async fn spare_permit(&self) -> OwnedSemaphorePermit {
         loop {
             if *self.waiting.borrow() == 0
                 && let Ok(permit) = self.permits.clone().try_acquire_owned()

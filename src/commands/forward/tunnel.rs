@@ -39,7 +39,7 @@ pub(crate) struct Tunnel {
     /// Cancelled when the session is over, even if its last bytes are not delivered yet.
     pub(crate) over: CancellationToken,
     /// Cancelled at the first output of the remote side.
-    pub(crate) spoke: CancellationToken,
+    spoke: CancellationToken,
     /// When input may be sent, counted from `begun`.
     input_from: InputFrom,
     begun: Instant,

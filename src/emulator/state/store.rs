@@ -24,7 +24,7 @@ pub(crate) struct StoredSession {
     /// When it was started.
     pub created: Timestamp,
     /// When its URL expires; never when `None`.
-    pub url_expires: Option<Timestamp>,
+    url_expires: Option<Timestamp>,
     /// Whether EndTerminalSession has ended it.
     pub ended: bool,
     /// The address of the last client that connected.

@@ -110,7 +110,7 @@ impl Session {
         }
     }
 
-    pub(super) fn receive_exchange(&mut self, now: Now, message: &[u8]) {
+    fn receive_exchange(&mut self, now: Now, message: &[u8]) {
         match self.privacy.receive(message) {
             Ok(false) => {}
             Ok(true) => {
@@ -126,7 +126,7 @@ impl Session {
         }
     }
 
-    pub(super) fn receive_status(&mut self, now: Now, status: &Status) {
+    fn receive_status(&mut self, now: Now, status: &Status) {
         tracing::debug!(?status, "status");
         match status {
             Status::Initial | Status::Opening => self.readiness.opening(),
@@ -150,7 +150,7 @@ impl Session {
     }
 
     /// The remote side asks for messages again; a client older than 1.02 would not be asked.
-    pub(super) fn receive_sync(&mut self, frame: &Frame) {
+    fn receive_sync(&mut self, frame: &Frame) {
         self.learn_version(frame.version);
         self.open();
         self.settling = None;
