@@ -76,7 +76,7 @@ impl Ui {
     /// Answers a key of the user's, on the terminal.
     pub(crate) fn answer(&self, text: &str) {
         if !self.quiet {
-            self.show("axt:", text);
+            self.show("axt:", text, true);
         }
     }
 
@@ -139,7 +139,7 @@ impl Ui {
     /// nowhere to tell it.
     fn lines(&self, prefix: &str, text: &str) {
         let Some(mut file) = self.file.get() else {
-            return self.show(prefix, text);
+            return self.show(prefix, text, false);
         };
         let lines = text
             .lines()
@@ -149,8 +149,8 @@ impl Ui {
         let _ = file.write_all(plain.as_bytes());
     }
 
-    /// Writes lines to stderr, or draws them.
-    fn show(&self, prefix: &str, text: &str) {
+    /// Writes lines to stderr, or draws them, if wanted on a new line of the terminal.
+    fn show(&self, prefix: &str, text: &str, on_new_line: bool) {
         let draw = self.draw();
         let end = match &*draw {
             Some(_) if io::stderr().is_terminal() => "\r\n",
@@ -159,7 +159,8 @@ impl Ui {
         let lines = text
             .lines()
             .map(|line| format!("{prefix} {}{end}", escaped(line)));
-        let lines: String = lines.collect();
+        let lines = std::iter::once(end.to_owned()).chain(lines);
+        let lines: String = lines.skip(usize::from(!on_new_line)).collect();
         let err = anstream::AutoStream::auto(io::stderr());
         let plain = err.current_choice() == anstream::ColorChoice::Never;
         let shown = draw.as_ref().is_some_and(|draw| match plain {

@@ -168,7 +168,7 @@ fn escapes_work_at_the_start_of_a_line() {
     screen.type_text("~s");
     screen.wait_text("0 resumes");
     let session = &cloud.emulator.sessions()[0].session_id;
-    screen.wait_text(&format!("axt: i-test, session {session}, since "));
+    screen.wait_text(&format!("\naxt: i-test, session {session}, since "));
     screen.wait_text("axt: round trip ");
     screen.type_text("~.");
     screen.wait_text("axt: session ended");

@@ -39,13 +39,13 @@ fn a_usage_error_is_told_in_lines_of_axts() {
     let variables = [("AXT_ENDPOINT", "http://127.0.0.1:9"), ("AXT_POD", "pod")];
     insta::assert_snapshot!(refused(&variables, "webshell --rate-limit fast"), @r"
     exit 255
-    axt: invalid value 'fast' for '--rate-limit <SIZE/S>': a size is written 2048, 200K or 1.5M
+    axt: invalid value 'fast' for '--rate-limit <SIZE/S>': a size has the form 2048, 200K or 1.5M
     axt: hint: for more, try '--help'.
     ");
     insta::assert_snapshot!(refused(&variables, "connect i-1 --keepalive"), @r"
     exit 255
     axt: a value is required for '--keepalive <DURATION>' but none was supplied
-    axt: hint: a duration is written 500ms, 90s or 5m
+    axt: hint: a duration has the form 500ms, 90s or 5m
     ");
     insta::assert_snapshot!(refused(&variables, "sessions list --limit few"), @r"
     exit 2

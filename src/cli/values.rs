@@ -79,7 +79,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 /// `2048`, `200K` or `1.5M`, in bytes; K is 1024.
 pub(super) fn size(text: &str) -> Result<u64, String> {
-    let problem = || "a size is written 2048, 200K or 1.5M".to_owned();
+    let problem = || "a size has the form 2048, 200K or 1.5M".to_owned();
     let units = ["", "K", "M", "G", "T"];
     let letter = text.find(|c: char| c.is_ascii_alphabetic());
     let (number, unit) = text.split_at(letter.unwrap_or(text.len()));
