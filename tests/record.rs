@@ -12,8 +12,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use support::axt::{Cloud, run, success, until};
-use support::need;
 use support::screen::Screen;
+use support::{need, need_python};
 use tempfile::TempDir;
 
 /// An emulator whose shells greet with a prompt that no configuration changes, and a folder.
@@ -268,12 +268,33 @@ fn a_variable_or_the_file_gives_every_session_a_file_of_its_own() {
 }
 
 #[test]
+fn the_picture_of_the_readme_is_made_of_its_recording() {
+    let Some(python) = need_python("pyte") else {
+        return;
+    };
+    let github = Path::new(env!("CARGO_MANIFEST_DIR")).join(".github");
+    let mut picture = Command::new(python);
+    picture
+        .arg(github.join("picture"))
+        .arg(github.join("demo.cast"));
+    picture.args(["--title", "axt connect i-demo --emulator"]);
+    let made = String::from_utf8(success(picture)).unwrap();
+    let kept = fs::read_to_string(github.join("demo.svg")).unwrap();
+    assert_eq!(made, kept);
+    assert!(kept.contains("0 resumes"), "{kept}");
+}
+
+#[test]
 fn a_killed_axt_leaves_a_whole_recording() {
     let (cloud, dir) = cloud();
     let file = dir.path().join("a.cast");
     let screen = shell(&recorded(&cloud, &file, &[]));
     screen.type_text("echo last'' words\r");
     screen.wait_text("last words");
+    // While the session runs, the file has what was shown a moment ago.
+    until("the words are recorded", || {
+        fs::read_to_string(&file).unwrap().contains("last words")
+    });
     screen.signal(Signal::KILL);
     let _ = screen.end();
     assert!(Cast::read(&file).all("o").contains("last words"));
