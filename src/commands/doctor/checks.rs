@@ -1,4 +1,4 @@
-//! Checks by API call of what may stop a session, for `axt doctor` and for a connect that failed.
+//! Checks, by API calls, what may prevent a session: for `axt doctor`, and for a connect that failed.
 
 use super::finding::{Finding, Fix, Verdict, is_denial};
 use crate::error::Result;
@@ -9,7 +9,7 @@ use crate::openapi::ecs::instances::{Query, find};
 use crate::openapi::sts::GetCallerIdentity;
 use std::time::Duration;
 
-/// Makes calls. A denial becomes a finding: the thing can't be checked.
+/// Makes calls. If RAM denies one, the result is the finding that `at` can't be checked.
 async fn look<T>(calls: impl Future<Output = Result<T>>, at: &str) -> Result<Result<T, Finding>> {
     match calls.await {
         Ok(reply) => Ok(Ok(reply)),
@@ -22,7 +22,7 @@ async fn look<T>(calls: impl Future<Output = Result<T>>, at: &str) -> Result<Res
     }
 }
 
-/// Checks whom the credentials belong to. `client` is a client of STS.
+/// Checks the identity of the credentials. `client` is a client of STS.
 pub(crate) async fn identity(client: &Client, limit: Duration) -> Result<Finding> {
     let caller = match look(client.call(&GetCallerIdentity, limit), "the identity").await? {
         Ok(caller) => caller,
@@ -69,8 +69,8 @@ pub(crate) async fn session_manager(client: &Client, limit: Duration) -> Result<
     })
 }
 
-/// The instance, then its agent: installed, online, new enough. What can't be otherwise because of
-/// the one before is skipped.
+/// Checks the instance, then its agent: installed, online, new enough. A check whose result follows from an
+/// earlier failure is skipped.
 pub(crate) async fn instance_and_agent(
     client: &Client,
     id: &str,

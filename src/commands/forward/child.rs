@@ -1,4 +1,4 @@
-//! `--exec`: a program that runs as long as the forwards do, or they as long as it.
+//! `--exec`: runs a program while the forwards are open. When it ends, so do they.
 
 use crate::error::{Error, Result};
 use crate::exit::Exit;

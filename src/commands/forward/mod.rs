@@ -63,7 +63,7 @@ pub(crate) async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Resu
     exit
 }
 
-/// Forwards beside something else, as ssh has them.
+/// Forwards that run besides another command, as with ssh.
 pub(crate) struct Beside(Running);
 
 impl Beside {
@@ -142,7 +142,7 @@ struct Running {
 }
 
 impl Running {
-    /// Nothing listens yet.
+    /// Forwards of which none listens yet.
     async fn new(global: &Global, args: &Forward, ui: &Ui) -> Result<Self> {
         let limit = limits(args)?;
         let starter = Starter::new(global, args, ui).await?;
@@ -157,7 +157,7 @@ impl Running {
     }
 
     /// Binds everything before anything is accepted; returns the ports, in the order `-L`, `-D`. Unless
-    /// `all` is set, what can't be bound is told and left out.
+    /// `all` is set, a port that can't be bound is reported and left out.
     async fn listen(&mut self, args: &Forward, all: bool) -> Result<Vec<u16>> {
         let mut ports = Vec::new();
         let mut bound = Vec::new();

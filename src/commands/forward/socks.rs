@@ -24,7 +24,7 @@ pub(crate) enum Version {
 pub(crate) enum Reply {
     /// The remote side took the connection.
     Granted = 0,
-    /// No session could be had.
+    /// No session could be started.
     Failed = 1,
     /// The host could not be reached.
     Unreachable = 4,

@@ -26,8 +26,7 @@ use tokio_util::sync::CancellationToken;
 /// How long a client may go on sending after the session's end, before its connection is reset.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// How long after the opening an agent's refusal may come that does not have to wait for a packet that
-/// was lost.
+/// How long after the opening an agent's refusal may arrive, unless a lost packet delays it.
 const MOMENT: Duration = Duration::from_millis(300);
 
 /// A running session.
@@ -216,11 +215,11 @@ async fn steered(
     }
 }
 
-/// Waits until a client that has ended its input reads nothing any more either.
+/// Waits until a client that has ended its input stops reading too.
 async fn gone(input_ended: oneshot::Receiver<Ends>) {
     match input_ended.await {
         Ok(Some((client, here))) => departure(client, here).await,
-        // A socket without a peer has none that reads.
+        // A socket without a peer has no reader.
         Ok(None) => {}
         Err(_) => pending().await,
     }

@@ -42,7 +42,7 @@ impl Reserve {
         gone
     }
 
-    /// Drops the sessions that are over. What they still had to deliver is for nobody.
+    /// Drops the sessions that are over, with the bytes that they still had to deliver.
     pub(crate) fn drop_ended(&self) {
         let mut all = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|ready| !ready.tunnel.over.is_cancelled());
