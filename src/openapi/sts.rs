@@ -64,16 +64,9 @@ pub(crate) struct AssumeRoleWithOidc {
     /// The provider's token.
     #[serde(rename = "OIDCToken", serialize_with = "exposed")]
     pub(crate) token: SecretString,
-    /// The role: `acs:ram::<account>:role/<name>`.
-    pub(crate) role_arn: String,
-    /// The name of this use of it.
-    #[serde(rename = "RoleSessionName")]
-    pub(crate) session_name: String,
-    /// How long the credentials are to hold, in seconds.
-    #[serde(rename = "DurationSeconds")]
-    pub(crate) seconds: Option<u64>,
-    /// A policy that narrows what the role may do.
-    pub(crate) policy: Option<String>,
+    /// The role, for which this action takes no external id.
+    #[serde(flatten)]
+    pub(crate) role: AssumeRole,
 }
 
 /// The answer of both.

@@ -6,7 +6,7 @@ use super::world::{Occasion, World};
 use crate::config::credentials::Credentials;
 use crate::config::source::Role;
 use crate::error::Result;
-use crate::openapi::sts::AssumeRoleWithOidc;
+use crate::openapi::sts::{AssumeRole, AssumeRoleWithOidc};
 use secrecy::SecretString;
 use std::fs::File;
 use std::io::Read as _;
@@ -32,10 +32,10 @@ pub(super) async fn obtain(
     let action = AssumeRoleWithOidc {
         provider_arn: provider_arn.to_owned(),
         token: token.clone(),
-        role_arn: role.arn.clone(),
-        session_name: role.session_name.clone(),
-        seconds: role.seconds,
-        policy: role.policy.clone(),
+        role: AssumeRole {
+            external_id: None,
+            ..sts::request(role)
+        },
     };
     // The call is not signed. The token is among the credentials so that it is removed from errors.
     let nobody = Credentials {

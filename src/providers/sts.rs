@@ -5,18 +5,29 @@ use super::http::problem;
 use super::world::{Occasion, World};
 use crate::config::credentials::Credentials;
 use crate::config::settings::ConnectionType;
-use crate::config::source::{CredentialSource, Mode, Sts};
+use crate::config::source::{CredentialSource, Mode, Role, Sts};
 use crate::error::Result;
 use crate::openapi::client::{Action, Client};
 use crate::openapi::endpoint::{self, Product};
 use crate::openapi::params;
-use crate::openapi::sts::{AssumedRole, GetCallerIdentity};
+use crate::openapi::sts::{AssumeRole, AssumedRole, GetCallerIdentity};
 use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use url::Url;
 
 /// The host of STS if no region is configured for it.
 const GLOBAL: &str = "sts.aliyuncs.com";
+
+/// The request for the credentials of this role.
+pub(super) fn request(role: &Role) -> AssumeRole {
+    AssumeRole {
+        role_arn: role.arn.clone(),
+        session_name: role.session_name.clone(),
+        seconds: role.seconds,
+        policy: role.policy.clone(),
+        external_id: role.external_id.clone(),
+    }
+}
 
 /// Credentials of a role: those kept from an earlier run, or those that the action gives.
 pub(super) async fn assumed<A: Action<Reply = AssumedRole>>(
