@@ -141,7 +141,7 @@ fn standard_input_and_output_are_files_too() {
     assert_eq!(names(&copies.there("")), ["f"]);
     let done = run(copies.axt([OsStr::new("-"), &copies.at("")]), b"x");
     assert_eq!(done.status, 1);
-    assert!(done.stderr.contains("-: it is a directory"), "{done:?}");
+    assert!(done.stderr.contains("-: there is a directory"), "{done:?}");
 }
 
 #[test]
@@ -561,4 +561,228 @@ fn a_signal_leaves_the_part_for_the_next_run() {
     assert!(size(&copies.there("a.axt-part")) > 500_000);
     copies.copies([here.as_os_str(), &to]);
     assert!(fs::read(copies.there("a")).unwrap() == bytes);
+}
+
+/// What is in a tree: paths with kinds, modes, contents or what links lead to.
+fn tree(top: &Path) -> Vec<(PathBuf, u32, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![top.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for name in names(&folder) {
+            let path = folder.join(name);
+            let data = fs::symlink_metadata(&path).unwrap();
+            let content = match data.file_type() {
+                kind if kind.is_symlink() => {
+                    fs::read_link(&path).unwrap().into_os_string().into_vec()
+                }
+                kind if kind.is_dir() => b"directory".to_vec(),
+                _ => fs::read(&path).unwrap(),
+            };
+            let mode = data.permissions().mode();
+            found.push((path.strip_prefix(top).unwrap().to_owned(), mode, content));
+            if data.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A tree with a bit of everything.
+fn make_tree(top: &Path) {
+    fs::create_dir_all(top.join("a/deep/er")).unwrap();
+    fs::create_dir(top.join("empty")).unwrap();
+    fs::write(top.join("a/deep/er/none"), "").unwrap();
+    fs::write(top.join("large"), noise(600_000, 12)).unwrap();
+    for number in 0..30 {
+        let content = noise(number * 37, 13);
+        fs::write(top.join(format!("a/small-{number}")), content).unwrap();
+    }
+    let odd: Vec<u8> = (1..=255).filter(|byte| *byte != b'/').collect();
+    for (number, name) in odd.chunks(100).enumerate() {
+        let name = OsString::from_vec(name.to_vec());
+        fs::write(top.join("a/deep").join(name), [number as u8]).unwrap();
+    }
+    for name in [
+        "-rf",
+        "a\nb\n",
+        "back\\slash",
+        " ",
+        "$(id)",
+        "long".repeat(60).as_str(),
+    ] {
+        fs::write(top.join("a").join(name), name).unwrap();
+    }
+    for (name, aim) in [
+        ("link", "a/small-3"),
+        ("out", "/etc/passwd"),
+        ("gone", "-n\n"),
+        ("dir", "a"),
+    ] {
+        symlink(aim, top.join(name)).unwrap();
+    }
+    for (name, bits) in [("a/small-1", 0o751), ("large", 0o640), ("a/deep", 0o710)] {
+        fs::set_permissions(top.join(name), fs::Permissions::from_mode(bits)).unwrap();
+    }
+}
+
+#[test]
+fn trees_go_there_and_back() {
+    let copies = Copies::new();
+    let (top, there, back) = (copies.here("top"), copies.there("top"), copies.here("back"));
+    make_tree(&top);
+    fs::set_permissions(&top, fs::Permissions::from_mode(0o700)).unwrap();
+    let expected = tree(&top);
+    // Into a directory that is there, by its own name.
+    copies.copies(["-rp".as_ref(), top.as_os_str(), &copies.at("")]);
+    assert_eq!(tree(&there), expected);
+    assert_eq!(mode(&there), 0o700);
+    // To a name that is not there.
+    copies.copies([
+        "-rp".as_ref(),
+        copies.at("top").as_os_str(),
+        back.as_os_str(),
+    ]);
+    assert_eq!(tree(&back), expected);
+    assert_eq!(mode(&back), 0o700);
+    let times = |path: &Path| fs::symlink_metadata(path).unwrap().modified().unwrap();
+    let seconds = |path: &Path| {
+        times(path)
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    };
+    for name in ["large", "a/small-7", "a/deep", ""] {
+        assert_eq!(
+            seconds(&back.join(name)),
+            seconds(&top.join(name)),
+            "{name}"
+        );
+    }
+    // What is the same is left alone, and what differs is replaced.
+    fs::write(there.join("a/small-1"), "changed").unwrap();
+    fs::remove_file(there.join("link")).unwrap();
+    symlink("elsewhere", there.join("link")).unwrap();
+    fs::write(there.join("more"), "stays").unwrap();
+    let kept = times(&there.join("a/small-2"));
+    copies.copies(["-r".as_ref(), top.as_os_str(), &copies.at("")]);
+    assert_eq!(fs::read(there.join("more")).unwrap(), b"stays");
+    fs::remove_file(there.join("more")).unwrap();
+    assert_eq!(tree(&there), expected);
+    assert_eq!(times(&there.join("a/small-2")), kept);
+    fs::write(back.join("a/small-1"), "changed").unwrap();
+    fs::write(back.join("more"), "stays").unwrap();
+    copies.copies([
+        "-r".as_ref(),
+        copies.at("top/.").as_os_str(),
+        back.as_os_str(),
+    ]);
+    fs::remove_file(back.join("more")).unwrap();
+    assert_eq!(tree(&back), expected);
+    copies.cloud.assert_all_ended();
+}
+
+#[test]
+fn a_thousand_small_files_go_in_a_few_round_trips() {
+    let copies = Copies::new();
+    let top = copies.here("top");
+    fs::create_dir(&top).unwrap();
+    for number in 0..1000 {
+        fs::write(top.join(format!("file {number}")), noise(1024, number)).unwrap();
+    }
+    copies.copies(["-r".as_ref(), top.as_os_str(), &copies.at("up")]);
+    assert_eq!(tree(&copies.there("up")), tree(&top));
+    copies.copies([
+        "-r".as_ref(),
+        copies.at("up").as_os_str(),
+        copies.here("down").as_os_str(),
+    ]);
+    assert_eq!(tree(&copies.here("down")), tree(&top));
+    // Named one by one, they go together too.
+    fs::create_dir(copies.there("named")).unwrap();
+    let mut args: Vec<_> = names(&top)
+        .iter()
+        .map(|name| top.join(name).into())
+        .collect();
+    args.push(copies.at("named"));
+    copies.copies(args);
+    assert_eq!(tree(&copies.there("named")), tree(&top));
+    assert_eq!(copies.cloud.emulator.sessions().len(), 3);
+}
+
+#[test]
+fn of_a_tree_all_is_copied_that_can_be() {
+    let copies = Copies::new();
+    let (top, there) = (copies.here("top"), copies.there("top"));
+    for folder in [&top, &there] {
+        fs::create_dir(folder).unwrap();
+    }
+    for name in ["file", "folder", "x.axt-part", "good", "linked"] {
+        fs::write(top.join(name), name).unwrap();
+    }
+    let socket = std::os::unix::net::UnixListener::bind(top.join("socket")).unwrap();
+    fs::create_dir(top.join("dir")).unwrap();
+    fs::write(top.join("dir/inside"), "inside").unwrap();
+    fs::create_dir(there.join("folder")).unwrap();
+    fs::write(copies.there("precious"), "precious").unwrap();
+    fs::create_dir(copies.there("elsewhere")).unwrap();
+    // Nothing is written through links that are in the way.
+    symlink("../elsewhere", there.join("dir")).unwrap();
+    symlink("../precious", there.join("linked")).unwrap();
+    let done = copies.cp(["-r".as_ref(), top.as_os_str(), &copies.at("")]);
+    assert_eq!(done.status, 1, "{done:?}");
+    for (name, why) in [
+        ("folder", "there is a directory of this name"),
+        ("x.axt-part", "is left out"),
+        ("socket", "no regular file"),
+        ("dir", "symbolic link"),
+        ("dir/inside", ""),
+    ] {
+        let path = format!("{}: ", top.join(name).display());
+        let named = |line: &str| line.contains(&path) && line.contains(why);
+        assert!(done.stderr.lines().any(named), "{name}: {}", done.stderr);
+    }
+    assert_eq!(fs::read(there.join("good")).unwrap(), b"good");
+    assert_eq!(fs::read(there.join("file")).unwrap(), b"file");
+    assert_eq!(fs::read(there.join("linked")).unwrap(), b"linked");
+    assert_eq!(fs::read(copies.there("precious")).unwrap(), b"precious");
+    assert_eq!(names(&copies.there("elsewhere")), [""; 0]);
+    drop(socket);
+    // The same towards here.
+    let back = copies.here("back");
+    fs::create_dir(&back).unwrap();
+    fs::create_dir(copies.here("elsewhere")).unwrap();
+    symlink("../elsewhere", back.join("dir")).unwrap();
+    fs::remove_file(there.join("dir")).unwrap();
+    fs::create_dir(there.join("dir")).unwrap();
+    fs::write(there.join("dir/inside"), "inside").unwrap();
+    symlink("../../precious", back.join("linked")).unwrap();
+    let done = copies.cp([
+        "-r".as_ref(),
+        copies.at("top/").as_os_str(),
+        back.as_os_str(),
+    ]);
+    assert_eq!(done.status, 1, "{done:?}");
+    // By its own name, in the directory that is there.
+    fs::remove_dir_all(back.join("top")).unwrap();
+    let done = copies.cp([
+        "-r".as_ref(),
+        copies.at("top/.").as_os_str(),
+        back.as_os_str(),
+    ]);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(
+        done.stderr
+            .contains("dir: there is a symbolic link of this name"),
+        "{done:?}"
+    );
+    assert!(
+        done.stderr
+            .contains("dir/inside: its directory is missing here"),
+        "{done:?}"
+    );
+    assert_eq!(names(&copies.here("elsewhere")), [""; 0]);
+    assert_eq!(fs::read(back.join("linked")).unwrap(), b"linked");
+    assert!(fs::symlink_metadata(back.join("linked")).unwrap().is_file());
 }

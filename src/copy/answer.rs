@@ -183,7 +183,7 @@ fn some(line: &str) -> Option<String> {
 }
 
 /// The room that a line of df tells, in bytes: the number before the percentage counts 1,024 bytes.
-fn room(line: &str) -> Option<u64> {
+pub(super) fn room(line: &str) -> Option<u64> {
     let words: Vec<_> = line.split_ascii_whitespace().collect();
     let at = words
         .iter()

@@ -5,17 +5,22 @@
 //! renamed, so that what is in place is always whole. What a part holds of the same file is not copied again.
 
 mod answer;
+pub(crate) mod batch;
 mod digest;
 mod endpoint;
+mod listing;
 mod mode;
 mod place;
+mod root;
 mod script;
 
 pub(crate) use answer::{Kind, Look, Source, State};
 pub(crate) use digest::{Digests, Hasher};
 pub(crate) use endpoint::{Endpoint, Route};
+pub(crate) use listing::{Entry, Listing};
 pub(crate) use mode::{mode_for_new, touch_time};
 pub(crate) use place::Place;
+pub(crate) use root::{Root, failures, misplaced, names};
 pub(crate) use script::{Script, Verb};
 
 /// Parts are compared and gone on with in blocks of so many bytes.
@@ -23,3 +28,12 @@ pub(crate) const BLOCK: u64 = 64 * 1024;
 
 /// What stands behind a file's name in that of its part.
 pub(crate) const PART: &str = ".axt-part";
+
+/// The same of its lock, at the remote side.
+const LOCK: &str = ".axt-lock";
+
+/// Whether a name is that of a part or a lock.
+#[must_use]
+pub(crate) fn is_part(name: &[u8]) -> bool {
+    name.ends_with(PART.as_bytes()) || name.ends_with(LOCK.as_bytes())
+}

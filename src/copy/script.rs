@@ -15,6 +15,20 @@ pub(crate) enum Verb {
     Get,
     /// Gives a file its mode and time.
     Attributes,
+    /// Makes ready the directory that a tree is copied into.
+    Root,
+    /// Looks at names in a directory.
+    Names,
+    /// Computes digests of files in a directory.
+    Digests,
+    /// Makes directories and links in a directory.
+    Make,
+    /// Takes small files as a tar archive.
+    Unpack,
+    /// Lists a tree.
+    Tree,
+    /// Writes files as a tar archive.
+    Pack,
 }
 
 impl Verb {
@@ -25,6 +39,13 @@ impl Verb {
             Self::Source => include_str!("scripts/source.sh"),
             Self::Get => include_str!("scripts/get.sh"),
             Self::Attributes => include_str!("scripts/attributes.sh"),
+            Self::Root => include_str!("scripts/root.sh"),
+            Self::Names => include_str!("scripts/names.sh"),
+            Self::Digests => include_str!("scripts/digests.sh"),
+            Self::Make => include_str!("scripts/make.sh"),
+            Self::Unpack => include_str!("scripts/unpack.sh"),
+            Self::Tree => include_str!("scripts/tree.sh"),
+            Self::Pack => include_str!("scripts/pack.sh"),
         }
     }
 }
@@ -33,7 +54,10 @@ impl Verb {
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
     verb: Verb,
+    /// What comes before the verb's text.
     text: Vec<u8>,
+    /// What comes behind it.
+    calls: Vec<u8>,
 }
 
 impl Script {
@@ -43,6 +67,7 @@ impl Script {
         Self {
             verb,
             text: Vec::new(),
+            calls: Vec::new(),
         }
     }
 
@@ -56,6 +81,28 @@ impl Script {
         self
     }
 
+    /// Sets the arguments of the text: names in a directory.
+    #[must_use]
+    pub(crate) fn names<'a>(mut self, names: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        self.text.extend(b"set --");
+        for name in names {
+            self.text.push(b' ');
+            self.text.extend(quote(&[b"./", name].concat()));
+        }
+        self.text.push(b'\n');
+        self
+    }
+
+    /// Calls a function of the text's.
+    pub(crate) fn call<'a>(&mut self, function: &str, words: impl IntoIterator<Item = &'a [u8]>) {
+        self.calls.extend(function.bytes());
+        for word in words {
+            self.calls.push(b' ');
+            self.calls.extend(quote(word));
+        }
+        self.calls.push(b'\n');
+    }
+
     /// The whole text.
     #[must_use]
     pub(crate) fn finish(self) -> Vec<u8> {
@@ -66,21 +113,10 @@ impl Script {
                 text.push(b'\n');
             }
         }
+        text.extend(self.calls);
         text
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_come_first_and_survive_every_byte() {
-        let text = Script::new(Verb::Get)
-            .set("p", b"./it's\n\xff")
-            .set("k", "3")
-            .finish();
-        assert!(text.starts_with(b"p='./it'\\''s\n\xff'\nk='3'\nLC_ALL=C\n"));
-        assert!(!text.windows(2).any(|two| two == b"\n#"));
-    }
-}
+#[cfg(all(test, unix))]
+mod tests;

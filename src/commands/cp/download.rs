@@ -6,6 +6,7 @@ use super::meter::Meter;
 use super::part::{Part, digest};
 use super::trouble::Trouble;
 use crate::copy::{BLOCK, Digests, Hasher, Kind, Place, Script, Source, State, Verb, mode_for_new};
+use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
 use std::path::Path;
@@ -197,13 +198,28 @@ fn room(part: &File) -> Option<u64> {
     }
 }
 
+/// A name of the instance's as one of this machine.
 #[cfg(unix)]
-fn mode_of(data: &Metadata) -> u32 {
+pub(super) fn local_path(name: &[u8]) -> Option<OsString> {
+    use std::os::unix::ffi::OsStringExt as _;
+    Some(OsString::from_vec(name.to_vec()))
+}
+
+/// A name of the instance's as one of this machine, if it can be one.
+#[cfg(not(unix))]
+pub(super) fn local_path(name: &[u8]) -> Option<OsString> {
+    let name = std::str::from_utf8(name).ok()?;
+    let fits = !name.contains(['\\', ':', '*', '?', '"', '<', '>', '|']);
+    fits.then(|| name.into())
+}
+
+#[cfg(unix)]
+pub(super) fn mode_of(data: &Metadata) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&data.permissions()) & 0o7777
 }
 
 #[cfg(not(unix))]
-fn mode_of(_: &Metadata) -> u32 {
+pub(super) fn mode_of(_: &Metadata) -> u32 {
     0o644
 }
 

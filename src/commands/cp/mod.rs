@@ -2,13 +2,18 @@
 
 mod blocking;
 mod download;
+mod download_tree;
 mod job;
 mod meter;
 mod part;
 mod remote_side;
 mod run_id;
+mod small;
+mod together;
 mod trouble;
 mod upload;
+mod upload_tree;
+mod walk;
 
 use super::doctor::explain::explained;
 use super::shared::context::Context;
@@ -28,7 +33,6 @@ use crate::ui::Ui;
 use job::Job;
 use remote_side::RemoteSide;
 use run_id::RunId;
-use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -73,7 +77,7 @@ pub(crate) async fn run(global: &Global, mut args: Cp, ui: &Ui) -> anyhow::Resul
         let limit = args.session.connection.rate_limit.unwrap_or(u64::MAX);
         let meter = job.meter.clone();
         let done = tokio::select! {
-            done = copy(&mut job, &route) => done,
+            done = copy(&mut job, &route, args.recursive) => done,
             () = meter.draw(ui, limit.min(DEFAULT_RATE)) => Ok(Exit::Ok),
         };
         meter.clear(ui);
@@ -97,26 +101,18 @@ pub(crate) async fn run(global: &Global, mut args: Cp, ui: &Ui) -> anyhow::Resul
 }
 
 /// Copies everything that is asked for.
-async fn copy(job: &mut Job<'_>, route: &Route) -> Result<Exit> {
-    let several = match route {
-        Route::Up { sources, .. } => sources.len(),
-        Route::Down { sources, .. } => sources.len(),
-    } > 1;
+async fn copy(job: &mut Job<'_>, route: &Route, recursive: bool) -> Result<Exit> {
     let exit = match route {
         Route::Up {
             sources,
             destination,
             ..
-        } => {
-            let mut to = Place::of(destination);
-            to.is_directory |= several;
-            up(job, sources, &to).await?
-        }
+        } => up(job, sources, &Place::of(destination), recursive).await?,
         Route::Down {
             sources,
             destination,
             ..
-        } => down(job, sources, destination.as_deref(), several).await?,
+        } => down(job, sources, destination.as_deref(), recursive).await?,
     };
     Ok(match exit {
         None if job.tally.failed > 0 => Exit::Unsuccessful,
@@ -124,16 +120,57 @@ async fn copy(job: &mut Job<'_>, route: &Route) -> Result<Exit> {
     })
 }
 
-async fn up(job: &mut Job<'_>, sources: &[Option<PathBuf>], to: &Place) -> Result<Option<Exit>> {
+async fn up(
+    job: &mut Job<'_>,
+    sources: &[Option<PathBuf>],
+    to: &Place,
+    recursive: bool,
+) -> Result<Option<Exit>> {
+    let mut to = to.clone();
+    to.is_directory |= sources.len() > 1;
+    let mut files = Vec::new();
     for source in sources {
-        let (name, done) = match source {
-            None => ("-".to_owned(), upload::stdin(job, io::stdin(), to).await),
-            Some(path) => {
-                let name = escaped(&path.to_string_lossy());
-                let done = upload::file(job, path, &name, to).await;
-                (name, done)
+        match source {
+            None => {
+                let done = upload::stdin(job, io::stdin(), &to).await;
+                note(job, "-", done)?;
             }
-        };
+            Some(path) if path.is_dir() && !recursive => {
+                job.failed(&shown(path), "Is a directory (-r copies it)");
+            }
+            Some(path) => files.push(path.as_path()),
+        }
+    }
+    let done = match *files.as_slice() {
+        [] => return Ok(None),
+        [path] if !path.is_dir() => {
+            let base = path.file_name().unwrap_or_default().as_encoded_bytes();
+            let name = shown(path);
+            let done = upload::file(job, path, &name, (&to, Some(base))).await;
+            return note(job, &name, done);
+        }
+        _ => upload_tree::copy(job, &files, &to).await,
+    };
+    let name = escaped(&String::from_utf8_lossy(&to.path));
+    note(job, &name, done)
+}
+
+async fn down(
+    job: &mut Job<'_>,
+    sources: &[Vec<u8>],
+    to: Option<&Path>,
+    recursive: bool,
+) -> Result<Option<Exit>> {
+    let is_directory = to.is_some_and(Path::is_dir);
+    let must_be = sources.len() > 1 || (to.is_some_and(ends_with_a_slash) && !recursive);
+    if let Some(to) = to.filter(|_| must_be && !is_directory) {
+        let what = format!("{}: no such directory", shown(to));
+        return Err(Error::Usage(what));
+    }
+    for source in sources {
+        let from = Place::of(source);
+        let name = escaped(&String::from_utf8_lossy(source));
+        let done = down_one(job, &from, &name, to, recursive).await;
         if let Some(exit) = note(job, &name, done)? {
             return Ok(Some(exit));
         }
@@ -141,34 +178,30 @@ async fn up(job: &mut Job<'_>, sources: &[Option<PathBuf>], to: &Place) -> Resul
     Ok(None)
 }
 
-async fn down(
+async fn down_one(
     job: &mut Job<'_>,
-    sources: &[Vec<u8>],
+    from: &Place,
+    name: &str,
     to: Option<&Path>,
-    several: bool,
-) -> Result<Option<Exit>> {
-    let is_directory = to.is_some_and(|to| to.is_dir());
-    let must_be = several || to.is_some_and(|to| ends_with_a_slash(to));
-    if let Some(to) = to.filter(|_| must_be && !is_directory) {
-        let what = format!("{}: no such directory", escaped(&to.to_string_lossy()));
-        return Err(Error::Usage(what));
+    recursive: bool,
+) -> Result<(), Trouble> {
+    let Some(to) = to else {
+        return download::stdout(job, from, name, io::stdout()).await;
+    };
+    if recursive && download_tree::copy(job, from, to).await? {
+        return Ok(());
     }
-    for source in sources {
-        let from = Place::of(source);
-        let name = escaped(&String::from_utf8_lossy(source));
-        let done = match to {
-            None => download::stdout(job, &from, &name, io::stdout()).await,
-            Some(to) if is_directory => match from.name().and_then(local_name) {
-                Some(base) => download::file(job, &from, &name, &to.join(base)).await,
-                None => Err(Trouble::file("it has no name that a file here can have")),
-            },
-            Some(to) => download::file(job, &from, &name, to).await,
-        };
-        if let Some(exit) = note(job, &name, done)? {
-            return Ok(Some(exit));
-        }
+    if !to.is_dir() {
+        return download::file(job, from, name, to).await;
     }
-    Ok(None)
+    match from.name().and_then(download::local_path) {
+        Some(base) => download::file(job, from, name, &to.join(base)).await,
+        None => Err(Trouble::file("it has no name that a file here can have")),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    escaped(&path.to_string_lossy())
 }
 
 /// Takes note of what became of a file. Returns how to end, if nothing more is to be copied.
@@ -190,21 +223,6 @@ fn ends_with_a_slash(path: &Path) -> bool {
     bytes
         .last()
         .is_some_and(|last| std::path::is_separator(char::from(*last)))
-}
-
-/// A name of the instance's as one of this machine.
-#[cfg(unix)]
-fn local_name(name: &[u8]) -> Option<OsString> {
-    use std::os::unix::ffi::OsStringExt as _;
-    Some(OsString::from_vec(name.to_vec()))
-}
-
-/// A name of the instance's as one of this machine, if it can be one.
-#[cfg(not(unix))]
-fn local_name(name: &[u8]) -> Option<OsString> {
-    let name = std::str::from_utf8(name).ok()?;
-    let fits = !name.contains(['\\', ':', '*', '?', '"', '<', '>', '|']);
-    fits.then(|| name.into())
 }
 
 #[cfg(unix)]

@@ -50,12 +50,18 @@ impl RemoteSide {
     }
 
     /// Runs a text without input. Returns what it says, too.
-    ///
-    /// # Errors
-    /// Whatever ends the session.
     pub(super) async fn ask(&mut self, script: Script) -> Result<(Done, Vec<u8>)> {
+        self.ask_with(script, None::<io::Empty>).await
+    }
+
+    /// The same with input.
+    pub(super) async fn ask_with(
+        &mut self,
+        script: Script,
+        input: Option<impl Read + Send + 'static>,
+    ) -> Result<(Done, Vec<u8>)> {
         let said = Collected::new(MOST_SAID);
-        let done = self.run(script, None::<io::Empty>, said.clone()).await?;
+        let done = self.run(script, input, said.clone()).await?;
         Ok((done, said.take()))
     }
 

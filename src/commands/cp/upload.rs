@@ -40,16 +40,9 @@ impl Source {
             mode: mode_of(&data),
         })
     }
-
-    fn touch_time(&self) -> String {
-        let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
-        let seconds = self.modified.and_then(since).map(|span| span.as_secs());
-        let seconds = seconds.and_then(|seconds| i64::try_from(seconds).ok());
-        seconds.map_or_else(String::new, touch_time)
-    }
 }
 
-/// Copies a file to a place, or into it if that is a directory.
+/// Copies a file to a place, or, if it may have this name there, into the place if that is a directory.
 ///
 /// # Errors
 /// [`Trouble`].
@@ -57,11 +50,10 @@ pub(super) async fn file(
     job: &mut Job<'_>,
     path: &Path,
     name: &str,
-    to: &Place,
+    (to, base): (&Place, Option<&[u8]>),
 ) -> Result<(), Trouble> {
     let source = Source::open(path)?;
-    let base = path.file_name().unwrap_or_default().as_encoded_bytes();
-    let (look, place) = look(job, to, Some(base), source.size).await?;
+    let (look, place) = look(job, to, base, source.size).await?;
     let have = look.part.as_ref().filter(|_| !job.afresh);
     let blocks = have.map_or(0, |(size, _)| size.min(&source.size) / BLOCK);
     let (digests, size) = (look.digests, source.size);
@@ -72,7 +64,7 @@ pub(super) async fn file(
     let digested = blocking(move || digest(&hashed, digests, size, blocks)).await?;
     let mode = mode(job, &look, source.mode);
     let time = match job.preserve {
-        true => source.touch_time(),
+        true => seconds(source.modified).map_or_else(String::new, touch_time),
         false => String::new(),
     };
     if look.digest.as_ref() == Some(&digested.whole) {
@@ -184,13 +176,16 @@ async fn look(
         _ => to.clone(),
     };
     match look.kind {
-        Kind::Directory => Err(Trouble::file(match name {
-            Some(_) => "there is a directory of this name",
-            None => "it is a directory: standard input needs the name of a file",
-        })),
+        Kind::Directory => Err(Trouble::file("there is a directory of this name")),
         Kind::Other => Err(Trouble::file("what is there is no regular file")),
         _ => Ok((look, place)),
     }
+}
+
+/// A time in seconds since 1970; `None` for one before that.
+pub(super) fn seconds(time: Option<SystemTime>) -> Option<i64> {
+    let span = time?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    i64::try_from(span.as_secs()).ok()
 }
 
 /// What the texts that take a file have in common.
@@ -274,12 +269,12 @@ impl<R: Read> Read for Hashing<R> {
 }
 
 #[cfg(unix)]
-fn mode_of(data: &Metadata) -> u32 {
+pub(super) fn mode_of(data: &Metadata) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&data.permissions())
 }
 
 #[cfg(not(unix))]
-fn mode_of(data: &Metadata) -> u32 {
+pub(super) fn mode_of(data: &Metadata) -> u32 {
     if data.permissions().readonly() {
         0o444
     } else {

@@ -1,0 +1,293 @@
+//! Copies a tree from the instance: small files together, as a tar archive.
+
+use super::blocking::blocking;
+use super::download::{self, local_path};
+use super::job::Job;
+use super::part::{digest, set_attributes};
+use super::together::{Wanted, unpack};
+use super::trouble::Trouble;
+use crate::copy::batch::{self, SMALL};
+use crate::copy::{
+    Digests, Entry, Kind, Listing, PART, Place, Script, Verb, is_part, mode_for_new,
+};
+use crate::printable::escaped;
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The status of a text that is to list what is no directory.
+const NO_DIRECTORY: u8 = 6;
+
+/// A tree that is being copied.
+struct Tree<'j, 'a> {
+    job: &'j mut Job<'a>,
+    from: &'j Place,
+    to: &'j Path,
+    digests: Digests,
+    /// Directories here that the tree's may be put into, by their paths in the tree.
+    folders: HashSet<Vec<u8>>,
+}
+
+/// Copies a tree to `to`, or into it. Returns `false` if what is to be copied is no directory.
+pub(super) async fn copy(job: &mut Job<'_>, from: &Place, to: &Path) -> Result<bool, Trouble> {
+    let (done, said) = job
+        .side
+        .ask(Script::new(Verb::Tree).set("p", &from.path))
+        .await?;
+    if done.status == NO_DIRECTORY {
+        return Ok(false);
+    }
+    if done.status != 0 && said.is_empty() {
+        return Err(Trouble::remote(&done));
+    }
+    let Some(listing) = Listing::parse(&said) else {
+        return Err(Trouble::file(
+            "on the instance: what is in it can't be told, or changed while it was listed",
+        ));
+    };
+    let to = match (to.is_dir(), from.name().map(local_path)) {
+        (true, Some(Some(name))) => to.join(name),
+        (true, Some(None)) => {
+            return Err(Trouble::file(
+                "it has no name that a directory here can have",
+            ));
+        }
+        _ => to.to_owned(),
+    };
+    if !listing.has_tar {
+        tracing::info!("tar is missing on the instance: small files are copied one by one");
+    }
+    let tree = Tree {
+        job,
+        from,
+        to: &to,
+        digests: listing.digests,
+        folders: HashSet::new(),
+    };
+    tree.all(&listing).await?;
+    Ok(true)
+}
+
+impl Tree<'_, '_> {
+    async fn all(mut self, listing: &Listing) -> Result<(), Trouble> {
+        let (mut small, mut large, mut links, mut later) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for entry in &listing.entries {
+            let place = match self.place(entry) {
+                Ok(place) => place,
+                Err(why) => {
+                    self.failed(entry, &why);
+                    continue;
+                }
+            };
+            match entry.state.kind {
+                Kind::Directory => match self.directory(entry, &place) {
+                    Ok(mode) => later.extend(mode.map(|mode| (entry, place, mode))),
+                    Err(why) => self.failed(entry, &why),
+                },
+                Kind::Link => links.push((entry, place)),
+                Kind::File if self.is_unchanged(entry, &place).await? => {}
+                Kind::File if listing.has_tar && entry.state.size <= SMALL => {
+                    small.push((entry, place));
+                }
+                Kind::File => large.push((entry, place)),
+                _ => self.failed(entry, "it is no regular file, directory or link"),
+            }
+        }
+        let mut small = small.into_iter().peekable();
+        loop {
+            let weight = |(entry, _): &(&Entry, PathBuf)| (entry.path.len() + 8, 0);
+            let batch = batch::next(&mut small, weight);
+            if batch.is_empty() {
+                break;
+            }
+            large.extend(self.together(batch).await?);
+        }
+        for (entry, place) in large {
+            let from = self.from.join(&entry.path);
+            let name = self.name(entry);
+            match download::file(self.job, &from, &name, &place).await {
+                Err(Trouble::File(why)) => self.job.failed(&name, &why),
+                other => other?,
+            }
+        }
+        for (entry, place) in links {
+            if let Err(error) = link(entry, &place) {
+                self.failed(entry, &error.to_string());
+            }
+        }
+        for (entry, place, mode) in later.into_iter().rev() {
+            let time = self.job.preserve.then_some(entry.state.time);
+            let set = File::open(place).and_then(|folder| set_attributes(&folder, mode, time));
+            if let Err(error) = set {
+                self.failed(entry, &error.to_string());
+            }
+        }
+        Ok(())
+    }
+
+    /// Where an entry goes, if its directory is there and is one.
+    fn place(&self, entry: &Entry) -> Result<PathBuf, String> {
+        if entry.path.is_empty() {
+            return Ok(self.to.to_owned());
+        }
+        let parent = entry
+            .path
+            .iter()
+            .rposition(|byte| *byte == b'/')
+            .unwrap_or(0);
+        if !self
+            .folders
+            .contains(entry.path.get(..parent).unwrap_or_default())
+        {
+            return Err("its directory is missing here".into());
+        }
+        if is_part(&entry.path) {
+            return Err("its name is that of a part of axt cp's: it is left out".into());
+        }
+        let mut place = self.to.to_owned();
+        for name in entry.path.split(|byte| *byte == b'/') {
+            place.push(local_path(name).ok_or("it has no name that a file here can have")?);
+        }
+        Ok(place)
+    }
+
+    /// Makes a directory. Returns the mode that it gets in the end, if that is another.
+    fn directory(&mut self, entry: &Entry, place: &Path) -> Result<Option<u32>, String> {
+        let mode = mode_for_new(entry.state.mode, self.job.umask, self.job.preserve);
+        let is_new = match fs::symlink_metadata(place) {
+            Ok(data) if data.is_dir() => false,
+            Ok(data) if data.is_symlink() => {
+                return Err("there is a symbolic link of this name".into());
+            }
+            Ok(_) => return Err("there is a file of this name".into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_private(place).map_err(|error| error.to_string())?;
+                true
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        self.folders.insert(entry.path.clone());
+        Ok((is_new || self.job.preserve).then_some(mode))
+    }
+
+    /// Whether a file is here already. It gets its mode and time then, if that is wanted.
+    async fn is_unchanged(&mut self, entry: &Entry, place: &Path) -> Result<bool, Trouble> {
+        let here = fs::symlink_metadata(place);
+        let is_alike = here.is_ok_and(|data| data.is_file() && data.len() == entry.state.size);
+        if !is_alike || entry.digest.is_none() {
+            return Ok(false);
+        }
+        let (path, digests, size) = (place.to_owned(), self.digests, entry.state.size);
+        let preserve = self.job.preserve;
+        let (mode, time) = (entry.state.mode, entry.state.time);
+        let wanted = entry.digest.clone();
+        let same = blocking(move || {
+            let file = File::open(path)?;
+            let same = Some(digest(&file, digests, size, 0)?.whole) == wanted;
+            if same && preserve {
+                set_attributes(&file, mode, Some(time))?;
+            }
+            Ok(same)
+        });
+        let same = match same.await {
+            // What can't be read may be replaced all the same.
+            Err(Trouble::File(_)) => false,
+            other => other?,
+        };
+        if same {
+            let name = self.name(entry);
+            self.job.unchanged(&name);
+        }
+        Ok(same)
+    }
+
+    /// Gets small files together. Returns those that did not come that way.
+    async fn together<'e>(
+        &mut self,
+        batch: Vec<(&'e Entry, PathBuf)>,
+    ) -> Result<Vec<(&'e Entry, PathBuf)>, Trouble> {
+        let paths = batch.iter().map(|(entry, _)| &*entry.path);
+        let script = Script::new(Verb::Pack)
+            .set("p", &self.from.path)
+            .names(paths);
+        let wanted = batch.iter().map(|(entry, place)| {
+            let wanted = Wanted {
+                place: place.clone(),
+                size: entry.state.size,
+                mode: mode_for_new(entry.state.mode, self.job.umask, self.job.preserve),
+                keeps_mode: !self.job.preserve,
+                time: self.job.preserve.then_some(entry.state.time),
+                digest: entry.digest.clone(),
+            };
+            (entry.path.clone(), wanted)
+        });
+        let wanted = wanted.collect();
+        self.job
+            .meter
+            .expect(batch.iter().map(|(entry, _)| entry.state.size).sum());
+        let (reader, writer) = io::pipe().map_err(|error| Trouble::local(&error))?;
+        let (digests, meter) = (self.digests, self.job.meter.clone());
+        let unpacking =
+            tokio::task::spawn_blocking(move || unpack(reader, wanted, digests, &meter));
+        self.job.side.run(script, None::<io::Empty>, writer).await?;
+        let got = unpacking.await.unwrap_or_default();
+        let mut rest = Vec::new();
+        for (entry, place) in batch {
+            match got.contains(&entry.path) {
+                true => {
+                    let name = self.name(entry);
+                    self.job.copied(&name, entry.state.size, self.digests);
+                }
+                false => rest.push((entry, place)),
+            }
+        }
+        Ok(rest)
+    }
+
+    fn name(&self, entry: &Entry) -> String {
+        let path = self.from.join(&entry.path).path;
+        escaped(&String::from_utf8_lossy(&path))
+    }
+
+    fn failed(&mut self, entry: &Entry, why: &str) {
+        let name = self.name(entry);
+        self.job.failed(&name, why);
+    }
+}
+
+/// Makes a directory that only its user can enter, until all is in it.
+fn make_private(place: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(place)
+}
+
+/// Makes a link, in place of what is no directory.
+#[cfg(unix)]
+fn link(entry: &Entry, place: &Path) -> io::Result<()> {
+    let target = entry.link.as_deref().and_then(local_path);
+    let target = PathBuf::from(target.unwrap_or_default());
+    match fs::symlink_metadata(place) {
+        Ok(data) if data.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        Ok(data) if data.is_symlink() && fs::read_link(place)? == target => return Ok(()),
+        _ => {}
+    }
+    let mut part: OsString = place.as_os_str().to_owned();
+    part.push(PART);
+    if fs::symlink_metadata(&part).is_ok_and(|data| data.is_symlink()) {
+        fs::remove_file(&part)?;
+    }
+    std::os::unix::fs::symlink(target, &part)?;
+    fs::rename(part, place)
+}
+
+/// They are not made on this system.
+#[cfg(not(unix))]
+fn link(_: &Entry, _: &Path) -> io::Result<()> {
+    let what = "symbolic links are not made on this system";
+    Err(io::Error::new(io::ErrorKind::Unsupported, what))
+}

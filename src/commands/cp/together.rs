@@ -1,0 +1,164 @@
+//! Takes small files that come together from the instance, as a tar archive.
+//!
+//! Of the archive only what was asked for is taken, and its names lead nowhere: each has its place here.
+
+use super::meter::Meter;
+use super::part::Part;
+use crate::copy::{Digests, Hasher};
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io::{self, Read, Write as _};
+use std::path::PathBuf;
+use tar::Archive;
+
+/// A file that was asked for.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    /// Where it goes.
+    pub(super) place: PathBuf,
+    /// Bytes.
+    pub(super) size: u64,
+    /// The mode that it gets.
+    pub(super) mode: u32,
+    /// A file that is there keeps its mode instead.
+    pub(super) keeps_mode: bool,
+    /// The time that it gets, in seconds since 1970, if it is to have one.
+    pub(super) time: Option<i64>,
+    /// Its digest.
+    pub(super) digest: Option<String>,
+}
+
+/// Reads an archive and puts each file in its place, if it is what was asked for. Returns the names of those.
+pub(super) fn unpack(
+    mut archive: impl Read,
+    mut wanted: HashMap<Vec<u8>, Wanted>,
+    digests: Digests,
+    meter: &Meter,
+) -> HashSet<Vec<u8>> {
+    let mut got = HashSet::new();
+    if let Err(error) = take(&mut archive, &mut wanted, digests, meter, &mut got) {
+        tracing::info!(%error, "an archive ends early: its files are copied one by one");
+    }
+    // Whoever writes it must not be held up.
+    let _ = io::copy(&mut archive, &mut io::sink());
+    got
+}
+
+fn take(
+    archive: &mut impl Read,
+    wanted: &mut HashMap<Vec<u8>, Wanted>,
+    digests: Digests,
+    meter: &Meter,
+    got: &mut HashSet<Vec<u8>>,
+) -> io::Result<()> {
+    for entry in Archive::new(archive).entries()? {
+        let mut entry = entry?;
+        let path = entry.path_bytes().into_owned();
+        let path = path.strip_prefix(b"./").unwrap_or(&path).to_vec();
+        let is_file = entry.header().entry_type().is_file();
+        let Some(file) = wanted.remove(&path).filter(|_| is_file) else {
+            continue;
+        };
+        if entry.size() != file.size {
+            continue;
+        }
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content)?;
+        let mut hasher = Hasher::new(digests);
+        hasher.update(&content);
+        if content.len() as u64 != file.size || file.digest != Some(hasher.finish()) {
+            continue;
+        }
+        match put(&file, &content) {
+            Ok(()) => {
+                meter.moved(content.len());
+                got.insert(path);
+            }
+            // Copied by itself, it fails again, and the user learns why.
+            Err(error) => tracing::info!(%error, "a file was not put in its place"),
+        }
+    }
+    Ok(())
+}
+
+fn put(file: &Wanted, content: &[u8]) -> io::Result<()> {
+    let here = fs::symlink_metadata(&file.place).ok();
+    if here
+        .as_ref()
+        .is_some_and(|data| !data.is_file() && !data.is_symlink())
+    {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let mode = match here.filter(|data| data.is_file() && file.keeps_mode) {
+        Some(data) => super::download::mode_of(&data),
+        None => file.mode,
+    };
+    let mut part = Part::open(&file.place, true)?;
+    part.file.write_all(content)?;
+    part.finish(mode, file.time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tar::{Builder, EntryType, Header};
+
+    fn entry(builder: &mut Builder<Vec<u8>>, path: &[u8], kind: EntryType, content: &[u8]) {
+        let mut header = Header::new_gnu();
+        // The crate itself makes no such names.
+        header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path);
+        header.set_entry_type(kind);
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        if kind == EntryType::Symlink {
+            header.set_link_name("/etc").unwrap();
+        }
+        header.set_cksum();
+        builder.append(&header, content).unwrap();
+    }
+
+    #[test]
+    fn nothing_but_what_was_asked_for_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let sum = |content: &[u8]| {
+            let mut hasher = Hasher::new(Digests::Sha256);
+            hasher.update(content);
+            Some(hasher.finish())
+        };
+        let wanted = |name: &str, content: &[u8]| Wanted {
+            place: dir.path().join(name),
+            size: content.len() as u64,
+            mode: 0o600,
+            keeps_mode: true,
+            time: None,
+            digest: sum(content),
+        };
+        let mut builder = Builder::new(Vec::new());
+        for path in [&b"../out"[..], b"/tmp/axt-out", b"d/../../out", b"unasked"] {
+            entry(&mut builder, path, EntryType::Regular, b"bad");
+        }
+        entry(&mut builder, b"link", EntryType::Symlink, b"");
+        entry(&mut builder, b"link/x", EntryType::Regular, b"bad");
+        entry(&mut builder, b"other", EntryType::Regular, b"bad");
+        entry(&mut builder, b"longer", EntryType::Regular, b"bad bad");
+        entry(&mut builder, b"./good", EntryType::Regular, b"good");
+        let mut archive = builder.into_inner().unwrap();
+        archive.extend(b"and what follows is nothing");
+        let all = [
+            ("link", &b"x"[..]),
+            ("other", b"abc"),
+            ("longer", b"abc"),
+            ("good", b"good"),
+        ];
+        let all = all.map(|(name, content)| (name.into(), wanted(name, content)));
+        let got = unpack(&*archive, all.into(), Digests::Sha256, &Meter::default());
+        assert_eq!(got, HashSet::from([b"good".to_vec()]));
+        let names: Vec<_> = fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["good"]);
+        assert_eq!(fs::read(dir.path().join("good")).unwrap(), b"good");
+        assert!(!dir.path().parent().unwrap().join("out").exists());
+    }
+}

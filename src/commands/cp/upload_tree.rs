@@ -1,0 +1,334 @@
+//! Copies trees and many files to the instance: small files together, as a tar archive.
+
+use super::blocking::blocking;
+use super::job::Job;
+use super::part::digest;
+use super::small::{Small, send};
+use super::trouble::Trouble;
+use super::upload::{self, mode_of, seconds};
+use super::walk::{Item, Walk};
+use crate::copy::batch::{self, SMALL};
+use crate::copy::{Digests, Kind, Place, Root, Script, State, Verb};
+use crate::copy::{failures, is_part, mode_for_new, names, touch_time};
+use crate::printable::escaped;
+use std::collections::HashSet;
+use std::fs::{File, Metadata};
+use std::path::{Path, PathBuf};
+
+/// A copy of trees.
+struct Tree<'j, 'a> {
+    job: &'j mut Job<'a>,
+    /// The directory that they are copied into.
+    place: Place,
+    root: Root,
+    /// Directories that something else is in the place of: nothing is written below that.
+    missing: HashSet<Vec<u8>>,
+    /// Modes and times that directories and unchanged files get in the end.
+    later: Vec<(Vec<u8>, u32, String)>,
+}
+
+/// Something to be copied, and what is at its place.
+struct Found {
+    item: Item,
+    data: Metadata,
+    name: String,
+    there: (Kind, Option<State>),
+}
+
+/// Copies these into the directory `to`. Just one becomes `to` itself, if there is no such directory.
+pub(super) async fn copy(job: &mut Job<'_>, sources: &[&Path], to: &Place) -> Result<(), Trouble> {
+    let base = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .as_encoded_bytes()
+            .to_vec()
+    };
+    let one = match sources {
+        [one] => Some(base(one)),
+        _ => None,
+    };
+    let answer = job.ask_locked(|| {
+        Script::new(Verb::Root)
+            .set("p", &to.path)
+            .set("b", one.as_deref().unwrap_or_default())
+            .set("m", if to.is_directory { "1" } else { "" })
+    });
+    let root = Root::parse(&answer.await?).ok_or_else(Trouble::nonsense)?;
+    let place = match &one {
+        Some(name) if root.is_in_directory => to.join(name),
+        _ => to.clone(),
+    };
+    if !root.has_tar {
+        tracing::info!("tar is missing on the instance: small files are copied one by one");
+    }
+    let named = sources.iter().map(|path| {
+        let below = if one.is_some() {
+            Vec::new()
+        } else {
+            base(path)
+        };
+        (PathBuf::from(path), below)
+    });
+    let named: Vec<_> = named.collect();
+    let mut items = Walk::new(named.into_iter()).peekable();
+    let mut tree = Tree {
+        job,
+        place,
+        root,
+        missing: HashSet::new(),
+        later: Vec::new(),
+    };
+    loop {
+        let items = batch::next(&mut items, |item| (item.path.len() + 8, 0));
+        if items.is_empty() {
+            break;
+        }
+        tree.some(items).await?;
+    }
+    tree.finish().await
+}
+
+impl Tree<'_, '_> {
+    /// Copies some of it.
+    async fn some(&mut self, items: Vec<Item>) -> Result<(), Trouble> {
+        let found = self.look(items).await?;
+        let mut files = Vec::new();
+        let mut make = Script::new(Verb::Make).set("p", &self.place.path);
+        let mut made = Vec::new();
+        for found in found {
+            let path = [b"./", &*found.item.path].concat();
+            if let Err(why) = self.check_place(&found) {
+                self.job.failed(&found.name, why);
+            } else if found.data.is_dir() {
+                let is_top = found.item.path.is_empty() && self.root.is_new;
+                let is_new = is_top || found.there.0 == Kind::Missing;
+                let wanted = mode_for_new(mode_of(&found.data), self.root.umask, self.job.preserve);
+                let mode = format!("{:o}", wanted | 0o700);
+                make.call("directory", [mode.as_bytes(), &path]);
+                if self.job.preserve || is_top || (is_new && wanted & 0o700 != 0o700) {
+                    self.attributes_later(&found, wanted);
+                }
+                made.push(found.name);
+            } else if found.data.is_symlink() {
+                match std::fs::read_link(&found.item.local) {
+                    Ok(target) => {
+                        make.call("link", [target.as_os_str().as_encoded_bytes(), &path]);
+                        made.push(found.name);
+                    }
+                    Err(error) => self.job.failed(&found.name, &error.to_string()),
+                }
+            } else if !found.data.is_file() {
+                let why = "it is no regular file, directory or link";
+                self.job.failed(&found.name, why);
+            } else {
+                files.push(found);
+            }
+        }
+        self.make(make, &made).await?;
+        self.files(files).await
+    }
+
+    /// Whether something can be put in its place.
+    fn check_place(&mut self, found: &Found) -> Result<(), &'static str> {
+        let path = &found.item.path;
+        let parent = path.iter().rposition(|byte| *byte == b'/');
+        let parent = parent.and_then(|at| path.get(..at)).unwrap_or_default();
+        let checked = match (found.data.is_dir(), found.there.0) {
+            _ if self.missing.contains(parent) => Err("its directory is missing there"),
+            (_, Kind::Missing) | (true, Kind::Directory) | (false, Kind::File | Kind::Link) => {
+                Ok(())
+            }
+            (true, Kind::Link) => Err("there is a symbolic link of this name"),
+            (true, _) => Err("there is a file of this name"),
+            (false, Kind::Directory) => Err("there is a directory of this name"),
+            (false, Kind::Other) => Err("what is there is no regular file"),
+        };
+        if checked.is_err() && found.data.is_dir() {
+            self.missing.insert(path.clone());
+        }
+        checked
+    }
+
+    /// Looks at what is where these are to go.
+    async fn look(&mut self, items: Vec<Item>) -> Result<Vec<Found>, Trouble> {
+        let mut found = Vec::new();
+        for mut item in items {
+            let name = escaped(&item.local.to_string_lossy());
+            let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
+            match std::mem::replace(&mut item.data, Err(gone)) {
+                Err(error) => self.job.failed(&name, &error.to_string()),
+                Ok(_) if is_part(&item.path) => {
+                    let why = "its name is that of a part of axt cp's: it is left out";
+                    self.job.failed(&name, why);
+                }
+                Ok(data) => {
+                    let there = (Kind::Directory, None);
+                    found.push(Found {
+                        item,
+                        data,
+                        name,
+                        there,
+                    });
+                }
+            }
+        }
+        let paths = found.iter().map(|found| &*found.item.path);
+        let script = Script::new(Verb::Names)
+            .set("p", &self.place.path)
+            .names(paths);
+        let (done, said) = self.job.side.ask(script).await?;
+        if done.status != 0 {
+            return Err(Trouble::remote(&done));
+        }
+        let there = names(&said, found.len()).ok_or_else(Trouble::nonsense)?;
+        for (found, there) in found.iter_mut().zip(there) {
+            found.there = there;
+        }
+        Ok(found)
+    }
+
+    /// Makes directories and links, of these names.
+    async fn make(&mut self, script: Script, made: &[String]) -> Result<(), Trouble> {
+        if made.is_empty() {
+            return Ok(());
+        }
+        let (done, said) = self.job.side.ask(script).await?;
+        if done.status != 0 {
+            return Err(Trouble::remote(&done));
+        }
+        for (number, why) in failures(&said) {
+            let name = number.checked_sub(1).and_then(|at| made.get(at));
+            self.job.failed(name.map_or("?", String::as_str), &why);
+        }
+        Ok(())
+    }
+
+    /// Copies files, save those that are the same already.
+    async fn files(&mut self, files: Vec<Found>) -> Result<(), Trouble> {
+        let theirs = self.digests(&files).await?;
+        let (mut small, mut large) = (Vec::new(), Vec::new());
+        for (found, theirs) in files.into_iter().zip(theirs) {
+            let state = found
+                .there
+                .1
+                .as_ref()
+                .filter(|state| state.kind == Kind::File);
+            let replaces_own = state.is_none_or(|state| self.root.owns(state));
+            let is_small = self.root.has_tar && found.data.len() <= SMALL && replaces_own;
+            if !is_small && theirs.is_none() {
+                large.push(found);
+                continue;
+            }
+            let mode = match state {
+                Some(state) if !self.job.preserve => state.mode,
+                _ => mode_for_new(mode_of(&found.data), self.root.umask, self.job.preserve),
+            };
+            let ours = match digest_of(&found, self.root.digests).await {
+                Ok(ours) => ours,
+                Err(Trouble::File(why)) => {
+                    self.job.failed(&found.name, &why);
+                    continue;
+                }
+                Err(trouble) => return Err(trouble),
+            };
+            if theirs.as_ref() == Some(&ours) {
+                if self.job.preserve {
+                    self.attributes_later(&found, mode);
+                }
+                self.job.unchanged(&found.name);
+            } else if is_small {
+                small.push(Small {
+                    size: found.data.len(),
+                    time: seconds(found.data.modified().ok()).filter(|_| self.job.preserve),
+                    local: found.item.local,
+                    path: found.item.path,
+                    name: found.name,
+                    mode,
+                    digest: ours,
+                });
+            } else {
+                large.push(found);
+            }
+        }
+        let mut small = small.into_iter().peekable();
+        loop {
+            let batch = batch::next(&mut small, |file: &Small| (file.path.len() + 80, file.size));
+            if batch.is_empty() {
+                break;
+            }
+            let size = batch.iter().map(|file| file.size).sum();
+            Trouble::check_room(self.root.room, size)?;
+            self.root.room = self.root.room.map(|room| room - size);
+            send(self.job, &self.place, self.root.digests, batch).await?;
+        }
+        for found in large {
+            let place = self.place.join(&found.item.path);
+            let copied = upload::file(self.job, &found.item.local, &found.name, (&place, None));
+            match copied.await {
+                Err(Trouble::File(why)) => self.job.failed(&found.name, &why),
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The digests of those files that have the right size at the instance.
+    async fn digests(&mut self, files: &[Found]) -> Result<Vec<Option<String>>, Trouble> {
+        let is_alike = |found: &Found| {
+            let state = found.there.1.as_ref();
+            state.is_some_and(|s| s.kind == Kind::File && s.size == found.data.len())
+        };
+        let alike = files.iter().filter(|found| is_alike(found));
+        let paths: Vec<_> = alike.map(|found| &*found.item.path).collect();
+        if paths.is_empty() {
+            return Ok(vec![None; files.len()]);
+        }
+        let script = Script::new(Verb::Digests)
+            .set("p", &self.place.path)
+            .names(paths);
+        let (done, said) = self.job.side.ask(script).await?;
+        if done.status != 0 {
+            return Err(Trouble::remote(&done));
+        }
+        let said = String::from_utf8_lossy(&said);
+        let mut lines = said.lines();
+        let digests = files.iter().map(|found| match is_alike(found) {
+            true => lines.next().map(str::to_owned),
+            false => None,
+        });
+        Ok(digests.collect())
+    }
+
+    fn attributes_later(&mut self, found: &Found, mode: u32) {
+        let time = seconds(found.data.modified().ok()).filter(|_| self.job.preserve);
+        let time = time.map_or_else(String::new, touch_time);
+        self.later.push((found.item.path.clone(), mode, time));
+    }
+
+    /// Gives directories their modes and times, the innermost first: nothing more is put into them.
+    async fn finish(mut self) -> Result<(), Trouble> {
+        let later = std::mem::take(&mut self.later);
+        let mut later = later.into_iter().rev().peekable();
+        loop {
+            let batch = batch::next(&mut later, |(path, ..)| (path.len() + 40, 0));
+            if batch.is_empty() {
+                return Ok(());
+            }
+            let mut script = Script::new(Verb::Make).set("p", &self.place.path);
+            let mut named = Vec::new();
+            for (path, mode, time) in batch {
+                let mode = format!("{mode:o}");
+                let there = [b"./", &*path].concat();
+                script.call("attributes", [mode.as_bytes(), time.as_bytes(), &there]);
+                named.push(escaped(&String::from_utf8_lossy(&path)));
+            }
+            self.make(script, &named).await?;
+        }
+    }
+}
+
+async fn digest_of(found: &Found, digests: Digests) -> Result<String, Trouble> {
+    let (path, size) = (found.item.local.clone(), found.data.len());
+    let digested = blocking(move || digest(&File::open(path)?, digests, size, 0)).await?;
+    Ok(digested.whole)
+}

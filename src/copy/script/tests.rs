@@ -1,0 +1,287 @@
+//! The texts under every shell that may be `sh` at the remote side.
+
+use super::{Script, Verb};
+use crate::copy::{Digests, Hasher, Kind, Listing, Look, Root, Source, failures, misplaced, names};
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// The shells, as far as they are installed.
+const SHELLS: [&[&str]; 6] = [
+    &["dash"],
+    &["bash", "--posix"],
+    &["busybox", "sh"],
+    &["mksh"],
+    &["ksh93"],
+    &["zsh", "--emulate", "sh"],
+];
+
+/// A shell, and the home of the user there.
+struct Machine<'a> {
+    shell: &'a [&'a str],
+    home: tempfile::TempDir,
+}
+
+fn on_all(test: impl Fn(&Machine<'_>) + Sync) {
+    std::thread::scope(|scope| {
+        for shell in SHELLS {
+            let test = &test;
+            scope.spawn(move || {
+                let there = Command::new(shell[0])
+                    .args(&shell[1..])
+                    .args(["-c", ":"])
+                    .output();
+                if there.is_ok_and(|there| there.status.success()) {
+                    let home = tempfile::tempdir().unwrap();
+                    test(&Machine { shell, home });
+                }
+            });
+        }
+    });
+}
+
+impl Machine<'_> {
+    fn run(&self, script: Script, input: &[u8]) -> Output {
+        use std::os::unix::ffi::OsStrExt as _;
+        let script = script.set("token", "ours").set("free", "dead").finish();
+        let mut child = Command::new(self.shell[0])
+            .args(&self.shell[1..])
+            .arg("-c")
+            .arg(std::ffi::OsStr::from_bytes(&script))
+            .env("HOME", self.home.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A text that fails reads nothing.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        child.wait_with_output().unwrap()
+    }
+
+    /// What a text says that succeeds.
+    fn says(&self, script: Script, input: &[u8]) -> Vec<u8> {
+        let done = self.run(script, input);
+        let errors = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{:?}: {errors}", self.shell);
+        done.stdout
+    }
+
+    fn at(&self, path: &str) -> std::path::PathBuf {
+        self.home.path().join(path)
+    }
+}
+
+fn sum(bytes: &[u8]) -> String {
+    let mut hasher = Hasher::new(Digests::Sha256);
+    hasher.update(bytes);
+    hasher.finish()
+}
+
+fn put(path: &str, k: &str, size: usize, want: &str) -> Script {
+    Script::new(Verb::Put)
+        .set("p", path)
+        .set("k", k)
+        .set("n", size.to_string())
+        .set("want", want)
+        .set("owner", "")
+        .set("mode", "640")
+        .set("time", "200109090146.40")
+}
+
+fn look(path: &str, name: &str, size: usize) -> Script {
+    Script::new(Verb::Look)
+        .set("p", path)
+        .set("b", name)
+        .set("m", "")
+        .set("n", size.to_string())
+}
+
+#[test]
+fn a_file_is_taken_in_two_goes() {
+    let bytes: Vec<u8> = (0..200_000_u32).map(|n| (n * 7 / 3) as u8).collect();
+    let want = sum(&bytes);
+    on_all(|machine| {
+        fs::create_dir(machine.at("d")).unwrap();
+        let said = machine.says(look("./d", "it's\n\"x\" ", bytes.len()), b"");
+        let said = Look::parse(&said).unwrap();
+        assert!(said.is_in_directory && said.kind == Kind::Missing && said.part.is_none());
+        assert!(said.room.is_some());
+        let path = "./d/it's\n\"x\" ";
+        let cut = machine.run(put(path, "0", bytes.len(), &want), &bytes[..70_000]);
+        assert_eq!(cut.status.code(), Some(5));
+        let said = Look::parse(&machine.says(look(path, "", bytes.len()), b"")).unwrap();
+        assert_eq!(said.part, Some((70_000, sum(&bytes[..65_536]))));
+        machine.says(put(path, "1", bytes.len(), &want), &bytes[65_536..]);
+        assert_eq!(fs::read(machine.at(path)).unwrap(), bytes);
+        let said = Look::parse(&machine.says(look(path, "", bytes.len()), b"")).unwrap();
+        assert_eq!((said.kind, said.digest.as_ref()), (Kind::File, Some(&want)));
+        let state = said.state.unwrap();
+        assert_eq!((state.mode, state.time), (0o640, 1_000_000_000));
+        let source = Script::new(Verb::Source).set("p", path).set("n", "150000");
+        let source = Source::parse(&machine.says(source, b"")).unwrap();
+        let blocks = sum(&bytes[..131_072]);
+        assert_eq!(source.file, Some((state, want.clone(), blocks)));
+        let get = Script::new(Verb::Get)
+            .set("p", path)
+            .set("k", "1")
+            .set("n", "3");
+        assert_eq!(machine.says(get, b""), &bytes[65_536..]);
+        assert_eq!(fs::read_dir(machine.at("d")).unwrap().count(), 1);
+    });
+}
+
+#[test]
+fn locks_of_the_living_hold_and_of_the_dead_do_not() {
+    on_all(|machine| {
+        let began = |pid: u32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+            let fields = stat.rsplit(')').next().unwrap().to_owned();
+            fields.split_whitespace().nth(19).unwrap().to_owned()
+        };
+        let lock = machine.at("f.axt-lock");
+        let mut sleeps = Command::new("sleep").arg("100").spawn().unwrap();
+        let began = began(sleeps.id());
+        for (holder, status) in [
+            (format!("another {} {began}", sleeps.id()), 4),
+            (format!("another {} 5", sleeps.id()), 0),
+            ("another 999999999 5".to_owned(), 0),
+            (format!("dead {} {began}", sleeps.id()), 0),
+        ] {
+            symlink(&holder, &lock).unwrap();
+            let done = machine.run(look("./f", "", 0), b"");
+            assert_eq!(
+                done.status.code(),
+                Some(status),
+                "{:?} {holder}",
+                machine.shell
+            );
+            if status == 4 {
+                assert_eq!(done.stdout, b"another\n");
+                fs::remove_file(&lock).unwrap();
+            }
+            assert!(fs::symlink_metadata(&lock).is_err());
+        }
+        // What a dead run has left running is ended.
+        assert!(!sleeps.wait().unwrap().success());
+    });
+}
+
+#[test]
+fn small_files_are_unpacked_where_they_belong() {
+    on_all(|machine| {
+        let root = Script::new(Verb::Root)
+            .set("p", "./t")
+            .set("b", "")
+            .set("m", "");
+        let root = Root::parse(&machine.says(root, b"")).unwrap();
+        assert!(root.is_new && root.has_tar);
+        let mut make = Script::new(Verb::Make).set("p", "./t");
+        make.call("directory", [&b"755"[..], b"./a"]);
+        make.call("link", [&b"-to\n"[..], b"./l"]);
+        make.call("directory", [&b"755"[..], b"./l"]);
+        make.call("attributes", [&b"700"[..], b"200109090146.40", b"./a"]);
+        let failed = failures(&machine.says(make, b""));
+        assert_eq!(failed, [(3, "it is a symbolic link".into())]);
+        let mut archive = tar::Builder::new(Vec::new());
+        for (path, content) in [
+            ("0/x\ny", "one"),
+            ("0/b\\n", "two"),
+            ("1/z", "three"),
+            ("1/w", "bad"),
+        ] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o640);
+            header.set_mtime(1_000_000_000);
+            archive
+                .append_data(&mut header, path, content.as_bytes())
+                .unwrap();
+        }
+        let archive = archive.into_inner().unwrap();
+        let mut unpack = Script::new(Verb::Unpack).set("p", "./t");
+        let sums = [sum(b"one"), sum(b"two")].join("\n");
+        let words = [&b"0"[..], b"./a", sums.as_bytes(), b"./x\ny", b"./b\\n"];
+        unpack.call("files", words);
+        let sums = [sum(b"three"), sum(b"four"), sum(b"")].join("\n");
+        let words = [
+            &b"1"[..],
+            b"./.",
+            sums.as_bytes(),
+            b"./z",
+            b"./w",
+            b"./missing",
+        ];
+        unpack.call("files", words);
+        unpack.call("rm", [&b"-rf"[..], b"./.axt-part"]);
+        let said = machine.says(unpack, &archive);
+        assert_eq!(
+            misplaced(&said),
+            [(4, true), (5, true)],
+            "{:?}",
+            machine.shell
+        );
+        let read = |path: &str| fs::read_to_string(machine.at(path)).unwrap();
+        assert_eq!(
+            [read("t/a/x\ny"), read("t/a/b\\n"), read("t/z")],
+            ["one", "two", "three"]
+        );
+        tree_is_listed(machine);
+    });
+}
+
+fn tree_is_listed(machine: &Machine<'_>) {
+    let tree = Script::new(Verb::Tree).set("p", "./t");
+    let listing = Listing::parse(&machine.says(tree, b"")).unwrap();
+    let digest = |path: &[u8]| {
+        let entry = listing.entries.iter().find(|entry| entry.path == path);
+        entry.unwrap().digest.clone()
+    };
+    assert_eq!(listing.entries.len(), 6, "{:?}", machine.shell);
+    assert_eq!(digest(b"a/x\ny"), Some(sum(b"one")), "{:?}", machine.shell);
+    assert_eq!(digest(b"a/b\\n"), Some(sum(b"two")));
+    let link = listing
+        .entries
+        .iter()
+        .find(|entry| entry.path == b"l")
+        .unwrap();
+    assert_eq!(link.link.as_deref(), Some(&b"-to\n"[..]));
+    let asked = [&b"a"[..], b"l", b"z", b"none", b"a/x\ny"];
+    let script = Script::new(Verb::Names).set("p", "./t").names(asked);
+    let said = names(&machine.says(script, b""), asked.len()).unwrap();
+    let kinds: Vec<_> = said.iter().map(|(kind, _)| *kind).collect();
+    use Kind::{Directory, File, Link, Missing};
+    assert_eq!(kinds, [Directory, Link, File, Missing, File]);
+    let asked = [&b"a/x\ny"[..], b"none", b"z"];
+    let script = Script::new(Verb::Digests).set("p", "./t").names(asked);
+    let said = String::from_utf8(machine.says(script, b"")).unwrap();
+    let expected = format!("{}\n\n{}\n", sum(b"one"), sum(b"three"));
+    assert_eq!(said, expected, "{:?}", machine.shell);
+    let pack = Script::new(Verb::Pack).set("p", "./t").names([&b"z"[..]]);
+    let packed = machine.says(pack, b"");
+    let mut archive = tar::Archive::new(&*packed);
+    let entry = archive.entries().unwrap().next().unwrap().unwrap();
+    assert_eq!(&*entry.path_bytes(), b"./z");
+    let not = machine.run(
+        Script::new(Verb::Tree).set("p", Path::new("./t/z").to_str().unwrap()),
+        b"",
+    );
+    assert_eq!(not.status.code(), Some(6));
+}
+
+#[test]
+fn variables_come_first_and_survive_every_byte() {
+    let mut script = Script::new(Verb::Make).names([&b"a b"[..]]);
+    script.call("link", [&b"-to"[..], b"./x"]);
+    let text = script.finish();
+    assert!(text.starts_with(b"set -- './a b'\n"));
+    assert!(text.ends_with(b"\nlink '-to' './x'\n"));
+    let text = Script::new(Verb::Get)
+        .set("p", b"./it's\n\xff")
+        .set("k", "3")
+        .finish();
+    assert!(text.starts_with(b"p='./it'\\''s\n\xff'\nk='3'\nLC_ALL=C\n"));
+    assert!(!text.windows(2).any(|two| two == b"\n#"));
+}

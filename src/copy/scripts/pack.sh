@@ -1,0 +1,8 @@
+#!/bin/sh
+# Writes the files in the directory p that are the arguments to standard output, as a tar archive.
+#
+# It follows common.sh.
+#
+# shellcheck disable=SC2154 # Variables come before this text.
+cd "$p" || exit 1
+tar -cf - "$@"
