@@ -368,3 +368,37 @@ fn control_master_shares_sessions_as_with_ssh() {
     until("the master has ended", || check().status == 255);
     assert_eq!(sharing.started(), 3);
 }
+
+#[test]
+fn files_are_copied_in_a_shared_session() {
+    let sharing = Sharing::new();
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let remote = |name: &str| format!("i-test:{}", at(name).display());
+    fs::create_dir(at("top")).unwrap();
+    for (name, length) in [("small", 1000), ("large", 500_000), ("empty", 0)] {
+        fs::write(at("top").join(name), noise(length, 3)).unwrap();
+    }
+    for (from, to) in [
+        (at("top").display().to_string(), remote("there")),
+        (remote("there"), at("back").display().to_string()),
+        (at("top/large").display().to_string(), remote("alone")),
+        (remote("alone"), at("again").display().to_string()),
+    ] {
+        let mut axt = sharing.axt(&["cp", "-r", "--share", "1m", &from, &to]);
+        axt.env("XDG_STATE_HOME", at("state"));
+        let done = run(axt, b"");
+        assert_eq!((done.status, &*done.stderr), (0, ""), "{done:?}");
+    }
+    for name in ["small", "large", "empty"] {
+        let (one, other) = (at("top").join(name), at("back").join(name));
+        assert!(fs::read(one).unwrap() == fs::read(other).unwrap(), "{name}");
+    }
+    assert!(fs::read(at("again")).unwrap() == fs::read(at("top/large")).unwrap());
+    let mut gone = sharing.axt(&["cp", "--share", "1m", &remote("gone"), "x"]);
+    gone.current_dir(dir.path());
+    let done = run(gone, b"");
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.stderr.contains("No such file"), "{done:?}");
+    assert_eq!(sharing.started(), 1);
+}

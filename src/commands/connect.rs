@@ -97,11 +97,12 @@ async fn in_shared_session(
     let shared = sharing::Shared {
         context,
         global,
-        args,
+        sharing: &args.sharing,
+        session: &args.session,
         request,
         ui,
     };
-    let done = sharing::run(&shared, plan.program.as_ref()).await?;
+    let done = sharing::run(&shared, args, plan.program.as_ref()).await?;
     if let Some(hint) = done.and_then(|exit| plan.hint(exit)) {
         ui.hint(hint);
     }

@@ -106,7 +106,8 @@ async fn ask_master(
     let shared = sharing::Shared {
         context: &context,
         global,
-        args: connect,
+        sharing: &connect.sharing,
+        session: &connect.session,
         request: &request,
         ui,
     };
@@ -116,12 +117,7 @@ async fn ask_master(
 
 /// On this system there are none.
 #[cfg(not(unix))]
-async fn ask_master(
-    _: &Global,
-    _: &Connect,
-    _: Option<bool>,
-    _: &Ui,
-) -> anyhow::Result<Option<u32>> {
+async fn ask_master(_: &Global, _: &Connect, _: Option<bool>) -> anyhow::Result<Option<u32>> {
     Ok(None)
 }
 

@@ -1,7 +1,8 @@
 //! What the files of one copy have in common: the session, the choices, the counts.
 
+use super::done::Done;
 use super::meter::Meter;
-use super::remote_side::{Done, RemoteSide};
+use super::remote_side::RemoteSide;
 use super::run_id::RunId;
 use super::trouble::Trouble;
 use crate::copy::{Digests, Script, Verb};
@@ -10,7 +11,7 @@ use crate::ui::Ui;
 /// A copy of one or more files.
 pub(super) struct Job<'a> {
     /// The session.
-    pub(super) side: RemoteSide,
+    pub(super) side: RemoteSide<'a>,
     /// Copies get the mode and the time of their source.
     pub(super) preserve: bool,
     /// Nothing of an interrupted copy is used.
@@ -44,7 +45,7 @@ pub(super) struct Tally {
 
 impl<'a> Job<'a> {
     /// A copy over this session.
-    pub(super) fn new(side: RemoteSide, run: RunId, ui: &'a Ui) -> Self {
+    pub(super) fn new(side: RemoteSide<'a>, run: RunId, ui: &'a Ui) -> Self {
         Self {
             side,
             preserve: false,

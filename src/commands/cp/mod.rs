@@ -1,9 +1,12 @@
 //! `axt cp`: copies files to an instance or from one, verified and resumable.
 
 mod blocking;
+mod done;
 mod download;
 mod download_tree;
 mod job;
+#[cfg(unix)]
+mod lent;
 mod meter;
 mod part;
 mod remote_side;
@@ -19,6 +22,8 @@ use super::doctor::explain::explained;
 use super::shared::context::Context;
 use super::shared::session;
 use super::shared::session::held::Opening;
+#[cfg(unix)]
+use super::shared::sharing;
 use super::shared::stops::Stops;
 use super::shared::target::resolve::{self, May};
 use crate::cli::{Compress, Cp, Global};
@@ -70,7 +75,18 @@ pub(crate) async fn run(global: &Global, mut args: Cp, ui: &Ui) -> anyhow::Resul
     };
     let copying = async {
         let uncompressed = args.compress == Compress::Never;
-        let side = RemoteSide::open(&opening, request, uncompressed).await?;
+        let mut side = RemoteSide::new(&opening, request.clone(), uncompressed);
+        #[cfg(unix)]
+        if args.sharing.is_wanted() {
+            side.share(sharing::Shared {
+                context: &context,
+                global,
+                sharing: &args.sharing,
+                session: &args.session,
+                request: &request,
+                ui,
+            });
+        }
         let folder = state_dir(&process_env).map(|folder| folder.join("copies"));
         let mut job = Job::new(side, RunId::new(folder), ui);
         (job.preserve, job.afresh, job.umask) = (args.preserve, afresh, umask);

@@ -1,6 +1,6 @@
 //! What goes wrong in a copy: with one file, or with all of it.
 
-use super::remote_side::Done;
+use super::done::Done;
 use crate::copy::Digests;
 use crate::error::Error;
 use crate::printable::line;

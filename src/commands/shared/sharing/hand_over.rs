@@ -3,25 +3,25 @@
 use super::key::key;
 use super::reach::{PATIENCE, answer, greeted, knock, reach};
 use super::start::Start;
-use crate::cli::{Connect, Global};
+use crate::cli::{Connect, Global, Session, Sharing};
 use crate::commands::exec::{GRACE, Program, passed_on};
 use crate::commands::shared::context::Context;
 use crate::commands::shared::stops::{Stops, exit_of};
 use crate::error::{Error, Result, Stop};
 use crate::exit::Exit;
 use crate::openapi::ecs::StartTerminalSession;
-use crate::remote::Signal;
+use crate::remote::{Command, Signal};
 use crate::share::{Answer, Asked, Conn, Place, Run};
 use crate::terminal::stdin_is_terminal;
 use crate::ui::Ui;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a holder may be silent while it runs a command, until it is asked whether it is there.
-const QUIET: Duration = Duration::from_secs(10);
+pub(super) const QUIET: Duration = Duration::from_secs(10);
 
 /// A command whose session may be shared.
 pub(crate) struct Shared<'a> {
@@ -29,8 +29,10 @@ pub(crate) struct Shared<'a> {
     pub(crate) context: &'a Context,
     /// The options of every command.
     pub(crate) global: &'a Global,
-    /// The command's options.
-    pub(crate) args: &'a Connect,
+    /// Whether and how it is shared.
+    pub(crate) sharing: &'a Sharing,
+    /// The session's options.
+    pub(crate) session: &'a Session,
     /// The request for a session of its own.
     pub(crate) request: &'a StartTerminalSession,
     /// Tells the user something.
@@ -42,23 +44,32 @@ pub(crate) struct Shared<'a> {
 ///
 /// # Errors
 /// [`Error::Io`] if this process can't listen to signals; [`Error::Stopped`].
-pub(crate) async fn run(shared: &Shared<'_>, program: Option<&Program>) -> Result<Option<Exit>> {
-    if !shared.args.sharing.is_wanted() {
+pub(crate) async fn run(
+    shared: &Shared<'_>,
+    args: &Connect,
+    program: Option<&Program>,
+) -> Result<Option<Exit>> {
+    if !shared.sharing.is_wanted() {
         return Ok(None);
     }
     let own = |why: &str| {
         tracing::info!("no shared session ({why}): this command has its own");
         Ok(None)
     };
-    let program = match shareable(shared.args, program) {
+    let program = match shareable(shared.session, args.raw_command, program) {
         Ok(program) => program,
         Err(why) => return own(why),
     };
-    let mut stops = Stops::listen(shared.args.run.timeout).map_err(|source| Error::Io {
+    let mut stops = Stops::listen(args.run.timeout).map_err(|source| Error::Io {
         what: "signals can't be caught",
         source,
     })?;
-    let handing = hand_over(shared, program);
+    let handing = async {
+        let stdin = stdin(program.stdin).map_err(|error| error.to_string())?;
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
+        hand_over(shared, &program.command, program.stdin, streams).await
+    };
     let handed = tokio::select! {
         handed = handing => handed,
         stop = stops.next() => return Err(stop.into()),
@@ -86,8 +97,8 @@ pub(crate) async fn ask(shared: &Shared<'_>, end: Option<bool>) -> Result<Option
 
 /// The key and the files of the holder of this command's sessions.
 fn place(shared: &Shared<'_>) -> Result<(String, Place), String> {
-    let kms = shared.args.session.kms_endpoint.as_deref();
-    let key = key(shared.context, &shared.args.sharing, shared.request, kms);
+    let kms = shared.session.kms_endpoint.as_deref();
+    let key = key(shared.context, shared.sharing, shared.request, kms);
     let key = key.map_err(|error| error.to_string())?;
     let place = Place::of(&key, &|name| std::env::var_os(name));
     let place = place.map_err(|error| error.to_string())?;
@@ -96,42 +107,51 @@ fn place(shared: &Shared<'_>) -> Result<(String, Place), String> {
 
 /// The command, if it can run in a shared session.
 fn shareable<'a>(
-    args: &Connect,
+    session: &Session,
+    is_raw: bool,
     program: Option<&'a Program>,
 ) -> Result<&'a Program, &'static str> {
-    #[cfg(feature = "emulator")]
-    if args.session.connection.emulator {
-        return Err("the emulator ends with this process");
-    }
-    if args.session.wss_url.is_some() {
-        return Err("--wss-url names one");
-    }
-    if args.raw_command {
+    check(session)?;
+    if is_raw {
         return Err("--raw-command leaves no room for the runner");
     }
     let program = program.filter(|program| !program.terminal);
     program.ok_or("a terminal is never shared")
 }
 
+/// Whether such a session can be shared.
+pub(super) fn check(session: &Session) -> Result<(), &'static str> {
+    #[cfg(feature = "emulator")]
+    if session.connection.emulator {
+        return Err("the emulator ends with this process");
+    }
+    match session.wss_url {
+        Some(_) => Err("--wss-url names one"),
+        None => Ok(()),
+    }
+}
+
 /// Hands the command over; from then on the holder runs it. Nothing of it has begun after a failure.
-async fn hand_over(shared: &Shared<'_>, program: &Program) -> Result<Conn, String> {
+pub(super) async fn hand_over(
+    shared: &Shared<'_>,
+    command: &Command,
+    has_stdin: bool,
+    streams: [BorrowedFd<'_>; 3],
+) -> Result<Conn, String> {
     let (key, place) = place(shared)?;
-    let sharing = &shared.args.sharing;
+    let sharing = shared.sharing;
     let keep = sharing.keep();
     let start = async || {
-        let options = (shared.global, &shared.args.session);
+        let options = (shared.global, shared.session);
         let start = Start::of(shared.context, options, shared.request, &key, sharing).await;
         start.map_err(|error| error.to_string())
     };
     let mut conn = reach(&place, keep.is_some(), start).await?;
-    let stdin = stdin(program.stdin).map_err(|error| error.to_string())?;
-    let (stdout, stderr) = (io::stdout(), io::stderr());
     let run = Asked::Run(Box::new(Run {
-        command: program.command.clone(),
-        stdin: program.stdin,
+        command: command.clone(),
+        stdin: has_stdin,
         keep,
     }));
-    let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
     let lost = |error: io::Error| error.to_string();
     let sent = timeout(PATIENCE, conn.send(&run, &streams)).await;
     sent.map_err(|_| "it does not answer")?.map_err(lost)?;

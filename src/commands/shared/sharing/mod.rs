@@ -2,9 +2,11 @@
 
 mod hand_over;
 mod key;
+mod lent;
 mod reach;
 mod start;
 
 pub(crate) use hand_over::{Shared, ask, run};
+pub(crate) use lent::lend;
 pub(crate) use reach::{answer, greeted, knock};
 pub(crate) use start::Start;

@@ -1,0 +1,49 @@
+//! How a text at the remote side ended, and what it said.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The most that is kept of a text's standard error.
+pub(super) const MOST_ERRORS: usize = 16 * 1024;
+
+/// How a text ended.
+#[derive(Debug)]
+pub(super) struct Done {
+    /// Its exit status.
+    pub(super) status: u8,
+    /// What it wrote to standard error.
+    pub(super) errors: String,
+    /// Why this side could not read or write what was copied.
+    pub(super) local: Option<io::Error>,
+}
+
+/// Keeps what is written, up to a limit.
+#[derive(Clone)]
+pub(super) struct Collected {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    most: usize,
+}
+
+impl Collected {
+    pub(super) fn new(most: usize) -> Self {
+        let bytes = Arc::default();
+        Self { bytes, most }
+    }
+
+    pub(super) fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Write for Collected {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut kept = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = self.most.saturating_sub(kept.len());
+        kept.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
