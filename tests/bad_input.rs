@@ -191,7 +191,7 @@ fn a_gateway_that_leads_nowhere_is_not_waited_for() {
                 opened(s);
                 send(s, Kind::Output, 1, b"C:\\>");
             },
-            "it said: C:\\>",
+            "the output was: C:\\>",
         ),
         // Closed, though the connection stays open.
         (
