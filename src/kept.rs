@@ -1,20 +1,25 @@
-//! Small files of this user alone that are replaced as a whole: what is kept can't be half of a file.
+//! Small files of this user alone, which axt keeps for later runs.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
-/// Writes the file, whose folder is made if it is missing.
+/// A new, empty file in the place of what may be there.
+pub(crate) fn create(path: &Path) -> io::Result<File> {
+    options().truncate(true).open(path)
+}
+
+/// The file, which is made if it is not there.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    options().truncate(false).open(path)
+}
+
+/// Replaces the file as a whole, so that nobody finds half of it. Its folder is made if it is missing.
 pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     make_folder_of(path)?;
     let new = path.with_extension(std::process::id().to_string());
-    let written = options
-        .open(&new)
-        .and_then(|mut file| file.write_all(content));
+    let written = create(&new).and_then(|mut file| file.write_all(content));
     let kept = written.and_then(|()| fs::rename(&new, path));
     kept.inspect_err(|_| {
         let _ = fs::remove_file(&new);
@@ -28,6 +33,28 @@ pub(crate) fn make_folder_of(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
     path.parent().map_or(Ok(()), |parent| folder.create(parent))
+}
+
+/// Removes the folder's files that nobody has written for so long.
+pub(crate) fn remove_old(folder: &Path, longest: Duration) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let age = entry.metadata().and_then(|data| data.modified());
+        let age = age.map(|time| time.elapsed().unwrap_or_default());
+        if age.is_ok_and(|age| age > longest) {
+            // Another process may have been faster.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 #[cfg(test)]
@@ -51,5 +78,18 @@ mod tests {
             assert_eq!(mode(path.parent().unwrap()), 0o700);
         }
         assert!(write(&path.join("below a file"), b"").is_err());
+    }
+
+    #[test]
+    fn what_is_old_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let hour = Duration::from_secs(3600);
+        for (name, age) in [("old", 2 * hour), ("young", hour / 2)] {
+            let file = create(&dir.path().join(name)).unwrap();
+            let time = std::time::SystemTime::now() - age;
+            file.set_modified(time).unwrap();
+        }
+        remove_old(dir.path(), hour).unwrap();
+        assert!(!dir.path().join("old").exists() && dir.path().join("young").exists());
     }
 }

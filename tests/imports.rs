@@ -41,7 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "providers",
-        &["config", "net", "openapi", "error", "printable"],
+        &["config", "net", "openapi", "kept", "error", "printable"],
     ),
     ("kept", &[]),
     ("names", &["openapi", "kept", "error"]),
@@ -80,7 +80,7 @@ const PARTS: [(&str, &str, &[&str]); 11] = [
     ("emulator", "openapi", &["lenient", "region", "signature"]),
     ("cli", "config", &["blocks", "env", "settings"]),
     ("names", "openapi", &["ecs", "region", "signature"]),
-    ("cli", "openapi", &["ecs"]),
+    ("cli", "openapi", &["ecs", "region"]),
     // The names of limits, faults and states, for the help text.
     ("cli", "emulator", &["Faults", "INSTANCE_WORDS", "Limits"]),
 ];

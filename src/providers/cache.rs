@@ -1,17 +1,17 @@
 //! Role credentials kept between runs, so that a loop of many short runs asks STS once.
 
 use super::lock::Lock;
-use super::private;
 use super::world::{Occasion, World};
 use crate::config::credentials::Credentials;
 use crate::error::Result;
+use crate::kept;
 use crate::openapi::signature::sha256_hex;
 use crate::openapi::sts::TemporaryCredentials;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
-use std::fs::{self, DirBuilder};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -69,18 +69,14 @@ fn read(path: &Path, world: &World, occasion: Occasion) -> Option<Credentials> {
 }
 
 async fn lock(folder: &Path, path: &Path) -> io::Result<Lock> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
-    remove_old(folder)?;
-    Lock::wait(&with_ending(path, "lock")).await
+    kept::make_folder_of(path)?;
+    kept::remove_old(folder, LONGEST)?;
+    Lock::wait(&path.with_extension("lock")).await
 }
 
 fn write(path: &Path, credentials: &Credentials) -> io::Result<()> {
     let token = credentials.security_token.as_ref();
-    let kept = Zeroizing::new(
+    let content = Zeroizing::new(
         json!({
             "accessKeyId": credentials.access_key_id,
             "accessKeySecret": credentials.access_key_secret.expose_secret(),
@@ -89,24 +85,5 @@ fn write(path: &Path, credentials: &Credentials) -> io::Result<()> {
         })
         .to_string(),
     );
-    let new = with_ending(path, "new");
-    private::create(&new)?.write_all(kept.as_bytes())?;
-    fs::rename(new, path)
-}
-
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    path.with_extension(ending)
-}
-
-fn remove_old(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let age = entry.metadata().and_then(|data| data.modified());
-        let age = age.map(|time| time.elapsed().unwrap_or_default());
-        if age.is_ok_and(|age| age > LONGEST) {
-            // Another process may have been faster.
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-    Ok(())
+    kept::write(path, content.as_bytes())
 }

@@ -1,6 +1,6 @@
 //! A lock between processes: a file that one of them holds.
 
-use super::private;
+use crate::kept;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub(super) struct Lock(File);
 impl Lock {
     /// Waits until this process has the lock.
     pub(super) async fn wait(path: &Path) -> io::Result<Self> {
-        let file = private::open(path)?;
+        let file = kept::open(path)?;
         let begun = Instant::now();
         loop {
             match file.try_lock() {

@@ -13,7 +13,6 @@ mod lock;
 mod login;
 mod obtain;
 mod oidc;
-mod private;
 mod renewal;
 mod sts;
 mod uri;

@@ -5,9 +5,9 @@ use super::journal::{Journal, Use, left_behind};
 use super::tokens::Tokens;
 use crate::config::profile::{Profile, read};
 use crate::error::{Error, Result};
+use crate::kept;
 use crate::openapi::signature::sha256_hex;
 use crate::providers::lock::Lock;
-use crate::providers::private;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::fs;
@@ -50,7 +50,7 @@ impl LoginFile {
     pub(super) fn begin(&self, profile: &str, token: &str, now: Timestamp) -> Result<Journal> {
         let failed = |error: io::Error| unwritable(&self.target, &error.to_string());
         let new = beside(&self.target, "new");
-        drop(private::create(&new).map_err(failed)?);
+        drop(kept::create(&new).map_err(failed)?);
         fs::remove_file(&new).map_err(failed)?;
         let is_read_only = fs::metadata(&self.target).map_err(failed)?;
         if is_read_only.permissions().readonly() {
@@ -138,7 +138,7 @@ impl LoginFile {
 /// Replaces a file as a whole.
 fn replace(target: &Path, content: &[u8]) -> io::Result<()> {
     let new = beside(target, "new");
-    let mut file = private::create(&new)?;
+    let mut file = kept::create(&new)?;
     file.write_all(content)?;
     file.sync_all()?;
     reached("written");

@@ -5,7 +5,7 @@
 //! the server's decision and that one write: a login whose run is killed then, or whose answer the network
 //! loses, may be used up, and the next run can say so.
 
-use crate::providers::private;
+use crate::kept;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
 use std::io::{self, Seek as _, SeekFrom, Write as _};
@@ -62,7 +62,7 @@ impl Journal {
 }
 
 fn prepared(path: &Path, begun: &Use) -> io::Result<File> {
-    let mut file = private::create(path)?;
+    let mut file = kept::create(path)?;
     let line = serde_json::to_string(begun)? + "\n";
     file.write_all(line.as_bytes())?;
     file.write_all("\n".repeat(ROOM).as_bytes())?;
