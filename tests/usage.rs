@@ -59,6 +59,13 @@ fn a_usage_error_is_told_in_lines_of_axts() {
     axt: usage: axt webshell [OPTIONS] --app-id <ID> [CMD]... [-- <ARGV>...]
     axt: hint: for more, try '--help'.
     ");
+    insta::assert_snapshot!(refused(&[("AXT_EMULATOR", "1")], "--emulator connect i-1"), @r"
+    exit 255
+    axt: unexpected argument '--emulator' found
+    axt: hint: 'connect --emulator' exists
+    axt: usage: axt [OPTIONS] <COMMAND>
+    axt: hint: for more, try '--help'.
+    ");
     insta::assert_snapshot!(refused(&[], "sesions list"), @r"
     exit 2
     axt: unrecognized subcommand 'sesions'
@@ -155,6 +162,33 @@ fn what_is_typed_wins_against_a_variable_that_does_not_go_with_it() {
     );
     assert_eq!(done.status, 255);
     assert!(done.stderr.contains("127.0.0.1:9"), "{}", done.stderr);
+}
+
+#[test]
+fn a_user_before_the_target_beats_the_variable() {
+    let user = |words: &str| {
+        let words = format!("config show {words} --json");
+        let shown = told(&[("AXT_USER", "al")], &words).text();
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        shown["settings"]["user"]["value"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    assert_eq!(user("i-1").as_deref(), Some("al"));
+    assert_eq!(user("bob@i-1"), None, "it is not the variable's");
+    assert_eq!(user("bob@i-1 --user eve").as_deref(), Some("eve"));
+    // The session is bob's, whom this machine lacks; al it would lack as well.
+    let variables = [("AXT_USER", "no-al")];
+    for words in [
+        "connect no-bob@i-1 --emulator -n -- true",
+        "ssh no-bob@i-1 true",
+    ] {
+        let mut command = axt(words.split(' '));
+        command.envs(variables).env("AXT_EMULATOR", "1");
+        let done = run(command, b"");
+        assert!(done.stderr.contains("no-bob"), "{words}: {done:?}");
+        assert!(!done.stderr.contains("no-al"), "{words}: {done:?}");
+    }
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
         words::join(&mut cli, &mut command)?;
         cli.global.sources = sources(&command, &matches, &configured);
         if let Chosen::Config(Config::Show(show)) = &mut cli.command {
-            show.settings = settings(&command, &matches, &cli.global.sources);
+            show.settings = settings(&matches, &cli.global.sources);
         }
         cli.global.alias.clone_from(&configured.instance);
         Ok(cli)
@@ -105,11 +105,20 @@ struct Typed {
 fn typed(args: &[OsString]) -> Typed {
     let command = without_variables(grammar()).ignore_errors(true);
     match command.try_get_matches_from(args) {
-        Ok(matches) => Typed {
-            ids: ids(&matches, ValueSource::CommandLine),
-            target: target(&matches),
-            informs: false,
-        },
+        Ok(matches) => {
+            let mut ids = ids(&matches, ValueSource::CommandLine);
+            let target = target(&matches);
+            let parts = target.as_deref().map(Target::parse);
+            // Who is named before the target is typed, as with --user.
+            if parts.is_some_and(|parts| parts.user.is_some()) {
+                ids.insert("user".into());
+            }
+            Typed {
+                ids,
+                target,
+                informs: false,
+            }
+        }
         Err(error) => Typed {
             informs: !error.use_stderr(),
             ..Typed::default()
@@ -141,13 +150,9 @@ fn configured(args: &[OsString], typed: &Typed) -> Result<Configured, Exit> {
     if typed.informs || matches!(command, Some("completion" | "man" | "help" | "emulator")) {
         return Ok(Configured::default());
     }
-    let target = typed.target.as_deref().map(Target::parse);
-    let mut ids = typed.ids.clone();
-    if target.as_ref().is_some_and(|target| target.user.is_some()) {
-        ids.insert("user".into());
-    }
-    let host = target.map(|target| target.instance);
-    Configured::read(grammar, &ids, host.as_deref()).map_err(|problems| {
+    let host = typed.target.as_deref().map(Target::parse);
+    let host = host.map(|target| target.instance);
+    Configured::read(grammar, &typed.ids, host.as_deref()).map_err(|problems| {
         let ui = Ui::default();
         problems.iter().for_each(|problem| ui.error(problem, None));
         usage_error(&axt, args)
@@ -200,16 +205,12 @@ fn sources(
 }
 
 /// The options of `axt config show` that have a value, with the value's source.
-fn settings(
-    command: &Command,
-    matches: &ArgMatches,
-    sources: &BTreeMap<String, Source>,
-) -> Vec<Setting> {
+fn settings(matches: &ArgMatches, sources: &BTreeMap<String, Source>) -> Vec<Setting> {
     let mut below = matches;
     while let Some((_, next)) = below.subcommand() {
         below = next;
     }
-    let options = configured::options(command).into_iter();
+    let options = configured::options(&command()).into_iter();
     let options = options.filter_map(|option| {
         let id = option.get_id().as_str();
         let name = option.get_long()?.to_owned();
@@ -249,13 +250,14 @@ fn ids(matches: &ArgMatches, source: ValueSource) -> Ids {
     found
 }
 
-/// The command without the variables that don't count: empty ones, and those that conflict with a typed
-/// argument. A switch takes the usual words for yes and no.
+/// The command without the variables that don't count: empty ones, those of typed arguments, and those that
+/// conflict with one. A switch takes the usual words for yes and no.
 fn with_variables(mut command: Command, typed: &Ids) -> Command {
     command.build();
     let overruled = overruled(&command, typed);
     map_args(grammar(), &|arg| {
-        let counts = !says_nothing(&arg) && !overruled.contains(arg.get_id().as_str());
+        let id = arg.get_id().as_str();
+        let counts = !says_nothing(&arg) && !overruled.contains(id) && !typed.contains(id);
         let arg = if counts { arg } else { without_variable(arg) };
         // A value may be a secret, such as a password in a URL.
         let arg = arg.hide_env_values(true);
@@ -274,7 +276,7 @@ fn without_variable(arg: Arg) -> Arg {
     arg.env(None::<&'static str>)
 }
 
-fn map_args(command: Command, change: &impl Fn(Arg) -> Arg) -> Command {
+pub(super) fn map_args(command: Command, change: &impl Fn(Arg) -> Arg) -> Command {
     let command = command.mut_args(change);
     command.mut_subcommands(|command| map_args(command, change))
 }

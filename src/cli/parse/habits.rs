@@ -77,6 +77,7 @@ fn option(word: &str, typed: &Typed) -> Option<String> {
         "R" => "the service opens no ports on the instance: there are no remote forwards".into(),
         "A" => "the service carries no agent connections: leave -A out".into(),
         "X" | "Y" => format!("the service carries no X11 connections: leave {word} out"),
+        "f" => "axt stays in the foreground: leave -f out, and end the line with & if it is to wait for nothing".into(),
         "J" => "instances are reached through the service, and not through other hosts: leave -J out".into(),
         "C" | "E" | "F" | "N" | "O" | "S" | "W" | "g" | "o" | "s" => {
             format!("`axt ssh {word} …` takes ssh's options")
@@ -181,6 +182,7 @@ mod tests {
             ("axt connect -A i-1", "leave -A out"),
             ("axt connect i-1 -Y", "leave -Y out"),
             ("axt connect -J jump i-1", "leave -J out"),
+            ("axt connect -f i-1", "leave -f out"),
         ] {
             let said = answer(line, &[]).expect(line);
             assert!(said.contains(part), "{line}: {said}");

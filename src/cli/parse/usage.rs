@@ -2,7 +2,7 @@
 
 use super::configured::accept;
 use crate::ui::Ui;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 use std::env::var_os;
 use std::ffi::OsString;
@@ -92,6 +92,10 @@ fn lines(error: &clap::Error, variables: &[(String, String)]) -> Vec<String> {
 /// The line, with the variables in place of the arguments that nobody typed.
 fn with_variables(line: &str, error: &clap::Error, variables: &[(String, String)]) -> String {
     let mut line = line.to_owned();
+    // What the command does not know is what was typed.
+    if error.kind() == ErrorKind::UnknownArgument {
+        return line;
+    }
     for kind in [ContextKind::InvalidArg, ContextKind::PriorArg] {
         if let Some(ContextValue::String(name)) = error.get(kind)
             && let Some((_, variable)) = variables.iter().find(|(argument, _)| argument == name)
