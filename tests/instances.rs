@@ -7,8 +7,10 @@ mod support;
 use axt::emulator::{Emulator, Instance, Options};
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use support::axt::{AXT, Cloud, Done, run, stubborn};
+use support::screen::Screen;
 use support::{need, need_python};
 
 fn cloud(instances: &[&str]) -> Cloud {
@@ -52,6 +54,99 @@ fn a_pipe_gets_a_line_for_each_instance() {
             "{line:?} is not in {text}"
         );
     }
+}
+
+#[test]
+fn a_narrow_terminal_gets_a_line_for_each_instance() {
+    let names = ["一个很长很长的名字", "web", "another-rather-long-name"];
+    let fleet = (1..).zip(names);
+    let fleet: Vec<_> = fleet
+        .map(|(n, name)| format!("i-bp1example{n}:name={name}:tag=环境=生产:ip=10.0.0.{n}"))
+        .collect();
+    let cloud = cloud(&fleet.iter().map(String::as_str).collect::<Vec<_>>());
+    let screen = Screen::start(&cloud.axt(["instances"]), 10, 92);
+    let (end, seen) = screen.end_seen();
+    assert_eq!(end.code(), Some(0), "{seen}");
+    insta::assert_snapshot!(seen, @r"
+    ID             NAME          STATUS   PRIVATE   PUBLIC  OS     AGENT  REGION       TAGS
+    i-bp1example3  another-rat…  Running  10.0.0.3  -       linux  ok     cn-hangzhou  环境=生产
+    i-bp1example2  web           Running  10.0.0.2  -       linux  ok     cn-hangzhou  环境=生产
+    i-bp1example1  一个很长很…   Running  10.0.0.1  -       linux  ok     cn-hangzhou  环境=生产
+    ");
+}
+
+#[test]
+fn what_is_listed_is_remembered_as_far_as_the_list_tells() {
+    let fleet = [
+        "i-1:name=web:tag=a=1",
+        "i-2:name=web:tag=a=2",
+        "i-3:name=db",
+    ];
+    let cloud = cloud(&fleet);
+    let connect = |name: &str| {
+        let done = run(cloud.axt(["connect", name, "--command", "true"]), b"");
+        (done.status, cloud.emulator.calls("DescribeInstances"))
+    };
+    // Only one of the two is listed: that is no reason to take it.
+    assert_eq!(instances(&cloud, &["tag:a=1"]).status, 0);
+    let (status, calls) = connect("web");
+    assert_eq!(status, 255);
+    assert!(
+        cloud
+            .emulator
+            .sessions()
+            .iter()
+            .all(|session| session.connections.is_empty())
+    );
+    assert_eq!(instances(&cloud, &[]).status, 0);
+    assert_eq!(connect("db"), (0, calls + 1));
+    assert_eq!(connect("web"), (255, calls + 2));
+    cloud.assert_all_ended();
+}
+
+/// Answers every request with a page that names another next page.
+fn endless() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            std::thread::spawn(|| answer_endlessly(stream));
+        }
+    });
+    url
+}
+
+fn answer_endlessly(stream: std::net::TcpStream) -> Option<()> {
+    stream.set_nodelay(true).ok()?;
+    let mut stream = BufReader::new(stream);
+    for page in 0.. {
+        let mut body = 0;
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line).ok().filter(|read| *read > 0)?;
+            match line.trim_end().to_ascii_lowercase().split_once(": ") {
+                Some(("content-length", length)) => body = length.parse().ok()?,
+                Some(_) => {}
+                None if line == "\r\n" => break,
+                None => {}
+            }
+        }
+        stream.read_exact(&mut vec![0; body]).ok()?;
+        let page = format!(r#"{{"NextToken":"t{page}","Instances":{{"Instance":[]}}}}"#);
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length";
+        let answer = format!("{head}: {}\r\n\r\n{page}", page.len());
+        stream.get_mut().write_all(answer.as_bytes()).ok()?;
+    }
+    None
+}
+
+#[test]
+fn pages_without_an_end_are_an_error() {
+    let done = instances(&cloud(&[]), &["--endpoint", &endless()]);
+    assert_eq!((done.status, done.text().as_str()), (1, ""));
+    let said = "the answer has a next page even after 2000 pages";
+    assert!(done.stderr.contains(said), "{}", done.stderr);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Remembers which instance a target was, for each account and region. It saves time and is never trusted
 //! without a check.
 
+use super::meaning::target_of_name;
 use crate::kept;
 use crate::openapi::ecs::check_instance_id;
+use crate::openapi::ecs::instances::Instance;
 use crate::openapi::signature::sha256_hex;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,9 @@ const MOST: usize = 20_000;
 
 /// The longest file that is read, in bytes.
 const LONGEST: u64 = 8 << 20;
+
+/// A file that nobody has written for so long is removed: its account or its region is no longer used.
+const UNUSED: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// The file of one account and region. Without a cache directory it is always empty.
 #[derive(Debug, Clone)]
@@ -35,6 +40,11 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    fn new(target: String, id: String, seen: u64) -> Self {
+        let id = Some(id);
+        Self { target, id, seen }
+    }
+
     /// How old this is, unless it comes from the future.
     #[must_use]
     pub(crate) fn age(&self) -> Option<Duration> {
@@ -85,50 +95,93 @@ impl NameCache {
     /// Remembers targets, each with its instance; a target that occurs twice is several instances. A
     /// failure to write is only logged.
     pub(crate) fn put(&self, targets: impl IntoIterator<Item = (String, String)>) {
+        self.change(|old| {
+            let seen = now();
+            let targets = targets.into_iter();
+            merged(
+                targets.map(|(target, id)| Known::new(target, id, seen)),
+                old,
+            )
+        });
+    }
+
+    /// Remembers a list of instances: `all` of the account and region, or some. A name from a list of some
+    /// may belong to another instance too, so it is checked before it is used.
+    pub(crate) fn learn<'a>(&self, instances: impl IntoIterator<Item = &'a Instance>, all: bool) {
+        let seen = if all { now() } else { 0 };
+        let listed = instances.into_iter().map(|instance| {
+            let name = instance.name.as_ref().filter(|name| **name != instance.id);
+            let target = name.and_then(|name| target_of_name(name));
+            let target = target.unwrap_or_else(|| instance.id.clone());
+            Known::new(target, instance.id.clone(), seen)
+        });
+        let listed: Vec<Known> = listed.collect();
+        self.change(|mut old| {
+            if all {
+                let ids: HashSet<_> = listed.iter().map(|known| known.id.clone()).collect();
+                old.retain(|known| ids.contains(&known.id));
+                return merged(listed, old);
+            }
+            let known: HashSet<_> = old.iter().map(|known| known.target.clone()).collect();
+            let new = listed.into_iter();
+            merged(new.filter(|new| !known.contains(&new.target)), old)
+        });
+    }
+
+    /// Forgets a target.
+    pub(crate) fn forget(&self, target: &str) {
+        self.change(|mut names| {
+            names.retain(|known| known.target != target);
+            names
+        });
+    }
+
+    /// Puts this into the file, as another program might.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) fn fill(&self, content: &[u8]) -> io::Result<()> {
+        self.path
+            .as_ref()
+            .map_or(Ok(()), |path| kept::write(path, content))
+    }
+
+    /// Writes what `change` makes of what is remembered.
+    fn change(&self, change: impl FnOnce(Vec<Known>) -> Vec<Known>) {
         let Some(path) = &self.path else {
             return;
         };
-        let seen = now();
-        let mut names: Vec<Known> = Vec::new();
-        let mut places = HashMap::new();
-        let mut add = |known: Known, is_new: bool| match places.get(&known.target) {
+        let mut names = change(self.all());
+        names.truncate(MOST);
+        let content = serde_json::to_vec(&Content { names });
+        let written = content.map_err(io::Error::from);
+        let written = written.and_then(|content| kept::write(path, &content));
+        let folder = path.parent().unwrap_or(path);
+        if let Err(error) = written.and_then(|()| kept::remove_old(folder, UNUSED)) {
+            tracing::info!(%error, "names can't be remembered");
+        }
+    }
+}
+
+/// The new ones, then the old ones that are about other targets.
+fn merged(new: impl IntoIterator<Item = Known>, old: Vec<Known>) -> Vec<Known> {
+    let mut names: Vec<Known> = Vec::new();
+    let mut places = HashMap::new();
+    for known in new {
+        match places.get(&known.target) {
             None => {
                 places.insert(known.target.clone(), names.len());
                 names.push(known);
             }
-            Some(at) if is_new => {
+            Some(at) => {
                 let other: &mut Known = &mut names[*at];
                 if other.id != known.id {
                     other.id = None;
                 }
             }
-            Some(_) => {}
-        };
-        for (target, id) in targets {
-            let id = Some(id);
-            add(Known { target, id, seen }, true);
-        }
-        for known in self.all() {
-            add(known, false);
-        }
-        names.truncate(MOST);
-        let content = serde_json::to_vec(&Content { names });
-        let written = content.map_err(io::Error::from);
-        let written = written.and_then(|content| kept::write(path, &content));
-        if let Err(error) = written {
-            tracing::info!(%error, "names can't be remembered");
         }
     }
-
-    /// Forgets a target.
-    pub(crate) fn forget(&self, target: &str) {
-        let mut names = self.all();
-        names.retain(|known| known.target != target);
-        let content = serde_json::to_vec(&Content { names });
-        if let (Some(path), Ok(content)) = (&self.path, content) {
-            let _ = kept::write(path, &content);
-        }
-    }
+    let others = old.into_iter();
+    names.extend(others.filter(|known| !places.contains_key(&known.target)));
+    names
 }
 
 /// The name of what belongs to a region of an account. The account is named by a text without secrets.
@@ -167,6 +220,25 @@ fn now() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_file_says_nothing_or_what_has_the_form_of_ids(
+            target in ".{0,8}", id in "(i-|mi-)?.{0,8}", seen: i64, cut in 0..80usize,
+        ) {
+            let dir = tempfile::tempdir().unwrap();
+            let cache = NameCache::new(Some(dir.path()), "a", "b");
+            let known = serde_json::json!({"target": target, "id": id, "seen": seen});
+            let mut text = serde_json::json!({"names": [known]}).to_string().into_bytes();
+            text.truncate(text.len().saturating_sub(cut / 2));
+            cache.fill(&text).unwrap();
+            for known in cache.all() {
+                prop_assert!(check_instance_id(&known.id.unwrap()).is_ok());
+                prop_assert!(!known.target.contains(char::is_control));
+            }
+        }
+    }
 
     fn pair(target: &str, id: &str) -> (String, String) {
         (target.into(), id.into())
@@ -199,10 +271,69 @@ mod tests {
     }
 
     #[test]
+    fn lists_are_remembered_as_what_they_tell() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = NameCache::new(Some(dir.path()), "a", "cn-beijing");
+        let instance = |id: &str, name: &str| Instance {
+            name: Some(name.to_owned()),
+            ..Instance::new(id, "cn-beijing")
+        };
+        let knows = |target: &str| {
+            let known = cache.get(target);
+            known.map(|known| {
+                (
+                    known.id.clone(),
+                    known.age() < Some(Duration::from_secs(60)),
+                )
+            })
+        };
+        let one = |id: &str, is_young: bool| Some((Some(id.to_owned()), is_young));
+        cache.put([pair("db", "i-2"), pair("old", "i-0")]);
+        cache.learn(&[instance("i-1", "web"), instance("i-3", "db")], false);
+        assert_eq!(
+            (knows("web"), knows("db")),
+            (one("i-1", false), one("i-2", true))
+        );
+        let all = [
+            "i-1=web",
+            "i-2=db",
+            "i-3=db",
+            "i-4=i-4",
+            "i-5=10.0.0.1",
+            "i-6=a@b",
+        ];
+        let all = all.map(|text| text.split_once('=').unwrap());
+        cache.learn(&all.map(|(id, name)| instance(id, name)), true);
+        assert_eq!(
+            (knows("web"), knows("db")),
+            (one("i-1", true), Some((None, true)))
+        );
+        assert_eq!(knows("i-4"), one("i-4", true));
+        assert_eq!(
+            (knows("10.0.0.1"), knows("name:10.0.0.1")),
+            (None, one("i-5", true))
+        );
+        assert_eq!(knows("i-6"), one("i-6", true));
+        assert_eq!(knows("old"), None, "it is gone");
+    }
+
+    #[test]
+    fn files_that_nobody_writes_any_more_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let gone = NameCache::new(Some(dir.path()), "gone", "cn-beijing");
+        gone.put([pair("web", "i-1")]);
+        let path = gone.path.clone().unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_modified(SystemTime::now() - 2 * UNUSED).unwrap();
+        let other = NameCache::new(Some(dir.path()), "other", "cn-beijing");
+        other.put([pair("web", "i-1")]);
+        assert!(!path.exists() && other.get("web").is_some());
+    }
+
+    #[test]
     fn broken_and_hostile_files_say_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let cache = NameCache::new(Some(dir.path()), "a", "b");
-        let path = cache.path.clone().unwrap();
         for text in [
             "",
             "{\"names\":",
@@ -211,13 +342,13 @@ mod tests {
             "{\"names\":[{\"target\":\"we\\u001bb\",\"id\":\"i-1\",\"seen\":1}]}",
             "{\"names\":[{\"target\":\"web\",\"id\":\"i-1\",\"seen\":-1}]}",
         ] {
-            kept::write(&path, text.as_bytes()).unwrap();
+            cache.fill(text.as_bytes()).unwrap();
             assert_eq!(cache.all(), [], "{text}");
         }
         let future = "{\"names\":[{\"target\":\"web\",\"id\":\"i-1\",\"seen\":99999999999999}]}";
-        kept::write(&path, future.as_bytes()).unwrap();
+        cache.fill(future.as_bytes()).unwrap();
         assert_eq!(cache.get("web").unwrap().age(), None);
-        kept::write(&path, &vec![b' '; 9 << 20]).unwrap();
+        cache.fill(&vec![b' '; 9 << 20]).unwrap();
         assert_eq!(cache.all(), []);
         cache.put([pair("web", "i-1")]);
         assert_eq!(cache.all().len(), 1);

@@ -63,6 +63,20 @@ impl Meaning {
     }
 }
 
+/// A target that means the instances of this name and nothing else, if there is one.
+#[must_use]
+pub(crate) fn target_of_name(name: &str) -> Option<String> {
+    let meant = Meaning::Found(vec![Search {
+        query: Query::name(name),
+        region: None,
+    }]);
+    let mut texts = [name.to_owned(), format!("{NAME}{name}")].into_iter();
+    texts.find(|text| {
+        let target = Target::parse(text);
+        target.user.is_none() && Meaning::of(&target).is_ok_and(|meaning| meaning == meant)
+    })
+}
+
 /// The query that this text asks for.
 fn query(text: &str) -> Result<Query> {
     if let Some(name) = text.strip_prefix(NAME) {
@@ -88,6 +102,23 @@ fn query(text: &str) -> Result<Query> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_means_something_or_is_refused_in_a_line(text in ".{0,12}|(.@)?(i-|tag:|name:)?.{0,6}(\\.cn-beijing)?") {
+            let target = Target::parse(&text);
+            prop_assert!(text.ends_with(&target.host()));
+            match Meaning::of(&target) {
+                Ok(Meaning::Id(id)) => prop_assert!(check_instance_id(&id).is_ok()),
+                Ok(Meaning::Found(searches)) => prop_assert!((1..=2).contains(&searches.len())),
+                Err(error) => prop_assert!(!error.to_string().contains(char::is_control)),
+            }
+            if let Some(target) = target_of_name(&text) {
+                prop_assert!(target.ends_with(&text));
+            }
+        }
+    }
 
     fn meaning(text: &str) -> Result<Meaning> {
         Meaning::of(&Target::parse(text))
@@ -142,6 +173,26 @@ mod tests {
             });
             let expected = Meaning::Found(expected.collect());
             assert_eq!(meaning(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_written_so_that_it_means_nothing_else() {
+        for (name, target) in [
+            ("web-1", Some("web-1")),
+            ("数据 库", Some("数据 库")),
+            ("api.v2", Some("api.v2")),
+            ("web.cn-beijing", Some("name:web.cn-beijing")),
+            ("i-1", Some("name:i-1")),
+            ("10.0.0.1", Some("name:10.0.0.1")),
+            ("tag:a=b", Some("name:tag:a=b")),
+            ("tag:a", Some("name:tag:a")),
+            ("name:x", Some("name:name:x")),
+            ("bob@web", None),
+            ("we\nb", None),
+            ("", None),
+        ] {
+            assert_eq!(target_of_name(name).as_deref(), target, "{name:?}");
         }
     }
 

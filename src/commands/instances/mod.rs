@@ -9,6 +9,7 @@ use super::shared::table::{self, columns, fitted, table};
 use crate::cli::{self, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::names::cache::NameCache;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::agents::{Agent, agents};
 use crate::openapi::ecs::describe::region_ids;
@@ -33,6 +34,8 @@ const SCHEMA: u32 = 1;
 /// The instances of a region, and what could not be read there.
 struct Listed {
     instances: Vec<Instance>,
+    /// Instances of both kinds could be looked at.
+    is_whole: bool,
     unknown: Vec<(&'static str, Error)>,
 }
 
@@ -54,6 +57,7 @@ pub(crate) async fn run(global: &Global, args: cli::Instances, ui: &Ui) -> anyho
     let lists = stream::iter(lists).buffered(REGIONS_AT_ONCE);
     let lists: Vec<Result<Listed>> = lists.collect().await;
 
+    let account = context.account()?;
     let (mut instances, mut exit) = (vec![], Exit::Ok);
     for (region, list) in regions.iter().zip(lists) {
         match list {
@@ -61,6 +65,9 @@ pub(crate) async fn run(global: &Global, args: cli::Instances, ui: &Ui) -> anyho
                 for (what, error) in &list.unknown {
                     report::failure_of(ui, &format!("{region}: {what}"), error);
                 }
+                let is_all = list.is_whole && args.filters.is_empty();
+                let names = NameCache::new(context.cache.as_deref(), &account, region);
+                names.learn(&list.instances, is_all);
                 instances.extend(list.instances);
             }
             Err(error) if global.all_regions => {
@@ -85,6 +92,7 @@ async fn list(client: Result<Client>, filter: &Filter, wants_agents: bool) -> Re
     let mut instances = found.instances;
     instances.retain(|instance| filter.fits(instance));
     let unseen = found.unseen.map(|error| ("managed instances", error));
+    let is_whole = unseen.is_none();
     let mut unknown: Vec<_> = unseen.into_iter().collect();
     let of_ecs = instances.iter().filter(|instance| !instance.is_managed());
     let ids: Vec<String> = of_ecs.map(|instance| instance.id.clone()).collect();
@@ -101,7 +109,11 @@ async fn list(client: Result<Client>, filter: &Filter, wants_agents: bool) -> Re
             Err(error) => unknown.push(("agents", error)),
         }
     }
-    Ok(Listed { instances, unknown })
+    Ok(Listed {
+        instances,
+        is_whole,
+        unknown,
+    })
 }
 
 /// The text that the arguments ask for.

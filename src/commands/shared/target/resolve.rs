@@ -204,11 +204,9 @@ async fn any(context: &mut Context, global: &Global, may: May, limit: Duration) 
     }
     let account = context.account()?;
     for region in &asked {
-        let here = instances
-            .iter()
-            .filter(|instance| instance.region == *region);
-        let names = here.filter_map(|instance| Some((instance.name.clone()?, instance.id.clone())));
-        NameCache::new(context.cache.as_deref(), &account, region).put(names);
+        let here = instances.iter().filter(|i| i.region == *region);
+        // Managed instances may be missing.
+        NameCache::new(context.cache.as_deref(), &account, region).learn(here, false);
     }
     instances.sort_by(|one, other| one.name.cmp(&other.name));
     let question = "Which instance?".to_owned();
