@@ -15,6 +15,7 @@ mod record;
 mod sessions;
 mod share;
 pub mod ssh;
+mod unfinished;
 mod values;
 mod variables;
 
@@ -27,9 +28,12 @@ pub(crate) use global::Global;
 pub(crate) use instances::Instances;
 pub use invocation::parse;
 pub(crate) use openssh::{Ssh, SshConfig};
+#[cfg(feature = "fuzzing")]
+pub(crate) use parse::file_problems;
 pub(crate) use record::Record;
 pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
 pub(crate) use share::{Control, Share, ShareStatus, ShareStop, Sharing};
+pub(crate) use unfinished::{Targets, Unfinished};
 pub use values::EscapeChar;
 pub use values::forward::{Listen, Remote};
 pub(crate) use values::{Compress, Variable, bytes_of, is_variable};
@@ -105,6 +109,9 @@ pub(crate) enum Command {
     Completion {
         /// The shell
         shell: clap_complete::Shell,
+        /// What the script asks about: the words that were typed, or for bash the line and what parts its words.
+        #[arg(last = true, hide = true)]
+        typed: Vec<OsString>,
     },
     /// Print the manual page of axt, or of a command
     Man {

@@ -34,7 +34,8 @@
 //! - [`cli`] is the grammar of the command line, and ssh's own in `cli::ssh`. The grammar is also the list of
 //!   what may stand in axt's configuration file: `cli::parse::configured` turns what the file says into
 //!   defaults of the options. `cli::manual` has the texts of help and manual pages that are not of the
-//!   grammar.
+//!   grammar. `cli::unfinished` finds the words that could come next on an unfinished command line;
+//!   `commands/completion` has the shells' scripts, and the targets that are known without a call.
 //! - `share` is the filter that runs one command after another in a session, and what passes between a command
 //!   and the process that holds sessions for later commands: the socket and who may use it, messages with
 //!   descriptors. The process itself is `commands/share`, and `commands/shared/sharing` hands a command over

@@ -32,7 +32,7 @@ pub fn parse() -> Result<Cli, Exit> {
 
 /// Splits the command line of a call as ssh, which is by ssh's name, by that of a link, or by a command of
 /// axt: the words before ssh's own arguments, and those arguments. `axt ssh --help` is axt's.
-fn called_as_ssh(args: &[OsString]) -> Option<(Vec<OsString>, Vec<OsString>)> {
+pub(super) fn called_as_ssh(args: &[OsString]) -> Option<(Vec<OsString>, Vec<OsString>)> {
     let (name, rest) = args.split_first()?;
     let stem = Path::new(name).file_stem();
     if stem.is_some_and(|stem| stem == "ssh" || stem == "axt-ssh") {

@@ -9,7 +9,7 @@ mod words;
 use super::configuration::{Config, Setting};
 use super::manual;
 use super::variables::command;
-use super::{Cli, Command as Chosen};
+use super::{Cli, Command as Chosen, Global};
 use crate::config::settings::Source;
 use crate::copy::Endpoint;
 use crate::exit::Exit;
@@ -20,6 +20,8 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches as _};
 use configured::Configured;
+#[cfg(feature = "fuzzing")]
+pub(crate) use configured::file_problems;
 use conflicts::{Ids, overruled};
 use std::collections::BTreeMap;
 use std::env::var_os;
@@ -76,6 +78,16 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
             }
         }
     })
+}
+
+/// The options of every command, as far as they are typed, set or configured on an unfinished command line.
+/// Mistakes are for the command itself to tell.
+pub(super) fn global(unfinished: &[OsString]) -> Option<Global> {
+    let typed = typed(unfinished);
+    let configured = Configured::read(grammar, &typed.ids, None).unwrap_or_default();
+    let axt = configured.apply(with_variables(grammar(), &typed.ids));
+    let matches = axt.ignore_errors(true).try_get_matches_from(unfinished);
+    Global::from_arg_matches(&matches.ok()?).ok()
 }
 
 /// Prints help or version.

@@ -17,6 +17,7 @@ mod tests;
 mod translate;
 mod values;
 
+pub(super) use args::{Next, next};
 pub use args::{Request, request};
 pub use file::{Files, LocalFiles};
 pub use plan::{MasterCommand, Plan, Task, Terminal};

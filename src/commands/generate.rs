@@ -1,19 +1,10 @@
-//! `axt completion` and `axt man`, generated from the command tree.
+//! `axt man`, generated from the command tree.
 
 use crate::cli::{command as grammar, manual};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::ui::Ui;
 use clap::Command;
-use clap_complete::Shell;
-
-/// Prints the completion script.
-pub(crate) fn completion(shell: Shell, ui: &Ui) -> anyhow::Result<Exit> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut grammar(), "axt", &mut script);
-    ui.data(&String::from_utf8_lossy(&script))?;
-    Ok(Exit::Ok)
-}
 
 /// Prints the manual page of axt, or of a command.
 ///

@@ -2,6 +2,7 @@
 //! which is made of others. Code that several of them need is in `shared`; what explains a failed connect
 //! is in `doctor`.
 
+mod completion;
 mod config;
 mod connect;
 mod cp;
@@ -20,6 +21,8 @@ mod shared;
 mod ssh;
 mod webshell;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use completion::replaced_on_line;
 #[cfg(feature = "fuzzing")]
 pub(crate) use forward::socks_request;
 
@@ -83,7 +86,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Share(_) => Err(anyhow!("sessions are not shared on this system")),
         #[cfg(feature = "emulator")]
         Command::Emulator(args) => block_on(emulator::run(&cli.global, *args, ui)),
-        Command::Completion { shell } => generate::completion(shell, ui),
+        Command::Completion { shell, typed } => completion::run(shell, typed, ui),
         Command::Man { command } => generate::man(&command, ui),
     }
 }

@@ -118,6 +118,20 @@ impl Configured {
     }
 }
 
+/// What is wrong in the file if it holds this.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn file_problems(text: &str) -> Vec<String> {
+    static AXT: std::sync::LazyLock<Command> = std::sync::LazyLock::new(|| {
+        let mut axt = crate::cli::command();
+        axt.build();
+        axt
+    });
+    let read = Blocks::parse("config.toml".into(), text);
+    let read = read.map_err(|error| vec![error.to_string()]);
+    let read = read.and_then(|blocks| Configured::of(&blocks, &AXT, Ids::new(), Some("web")));
+    read.err().unwrap_or_default()
+}
+
 /// The options that can be in the file, each once, without its relations to other options.
 pub(super) fn options(axt: &Command) -> Vec<Arg> {
     let keys = Keys::of(axt);

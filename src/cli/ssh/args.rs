@@ -22,6 +22,9 @@ pub enum Request {
     Run(Box<Plan>),
 }
 
+/// The options that take a value.
+const WITH_VALUE: &str = "BDEFIJLOQRSWbceilmopw";
+
 /// The usage, for a command line that names no host.
 const USAGE: &str = "usage: axt ssh [ssh's options] [user@]TARGET [command [argument ...]]";
 
@@ -48,6 +51,35 @@ pub fn request(args: Vec<OsString>, files: &dyn Files) -> Result<Request, String
         }
     }
     read.request(files)
+}
+
+/// What a further argument would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The host, or an option.
+    Host,
+    /// The value of this option.
+    Value(char),
+    /// A word of the command.
+    Command,
+}
+
+/// What would come after these arguments, whatever they say.
+pub(crate) fn next(args: &[OsString]) -> Next {
+    let mut parser = lexopt::Parser::from_args(args);
+    parser.set_short_equals(false);
+    while let Ok(Some(arg)) = parser.next() {
+        match arg {
+            Arg::Short(option) if WITH_VALUE.contains(option) => {
+                if parser.value().is_err() {
+                    return Next::Value(option);
+                }
+            }
+            Arg::Value(_) => return Next::Command,
+            _ => {}
+        }
+    }
+    Next::Host
 }
 
 /// The arguments read so far.
@@ -152,8 +184,7 @@ impl Arguments {
             '2' | '4' | '6' => settings.has_no_effect(&format!("-{option}")),
             'P' => return Err("-P: its meaning differs between versions of ssh".into()),
             'y' => return Err("-y: axt does not write to syslog; -E names a file".into()),
-            'B' | 'b' | 'c' | 'D' | 'E' | 'e' | 'F' | 'I' | 'i' | 'J' | 'L' | 'l' | 'm' | 'O'
-            | 'o' | 'p' | 'Q' | 'R' | 'S' | 'W' | 'w' => {
+            _ if WITH_VALUE.contains(option) => {
                 let value = parser
                     .value()
                     .map_err(|_| format!("-{option}: a value is missing"))?;
