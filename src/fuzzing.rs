@@ -1,11 +1,15 @@
 //! The parts of private modules that fuzz targets drive.
 
-use crate::commands::socks_request;
+use crate::cli::file_problems;
+use crate::commands::{replaced_on_line, socks_request};
 use crate::config::credentials::Credentials;
 use crate::config::settings::{Flags, Settings};
+use crate::names::cache::NameCache;
+use crate::names::meaning::{Meaning, target_of_name};
+use crate::names::target::Target;
 use crate::openapi::client::Action;
 use crate::openapi::client::reply::Reply;
-use crate::openapi::ecs::StartTerminalSession;
+use crate::openapi::ecs::{StartTerminalSession, instances};
 use futures_util::FutureExt as _;
 use std::path::Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -41,14 +45,7 @@ pub fn api_reply(status: u16, body: &[u8]) -> Result<(), String> {
         status,
         body,
     };
-    let keys = Credentials {
-        access_key_id: "LTAI-fuzz-fuzz-fuzz".into(),
-        access_key_secret: SECRET.into(),
-        security_token: None,
-        expires: None,
-        source: String::new(),
-    };
-    let read = reply.read::<<StartTerminalSession as Action>::Reply>(&keys, "POST&signed");
+    let read = reply.read::<<StartTerminalSession as Action>::Reply>(&keys(), "POST&signed");
     read.map(drop).map_err(|error| error.to_string())
 }
 
@@ -59,4 +56,53 @@ pub fn configuration(home: &Path) -> Result<(), String> {
     let settings = Settings::resolve(&Flags::default(), &env).map_err(|error| error.to_string())?;
     let source = settings.credential_source(&env);
     source.map(drop).map_err(|error| error.to_string())
+}
+
+/// What the answers with this body are told as: the ids of the instances, or the error's text.
+pub fn instances(body: &[u8]) -> [Result<Vec<String>, String>; 2] {
+    instances::told(body, &keys()).map(|told| {
+        let told = told.map_err(|error| error.to_string())?;
+        Ok(told.into_iter().map(|instance| instance.id).collect())
+    })
+}
+
+/// What is remembered if a file of names holds this: each target with its id. `folder` is for the file.
+pub fn names(folder: &Path, content: &[u8]) -> Vec<(String, Option<String>)> {
+    let cache = NameCache::new(Some(folder), "", "");
+    cache.fill(content).expect("it can be written");
+    cache.put([("last".to_owned(), "i-last".to_owned())]);
+    let known = cache.all().into_iter();
+    known.map(|known| (known.target, known.id)).collect()
+}
+
+/// What a target is told as, and how the name that it may be is written.
+///
+/// # Errors
+/// The error's text.
+pub fn target(text: &str) -> (Result<(), String>, Option<String>) {
+    let meant = Meaning::of(&Target::parse(text));
+    let meant = meant.map(drop).map_err(|error| error.to_string());
+    (meant, target_of_name(text))
+}
+
+/// What is wrong in axt's own configuration file if it holds this.
+#[must_use]
+pub fn own_file(text: &str) -> Vec<String> {
+    file_problems(text)
+}
+
+/// The last word of a line of bash's, and what is put in its place if it is to become `value`.
+#[must_use]
+pub fn line(text: &str, breaks: &str, more: &str) -> (String, Option<String>) {
+    replaced_on_line(text, breaks, more)
+}
+
+fn keys() -> Credentials {
+    Credentials {
+        access_key_id: "LTAI-fuzz-fuzz-fuzz".into(),
+        access_key_secret: SECRET.into(),
+        security_token: None,
+        expires: None,
+        source: String::new(),
+    }
 }

@@ -179,6 +179,31 @@ fn line_of(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_file_or_an_error_with_its_line(
+            lines in prop::collection::vec(
+                "\\[?host\\.?(\"[a*]\")?\\]?|[a-z]{1,4} ?= ?('.{0,4}'|[0-9]{1,3}|true|\\[.{0,3}\\]|)|.{0,9}",
+                0..6,
+            ),
+        ) {
+            let text = lines.join("\n");
+            let line = |number: usize| (1..=text.split('\n').count()).contains(&number);
+            match parse(&text) {
+                Ok(blocks) => {
+                    let hosts = blocks.hosts.iter().flat_map(|host| &host.entries);
+                    prop_assert!(hosts.chain(&blocks.defaults).all(|entry| line(entry.line)));
+                }
+                Err(error) => {
+                    let said = error.to_string();
+                    let number = said.split("line ").nth(1).and_then(|rest| rest.split(':').next());
+                    prop_assert!(line(number.unwrap().parse().unwrap()), "{}", said);
+                }
+            }
+        }
+    }
 
     fn parse(text: &str) -> Result<Blocks> {
         Blocks::parse("config.toml".into(), text)

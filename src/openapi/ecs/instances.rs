@@ -285,3 +285,91 @@ fn chunks(ids: Vec<String>, most: usize) -> Vec<Vec<String>> {
 fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::Api(error) if (400..500).contains(&error.status) && !is_throttling(&error.code))
 }
+
+/// The instances that an answer of this body tells of: read as a page of ECS's, and of managed ones.
+///
+/// # Errors
+/// What makes it no such page.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn told(
+    body: &[u8],
+    keys: &crate::config::credentials::Credentials,
+) -> [Result<Vec<Instance>>; 2] {
+    use crate::config::credentials::Credentials;
+    use crate::openapi::client::{Action as _, reply::Reply};
+
+    fn page<T: serde::de::DeserializeOwned>(body: &[u8], keys: &Credentials) -> Result<Vec<T>> {
+        let (action, status) = (DescribeInstances::NAME, 200);
+        let reply = Reply {
+            action,
+            status,
+            body,
+        };
+        Ok(reply.read::<pages::Page<T>>(keys, "")?.items)
+    }
+    let ecs = page::<describe_instances::Record>(body, keys);
+    let ecs = ecs.and_then(|page| page.into_iter().map(|i| i.instance("cn-beijing")).collect());
+    let managed = page::<describe_managed::Record>(body, keys);
+    let managed =
+        managed.and_then(|page| page.into_iter().map(|i| i.instance("cn-beijing")).collect());
+    [ecs, managed]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::credentials::Credentials;
+    use crate::printable::is_invisible;
+    use proptest::prelude::*;
+
+    fn keys() -> Credentials {
+        Credentials {
+            access_key_id: "LTAI5tTestKeyId1".into(),
+            access_key_secret: "hush-hush-secret".into(),
+            security_token: None,
+            expires: None,
+            source: "a test".into(),
+        }
+    }
+
+    /// JSON that looks like a page, with any text and any kind of value in any place.
+    fn pages() -> impl Strategy<Value = String> {
+        let value = prop_oneof![
+            any::<String>().prop_map(|text| serde_json::json!(text).to_string()),
+            Just(r#""i-1""#.to_owned()),
+            Just("null".to_owned()),
+            Just("[{}]".to_owned()),
+            Just("7".to_owned()),
+        ];
+        let key = prop_oneof![
+            Just("InstanceId"),
+            Just("InstanceName"),
+            Just("Tags"),
+            Just("VpcAttributes"),
+            Just("Connected"),
+            Just("PublicIpAddress"),
+        ];
+        let record = prop::collection::vec((key, value), 0..5).prop_map(|fields| {
+            let fields = fields.iter().map(|(key, value)| format!("{key:?}:{value}"));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        });
+        let records = prop::collection::vec(record, 0..4).prop_map(|all| all.join(","));
+        let in_list = records
+            .clone()
+            .prop_map(|all| format!(r#"{{"Instances":{{"Instance":[{all}]}}}}"#));
+        let plain = records.prop_map(|all| format!(r#"{{"Instances":[{all}],"NextToken":""}}"#));
+        prop_oneof![in_list, plain]
+    }
+
+    proptest! {
+        #[test]
+        fn any_page_is_instances_with_ids_or_an_error_of_a_line(body in pages()) {
+            for told in told(body.as_bytes(), &keys()) {
+                match told {
+                    Ok(instances) => prop_assert!(instances.iter().all(|i| i.region == "cn-beijing")),
+                    Err(error) => prop_assert!(!error.to_string().contains(is_invisible)),
+                }
+            }
+        }
+    }
+}
