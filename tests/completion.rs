@@ -126,6 +126,7 @@ fn targets_are_completed(shell: &str) {
         ("axt connect name:i", &["axt", "connect", "name:i-name"]),
         ("axt forward i-z", &["axt", "forward", "i-zh"]),
         ("axt proxy la", &["axt", "proxy", "lab"]),
+        ("axt cp ap\t/tmp x", &["axt", "cp", "api.v2:/tmp", "x"]),
         ("axt doctor la", &["axt", "doctor", "lab"]),
         ("axt ssh -l root la", &["axt", "ssh", "-l", "root", "lab"]),
         ("axt-ssh la", &["axt-ssh", "lab"]),

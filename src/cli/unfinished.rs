@@ -55,6 +55,19 @@ impl Unfinished {
                     named(global.as_ref(), word, takes_user, &targets)
                 }))
             }
+            // A target, or a local path.
+            None if arg.get_id() == "paths" => {
+                let (global, targets) = (global.clone(), Arc::clone(targets));
+                arg.add(ArgValueCompleter::new(move |word: &OsStr| {
+                    let remote = named(global.as_ref(), word, true, &targets).into_iter();
+                    let remote = remote.map(|found| {
+                        let value = found.get_value().to_string_lossy();
+                        CompletionCandidate::new(format!("{value}:"))
+                            .help(found.get_help().cloned())
+                    });
+                    remote.chain(PathCompleter::any().complete(word)).collect()
+                }))
+            }
             None if arg.get_id() == "region" => {
                 let regions = || REGIONS.map(CompletionCandidate::new).into();
                 arg.add(ArgValueCandidates::new(regions))
@@ -160,6 +173,10 @@ mod tests {
             ("axt config show w", &["web-1", "web-2"]),
             ("axt --region X connect web-1", &["web-1X"]),
             ("axt connect --region=X web-1", &["web-1X"]),
+            ("axt cp bob@web-", &["bob@web-1:", "bob@web-2:"]),
+            ("axt cp src/lib.r", &["src/lib.rs"]),
+            ("axt cp src/lib.rs 数", &["数据 库:"]),
+            ("axt cp web-1:/", &[]),
             ("axt ssh w", &["web-1", "web-2"]),
             ("axt ssh -vl root -p 22 w", &["web-1", "web-2"]),
             ("axt ssh -l w", &[]),

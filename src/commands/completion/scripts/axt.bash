@@ -8,7 +8,7 @@ _axt() {
         COMPREPLY+=("$candidate")
     done < <(axt completion bash -- "${COMP_LINE:0:COMP_POINT}" "$COMP_WORDBREAKS" 2>/dev/null)
     # What may go on gets no space.
-    if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[/=] ]]; then
+    if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[/=:] ]]; then
         compopt -o nospace 2>/dev/null
     fi
 }

@@ -11,8 +11,8 @@ _axt() {
     shown=("${(@)shown%  -- }")
     # What may go on gets no space.
     open=(-S '')
-    [[ ${#values} == 1 && $values[1] == *[/=] ]] || open=()
-    compadd -V axt -l -d shown $open -a values
+    [[ ${#values} == 1 && $values[1] == *[/=:] ]] || open=()
+    compadd -V axt -l -d shown "${(@)open}" -a values
 }
 
 if [[ ${funcstack[1]} == _axt ]]; then
