@@ -166,8 +166,8 @@ impl Stdout {
     }
 
     /// Shows `tap` from now on all that goes out, the output and what is drawn beside it. It must not draw.
-    pub(crate) fn set_tap(&self, tap: Tap) {
-        self.0.queue.lock().tap = Some(tap);
+    pub(crate) fn set_tap(&self, tap: impl FnMut(&[u8]) + Send + 'static) {
+        self.0.queue.lock().tap = Some(Box::new(tap));
     }
 
     /// Draws something, if there is a display.

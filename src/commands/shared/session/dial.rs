@@ -41,7 +41,9 @@ pub(super) async fn dial(
         .await
         .map_err(|_| Error::Timeout { what, limit })??;
     let took = begun.elapsed();
-    tracing::info!(?took, "connected to the gateway {}", target.host());
+    if let Ok(way) = network.describe(target.url()) {
+        tracing::info!(?took, "connected to the gateway {way}");
+    }
     Ok(Link::new(outgoing, incoming))
 }
 

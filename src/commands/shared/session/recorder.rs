@@ -95,7 +95,7 @@ impl Recorder {
         let start = Start {
             cols,
             rows,
-            unix_seconds: self.time.as_second().try_into().unwrap_or_default(),
+            unix_seconds: Timestamp::now().as_second().try_into().unwrap_or_default(),
             title: self.host.clone(),
             term: std::env::var("TERM").ok().filter(|term| !term.is_empty()),
         };
@@ -150,9 +150,9 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     /// What takes note of everything that is shown.
-    pub(crate) fn of_output(&self) -> Box<dyn FnMut(&[u8]) + Send> {
+    pub(crate) fn of_output(&self) -> impl FnMut(&[u8]) + Send + use<> {
         let recording = self.recording.clone();
-        Box::new(move |bytes| recording.output(bytes))
+        move |bytes| recording.output(bytes)
     }
 
     /// Standard input, of which note is taken if that is wanted.
