@@ -110,8 +110,11 @@ fn a_recording_plays_back_to_the_screen_that_was_seen() {
     screen.wait("the alternate screen", |s| {
         s.alternate_screen() && s.contents().trim_end().ends_with(['$', '#'])
     });
+    // What is shown is recorded a moment later.
     let seen = screen.look(look);
-    assert_eq!(look(Cast::read(&file).play().screen()), seen);
+    until("the recording has what is seen", || {
+        look(Cast::read(&file).play().screen()) == seen
+    });
     screen.type_text("exit 3\r");
     let (status, seen) = screen.end_seen();
     assert_eq!(status.code(), Some(3));
