@@ -154,7 +154,7 @@ mod tests {
         // A process that was stopped while it started one.
         let lock = here.lock().unwrap().unwrap();
         let (why, spent) = seen(&here).await;
-        assert_eq!(why, "what holds it does not answer");
+        assert_eq!(why, "the holder does not answer");
         assert!(spent < PATIENCE * 11 / 10, "{spent:?}");
         drop(lock);
         // Nobody waits for one that was killed.
@@ -167,9 +167,9 @@ mod tests {
         for (bytes, why) in [
             (
                 &br#"{"Hello":{"version":"0.0.1","pid":1}}"#[..],
-                "what holds it is axt 0.0.1",
+                "the holder is axt 0.0.1",
             ),
-            (br#""Pong""#, "it does not speak as a holder does"),
+            (br#""Pong""#, "it does not answer as a holder does"),
             (b"?", "expected value at line 1 column 1"),
         ] {
             let (here, _dir) = place();
