@@ -5,7 +5,8 @@
 mod support;
 
 use axt::emulator::{Instance, Options};
-use support::axt::Cloud;
+use support::axt::{AXT, Cloud};
+use support::need;
 use support::screen::Screen;
 
 fn cloud(instances: impl IntoIterator<Item = String>) -> Cloud {
@@ -81,6 +82,44 @@ fn a_choice_that_is_left_gives_the_terminal_back() {
         );
     }
     assert_eq!(reached(&cloud), [""; 0]);
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_back_until_the_choice_goes_on() {
+    let Some(bash) = need("bash") else { return };
+    let cloud = twins();
+    let mut command = cloud.outside(bash);
+    command.args(["--norc", "--noprofile", "-i"]);
+    command.env("AXT", AXT).env("PS1", "mine> ");
+    let screen = Screen::start(&command, 10, 60);
+    screen.type_text("\"$AXT\" connect web\r");
+    screen.wait_text("Which instance is \"web\"? (3 of 3)");
+    screen.type_text("10.0.0.2");
+    screen.wait_text("(1 of 3)");
+    screen.type_text("\x1a");
+    screen.wait("the shell", |screen| {
+        !screen.alternate_screen() && screen.contents().contains("Stopped")
+    });
+    let modes = screen.termios().local_modes;
+    assert!(modes.contains(rustix::termios::LocalModes::ISIG));
+    screen.type_text("echo a$((40 + 2))b\r");
+    screen.wait_text("a42b");
+    // What was typed is still there.
+    screen.type_text("fg\r");
+    screen.wait("the choice", vt100::Screen::alternate_screen);
+    screen.wait_text("(1 of 3)");
+    screen.type_text("\r");
+    screen.wait("the shell on it", |screen| !screen.alternate_screen());
+    screen.type_text("exit 7\r");
+    screen.wait("the prompt", |screen| {
+        screen.contents().trim_end().ends_with("mine>")
+    });
+    screen.type_text("echo status $((300 + $?))\r");
+    screen.wait_text("status 307");
+    screen.type_text("exit\r");
+    screen.end();
+    assert_eq!(reached(&cloud), ["i-b"]);
+    cloud.assert_all_ended();
 }
 
 #[test]
