@@ -10,7 +10,7 @@ use axt::emulator::Options;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -424,26 +424,68 @@ fn by_ansible(
     pipelining: bool,
     args: &[&str],
 ) -> Option<String> {
-    let (program, interpreter) = (need(program)?, interpreter(place)?);
-    fs::write(place.path("ansible.cfg"), "").unwrap();
-    let mut ansible = place.command(program);
-    ansible
-        .args(args)
-        .args(["-i", &format!("{hosts},"), "-e", &interpreter]);
+    let mut ansible = of_ansible(place, program, &format!("{hosts},"), args)?;
     ansible
         .env("ANSIBLE_SSH_EXECUTABLE", "axt-ssh")
         .env("ANSIBLE_SSH_TRANSFER_METHOD", "piped")
         .env(
             "ANSIBLE_PIPELINING",
             if pipelining { "True" } else { "False" },
-        )
+        );
+    Some(String::from_utf8(success(ansible)).unwrap())
+}
+
+/// One of Ansible's programs with an inventory.
+fn of_ansible(place: &Place, program: &str, inventory: &str, args: &[&str]) -> Option<Command> {
+    let (program, interpreter) = (need(program)?, interpreter(place)?);
+    fs::write(place.path("ansible.cfg"), "").unwrap();
+    let mut ansible = place.command(program);
+    ansible
+        .args(args)
+        .args(["-i", inventory, "-e", &interpreter]);
+    ansible
         .env("ANSIBLE_HOME", place.path("ansible"))
         .env("ANSIBLE_LOCAL_TEMP", place.path("local"))
         .env("ANSIBLE_REMOTE_TEMP", place.path("remote"))
         .env("ANSIBLE_TIMEOUT", "30")
         .env("ANSIBLE_CONFIG", place.path("ansible.cfg"))
         .env("LC_ALL", "C.UTF-8");
-    Some(String::from_utf8(success(ansible)).unwrap())
+    Some(ansible)
+}
+
+/// A place with instances of two roles, in two regions.
+fn fleet() -> Place {
+    let instances = [
+        "i-1:name=web-1:tag=role=web",
+        "i-2:name=web 2:tag=role=web:region=cn-beijing",
+        "i-3:name=数据库:tag=role=db",
+    ];
+    Place::with(Options {
+        instances: instances.map(|text| text.parse().unwrap()).into(),
+        ..unlimited()
+    })
+}
+
+#[test]
+fn ansible_runs_at_the_hosts_of_the_inventory() {
+    let place = fleet();
+    let script = place.path("inventory");
+    let text = "#!/bin/sh\nexec axt instances --all-regions --inventory \"$@\"\n";
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let echo = "echo {{ inventory_hostname }} is {{ axt_id }}";
+    let run = |hosts: &str| {
+        let args = [hosts, "-m", "command", "-a", echo];
+        let ansible = of_ansible(&place, "ansible", script.to_str().unwrap(), &args)?;
+        Some(String::from_utf8(success(ansible)).unwrap())
+    };
+    let Some(told) = run("all") else { return };
+    for line in ["web-1 is i-1", "i-2.cn-beijing is i-2", "数据库 is i-3"] {
+        assert!(told.contains(line), "{told}");
+    }
+    let told = run("tag_role_web:!region_cn_beijing").unwrap();
+    assert_eq!(told.matches(" is ").count(), 1, "{told}");
+    assert!(told.contains("web-1 is i-1"), "{told}");
 }
 
 fn ansible_runs_its_modules(line: Line) {
@@ -503,13 +545,43 @@ fn a_playbook_needs_one_session_for_each_host() {
 fn clush(place: &Place, args: &[&str]) -> Option<Done> {
     let program = need("clush")?;
     let config = "[Main]\nssh_path: axt ssh\nscp_path: scp -S axt-ssh\n";
+    let axt = "axt instances --all-regions --groups";
+    let groups = format!(
+        "[Main]\ndefault: axt\n[axt]\nmap: {axt} map:$GROUP\nall: {axt} all\nlist: {axt} list\nreverse: {axt} reverse:$NODE\n"
+    );
     fs::create_dir_all(place.path("clustershell")).unwrap();
     fs::write(place.path("clustershell/clush.conf"), config).unwrap();
+    fs::write(place.path("clustershell/groups.conf"), groups).unwrap();
     let mut clush = place.command(program);
     clush
         .env("CLUSTERSHELL_CFGDIR", place.path("clustershell"))
         .args(args);
     Some(run(clush, b""))
+}
+
+#[test]
+fn clustershell_runs_at_the_nodes_of_a_group() {
+    let place = fleet();
+    let run = |nodes: &[&str]| {
+        let args = [nodes, &["-S", "echo here"]].concat();
+        let done = clush(&place, &args)?;
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        let mut lines: Vec<String> = done.text().lines().map(str::to_owned).collect();
+        lines.sort();
+        Some(lines)
+    };
+    let line = |node: &str| format!("{node}: here");
+    let (web, db) = (["i-1.cn-hangzhou", "i-2.cn-beijing"], "i-3.cn-hangzhou");
+    let Some(told) = run(&["-g", "tag_role_web"]) else {
+        return;
+    };
+    assert_eq!(told, web.map(line));
+    let reached = place.cloud.emulator.sessions().into_iter();
+    let mut reached: Vec<_> = reached.map(|session| session.instance_id).collect();
+    reached.sort();
+    assert_eq!(reached, ["i-1", "i-2"]);
+    let told = run(&["-a"]).unwrap();
+    assert_eq!(told, [web[0], web[1], db].map(line));
 }
 
 fn clustershell_runs_and_copies(line: Line) {
