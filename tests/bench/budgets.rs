@@ -56,6 +56,7 @@ mod linux {
     use super::world::{AXT, Program, World};
     use super::{BULK, KEYS, ROUNDS, SETTLED, WATCHED, table};
     use axt::emulator::agent::Guest;
+    use axt::emulator::{Emulator, Options};
     use axt::protocol::frame::{Frame, Kind, Version};
     use bytes::Bytes;
     use std::hint::black_box;
@@ -64,10 +65,11 @@ mod linux {
     use std::time::{Duration, Instant};
 
     /// What can be measured, by the name that chooses it.
-    const MEASUREMENTS: [(&str, fn()); 6] = [
+    const MEASUREMENTS: [(&str, fn()); 7] = [
         ("codec", codec),
         ("size", size),
         ("startup", startup),
+        ("completion", completion),
         ("keys", keystrokes),
         ("bulk", bulk),
         ("idle", idle),
@@ -128,6 +130,29 @@ mod linux {
             "ms",
             1.5,
         );
+    }
+
+    /// TAB behind a letter with which 10,000 remembered names begin.
+    fn completion() {
+        const RUNS: usize = 51;
+        let instances = (0..10_000).map(|n| format!("i-bp1example{n}:name=服务器 {n}"));
+        let instances = instances.map(|text| text.parse().expect("an instance"));
+        let options = Options {
+            instances: instances.collect(),
+            ..Options::default()
+        };
+        let emulator = Emulator::on_loopback(options).expect("a free port");
+        let cache = tempfile::tempdir().expect("a place for it");
+        let axt = |words: &[&str]| {
+            let mut command = Command::new(AXT);
+            command.args(words).envs(emulator.exports());
+            command.env("XDG_CACHE_HOME", cache.path());
+            run(&mut command)
+        };
+        axt(&["instances"]);
+        let typed = ["completion", "bash", "--", "axt connect 服", ":="];
+        let spent = median((0..RUNS).map(|_| axt(&typed)).collect());
+        table::absolute("10,000 targets completed", spent, None, spent, "ms", 20.0);
     }
 
     fn run(command: &mut Command) -> f64 {

@@ -81,10 +81,18 @@ mod linux {
 
     /// A shell over TLS: from its start to its first output, and from `exit` to axt's own end.
     fn round_trips() -> bool {
-        let (start, end) = trips::of_a_shell();
+        let (start, end) = trips::of_a_shell(trips::Target::Id);
+        let (remembered, _) = trips::of_a_shell(trips::Target::Remembered);
+        let (new, _) = trips::of_a_shell(trips::Target::New);
         // Leaving takes one for `exit` itself, as with any client.
         report_most("round trips to the first output", start, 4.4)
             & report_most("round trips to leave", end, 2.1)
+            & report_most(
+                "  more for a name that is remembered",
+                remembered - start,
+                0.1,
+            )
+            & report_most("  more for a name that is looked up", new - start, 1.1)
     }
 
     /// Prints a figure and whether it is little enough.

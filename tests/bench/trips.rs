@@ -26,9 +26,20 @@ const ROUNDS: usize = 5;
 /// The line is not to be what takes time.
 const RATE: f64 = 1e9;
 
+/// How the instance is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// By its id.
+    Id,
+    /// By a name that is remembered, but has to be made sure of.
+    Remembered,
+    /// By a name that has to be looked up.
+    New,
+}
+
 /// The round trips of a shell from its start to its first output, and from `exit` to axt's own end.
-pub(crate) fn of_a_shell() -> (f64, f64) {
-    let [near, far] = DELAYS.map(Shell::best);
+pub(crate) fn of_a_shell(target: Target) -> (f64, f64) {
+    let [near, far] = DELAYS.map(|delay| Shell::best(delay, target));
     let trip = 2.0 * (DELAYS[1] - DELAYS[0]).as_secs_f64();
     let trips = |near: Duration, far: Duration| (far.as_secs_f64() - near.as_secs_f64()) / trip;
     (trips(near.0, far.0), trips(near.1, far.1))
@@ -39,6 +50,8 @@ struct World {
     emulator: Emulator,
     line: SocketAddr,
     authority: tempfile::NamedTempFile,
+    /// What the runs remember.
+    cache: tempfile::TempDir,
 }
 
 impl World {
@@ -47,8 +60,12 @@ impl World {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let front = listener.local_addr().expect("it listens");
         let line = Line::before(front, RATE, delay).address;
+        let names = (1..=500).map(|n| format!("i-{n}:name=other-{n}"));
+        let instances = names.chain(["i-bench:name=bench".to_owned()]);
+        let instances = instances.map(|text| text.parse().expect("an instance"));
         let options = Options {
             websocket_base: Some(format!("wss://localhost:{}", line.port())),
+            instances: instances.collect(),
             ..Options::default()
         };
         let emulator = Emulator::on_loopback(options).expect("a free port");
@@ -58,13 +75,32 @@ impl World {
             emulator,
             line,
             authority,
+            cache: tempfile::tempdir().expect("a place for it"),
         }
     }
 
-    fn shell(&self) -> Child {
+    fn shell(&self, target: Target) -> Child {
+        if target == Target::New {
+            let names = self.cache.path().join("axt").join("names");
+            // Before the first one there are none.
+            let _ = std::fs::remove_dir_all(names);
+        }
+        let name = if target == Target::Id {
+            "i-bench"
+        } else {
+            "bench"
+        };
         let mut command = Command::new(AXT);
-        command.args(["connect", "i-bench", "--default-shell", "-t"]);
+        command.args([
+            "connect",
+            name,
+            "--default-shell",
+            "-t",
+            "--name-cache",
+            "0",
+        ]);
         command.envs(self.emulator.exports());
+        command.env("XDG_CACHE_HOME", self.cache.path());
         command.env(
             "AXT_ENDPOINT",
             format!("https://localhost:{}", self.line.port()),
@@ -79,18 +115,18 @@ struct Shell;
 
 impl Shell {
     /// The shortest time to the first output, and to the end.
-    fn best(delay: Duration) -> (Duration, Duration) {
+    fn best(delay: Duration, target: Target) -> (Duration, Duration) {
         let world = World::new(delay);
-        let rounds = (0..ROUNDS).map(|_| Self::round(&world));
+        let rounds = (0..ROUNDS).map(|_| Self::round(&world, target));
         let start = (Duration::MAX, Duration::MAX);
         rounds.fold(start, |least, round| {
             (least.0.min(round.0), least.1.min(round.1))
         })
     }
 
-    fn round(world: &World) -> (Duration, Duration) {
+    fn round(world: &World, target: Target) -> (Duration, Duration) {
         let started = Instant::now();
-        let mut shell = world.shell();
+        let mut shell = world.shell(target);
         let mut output = shell.stdout.take().expect("it is a pipe");
         assert_eq!(output.read(&mut [0]).expect("the shell answers"), 1);
         let first = started.elapsed();
