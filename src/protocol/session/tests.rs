@@ -231,6 +231,19 @@ fn a_program_that_waits_to_be_spoken_to_gets_its_input_three_seconds_after_open(
 }
 
 #[test]
+fn a_session_of_a_gateway_that_reports_nothing_counts_as_open_after_three_seconds() {
+    for port in [false, true] {
+        let mut rig = Rig::new(Options {
+            port,
+            input_from: InputFrom::Grace,
+            ..Options::default()
+        });
+        rig.pass(3 * SECOND);
+        assert_eq!(rig.told, ["Opened"], "port: {port}");
+    }
+}
+
+#[test]
 fn a_shell_gets_its_input_when_it_has_said_something_however_late_that_is() {
     let mut rig = Rig::new(Options {
         dead_after: None,
