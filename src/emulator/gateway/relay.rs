@@ -26,8 +26,8 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// The socket is not read while this many bytes of client messages wait for the agent.
 const INBOX: usize = 1 << 20;
-/// How long the last messages to the client may take.
-const FLUSH: Duration = Duration::from_secs(5);
+/// How long the last messages may take to reach the system's buffers.
+const FLUSH: Duration = super::socket::CLOSING;
 /// How long an Output that is held back waits for the next one.
 const HOLD: Duration = Duration::from_millis(100);
 /// How long an ended agent waits for a Sync that asks for its last Output.

@@ -23,8 +23,9 @@ const MAX_MESSAGE: usize = 128 * 1024;
 /// The most bytes that wait for a client that doesn't read. Without a limit, a client could fill the
 /// memory with pongs by sending pings.
 const MAX_UNSENT: usize = 1024 * 1024;
-/// How long a client may take to answer a close.
-const CLOSING: Duration = Duration::from_secs(2);
+/// How long a client may take to answer a close. Megabytes of the last output can be in the buffers of both
+/// systems, which a slow line needs long for.
+pub(super) const CLOSING: Duration = Duration::from_secs(60);
 
 /// The HTTP status and the reason of a WebSocket request that is refused.
 pub(crate) type Refused = (StatusCode, &'static str);
