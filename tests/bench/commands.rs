@@ -169,6 +169,14 @@ mod linux {
         let limit = RATE * INPUT / (INPUT + header);
         let mut good = report("input over the line, of its rate", input / limit, "", 0.97);
 
+        // The floor: bytes that need no encoding, on the service's own terminal, unchecked.
+        let text = vec![b'x'; bytes.len()];
+        fs::write(&file, &text).expect("room for it");
+        let raw = format!("sh -c \"printf go_; cat {}\"", file.display());
+        let running = Running::start(&emulator, Some(&line), &["--raw-command"], &raw);
+        let floor = rate(text.len(), running.read(text.len())) / RATE;
+        println!("{:<44} {floor:>8.2}", "floor: raw text, of the line's rate");
+
         let (output, load) = shown("output of noise", &bytes);
         let limit = RATE * OUTPUT / (OUTPUT + header + WEBSOCKET) * 0.75;
         good &= report(
