@@ -124,7 +124,7 @@ impl<'h, C: Channel, F: Filter, R, W> Pump<'h, C, F, R, W> {
 impl<C: Channel, F: Filter, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'_, C, F, R, W> {
     /// Runs the session over `link` until it has ended and its last byte is delivered.
     pub async fn run(mut self, mut link: Link) -> Outcome {
-        let now = clock::now();
+        let mut now = clock::now();
         self.opening.begin_step(now.at);
         let first = link.first.take();
         self.wire.state = WireState::Up(link);
@@ -134,17 +134,18 @@ impl<C: Channel, F: Filter, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'_
         }
         let mut timer = Box::pin(tokio::time::sleep_until(now.at.into()));
         loop {
-            self.collect();
+            self.collect(now);
             if let Some(outcome) = self.outcome.take() {
                 return self.finish(outcome).await;
             }
-            let wake = self.next_wake(timer.as_mut()).await;
-            self.handle(wake);
+            let wake = self.next_wake(now, timer.as_mut()).await;
+            // The clock is read once for each wake-up: bulk output has a million of them.
+            now = clock::now();
+            self.handle(now, wake);
         }
     }
 
-    async fn next_wake(&mut self, mut timer: Pin<&mut Sleep>) -> Wake {
-        let now = clock::now();
+    async fn next_wake(&mut self, now: Now, mut timer: Pin<&mut Sleep>) -> Wake {
         let deadline = self.deadline(now);
         self.stall.sleep_until(now.at, deadline);
         if let Some(at) = deadline
@@ -196,7 +197,7 @@ impl<C: Channel, F: Filter, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'_
 
 impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
     /// Moves the output of the channel and the filter to its destinations.
-    fn collect(&mut self) {
+    fn collect(&mut self, now: Now) {
         let mut heard = false;
         while let Some(event) = self.channel.poll_event() {
             heard |= match event {
@@ -204,19 +205,18 @@ impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
                 Event::Output(_) => self.channel.is_answering(),
                 _ => false,
             };
-            self.tell(event);
+            self.tell(now.at, event);
             // Before the next event: what the program said goes before what the agent says of it.
             self.conclude_by_filter();
         }
-        let now = clock::now().at;
         if heard {
-            self.linger.heard(now);
+            self.linger.heard(now.at);
         }
         let drained = self.user.eof && self.channel.drained();
-        self.linger.set_drained(drained, now);
+        self.linger.set_drained(drained, now.at);
         if !self.flow.remote.is_empty() {
             let input = self.flow.remote.split();
-            self.channel.write(clock::now(), &input);
+            self.channel.write(now, &input);
         }
         self.conclude_by_filter();
     }
@@ -227,15 +227,14 @@ impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
         }
     }
 
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, now: Instant, event: Event) {
         match event {
             Event::Opened => {
-                self.opening.opened(clock::now().at);
+                self.opening.opened(now);
                 self.host.notice(Notice::Opened);
             }
             Event::Output(bytes) => {
-                self.opening.opened(clock::now().at);
-                let now = clock::now().at;
+                self.opening.opened(now);
                 self.filter.output(now, &bytes, &mut self.flow);
             }
             Event::Broken {
@@ -244,7 +243,7 @@ impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
                 silent,
             } => {
                 if silent {
-                    self.wire.abandoned_attempt(clock::now().at);
+                    self.wire.abandoned_attempt(now);
                 }
                 self.broke(why, resumable);
             }
@@ -253,7 +252,7 @@ impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
                 self.wire.made_progress();
                 self.lost_by = None;
                 self.said_full = false;
-                self.opening.begin_step(clock::now().at);
+                self.opening.begin_step(now);
                 self.host.notice(Notice::Resumed);
             }
             Event::Ended(ending) => {
@@ -286,8 +285,7 @@ impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
         self.conclude(Outcome::Ended(Ending::Failed(error)));
     }
 
-    fn handle(&mut self, wake: Wake) {
-        let now = clock::now();
+    fn handle(&mut self, now: Now, wake: Wake) {
         if let Some(lost) = self.stall.woke(now.at) {
             // What arrived meanwhile is read first: no wait has run out before that.
             self.channel.stalled(now, lost);

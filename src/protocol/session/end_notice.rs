@@ -28,8 +28,8 @@ pub(super) struct EndNotice {
 impl EndNotice {
     /// Reads an Output's payload; `None` if it is none.
     pub(super) fn read(payload: &Bytes, unverified: bool, now: Instant) -> Option<Self> {
-        let text = std::str::from_utf8(payload).ok()?;
-        let text = text.strip_prefix(START)?.strip_suffix('\n')?;
+        let rest = payload.strip_prefix(START.as_bytes())?;
+        let text = std::str::from_utf8(rest).ok()?.strip_suffix('\n')?;
         // A program's line ends with a return too: the terminal puts it there.
         if text.contains(['\r', '\n']) {
             return None;
