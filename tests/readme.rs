@@ -1,4 +1,4 @@
-//! The README's examples, run as they stand there: every block marked `sh test`.
+//! The README's examples, run one after the other as they stand there.
 
 #![cfg(all(unix, feature = "emulator"))]
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
@@ -6,24 +6,36 @@
 mod support;
 
 use std::path::Path;
-use support::axt::{AXT, Cloud, run};
+use std::process::Command;
+use support::axt::{AXT, run};
 
 const README: &str = include_str!("../README.md");
 
+/// Each example is shown before it is run, so that a failure says where it was. The emulator that the first ones
+/// start ends with the shell.
+const BEFORE: &str = "set -ev; trap 'kill $!' EXIT";
+
 #[test]
-fn every_example_does_what_it_says() {
-    let cloud = Cloud::new();
-    let examples: Vec<(usize, String)> = examples().collect();
-    assert!(examples.len() >= 4, "the marks are gone");
-    for (line, example) in examples {
-        let mut shell = cloud.outside("sh");
-        shell.args(["-e", "-c", &example]).env("PATH", path());
-        let done = run(shell, b"");
-        let out = done.text();
-        assert_eq!(done.status, 0, "README.md:{line}: {out}{}", done.stderr);
-        assert_eq!(done.stderr, "", "README.md:{line} is not quiet");
-    }
-    cloud.assert_all_ended();
+fn the_examples_work_from_the_first_to_the_last() {
+    let home = tempfile::tempdir().unwrap();
+    let examples: Vec<String> = examples().collect();
+    assert!(examples.len() >= 8, "the blocks are gone");
+    let script = format!("{BEFORE}\n{}\n", examples.join("\n"));
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(&script).current_dir(home.path());
+    shell
+        .env_clear()
+        .env("HOME", home.path())
+        .env("PATH", path());
+    let done = run(shell, b"");
+    let out = done.text();
+    assert_eq!(done.status, 0, "{out}{}", done.stderr);
+    let said: Vec<&str> = done
+        .stderr
+        .lines()
+        .filter(|line| line.starts_with("axt: "))
+        .collect();
+    assert!(said.is_empty(), "{said:?}");
 }
 
 #[test]
@@ -32,14 +44,18 @@ fn the_two_commands_are_there() {
     assert!(README.contains("\n$ cargo test\n"));
 }
 
-/// The marked blocks, with the number of the line where each begins.
-fn examples() -> impl Iterator<Item = (usize, String)> {
-    let mut lines = README.lines().enumerate();
+#[test]
+fn it_is_no_longer_than_one_reads() {
+    assert!(README.lines().count() <= 400);
+}
+
+/// The blocks of the shell's language.
+fn examples() -> impl Iterator<Item = String> {
+    let mut lines = README.lines();
     std::iter::from_fn(move || {
-        let (number, _) = lines.find(|(_, line)| *line == "```sh test")?;
-        let block = lines.by_ref().map(|(_, line)| line);
-        let block: Vec<&str> = block.take_while(|line| *line != "```").collect();
-        Some((number + 2, block.join("\n")))
+        lines.by_ref().find(|line| *line == "```sh")?;
+        let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+        Some(block.join("\n"))
     })
 }
 

@@ -15,6 +15,8 @@ struct Page {
     /// It has terminal sessions.
     escapes: bool,
     status: &'static str,
+    /// What only the manual page has.
+    notes: &'static str,
 }
 
 macro_rules! page {
@@ -24,25 +26,32 @@ macro_rules! page {
             examples: include_str!(concat!("manual/", $command, ".txt")),
             escapes: $escapes,
             status: include_str!(concat!("manual/", $status, ".txt")),
+            notes: "",
+        }
+    };
+    ($command:literal, $escapes:literal, $status:literal, notes) => {
+        Page {
+            notes: include_str!(concat!("manual/", $command, "-notes.txt")),
+            ..page!($command, $escapes, $status)
         }
     };
 }
 
 /// The pages, by the first word of the command. Its own commands have the same texts.
 const PAGES: &[Page] = &[
-    page!("axt", true, "status"),
-    page!("connect", true, "status-remote"),
-    page!("cp", false, "status-copy"),
-    page!("forward", false, "status-forward"),
+    page!("axt", true, "status", notes),
+    page!("connect", true, "status-remote", notes),
+    page!("cp", false, "status-copy", notes),
+    page!("forward", false, "status-forward", notes),
     page!("proxy", false, "status-remote"),
     page!("ssh", true, "status-remote"),
     page!("ssh-config", false, "status"),
     page!("webshell", true, "status-remote"),
-    page!("instances", false, "status"),
+    page!("instances", false, "status", notes),
     page!("sessions", false, "status"),
-    page!("share", false, "status"),
+    page!("share", false, "status", notes),
     page!("doctor", false, "status"),
-    page!("config", false, "status"),
+    page!("config", false, "status", notes),
     page!("emulator", false, "status"),
     page!("completion", false, "status"),
     page!("man", false, "status"),
@@ -95,7 +104,8 @@ fn headed(text: &str) -> String {
 /// its first word.
 #[must_use]
 pub(crate) fn sections(command: &str) -> String {
-    let own = Page::of(command).into_iter().flat_map(Page::help);
+    let page = Page::of(command).into_iter();
+    let own = page.flat_map(|page| page.help().chain([page.notes]));
     own.chain([ENVIRONMENT, FILES]).map(roff).collect()
 }
 

@@ -174,10 +174,7 @@ mod linux {
             program.type_and_read(b'a', KEYS);
             millis(program.cpu() - before)
         };
-        let (axt, floor) = race(
-            || spent(world.axt(ECHO)),
-            || spent(world.floor(ECHO)),
-        );
+        let (axt, floor) = race(|| spent(world.axt(ECHO)), || spent(world.floor(ECHO)));
         table::ratio("CPU of 500 keys and echoes", axt, floor, "ms", 1.3);
     }
 
