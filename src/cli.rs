@@ -118,6 +118,25 @@ pub(crate) enum Command {
         /// The command, such as `connect` or `sessions list`
         command: Vec<String>,
     },
+    /// Print the JSON Schema of all that is printed with --json
+    Schema,
+}
+
+impl Command {
+    /// Whether JSON was asked for: then a failure is JSON too.
+    pub(crate) fn prints_json(&self) -> bool {
+        match self {
+            Self::Forward(args) => args.json,
+            Self::Instances(args) => args.json,
+            Self::Sessions(Sessions::List(args)) => args.json,
+            Self::Sessions(Sessions::End(args)) => args.json,
+            Self::Share(Share::Status(args)) => args.json,
+            Self::Share(Share::Stop(args)) => args.json,
+            Self::Doctor(args) => args.json,
+            Self::Config(Config::Show(args)) => args.json,
+            _ => false,
+        }
+    }
 }
 
 /// `axt connect`.

@@ -188,6 +188,23 @@ impl ApiError {
             status,
         }
     }
+
+    /// Whether the API was called too often. The codes are `Throttling` and those that begin so.
+    #[must_use]
+    pub fn is_throttling(&self) -> bool {
+        let code = self.code.as_str();
+        code == "Throttling" || code.starts_with("Throttling.") || self.status == 429
+    }
+
+    /// Whether the call may succeed a little later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        let code = self.code.as_str();
+        self.is_throttling()
+            || (500..600).contains(&self.status)
+            || matches!(code, "IdempotentProcessing" | "ServiceUnavailable")
+            || code.starts_with("InternalError")
+    }
 }
 
 /// The message for an ended session: the meaning of its code, the code, and what followed it.
@@ -235,6 +252,56 @@ impl From<ApiError> for Error {
 }
 
 impl Error {
+    /// A name for programs: the service's own code, or one of axt's.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Api(error) => &error.code,
+            Self::Ended { code, .. } if !code.is_empty() => code,
+            Self::AfterStop { error, .. } => error.code(),
+            Self::Usage(_) => "Usage",
+            Self::Config { .. } => "ConfigurationFile",
+            Self::Credentials { .. } | Self::NoRegionNorCredentials { .. } => "NoCredentials",
+            Self::NoRegion => "NoRegion",
+            Self::Target { .. } => "Target",
+            Self::Connect { .. } => "ConnectionFailed",
+            Self::Queue { .. } => "QueueTimeout",
+            Self::Timeout { .. } => "Timeout",
+            Self::AgentTimeout { .. } => "AgentTimeout",
+            Self::Stopped(_) => "Stopped",
+            Self::Refused { .. } => "GatewayRefused",
+            Self::Protocol(_) => "ProtocolError",
+            Self::Ended { .. } => "SessionEnded",
+            Self::Remote(_) => "Remote",
+            Self::Lost(_) => "ConnectionLost",
+            Self::EarlyInput => "EarlyInput",
+            Self::Silence(_) => "Silence",
+            Self::Io { .. } => "InputOutput",
+        }
+    }
+
+    /// Whether the same again may succeed a little later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Api(error) => error.is_retryable(),
+            Self::Connect { lasting, .. } => !lasting,
+            Self::AfterStop { error, .. } => error.is_retryable(),
+            Self::Queue { .. } | Self::Timeout { .. } | Self::AgentTimeout { .. } => true,
+            Self::Lost(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The service's id of the call that failed.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        match self {
+            Self::Api(error) => error.request_id.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The advice for the user, as one sentence, if there is any.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -57,7 +57,8 @@
 //!   `--emulator` starts it, and every end-to-end test talks to it.
 //!
 //! Failures are values: [`error`] has their types, `hints` what to do about them, [`exit`] the exit
-//! status. Only [`ui`] prints. Text from others passes `printable` first. `tests/imports.rs` has the
+//! status. Only [`ui`] prints; `json` makes what
+//! `--json` asks for, and has its schema. Text from others passes `printable` first. `tests/imports.rs` has the
 //! table of which layer may import which; neither layers nor files import each other in a circle.
 //!
 //! The path of a keystroke: `terminal::Stdin` -> `pump` -> `Escape` -> `Filter` -> `Session` (a numbered
@@ -77,6 +78,7 @@ pub mod exit;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub(crate) mod hints;
+mod json;
 mod kept;
 mod names;
 pub mod net;

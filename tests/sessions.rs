@@ -175,18 +175,18 @@ fn json_has_every_field_of_the_api_page() {
     told(&cloud, &["connect", "i-off", "--command", "true"], 255);
     let text = stdout(&cloud, &["sessions", "list", "--json"]);
     let value: Value = serde_json::from_str(&text).unwrap();
-    let session = &value["Sessions"][0];
+    let session = &value["sessions"][0];
     assert_eq!(
         shape(session),
-        "ClientIP:text Connections:list CreationTime:text IdentityType:text PortNumber:null \
-         PrincipalId:text SessionId:text TargetServer:null Username:null"
+        "clientIp:text connections:list creationTime:text identityType:text portNumber:null \
+         principalId:text sessionId:text targetServer:null username:null"
     );
     assert_eq!(
-        shape(&session["Connections"][0]),
-        "ClosedReason:text EndTime:text FailedDetail:text InstanceId:text StartTime:text Status:text"
+        shape(&session["connections"][0]),
+        "closedReason:text endTime:text failedDetail:text instanceId:text startTime:text status:text"
     );
     assert_eq!(
-        session["Connections"][0]["ClosedReason"],
+        session["connections"][0]["closedReason"],
         "InstanceNotRunning"
     );
 }

@@ -50,7 +50,7 @@ fn a_broken_connection_is_resumed_whether_a_command_runs_or_not() {
     let is_up = || {
         let status = success(sharing.axt(&["share", "status", "--json"]));
         let status: serde_json::Value = serde_json::from_slice(&status).unwrap();
-        status["Holders"][0]["Broken"] == 0
+        status["holders"][0]["broken"] == 0
     };
     sharing.sh("true");
     for (n, cut) in [Cut::Drop, Cut::Reset].into_iter().enumerate() {

@@ -55,6 +55,7 @@ const PAGES: &[Page] = &[
     page!("emulator", false, "status"),
     page!("completion", false, "status"),
     page!("man", false, "status"),
+    page!("schema", false, "status", notes),
 ];
 
 const ESCAPES: &str = include_str!("manual/escapes.txt");

@@ -73,7 +73,9 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
                 let hint = hint.or_else(|| usage::wanted(&error, &command));
                 let variables = variables(&command, &typed.ids);
                 usage::with_whole_usage(&mut error, &mut command);
-                usage::show(&error.format(&mut command), &variables, hint.as_deref());
+                let as_json = own_args(args).any(|arg| arg == "--json");
+                let error = error.format(&mut command);
+                usage::show(&error, &variables, hint.as_deref(), as_json);
                 failed
             }
         }
@@ -327,10 +329,14 @@ fn usage_error(axt: &Command, args: &[OsString]) -> Exit {
     }
 }
 
+/// The arguments before `--`.
+fn own_args(args: &[OsString]) -> impl Iterator<Item = &OsString> {
+    args.iter().take_while(|arg| *arg != "--")
+}
+
 /// Whether the short help was requested, by `-h`.
 fn is_short_help(axt: &Command, args: &[OsString]) -> bool {
-    let own = args.iter().take_while(|arg| *arg != "--");
-    let is_long = own.clone().any(|arg| arg == "--help");
+    let is_long = own_args(args).any(|arg| arg == "--help");
     !is_long && first_command(axt, args) != Some("help")
 }
 

@@ -1,10 +1,11 @@
 //! `axt config`: what is configured, and where each value comes from.
 
 use super::shared::context::Context;
-use super::shared::table::{self, table};
+use super::shared::table::table;
 use crate::cli::{ConfigShow, Global};
 use crate::config::settings::{Settings, Sourced};
 use crate::exit::Exit;
+use crate::json;
 use crate::terminal;
 use crate::ui::Ui;
 use serde_json::{Map, Value, json};
@@ -48,8 +49,7 @@ pub(crate) fn show(global: &Global, args: &ConfigShow, ui: &Ui) -> anyhow::Resul
             (row.name, value)
         });
         let settings: Map<String, Value> = settings.collect();
-        let shown = json!({"schemaVersion": 1, "settings": settings});
-        ui.data(&table::json(&shown)?)?;
+        ui.data(&json::document(json!({"settings": settings}))?)?;
         return Ok(Exit::Ok);
     }
     let at_terminal = terminal::stdout_is_terminal();

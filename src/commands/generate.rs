@@ -1,10 +1,17 @@
-//! `axt man`, generated from the command tree.
+//! `axt man`, generated from the command tree, and `axt schema`.
 
 use crate::cli::{command as grammar, manual};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::json;
 use crate::ui::Ui;
 use clap::Command;
+
+/// Prints the JSON Schema of what is printed with `--json`.
+pub(crate) fn schema(ui: &Ui) -> anyhow::Result<Exit> {
+    ui.data(json::SCHEMA)?;
+    Ok(Exit::Ok)
+}
 
 /// Prints the manual page of axt, or of a command.
 ///

@@ -42,6 +42,7 @@ pub fn run(cli: Cli) -> Exit {
     process::begin();
     Ui::colour(cli.global.color);
     let ui = Ui::new(cli.global.quiet);
+    let as_json = cli.command.prints_json();
     let failed = match cli.command {
         Command::Connect(_)
         | Command::Cp(_)
@@ -59,7 +60,7 @@ pub fn run(cli: Cli) -> Exit {
         if let Some(Error::Stopped(stop)) = error.downcast_ref() {
             return stops::exit_of(*stop);
         }
-        report::failure(&ui, &error);
+        report::failure(&ui, &error, as_json);
         match error.downcast_ref() {
             Some(Error::Usage(_)) if failed == Exit::Unsuccessful => Exit::Usage,
             _ => failed,
@@ -88,6 +89,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
         Command::Emulator(args) => block_on(emulator::run(&cli.global, *args, ui)),
         Command::Completion { shell, typed } => completion::run(shell, typed, ui),
         Command::Man { command } => generate::man(&command, ui),
+        Command::Schema => generate::schema(ui),
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::shared::context::Context;
 use super::shared::report;
-use super::shared::table::{self, columns, fitted, table};
+use super::shared::table::{columns, fitted, table};
 use super::shared::target::resolve;
 use crate::cli::{Global, Sessions, SessionsEnd, SessionsList};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::hints;
+use crate::json;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::EndTerminalSession;
 use crate::openapi::ecs::describe::{
@@ -52,7 +53,7 @@ async fn list(client: &Client, args: SessionsList, ui: &Ui) -> anyhow::Result<Ex
     };
     let sessions = all_sessions(client, query, args.limit, CALL).await?;
     if args.json {
-        ui.data(&table::json(&json!({"Sessions": sessions}))?)?;
+        ui.data(&json::document(json!({"sessions": sessions}))?)?;
     } else {
         ui.data(&listing(&sessions, Timestamp::now(), columns()))?;
     }
@@ -83,10 +84,10 @@ async fn end(client: &Client, args: SessionsEnd, ui: &Ui) -> anyhow::Result<Exit
     let text = if args.json {
         let results = results.iter().map(|(id, result)| {
             let error = result.as_ref().err().map(ToString::to_string);
-            json!({"SessionId": id, "Ended": result.is_ok(), "Error": error})
+            json!({"sessionId": id, "ended": result.is_ok(), "error": error})
         });
         let results: Vec<_> = results.collect();
-        table::json(&json!({"Sessions": results}))?
+        json::document(json!({"sessions": results}))?
     } else {
         let rows = results.iter().map(|(id, result)| {
             let what = if result.is_ok() { "ended" } else { "failed" };

@@ -167,7 +167,7 @@ impl Client {
         answer.map_err(|error| {
             let expired = error.code == "InvalidSecurityToken.Expired";
             let renewed = expired && self.credentials.are_refused(&credentials);
-            let mut failure = judged::<A>(error, status, &headers);
+            let mut failure = judged::<A>(error, &headers);
             if renewed {
                 // The call has not been made: this holds for every action.
                 failure.again = Again::Once;
@@ -300,12 +300,6 @@ pub(crate) struct Probe {
     pub(crate) clock: Option<ClockSkew>,
 }
 
-/// Whether an error says that the API was called too often.
-#[must_use]
-pub fn is_throttling(code: &str) -> bool {
-    code == "Throttling" || code.starts_with("Throttling.")
-}
-
 /// A signed call, ready to be sent.
 struct Signed {
     body: String,
@@ -358,16 +352,14 @@ fn with_common<A: Action>(params: &[(String, String)]) -> Vec<(String, String)> 
 }
 
 /// Decides from an error reply and its headers whether to retry, and completes the error.
-fn judged<A: Action>(mut error: ApiError, status: StatusCode, headers: &HeaderMap) -> Failed {
+fn judged<A: Action>(mut error: ApiError, headers: &HeaderMap) -> Failed {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let code = error.code.as_str();
     let asked = header("x-acs-retry-after").and_then(|text| text.trim().parse().ok());
     let again = match asked {
         _ if !A::IDEMPOTENT => Again::Never,
         Some(milliseconds) => Again::After(Duration::from_millis(milliseconds)),
-        None if is_throttling(code) || status == StatusCode::TOO_MANY_REQUESTS => Again::Yes,
-        None if status.is_server_error() || code == "IdempotentProcessing" => Again::Yes,
-        None if code == "ServiceUnavailable" || code.starts_with("InternalError") => Again::Yes,
+        None if error.is_retryable() => Again::Yes,
         // A proxy may have sent the request twice by itself.
         None if code == "SignatureNonceUsed" => Again::Once,
         None => Again::Never,

@@ -69,8 +69,8 @@ impl Sharing {
     pub(crate) fn holders(&self) -> Vec<Pid> {
         let json = success(self.axt(&["share", "status", "--json"]));
         let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        let holders = json["Holders"].as_array().unwrap().iter();
-        let pids = holders.map(|holder| holder["Pid"].as_i64().unwrap());
+        let holders = json["holders"].as_array().unwrap().iter();
+        let pids = holders.map(|holder| holder["pid"].as_i64().unwrap());
         pids.map(|pid| Pid::from_raw(pid.try_into().unwrap()).unwrap())
             .collect()
     }

@@ -1,6 +1,8 @@
 //! Prints a usage error in axt's form: one fact on each line, with the prefix.
 
 use super::configured::accept;
+use crate::error::Error;
+use crate::json;
 use crate::ui::Ui;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
@@ -10,21 +12,27 @@ use std::ffi::OsString;
 /// Shows a usage error. Where an argument's value comes from a variable, the variable is named:
 /// `variables` are pairs of what the error calls the argument and its variable. A `hint` takes the place
 /// of the parser's own, which go by letters.
-pub(super) fn show(error: &clap::Error, variables: &[(String, String)], hint: Option<&str>) {
+pub(super) fn show(
+    error: &clap::Error,
+    variables: &[(String, String)],
+    hint: Option<&str>,
+    as_json: bool,
+) {
     let ui = Ui::default();
     let lines = lines(error, variables);
-    for line in lines
-        .iter()
-        .filter(|line| hint.is_none() || !line.starts_with("hint: "))
-    {
-        match line.split_once("hint: ") {
-            Some(("", hint)) => ui.hint(hint),
-            _ => ui.error(line, None),
-        }
+    let (hints, lines): (Vec<_>, Vec<_>) =
+        lines.iter().partition(|line| line.starts_with("hint: "));
+    let own = hints.iter().filter_map(|line| line.strip_prefix("hint: "));
+    let hints: Vec<&str> = hint.map_or_else(|| own.collect(), |hint| vec![hint]);
+    if as_json {
+        let lines: Vec<&str> = lines.into_iter().map(String::as_str).collect();
+        let message = lines.join("; ");
+        let failure = Error::Usage(message.clone());
+        let hint = hints.first().copied();
+        return ui.bare(&json::failure(&message, hint, Some(&failure)));
     }
-    if let Some(hint) = hint {
-        ui.hint(hint);
-    }
+    lines.iter().for_each(|line| ui.error(line, None));
+    hints.iter().for_each(|hint| ui.hint(hint));
 }
 
 /// Makes the error show the usage of its command as its help has it. The parser's own takes what comes from

@@ -37,7 +37,7 @@ pub(crate) async fn explained(
     else {
         return Err(error);
     };
-    report::failure(ui, &error);
+    report::failure(ui, &error, false);
     let explaining = async { Ok(explain(context, id, cause).await) };
     let reasons = Stops::listen(None)?.run(explaining).await;
     let reasons = reasons.unwrap_or_default();

@@ -1,7 +1,8 @@
 //! The doctor's report: all findings in order, as text or JSON.
 
 use super::finding::{Finding, Fix, Verdict};
-use crate::commands::shared::table::{self, table};
+use crate::commands::shared::table::table;
+use crate::json;
 use crate::printable::escaped;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -102,7 +103,7 @@ impl Report {
             })
         });
         let checks: Vec<_> = checks.collect();
-        table::json(&json!({"ok": self.is_ok(), "checks": checks}))
+        json::document(json!({"ok": self.is_ok(), "checks": checks}))
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::cli::Remote;
 use crate::commands::shared::report;
 use crate::error::Error;
+use crate::json;
 use crate::ui::Ui;
 use serde_json::{Value, json};
 use std::io::ErrorKind;
@@ -142,10 +143,11 @@ impl Events {
         self.tell(&text, json!({"event": "stopping", "open": open}));
     }
 
-    fn tell(&self, text: &str, object: Value) {
+    fn tell(&self, text: &str, mut object: Value) {
         if !self.json {
             return self.ui.say(text);
         }
+        object["schemaVersion"] = json::VERSION.into();
         if let Err(error) = self.ui.event(&format!("{object}\n")) {
             tracing::info!(%error, "an event could not be written");
             if error.kind() == ErrorKind::BrokenPipe {

@@ -5,10 +5,11 @@ mod inventory;
 
 use super::shared::context::Context;
 use super::shared::report;
-use super::shared::table::{self, columns, fitted, table};
+use super::shared::table::{columns, fitted, table};
 use crate::cli::{self, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::json;
 use crate::names::cache::NameCache;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::agents::{Agent, agents};
@@ -28,8 +29,6 @@ const CONNECT: Duration = Duration::from_secs(15);
 const CALL: Duration = Duration::from_secs(180);
 /// How many regions are asked at the same time.
 const REGIONS_AT_ONCE: usize = 10;
-/// The version of what `--json` prints.
-const SCHEMA: u32 = 1;
 
 /// The instances of a region, and what could not be read there.
 struct Listed {
@@ -124,10 +123,10 @@ fn shown(args: &cli::Instances, instances: &[Instance]) -> anyhow::Result<String
     Ok(match &args.host {
         _ if args.json => {
             let instances: Vec<Value> = instances.iter().map(record).collect();
-            table::json(&json!({"schemaVersion": SCHEMA, "instances": instances}))?
+            json::document(json!({"instances": instances}))?
         }
-        Some(host) => table::json(&inventory::variables(instances, host, &ssh()))?,
-        None if args.inventory => table::json(&inventory::list(instances, &ssh()))?,
+        Some(host) => json::text(&inventory::variables(instances, host, &ssh()))?,
+        None if args.inventory => json::text(&inventory::list(instances, &ssh()))?,
         None => listing(instances, columns()),
     })
 }

@@ -2,8 +2,9 @@
 
 use crate::cli::{ShareStatus, ShareStop};
 use crate::commands::shared::sharing::{answer, greeted, knock};
-use crate::commands::shared::table::{self, table};
+use crate::commands::shared::table::table;
 use crate::exit::Exit;
+use crate::json;
 use crate::share::{Answer, Asked, Place, Status, all};
 use crate::terminal;
 use crate::ui::Ui;
@@ -28,7 +29,7 @@ pub(super) async fn list(args: &ShareStatus, ui: &Ui) -> anyhow::Result<Exit> {
     let found = find().await?;
     let text = if args.json {
         let rows: Vec<_> = found.iter().map(json_of).collect();
-        table::json(&json!({"Holders": rows}))?
+        json::document(json!({"holders": rows}))?
     } else {
         let header = [
             "INSTANCE", "USER", "REGION", "SESSIONS", "COMMANDS", "LEFT", "PID",
@@ -54,14 +55,14 @@ pub(super) async fn stop(args: &ShareStop, ui: &Ui) -> anyhow::Result<Exit> {
         }
         all_end &= ended.is_ok();
         let mut value = json_of(&found);
-        value["Ended"] = ended.is_ok().into();
+        value["ended"] = ended.is_ok().into();
         values.push(value);
         let what = if ended.is_ok() { "ended" } else { "failed" };
         let instance = instance.unwrap_or_default().to_owned();
         rows.push([instance, found.pid.to_string(), what.into()]);
     }
     let text = match args.json {
-        true => table::json(&json!({"Holders": values}))?,
+        true => json::document(json!({"holders": values}))?,
         false => {
             let header = ["INSTANCE", "PID", "RESULT"];
             table(header, &rows, terminal::stdout_is_terminal())
@@ -148,14 +149,14 @@ fn row(found: &Found) -> [String; 7] {
 fn json_of(found: &Found) -> serde_json::Value {
     let status = found.status.as_ref();
     json!({
-        "Pid": found.pid,
-        "Version": found.version,
-        "Instance": status.map(|status| &status.instance),
-        "User": status.map(|status| &status.user),
-        "Region": status.map(|status| &status.region),
-        "Sessions": status.map(|status| status.sessions),
-        "Broken": status.map(|status| status.broken),
-        "Commands": status.map(|status| status.commands),
-        "SecondsLeft": status.map(|status| status.left.map(|left| left.as_secs())),
+        "pid": found.pid,
+        "version": found.version,
+        "instance": status.map(|status| &status.instance),
+        "user": status.map(|status| &status.user),
+        "region": status.map(|status| &status.region),
+        "sessions": status.map(|status| status.sessions),
+        "broken": status.map(|status| status.broken),
+        "commands": status.map(|status| status.commands),
+        "secondsLeft": status.map(|status| status.left.map(|left| left.as_secs())),
     })
 }

@@ -1,12 +1,17 @@
 //! The one place where failures are shown.
 
 use crate::error::Error;
+use crate::json;
 use crate::ui::Ui;
 
-/// Shows a failure: what failed, its causes, and what can be done about it.
-pub(crate) fn failure(ui: &Ui, error: &anyhow::Error) {
-    let hint = error.downcast_ref::<Error>().and_then(Error::hint);
-    ui.error(&describe(error), hint.as_deref());
+/// Shows a failure: what failed, its causes, and what can be done about it. With `as_json`, as one line of JSON.
+pub(crate) fn failure(ui: &Ui, error: &anyhow::Error, as_json: bool) {
+    let known = error.downcast_ref::<Error>();
+    let (message, hint) = (describe(error), known.and_then(Error::hint));
+    match as_json {
+        true => ui.bare(&json::failure(&message, hint.as_deref(), known)),
+        false => ui.error(&message, hint.as_deref()),
+    }
 }
 
 /// Shows the failure of one thing among several, `subject`.

@@ -1,8 +1,7 @@
 //! Tables and JSON: aligned for people, plain for programs, and without control characters.
 
-use crate::printable::{escaped, is_invisible};
+use crate::printable::escaped;
 use crate::terminal::{self, Size};
-use serde::Serialize;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
 
 /// The columns that are left of a cell before cells are left out.
@@ -108,25 +107,6 @@ pub(crate) fn cut(cell: &mut String, width: usize) {
     cell.push('…');
 }
 
-/// Formats a value as indented JSON with a newline after it. Invisible characters that JSON allows in a text
-/// are escaped too.
-pub(crate) fn json(value: &impl Serialize) -> serde_json::Result<String> {
-    let text = serde_json::to_string_pretty(value)?;
-    let mut safe = String::with_capacity(text.len() + 1);
-    for c in text.chars() {
-        // They stand inside of strings, except for the newlines of the indentation.
-        if is_invisible(c) && c != '\n' {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                safe.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            safe.push(c);
-        }
-    }
-    safe.push('\n');
-    Ok(safe)
-}
-
 fn line(row: &[String], widths: &[usize]) -> String {
     let mut line = String::new();
     for (cell, width) in row.iter().zip(widths) {
@@ -139,7 +119,7 @@ fn line(row: &[String], widths: &[usize]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{UnicodeWidthStr as _, fitted, is_invisible, json, table};
+    use super::{UnicodeWidthStr as _, fitted, table};
 
     fn rows() -> Vec<[String; 3]> {
         vec![
@@ -193,19 +173,5 @@ mod tests {
     fn programs_get_tabs_and_nothing_else() {
         let text = table(["ID", "USER", "NOTE"], &rows(), false);
         assert_eq!(text, "s-1\t张三\tx\\u{1b}[2J\\ty\ns-22\t\tz\n");
-    }
-
-    #[test]
-    fn json_is_escaped_to_the_last_invisible_character() {
-        let value = serde_json::json!({"text": "a\u{9b}2J\u{7f}\n\x1b\u{202e}\u{e0041}"});
-        let text = json(&value).unwrap();
-        assert!(
-            text.chars().all(|c| c == '\n' || !is_invisible(c)),
-            "{text:?}"
-        );
-        assert_eq!(
-            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
-            value
-        );
     }
 }

@@ -25,7 +25,10 @@ pub struct DescribeTerminalSessions {
 /// The record of a session, with the fields of the API page; what it lacks is `None`. Times are as
 /// the service wrote them, such as `2024-01-19T09:15:46Z`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(
+    rename_all(deserialize = "PascalCase", serialize = "camelCase"),
+    default
+)]
 pub struct SessionRecord {
     /// The session's id.
     #[serde(deserialize_with = "lenient::text")]
@@ -37,7 +40,10 @@ pub struct SessionRecord {
     #[serde(deserialize_with = "lenient::text")]
     pub username: Option<String>,
     /// The client's address.
-    #[serde(rename = "ClientIP", deserialize_with = "lenient::text")]
+    #[serde(
+        rename(deserialize = "ClientIP", serialize = "clientIp"),
+        deserialize_with = "lenient::text"
+    )]
     pub client_ip: Option<String>,
     /// `Account`, `RAMUser` or `AssumedRoleUser`.
     #[serde(deserialize_with = "lenient::text")]
@@ -58,7 +64,10 @@ pub struct SessionRecord {
 
 /// The record of one connection of a session.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "PascalCase", default)]
+#[serde(
+    rename_all(deserialize = "PascalCase", serialize = "camelCase"),
+    default
+)]
 pub struct ConnectionRecord {
     /// The instance.
     #[serde(deserialize_with = "lenient::text")]

@@ -4,7 +4,7 @@ use super::describe_instances::{self, DescribeInstances};
 use super::describe_managed::{self, DescribeManagedInstances};
 pub use super::instance::Instance;
 use crate::error::{Error, Result};
-use crate::openapi::client::{Client, is_throttling};
+use crate::openapi::client::Client;
 use crate::openapi::pages;
 use crate::openapi::params::TagFilter;
 use crate::pattern;
@@ -283,7 +283,7 @@ fn chunks(ids: Vec<String>, most: usize) -> Vec<Vec<String>> {
 
 /// Whether the service refused the call as such, and not for a passing reason.
 fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::Api(error) if (400..500).contains(&error.status) && !is_throttling(&error.code))
+    matches!(error, Error::Api(error) if (400..500).contains(&error.status) && !error.is_throttling())
 }
 
 /// The instances that an answer of this body tells of: read as a page of ECS's, and of managed ones.

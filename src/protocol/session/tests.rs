@@ -864,18 +864,3 @@ fn a_broken_connection_drains_nothing() {
     rig.session.receive(rig.now, Incoming::Alive);
     assert!(!rig.session.drained());
 }
-
-#[test]
-fn silence_opens_a_port_and_no_terminal() {
-    for (port, told) in [(true, vec!["Opened"]), (false, vec![])] {
-        let mut rig = Rig::new(Options {
-            port,
-            input_from: InputFrom::Grace,
-            ..Options::default()
-        });
-        rig.now.at += Duration::from_secs(3);
-        rig.session.wake(rig.now);
-        rig.settle();
-        assert_eq!(rig.told, told);
-    }
-}

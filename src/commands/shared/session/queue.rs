@@ -5,7 +5,6 @@ use crate::backoff::Backoff;
 use crate::cli;
 use crate::commands::shared::context::Context;
 use crate::error::{Error, Result};
-use crate::openapi::client::is_throttling;
 use crate::share::{Pace, StartsFile};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -135,10 +134,7 @@ impl<'a> Queue<'a> {
 /// instance.
 pub(super) fn is_limit(error: &Error) -> bool {
     match error {
-        Error::Api(error) => {
-            let code = error.code.as_str();
-            code == "SessionCount.ExceedLimit" || is_throttling(code) || error.status == 429
-        }
+        Error::Api(error) => error.code == "SessionCount.ExceedLimit" || error.is_throttling(),
         Error::Ended { code, detail } => {
             let reason = detail.split(':').next().unwrap_or_default().trim();
             code == "Aborted" && reason == "ConnectionCountExceedLimit"

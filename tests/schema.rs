@@ -1,0 +1,118 @@
+//! Everything that is printed with `--json` is what `axt schema` says.
+
+#![cfg(all(unix, feature = "emulator"))]
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod support;
+
+use boon::{Compiler, Schemas};
+use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use support::axt::{Cloud, Done, axt, run, success};
+
+/// The schema, compiled.
+struct Schema {
+    compiler: Compiler,
+    schemas: Schemas,
+}
+
+impl Schema {
+    fn new() -> Self {
+        let schema = serde_json::from_slice(&success(axt(["schema"]))).unwrap();
+        let mut compiler = Compiler::new();
+        compiler.add_resource("axt.json", schema).unwrap();
+        Self {
+            compiler,
+            schemas: Schemas::new(),
+        }
+    }
+
+    /// Fails unless the text is such a document.
+    fn check(&mut self, kind: &str, text: &str) -> Value {
+        let value: Value = serde_json::from_str(text).unwrap();
+        let place = format!("axt.json#/$defs/{kind}");
+        let index = self.compiler.compile(&place, &mut self.schemas).unwrap();
+        if let Err(error) = self.schemas.validate(&value, index) {
+            panic!("{kind}: {error:#}: {value}");
+        }
+        value
+    }
+}
+
+/// A program that is killed when the test is through with it.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn ask(cloud: &Cloud, args: &[&str]) -> Done {
+    run(cloud.axt(args), b"")
+}
+
+#[test]
+fn documents_are_as_the_schema_says() {
+    let cloud = Cloud::new();
+    let mut schema = Schema::new();
+    success(cloud.axt(["connect", "i-1", "-n", "--command", "true"]));
+    for (kind, args) in [
+        ("instances", &["instances", "--json"][..]),
+        ("sessionsList", &["sessions", "list", "--json"]),
+        ("doctor", &["doctor", "i-1", "--json"]),
+        ("configShow", &["config", "show", "--json"]),
+        ("shareStatus", &["share", "status", "--json"]),
+        ("shareStop", &["share", "stop", "--json"]),
+    ] {
+        schema.check(kind, &ask(&cloud, args).text());
+    }
+    let list = ask(&cloud, &["sessions", "list", "--json"]).text();
+    let list = schema.check("sessionsList", &list);
+    let id = list["sessions"][0]["sessionId"].as_str().unwrap();
+    let done = ask(&cloud, &["sessions", "end", id, "--json"]);
+    schema.check("sessionsEnd", &done.text());
+}
+
+#[test]
+fn events_are_as_the_schema_says() {
+    let cloud = Cloud::new();
+    let mut schema = Schema::new();
+    let mut forward = cloud.axt(["forward", "i-1", "-L", "0:1", "--json"]);
+    let mut forward = Killed(forward.stdout(Stdio::piped()).spawn().unwrap());
+    let mut lines = BufReader::new(forward.0.stdout.take().unwrap()).lines();
+    let first = schema.check("forwardEvent", &lines.next().unwrap().unwrap());
+    let port = first["port"].as_u64().unwrap().try_into().unwrap();
+    let _client = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let second = schema.check("forwardEvent", &lines.next().unwrap().unwrap());
+    assert_eq!(second["connection"], 1);
+}
+
+#[test]
+fn failures_are_one_line_of_json() {
+    let cloud = Cloud::new();
+    let mut schema = Schema::new();
+    for (args, code, status) in [
+        (
+            &["instances", "--json", "--profile", "none"][..],
+            "NoCredentials",
+            1,
+        ),
+        (
+            &["sessions", "list", "--json", "--instance", "a b"],
+            "Usage",
+            2,
+        ),
+        (&["instances", "--json", "--bogus"], "Usage", 2),
+    ] {
+        let done = ask(&cloud, args);
+        assert_eq!(done.status, status, "{args:?}: {}", done.stderr);
+        assert_eq!(done.text(), "", "{args:?}");
+        assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+        let failure = schema.check("failure", &done.stderr);
+        assert_eq!(failure["error"]["code"], code, "{failure}");
+    }
+}
