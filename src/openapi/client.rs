@@ -15,7 +15,7 @@ use clock::ClockSkew;
 use jiff::Timestamp;
 use reply::Reply;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, Response};
 use retry::{Again, Failed, Retry};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
