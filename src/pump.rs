@@ -126,9 +126,9 @@ impl<C: Channel, F: Filter, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'_
     pub async fn run(mut self, mut link: Link) -> Outcome {
         let mut now = clock::now();
         self.opening.begin_step(now.at);
-        let first = link.first.take();
+        let (first, since) = (link.first.take(), link.since);
         self.wire.state = WireState::Up(link);
-        self.channel.connected(now);
+        self.channel.connected(since);
         if let Some(first) = first {
             self.channel.receive(now, first);
         }

@@ -1,7 +1,8 @@
 //! The pump's interface: its connection, options and outcome, and the host that it calls.
 
+use super::clock::now;
 use crate::error::Error;
-use crate::protocol::channel::{Condition, Ending, Incoming, Outgoing};
+use crate::protocol::channel::{Condition, Ending, Incoming, Now, Outgoing};
 use crate::protocol::escape::Escape;
 use crate::protocol::filter::Stop;
 use futures_util::future::BoxFuture;
@@ -18,6 +19,8 @@ pub struct Link {
     pub incoming: mpsc::Receiver<Incoming>,
     /// What has been taken from `incoming` already, and is to be handled before the rest.
     pub first: Option<Incoming>,
+    /// When it was made.
+    pub since: Now,
 }
 
 impl Link {
@@ -28,6 +31,7 @@ impl Link {
             outgoing,
             incoming,
             first: None,
+            since: now(),
         }
     }
 }

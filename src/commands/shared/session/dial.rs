@@ -3,6 +3,7 @@
 use super::queue::is_limit;
 use crate::error::{Error, Result};
 use crate::net::{Early, Network};
+use crate::protocol::readiness::GRACE;
 use crate::protocol::session;
 use crate::pump::Link;
 use crate::wire::{self, Target};
@@ -10,8 +11,9 @@ use futures_util::future::BoxFuture;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// How long the first word of a gateway is waited for, which may be that it can't take the session.
-const FIRST_WORD: Duration = Duration::from_millis(500);
+/// How long the first word of a gateway is waited for, which may be that it can't take the session. Those of
+/// old agents may be silent; a port's input is held for as long anyway.
+const FIRST_WORD: Duration = GRACE;
 
 /// Connects within `limit`. The connection that was begun `early` is used if it goes there.
 pub(super) async fn dial(
