@@ -200,13 +200,15 @@ fn at_once(cloud: &Cloud, count: usize, instances: usize, seconds: &str) {
             let instance = format!("i-{}", n % instances);
             let command = format!("echo {n}; sleep {seconds}; exit {}", n % 7);
             let mut axt = connect(cloud, &instance, &command);
-            axt.arg("-n");
+            // So many processes may have little of a processor each.
+            axt.args(["-n", "--connect-timeout", "60s"]);
             start(axt)
         })
         .collect();
+    // None is left behind if one fails.
+    let all: Vec<_> = children.into_iter().map(finish).collect();
     let mut waited = 0;
-    for (n, child) in children.into_iter().enumerate() {
-        let done = finish(child);
+    for (n, done) in all.into_iter().enumerate() {
         let status = i32::try_from(n % 7).unwrap();
         assert_eq!(
             (done.status, done.text()),

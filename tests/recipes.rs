@@ -11,115 +11,16 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
-use support::axt::{AXT, Cloud, Done, noise, run, success, unlimited, until};
+use support::axt::{AXT, run, success, unlimited, until};
 use support::need;
+use support::place::{Line, Place, by_ansible, clush, of_ansible};
 use support::sshd::{free_port, same};
 
 /// The instance.
 const HOST: &str = "i-demo";
-
-/// The connection of a recipe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Line {
-    Plain,
-    /// 50 ms each way.
-    Slow,
-    /// Each session loses its connection once.
-    Cut,
-}
-
-/// An emulator, and a place with links to axt by the names that callers use.
-struct Place {
-    line: Line,
-    cloud: Cloud,
-    dir: tempfile::TempDir,
-}
-
-impl Place {
-    fn new(line: Line) -> Self {
-        let mut options = unlimited();
-        let mut fault = |name, value| options.faults.set(name, value).unwrap();
-        match line {
-            Line::Plain => {}
-            Line::Slow => fault("delay", "50ms"),
-            Line::Cut => {
-                fault("drop-after-out", "3:1");
-                fault("drop-after-in", "5:1");
-            }
-        }
-        let mut place = Self::with(options);
-        place.line = line;
-        place
-    }
-
-    fn with(options: Options) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        for folder in ["bin", "run"] {
-            fs::create_dir(dir.path().join(folder)).unwrap();
-        }
-        for name in ["axt", "axt-ssh"] {
-            symlink(AXT, dir.path().join("bin").join(name)).unwrap();
-        }
-        let cloud = Cloud::with(options);
-        Self {
-            line: Line::Plain,
-            cloud,
-            dir,
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).display().to_string()
-    }
-
-    /// `HOST:` and a path of this place.
-    fn remote(&self, name: &str) -> String {
-        format!("{HOST}:{}", self.text(name))
-    }
-
-    /// A program that finds axt under its names.
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
-        let mut command = self.cloud.outside(program);
-        let path = std::env::var("PATH").unwrap_or_default();
-        command.env("PATH", format!("{}:{path}", self.text("bin")));
-        // Where sessions are held that Ansible's options ask for.
-        command.env("XDG_RUNTIME_DIR", self.path("run"));
-        command
-    }
-
-    /// A file of this many bytes.
-    fn file(&self, name: &str, length: usize) -> PathBuf {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, noise(length, length as u64)).unwrap();
-        path
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut stop = self.command(AXT);
-        stop.args(["share", "stop"]);
-        let stopped = run(stop, b"");
-        if !std::thread::panicking() {
-            assert_eq!(stopped.status, 0, "{}", stopped.stderr);
-            let sessions = || self.cloud.emulator.sessions();
-            until("the end of every session", || {
-                sessions().iter().all(|s| s.ended)
-            });
-            let again = sessions().iter().any(|s| s.connections.len() > 1);
-            // A recipe whose program is missing has no session at all.
-            assert_eq!(again, self.line == Line::Cut && !sessions().is_empty());
-        }
-    }
-}
 
 /// A recipe as a test, and over worse connections as ignored ones.
 macro_rules! recipe {
@@ -401,56 +302,10 @@ fn tar_goes_through_pipes(line: Line) {
     let _ = success(shell);
 }
 
-/// Ansible's words for this machine's Python: a version manager's stand-in may not work there.
-fn interpreter(place: &Place) -> Option<String> {
-    let python = need("python3")?;
-    let mut asked = place.command(python);
-    asked.args(["-c", "import sys; print(sys.executable)"]);
-    let python = String::from_utf8(success(asked)).unwrap();
-    Some(format!("ansible_python_interpreter={}", python.trim()))
-}
-
 /// An ad-hoc run of a module at these hosts.
 fn ansible(place: &Place, hosts: &str, pipelining: bool, args: &[&str]) -> Option<String> {
     let args = [&["all"], args].concat();
-    by_ansible(place, "ansible", hosts, pipelining, &args)
-}
-
-/// What one of Ansible's programs does at these hosts.
-fn by_ansible(
-    place: &Place,
-    program: &str,
-    hosts: &str,
-    pipelining: bool,
-    args: &[&str],
-) -> Option<String> {
-    let mut ansible = of_ansible(place, program, &format!("{hosts},"), args)?;
-    ansible
-        .env("ANSIBLE_SSH_EXECUTABLE", "axt-ssh")
-        .env("ANSIBLE_SSH_TRANSFER_METHOD", "piped")
-        .env(
-            "ANSIBLE_PIPELINING",
-            if pipelining { "True" } else { "False" },
-        );
-    Some(String::from_utf8(success(ansible)).unwrap())
-}
-
-/// One of Ansible's programs with an inventory.
-fn of_ansible(place: &Place, program: &str, inventory: &str, args: &[&str]) -> Option<Command> {
-    let (program, interpreter) = (need(program)?, interpreter(place)?);
-    fs::write(place.path("ansible.cfg"), "").unwrap();
-    let mut ansible = place.command(program);
-    ansible
-        .args(args)
-        .args(["-i", inventory, "-e", &interpreter]);
-    ansible
-        .env("ANSIBLE_HOME", place.path("ansible"))
-        .env("ANSIBLE_LOCAL_TEMP", place.path("local"))
-        .env("ANSIBLE_REMOTE_TEMP", place.path("remote"))
-        .env("ANSIBLE_TIMEOUT", "30")
-        .env("ANSIBLE_CONFIG", place.path("ansible.cfg"))
-        .env("LC_ALL", "C.UTF-8");
-    Some(ansible)
+    by_ansible(place, "ansible", hosts, pipelining, &[], &args)
 }
 
 /// A place with instances of two roles, in two regions.
@@ -535,28 +390,11 @@ fn a_playbook_needs_one_session_for_each_host() {
     fs::write(place.path("play.yml"), format!("{play}{}", task.repeat(3))).unwrap();
     let args = ["-f", "4", &place.text("play.yml")];
     let hosts = "i-1,i-2,i-3,i-4";
-    let Some(told) = by_ansible(&place, "ansible-playbook", hosts, true, &args) else {
+    let Some(told) = by_ansible(&place, "ansible-playbook", hosts, true, &[], &args) else {
         return;
     };
     assert_eq!(told.matches("ok=3").count(), 4, "{told}");
     assert_eq!(place.cloud.emulator.sessions().len(), 4);
-}
-
-fn clush(place: &Place, args: &[&str]) -> Option<Done> {
-    let program = need("clush")?;
-    let config = "[Main]\nssh_path: axt ssh\nscp_path: scp -S axt-ssh\n";
-    let axt = "axt instances --all-regions --groups";
-    let groups = format!(
-        "[Main]\ndefault: axt\n[axt]\nmap: {axt} map:$GROUP\nall: {axt} all\nlist: {axt} list\nreverse: {axt} reverse:$NODE\n"
-    );
-    fs::create_dir_all(place.path("clustershell")).unwrap();
-    fs::write(place.path("clustershell/clush.conf"), config).unwrap();
-    fs::write(place.path("clustershell/groups.conf"), groups).unwrap();
-    let mut clush = place.command(program);
-    clush
-        .env("CLUSTERSHELL_CFGDIR", place.path("clustershell"))
-        .args(args);
-    Some(run(clush, b""))
 }
 
 #[test]

@@ -253,7 +253,12 @@ fn unconfigured(program: impl AsRef<std::ffi::OsStr>) -> Command {
 }
 
 /// Runs a program to its end with this on its standard input.
-pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Done {
+pub(crate) fn run(command: Command, stdin: &[u8]) -> Done {
+    run_within(command, stdin, HANG)
+}
+
+/// The same for what may take longer.
+pub(crate) fn run_within(mut command: Command, stdin: &[u8], limit: Duration) -> Done {
     command.stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -261,17 +266,21 @@ pub(crate) fn run(mut command: Command, stdin: &[u8]) -> Done {
     let bytes = stdin.to_vec();
     // A program that ends early takes no more: that is its right.
     let writer = std::thread::spawn(move || drop(pipe.write_all(&bytes)));
-    let done = finish(child);
+    let done = finish_within(child, limit);
     writer.join().unwrap();
     done
 }
 
 /// Waits for a child to end, but not forever.
 pub(crate) fn finish(child: Child) -> Done {
+    finish_within(child, HANG)
+}
+
+fn finish_within(child: Child, limit: Duration) -> Done {
     let id = child.id();
     let (ended, wait) = mpsc::channel();
     std::thread::spawn(move || ended.send(child.wait_with_output()));
-    let Ok(output) = wait.recv_timeout(HANG) else {
+    let Ok(output) = wait.recv_timeout(limit) else {
         let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
         panic!("axt hangs");
     };

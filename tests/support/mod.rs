@@ -11,6 +11,8 @@
 pub(crate) mod axt;
 pub(crate) mod need;
 pub(crate) mod peer;
+#[cfg(all(feature = "emulator", unix))]
+pub(crate) mod place;
 pub(crate) mod python;
 #[cfg(unix)]
 pub(crate) mod screen;
