@@ -1,12 +1,14 @@
 //! How many round trips a session takes, and how fast commands move bytes: without a limit, and over a line of 200,000 bytes a second that takes
 //! 80 ms there and back.
 //!
-//! `cargo bench --bench commands` takes about three minutes; `cargo bench --bench commands -- unpaced`,
-//! `-- trips` or `-- line` one of its parts.
+//! `cargo bench --bench commands` takes about six minutes; `cargo bench --bench commands -- unpaced`,
+//! `-- trips`, `-- line` or `-- share` one of its parts.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its numbers")]
 
 #[cfg(target_os = "linux")]
 mod line;
+#[cfg(target_os = "linux")]
+mod share;
 #[cfg(target_os = "linux")]
 mod trips;
 
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
 #[cfg(target_os = "linux")]
 mod linux {
     use super::line::Line;
+    use super::share::{self, Shared, Ssh};
     use super::trips;
     use axt::emulator::{Emulator, Options};
     use std::fs;
@@ -68,6 +71,9 @@ mod linux {
         if wants("line") {
             good &= line();
         }
+        if wants("share") {
+            good &= shared_sessions();
+        }
         ExitCode::from(u8::from(!good))
     }
 
@@ -104,6 +110,28 @@ mod linux {
             ""
         );
         good
+    }
+
+    /// Commands in a session that is held for them, behind a line that takes 80 ms there and back.
+    fn shared_sessions() -> bool {
+        let shared = Shared::new();
+        let trip = 2.0 * share::DELAY.as_secs_f64();
+        let later = shared.later_command().as_secs_f64();
+        let most = "ms of a later `true`, beyond one round trip";
+        let mut good = report_most(most, 1e3 * (later - trip), 25.0);
+        let (of_axt, alone) = shared.sequences();
+        let of_ssh = Ssh::new().map(|ssh| ssh.sequence());
+        for (what, each) in [
+            ("one after another, ms each: axt --share", Some(of_axt)),
+            ("  ssh with a control master", of_ssh),
+            ("  axt with a session for each", Some(alone)),
+        ] {
+            let each = each.map_or(f64::NAN, |each| 1e3 * each.as_secs_f64());
+            println!("{what:<44} {each:>8.2}");
+        }
+        let (wakeups, resident) = shared.idle();
+        good &= report_most("idle holder: wakeups a minute", wakeups, 12.0);
+        good & report_most("idle holder: MB resident", resident as f64 / 1e6, 8.0)
     }
 
     /// The emulator without any limit, and the client without one of its own.

@@ -24,7 +24,7 @@ const DELAYS: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(
 const ROUNDS: usize = 5;
 
 /// The line is not to be what takes time.
-const RATE: f64 = 1e9;
+pub(crate) const RATE: f64 = 1e9;
 
 /// How the instance is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(crate) fn of_a_shell(target: Target) -> (f64, f64) {
 }
 
 /// An emulator behind TLS and a line.
-struct World {
+pub(crate) struct World {
     emulator: Emulator,
     line: SocketAddr,
     authority: tempfile::NamedTempFile,
@@ -55,7 +55,8 @@ struct World {
 }
 
 impl World {
-    fn new(delay: Duration) -> Self {
+    /// A line that takes so long each way.
+    pub(crate) fn new(delay: Duration) -> Self {
         let (config, authority) = certificate();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let front = listener.local_addr().expect("it listens");
@@ -79,6 +80,19 @@ impl World {
         }
     }
 
+    /// `axt ARGS…` at the other end of the line.
+    pub(crate) fn axt(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(AXT);
+        command.args(args).envs(self.emulator.exports());
+        command.env("XDG_CACHE_HOME", self.cache.path());
+        command.env(
+            "AXT_ENDPOINT",
+            format!("https://localhost:{}", self.line.port()),
+        );
+        command.env("SSL_CERT_FILE", self.authority.path());
+        command
+    }
+
     fn shell(&self, target: Target) -> Child {
         if target == Target::New {
             let names = self.cache.path().join("axt").join("names");
@@ -90,8 +104,7 @@ impl World {
         } else {
             "bench"
         };
-        let mut command = Command::new(AXT);
-        command.args([
+        let mut command = self.axt(&[
             "connect",
             name,
             "--default-shell",
@@ -99,13 +112,6 @@ impl World {
             "--name-cache",
             "0",
         ]);
-        command.envs(self.emulator.exports());
-        command.env("XDG_CACHE_HOME", self.cache.path());
-        command.env(
-            "AXT_ENDPOINT",
-            format!("https://localhost:{}", self.line.port()),
-        );
-        command.env("SSL_CERT_FILE", self.authority.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.spawn().expect("the program is there")
     }
