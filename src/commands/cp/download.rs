@@ -30,10 +30,7 @@ pub(super) async fn file(
     let (digests, state, whole, blocks) = match found {
         Ok(found) => found,
         Err(trouble) => {
-            // What was made for nothing is not left behind.
-            if size == 0 {
-                part.discard();
-            }
+            part.discard_if_empty();
             return Err(trouble);
         }
     };
@@ -67,7 +64,10 @@ pub(super) async fn file(
         );
     }
     let left = state.size - have * BLOCK;
-    Trouble::check_room(room(&part.file), left)?;
+    if let Err(trouble) = Trouble::check_room(room(&part.file), left) {
+        part.discard_if_empty();
+        return Err(trouble);
+    }
     job.meter.expect(left);
     let (file, hasher) = part.keep(have, digests).map_err(local)?;
     let receiving = Receiving::new(file, hasher, left, job.meter.clone());

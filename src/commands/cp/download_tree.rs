@@ -7,12 +7,9 @@ use super::part::{digest, set_attributes};
 use super::together::{Wanted, unpack};
 use super::trouble::Trouble;
 use crate::copy::batch::{self, SMALL};
-use crate::copy::{
-    Digests, Entry, Kind, Listing, PART, Place, Script, Verb, is_part, mode_for_new,
-};
+use crate::copy::{Digests, Entry, Kind, Listing, Place, Script, Verb, is_part, mode_for_new};
 use crate::printable::escaped;
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -276,8 +273,8 @@ fn link(entry: &Entry, place: &Path) -> io::Result<()> {
         Ok(data) if data.is_symlink() && fs::read_link(place)? == target => return Ok(()),
         _ => {}
     }
-    let mut part: OsString = place.as_os_str().to_owned();
-    part.push(PART);
+    let mut part = place.as_os_str().to_owned();
+    part.push(crate::copy::PART);
     if fs::symlink_metadata(&part).is_ok_and(|data| data.is_symlink()) {
         fs::remove_file(&part)?;
     }

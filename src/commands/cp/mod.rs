@@ -242,6 +242,7 @@ fn ends_with_a_slash(path: &Path) -> bool {
 }
 
 #[cfg(unix)]
+#[allow(clippy::useless_conversion, reason = "a mode has 16 bits on macOS")]
 fn umask() -> u32 {
     use rustix::fs::Mode;
     // It can only be read by setting it.

@@ -84,15 +84,25 @@ impl Part {
     }
 
     /// Puts it in its place, on the disk too, with this mode and time.
-    ///
-    /// # Errors
-    /// The system's.
     pub(super) fn finish(self, mode: u32, time: Option<i64>) -> io::Result<()> {
+        let folder = parent(&self.target).to_owned();
+        self.place(mode, time)?;
+        sync_folder(&folder);
+        Ok(())
+    }
+
+    /// The same, without writing the folder's new entry to the disk.
+    pub(super) fn place(self, mode: u32, time: Option<i64>) -> io::Result<()> {
         set_attributes(&self.file, mode, time)?;
         self.file.sync_all()?;
-        fs::rename(&self.path, &self.target)?;
-        sync_folder(&self.target);
-        Ok(())
+        fs::rename(&self.path, &self.target)
+    }
+
+    /// Removes it if there is nothing in it.
+    pub(super) fn discard_if_empty(self) {
+        if self.size().is_ok_and(|size| size == 0) {
+            self.discard();
+        }
     }
 
     /// Removes it, because it is not the beginning of anything.
@@ -220,13 +230,17 @@ fn set_mode(_: &File, _: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes the folder's new entry to the disk, where the system has a way to.
-fn sync_folder(path: &Path) {
+/// The folder that a path is in.
+pub(super) fn parent(path: &Path) -> &Path {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = File::open(folder.unwrap_or(Path::new(".")));
-    if let Err(error) = folder.and_then(|folder| folder.sync_all()) {
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Writes a folder's entries to the disk, where the system has a way to.
+pub(super) fn sync_folder(folder: &Path) {
+    if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
         tracing::debug!(%error, "the folder was not written to the disk");
     }
 }

@@ -3,7 +3,7 @@
 //! Of the archive only what was asked for is taken, and its names lead nowhere: each has its place here.
 
 use super::meter::Meter;
-use super::part::Part;
+use super::part::{Part, parent, sync_folder};
 use crate::copy::{Digests, Hasher};
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -35,12 +35,15 @@ pub(super) fn unpack(
     digests: Digests,
     meter: &Meter,
 ) -> HashSet<Vec<u8>> {
+    let folders = wanted.values().map(|file| parent(&file.place).to_owned());
+    let folders: HashSet<PathBuf> = folders.collect();
     let mut got = HashSet::new();
     if let Err(error) = take(&mut archive, &mut wanted, digests, meter, &mut got) {
         tracing::info!(%error, "an archive ends early: its files are copied one by one");
     }
     // Whoever writes it must not be held up.
     let _ = io::copy(&mut archive, &mut io::sink());
+    folders.iter().for_each(|folder| sync_folder(folder));
     got
 }
 
@@ -95,7 +98,7 @@ fn put(file: &Wanted, content: &[u8]) -> io::Result<()> {
     };
     let mut part = Part::open(&file.place, true)?;
     part.file.write_all(content)?;
-    part.finish(mode, file.time)
+    part.place(mode, file.time)
 }
 
 #[cfg(test)]

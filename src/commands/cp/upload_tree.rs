@@ -13,6 +13,7 @@ use crate::copy::{failures, is_part, mode_for_new, names, touch_time};
 use crate::printable::escaped;
 use std::collections::HashSet;
 use std::fs::{File, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A copy of trees.
@@ -154,7 +155,7 @@ impl Tree<'_, '_> {
         let mut found = Vec::new();
         for mut item in items {
             let name = escaped(&item.local.to_string_lossy());
-            let gone = std::io::Error::from(std::io::ErrorKind::NotFound);
+            let gone = io::Error::from(io::ErrorKind::NotFound);
             match std::mem::replace(&mut item.data, Err(gone)) {
                 Err(error) => self.job.failed(&name, &error.to_string()),
                 Ok(_) if is_part(&item.path) => {
@@ -207,6 +208,7 @@ impl Tree<'_, '_> {
     async fn files(&mut self, files: Vec<Found>) -> Result<(), Trouble> {
         let theirs = self.digests(&files).await?;
         let (mut small, mut large) = (Vec::new(), Vec::new());
+        let mut known = Vec::new();
         for (found, theirs) in files.into_iter().zip(theirs) {
             let state = found
                 .there
@@ -215,21 +217,28 @@ impl Tree<'_, '_> {
                 .filter(|state| state.kind == Kind::File);
             let replaces_own = state.is_none_or(|state| self.root.owns(state));
             let is_small = self.root.has_tar && found.data.len() <= SMALL && replaces_own;
-            if !is_small && theirs.is_none() {
-                large.push(found);
-                continue;
+            match is_small || theirs.is_some() {
+                true => known.push((found, theirs, is_small)),
+                false => large.push(found),
             }
+        }
+        let ours = digests_of(known.iter().map(|(found, ..)| found), self.root.digests).await?;
+        for ((found, theirs, is_small), ours) in known.into_iter().zip(ours) {
+            let ours = match ours {
+                Ok(ours) => ours,
+                Err(error) => {
+                    self.job.failed(&found.name, &error.to_string());
+                    continue;
+                }
+            };
+            let state = found
+                .there
+                .1
+                .as_ref()
+                .filter(|state| state.kind == Kind::File);
             let mode = match state {
                 Some(state) if !self.job.preserve => state.mode,
                 _ => mode_for_new(mode_of(&found.data), self.root.umask, self.job.preserve),
-            };
-            let ours = match digest_of(&found, self.root.digests).await {
-                Ok(ours) => ours,
-                Err(Trouble::File(why)) => {
-                    self.job.failed(&found.name, &why);
-                    continue;
-                }
-                Err(trouble) => return Err(trouble),
             };
             if theirs.as_ref() == Some(&ours) {
                 if self.job.preserve {
@@ -327,8 +336,16 @@ impl Tree<'_, '_> {
     }
 }
 
-async fn digest_of(found: &Found, digests: Digests) -> Result<String, Trouble> {
-    let (path, size) = (found.item.local.clone(), found.data.len());
-    let digested = blocking(move || digest(&File::open(path)?, digests, size, 0)).await?;
-    Ok(digested.whole)
+/// The digests of local files.
+async fn digests_of(
+    files: impl Iterator<Item = &Found>,
+    digests: Digests,
+) -> Result<Vec<io::Result<String>>, Trouble> {
+    let files = files.map(|found| (found.item.local.clone(), found.data.len()));
+    let files: Vec<_> = files.collect();
+    let digest_of = move |(path, size): (PathBuf, u64)| {
+        let digested = digest(&File::open(path)?, digests, size, 0)?;
+        Ok(digested.whole)
+    };
+    blocking(move || Ok(files.into_iter().map(digest_of).collect())).await
 }

@@ -31,7 +31,11 @@ case $k in
 esac
 is_own || no "$part: it is no file of this user's own"
 if [ "$k" != - ]; then
-    cat >&9 || exit 1
+    cat >&9 || {
+        # Nobody can go on with what comes only once.
+        [ "$want" != - ] || rm -f "$part"
+        exit 1
+    }
     exec 9>&-
 fi
 dd if=/dev/null of="$part" conv=notrunc,fsync 2>/dev/null

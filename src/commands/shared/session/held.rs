@@ -41,7 +41,10 @@ pub(crate) struct Held {
     said: mpsc::UnboundedReceiver<Said>,
     asks: mpsc::UnboundedSender<Ask>,
     control: mpsc::Sender<Control>,
+    /// Its connection is there.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "holders are for Unix"))]
     up: Arc<AtomicBool>,
+    #[cfg_attr(not(unix), allow(dead_code, reason = "holders are for Unix"))]
     over: bool,
 }
 
@@ -159,11 +162,13 @@ impl Held {
     }
 
     /// Whether its connection is there.
+    #[cfg(unix)]
     pub(crate) fn is_up(&self) -> bool {
         self.up.load(Ordering::Relaxed)
     }
 
     /// Whether it is over. What else was said while no command ran is of no interest.
+    #[cfg(unix)]
     pub(crate) fn is_over(&mut self) -> bool {
         while let Ok(said) = self.said.try_recv() {
             self.over |= matches!(said, Said::Over(_));
