@@ -1,12 +1,13 @@
 //! Sends small files to the instance together, as a tar archive.
 
+use super::blocking::blocking;
 use super::job::Job;
 use super::meter::Meter;
 use super::trouble::Trouble;
 use crate::copy::{Digests, Place, Script, Verb, misplaced};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, PipeWriter, Read as _, Write};
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use tar::{Builder, Header};
@@ -72,17 +73,15 @@ pub(super) async fn send(
         .enumerate()
         .flat_map(|(number, files)| files.into_iter().map(move |file| (number, file)))
         .collect();
-    job.meter
-        .expect(files.iter().map(|(_, file)| file.size).sum());
-    let (reader, writer) = io::pipe().map_err(|error| Trouble::local(&error))?;
-    let meter = job.meter.clone();
-    let writing = tokio::task::spawn_blocking(move || archive(files, &writer, &meter));
-    let script = job.lockable(script);
-    let (done, said) = job.side.ask_with(script, Some(reader)).await?;
-    // If the instance takes no more, the pipe is broken, and this is over too.
-    let Ok((files, mut failed)) = writing.await else {
-        return Err(Trouble::file("small files can't be put together"));
+    // No larger than one batch.
+    let (files, mut failed, archive) = blocking(move || archive(files)).await?;
+    job.meter.expect(archive.len() as u64);
+    let input = Metered {
+        archive: Cursor::new(archive),
+        meter: job.meter.clone(),
     };
+    let script = job.lockable(script);
+    let (done, said) = job.side.ask_with(script, Some(input)).await?;
     let reason = match (&done.local, done.status) {
         (Some(error), _) => Some(Trouble::local(error)),
         (None, 0) => None,
@@ -112,15 +111,13 @@ pub(super) async fn send(
     Ok(())
 }
 
-/// Writes an archive in which each file stands in the directory with its number. Returns what could not be
-/// read.
-fn archive(
-    files: Vec<(usize, Small)>,
-    pipe: &PipeWriter,
-    meter: &Meter,
-) -> (Vec<(usize, Small)>, BTreeMap<usize, String>) {
+/// Files, those of them that could not be read, and an archive of the others.
+type Archived = (Vec<(usize, Small)>, BTreeMap<usize, String>, Vec<u8>);
+
+/// Makes an archive in which each file stands in the directory with its number.
+fn archive(files: Vec<(usize, Small)>) -> io::Result<Archived> {
     let mut failed = BTreeMap::new();
-    let mut builder = Builder::new(io::BufWriter::with_capacity(32 * 1024, pipe));
+    let mut builder = Builder::new(Vec::new());
     for (at, (number, file)) in files.iter().enumerate() {
         let content = match read(&file.local, file.size) {
             Ok(content) => content,
@@ -134,14 +131,23 @@ fn archive(
         header.set_mode(file.mode & 0o7777);
         header.set_mtime(time(file.time));
         let path = Path::new(&number.to_string()).join(file.local.file_name().unwrap_or_default());
-        // A broken pipe is the instance's matter, which says why.
-        if builder.append_data(&mut header, path, &*content).is_err() {
-            return (files, failed);
-        }
-        meter.moved(content.len());
+        builder.append_data(&mut header, path, &*content)?;
     }
-    let _ = builder.into_inner().and_then(|mut pipe| pipe.flush());
-    (files, failed)
+    Ok((files, failed, builder.into_inner()?))
+}
+
+/// An archive that is counted as it is read.
+struct Metered {
+    archive: Cursor<Vec<u8>>,
+    meter: Meter,
+}
+
+impl Read for Metered {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.archive.read(buf)?;
+        self.meter.moved(count);
+        Ok(count)
+    }
 }
 
 /// The content of a file that has this size.
