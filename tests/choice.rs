@@ -109,7 +109,10 @@ fn ctrl_z_gives_the_terminal_back_until_the_choice_goes_on() {
     screen.wait("the choice", vt100::Screen::alternate_screen);
     screen.wait_text("(1 of 3)");
     screen.type_text("\r");
-    screen.wait("the shell on it", |screen| !screen.alternate_screen());
+    screen.wait("the shell on it, below what was there", |screen| {
+        let shown = screen.contents();
+        !screen.alternate_screen() && shown.contains("a42b") && !shown.contains("(1 of 3)")
+    });
     screen.type_text("exit 7\r");
     screen.wait("the prompt", |screen| {
         screen.contents().trim_end().ends_with("mine>")

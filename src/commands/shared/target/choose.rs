@@ -5,6 +5,7 @@ use crate::error::{Error, Result, Stop};
 use crate::terminal::choice::{Answer, Choice, Key, Keys};
 use crate::terminal::{self, Screen, Signal, Signals, Size};
 use crate::ui::Ui;
+use std::cell::Cell;
 use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
@@ -43,10 +44,17 @@ pub(crate) async fn choose(question: String, rows: Vec<Vec<String>>, ui: &Ui) ->
     ui.paint(ENTER);
     let mut choice = Choice::new(question, rows);
     let mut keys = Keys::default();
-    let suspend = || screen.suspend(|| ui.paint(LEAVE));
+    // Between a stop and what tells that it is over, the screen is the shell's.
+    let is_shown = Cell::new(true);
+    let suspend = || {
+        screen.suspend(|| ui.paint(LEAVE));
+        is_shown.set(false);
+    };
     let answer = loop {
         let size = Size::current().unwrap_or_default();
-        ui.paint(&choice.screen(size));
+        if is_shown.get() {
+            ui.paint(&choice.screen(size));
+        }
         let mut byte = [0];
         let pressed = tokio::select! {
             // One byte: what follows the answer is for others.
@@ -58,7 +66,7 @@ pub(crate) async fn choose(question: String, rows: Vec<Vec<String>>, ui: &Ui) ->
             } => match read {
                 None => Some(Key::Cancel),
                 Some(Ok(0) | Err(_)) => break Err(Stop::Signal(1)),
-                Some(Ok(_)) if byte == [SUSPEND] => {
+                Some(Ok(_)) if byte == [SUSPEND] && cfg!(unix) => {
                     suspend();
                     None
                 }
@@ -71,6 +79,7 @@ pub(crate) async fn choose(question: String, rows: Vec<Vec<String>>, ui: &Ui) ->
                 if signal == Signal::Continue {
                     screen.resume();
                     ui.paint(ENTER);
+                    is_shown.set(true);
                 }
                 None
             }
