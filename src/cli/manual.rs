@@ -128,8 +128,8 @@ fn roff(text: &str) -> String {
         }
         after_name = name.is_some();
     }
-    // A paragraph that nothing follows, or a list.
-    page.replace(".PP\n.TP", ".TP")
+    // A paragraph that only a list or a section follows.
+    page.replace(".PP\n.TP", ".TP").replace(".PP\n.SH", ".SH")
 }
 
 fn is_heading(line: &str) -> bool {
