@@ -69,14 +69,13 @@ pub(crate) fn next(args: &[OsString]) -> Next {
     let mut parser = lexopt::Parser::from_args(args);
     parser.set_short_equals(false);
     while let Ok(Some(arg)) = parser.next() {
-        match arg {
-            Arg::Short(option) if WITH_VALUE.contains(option) => {
-                if parser.value().is_err() {
-                    return Next::Value(option);
-                }
-            }
+        let option = match arg {
+            Arg::Short(option) if WITH_VALUE.contains(option) => option,
             Arg::Value(_) => return Next::Command,
-            _ => {}
+            _ => continue,
+        };
+        if parser.value().is_err() {
+            return Next::Value(option);
         }
     }
     Next::Host
