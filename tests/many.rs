@@ -54,8 +54,8 @@ fn holders(place: &Place) -> Vec<Pid> {
     let mut status = place.command(AXT);
     status.args(["share", "status", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&run(status, b"").stdout).unwrap();
-    let holders = json["Holders"].as_array().unwrap().iter();
-    let pids = holders.map(|holder| i32::try_from(holder["Pid"].as_i64().unwrap()).unwrap());
+    let holders = json["holders"].as_array().unwrap().iter();
+    let pids = holders.map(|holder| i32::try_from(holder["pid"].as_i64().unwrap()).unwrap());
     pids.filter_map(Pid::from_raw).collect()
 }
 

@@ -71,7 +71,7 @@ impl Shared {
         let status = self.axt(&["share", "status", "--json"]).output();
         let status: serde_json::Value =
             serde_json::from_slice(&status.expect("axt is there").stdout).expect("JSON");
-        let holder = PathBuf::from(format!("/proc/{}", status["Holders"][0]["Pid"]));
+        let holder = PathBuf::from(format!("/proc/{}", status["holders"][0]["pid"]));
         sleep(SETTLED);
         let before = switches(&holder);
         sleep(WATCHED);
