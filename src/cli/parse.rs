@@ -8,7 +8,7 @@ mod words;
 
 use super::configuration::{Config, Setting};
 use super::manual;
-use super::variables::command;
+use super::variables::{command, command_with};
 use super::{Cli, Command as Chosen, Global};
 use crate::config::settings::Source;
 use crate::copy::Endpoint;
@@ -33,15 +33,16 @@ use std::io::{self, IsTerminal as _};
 /// # Errors
 /// How to exit when there is nothing to run: after printing help or a version, or a usage error.
 pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
-    let typed = typed(args);
-    let configured = configured(args, &typed)?;
-    let grammar = || configured.apply(with_variables(grammar(), &typed.ids));
-    let mut command = grammar();
+    let axt = grammar_of(args);
+    let typed = typed(axt.clone(), args);
+    let configured = configured(&axt, args, &typed)?;
+    let grammar = configured.apply(with_variables(axt, &typed.ids));
+    let mut command = grammar.clone();
     let read = command.try_get_matches_from_mut(args);
     let read = read.and_then(|matches| {
         let mut cli = Cli::from_arg_matches(&matches)?;
         if words::begin_with_an_option(&mut cli) {
-            map_args(grammar(), &words::refuse_an_option).try_get_matches_from(args)?;
+            map_args(grammar, &words::refuse_an_option).try_get_matches_from(args)?;
         }
         words::join(&mut cli, &mut command)?;
         cli.global.sources = sources(&command, &matches, &configured);
@@ -85,7 +86,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
 /// The options of every command, as far as they are typed, set or configured on an unfinished command line.
 /// Mistakes are for the command itself to tell.
 pub(super) fn global(unfinished: &[OsString]) -> Option<Global> {
-    let typed = typed(unfinished);
+    let typed = typed(grammar(), unfinished);
     let configured = Configured::read(grammar, &typed.ids, None).unwrap_or_default();
     let axt = configured.apply(with_variables(grammar(), &typed.ids));
     let matches = axt.ignore_errors(true).try_get_matches_from(unfinished);
@@ -116,8 +117,8 @@ struct Typed {
     informs: bool,
 }
 
-fn typed(args: &[OsString]) -> Typed {
-    let command = without_variables(grammar()).ignore_errors(true);
+fn typed(axt: Command, args: &[OsString]) -> Typed {
+    let command = without_variables(axt).ignore_errors(true);
     match command.try_get_matches_from(args) {
         Ok(matches) => {
             let mut ids = ids(&matches, ValueSource::CommandLine);
@@ -158,9 +159,8 @@ fn target(matches: &ArgMatches) -> Option<String> {
 
 /// The options that axt's own file sets for this run. A run that only prints something about axt needs
 /// none.
-fn configured(args: &[OsString], typed: &Typed) -> Result<Configured, Exit> {
-    let axt = command();
-    let command = first_command(&axt, args);
+fn configured(axt: &Command, args: &[OsString], typed: &Typed) -> Result<Configured, Exit> {
+    let command = first_command(axt, args);
     if typed.informs || matches!(command, Some("completion" | "man" | "help" | "emulator")) {
         return Ok(Configured::default());
     }
@@ -169,29 +169,41 @@ fn configured(args: &[OsString], typed: &Typed) -> Result<Configured, Exit> {
     Configured::read(grammar, &typed.ids, host.as_deref()).map_err(|problems| {
         let ui = Ui::default();
         problems.iter().for_each(|problem| ui.error(problem, None));
-        usage_error(&axt, args)
+        usage_error(axt, args)
     })
 }
 
 /// The whole grammar. `axt config show` has the options of all commands, to show their values.
 pub(super) fn grammar() -> Command {
-    let axt = manual::with_help(command());
+    let axt = with_choice(manual::with_help(command()));
     let options = configured::options(&axt).into_iter();
     let options: Vec<Arg> = options
         .filter(|option| !option.is_global_set())
         .map(|option| option.hide(true))
         .collect();
-    let can_ask = io::stdin().is_terminal() && io::stderr().is_terminal();
-    let axt = axt.mut_subcommand("connect", |connect| match can_ask {
-        // The user chooses one.
-        true => connect.mut_args(|arg| match arg.get_id().as_str() {
-            "target" => arg.required_unless_present(Resettable::Reset),
-            _ => arg,
-        }),
-        false => connect,
-    });
     axt.mut_subcommand("config", |config| {
         config.mut_subcommand("show", |show| show.args(options))
+    })
+}
+
+/// As much of the grammar as this command line needs.
+fn grammar_of(args: &[OsString]) -> Command {
+    match args.get(1).and_then(|word| word.to_str()) {
+        Some("config") | None => grammar(),
+        Some(word) => with_choice(manual::with_help(command_with(word))),
+    }
+}
+
+/// `axt connect` needs no target where the user can choose one.
+fn with_choice(axt: Command) -> Command {
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return axt;
+    }
+    axt.mut_subcommand("connect", |connect| {
+        connect.mut_args(|arg| match arg.get_id().as_str() {
+            "target" => arg.required_unless_present(Resettable::Reset),
+            _ => arg,
+        })
     })
 }
 
@@ -266,10 +278,11 @@ fn ids(matches: &ArgMatches, source: ValueSource) -> Ids {
 
 /// The command without the variables that don't count: empty ones, those of typed arguments, and those that
 /// conflict with one. A switch takes the usual words for yes and no.
-fn with_variables(mut command: Command, typed: &Ids) -> Command {
+fn with_variables(axt: Command, typed: &Ids) -> Command {
+    let mut command = axt.clone();
     command.build();
     let overruled = overruled(&command, typed);
-    map_args(grammar(), &|arg| {
+    map_args(axt, &|arg| {
         let id = arg.get_id().as_str();
         let counts = !says_nothing(&arg) && !overruled.contains(id) && !typed.contains(id);
         let arg = if counts { arg } else { without_variable(arg) };
@@ -377,7 +390,7 @@ mod tests {
         let overruled = |line: &str| {
             let mut command = command();
             command.build();
-            let ids = overruled(&command, &typed(&words(line)).ids);
+            let ids = overruled(&command, &typed(grammar(), &words(line)).ids);
             let has_variable = |id: &String| ["emulator", "endpoint", "wss_url"].contains(&&**id);
             ids.into_iter()
                 .filter(has_variable)

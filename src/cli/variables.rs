@@ -37,6 +37,28 @@ pub(crate) fn command() -> Command {
     with_variables(Cli::command(), "AXT_")
 }
 
+/// The grammar in which only this command has arguments; the others have their names. Most of what it takes to
+/// start axt is building the arguments again and again. The whole grammar, if there is no such command.
+pub(super) fn command_with(name: &str) -> Command {
+    let axt = Cli::command();
+    if axt.find_subcommand(name).is_none() {
+        return with_variables(axt, "AXT_");
+    }
+    let only = axt.mut_subcommands(|command| match command.get_name() == name {
+        true => command,
+        false => named(&command),
+    });
+    with_variables(only, "AXT_")
+}
+
+fn named(command: &Command) -> Command {
+    let name = Command::new(command.get_name().to_owned()).hide(command.is_hide_set());
+    match command.get_about() {
+        Some(about) => name.about(about.clone()),
+        None => name,
+    }
+}
+
 fn with_variables(command: Command, prefix: &str) -> Command {
     let variable = |arg: &Arg| {
         let long = arg.get_long().filter(|long| !FOR_ONE_RUN.contains(long))?;

@@ -9,6 +9,9 @@ use clap::{Arg, Command};
 use std::env::var_os;
 use std::ffi::OsString;
 
+/// How the line of a hint begins.
+const HINT: &str = "hint: ";
+
 /// Shows a usage error. Where an argument's value comes from a variable, the variable is named:
 /// `variables` are pairs of what the error calls the argument and its variable. A `hint` takes the place
 /// of the parser's own, which go by letters.
@@ -20,19 +23,28 @@ pub(super) fn show(
 ) {
     let ui = Ui::default();
     let lines = lines(error, variables);
-    let (hints, lines): (Vec<_>, Vec<_>) =
-        lines.iter().partition(|line| line.starts_with("hint: "));
-    let own = hints.iter().filter_map(|line| line.strip_prefix("hint: "));
-    let hints: Vec<&str> = hint.map_or_else(|| own.collect(), |hint| vec![hint]);
     if as_json {
-        let lines: Vec<&str> = lines.into_iter().map(String::as_str).collect();
-        let message = lines.join("; ");
-        let failure = Error::Usage(message.clone());
-        let hint = hints.first().copied();
-        return ui.bare(&json::failure(&message, hint, Some(&failure)));
+        return ui.bare(&one_line(&lines, hint));
     }
-    lines.iter().for_each(|line| ui.error(line, None));
-    hints.iter().for_each(|hint| ui.hint(hint));
+    for line in &lines {
+        match line.strip_prefix(HINT) {
+            Some(own) if hint.is_none() => ui.hint(own),
+            Some(_) => {}
+            None => ui.error(line, None),
+        }
+    }
+    if let Some(hint) = hint {
+        ui.hint(hint);
+    }
+}
+
+/// The error as JSON.
+fn one_line(lines: &[String], hint: Option<&str>) -> String {
+    let own = lines.iter().find_map(|line| line.strip_prefix(HINT));
+    let facts = lines.iter().filter(|line| !line.starts_with(HINT));
+    let facts: Vec<&str> = facts.map(String::as_str).collect();
+    let message = facts.join("; ");
+    json::failure(&message, hint.or(own), Some(&Error::Usage(message.clone())))
 }
 
 /// Makes the error show the usage of its command as its help has it. The parser's own takes what comes from
