@@ -14,7 +14,7 @@ use axt::emulator::Options;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::HashMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -268,7 +268,7 @@ fn memory_of<T>(run: impl FnOnce() -> T) -> (T, u64, u64) {
                 let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
                 let processes = processes.map(|entry| entry.path());
                 let is_axt = |process: &PathBuf| {
-                    fs::read_link(process.join("exe")).is_ok_and(|exe| exe == PathBuf::from(AXT))
+                    fs::read_link(process.join("exe")).is_ok_and(|exe| exe == Path::new(AXT))
                 };
                 let mut sum = 0;
                 for process in processes.filter(is_axt) {
