@@ -445,7 +445,7 @@ fn json_is_of_a_fixed_shape() {
         let done = run(cloud.axt(["doctor", id, "--json"]), b"");
         let value: Value = serde_json::from_slice(&done.stdout).unwrap();
         let members: Vec<_> = value.as_object().unwrap().keys().collect();
-        assert_eq!(members, ["checks", "ok"]);
+        assert_eq!(members, ["checks", "ok", "schemaVersion"]);
         assert_eq!(value["ok"], ok);
         let checks = value["checks"].as_array().unwrap();
         for check in checks {

@@ -4,6 +4,7 @@
 use crate::cli::{Forward, Global, Remote};
 use crate::commands::shared::context::Context;
 use crate::commands::shared::session::Started;
+use crate::commands::shared::session::confirmation::Confirmation;
 use crate::commands::shared::session::port::{self, PortSession};
 use crate::commands::shared::target::resolve::{self, May};
 use crate::error::{Error, Result};
@@ -87,20 +88,21 @@ impl Starter {
             // The same token would give the same session again.
             request.client_token = format!("{token}-{number}");
         }
+        let given = Confirmation::given();
         if args.wss_url.is_some() {
             if number > 0 {
                 let what = "the URL of --wss-url is for one connection, and an earlier connection has used it";
                 return Err(Error::Usage(what.into()));
             }
-            return Started::start(&self.context, args, request, stop).await;
+            return Started::start(&self.context, args, request, &given, stop).await;
         }
         let mut stop = pin!(stop);
         let context = &self.context;
         let (client, again) = (self.client()?, request.clone());
-        match Started::by(context, args, &client, request, stop.as_mut()).await {
+        match Started::by(context, args, &client, request, &given, stop.as_mut()).await {
             Err(error) if are_stale(&error) => {
                 self.renew()?;
-                Started::by(context, args, &self.client()?, again, stop).await
+                Started::by(context, args, &self.client()?, again, &given, stop).await
             }
             other => other,
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod about;
 pub(crate) mod attach;
+pub(crate) mod confirmation;
 pub(crate) mod dial;
 pub(crate) mod encrypt;
 pub(crate) mod held;
@@ -23,6 +24,7 @@ use crate::openapi::endpoint::Product;
 use crate::protocol::session::{self, InputFrom};
 use crate::pump::Link;
 use crate::wire::Target;
+use confirmation::Confirmation;
 use dial::{dial, heard};
 use queue::Queue;
 use secrecy::SecretString;
@@ -77,6 +79,7 @@ impl Started {
         context: &Context,
         args: &cli::Session,
         request: StartTerminalSession,
+        confirmation: &Confirmation,
         stop: impl Future<Output = Error>,
     ) -> Result<Self> {
         if let Some(url) = &args.wss_url {
@@ -87,7 +90,7 @@ impl Started {
             return Ok(Self::given(Target::session(&url, None)?));
         }
         let client = context.client(Product::Ecs)?;
-        Self::by(context, args, &client, request, stop).await
+        Self::by(context, args, &client, request, confirmation, stop).await
     }
 
     /// Asks the API for the session and connects to it, unless `stop` comes first. It waits for its turn,
@@ -100,6 +103,7 @@ impl Started {
         args: &cli::Session,
         client: &Client,
         mut request: StartTerminalSession,
+        confirmation: &Confirmation,
         stop: impl Future<Output = Error>,
     ) -> Result<Self> {
         let mut stop = pin!(stop);
@@ -110,7 +114,8 @@ impl Started {
                 turn = queue.turn() => turn?,
                 error = stop.as_mut() => return Err(error),
             }
-            let opening = Self::open(client, &context.gateways, &request, limit, stop.as_mut());
+            let how = (&context.gateways, confirmation, limit);
+            let opening = Self::open(client, how, &request, stop.as_mut());
             let error = match opening.await {
                 Err(error) => error,
                 started => return started,
@@ -123,13 +128,13 @@ impl Started {
         }
     }
 
-    /// Asks the API for the session, and connects to it. The likely gateway is connected to meanwhile. A
-    /// session that was asked for without an answer, or that can't be connected to, is ended.
+    /// Asks the API for the session, and connects to it when its instance is confirmed. The likely gateway is
+    /// connected to meanwhile. A session that was asked for without an answer, or that can't be connected to,
+    /// is ended.
     async fn open(
         client: &Client,
-        gateways: &Gateways,
+        (gateways, confirmation, limit): (&Gateways, &Confirmation, Duration),
         request: &StartTerminalSession,
-        limit: Duration,
         mut stop: Pin<&mut impl Future<Output = Error>>,
     ) -> Result<Self> {
         let network = request.connection_type;
@@ -160,8 +165,11 @@ impl Started {
         let dialing = async {
             let target = Target::session(&started.web_socket_url, Some(started.security_token))?;
             gateways.learn(client, network, target.url());
+            if !confirmation.wait().await {
+                return Ok((target, None));
+            }
             let link = dial(client.network().clone(), target.clone(), early, limit).await?;
-            Ok((target, heard(link).await?))
+            Ok((target, Some(heard(link).await?)))
         };
         let connected = tokio::select! {
             connected = dialing => connected,
@@ -171,7 +179,7 @@ impl Started {
             Ok((target, link)) => Ok(Self {
                 target,
                 ender: Some(ender),
-                link: Arc::new(Mutex::new(Some(link))),
+                link: Arc::new(Mutex::new(link)),
             }),
             Err(error) => {
                 ender.end().await;

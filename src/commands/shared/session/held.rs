@@ -1,6 +1,7 @@
 //! A session that is held for one command after another: the pump that runs it, and the way to ask something
 //! of it.
 
+use super::confirmation::Confirmation;
 use super::{Started, dial, encrypt};
 use crate::cli;
 use crate::commands::shared::context::Context;
@@ -102,7 +103,7 @@ impl Held {
             ending.cancelled().await;
             Stop::Signal(15).into()
         };
-        let started = Started::start(context, args, request, stop).await?;
+        let started = Started::start(context, args, request, &Confirmation::given(), stop).await?;
         let limit = args.connection.connect_timeout;
         let link = started
             .or_end(started.dial(&context.network, limit))

@@ -5,13 +5,14 @@ use super::lookup::{Lookup, choose_from};
 use crate::cli::{self, Global};
 use crate::commands::shared::context::Context;
 use crate::commands::shared::session::Started;
+use crate::commands::shared::session::confirmation::Confirmation;
 use crate::error::{Error, Result};
 use crate::names::cache::NameCache;
 use crate::names::meaning::{Meaning, Search};
 use crate::names::outcome::check_is_up;
 use crate::names::target::Target;
 use crate::openapi::ecs::StartTerminalSession;
-use crate::openapi::ecs::instances::Query;
+use crate::openapi::ecs::instances::{Instance, Query};
 use crate::openapi::endpoint::Product;
 use crate::ui::Ui;
 use std::pin::pin;
@@ -119,22 +120,31 @@ pub(crate) async fn start(
     stop: impl Future<Output = Error>,
 ) -> Result<Started> {
     let Some(lookup) = resolved.doubt.take() else {
-        return Started::start(context, args, request.clone(), stop).await;
+        let given = Confirmation::given();
+        return Started::start(context, args, request.clone(), &given, stop).await;
     };
     let mut stop = pin!(stop);
     let mut checking = pin!(lookup.one(context));
     let mut checked = None;
+    let (confirm, confirmation) = Confirmation::later();
+    let is_right = |instance: &Instance| {
+        instance.id == request.instance_id && check_is_up(&lookup.host, instance).is_ok()
+    };
     let started = {
         let mut starting = pin!(Started::start(
             context,
             args,
             request.clone(),
+            &confirmation,
             stop.as_mut()
         ));
         loop {
             tokio::select! {
                 started = &mut starting => break started,
-                instance = &mut checking, if checked.is_none() => checked = Some(instance),
+                instance = &mut checking, if checked.is_none() => {
+                    confirm.send_replace(Some(instance.as_ref().is_ok_and(is_right)));
+                    checked = Some(instance);
+                }
             }
         }
     };
@@ -177,7 +187,8 @@ pub(crate) async fn start(
     request.instance_id.clone_from(&instance.id);
     request.client_token = StartTerminalSession::new("").client_token;
     let client = context.client_in(Product::Ecs, &instance.region)?;
-    Started::by(context, args, &client, request.clone(), stop).await
+    let given = Confirmation::given();
+    Started::by(context, args, &client, request.clone(), &given, stop).await
 }
 
 /// The instance that the user chooses from all.
