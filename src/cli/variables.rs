@@ -41,7 +41,9 @@ pub(crate) fn command() -> Command {
 /// start axt is building the arguments again and again. The whole grammar, if there is no such command.
 pub(super) fn command_with(name: &str) -> Command {
     let axt = Cli::command();
-    if axt.find_subcommand(name).is_none() {
+    // No command has arguments that matter for the version.
+    let is_version = matches!(name, "--version" | "-V");
+    if !is_version && axt.find_subcommand(name).is_none() {
         return with_variables(axt, "AXT_");
     }
     let only = axt.mut_subcommands(|command| match command.get_name() == name {

@@ -129,8 +129,10 @@ fn relay(
         // The bytes leave one after the other, and no faster than the line takes them. A line does not
         // pause because this thread woke late.
         let now = Instant::now();
-        free = free.max(now.checked_sub(LATE).unwrap_or(now))
-            + Duration::from_secs_f64(n as f64 / rate);
+        if now.saturating_duration_since(free) > LATE {
+            free = now;
+        }
+        free += Duration::from_secs_f64(n as f64 / rate);
         if queue.send((free + delay, bytes.to_vec())).is_err() {
             return;
         }
