@@ -78,7 +78,7 @@ async fn end(client: &Client, args: SessionsEnd, ui: &Ui) -> anyhow::Result<Exit
     let results: Vec<(String, Result<()>)> = ends.buffered(AT_ONCE).collect().await;
     for (id, result) in &results {
         if let Err(error) = result {
-            report::failure_of(ui, id, error);
+            report::failure_of(ui, id, error, args.json);
         }
     }
     let text = if args.json {

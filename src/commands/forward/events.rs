@@ -73,7 +73,7 @@ impl Events {
 
     /// A socket can't be opened, and is left out.
     pub(crate) fn not_listening(&self, error: &Error) {
-        report::failure_of(&self.ui, "a forward is left out", error);
+        report::failure_of(&self.ui, "a forward is left out", error, self.json);
     }
 
     /// Other machines can reach a socket.
@@ -116,7 +116,7 @@ impl Events {
         let more = json!({"sent": sent, "received": received,
             "error": error.map(ToString::to_string), "hint": error.and_then(Error::hint)});
         match error {
-            Some(error) if !self.json => report::failure_of(&self.ui, &text, error),
+            Some(error) if !self.json => report::failure_of(&self.ui, &text, error, false),
             _ => self.tell(&text, name.object("closed", more)),
         }
     }

@@ -62,7 +62,7 @@ pub(crate) async fn run(global: &Global, args: cli::Instances, ui: &Ui) -> anyho
         match list {
             Ok(list) => {
                 for (what, error) in &list.unknown {
-                    report::failure_of(ui, &format!("{region}: {what}"), error);
+                    report::failure_of(ui, &format!("{region}: {what}"), error, args.json);
                 }
                 let is_all = list.is_whole && args.filters.is_empty();
                 let names = NameCache::new(context.cache.as_deref(), &account, region);
@@ -70,7 +70,7 @@ pub(crate) async fn run(global: &Global, args: cli::Instances, ui: &Ui) -> anyho
                 instances.extend(list.instances);
             }
             Err(error) if global.all_regions => {
-                report::failure_of(ui, region, &error);
+                report::failure_of(ui, region, &error, args.json);
                 exit = Exit::Unsuccessful;
             }
             Err(error) => return Err(error.into()),

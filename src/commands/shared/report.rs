@@ -15,8 +15,12 @@ pub(crate) fn failure(ui: &Ui, error: &anyhow::Error, as_json: bool) {
 }
 
 /// Shows the failure of one thing among several, `subject`.
-pub(crate) fn failure_of(ui: &Ui, subject: &str, error: &Error) {
-    ui.error(&format!("{subject}: {error}"), error.hint().as_deref());
+pub(crate) fn failure_of(ui: &Ui, subject: &str, error: &Error, as_json: bool) {
+    let (message, hint) = (format!("{subject}: {error}"), error.hint());
+    match as_json {
+        true => ui.bare(&json::failure(&message, hint.as_deref(), Some(error))),
+        false => ui.error(&message, hint.as_deref()),
+    }
 }
 
 /// A failure and its causes, each said once: some errors have their cause in their own text.
