@@ -160,7 +160,7 @@ impl Channel for Session {
                 limit: crypto::LIMIT,
             });
         }
-        if self.readiness.wake(now.at) {
+        if self.readiness.wake(now.at) && self.options.port {
             self.open();
         }
         if self.settling.is_some_and(|until| until <= now.at) {
