@@ -109,7 +109,7 @@ pub(crate) enum Command {
     Completion {
         /// The shell
         shell: clap_complete::Shell,
-        /// What the script asks about: the words that were typed, or for bash the line and what parts its words.
+        /// The words that were typed; for bash, the line and the characters that separate its words.
         #[arg(last = true, hide = true)]
         typed: Vec<OsString>,
     },
@@ -123,7 +123,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether JSON was asked for: then a failure is JSON too.
+    /// Whether `--json` was given: then a failure is printed as JSON too.
     pub(crate) fn prints_json(&self) -> bool {
         match self {
             Self::Forward(args) => args.json,

@@ -57,9 +57,9 @@
 //!   `--emulator` starts it, and every end-to-end test talks to it.
 //!
 //! Failures are values: [`error`] has their types, `hints` what to do about them, [`exit`] the exit
-//! status. Only [`ui`] prints; `json` makes what
-//! `--json` asks for, and has its schema. Text from others passes `printable` first. `tests/imports.rs` has the
-//! table of which layer may import which; neither layers nor files import each other in a circle.
+//! status. Only [`ui`] prints; `json` makes the documents of `--json`, and has their schema. Text from
+//! others passes `printable` first. `tests/imports.rs` has the table of which layer may import which;
+//! neither layers nor files import each other in a circle.
 //!
 //! The path of a keystroke: `terminal::Stdin` -> `pump` -> `Escape` -> `Filter` -> `Session` (a numbered
 //! Input message, as soon as the remote side is ready and the rate limit allows it) -> `wire`. Output

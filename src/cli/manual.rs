@@ -1,4 +1,4 @@
-//! What help and manual pages say beside the grammar: examples, escapes, statuses, variables, files.
+//! The texts of help and manual pages that are not in the grammar: examples, escapes, statuses, variables, files.
 //!
 //! The texts are in files of their own. A heading is a line of capitals. A line that is indented by two spaces
 //! names something, and the lines below that are indented by six explain it. Other lines are plain text.
@@ -8,14 +8,14 @@ use clap::Command;
 /// When the texts were last changed.
 pub(crate) const DATE: &str = "2026-11-30";
 
-/// Which texts a command has.
+/// The texts of a command.
 struct Page {
     command: &'static str,
     examples: &'static str,
     /// It has terminal sessions.
     escapes: bool,
     status: &'static str,
-    /// What only the manual page has.
+    /// Sections that only the manual page has.
     notes: &'static str,
 }
 
@@ -67,7 +67,7 @@ impl Page {
         PAGES.iter().find(|page| page.command == command)
     }
 
-    /// What the long help has too.
+    /// The sections that the long help has too.
     fn help(&self) -> impl Iterator<Item = &'static str> {
         let escapes = self.escapes.then_some(ESCAPES);
         std::iter::once(self.examples)

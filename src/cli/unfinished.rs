@@ -82,7 +82,7 @@ impl Unfinished {
             current_dir().ok().as_deref(),
         );
         let mut found = found.unwrap_or_default();
-        // Whoever has typed nothing looks for a name, unless there can be none.
+        // A user who has typed nothing looks for a name, unless there can be none.
         let is_option = |candidate: &CompletionCandidate| starts_with(candidate.get_value(), "-");
         if last.is_empty() && !found.iter().all(is_option) {
             found.retain(|candidate| !is_option(candidate));

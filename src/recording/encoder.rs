@@ -7,14 +7,14 @@ use std::time::Duration;
 /// A version of the format.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// What asciinema 2 writes, and everything reads.
+    /// The format that asciinema 2 writes, and that every player reads.
     #[default]
     V2,
-    /// What asciinema 3 writes: with the exit status.
+    /// The format that asciinema 3 writes, with the exit status.
     V3,
 }
 
-/// What is known when a recording begins.
+/// The facts that are known when a recording begins.
 #[derive(Debug, Clone)]
 pub struct Start {
     /// Columns of the terminal.
@@ -23,7 +23,7 @@ pub struct Start {
     pub rows: u16,
     /// Seconds since 1970.
     pub unix_seconds: u64,
-    /// What the session is with.
+    /// The target of the session.
     pub title: String,
     /// The terminal's type, as in `TERM`.
     pub term: Option<String>,
