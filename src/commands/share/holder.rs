@@ -20,6 +20,9 @@ const SESSIONS: usize = 4;
 /// How long a command waits for one of them.
 const TURN: Duration = Duration::from_secs(10);
 
+/// How long a command waits for a session whose last command is over. Starting another one takes longer.
+const FREED: Duration = Duration::from_secs(1);
+
 /// How long ending the sessions may take.
 const END: Duration = Duration::from_secs(5);
 
@@ -38,11 +41,15 @@ pub(super) struct Holder {
     places: Arc<Semaphore>,
     state: Mutex<State>,
     changed: Notify,
+    /// Fewer sessions are being cleared than before.
+    freed: Notify,
 }
 
 struct State {
     /// Sessions without a command.
     idle: Vec<Held>,
+    /// Sessions whose command is over and whose runner is not yet free.
+    clearing: usize,
     /// All sessions.
     sessions: usize,
     /// Commands that run or wait.
@@ -64,6 +71,9 @@ pub(super) struct Turn {
 /// A command that counts.
 pub(super) struct Counted(Arc<Holder>);
 
+/// A session that is being cleared.
+pub(super) struct Clearing(Arc<Holder>);
+
 /// A session that counts.
 pub(super) struct Open(Arc<Holder>);
 
@@ -72,6 +82,7 @@ impl Holder {
     pub(super) fn new(context: Context, start: Start, says: watch::Sender<String>) -> Self {
         let state = State {
             idle: Vec::new(),
+            clearing: 0,
             sessions: 0,
             commands: 0,
             keep: start.keep,
@@ -87,6 +98,7 @@ impl Holder {
             places: Arc::new(Semaphore::new(SESSIONS)),
             state: Mutex::new(state),
             changed: Notify::new(),
+            freed: Notify::new(),
         }
     }
 
@@ -144,11 +156,10 @@ impl Holder {
     pub(super) async fn turn(&self) -> Option<Turn> {
         let permit = timeout(TURN, Arc::clone(&self.places).acquire_owned()).await;
         let permit = permit.ok()?.ok()?;
+        // None has become free in time.
+        let _ = timeout(FREED, self.none_is_about_to_be_free()).await;
         let mut state = self.state();
-        state.idle.retain_mut(|session| !session.is_over());
-        // A session with a broken connection is used again after it has reconnected.
-        let usable = state.idle.iter().rposition(Held::is_up);
-        let session = usable.map(|at| state.idle.remove(at));
+        let session = state.take_idle();
         let places = SESSIONS - self.places.available_permits();
         let has_room = session.is_some() || state.idle.len() + places <= SESSIONS;
         has_room.then_some(Turn {
@@ -157,9 +168,30 @@ impl Holder {
         })
     }
 
+    /// Waits until a session is free, or none will soon be.
+    async fn none_is_about_to_be_free(&self) {
+        loop {
+            let freed = self.freed.notified();
+            {
+                let state = self.state();
+                if state.clearing == 0 || state.idle.iter().any(Held::is_up) {
+                    return;
+                }
+            }
+            freed.await;
+        }
+    }
+
+    /// Counts a session among those that are being cleared until that is dropped.
+    pub(super) fn clearing(self: &Arc<Self>) -> Clearing {
+        self.state().clearing += 1;
+        Clearing(Arc::clone(self))
+    }
+
     /// Takes a session back that is free.
     pub(super) fn put_back(&self, turn: Turn) {
         self.state().idle.extend(turn.session);
+        self.freed.notify_waiters();
     }
 
     /// Takes no more commands, and ends those that run if they are to end at once.
@@ -238,6 +270,15 @@ impl Holder {
     }
 }
 
+impl State {
+    /// Takes a session that can be used. One with a broken connection is used again after it has reconnected.
+    fn take_idle(&mut self) -> Option<Held> {
+        self.idle.retain_mut(|session| !session.is_over());
+        let usable = self.idle.iter().rposition(Held::is_up);
+        usable.map(|at| self.idle.remove(at))
+    }
+}
+
 impl Drop for Counted {
     fn drop(&mut self) {
         let mut state = self.0.state();
@@ -245,6 +286,13 @@ impl Drop for Counted {
         state.since = Instant::now();
         drop(state);
         self.0.changed.notify_one();
+    }
+}
+
+impl Drop for Clearing {
+    fn drop(&mut self) {
+        self.0.state().clearing -= 1;
+        self.0.freed.notify_waiters();
     }
 }
 

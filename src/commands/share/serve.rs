@@ -1,6 +1,6 @@
 //! One connection to a holder: its requests, and its command from the hand-over to the end.
 
-use super::holder::{Counted, Holder, Turn};
+use super::holder::{Clearing, Counted, Holder, Turn};
 use crate::commands::shared::session::held::Held;
 use crate::remote::Signal;
 use crate::share::{Answer, Ask, Asked, Broken, Conn, Run, Said, Streams};
@@ -80,13 +80,16 @@ impl Holder {
         }
         session.ends.begin(streams);
         session.ask(Ask::Start(run.command, run.stdin));
-        let running = Running {
+        let mut running = Running {
+            holder: Arc::clone(&self),
             session,
             conn,
+            clearing: None,
             stage: Stage::Runs,
             give_up: None,
         };
-        turn.session = running.run(counted).await;
+        let is_free = running.run(counted).await;
+        turn.session = is_free.then_some(running.session);
         self.put_back(turn);
     }
 
@@ -135,9 +138,12 @@ async fn refuse(mut conn: Conn, why: &str) {
 
 /// A command in a session.
 struct Running {
+    holder: Arc<Holder>,
     session: Held,
     conn: Conn,
     stage: Stage,
+    /// From when the command is over.
+    clearing: Option<Clearing>,
     /// When the session is given up.
     give_up: Option<Instant>,
 }
@@ -160,24 +166,25 @@ enum Wake {
 }
 
 impl Running {
-    /// Runs it to its end, and returns the session once that is free.
-    async fn run(mut self, counted: Counted) -> Option<Held> {
+    /// Runs it to its end, and tells whether the session is free then.
+    async fn run(&mut self, counted: Counted) -> bool {
         let mut counted = Some(counted);
         let mut free = false;
         loop {
             if self.stage == Stage::Clears {
-                // What follows is nobody's waiting.
+                // Nobody waits for what follows.
+                self.clears();
                 counted.take();
                 self.session.ends.end();
                 if free {
-                    return Some(self.session);
+                    return true;
                 }
                 self.give_up.get_or_insert(Instant::now() + CLEARS);
             }
             match self.wake().await {
                 Wake::Said(Said::Over(error)) => {
                     self.over(&error).await;
-                    return None;
+                    return false;
                 }
                 Wake::Said(Said::Free) => free = true,
                 Wake::Said(said) => self.said(said).await,
@@ -185,11 +192,10 @@ impl Running {
                 Wake::Broken(broken) => self.broken(broken).await,
                 Wake::Delivered => {
                     if let Stage::Writes(status) = self.stage {
-                        self.tell(&Answer::Ended(status)).await;
+                        self.ended(status).await;
                     }
-                    self.stage = Stage::Clears;
                 }
-                Wake::Time => return None,
+                Wake::Time => return false,
             }
         }
     }
@@ -224,8 +230,7 @@ impl Running {
             }
             // What it wrote is no longer waited for.
             (Ok(Some(Asked::Signal(_))), Stage::Writes(status)) => {
-                self.tell(&Answer::Ended(status)).await;
-                self.stage = Stage::Clears;
+                self.ended(status).await;
             }
             (Ok(Some(Asked::Ping)), _) => self.tell(&Answer::Pong).await,
             (Ok(Some(_)), _) => {}
@@ -256,10 +261,21 @@ impl Running {
             }
             Stage::Writes(status) => {
                 let _ = timeout(CLEARS, self.session.ends.delivered()).await;
-                self.tell(&Answer::Ended(status)).await;
+                self.ended(status).await;
             }
             Stage::Clears => {}
         }
+    }
+
+    /// Tells the status. The session counts as nearly free before a client that has it can come again.
+    async fn ended(&mut self, status: u8) {
+        self.clears();
+        self.tell(&Answer::Ended(status)).await;
+        self.stage = Stage::Clears;
+    }
+
+    fn clears(&mut self) {
+        self.clearing.get_or_insert_with(|| self.holder.clearing());
     }
 
     /// Nobody waits for the command any more.
