@@ -58,7 +58,7 @@ pub fn configuration(home: &Path) -> Result<(), String> {
     source.map(drop).map_err(|error| error.to_string())
 }
 
-/// What the answers with this body are told as: the ids of the instances, or the error's text.
+/// Reads an answer with this body: the ids of its instances, or the error's text.
 pub fn instances(body: &[u8]) -> [Result<Vec<String>, String>; 2] {
     instances::told(body, &keys()).map(|told| {
         let told = told.map_err(|error| error.to_string())?;
@@ -66,7 +66,7 @@ pub fn instances(body: &[u8]) -> [Result<Vec<String>, String>; 2] {
     })
 }
 
-/// What is remembered if a file of names holds this: each target with its id. `folder` is for the file.
+/// Reads a file of names that holds this: each target with its id. `folder` is for the file.
 pub fn names(folder: &Path, content: &[u8]) -> Vec<(String, Option<String>)> {
     let cache = NameCache::new(Some(folder), "", "");
     cache.fill(content).expect("it can be written");
@@ -75,7 +75,7 @@ pub fn names(folder: &Path, content: &[u8]) -> Vec<(String, Option<String>)> {
     known.map(|known| (known.target, known.id)).collect()
 }
 
-/// What a target is told as, and how the name that it may be is written.
+/// Reads a target: its description, and the name that it may be.
 ///
 /// # Errors
 /// The error's text.
@@ -85,7 +85,7 @@ pub fn target(text: &str) -> (Result<(), String>, Option<String>) {
     (meant, target_of_name(text))
 }
 
-/// What is wrong in axt's own configuration file if it holds this.
+/// The fault in axt's own configuration file if it holds this.
 #[must_use]
 pub fn own_file(text: &str) -> Vec<String> {
     file_problems(text)

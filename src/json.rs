@@ -1,4 +1,4 @@
-//! What is printed with `--json`: documents, and failures on stderr. `axt schema` describes them.
+//! The output of `--json`: documents, and failures on stderr. `axt schema` describes them.
 
 use crate::error::Error;
 use crate::printable::is_invisible;

@@ -29,7 +29,7 @@ impl Unfinished {
         Self { words }
     }
 
-    /// What the last word could become.
+    /// The words that the last one could become.
     #[must_use]
     pub(crate) fn candidates(&self, targets: &Targets) -> Vec<CompletionCandidate> {
         let Some((last, before)) = self.words.split_last() else {
@@ -91,7 +91,7 @@ impl Unfinished {
     }
 }
 
-/// What could follow ssh's arguments; `own` is axt with its options.
+/// The words that could follow ssh's arguments; `own` is axt with its options.
 fn ssh(
     own: &[OsString],
     rest: &[OsString],

@@ -125,7 +125,7 @@ async fn in_shared_session(
     Ok(None)
 }
 
-/// What the user's terminal has beside the session: the next session has the same.
+/// The user's terminal, which the next session gets as well.
 struct Ends {
     stdin: Stdin,
     recorder: Option<Recorder>,

@@ -56,7 +56,7 @@ fn page(words: &[String]) -> anyhow::Result<String> {
     Ok(page + &manual::sections(first))
 }
 
-/// What is said where there is no such page.
+/// The message where there is no such page.
 fn no_page(words: &str, above: &Command) -> Error {
     let commands = above.get_subcommands().filter(|below| !below.is_hide_set());
     let names: Vec<&str> = commands.map(Command::get_name).collect();

@@ -104,7 +104,7 @@ async fn end(client: &Client, args: SessionsEnd, ui: &Ui) -> anyhow::Result<Exit
     })
 }
 
-/// What is said where there is nothing to list.
+/// The message where there is nothing to list.
 fn nothing(args: &SessionsList, region: &str) -> String {
     let of_instance = args.instance.as_ref().map(|id| format!(" of {id}"));
     let which = args.session.as_ref().map(|id| format!(" {id}"));
@@ -178,7 +178,7 @@ fn duration(connections: &[ConnectionRecord], now: Timestamp) -> Option<String> 
     Some(format!("{:#}", SignedDuration::from_secs(seconds)))
 }
 
-/// Why a connection was closed, in words.
+/// The reason why a connection was closed, in words.
 fn closed(connection: &ConnectionRecord) -> String {
     let code = connection.closed_reason.as_deref().unwrap_or_default();
     let words = hints::closed_reason(code).unwrap_or(code);

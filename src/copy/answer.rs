@@ -1,8 +1,8 @@
-//! What the texts at the remote side say of files.
+//! Reads what the scripts at the remote side answer about files.
 
 use super::digest::Digests;
 
-/// What a path is.
+/// The type of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Nothing.
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
 /// Mode, size, time and owner of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct State {
-    /// What it is.
+    /// Its type.
     pub(crate) kind: Kind,
     /// The bits of its mode.
     pub(crate) mode: u32,
@@ -32,22 +32,22 @@ pub(crate) struct State {
     pub(crate) owner: String,
 }
 
-/// What is where a file is to go.
+/// The state of the place where a file is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look {
     /// How digests are computed there.
     pub(crate) digests: Digests,
-    /// What is there. A symbolic link counts as a file: it is replaced, not followed.
+    /// The type of what is there. A symbolic link counts as a file: it is replaced, not followed.
     pub(crate) kind: Kind,
     /// The place is in the directory that was named.
     pub(crate) is_in_directory: bool,
-    /// What it is like, if it is a file.
+    /// Its attributes, if it is a file.
     pub(crate) state: Option<State>,
     /// Its digest, if it has the wanted size.
     pub(crate) digest: Option<String>,
     /// The size of its part, if there is one, and the digest of the part's whole blocks.
     pub(crate) part: Option<(u64, String)>,
-    /// What new files are not allowed.
+    /// The permissions that new files do not get (umask).
     pub(crate) umask: u32,
     /// Bytes that there is room for, if that is known.
     pub(crate) room: Option<u64>,

@@ -20,7 +20,7 @@ pub(crate) enum Endpoint {
     },
 }
 
-/// Which way a copy goes.
+/// The direction of a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Route {
     /// To the instance `target`.
@@ -115,7 +115,7 @@ fn without_brackets(target: &str) -> String {
 }
 
 impl Route {
-    /// What these arguments, SRC… and DST, ask for.
+    /// Reads the arguments SRC… and DST.
     ///
     /// # Errors
     /// [`Error::Usage`] unless exactly one side is one instance.

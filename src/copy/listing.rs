@@ -1,4 +1,4 @@
-//! What the remote side says of a tree, checked: nothing in it leads out of the tree.
+//! Reads the remote side's listing of a tree and checks it: nothing in it leads out of the tree.
 
 use super::answer::{Kind, State};
 use super::digest::Digests;
@@ -21,11 +21,11 @@ pub(crate) struct Listing {
 pub(crate) struct Entry {
     /// Its path below the tree's top: names that are neither empty nor `.` or `..`, joined by `/`.
     pub(crate) path: Vec<u8>,
-    /// What it is like.
+    /// Its attributes.
     pub(crate) state: State,
     /// A file's digest; `None` for one that can't be read.
     pub(crate) digest: Option<String>,
-    /// What a link leads to.
+    /// The target of a symbolic link.
     pub(crate) link: Option<Vec<u8>>,
 }
 

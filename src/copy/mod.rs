@@ -26,7 +26,7 @@ pub(crate) use script::{Script, Verb};
 /// Parts are compared and gone on with in blocks of so many bytes.
 pub(crate) const BLOCK: u64 = 64 * 1024;
 
-/// What stands behind a file's name in that of its part.
+/// The ending of a part file's name, after the file's own name.
 pub(crate) const PART: &str = ".axt-part";
 
 /// The same of its lock, at the remote side.

@@ -1,4 +1,4 @@
-//! What the remote side says of the directory that a tree is copied into, and of names in it.
+//! Reads the remote side's description of the directory that a tree is copied into, and of names in it.
 
 use super::answer::{Kind, State, room};
 use super::digest::Digests;
@@ -12,7 +12,7 @@ pub(crate) struct Root {
     pub(crate) is_in_directory: bool,
     /// It was made for this copy.
     pub(crate) is_new: bool,
-    /// What new files are not allowed.
+    /// The permissions that new files do not get (umask).
     pub(crate) umask: u32,
     /// The number of the user there.
     user: String,
@@ -57,7 +57,8 @@ impl Root {
     }
 }
 
-/// What `names.sh` says of so many names: what each one is, and is like; `None` for what makes no sense.
+/// Reads the answer of `names.sh` for so many names: the type and the attributes of each; `None` if it is
+/// malformed.
 #[must_use]
 pub(crate) fn names(answer: &[u8], count: usize) -> Option<Vec<(Kind, Option<State>)>> {
     let mut lines = std::str::from_utf8(answer).ok()?.lines();
@@ -80,7 +81,8 @@ pub(crate) fn names(answer: &[u8], count: usize) -> Option<Vec<(Kind, Option<Sta
     (found.len() == count && lines.next().is_none()).then_some(found)
 }
 
-/// What `make.sh` says: the numbers, from 1, of what could not be made, each with the reason.
+/// Reads the answer of `make.sh`: the numbers, from 1, of the entries that could not be made, each with the
+/// reason.
 #[must_use]
 pub(crate) fn failures(answer: &[u8]) -> Vec<(usize, String)> {
     let fields = answer.split(|byte| *byte == 0);
@@ -92,8 +94,8 @@ pub(crate) fn failures(answer: &[u8]) -> Vec<(usize, String)> {
     failures.collect()
 }
 
-/// What `unpack.sh` says: the numbers, from 1, of what was not put in its place, each with whether it is
-/// other than what was sent.
+/// Reads the answer of `unpack.sh`: the numbers, from 1, of the files that were not put in place, each with
+/// whether it is other than what was sent.
 #[must_use]
 pub(crate) fn misplaced(answer: &[u8]) -> Vec<(usize, bool)> {
     let text = String::from_utf8_lossy(answer);

@@ -2,7 +2,7 @@
 
 use crate::remote::{code, quote};
 
-/// What a text does.
+/// The purpose of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     /// Looks at where a file is to go.
@@ -54,9 +54,9 @@ impl Verb {
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
     verb: Verb,
-    /// What comes before the verb's text.
+    /// The part before the verb's own text.
     text: Vec<u8>,
-    /// What comes behind it.
+    /// The part behind it.
     calls: Vec<u8>,
 }
 

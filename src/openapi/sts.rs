@@ -95,7 +95,7 @@ impl TemporaryCredentials {
     /// The credentials, of no named source yet.
     ///
     /// # Errors
-    /// What is missing, in words; also if they have expired by `now`.
+    /// The missing field, in words; also given if the credentials have expired by `now`.
     pub(crate) fn credentials(self, now: Timestamp) -> Result<Credentials, String> {
         let lacks = |what: &str| format!("the answer lacks {what}");
         let is_given = |secret: &SecretString| !secret.expose_secret().is_empty();

@@ -17,7 +17,7 @@ pub struct Link {
     pub outgoing: mpsc::Sender<Outgoing>,
     /// From the gateway; ends when the connection does.
     pub incoming: mpsc::Receiver<Incoming>,
-    /// What has been taken from `incoming` already, and is to be handled before the rest.
+    /// Messages that were taken from `incoming` already and are handled before the rest.
     pub first: Option<Incoming>,
     /// When it was made.
     pub since: Now,

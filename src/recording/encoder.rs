@@ -53,13 +53,13 @@ impl Encoder {
         (encoder, format!("{}\n", header(format, start)))
     }
 
-    /// What was shown. Without a line, it is the beginning of a character.
+    /// Bytes that were shown. No line comes of the mere beginning of a character.
     pub fn output(&mut self, at: Duration, bytes: &[u8]) -> Option<String> {
         let text = self.output.push(bytes);
         self.event(at, "o", &text)
     }
 
-    /// What was typed.
+    /// Bytes that were typed.
     pub fn input(&mut self, at: Duration, bytes: &[u8]) -> Option<String> {
         let text = self.input.push(bytes);
         self.event(at, "i", &text)

@@ -137,7 +137,7 @@ impl Recording {
         self.0.failed.notified().await;
     }
 
-    /// Why something could not be written; told once.
+    /// The first failure to write; told once.
     pub(crate) fn take_failure(&self) -> Option<io::Error> {
         self.state().failure.take()
     }

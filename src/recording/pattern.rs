@@ -16,7 +16,7 @@ enum Part {
     Time,
 }
 
-/// What the signs stand for.
+/// The texts that the signs stand for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Names<'a> {
     /// The target, as it was named.

@@ -171,7 +171,7 @@ mod tests {
     use proptest::prelude::*;
     use std::io::Read as _;
 
-    /// What of `remote` reaches the command, and how many frames it came in.
+    /// The bytes of `remote` that reach the command, and the number of frames that they came in.
     fn receive(mut remote: &[u8]) -> (Vec<u8>, usize, bool) {
         let (mut clear, mut frames, mut ended) = (Vec::new(), 0, false);
         while let Some((frame, len)) = Frame::decode(remote) {

@@ -81,7 +81,7 @@ impl Job {
     /// Takes what the runner says of this command.
     ///
     /// # Errors
-    /// Why the runner is of no use any more.
+    /// The reason why the runner can't be used any more.
     pub(super) fn take(
         &mut self,
         now: Instant,

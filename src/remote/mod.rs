@@ -20,7 +20,7 @@
 //! said [`Event::Failed`], before or after a command's end, takes no other: its session is to be ended.
 //!
 //! A byte of one stream never shows in the other. What isn't a line of the runner's is never data.
-//! What was delivered before a failure is a correct beginning.
+//! The bytes that were delivered before a failure are a correct beginning.
 
 mod client;
 pub mod codec;

@@ -48,7 +48,7 @@ impl Receiver {
     /// Takes a line; its bytes go to `out` as soon as they are known to be right.
     ///
     /// # Errors
-    /// What is wrong with it. What went to `out` before is a correct beginning.
+    /// The damage of the line. The bytes that went to `out` before are a correct beginning.
     pub(super) fn data(&mut self, data: &Data<'_>, out: &mut BytesMut) -> Result<(), Damage> {
         self.number(data.number)?;
         let mut chunk = match self.chunk.take() {
@@ -85,7 +85,7 @@ impl Receiver {
     /// Takes the last line. After a release, it may come anywhere.
     ///
     /// # Errors
-    /// What is missing before it.
+    /// The part that is missing before it.
     pub(super) fn end(
         &mut self,
         number: usize,

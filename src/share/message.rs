@@ -47,7 +47,7 @@ pub(crate) enum Answer {
     },
     /// No session is free yet. It is repeated while the command waits.
     Wait,
-    /// What a session that is to be started waits for, for the command's user.
+    /// The reason why the start of a session waits, as text for the command's user.
     Say(String),
     /// A session is free. Nothing runs before [`Asked::Go`].
     Ready,

@@ -1,5 +1,5 @@
-//! What processes share: sessions, by a process that holds them for later commands, and the pace at which
-//! sessions are started.
+//! Sessions that one process holds for the commands of others, and the pace at which all processes start
+//! sessions.
 //!
 //! The first command of a key starts a holder, `axt share hold`: a process without a terminal that keeps
 //! sessions with the runner of [`crate::remote`]. A later command connects to its socket and hands over

@@ -118,7 +118,7 @@ impl Configured {
     }
 }
 
-/// What is wrong in the file if it holds this.
+/// The fault in the file if it holds this.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn file_problems(text: &str) -> Vec<String> {
     static AXT: std::sync::LazyLock<Command> = std::sync::LazyLock::new(|| {

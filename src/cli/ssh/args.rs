@@ -53,7 +53,7 @@ pub fn request(args: Vec<OsString>, files: &dyn Files) -> Result<Request, String
     read.request(files)
 }
 
-/// What a further argument would be.
+/// The meaning that a further argument would have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     /// The host, or an option.
@@ -64,7 +64,7 @@ pub(crate) enum Next {
     Command,
 }
 
-/// What would come after these arguments, whatever they say.
+/// The meaning of the next argument after these, whether or not they are valid.
 pub(crate) fn next(args: &[OsString]) -> Next {
     let mut parser = lexopt::Parser::from_args(args);
     parser.set_short_equals(false);

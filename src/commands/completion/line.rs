@@ -69,7 +69,7 @@ impl Line {
         line
     }
 
-    /// What bash is to put in the place of the part that it replaces, so that the last word becomes `value`.
+    /// The text that bash puts in place of the part that it replaces, to make `value` the last word.
     pub(super) fn replacement(&self, value: &str) -> Option<String> {
         let kept = self.words.last()?.get(..self.kept)?;
         let mut quoted = String::new();
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What bash has by default.
+    /// The default of bash.
     const BREAKS: &str = " \t\n\"'@><=;|&(:";
 
     proptest! {

@@ -70,7 +70,7 @@ fn answer(shell: Shell, typed: Vec<OsString>) -> String {
     values.map(|value| value + "\n").collect()
 }
 
-/// What the last of the words could become, without what can't stand on a line of its own.
+/// The words that the last one could become, without those that can't stand on a line of their own.
 fn candidates(words: Vec<OsString>) -> Vec<CompletionCandidate> {
     let targets: Targets = Arc::new(targets);
     let mut found = Unfinished::new(words).candidates(&targets);

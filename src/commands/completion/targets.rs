@@ -29,7 +29,7 @@ pub(super) fn targets(global: &Global, start: &str) -> Vec<CompletionCandidate> 
     candidates.collect()
 }
 
-/// What is known, each with what else there is to say of it.
+/// The known targets, each with its description.
 struct Known<'a> {
     start: &'a str,
     found: BTreeMap<String, String>,
@@ -51,7 +51,7 @@ impl Known<'_> {
         }
     }
 
-    /// What is remembered of the region; of other regions with the region's id, unless all are asked.
+    /// The remembered targets of the region; those of other regions with the region's id, unless all are asked.
     fn add_remembered(&mut self, context: &Context, all_regions: bool) {
         let Ok(account) = context.account() else {
             return;

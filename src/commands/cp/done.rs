@@ -11,9 +11,9 @@ pub(super) const MOST_ERRORS: usize = 16 * 1024;
 pub(super) struct Done {
     /// Its exit status.
     pub(super) status: u8,
-    /// What it wrote to standard error.
+    /// Its standard error.
     pub(super) errors: String,
-    /// Why this side could not read or write what was copied.
+    /// The failure of this side to read or write the copied bytes.
     pub(super) local: Option<io::Error>,
 }
 

@@ -160,7 +160,7 @@ async fn get<W: Write + Send + 'static>(
     Ok((so_far.hasher.clone().finish(), complete))
 }
 
-/// What is at the place already, if that can be replaced.
+/// The file that is at the place already, if it can be replaced.
 fn existing(to: &Path) -> Result<Option<Metadata>, Trouble> {
     match fs::symlink_metadata(to) {
         Ok(data) if data.is_dir() => Err(Trouble::file("there is a directory of this name")),

@@ -1,4 +1,4 @@
-//! What the files of one copy have in common: the session, the choices, the counts.
+//! The state that the files of one copy share: the session, the options, the counts.
 
 use super::done::Done;
 use super::meter::Meter;
@@ -24,7 +24,7 @@ pub(super) struct Job<'a> {
     dead: String,
     /// How much was copied.
     pub(super) meter: Meter,
-    /// What became of the files.
+    /// The results of the files.
     pub(super) tally: Tally,
     ui: &'a Ui,
 }

@@ -64,7 +64,7 @@ where
     }))
 }
 
-/// Why this side can't go on; the command is hung up then.
+/// The reason why this side can't go on; the command is hung up then.
 #[derive(Clone)]
 struct Failed {
     error: Arc<Mutex<Option<io::Error>>>,

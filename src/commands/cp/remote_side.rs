@@ -20,7 +20,7 @@ const MOST_SAID: usize = 64 * 1024 * 1024;
 
 /// The session: one that is shared, or one of this process's own.
 pub(super) struct RemoteSide<'a> {
-    /// What a session of its own is started with.
+    /// The settings that a session of its own is started with.
     opening: &'a Opening<'a>,
     request: StartTerminalSession,
     held: Option<Held>,
@@ -73,7 +73,7 @@ impl<'a> RemoteSide<'a> {
     /// Runs a text with this input, and lets it write there.
     ///
     /// # Errors
-    /// Whatever ends the session.
+    /// The failure that ended the session.
     pub(super) async fn run(
         &mut self,
         script: Script,

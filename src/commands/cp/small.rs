@@ -19,7 +19,7 @@ pub(super) struct Small {
     pub(super) local: PathBuf,
     /// Where it goes, below the directory that everything is copied into.
     pub(super) path: Vec<u8>,
-    /// What it is called in messages.
+    /// Its name in messages.
     pub(super) name: String,
     /// Bytes.
     pub(super) size: u64,

@@ -1,4 +1,4 @@
-//! What goes wrong in a copy: with one file, or with all of it.
+//! The failures of a copy: of one file, or of all of it.
 
 use super::done::Done;
 use crate::copy::Digests;
@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::printable::line;
 use std::io;
 
-/// What goes wrong.
+/// A failure.
 #[derive(Debug)]
 pub(super) enum Trouble {
     /// Nothing more can be copied.
@@ -37,7 +37,7 @@ impl Trouble {
         })
     }
 
-    /// What the remote side says of its failure.
+    /// The remote side's own description of its failure.
     pub(super) fn remote(done: &Done) -> Self {
         let mut lines = done.errors.lines().map(str::trim);
         let said = lines.rfind(|line| !line.is_empty());
@@ -47,7 +47,7 @@ impl Trouble {
         })
     }
 
-    /// What arrived is not what was to be copied.
+    /// The bytes that arrived are not those that were to be copied.
     pub(super) fn other_bytes(digests: Digests) -> Self {
         Self::File(format!(
             "it changed while it was read, or arrived damaged ({} does not agree): nothing was replaced",

@@ -188,7 +188,7 @@ pub(super) fn seconds(time: Option<SystemTime>) -> Option<i64> {
     i64::try_from(span.as_secs()).ok()
 }
 
-/// What the texts that take a file have in common.
+/// The variables that all scripts which take a file need.
 fn put(place: &Place, look: &Look, mode: u32) -> Script {
     let state = look.state.as_ref().filter(|state| state.kind == Kind::File);
     let owner = state.map(|state| state.owner.clone());

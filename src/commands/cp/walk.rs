@@ -11,13 +11,13 @@ pub(super) struct Item {
     pub(super) local: PathBuf,
     /// Its path below the place that the tree is copied into, its names joined by `/`. Empty for that place.
     pub(super) path: Vec<u8>,
-    /// What it is; a link is not followed, except for what was named by the user.
+    /// Its type; a link is not followed unless the user named it.
     pub(super) data: std::io::Result<Metadata>,
 }
 
 /// The walk. What it has to remember are the names in the directories that it is in.
 pub(super) struct Walk {
-    /// What is still to be looked at, the next one last.
+    /// The entries that are still to be looked at, the next one last.
     next: Vec<(PathBuf, Vec<u8>)>,
     /// So many of these were named by the user.
     named: usize,

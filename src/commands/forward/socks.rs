@@ -48,7 +48,7 @@ pub(crate) struct Request {
 /// Reads a request. A request that can't be served is answered here.
 ///
 /// # Errors
-/// Why the client is refused, for people.
+/// The reason why the client is refused, in words.
 pub(crate) async fn request(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
 ) -> Result<Request, String> {

@@ -35,7 +35,7 @@ pub(super) struct Holder {
     pub(super) tasks: TaskTracker,
     /// Ends every session.
     ending: CancellationToken,
-    /// What sessions that are to be started wait for.
+    /// The reason why the start of sessions waits, for the commands' users.
     pub(super) says: watch::Sender<String>,
     /// One permit for each session, given in order.
     places: Arc<Semaphore>,
@@ -128,7 +128,7 @@ impl Holder {
     /// Starts a session.
     ///
     /// # Errors
-    /// Whatever starting a session fails with.
+    /// The failure to start the session.
     pub(super) async fn open(self: &Arc<Self>) -> Result<Held> {
         let (args, instance) = (&self.start.session, &self.start.instance);
         let request = session::request(&self.context, args, Some(instance), instance);

@@ -61,7 +61,7 @@ impl Machine<'_> {
         child.wait_with_output().unwrap()
     }
 
-    /// What a text says that succeeds.
+    /// The output of a script that succeeds.
     fn says(&self, script: Script, input: &[u8]) -> Vec<u8> {
         let done = self.run(script, input);
         let errors = String::from_utf8_lossy(&done.stderr);

@@ -98,7 +98,7 @@ impl Open {
     /// Starts the session's program on a PTY of `size` (rows, columns).
     ///
     /// # Errors
-    /// Why the program can't start.
+    /// The reason why the program can't start.
     #[cfg(unix)]
     pub(super) fn terminal(
         spec: &SessionSpec,

@@ -26,7 +26,7 @@ pub(crate) struct PtyProgram {
 /// Starts the session's program at `size` (rows, columns), in its user's home.
 ///
 /// # Errors
-/// Why it can't start, as newer agents say it.
+/// The reason why the program can't start, in the words of newer agents.
 pub(crate) fn open(
     spec: &SessionSpec,
     options: &AgentOptions,

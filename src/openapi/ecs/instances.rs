@@ -289,7 +289,7 @@ fn is_refusal(error: &Error) -> bool {
 /// The instances that an answer of this body tells of: read as a page of ECS's, and of managed ones.
 ///
 /// # Errors
-/// What makes it no such page.
+/// The fault that makes the answer no page of instances.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn told(
     body: &[u8],

@@ -164,7 +164,7 @@ impl Session {
     }
 }
 
-/// Why the gateway could not connect the session at all, if that is what it says.
+/// The reason why the gateway could not connect the session at all, if the text gives one.
 #[must_use]
 pub fn refusal(incoming: &Incoming) -> Option<Error> {
     let Incoming::Binary(bytes) = incoming else {

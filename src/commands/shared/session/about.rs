@@ -1,4 +1,4 @@
-//! What `~s` says of a session: which it is, and how it fares, in two lines.
+//! The two lines of `~s` about a session: its identity and its state.
 
 use crate::commands::shared::table::cut;
 use crate::protocol::channel::Condition;
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// The columns of a line, without the prefix of axt's messages.
 const COLUMNS: usize = 75;
 
-/// Which session it is.
+/// The identity of a session.
 #[derive(Debug, Clone)]
 pub(crate) struct About {
     /// The instance, or the pod.

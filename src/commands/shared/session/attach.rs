@@ -46,7 +46,7 @@ pub(crate) struct Attach<'a> {
     pub(crate) connect_timeout: Duration,
     /// Cancelled once the agent has answered.
     pub(crate) answered: CancellationToken,
-    /// Which session it is.
+    /// The identity of the session.
     pub(crate) about: About,
     /// The recording of it.
     pub(crate) recorded: Option<Recorded>,

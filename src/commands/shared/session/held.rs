@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// What sessions are started with.
+/// The settings that sessions are started with.
 pub(crate) struct Opening<'a> {
     /// The way to the service.
     pub(crate) context: &'a Context,
@@ -156,7 +156,7 @@ impl Held {
         let _ = self.control.try_send(Control::Filter);
     }
 
-    /// What is said next of the session and its command. Cancelling loses nothing.
+    /// Waits for the next message of the session and its command. Cancelling loses nothing.
     pub(crate) async fn next(&mut self) -> Said {
         let said = self.said.recv().await;
         said.unwrap_or_else(|| Said::Over(Error::Lost("the session has ended".into())))
@@ -185,7 +185,7 @@ impl Drop for Held {
     }
 }
 
-/// Why a session is over.
+/// The reason why a session is over.
 fn why(outcome: Outcome) -> Error {
     match outcome {
         Outcome::Ended(Ending::Failed(error)) => error,

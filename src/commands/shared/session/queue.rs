@@ -20,13 +20,14 @@ const LONG: Duration = Duration::from_secs(5);
 pub(super) struct Queue<'a> {
     context: &'a Context,
     region: &'a str,
-    /// What all processes of the user know; `None` if there is no limit to the pace, or no file.
+    /// The governor's file, which all processes of the user share; `None` without a limit to the pace, or
+    /// without the file.
     starts: Option<(StartsFile, Pace)>,
     /// How long it may wait in all, and until when.
     limit: Duration,
     by: Instant,
     backoff: Backoff,
-    /// Why the service has refused the session.
+    /// The reason why the service refused the session.
     refused: Option<Error>,
     told: bool,
 }

@@ -149,7 +149,7 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// What takes note of everything that is shown.
+    /// The sink that everything shown is also written to.
     pub(crate) fn of_output(&self) -> impl FnMut(&[u8]) + Send + use<> {
         let recording = self.recording.clone();
         move |bytes| recording.output(bytes)

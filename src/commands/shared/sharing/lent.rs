@@ -69,7 +69,7 @@ impl Lent {
         }
     }
 
-    /// What is wrong with the connection shows in the answers.
+    /// A fault of the connection shows in the answers.
     async fn ask(&mut self, asked: &Asked) {
         let _ = timeout(PATIENCE, self.conn.send(asked, &[])).await;
     }

@@ -45,7 +45,7 @@ pub(crate) async fn greeted(conn: &mut Conn, limit: Duration) -> Result<(String,
 /// Asks something of a holder that has greeted.
 ///
 /// # Errors
-/// Why there is no answer within `limit`.
+/// The reason why there is no answer within `limit`.
 pub(crate) async fn answer(
     conn: &mut Conn,
     asked: &Asked,
@@ -135,7 +135,7 @@ mod tests {
         (Place::of(&"a".repeat(32), &env).unwrap(), dir)
     }
 
-    /// Why there is no holder, and how long it took to see that.
+    /// The reason why there is no holder, and how long it took to see that.
     async fn seen(place: &Place) -> (String, Duration) {
         let begun = Instant::now();
         let start = async || Err("one would be started".to_owned());
