@@ -1,8 +1,9 @@
 //! The errors of axt: each has a message, and a hint where there is one. Text from others is quoted as one
 //! bounded line.
 
+mod text;
+
 use crate::hints;
-use crate::printable::{escaped, line};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,10 +15,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Stop {
     /// axt got this signal (1 SIGHUP, 2 SIGINT, 3 SIGQUIT, 15 SIGTERM).
-    #[error("signal {0} ended axt")]
     Signal(u8),
     /// The time limit of the command has passed.
-    #[error("the time limit has passed")]
     Timeout,
 }
 
@@ -25,10 +24,8 @@ pub enum Stop {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The command line or an environment variable is wrong.
-    #[error("{0}")]
     Usage(String),
     /// A configuration file can't be read or makes no sense.
-    #[error("{}: {problem}", path.display())]
     Config {
         /// The file.
         path: PathBuf,
@@ -36,7 +33,6 @@ pub enum Error {
         problem: String,
     },
     /// No credentials were found, or those found can't be used.
-    #[error("no usable credentials: {}", escaped(.problem))]
     Credentials {
         /// The source and its problem.
         problem: String,
@@ -44,10 +40,8 @@ pub enum Error {
         remedy: String,
     },
     /// No region was given anywhere.
-    #[error("no region given")]
     NoRegion,
     /// Neither a region nor credentials were given: one message names both, so that the user sets both.
-    #[error("no region given, and no usable credentials: {}", escaped(.problem))]
     NoRegionNorCredentials {
         /// The problem.
         problem: String,
@@ -55,7 +49,6 @@ pub enum Error {
         remedy: String,
     },
     /// A target is no instance, or not exactly one, or one that can't take a session.
-    #[error("{problem}")]
     Target {
         /// The problem; a list of instances has lines of its own, without control characters.
         problem: String,
@@ -63,10 +56,8 @@ pub enum Error {
         remedy: String,
     },
     /// The service answered with an error.
-    #[error("{0}")]
     Api(Box<ApiError>),
     /// A connection could not be made.
-    #[error("can't connect to {to}: {}", line(.cause))]
     Connect {
         /// Host and port, or the proxy's.
         to: String,
@@ -76,9 +67,6 @@ pub enum Error {
         lasting: bool,
     },
     /// It would be too long until the session may be started.
-    #[error(
-        "it is {wait:.1?} until this session may be started, as others are started before it, and --queue-timeout is {limit:?}"
-    )]
     Queue {
         /// How long it would be.
         wait: Duration,
@@ -86,7 +74,6 @@ pub enum Error {
         limit: Duration,
     },
     /// Something took longer than it may.
-    #[error("{what} took longer than {limit:?}")]
     Timeout {
         /// The thing that was awaited, as a noun: `the connection to 10.0.0.1:443`.
         what: String,
@@ -94,7 +81,6 @@ pub enum Error {
         limit: Duration,
     },
     /// The agent did not answer in time.
-    #[error("{what} took longer than {limit:?}")]
     AgentTimeout {
         /// The thing that was awaited, as a noun: `the answer of the agent`.
         what: &'static str,
@@ -102,10 +88,8 @@ pub enum Error {
         limit: Duration,
     },
     /// A signal or the time limit ended the run: the exit status alone tells it.
-    #[error(transparent)]
     Stopped(#[from] Stop),
     /// The gateway refused the WebSocket.
-    #[error("{}: HTTP {status}{}", refused(*.resuming), after_colon(.detail))]
     Refused {
         /// The HTTP status of the answer.
         status: u16,
@@ -115,10 +99,8 @@ pub enum Error {
         resuming: bool,
     },
     /// The other side broke the protocol.
-    #[error("protocol error: {}", line(.0))]
     Protocol(String),
     /// The remote side or the service ended the session, and not normally.
-    #[error("{}", ended(.code, .detail))]
     Ended {
         /// The service's reason code, such as `FlowExceedLimit`.
         code: String,
@@ -126,16 +108,12 @@ pub enum Error {
         detail: String,
     },
     /// The remote side can't do what was asked of it.
-    #[error("on the instance: {}", line(.0))]
     Remote(String),
     /// The connection broke and the session could not be resumed.
-    #[error("the connection was lost: {}", line(.0))]
     Lost(String),
     /// Input was sent before the agent was known to take it, and nothing came back.
-    #[error("no answer came to the input that was sent early: the agent may have dropped it")]
     EarlyInput,
     /// The session was lost while this process was stopped.
-    #[error("{error} (axt had been stopped for {span:?})")]
     AfterStop {
         /// For how long.
         span: Duration,
@@ -143,12 +121,8 @@ pub enum Error {
         error: Box<Error>,
     },
     /// After the end of the input the remote side sent nothing for this long, and axt ended the session.
-    #[error(
-        "the remote side sent nothing for {0:?} after the input had ended: its answer may be incomplete"
-    )]
     Silence(Duration),
     /// Reading or writing on the user's side failed.
-    #[error("{what}: {source}")]
     Io {
         /// The action that failed.
         what: &'static str,
@@ -159,7 +133,6 @@ pub enum Error {
 
 /// An error reply of the API.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{action}: {}: {}{}", line(.code), line(.message), origin(*.status, .request_id.as_deref()))]
 pub struct ApiError {
     /// The action that was called, such as `StartTerminalSession`.
     pub action: String,
@@ -204,44 +177,6 @@ impl ApiError {
             || (500..600).contains(&self.status)
             || matches!(code, "IdempotentProcessing" | "ServiceUnavailable")
             || code.starts_with("InternalError")
-    }
-}
-
-/// The message for an ended session: the meaning of its code, the code, and what followed it.
-fn ended(code: &str, detail: &str) -> String {
-    let given = match (code, detail) {
-        ("", detail) => line(detail),
-        (code, "") => line(code),
-        (code, detail) => line(&format!("{code}: {detail}")),
-    };
-    match hints::close_meaning(code, detail) {
-        Some(meaning) if meaning.starts_with("the session ") => format!("{meaning} ({given})"),
-        Some(meaning) => format!("the session ended: {meaning} ({given})"),
-        None if given.is_empty() => "the session ended: no reason was given".to_owned(),
-        None => format!("the session ended: {given}"),
-    }
-}
-
-fn refused(resuming: bool) -> &'static str {
-    match resuming {
-        true => "the session could not be resumed",
-        false => "the gateway refused the session",
-    }
-}
-
-fn after_colon(detail: &str) -> String {
-    match line(detail) {
-        detail if detail.is_empty() => detail,
-        detail => format!(": {detail}"),
-    }
-}
-
-/// HTTP status and request id of an error reply; empty if no request was sent.
-fn origin(status: u16, request_id: Option<&str>) -> String {
-    match (status, request_id) {
-        (0, _) => String::new(),
-        (status, None) => format!(" (HTTP {status})"),
-        (status, Some(id)) => format!(" (HTTP {status}, request {})", line(id)),
     }
 }
 
@@ -311,19 +246,20 @@ impl Error {
             Self::Credentials { remedy, .. } | Self::Target { remedy, .. } => Some(remedy.clone()),
             Self::AfterStop { error, .. } => error.hint(),
             Self::Queue { .. } => Some(
-                "start fewer commands at once, or let them wait longer: --queue-timeout 5m".into(),
+                tr!("start fewer commands at once, or let them wait longer: --queue-timeout 5m").into(),
             ),
             Self::EarlyInput => Some(
-                "leave --eager out: input is then held until the remote side is ready".into(),
+                tr!("leave --eager out: input is then held until the remote side is ready").into(),
             ),
             Self::Silence(_) => Some(
-                "the session protocol can't tell the remote side that the input has ended; --linger 1m waits longer for what it still sends".into(),
+                tr!("the session protocol can't tell the remote side that the input has ended; --linger 1m waits longer for what it still sends").into(),
             ),
-            Self::NoRegionNorCredentials { remedy, .. } => Some(format!(
-                "{remedy}; then give --region or set ALIBABA_CLOUD_REGION_ID, unless the profile has a region_id"
+            Self::NoRegionNorCredentials { remedy, .. } => Some(tr!(
+                "{remedy}; then give --region or set ALIBABA_CLOUD_REGION_ID, unless the profile has a region_id",
+                remedy
             )),
             Self::NoRegion => Some(
-                "give --region, set ALIBABA_CLOUD_REGION_ID, or put region_id into the profile"
+                tr!("give --region, set ALIBABA_CLOUD_REGION_ID, or put region_id into the profile")
                     .into(),
             ),
             Self::Refused {
@@ -331,15 +267,15 @@ impl Error {
                 resuming,
                 ..
             } => Some(match resuming {
-                false => "a session's URL is valid for 10 minutes and for one session: start a new session".into(),
-                true => "a session can be resumed for the 10 minutes that its URL is valid: connect again".into(),
+                false => tr!("a session's URL is valid for 10 minutes and for one session: start a new session").into(),
+                true => tr!("a session can be resumed for the 10 minutes that its URL is valid: connect again").into(),
             }),
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::AddrInUse => {
-                    Some("another program uses the port; port 0 takes any free one".into())
+                    Some(tr!("another program uses the port; port 0 takes any free one").into())
                 }
                 io::ErrorKind::AddrNotAvailable => {
-                    Some("BIND has to be an address of this machine".into())
+                    Some(tr!("BIND has to be an address of this machine").into())
                 }
                 _ => None,
             },

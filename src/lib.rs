@@ -56,6 +56,9 @@
 //!   faults that a test can ask for.
 //!   `--emulator` starts it, and every end-to-end test talks to it.
 //!
+//! Messages are English or Chinese: `language` has `tr!`, which every text for users passes, and the tables of the
+//! Chinese texts. Help, the log, JSON, and what is sent or kept are English.
+//!
 //! Failures are values: [`error`] has their types, `hints` what to do about them, [`exit`] the exit
 //! status. Only [`ui`] prints; `json` makes the documents of `--json`, and has their schema. Text from
 //! others passes `printable` first. `tests/imports.rs` has the table of which layer may import which;
@@ -65,6 +68,10 @@
 //! Input message, as soon as the remote side is ready and the rate limit allows it) -> `wire`. Output
 //! takes the same way back, once and in order, to `terminal::Stdout`.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
+
+// First, so that its macros are known in all others.
+#[macro_use]
+mod language;
 
 mod backoff;
 pub mod cli;

@@ -100,7 +100,7 @@ impl Ui {
 
     /// Shows what can be done about a failure.
     pub(crate) fn hint(&self, hint: &str) {
-        self.lines("axt:", &format!("hint: {hint}"));
+        self.lines("axt:", &tr!("hint: {hint}", hint));
     }
 
     /// Asks a question on the terminal. Every answer but yes is a no.

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 /// never turn back.
 const LAYERS: &[(&str, &[&str])] = &[
     ("backoff", &[]),
-    ("hints", &[]),
+    ("language", &[]),
+    ("hints", &["language"]),
     ("pattern", &[]),
     ("printable", &[]),
     ("error", &["hints", "printable"]),
@@ -57,6 +58,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error",
             "exit",
             "json",
+            "language",
             "pattern",
             "recording",
             "ui",

@@ -1,11 +1,13 @@
 //! Detects a call as ssh, and turns ssh's arguments into a command.
 
 use super::openssh::Ssh;
-use super::parse::read;
+use super::parse::{asks_for_json, read};
 use super::ssh::{self, Here, LocalFiles, Request, Task};
 use super::values::is_variable;
 use super::{Cli, Command, Global};
+use crate::config::env::process_env;
 use crate::exit::Exit;
+use crate::language::{self, Language};
 use crate::ui::Ui;
 use clap::Args as _;
 use clap::builder::OsStringValueParser;
@@ -24,10 +26,20 @@ pub fn parse() -> Result<Cli, Exit> {
     if args.get(1).is_some_and(|word| word == "axt") {
         args.remove(1);
     }
-    match called_as_ssh(&args) {
-        Some((before, rest)) => read_ssh(&before, rest),
-        None => read(&args),
+    let chosen = language::chosen(process_env).unwrap_or_default();
+    language::speak(chosen);
+    if let Some((before, rest)) = called_as_ssh(&args) {
+        return read_ssh(&before, rest);
     }
+    // What programs read is the same in every language.
+    if asks_for_json(&args) {
+        language::speak(Language::English);
+    }
+    let cli = read(&args)?;
+    if !cli.command.prints_json() {
+        language::speak(chosen);
+    }
+    Ok(cli)
 }
 
 /// Splits the command line of a call as ssh, which is by ssh's name, by that of a link, or by a command of
@@ -84,7 +96,7 @@ fn read_ssh(before: &[OsString], rest: Vec<OsString>) -> Result<Cli, Exit> {
     let task = axt(plan.task_words(&here()))?;
     let forward = axt(plan.forward_words())?;
     let Some(any) = task.as_ref().or(forward.as_ref()) else {
-        ui.error("there is nothing to do", None);
+        ui.error(tr!("there is nothing to do"), None);
         return Err(Exit::Failed);
     };
     let mut global = any.global.clone();

@@ -10,9 +10,11 @@ use super::configuration::{Config, Setting};
 use super::manual;
 use super::variables::{command, command_with};
 use super::{Cli, Command as Chosen, Global};
+use crate::config::env::process_env;
 use crate::config::settings::Source;
 use crate::copy::Endpoint;
 use crate::exit::Exit;
+use crate::language;
 use crate::names::target::Target;
 use crate::ui::Ui;
 use clap::builder::{BoolishValueParser, Resettable};
@@ -74,7 +76,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
                 let hint = hint.or_else(|| usage::wanted(&error, &command));
                 let variables = variables(&command, &typed.ids);
                 usage::with_whole_usage(&mut error, &mut command);
-                let as_json = own_args(args).any(|arg| arg == "--json");
+                let as_json = asks_for_json(args);
                 let error = error.format(&mut command);
                 usage::show(&error, &variables, hint.as_deref(), as_json);
                 failed
@@ -166,7 +168,11 @@ fn configured(axt: &Command, args: &[OsString], typed: &Typed) -> Result<Configu
     }
     let host = typed.target.as_deref().map(Target::parse);
     let host = host.map(|target| target.instance);
-    Configured::read(grammar, &typed.ids, host.as_deref()).map_err(|problems| {
+    let configured = match language::chosen(process_env) {
+        Ok(_) => Configured::read(grammar, &typed.ids, host.as_deref()),
+        Err(problem) => Err(vec![problem]),
+    };
+    configured.map_err(|problems| {
         let ui = Ui::default();
         problems.iter().for_each(|problem| ui.error(problem, None));
         usage_error(axt, args)
@@ -345,6 +351,11 @@ fn usage_error(axt: &Command, args: &[OsString]) -> Exit {
 /// The arguments before `--`.
 fn own_args(args: &[OsString]) -> impl Iterator<Item = &OsString> {
     args.iter().take_while(|arg| *arg != "--")
+}
+
+/// Whether `--json` seems to be among the arguments: the command line may be wrong.
+pub(super) fn asks_for_json(args: &[OsString]) -> bool {
+    own_args(args).any(|arg| arg == "--json")
 }
 
 /// Whether the short help was requested, by `-h`.

@@ -1,66 +1,67 @@
 //! The advice for each error code of the API.
 
 use super::codes::lists;
+use crate::language::Both;
 
 /// The advice for each code: those of the API pages of StartTerminalSession, DescribeTerminalSessions and
 /// GetWebshellToken, the cloud's common ones, and axt's own `UnexpectedReply`. The first row that lists a
 /// code counts.
 #[rustfmt::skip]
-const HINTS: &[(&str, &str)] = &[
+const HINTS: &[(&str, Both)] = &[
     // What a request asks for.
-    ("PortNumber.Invalid", "a port is a number from 1 to 65535"),
-    ("InvalidParameter.ConnectionType", "--connection-type is internet or intranet"),
-    ("InvalidClientToken.Malformed", "a client token has 1 to 64 ASCII characters; without --client-token axt makes one"),
-    ("InvalidCommandLine.Conflict", "run the command and the forwarding as two sessions"),
-    ("InvalidCommandLine.LengthLimitExceeded", "without --raw-command axt carries longer commands; or pass a script on stdin"),
-    ("InvalidTargetServer.MissingPortNumber", "name the port on the target server too"),
-    ("InvalidTargetServer.LengthLimitExceeded", "give the target server's IP address instead of its name"),
-    ("InvalidPasswordName.LengthLimitExceeded", "--password-name takes the name of a stored parameter, not the password"),
-    ("Username.ExceedLimit", "give the user's login name on the instance with --user"),
-    ("InstanceIds.ExceedLimit InvalidInstanceIds.CountLimitExceeded", "start one session for each instance"),
-    ("InvalidEncryptionOptions.Conflict", "--encrypt is for terminals only; what is forwarded should be encrypted by itself, as ssh is"),
-    ("InvalidEncryptionOptionsMode.EncryptionDisabled InvalidParameter.EncryptionOptionsMode", "--encrypt takes auto or kms:KEYID"),
-    ("InvalidParameter.EncryptionOptionsKMSKeyId", "--encrypt kms:KEYID needs the id of a symmetric KMS key in the session's region"),
-    ("MissingParameter.EncryptionOptionsKMSKeyId", "name the KMS key: --encrypt kms:KEYID"),
-    ("InvalidParameter.NextToken", "the list changed while it was read: list the sessions again"),
-    ("InvalidParameter.MaxResults", "a page of sessions has 1 to 100 entries"),
-    ("IdempotentParameterMismatch", "give each session a --client-token of its own, or none"),
-    ("IdempotentProcessing", "the same call is still being carried out: try again in a few seconds"),
-    ("InvalidApplication.NotFound", "check --app-id, and that --region is the application's"),
-    ("InvalidRegionId.NotFound InvalidRegionId", "check the spelling of --region; region ids look like cn-hangzhou"),
-    ("RegionId.ApiNotSupported", "sessions are not offered in this region: check that --region is the instance's"),
-    ("InvalidAction.NotFound InvalidVersion", "the endpoint doesn't know this action: check --endpoint"),
-    ("InvalidProtocol.NeedSsl", "use an https:// endpoint"),
-    ("MissingParameter MissingParameter.* InvalidParameter.NotEmpty", "give the option that the message names"),
-    ("InvalidParameter InvalidParameter.*", "correct the value that the message names"),
+    ("PortNumber.Invalid", both!("a port is a number from 1 to 65535")),
+    ("InvalidParameter.ConnectionType", both!("--connection-type is internet or intranet")),
+    ("InvalidClientToken.Malformed", both!("a client token has 1 to 64 ASCII characters; without --client-token axt makes one")),
+    ("InvalidCommandLine.Conflict", both!("run the command and the forwarding as two sessions")),
+    ("InvalidCommandLine.LengthLimitExceeded", both!("without --raw-command axt carries longer commands; or pass a script on stdin")),
+    ("InvalidTargetServer.MissingPortNumber", both!("name the port on the target server too")),
+    ("InvalidTargetServer.LengthLimitExceeded", both!("give the target server's IP address instead of its name")),
+    ("InvalidPasswordName.LengthLimitExceeded", both!("--password-name takes the name of a stored parameter, not the password")),
+    ("Username.ExceedLimit", both!("give the user's login name on the instance with --user")),
+    ("InstanceIds.ExceedLimit InvalidInstanceIds.CountLimitExceeded", both!("start one session for each instance")),
+    ("InvalidEncryptionOptions.Conflict", both!("--encrypt is for terminals only; what is forwarded should be encrypted by itself, as ssh is")),
+    ("InvalidEncryptionOptionsMode.EncryptionDisabled InvalidParameter.EncryptionOptionsMode", both!("--encrypt takes auto or kms:KEYID")),
+    ("InvalidParameter.EncryptionOptionsKMSKeyId", both!("--encrypt kms:KEYID needs the id of a symmetric KMS key in the session's region")),
+    ("MissingParameter.EncryptionOptionsKMSKeyId", both!("name the KMS key: --encrypt kms:KEYID")),
+    ("InvalidParameter.NextToken", both!("the list changed while it was read: list the sessions again")),
+    ("InvalidParameter.MaxResults", both!("a page of sessions has 1 to 100 entries")),
+    ("IdempotentParameterMismatch", both!("give each session a --client-token of its own, or none")),
+    ("IdempotentProcessing", both!("the same call is still being carried out: try again in a few seconds")),
+    ("InvalidApplication.NotFound", both!("check --app-id, and that --region is the application's")),
+    ("InvalidRegionId.NotFound InvalidRegionId", both!("check the spelling of --region; region ids look like cn-hangzhou")),
+    ("RegionId.ApiNotSupported", both!("sessions are not offered in this region: check that --region is the instance's")),
+    ("InvalidAction.NotFound InvalidVersion", both!("the endpoint doesn't know this action: check --endpoint")),
+    ("InvalidProtocol.NeedSsl", both!("use an https:// endpoint")),
+    ("MissingParameter MissingParameter.* InvalidParameter.NotEmpty", both!("give the option that the message names")),
+    ("InvalidParameter InvalidParameter.*", both!("correct the value that the message names")),
 
     // The instance, and sessions on it.
-    ("InvalidInstance.NotFound", "check the instance id, and that --region is the instance's and the credentials are of its account"),
-    ("SessionCount.ExceedLimit", "end sessions that are no longer needed: `axt sessions list` shows them, `axt sessions end ID` ends one"),
-    ("Operation.Forbidden", "the instance must be running and its Cloud Assistant agent online: `axt doctor TARGET` checks both"),
-    ("PortForwarding.NotSupported", "the instance's Cloud Assistant agent is too old or can't forward ports: update it"),
-    ("UserBehavior.SessionManagerDisabled", "an administrator of the account has to switch Session Manager on, in the ECS console or by ModifyCloudAssistantSettings"),
-    ("InvalidOperation.SecurityGroupRuleDenied", "allow the port in the inbound rules of the instance's security group"),
-    ("InvalidOperation.ConnectionTypeUnsupported", "this region has no such network for sessions: try the other --connection-type"),
-    ("UnsupportedAgentVersion.Encryption", "update the Cloud Assistant agent on the instance, or leave --encrypt out"),
+    ("InvalidInstance.NotFound", both!("check the instance id, and that --region is the instance's and the credentials are of its account")),
+    ("SessionCount.ExceedLimit", both!("end sessions that are no longer needed: `axt sessions list` shows them, `axt sessions end ID` ends one")),
+    ("Operation.Forbidden", both!("the instance must be running and its Cloud Assistant agent online: `axt doctor TARGET` checks both")),
+    ("PortForwarding.NotSupported", both!("the instance's Cloud Assistant agent is too old or can't forward ports: update it")),
+    ("UserBehavior.SessionManagerDisabled", both!("an administrator of the account has to switch Session Manager on, in the ECS console or by ModifyCloudAssistantSettings")),
+    ("InvalidOperation.SecurityGroupRuleDenied", both!("allow the port in the inbound rules of the instance's security group")),
+    ("InvalidOperation.ConnectionTypeUnsupported", both!("this region has no such network for sessions: try the other --connection-type")),
+    ("UnsupportedAgentVersion.Encryption", both!("update the Cloud Assistant agent on the instance, or leave --encrypt out")),
 
     // The caller.
-    ("SignatureDoesNotMatch", "the AccessKey secret doesn't belong to the AccessKey id: check both for missing characters"),
-    ("IncompleteSignature InvalidSignatureMethod", "something between axt and the service changed the request, or --endpoint is not an Alibaba Cloud API"),
-    ("SignatureNonceUsed", "something between axt and the service sends requests twice: try again, and check the proxy"),
-    ("IllegalTimestamp InvalidTimeStamp*", "set this machine's clock: requests are good for 15 minutes"),
-    ("InvalidAccessKeyId.NotFound InvalidAccessKeyId", "no such AccessKey: check ALIBABA_CLOUD_ACCESS_KEY_ID or the profile"),
-    ("InvalidAccessKeyId.Inactive Forbidden.AccessKeyDisabled", "the AccessKey is disabled: enable it in the RAM console or use another"),
-    ("MissingSecurityToken", "these are temporary credentials: set ALIBABA_CLOUD_SECURITY_TOKEN as well"),
-    ("InvalidSecurityToken.Expired", "the temporary credentials have expired: get new ones. axt renews those of a profile by itself (--profile), but not those that it is given in variables, as by `aliyun axt`"),
-    ("InvalidSecurityToken.MismatchWithAccessKey", "AccessKey and security token don't belong together: set all three values again"),
-    ("InvalidSecurityToken*", "the security token is damaged or belongs to other credentials: set all three values again"),
-    ("Forbidden.RiskControl", "the account is under risk control: ask its owner or Alibaba Cloud's support"),
+    ("SignatureDoesNotMatch", both!("the AccessKey secret doesn't belong to the AccessKey id: check both for missing characters")),
+    ("IncompleteSignature InvalidSignatureMethod", both!("something between axt and the service changed the request, or --endpoint is not an Alibaba Cloud API")),
+    ("SignatureNonceUsed", both!("something between axt and the service sends requests twice: try again, and check the proxy")),
+    ("IllegalTimestamp InvalidTimeStamp*", both!("set this machine's clock: requests are good for 15 minutes")),
+    ("InvalidAccessKeyId.NotFound InvalidAccessKeyId", both!("no such AccessKey: check ALIBABA_CLOUD_ACCESS_KEY_ID or the profile")),
+    ("InvalidAccessKeyId.Inactive Forbidden.AccessKeyDisabled", both!("the AccessKey is disabled: enable it in the RAM console or use another")),
+    ("MissingSecurityToken", both!("these are temporary credentials: set ALIBABA_CLOUD_SECURITY_TOKEN as well")),
+    ("InvalidSecurityToken.Expired", both!("the temporary credentials have expired: get new ones. axt renews those of a profile by itself (--profile), but not those that it is given in variables, as by `aliyun axt`")),
+    ("InvalidSecurityToken.MismatchWithAccessKey", both!("AccessKey and security token don't belong together: set all three values again")),
+    ("InvalidSecurityToken*", both!("the security token is damaged or belongs to other credentials: set all three values again")),
+    ("Forbidden.RiskControl", both!("the account is under risk control: ask its owner or Alibaba Cloud's support")),
 
     // The service itself.
-    ("UnexpectedReply", "something other than the API answered: check --endpoint, HTTPS_PROXY and whether the network asks for a login"),
-    ("ServiceUnavailable UnknownError OperationFailed.RPCError InternalError InternalError.*", "the service has a problem: try again later, or give its support the request id"),
-    ("Throttling Throttling.*", "the account calls the API too often: wait a minute and start fewer sessions at once"),
+    ("UnexpectedReply", both!("something other than the API answered: check --endpoint, HTTPS_PROXY and whether the network asks for a login")),
+    ("ServiceUnavailable UnknownError OperationFailed.RPCError InternalError InternalError.*", both!("the service has a problem: try again later, or give its support the request id")),
+    ("Throttling Throttling.*", both!("the account calls the API too often: wait a minute and start fewer sessions at once")),
 ];
 
 /// The codes by which RAM denies a call.
@@ -78,11 +79,13 @@ const PRODUCTS: &[(&str, &str)] = &[
 pub(crate) fn call(action: &str, code: &str) -> Option<String> {
     if is_denial(code) {
         let product = find(PRODUCTS, action).unwrap_or("ecs");
-        return Some(format!(
-            "an administrator of the account has to grant this identity {product}:{action} in RAM, on this resource"
+        return Some(tr!(
+            "an administrator of the account has to grant this identity {product}:{action} in RAM, on this resource",
+            product,
+            action
         ));
     }
-    find(HINTS, code).map(Into::into)
+    find(HINTS, code).map(|hint| hint.text().into())
 }
 
 /// Whether the code says that RAM denies the call.
@@ -91,7 +94,7 @@ pub(crate) fn is_denial(code: &str) -> bool {
     lists(DENIALS, code)
 }
 
-fn find(table: &[(&str, &'static str)], code: &str) -> Option<&'static str> {
+fn find<T: Copy>(table: &[(&str, T)], code: &str) -> Option<T> {
     let row = table.iter().find(|(codes, _)| lists(codes, code));
     row.map(|(_, text)| *text)
 }

@@ -1,75 +1,87 @@
 //! The closing reasons of the agents, old and new, and those of session records.
 
 use super::codes::lists;
+use crate::language::Both;
 
-const NETWORK: &str = "the instance must reach Cloud Assistant's servers: check its network, its DNS and its outbound rules";
-const AGAIN: &str = "the instance lost its connection to the service: connect again";
-const EXCHANGE: &str = "check that the agent is new enough for --encrypt, and for kms:KEYID that the instance's RAM role may kms:Decrypt";
-const PORT_CLOSED: &str = "the service behind the port closed the connection: look at its log";
-const IDENTITY: &str = "check that `id USER` works on the instance, or give another --user";
+/// The codes of a closing reason, its meaning, and the advice for it where there is one.
+type Reason = (&'static str, Both, Option<Both>);
 
-/// Each closing reason with its meaning and the advice for it, which may be empty.
+const NETWORK: Option<Both> = Some(both!(
+    "the instance must reach Cloud Assistant's servers: check its network, its DNS and its outbound rules"
+));
+const AGAIN: Option<Both> = Some(both!(
+    "the instance lost its connection to the service: connect again"
+));
+const EXCHANGE: Option<Both> = Some(both!(
+    "check that the agent is new enough for --encrypt, and for kms:KEYID that the instance's RAM role may kms:Decrypt"
+));
+const PORT_CLOSED: Option<Both> = Some(both!(
+    "the service behind the port closed the connection: look at its log"
+));
+const IDENTITY: Option<Both> = Some(both!(
+    "check that `id USER` works on the instance, or give another --user"
+));
+
+/// The closing reasons.
 #[rustfmt::skip]
-const REASONS: &[(&str, &str, &str)] = &[
-    ("Exit Exited Ok", "the program ended", ""),
-    ("Notified", "the session was ended by somebody else", "an administrator, `axt sessions end` or the console ended it: connect again if you still need it"),
-    ("ConnectionCountExceedLimit", "20 sessions are connected to this instance, the most the service allows", "`axt sessions list --instance INSTANCE` shows them, `axt sessions end ID` ends one"),
-    ("SessionIdDuplicated SessionIdDuplicate", "another client is connected to this session", "a session's URL is for one client at a time: without --wss-url axt starts a session of its own"),
-    ("AgentTimeout", "the agent on the instance did not answer in time", "check that the instance is running and its Cloud Assistant agent online: `axt doctor TARGET`"),
-    ("InitChannelFailed", "the agent could not prepare the session", NETWORK),
-    ("OpenChannelFailed", "the agent could not connect to the session", NETWORK),
-    ("ServerDomainUnavailable", "the agent found no server to connect to", NETWORK),
-    ("ProcessDataError", "the agent could not handle the session's data", AGAIN),
-    ("SendingDataFailed", "the agent could not send to the service", AGAIN),
-    ("ReadFromWebsocketFailed", "the agent could not read from the service", AGAIN),
-    ("ProcessStdoutDataError", "the agent could not read the program's output", "the program's output could not be read on the instance: connect again"),
-    ("OpenPtyFailed", "the agent could not open a terminal", "try another --user (old agents refuse root and every user with its uid or gid), or none; update the agent"),
-    ("FlowExceedLimit", "more was sent than the service's bandwidth limit allows", "send more slowly: --rate-limit 20000 stays below the lowest limit there is"),
-    ("IdleTimeout", "nothing was sent for 3 minutes", "the agent received nothing for 3 minutes: leave --keepalive at 60s, or lower it"),
-    ("Timeout", "the agent waited too long", "the agent received nothing for 3 minutes, or could not reach the port in time: connect again"),
-    ("SessionTimeout", "the session reached the 3 hours that any session may last", "the service ends every session after 3 hours: run long work under tmux, nohup or systemd and connect again"),
-    ("MalformedCommandLine", "the agent could not split the command into words", "the quotes of the command are not in pairs; without --raw-command axt quotes for you"),
-    ("UserNotExists", "the user does not exist on the instance", "create the user on the instance or give another --user"),
-    ("ObtainUserIdentityFailed", "the agent could not find out the user's ids", IDENTITY),
-    ("ObtainUserInfoFailed", "the agent could not look the user up", IDENTITY),
-    ("ShellCommandNotFound", "the command was not found on the instance", "check that the user's shell, or the command, is installed on the instance"),
-    ("ShellCommandPermissionDenied", "the user may not execute the command", "check that the user may execute the shell, or the command"),
-    ("HomeDirNotFound", "the user's home directory does not exist", "create the user's home directory on the instance or give another --user"),
-    ("HomeDirPermissionDenied", "the user may not enter its home directory", "check the permissions of the user's home directory"),
-    ("KeyExchangeFailed KeyExchangeError*", "no encryption key could be agreed on", EXCHANGE),
-    ("OpenTargetPortFailed Open_port_failed", "the instance could not reach the target port", "check that something listens on the port and that the instance can reach it"),
-    ("ReadFromTargetPortFailed Read_port_failed", "the connection to the target port ended", PORT_CLOSED),
-    ("ReopenTargetPortFailed", "the target port could not be reached again", PORT_CLOSED),
-    ("WinptyLoadFailed", "the agent could not load winpty", "reinstall the Cloud Assistant agent on the Windows instance"),
-    ("WinptyPermissionDenied", "the agent may not use winpty", "reinstall the Cloud Assistant agent on the Windows instance"),
-    ("PasswordNameNotFound", "no password is stored under that name", "store the password in the parameter store of Operation Orchestration Service under the name --password-name gives"),
-    ("UnknownError", "the agent failed without saying why", "connect again; if it happens again, look into the agent's log on the instance"),
+const REASONS: &[Reason] = &[
+    ("Exit Exited Ok", both!("the program ended"), None),
+    ("Notified", both!("the session was ended by somebody else"), Some(both!("an administrator, `axt sessions end` or the console ended it: connect again if you still need it"))),
+    ("ConnectionCountExceedLimit", both!("20 sessions are connected to this instance, the most the service allows"), Some(both!("`axt sessions list --instance INSTANCE` shows them, `axt sessions end ID` ends one"))),
+    ("SessionIdDuplicated SessionIdDuplicate", both!("another client is connected to this session"), Some(both!("a session's URL is for one client at a time: without --wss-url axt starts a session of its own"))),
+    ("AgentTimeout", both!("the agent on the instance did not answer in time"), Some(both!("check that the instance is running and its Cloud Assistant agent online: `axt doctor TARGET`"))),
+    ("InitChannelFailed", both!("the agent could not prepare the session"), NETWORK),
+    ("OpenChannelFailed", both!("the agent could not connect to the session"), NETWORK),
+    ("ServerDomainUnavailable", both!("the agent found no server to connect to"), NETWORK),
+    ("ProcessDataError", both!("the agent could not handle the session's data"), AGAIN),
+    ("SendingDataFailed", both!("the agent could not send to the service"), AGAIN),
+    ("ReadFromWebsocketFailed", both!("the agent could not read from the service"), AGAIN),
+    ("ProcessStdoutDataError", both!("the agent could not read the program's output"), Some(both!("the program's output could not be read on the instance: connect again"))),
+    ("OpenPtyFailed", both!("the agent could not open a terminal"), Some(both!("try another --user (old agents refuse root and every user with its uid or gid), or none; update the agent"))),
+    ("FlowExceedLimit", both!("more was sent than the service's bandwidth limit allows"), Some(both!("send more slowly: --rate-limit 20000 stays below the lowest limit there is"))),
+    ("IdleTimeout", both!("nothing was sent for 3 minutes"), Some(both!("the agent received nothing for 3 minutes: leave --keepalive at 60s, or lower it"))),
+    ("Timeout", both!("the agent waited too long"), Some(both!("the agent received nothing for 3 minutes, or could not reach the port in time: connect again"))),
+    ("SessionTimeout", both!("the session reached the 3 hours that any session may last"), Some(both!("the service ends every session after 3 hours: run long work under tmux, nohup or systemd and connect again"))),
+    ("MalformedCommandLine", both!("the agent could not split the command into words"), Some(both!("the quotes of the command are not in pairs; without --raw-command axt quotes for you"))),
+    ("UserNotExists", both!("the user does not exist on the instance"), Some(both!("create the user on the instance or give another --user"))),
+    ("ObtainUserIdentityFailed", both!("the agent could not find out the user's ids"), IDENTITY),
+    ("ObtainUserInfoFailed", both!("the agent could not look the user up"), IDENTITY),
+    ("ShellCommandNotFound", both!("the command was not found on the instance"), Some(both!("check that the user's shell, or the command, is installed on the instance"))),
+    ("ShellCommandPermissionDenied", both!("the user may not execute the command"), Some(both!("check that the user may execute the shell, or the command"))),
+    ("HomeDirNotFound", both!("the user's home directory does not exist"), Some(both!("create the user's home directory on the instance or give another --user"))),
+    ("HomeDirPermissionDenied", both!("the user may not enter its home directory"), Some(both!("check the permissions of the user's home directory"))),
+    ("KeyExchangeFailed KeyExchangeError*", both!("no encryption key could be agreed on"), EXCHANGE),
+    ("OpenTargetPortFailed Open_port_failed", both!("the instance could not reach the target port"), Some(both!("check that something listens on the port and that the instance can reach it"))),
+    ("ReadFromTargetPortFailed Read_port_failed", both!("the connection to the target port ended"), PORT_CLOSED),
+    ("ReopenTargetPortFailed", both!("the target port could not be reached again"), PORT_CLOSED),
+    ("WinptyLoadFailed", both!("the agent could not load winpty"), Some(both!("reinstall the Cloud Assistant agent on the Windows instance"))),
+    ("WinptyPermissionDenied", both!("the agent may not use winpty"), Some(both!("reinstall the Cloud Assistant agent on the Windows instance"))),
+    ("PasswordNameNotFound", both!("no password is stored under that name"), Some(both!("store the password in the parameter store of Operation Orchestration Service under the name --password-name gives"))),
+    ("UnknownError", both!("the agent failed without saying why"), Some(both!("connect again; if it happens again, look into the agent's log on the instance"))),
 ];
 
 /// `ClosedReason` of a session record (DescribeTerminalSessions), as the API page lists them.
 #[rustfmt::skip]
-const RECORDED: &[(&str, &str)] = &[
-    ("InstanceNotExists", "the instance did not exist or was released: check its id"),
-    ("InstanceNotRunning", "the instance was not running: start it"),
-    ("DeliveryTimeout", "the connection took too long: check that the agent is online"),
-    ("AgentNeedUpgrade", "the Cloud Assistant agent is too old: update it"),
-    ("AgentNotOnline", "the Cloud Assistant agent was not online: start it on the instance"),
-    ("MessageFormatInvalid", "a message had the wrong format: the agent or the client is too old"),
-    ("AgentSocketClosed", "ended as expected"),
-    ("ClientClosed", "the client ended it"),
+const RECORDED: &[(&str, Both)] = &[
+    ("InstanceNotExists", both!("the instance did not exist or was released: check its id")),
+    ("InstanceNotRunning", both!("the instance was not running: start it")),
+    ("DeliveryTimeout", both!("the connection took too long: check that the agent is online")),
+    ("AgentNeedUpgrade", both!("the Cloud Assistant agent is too old: update it")),
+    ("AgentNotOnline", both!("the Cloud Assistant agent was not online: start it on the instance")),
+    ("MessageFormatInvalid", both!("a message had the wrong format: the agent or the client is too old")),
+    ("AgentSocketClosed", both!("ended as expected")),
+    ("ClientClosed", both!("the client ended it")),
 ];
 
 /// The advice for a session's closing reason; `None` if there is none.
 #[must_use]
 pub(crate) fn close(code: &str, detail: &str) -> Option<&'static str> {
-    row(code, detail)
-        .map(|(_, _, hint)| *hint)
-        .filter(|hint| !hint.is_empty())
+    row(code, detail).and_then(|(_, _, hint)| hint.map(Both::text))
 }
 
 /// The meaning of a session's closing reason; `None` for one that is not listed.
 #[must_use]
-pub(crate) fn close_meaning(code: &str, detail: &str) -> Option<&'static str> {
+pub(crate) fn close_meaning(code: &str, detail: &str) -> Option<Both> {
     row(code, detail).map(|(_, meaning, _)| *meaning)
 }
 
@@ -78,11 +90,11 @@ pub(crate) fn close_meaning(code: &str, detail: &str) -> Option<&'static str> {
 #[must_use]
 pub(crate) fn closed_reason(code: &str) -> Option<&'static str> {
     let row = RECORDED.iter().find(|(recorded, _)| *recorded == code);
-    row.map(|(_, text)| *text)
+    row.map(|(_, text)| text.text())
 }
 
 /// A gateway that aborts a session puts the reason's code into the text.
-fn row(code: &str, detail: &str) -> Option<&'static (&'static str, &'static str, &'static str)> {
+fn row(code: &str, detail: &str) -> Option<&'static Reason> {
     let code = match code {
         "Aborted" => detail.split(':').next().unwrap_or_default().trim(),
         code => code,
@@ -130,7 +142,7 @@ mod tests {
     #[test]
     fn every_reason_of_a_record_has_a_meaning() {
         for (code, text) in RECORDED {
-            assert_eq!(closed_reason(code), Some(*text));
+            assert_eq!(closed_reason(code), Some(text.text()));
         }
         assert_eq!(closed_reason("Unheard"), None);
     }

@@ -247,6 +247,8 @@ fn unconfigured(program: impl AsRef<std::ffi::OsStr>) -> Command {
     }
     command.env("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE");
     command.env("AXT_CONFIG_DIR", "/nowhere");
+    // The tests know the English messages; the locale stays as it is, because sessions take it along.
+    command.env("AXT_LANG", "en");
     // The machine may be an instance with a role.
     command.env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
     command

@@ -57,7 +57,7 @@ pub(crate) async fn wondering<T>(
         if args.wss_url.is_none() && answered.run_until_cancelled(slow).await.is_some() {
             let reasons = answered.run_until_cancelled(suspect(context, id)).await;
             let reasons = reasons.unwrap_or_default();
-            let say = |reason: &String| ui.say(&format!("no answer yet: {reason}"));
+            let say = |reason: &String| ui.say(&tr!("no answer yet: {reason}", reason));
             reasons.iter().for_each(say);
         }
         std::future::pending().await
@@ -102,11 +102,12 @@ async fn explain(context: &Context, id: &str, error: &Error) -> Vec<String> {
         Error::Ended { detail, .. } if none_fails => {
             reasons.extend(hints::closed_reason(detail).map(Into::into));
         }
-        Error::AgentTimeout { .. } if all_is_well => reasons.push(format!(
-            "the API says that the instance and the agent are ready: try again; `axt doctor {id}` tries each step"
+        Error::AgentTimeout { .. } if all_is_well => reasons.push(tr!(
+            "the API says that the instance and the agent are ready: try again; `axt doctor {id}` tries each step",
+            id
         )),
         Error::AgentTimeout { .. } if findings.is_empty() => {
-            reasons.push(format!("`axt doctor {id}` tries each step"));
+            reasons.push(tr!("`axt doctor {id}` tries each step", id));
         }
         _ => {}
     }
@@ -139,10 +140,10 @@ async fn look(context: &Context, id: &str, symptom: Symptom) -> Result<Vec<Findi
             if caller.verdict != Verdict::Ok {
                 return Ok(vec![caller]);
             }
-            let text = format!(
-                "the call was made in {} as {}",
-                client.region(),
-                caller.text
+            let text = tr!(
+                "the call was made in {region} as {caller}",
+                region = client.region(),
+                caller = caller.text
             );
             vec![Finding::new(Verdict::Warn, text, None)]
         }

@@ -1,0 +1,19 @@
+//! The Chinese texts of the other commands.
+
+#[rustfmt::skip]
+macro_rules! chinese_other {
+    ("can't listen on the address that --listen names") => ("无法监听 --listen 指定的地址");
+    ("{problem}; --allow-remote permits it") => ("{problem}；--allow-remote 可允许这样做");
+    ("WARNING: other machines can reach this emulator, without TLS. Anyone who reads its credentials from the network gets a shell here as you.") => ("警告：其他机器可以访问此模拟器，且没有 TLS。任何从网络上读到其凭证的人，都能以您的身份在本机获得 Shell。");
+    ("can't read the file that --instances names") => ("无法读取 --instances 指定的文件");
+    (": there are {names}") => ("：可用的有 {names}");
+    ("there is no command {words:?}{known}") => ("没有命令 {words:?}{known}");
+    ("internal error; please report it") => ("内部错误；请报告此问题");
+    ("sessions are not shared on this system") => ("此系统不支持共享会话");
+    ("warning: {warning}") => ("警告：{warning}");
+    ("there is no such task for ssh") => ("ssh 没有这样的任务");
+    ("-O: this command shares no session") => ("-O：此命令没有共享会话");
+    ("the master can't be asked: {why}") => ("无法查询主进程：{why}");
+    ("{host:?} can't stand in a Host line: give the instance a name without spaces and signs, or name it by its id") => ("{host:?} 不能写在 Host 行中：请为实例设置不含空格和符号的名称，或使用实例 ID");
+    ($other:tt) => (compile_error!(concat!("src/language/chinese has no row for ", stringify!($other))));
+}
