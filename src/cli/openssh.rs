@@ -61,7 +61,9 @@ impl Ssh {
         let mut warnings: Vec<String> = plan.warnings.clone();
         let wants_terminal = plan.terminal == Terminal::IfLocal && plan.task != Task::Shell;
         if wants_terminal && !io::stdin().is_terminal() {
-            warnings.push("no terminal is allocated, because stdin is not a terminal; -tt allocates one anyway".into());
+            warnings.push(tr!(
+                "no terminal is allocated, because stdin is not a terminal; -tt allocates one anyway"
+            ).into());
         }
         if let Some(Command::Connect(connect)) = &mut task
             && let Some(control) = &plan.control

@@ -54,7 +54,9 @@ pub(super) fn variable(text: &str) -> Result<Variable, String> {
         None => (text, None),
     };
     let name = Some(name).filter(|name| is_variable(name));
-    let name = name.ok_or("a variable's name has letters, digits and _, and no digit in front")?;
+    let name = name.ok_or(tr!(
+        "a variable's name has letters, digits and _, and no digit in front"
+    ))?;
     Ok(Variable {
         name: name.to_owned(),
         value,
@@ -73,13 +75,13 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         return Ok(Duration::from_secs(seconds.into()));
     }
     let span: Result<jiff::SignedDuration, _> = text.parse();
-    let span = span.map_err(|_| "a duration has the form 500ms, 90s or 5m".to_owned())?;
-    Duration::try_from(span).map_err(|_| "a duration can't be negative".to_owned())
+    let span = span.map_err(|_| tr!("a duration has the form 500ms, 90s or 5m").to_owned())?;
+    Duration::try_from(span).map_err(|_| tr!("a duration can't be negative").to_owned())
 }
 
 /// `2048`, `200K` or `1.5M`, in bytes; K is 1024.
 pub(super) fn size(text: &str) -> Result<u64, String> {
-    let problem = || "a size has the form 2048, 200K or 1.5M".to_owned();
+    let problem = || tr!("a size has the form 2048, 200K or 1.5M").to_owned();
     let units = ["", "K", "M", "G", "T"];
     let letter = text.find(|c: char| c.is_ascii_alphabetic());
     let (number, unit) = text.split_at(letter.unwrap_or(text.len()));
@@ -104,14 +106,14 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 /// A size per second that lets something through.
 pub(super) fn rate(text: &str) -> Result<u64, String> {
     let rate = size(text.strip_suffix("/s").unwrap_or(text))?;
-    let problem = "a rate of 0 would send nothing".to_owned();
+    let problem = tr!("a rate of 0 would send nothing").to_owned();
     Some(rate).filter(|rate| *rate > 0).ok_or(problem)
 }
 
 /// A duration that leaves some time.
 pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     let span = duration(text)?;
-    let problem = "a time limit can't be 0".to_owned();
+    let problem = tr!("a time limit can't be 0").to_owned();
     Some(span).filter(|span| !span.is_zero()).ok_or(problem)
 }
 
@@ -119,7 +121,7 @@ pub(super) fn timeout(text: &str) -> Result<Duration, String> {
 pub(super) fn keepalive(text: &str) -> Result<Duration, String> {
     let span = duration(text)?;
     let fits = span.is_zero() || (1..=170).contains(&span.as_secs());
-    let problem = "the agent gives up after 180s of silence: from 1s to 170s, or 0 for none";
+    let problem = tr!("the agent gives up after 180s of silence: from 1s to 170s, or 0 for none");
     Some(span)
         .filter(|_| fits)
         .ok_or_else(|| problem.to_owned())
@@ -130,7 +132,7 @@ pub(super) fn encryption(text: &str) -> Result<Encryption, String> {
     match text.split_once(':') {
         None if text == "auto" => Ok(Encryption::Auto),
         Some(("kms", key)) if !key.is_empty() => Ok(Encryption::Kms(key.to_owned())),
-        _ => Err("auto, or kms: and the id of a KMS key".into()),
+        _ => Err(tr!("auto, or kms: and the id of a KMS key").into()),
     }
 }
 
@@ -140,7 +142,7 @@ pub(super) fn escape_char(text: &str) -> Result<EscapeChar, String> {
         b"none" => Ok(EscapeChar(None)),
         [c @ 0x21..=0x7e] => Ok(EscapeChar(Some(*c))),
         [b'^', c @ (b'@'..=b'_' | b'a'..=b'z')] => Ok(EscapeChar(Some(c & 0x1f))),
-        _ => Err("one character, ^ and a letter, or none".into()),
+        _ => Err(tr!("one character, ^ and a letter, or none").into()),
     }
 }
 

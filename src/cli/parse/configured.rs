@@ -213,9 +213,9 @@ impl<'a> Keys<'a> {
         let key = &entry.key;
         if key == INSTANCE {
             return match &entry.value {
-                _ if !in_block => Err("instance belongs in a host block".into()),
+                _ if !in_block => Err(tr!("instance belongs in a host block").into()),
                 Value::Text(text) if !text.is_empty() => Ok(()),
-                _ => Err("instance takes a TARGET, as in instance = \"i-…\"".into()),
+                _ => Err(tr!("instance takes a TARGET, as in instance = \"i-…\"").into()),
             };
         }
         let arg = self.get(key).ok_or_else(|| self.unknown(key))?;
@@ -225,16 +225,24 @@ impl<'a> Keys<'a> {
 
     fn unknown(&self, key: &str) -> String {
         if self.others.contains(key) {
-            return format!(
-                "{key} is an option for a single run and can't be in the configuration file"
+            return tr!(
+                "{key} is an option for a single run and can't be in the configuration file",
+                key
             );
         }
         let names = self.options.keys().chain(self.aliases.keys());
         let rated = names.map(|name| (strsim::jaro(name, key), *name));
         let best = rated.max_by(|(one, _), (other, _)| one.total_cmp(other));
         match best.filter(|(alike, _)| *alike > ALIKE) {
-            Some((_, name)) => format!("there is no option {key:?}; did you mean {name}?"),
-            None => format!("there is no option {key:?}; `axt config show` names them all"),
+            Some((_, name)) => tr!(
+                "there is no option {key:?}; did you mean {name}?",
+                key,
+                name
+            ),
+            None => tr!(
+                "there is no option {key:?}; `axt config show` names them all",
+                key
+            ),
         }
     }
 }
@@ -248,11 +256,11 @@ fn values(arg: &Arg, value: &Value) -> Result<Vec<OsString>, String> {
     let repeats = matches!(arg.get_action(), ArgAction::Append);
     match (arg.get_action(), value) {
         (ArgAction::SetTrue, Value::Switch(on)) => Ok(vec![on.to_string().into()]),
-        (ArgAction::SetTrue, _) => Err(format!("{name} takes true or false")),
+        (ArgAction::SetTrue, _) => Err(tr!("{name} takes true or false", name)),
         (ArgAction::Count, Value::Number(number)) if number.parse::<u8>().is_ok() => {
             Ok(vec![number.into()])
         }
-        (ArgAction::Count, _) => Err(format!("{name} takes a number, as in {name} = 1")),
+        (ArgAction::Count, _) => Err(tr!("{name} takes a number, as in {name} = 1", name)),
         (_, Value::List(items)) if repeats => {
             let items = items.iter().map(|item| match item {
                 Value::List(_) => Err(takes(arg)),
@@ -270,14 +278,19 @@ fn values(arg: &Arg, value: &Value) -> Result<Vec<OsString>, String> {
 fn takes(arg: &Arg) -> String {
     let name = arg.get_long().unwrap_or_default();
     let written = arg.get_value_names().and_then(|names| names.first());
-    let written = written.map_or("a string", |written| written.as_str());
+    let written = written.map_or(tr!("a string"), |written| written.as_str());
     let lists = matches!(arg.get_action(), ArgAction::Append);
     let or_list = if lists {
-        ", or a list of such strings"
+        tr!(", or a list of such strings")
     } else {
         ""
     };
-    format!("{name} takes {written} as a string, as in {name} = \"…\"{or_list}")
+    tr!(
+        "{name} takes {written} as a string, as in {name} = \"…\"{or_list}",
+        name,
+        written,
+        or_list
+    )
 }
 
 /// Lets the option's parser read the values.
@@ -297,7 +310,7 @@ pub(super) fn accept(arg: &Arg, values: &[OsString]) -> Result<(), String> {
         return Ok(());
     };
     if let Some(ContextValue::Strings(known)) = error.get(ContextKind::ValidValue) {
-        return Err(format!("it is one of {}", known.join(", ")));
+        return Err(tr!("it is one of {known}", known = known.join(", ")));
     }
     let reason = error.source().map(ToString::to_string);
     Err(reason.unwrap_or_else(|| takes(arg)))

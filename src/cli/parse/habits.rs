@@ -41,8 +41,9 @@ fn command(word: &str, typed: &Typed, knows: impl Fn(&str) -> bool) -> Option<St
         }
         "socks" => format!("axt forward {target} -D 1080"),
         "send_public_key" | "send-public-key" => {
-            return Some(format!(
-                "no key is needed: `axt connect {target}`, or `axt ssh {target}` for what calls ssh"
+            return Some(tr!(
+                "no key is needed: `axt connect {target}`, or `axt ssh {target}` for what calls ssh",
+                target
             ));
         }
         "scp" | "copy" => "axt cp SRC… DST".into(),
@@ -54,7 +55,7 @@ fn command(word: &str, typed: &Typed, knows: impl Fn(&str) -> bool) -> Option<St
         _ if is_instance(word) => format!("axt connect {word}"),
         _ => return None,
     };
-    Some(format!("try `{line}`"))
+    Some(tr!("try `{line}`", line))
 }
 
 /// The hint for an option that `axt connect` does not have.
@@ -65,22 +66,34 @@ fn option(word: &str, typed: &Typed) -> Option<String> {
     Some(match letter {
         "L" | "D" => {
             let default = if letter == "L" { "PORT:HOSTPORT" } else { "PORT" };
-            format!("try `axt forward {target} {word} {}`", value.unwrap_or(default))
+            tr!(
+                "try `axt forward {target} {word} {default}`",
+                target,
+                word,
+                default = value.unwrap_or(default)
+            )
         }
-        "p" => "there is no port of sshd's to choose: leave -p out; `axt forward` and `axt proxy` reach \
-                ports"
+        "p" => tr!(
+            "there is no port of sshd's to choose: leave -p out; `axt forward` and `axt proxy` reach ports"
+        )
             .into(),
         "i" => match value.filter(|value| is_instance(value)) {
-            Some(instance) => format!("try `axt connect {instance}`"),
-            None => "no key is needed: leave -i out".into(),
+            Some(instance) => tr!("try `axt connect {instance}`", instance),
+            None => tr!("no key is needed: leave -i out").into(),
         },
-        "R" => "the service opens no ports on the instance: there are no remote forwards".into(),
-        "A" => "the service carries no agent connections: leave -A out".into(),
-        "X" | "Y" => format!("the service carries no X11 connections: leave {word} out"),
-        "f" => "axt stays in the foreground: leave -f out, and end the line with & if it is to wait for nothing".into(),
-        "J" => "instances are reached through the service, and not through other hosts: leave -J out".into(),
+        "R" => tr!(
+            "the service opens no ports on the instance: there are no remote forwards"
+        ).into(),
+        "A" => tr!("the service carries no agent connections: leave -A out").into(),
+        "X" | "Y" => tr!("the service carries no X11 connections: leave {word} out", word),
+        "f" => tr!(
+            "axt stays in the foreground: leave -f out, and end the line with & if it is to wait for nothing"
+        ).into(),
+        "J" => tr!(
+            "instances are reached through the service, and not through other hosts: leave -J out"
+        ).into(),
         "C" | "E" | "F" | "N" | "O" | "S" | "W" | "g" | "o" | "s" => {
-            format!("`axt ssh {word} …` takes ssh's options")
+            tr!("`axt ssh {word} …` takes ssh's options", word)
         }
         _ => return None,
     })

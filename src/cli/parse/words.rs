@@ -33,7 +33,7 @@ pub(super) fn join(cli: &mut Cli, axt: &mut clap::Command) -> Result<(), Error> 
     if given_url {
         axt.build();
         let connect = axt.find_subcommand_mut("connect");
-        let what = "with --wss-url or AXT_WSS_URL, a command stands after -- or in --command";
+        let what = tr!("with --wss-url or AXT_WSS_URL, a command stands after -- or in --command");
         return Err(connect.map_or_else(
             || Error::raw(ErrorKind::ArgumentConflict, what),
             |connect| connect.error(ErrorKind::ArgumentConflict, what),

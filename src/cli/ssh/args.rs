@@ -41,7 +41,13 @@ pub fn request(args: Vec<OsString>, files: &dyn Files) -> Result<Request, String
         match arg {
             Arg::Short('V') => return Ok(Request::Version),
             Arg::Short(option) => read.option(option, &mut parser)?,
-            Arg::Long(name) => return Err(format!("--{name} is not an option of ssh's\n{USAGE}")),
+            Arg::Long(name) => {
+                return Err(tr!(
+                    "--{name} is not an option of ssh's\n{usage}",
+                    name,
+                    usage = USAGE
+                ));
+            }
             Arg::Value(host) if read.host.is_none() => read.destination(host)?,
             Arg::Value(word) => {
                 read.wanted.command.push(word);
@@ -101,9 +107,9 @@ impl Arguments {
                 .identity
                 .filter(|id| id.starts_with("i-") || id.starts_with("mi-"));
             let hint = hint.map_or_else(String::new, |id| {
-                format!("\n-i names a key, as with ssh; try `axt ssh {id}`")
+                tr!("\n-i names a key, as with ssh; try `axt ssh {id}`", id)
             });
-            return Err(format!("a host is missing\n{USAGE}{hint}"));
+            return Err(tr!("a host is missing\n{usage}{hint}", usage = USAGE, hint));
         };
         safe(
             "user",
@@ -129,7 +135,7 @@ impl Arguments {
 
     /// `[user@]host` or `ssh://[user@]host[:port]`.
     fn destination(&mut self, destination: OsString) -> Result<(), String> {
-        let text = text(destination, "the host")?;
+        let text = text(destination, tr!("the host"))?;
         let (whole, port) = match text.strip_prefix("ssh://") {
             Some(address) => address_of(address)?,
             None => (text.as_str(), None),
@@ -139,7 +145,11 @@ impl Arguments {
             None => (None, whole),
         };
         if host.is_empty() || user == Some("") {
-            return Err(format!("{text:?} is not of the form [user@]host\n{USAGE}"));
+            return Err(tr!(
+                "{text:?} is not of the form [user@]host\n{usage}",
+                text,
+                usage = USAGE
+            ));
         }
         if let Some(user) = user {
             self.wanted.settings.user.get_or_insert(user.to_owned());
@@ -155,7 +165,7 @@ impl Arguments {
     fn option(&mut self, option: char, parser: &mut lexopt::Parser) -> Result<(), String> {
         let settings = &mut self.wanted.settings;
         match option {
-            '1' => return Err("-1: version 1 of the protocol is gone".into()),
+            '1' => return Err(tr!("-1: version 1 of the protocol is gone").into()),
             'C' => settings.compression = Some(true),
             'G' => self.print = true,
             'g' => settings.gateway_ports = Some(true),
@@ -181,22 +191,28 @@ impl Arguments {
             'X' | 'Y' | 'x' => settings.flag(&format!("-{option}"), "ForwardX11", option != 'x'),
             'f' => settings.flag("-f", "ForkAfterAuthentication", true),
             '2' | '4' | '6' => settings.has_no_effect(&format!("-{option}")),
-            'P' => return Err("-P: its meaning differs between versions of ssh".into()),
-            'y' => return Err("-y: axt does not write to syslog; -E names a file".into()),
+            'P' => return Err(tr!("-P: its meaning differs between versions of ssh").into()),
+            'y' => return Err(tr!("-y: axt does not write to syslog; -E names a file").into()),
             _ if WITH_VALUE.contains(option) => {
                 let value = parser
                     .value()
-                    .map_err(|_| format!("-{option}: a value is missing"))?;
+                    .map_err(|_| tr!("-{option}: a value is missing", option))?;
                 if option == 'E' {
                     self.wanted.log_file = Some(value.into());
                     return Ok(());
                 }
-                let value = text(value, &format!("the value of -{option}"))?;
+                let value = text(value, &tr!("the value of -{option}", option))?;
                 return self
                     .option_with_value(option, value)
                     .map_err(|problem| format!("-{option}: {problem}"));
             }
-            _ => return Err(format!("-{option} is not an option of ssh's\n{USAGE}")),
+            _ => {
+                return Err(tr!(
+                    "-{option} is not an option of ssh's\n{usage}",
+                    option,
+                    usage = USAGE
+                ));
+            }
         }
         Ok(())
     }
@@ -230,7 +246,7 @@ impl Arguments {
                 settings.request_tty = Some("no");
                 settings.session_type = Some("none");
             }
-            'Q' => return Err("axt has no algorithms to list".into()),
+            'Q' => return Err(tr!("axt has no algorithms to list").into()),
             'B' => settings.flag("-B", "BindInterface", true),
             'b' => settings.flag("-b", "BindAddress", true),
             'J' => settings.flag("-J", "ProxyJump", true),
@@ -242,7 +258,7 @@ impl Arguments {
 
     fn session_type(&mut self, kind: &'static str) -> Result<(), String> {
         match self.wanted.settings.session_type {
-            Some(other) if other != kind => Err("-N and -s exclude each other".into()),
+            Some(other) if other != kind => Err(tr!("-N and -s exclude each other").into()),
             _ => {
                 self.wanted.settings.session_type = Some(kind);
                 Ok(())
@@ -255,7 +271,10 @@ impl Arguments {
 fn address_of(address: &str) -> Result<(&str, Option<u16>), String> {
     let address = address.strip_suffix('/').unwrap_or(address);
     if address.contains('/') {
-        return Err(format!("ssh://{address}: an address of ssh's has no path"));
+        return Err(tr!(
+            "ssh://{address}: an address of ssh's has no path",
+            address
+        ));
     }
     match address.rsplit_once(':') {
         Some((whole, port)) => Ok((whole, Some(values::port(port)?))),
@@ -267,12 +286,12 @@ fn address_of(address: &str) -> Result<(&str, Option<u16>), String> {
 fn safe(what: &str, name: &str) -> Result<(), String> {
     let is_odd = |c: char| c.is_control() || "'`\"$\\;&<>|(){}".contains(c);
     if name.starts_with('-') || name.contains(is_odd) || name.contains(" -") {
-        return Err(format!("{name:?} can't be the name of a {what}"));
+        return Err(tr!("{name:?} can't be the name of a {what}", name, what));
     }
     Ok(())
 }
 
 fn text(arg: OsString, what: &str) -> Result<String, String> {
     arg.into_string()
-        .map_err(|_| format!("{what} is not UTF-8"))
+        .map_err(|_| tr!("{what} is not UTF-8", what))
 }

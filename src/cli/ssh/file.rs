@@ -41,7 +41,7 @@ impl Files for LocalFiles {
         let file = std::fs::File::open(self.expand(path))?;
         let length = file.take(LONGEST + 1).read_to_string(&mut text)?;
         if length as u64 > LONGEST {
-            return Err(io::Error::other("it is longer than 1 MiB"));
+            return Err(io::Error::other(tr!("it is longer than 1 MiB")));
         }
         Ok(text)
     }
@@ -104,13 +104,23 @@ impl Reader<'_> {
     fn file(&mut self, path: &str, text: &str, outer: bool, depth: usize) -> Result<(), String> {
         let mut active = outer;
         for (number, text) in text.lines().enumerate() {
-            let at = |problem: String| format!("{path} line {}: {problem}", number + 1);
+            let at = |problem: String| {
+                tr!(
+                    "{path} line {number}: {problem}",
+                    path,
+                    number = number + 1,
+                    problem
+                )
+            };
             let Some(line) = line::cut(text).map_err(at)? else {
                 continue;
             };
             match meaning(&line.keyword) {
                 Some((_, Treatment::Kept(Key::Host | Key::Include))) if line.args.is_empty() => {
-                    return Err(at(format!("{}: a value is missing", line.keyword)));
+                    return Err(at(tr!(
+                        "{keyword}: a value is missing",
+                        keyword = line.keyword
+                    )));
                 }
                 Some((_, Treatment::Kept(Key::Host))) => {
                     let patterns = line.args.iter().map(String::as_str);
@@ -135,8 +145,9 @@ impl Reader<'_> {
 
     fn include(&mut self, line: &Line, active: bool, depth: usize) -> Result<(), String> {
         if depth == DEEPEST {
-            return Err(format!(
-                "Include: more than {DEEPEST} files include each other"
+            return Err(tr!(
+                "Include: more than {deepest} files include each other",
+                deepest = DEEPEST
             ));
         }
         // A file that would have no effect is not read: it may not exist.
@@ -144,13 +155,13 @@ impl Reader<'_> {
         for path in patterns.flat_map(|pattern| self.files.included(pattern)) {
             self.included += 1;
             if self.included > MOST {
-                return Err(format!("Include: more than {MOST} files"));
+                return Err(tr!("Include: more than {most} files", most = MOST));
             }
             match self.files.read(&path) {
                 Ok(text) => self.file(&path, &text, active, depth + 1)?,
                 // As with ssh, a file that is missing or not readable is skipped.
                 Err(error) if is_absent(&error) => {}
-                Err(error) => return Err(format!("Include {path}: {error}")),
+                Err(error) => return Err(tr!("Include {path}: {error}", path, error)),
             }
         }
         Ok(())
@@ -161,7 +172,7 @@ impl Reader<'_> {
     fn matches(&self, args: &[String]) -> Result<bool, String> {
         let mut words = args.iter();
         if args.is_empty() {
-            return Err("Match: a value is missing".into());
+            return Err(tr!("Match: a value is missing").into());
         }
         while let Some(word) = words.next() {
             let (negated, criterion) = match word.strip_prefix('!') {
@@ -171,7 +182,7 @@ impl Reader<'_> {
             if criterion.eq_ignore_ascii_case("all") {
                 return match args {
                     [_] if !negated => Ok(true),
-                    _ => Err("Match: \"all\" must be the only criterion".into()),
+                    _ => Err(tr!("Match: \"all\" must be the only criterion").into()),
                 };
             }
             let subject = match criterion.to_ascii_lowercase().as_str() {
@@ -179,13 +190,14 @@ impl Reader<'_> {
                 "originalhost" => self.host,
                 "user" => self.settings.user.as_deref().unwrap_or_default(),
                 _ => {
-                    return Err(format!(
-                        "Match {criterion}: axt can't evaluate this criterion"
+                    return Err(tr!(
+                        "Match {criterion}: axt can't evaluate this criterion",
+                        criterion
                     ));
                 }
             };
             let Some(patterns) = words.next() else {
-                return Err(format!("Match {criterion}: a pattern is missing"));
+                return Err(tr!("Match {criterion}: a pattern is missing", criterion));
             };
             if list_matches(subject, patterns.split(',')) == negated {
                 return Ok(false);

@@ -1,5 +1,7 @@
 //! The keywords of ssh_config(5): those that axt follows, those that it refuses, and those without effect.
 
+use crate::language::Both;
+
 /// How axt treats a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Treatment {
@@ -50,7 +52,7 @@ pub(super) struct RefusedKeyword {
     /// Values that ask for nothing, in small letters.
     pub harmless: &'static [&'static str],
     /// The reason, and what to do instead.
-    pub why: &'static str,
+    pub why: Both,
     /// In a file, which is written for ssh, it is only warned of.
     pub warn_in_file: bool,
 }
@@ -102,76 +104,83 @@ const KEPT: [(&str, Key); 28] = [
 const REFUSED: [(&str, RefusedKeyword); 15] = [
     (
         "BindAddress",
-        refused(&[], "axt can't choose the local address of its connections"),
+        refused(
+            &[],
+            both!("axt can't choose the local address of its connections"),
+        ),
     ),
     (
         "BindInterface",
-        refused(&[], "axt can't choose the interface of its connections"),
+        refused(
+            &[],
+            both!("axt can't choose the interface of its connections"),
+        ),
     ),
     (
         "ChannelTimeout",
-        refused(&["none"], "axt closes no idle channels"),
+        refused(&["none"], both!("axt closes no idle channels")),
     ),
     (
         "EnableEscapeCommandline",
-        refused(NO, "there is no command line behind ~C"),
+        refused(NO, both!("there is no command line behind ~C")),
     ),
     (
         "ForkAfterAuthentication",
         refused(
             NO,
-            "axt stays in the foreground; `axt forward TARGET -L … --exec -- COMMAND` runs a program \
-             beside a forward",
+            both!(
+                "axt stays in the foreground; `axt forward TARGET -L … --exec -- COMMAND` runs a program beside a forward"
+            ),
         ),
     ),
     (
         "ForwardAgent",
-        warned(NO, "the service carries no agent connections"),
+        warned(NO, both!("the service carries no agent connections")),
     ),
     (
         "ForwardX11",
-        warned(NO, "the service carries no X11 connections"),
+        warned(NO, both!("the service carries no X11 connections")),
     ),
     (
         "GSSAPIDelegateCredentials",
-        warned(NO, "the service carries no Kerberos tickets"),
+        warned(NO, both!("the service carries no Kerberos tickets")),
     ),
     (
         "PermitLocalCommand",
-        refused(NO, "axt runs no local commands"),
+        refused(NO, both!("axt runs no local commands")),
     ),
     (
         "ProxyCommand",
         refused(
             &["none"],
-            "axt reaches instances through the service, and not through a program",
+            both!("axt reaches instances through the service, and not through a program"),
         ),
     ),
     (
         "ProxyJump",
         refused(
             &["none"],
-            "axt reaches instances through the service, and not through other hosts",
+            both!("axt reaches instances through the service, and not through other hosts"),
         ),
     ),
     (
         "RefuseConnection",
-        refused(&[], "the connection is refused"),
+        refused(&[], both!("the connection is refused")),
     ),
     (
         "RemoteForward",
-        refused(&[], "the service opens no ports on the instance"),
+        refused(&[], both!("the service opens no ports on the instance")),
     ),
     (
         "Tunnel",
-        refused(NO, "the service carries no tunnel devices"),
+        refused(NO, both!("the service carries no tunnel devices")),
     ),
     (
         "TunnelDevice",
         RefusedKeyword {
             // It only names the devices that Tunnel asks for.
             harmless: &["any", "any:any"],
-            why: "the service carries no tunnel devices",
+            why: both!("the service carries no tunnel devices"),
             warn_in_file: true,
         },
     ),
@@ -179,7 +188,7 @@ const REFUSED: [(&str, RefusedKeyword); 15] = [
 
 const NO: &[&str] = &["no", "false"];
 
-const fn refused(harmless: &'static [&'static str], why: &'static str) -> RefusedKeyword {
+const fn refused(harmless: &'static [&'static str], why: Both) -> RefusedKeyword {
     RefusedKeyword {
         harmless,
         why,
@@ -187,7 +196,7 @@ const fn refused(harmless: &'static [&'static str], why: &'static str) -> Refuse
     }
 }
 
-const fn warned(harmless: &'static [&'static str], why: &'static str) -> RefusedKeyword {
+const fn warned(harmless: &'static [&'static str], why: Both) -> RefusedKeyword {
     RefusedKeyword {
         harmless,
         why,

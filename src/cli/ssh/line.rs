@@ -27,7 +27,7 @@ pub(super) fn cut(text: &str) -> Result<Option<Line>, String> {
     let rest = rest.trim_start_matches(is_space);
     Ok(Some(Line {
         keyword: keyword.to_owned(),
-        args: words(rest).ok_or("a quote is not closed")?,
+        args: words(rest).ok_or(tr!("a quote is not closed"))?,
         rest: rest.to_owned(),
     }))
 }

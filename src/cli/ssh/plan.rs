@@ -115,11 +115,12 @@ impl MasterCommand {
             "check" => Ok(Self::Check),
             "exit" => Ok(Self::Exit),
             "stop" => Ok(Self::Stop),
-            "forward" | "cancel" => Err(format!(
-                "{name}: forwards have sessions of their own; `axt forward` starts and ends them"
+            "forward" | "cancel" => Err(tr!(
+                "{name}: forwards have sessions of their own; `axt forward` starts and ends them",
+                name
             )),
-            "proxy" => Err("proxy: axt can't share a connection this way".into()),
-            _ => Err(format!("{name:?} is not one of check, exit and stop")),
+            "proxy" => Err(tr!("proxy: axt can't share a connection this way").into()),
+            _ => Err(tr!("{name:?} is not one of check, exit and stop", name)),
         }
     }
 }
@@ -193,9 +194,9 @@ fn possible(settings: &SshSettings) -> Result<(), String> {
     let refused = settings.complaints().filter(|c| !c.is_warning);
     let mut refused: Vec<String> = refused.map(|c| c.text.clone()).collect();
     if let Some(port) = settings.port.filter(|port| *port != 22) {
-        refused.push(format!(
-            "port {port}: there is no port of sshd's to choose; leave it out, or reach a port by \
-             `axt forward` or `axt proxy`"
+        refused.push(tr!(
+            "port {port}: there is no port of sshd's to choose; leave it out, or reach a port by `axt forward` or `axt proxy`",
+            port
         ));
     }
     if refused.is_empty() {
@@ -213,7 +214,7 @@ pub(super) fn target(settings: &SshSettings, host: &str) -> Result<String, Strin
     };
     let is_odd = |c: char| c.is_control() || c == '/';
     if target.is_empty() || target.starts_with('-') || target.contains(is_odd) {
-        return Err(format!("{target:?} can't be the name of an instance"));
+        return Err(tr!("{target:?} can't be the name of an instance", target));
     }
     Ok(target)
 }
@@ -222,7 +223,7 @@ fn task(wanted: &Wanted, target: &str) -> Result<Task, String> {
     let settings = &wanted.settings;
     if let Some(master) = wanted.master {
         if wanted.forward.is_some() {
-            return Err("-O and -W exclude each other".into());
+            return Err(tr!("-O and -W exclude each other").into());
         }
         let path = settings.control_path.clone();
         return Ok(Task::Master(master, path.filter(|path| path != "none")));
@@ -235,16 +236,16 @@ fn task(wanted: &Wanted, target: &str) -> Result<Task, String> {
     match settings.session_type {
         Some("none") => Ok(Task::Forward),
         Some("subsystem") if wanted.command.is_empty() => {
-            Err("-s: the subsystem's name is missing".into())
+            Err(tr!("-s: the subsystem's name is missing").into())
         }
         Some("subsystem") => match words.to_str() {
             Some("sftp") => Ok(Task::Subsystem("sftp".into())),
-            _ => Err(format!("-s: there is no subsystem {words:?}, only sftp")),
+            _ => Err(tr!("-s: there is no subsystem {words:?}, only sftp", words)),
         },
         _ if configured.is_empty() && wanted.command.is_empty() => Ok(Task::Shell),
         _ if configured.is_empty() => Ok(Task::Command(words)),
         _ if !wanted.command.is_empty() => {
-            Err("RemoteCommand and a command in the arguments exclude each other".into())
+            Err(tr!("RemoteCommand and a command in the arguments exclude each other").into())
         }
         _ => {
             let user = settings.user.as_deref().unwrap_or_default();
@@ -278,7 +279,7 @@ fn forwards(settings: &SshSettings, task: &Task) -> Result<Vec<Listen>, String> 
         .chain(&settings.dynamic_forwards);
     let all: Vec<Listen> = all.cloned().map(|listen| bound(listen, wide)).collect();
     if *task == Task::Forward && all.is_empty() {
-        return Err("-N: without -L or -D there is nothing to do".into());
+        return Err(tr!("-N: without -L or -D there is nothing to do").into());
     }
     Ok(all)
 }
@@ -305,7 +306,13 @@ fn expand(what: &str, text: &str, tokens: &[(char, &str)]) -> Result<String, Str
         match tokens.iter().find(|(name, _)| *name == token) {
             Some((_, value)) => expanded.push_str(value),
             None if token == '%' => expanded.push('%'),
-            None => return Err(format!("{what}: axt does not know the token %{token}")),
+            None => {
+                return Err(tr!(
+                    "{what}: axt does not know the token %{token}",
+                    what,
+                    token
+                ));
+            }
         }
     }
     Ok(expanded)

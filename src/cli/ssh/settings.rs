@@ -83,11 +83,14 @@ impl SshSettings {
                 self.has_no_effect(&line.keyword);
                 return Ok(());
             }
-            return Err(format!("{:?} is not an option of ssh's", line.keyword));
+            return Err(tr!(
+                "{keyword:?} is not an option of ssh's",
+                keyword = line.keyword
+            ));
         };
         let said = |problem: String| format!("{name}: {problem}");
         if line.args.is_empty() && line.rest.is_empty() {
-            return Err(said("a value is missing".into()));
+            return Err(said(tr!("a value is missing").into()));
         }
         match meaning {
             Treatment::Kept(key) => self.keep(key, line).map_err(said)?,
@@ -97,7 +100,7 @@ impl SshSettings {
             Treatment::Refused(refused) => self.decide(
                 name,
                 Some(Complaint {
-                    text: format!("{name}: {}", refused.why),
+                    text: format!("{name}: {}", refused.why.text()),
                     is_warning: refused.warn_in_file && from_file,
                 }),
             ),
@@ -110,8 +113,8 @@ impl SshSettings {
     pub(super) fn flag(&mut self, flag: &str, keyword: &'static str, asked: bool) {
         self.decisions.retain(|d| d.keyword != keyword);
         let why = match meaning(keyword) {
-            Some((_, Treatment::Refused(refused))) => refused.why,
-            _ => "it is not supported",
+            Some((_, Treatment::Refused(refused))) => refused.why.text(),
+            _ => tr!("it is not supported"),
         };
         let complaint = asked.then(|| Complaint {
             text: format!("{flag}: {why}"),
@@ -157,8 +160,8 @@ impl SshSettings {
             }
             _ => match line.args.as_slice() {
                 [value] if !value.is_empty() => return self.keep_value(key, value),
-                [] | [_] => return Err("a value is missing".into()),
-                _ => return Err("it takes one value".into()),
+                [] | [_] => return Err(tr!("a value is missing").into()),
+                _ => return Err(tr!("it takes one value").into()),
             },
         }
         Ok(())
@@ -210,7 +213,7 @@ impl SshSettings {
             Key::StdinNull => first(&mut self.stdin_null, values::flag(text)?),
             Key::User => first(&mut self.user, text.to_owned()),
             Key::Host | Key::Include | Key::Match => {
-                return Err("it makes sense in a file only".into());
+                return Err(tr!("it makes sense in a file only").into());
             }
             // These have their own ways with several values.
             Key::LocalForward | Key::RemoteCommand | Key::SendEnv | Key::SetEnv => {}
@@ -233,7 +236,7 @@ impl SshSettings {
                 .is_some_and(|(name, _)| is_variable(name))
         };
         if let Some(wrong) = args.iter().find(|arg| !is_set(arg)) {
-            return Err(format!("{wrong:?} is not of the form NAME=VALUE"));
+            return Err(tr!("{wrong:?} is not of the form NAME=VALUE", wrong));
         }
         if self.set_env.is_empty() {
             self.set_env.extend_from_slice(args);
@@ -245,7 +248,7 @@ impl SshSettings {
 /// `-L`, but for sockets in the file system.
 pub(super) fn local(text: &str) -> Result<Listen, String> {
     if text.contains('/') {
-        return Err("sockets in the file system can't be forwarded, only TCP ports".into());
+        return Err(tr!("sockets in the file system can't be forwarded, only TCP ports").into());
     }
     forward::local(text).map(|listen| named(listen, text))
 }

@@ -52,8 +52,9 @@ pub(super) fn log_level(text: &str) -> Result<LogLevel, String> {
         .iter()
         .find(|(name, _)| name.eq_ignore_ascii_case(text));
     row.map(|(_, level)| *level).ok_or_else(|| {
-        format!(
-            "{text:?} is not a level: QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG1, DEBUG2 or DEBUG3"
+        tr!(
+            "{text:?} is not a level: QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG1, DEBUG2 or DEBUG3",
+            text
         )
     })
 }
@@ -62,7 +63,7 @@ pub(super) fn flag(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "yes" | "true" => Ok(true),
         "no" | "false" => Ok(false),
-        _ => Err(format!("{text:?} is neither yes nor no")),
+        _ => Err(tr!("{text:?} is neither yes nor no", text)),
     }
 }
 
@@ -74,26 +75,30 @@ pub(super) fn word(text: &str, words: &[&'static str]) -> Result<&'static str, S
         text => text.to_owned(),
     };
     let found = words.iter().find(|word| **word == text);
-    found
-        .copied()
-        .ok_or_else(|| format!("{text:?} is not one of {}", words.join(", ")))
+    found.copied().ok_or_else(|| {
+        tr!(
+            "{text:?} is not one of {words}",
+            text,
+            words = words.join(", ")
+        )
+    })
 }
 
 pub(super) fn count(text: &str) -> Result<u32, String> {
     let number = text.parse::<u32>().ok();
     number
         .filter(|number| i32::try_from(*number).is_ok())
-        .ok_or_else(|| format!("{text:?} is not a number"))
+        .ok_or_else(|| tr!("{text:?} is not a number", text))
 }
 
 pub(super) fn port(text: &str) -> Result<u16, String> {
     let port = text.parse().ok().filter(|port| *port > 0);
-    port.ok_or_else(|| format!("{text:?} is not a port: 1 to 65535"))
+    port.ok_or_else(|| tr!("{text:?} is not a port: 1 to 65535", text))
 }
 
 /// `90`, `1m30s`, `2h`, as in sshd_config(5).
 pub(super) fn time(text: &str) -> Result<Duration, String> {
-    let problem = || format!("{text:?} is not a time such as 90, 90s or 1m30s");
+    let problem = || tr!("{text:?} is not a time such as 90, 90s or 1m30s", text);
     let mut seconds: u64 = 0;
     let mut rest = text;
     while !rest.is_empty() {

@@ -39,7 +39,7 @@ impl fmt::Display for Remote {
         match &self.host {
             Some(host) if host.contains(':') => write!(f, "[{host}]:{}", self.port),
             Some(host) => write!(f, "{host}:{}", self.port),
-            None => write!(f, "port {}", self.port),
+            None => f.write_str(&tr!("port {port}", port = self.port)),
         }
     }
 }
@@ -53,11 +53,11 @@ pub(crate) fn local(text: &str) -> Result<Listen, String> {
         [port, host, remote] if port.parse::<u16>().is_ok() => (None, port, Some(host), remote),
         [bind, port, remote] => (Some(bind), port, None, remote),
         [bind, port, host, remote] => (Some(bind), port, Some(host), remote),
-        _ => return Err("expected [BIND:]PORT:[HOST:]HOSTPORT".into()),
+        _ => return Err(tr!("expected [BIND:]PORT:[HOST:]HOSTPORT").into()),
     };
     let remote = Remote::new(host, number(remote)?);
     if remote.port == 0 {
-        return Err("the remote port can't be 0".into());
+        return Err(tr!("the remote port can't be 0").into());
     }
     Ok(Listen {
         bind: bind_of(bind),
@@ -72,7 +72,7 @@ pub(crate) fn dynamic(text: &str) -> Result<Listen, String> {
     let (bind, port) = match &parts[..] {
         [port] => (None, port),
         [bind, port] => (Some(bind.as_str()), port),
-        _ => return Err("expected [BIND:]PORT".into()),
+        _ => return Err(tr!("expected [BIND:]PORT").into()),
     };
     Ok(Listen {
         bind: bind_of(bind),
@@ -85,10 +85,10 @@ pub(crate) fn dynamic(text: &str) -> Result<Listen, String> {
 pub(crate) fn remote(text: &str) -> Result<Remote, String> {
     match split(text)?.as_slice() {
         [host, port] if !host.is_empty() => match number(port)? {
-            0 => Err("the port can't be 0".into()),
+            0 => Err(tr!("the port can't be 0").into()),
             port => Ok(Remote::new(Some(host), port)),
         },
-        _ => Err("expected HOST:PORT".into()),
+        _ => Err(tr!("expected HOST:PORT").into()),
     }
 }
 
@@ -101,7 +101,7 @@ fn bind_of(bind: Option<&str>) -> Option<String> {
 
 fn number(text: &str) -> Result<u16, String> {
     text.parse()
-        .map_err(|_| format!("{text:?} is not a port: 0 to 65535"))
+        .map_err(|_| tr!("{text:?} is not a port: 0 to 65535", text))
 }
 
 /// Splits at colons outside of brackets, which are taken off.
@@ -114,13 +114,13 @@ fn split(text: &str) -> Result<Vec<String>, String> {
             ']' if bracketed => bracketed = false,
             ':' if !bracketed => parts.push(String::new()),
             c if c.is_whitespace() || c.is_control() => {
-                return Err("spaces are not allowed".into());
+                return Err(tr!("spaces are not allowed").into());
             }
             c => parts.last_mut().expect("there is always one").push(c),
         }
     }
     if bracketed {
-        return Err("a bracket is not closed".into());
+        return Err(tr!("a bracket is not closed").into());
     }
     Ok(parts)
 }
