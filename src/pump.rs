@@ -314,7 +314,7 @@ impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
                 self.typed();
             }
             Wake::Typed(Err(source)) => self.fail(Error::Io {
-                what: "reading input failed",
+                what: tr!("reading input failed"),
                 source,
             }),
             Wake::Written(Ok(n)) if n > 0 => {

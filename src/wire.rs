@@ -102,13 +102,13 @@ impl Target {
     }
 
     fn request(&self) -> Result<Request> {
-        let unfit = |what: &str| Error::Usage(format!("the {what} can't be sent in a request"));
+        let unfit = |what: &str| Error::Usage(tr!("the {what} can't be sent in a request", what));
         let request = self.url.as_str().into_client_request();
-        let mut request = request.map_err(|_| unfit("WebSocket URL"))?;
+        let mut request = request.map_err(|_| unfit(tr!("WebSocket URL")))?;
         let headers = request.headers_mut();
         if let Some(token) = &self.token {
             let value = HeaderValue::from_str(token.expose_secret());
-            let mut value = value.map_err(|_| unfit("session token"))?;
+            let mut value = value.map_err(|_| unfit(tr!("session token")))?;
             value.set_sensitive(true);
             headers.insert("x-acs-session-token", value);
         }
@@ -121,10 +121,11 @@ impl Target {
 
 fn parse(text: &SecretString) -> Result<Url> {
     let url = Url::parse(text.expose_secret())
-        .map_err(|error| Error::Usage(format!("the WebSocket URL can't be read: {error}")))?;
+        .map_err(|error| Error::Usage(tr!("the WebSocket URL can't be read: {error}", error)))?;
     if !matches!(url.scheme(), "ws" | "wss") || url.host_str().is_none() {
-        let what =
-            "the WebSocket URL must begin with wss:// (or ws:// on this machine) and name a host";
+        let what = tr!(
+            "the WebSocket URL must begin with wss:// (or ws:// on this machine) and name a host"
+        );
         return Err(Error::Usage(what.into()));
     }
     Ok(url)
@@ -268,7 +269,7 @@ fn refusal(error: WsError, target: &Target) -> Error {
         },
         error => Error::Connect {
             to: target.host().to_owned(),
-            cause: format!("no WebSocket answer: {}", describe(&error)),
+            cause: tr!("no WebSocket answer: {error}", error = describe(&error)),
             lasting: false,
         },
     }
@@ -289,9 +290,12 @@ fn describe(error: &WsError) -> String {
     match error {
         WsError::Io(error) => error.to_string(),
         WsError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            "the connection was cut without a closing frame".into()
+            tr!("the connection was cut without a closing frame").into()
         }
-        WsError::Capacity(_) => format!("a message larger than {} KiB", MAX_MESSAGE / 1024),
+        WsError::Capacity(_) => tr!(
+            "a message larger than {max_message} KiB",
+            max_message = MAX_MESSAGE / 1024
+        ),
         other => other.to_string(),
     }
 }

@@ -285,9 +285,9 @@ fn verbatim(args: &Connect) -> Result<Option<String>> {
         return Ok(None);
     }
     let Some(command) = command(&args.run) else {
-        return Err(Error::Usage("--raw-command needs a command".into()));
+        return Err(Error::Usage(tr!("--raw-command needs a command").into()));
     };
     let text = String::from_utf8(command)
-        .map_err(|_| Error::Usage("--raw-command takes UTF-8 text only".into()))?;
+        .map_err(|_| Error::Usage(tr!("--raw-command takes UTF-8 text only").into()))?;
     Ok(Some(text))
 }

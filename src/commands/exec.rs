@@ -84,7 +84,7 @@ impl Exec {
         if let What::Line(line) = &command.what
             && line.contains(&0)
         {
-            return Err(Error::Usage("a command can't hold a NUL byte".into()));
+            return Err(Error::Usage(tr!("a command can't hold a NUL byte").into()));
         }
         let (mut script, mut produced) = (None, Yield::default());
         let side = if program.terminal {
@@ -236,7 +236,7 @@ impl Filter for Exec {
         match self.failure() {
             Some(failure) => Error::Remote(failure.to_string()),
             None => Error::AgentTimeout {
-                what: "the answer of the remote side",
+                what: tr!("the answer of the remote side"),
                 limit,
             },
         }
@@ -280,8 +280,9 @@ impl Filter for Exec {
             // The runner never took over this shell: the status is the shell's, not the command's.
             Ending::Status(status) if starting => Some(status),
             Ending::Failed(Error::Ended { code, .. }) if starting && is_no_shell(&code) => {
-                let what = format!(
-                    "there is no POSIX shell ({code}); on Windows, --raw-command passes a command on as it is"
+                let what = tr!(
+                    "there is no POSIX shell ({code}); on Windows, --raw-command passes a command on as it is",
+                    code
                 );
                 return Ending::Failed(Error::Remote(what));
             }
@@ -292,7 +293,10 @@ impl Filter for Exec {
         let what = match (failure, status) {
             (None, _) => return Ending::Normal,
             (Some(Failure::Cut), Some(status)) => {
-                format!("the session ended with status {status} before the command did")
+                tr!(
+                    "the session ended with status {status} before the command did",
+                    status
+                )
             }
             (Some(failure), _) => failure.to_string(),
         };

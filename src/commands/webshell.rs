@@ -107,12 +107,14 @@ fn options(args: &Webshell) -> webshell::Options {
 
 fn print_url(token: &WebshellToken, ui: &Ui) -> anyhow::Result<Exit> {
     let Some(url) = &token.http_url else {
-        anyhow::bail!(
+        anyhow::bail!(tr!(
             "the service gave no web page for this shell; without --print-url axt opens the shell"
-        );
+        ));
     };
     if terminal::stdout_is_terminal() {
-        ui.say("anyone with this address has the shell: keep it secret");
+        ui.say(tr!(
+            "anyone with this address has the shell: keep it secret"
+        ));
     }
     ui.data(&format!("{}\n", url.expose_secret()))?;
     Ok(Exit::Ok)

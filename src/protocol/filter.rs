@@ -49,7 +49,7 @@ pub trait Filter {
 
     /// The remote side has not become ready within `limit`: what the session ends with.
     fn overdue(&mut self, limit: Duration) -> Error {
-        let what = "the answer of the remote side";
+        let what = tr!("the answer of the remote side");
         Error::AgentTimeout { what, limit }
     }
 

@@ -129,7 +129,7 @@ impl fmt::Debug for Frame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The frame ends inside its header, or an id's length points past the end.
-    #[error("the frame of {len} bytes ends inside its header ({need} bytes)")]
+    #[error("{}", tr!("the frame of {len} bytes ends inside its header ({need} bytes)", len = .len, need = .need))]
     Truncated {
         /// Bytes received.
         len: usize,
@@ -137,7 +137,7 @@ pub enum FrameError {
         need: usize,
     },
     /// The timestamp is 0, which the service defines as invalid.
-    #[error("the frame's timestamp is 0")]
+    #[error("{}", tr!("the frame's timestamp is 0"))]
     ZeroTimestamp,
 }
 

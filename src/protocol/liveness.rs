@@ -108,7 +108,7 @@ impl Liveness {
     /// Tells how long nothing was received, up to the last [`poll`](Self::poll).
     pub fn describe_silence(&self) -> String {
         let span = self.last.at.saturating_duration_since(self.received_at);
-        format!("nothing was received for {}s", span.as_secs())
+        tr!("nothing was received for {span}s", span = span.as_secs())
     }
 
     /// A wall clock that ran ahead of the monotonic one means that the machine slept.

@@ -148,15 +148,15 @@ impl Session {
     /// The reason why the session can't be resumed, if there is one.
     fn obstacle(&self) -> Option<&'static str> {
         if self.receive_window.is_unnumbered() || self.version.is_some_and(|v| v < Version::V1_02) {
-            return Some("the agent is too old to resume a session");
+            return Some(tr!("the agent is too old to resume a session"));
         }
         let untouched = self.send_window.last() == 0 && self.receive_window.taken() == 0;
         // Half an exchange can't be taken up again: its messages bear no numbers.
         if self.privacy.is_underway() {
-            return Some("a key exchange can't be resumed");
+            return Some(tr!("a key exchange can't be resumed"));
         }
         let nameless = self.channel_id.is_empty() && !untouched;
-        nameless.then_some("the gateway has not yet named the channel to resume")
+        nameless.then_some(tr!("the gateway has not yet named the channel to resume"))
     }
 
     /// Learns how old the agent is.
@@ -184,7 +184,9 @@ impl Session {
             return self.end(Ending::by_code("", ""));
         }
         let obstacle = self.obstacle();
-        let why = obstacle.map_or(why.clone(), |obstacle| format!("{why}, and {obstacle}"));
+        let why = obstacle.map_or(why.clone(), |obstacle| {
+            tr!("{why}, and {obstacle}", why, obstacle)
+        });
         let resumable = obstacle.is_none();
         self.disconnected(Event::Broken {
             why,
@@ -216,15 +218,16 @@ impl Session {
         match code {
             Some(1000) if self.opened || self.notice.is_some() => self.end(Ending::by_code("", "")),
             Some(1000) => self.fail(Error::Lost(
-                "the gateway closed the session before it opened".into(),
+                tr!("the gateway closed the session before it opened").into(),
             )),
             None | Some(1001 | 1005 | 1006 | 1012) => {
                 let code = code.unwrap_or(1005);
-                let why = format!("the gateway closed the connection (code {code})");
+                let why = tr!("the gateway closed the connection (code {code})", code);
                 self.broke(why, false);
             }
-            Some(code) => self.fail(Error::Lost(format!(
-                "the gateway closed the session with code {code}"
+            Some(code) => self.fail(Error::Lost(tr!(
+                "the gateway closed the session with code {code}",
+                code
             ))),
         }
     }
@@ -238,7 +241,7 @@ impl Session {
             return;
         }
         self.ended = true;
-        let missing = "the session ended while a part of its output was missing";
+        let missing = tr!("the session ended while a part of its output was missing");
         let ending = match (self.notice.take(), ending) {
             (
                 Some(notice),
@@ -256,8 +259,9 @@ impl Session {
     fn ask_again(&mut self, now: Now) {
         self.due.sync |= self.receive_window.ask_again(now.at);
         if let Some(number) = self.receive_window.given_up() {
-            self.fail(Error::Lost(format!(
-                "output {number} is missing, and the agent does not send it again"
+            self.fail(Error::Lost(tr!(
+                "output {number} is missing, and the agent does not send it again",
+                number
             )));
         }
     }

@@ -133,8 +133,11 @@ impl Webshell {
         self.end(|| {
             Event::Ended(match code {
                 1000 if shown => Ending::Normal,
-                1000 => lost("the service closed the web shell before it opened".into()),
-                code => lost(format!("the service closed the web shell with code {code}")),
+                1000 => lost(tr!("the service closed the web shell before it opened").into()),
+                code => lost(tr!(
+                    "the service closed the web shell with code {code}",
+                    code
+                )),
             })
         });
     }
@@ -269,7 +272,7 @@ impl Channel for Webshell {
         self.readiness.wake(now.at);
         if self.held_until().is_some_and(|until| until <= now.at) {
             if self.scanner.held() == Held::Whole {
-                return self.end(|| Event::Ended(lost("the shell ended".into())));
+                return self.end(|| Event::Ended(lost(tr!("the shell ended").into())));
             }
             let held = self.scanner.release();
             self.output(held.into());

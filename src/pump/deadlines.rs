@@ -74,7 +74,7 @@ impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
             let error = self.filter.overdue(limit);
             return self.fail(error);
         }
-        let what = "the answer of the agent";
+        let what = tr!("the answer of the agent");
         let lost = self.lost_by.take().map(Error::Lost);
         self.fail(lost.unwrap_or(Error::AgentTimeout { what, limit }));
     }

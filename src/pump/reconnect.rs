@@ -36,7 +36,11 @@ impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
         self.lost_by = Some(why.to_string());
         if let Err(tried) = self.wire.retry_later(now) {
             let minutes = tried.as_secs() / 60;
-            let what = format!("gave up reconnecting after {minutes} minutes: {why}");
+            let what = tr!(
+                "gave up reconnecting after {minutes} minutes: {why}",
+                minutes,
+                why
+            );
             self.fail(Error::Lost(what));
         }
     }

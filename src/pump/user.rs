@@ -73,7 +73,7 @@ pub(super) fn write_failure(source: io::Error) -> Outcome {
     match source.kind() {
         io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Outcome::OutputClosed,
         _ => Outcome::Ended(Ending::Failed(Error::Io {
-            what: "writing output failed",
+            what: tr!("writing output failed"),
             source,
         })),
     }

@@ -181,7 +181,7 @@ pub(super) async fn receive(
     match incoming {
         Some(incoming) => {
             if incoming.recv_many(batch, BATCH).await == 0 {
-                batch.push(Incoming::Failed("the connection's task ended".into()));
+                batch.push(Incoming::Failed(tr!("the connection's task ended").into()));
             }
         }
         None => std::future::pending().await,

@@ -58,7 +58,9 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self, String> {
         if text.is_empty() || text == "-" {
-            return Err("a recording goes to a file, not to standard output: give a name".into());
+            return Err(
+                tr!("a recording goes to a file, not to standard output: give a name").into(),
+            );
         }
         let (mut parts, mut plain) = (Vec::new(), String::new());
         let mut chars = text.chars();
@@ -67,7 +69,7 @@ impl FromStr for Pattern {
                 ('%', Some('h')) => Part::Target,
                 ('%', Some('s')) => Part::Session,
                 ('%', Some('t')) => Part::Time,
-                ('%', None) => return Err(signs("a % at the end")),
+                ('%', None) => return Err(signs(tr!("a % at the end"))),
                 ('%', Some(other)) if other != '%' => return Err(signs(&format!("%{other}"))),
                 _ => {
                     plain.push(c);
@@ -87,8 +89,9 @@ impl FromStr for Pattern {
 }
 
 fn signs(found: &str) -> String {
-    format!(
-        "{found} stands for nothing: there are %h (target), %s (session), %t (time) and %% (a percent sign)"
+    tr!(
+        "{found} stands for nothing: there are %h (target), %s (session), %t (time) and %% (a percent sign)",
+        found
     )
 }
 

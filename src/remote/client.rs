@@ -298,7 +298,7 @@ impl Client {
         let unmarked = rest.len().saturating_sub(self.mark.len());
         if let Some(at) = marked {
             if rest.len() - at > self.mark.len() + LONGEST_LINE {
-                return self.fail(Failure::Damaged("a line does not end"), out);
+                return self.fail(Failure::Damaged(tr!("a line does not end")), out);
             }
         } else if unmarked > LONGEST_LINE {
             // A beginning of the mark may stand at the end.
@@ -320,7 +320,7 @@ impl Client {
             self.noise(out);
         }
         let said = line.get(at + self.mark.len()..).unwrap_or_default();
-        let said = Line::decode(said).ok_or(Failure::Damaged("a line is malformed"))?;
+        let said = Line::decode(said).ok_or(Failure::Damaged(tr!("a line is malformed")))?;
         if let Line::Unusable(shell) = said {
             let note = Note::UnusableShell(shell.to_owned());
             out.events.push_back(Event::Note(note));
@@ -330,7 +330,7 @@ impl Client {
             return Ok(());
         };
         let Some(job) = &mut running.job else {
-            return Err(Failure::Damaged("a line for an unknown command"));
+            return Err(Failure::Damaged(tr!("a line for an unknown command")));
         };
         if matches!(said, Line::Idle) {
             if !job.is_told() {

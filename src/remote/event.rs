@@ -82,23 +82,19 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Note {
     /// No tool that starts a session was found.
-    #[error(
-        "setsid, perl and python3 are missing on the instance: the command keeps its terminal, and signals reach one process only"
-    )]
+    #[error("{}", tr!("setsid, perl and python3 are missing on the instance: the command keeps its terminal, and signals reach one process only"))]
     NoOwnSession,
     /// Compression was wanted and is not possible.
-    #[error("gzip is missing on the instance: nothing is compressed")]
+    #[error("{}", tr!("gzip is missing on the instance: nothing is compressed"))]
     NoGzip,
     /// The user's shell from the user database.
-    #[error("the user's shell {0:?} runs no commands: /bin/sh is used")]
+    #[error("{}", tr!("the user's shell {shell:?} runs no commands: /bin/sh is used", shell = .0))]
     UnusableShell(String),
     /// Variables that the login shell does not get.
-    #[error(
-        "not in the shell's environment, as there was no room or they have special characters: {0}"
-    )]
+    #[error("{}", tr!("not in the shell's environment, as there was no room or they have special characters: {names}", names = .0))]
     LeftOut(String),
     /// Something else writes to the terminal.
-    #[error("something else wrote to the session's terminal; that was left out")]
+    #[error("{}", tr!("something else wrote to the session's terminal; that was left out"))]
     Noise,
 }
 
@@ -106,27 +102,27 @@ pub enum Note {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// A tool is missing.
-    #[error("{0} is missing on the instance, and commands need it")]
+    #[error("{}", tr!("{tool} is missing on the instance, and commands need it", tool = .0))]
     Missing(&'static str),
     /// The session ended before the runner was ready; what was said until then.
-    #[error("no POSIX shell answered; the output was: {0}")]
+    #[error("{}", tr!("no POSIX shell answered; the output was: {output}", output = .0))]
     NoShell(String),
     /// A line was lost, doubled or damaged.
-    #[error("the command's output arrived damaged ({0}); the output printed before is correct")]
+    #[error("{}", tr!("the command's output arrived damaged ({damage}); the output printed before is correct", damage = .0))]
     Damaged(&'static str),
     /// The status is lost.
-    #[error("the process that waits for the command was killed: its status is not known")]
+    #[error("{}", tr!("the process that waits for the command was killed: its status is not known"))]
     NoStatus,
     /// A process that an earlier command left behind has that one's standard input and does not read it.
-    #[error("a process that an earlier command left running holds that command's standard input")]
+    #[error("{}", tr!("a process that an earlier command left running holds that command's standard input"))]
     InputHeld,
     /// A process of the runner was killed, or its input was cut.
-    #[error("a process between axt and the command was killed")]
+    #[error("{}", tr!("a process between axt and the command was killed"))]
     Disturbed,
     /// The session ended while a command ran.
-    #[error("the session ended before the command did")]
+    #[error("{}", tr!("the session ended before the command did"))]
     Cut,
     /// The command is too long.
-    #[error("the command is longer than {LONGEST_FRAME} bytes")]
+    #[error("{}", tr!("the command is longer than {longest} bytes", longest = LONGEST_FRAME))]
     TooLong,
 }

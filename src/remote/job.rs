@@ -147,14 +147,14 @@ impl Job {
             }
             Line::Process(process) => {
                 if self.process.is_some() {
-                    return Err(Failure::Damaged("a process was named twice"));
+                    return Err(Failure::Damaged(tr!("a process was named twice")));
                 }
                 self.process = Some((*process).to_owned());
                 self.send_signals(&mut out.remote);
             }
             Line::Status(None) => return Err(Failure::NoStatus),
             Line::Status(Some(_)) if self.status.is_some() => {
-                return Err(Failure::Damaged("a status came twice"));
+                return Err(Failure::Damaged(tr!("a status came twice")));
             }
             Line::Status(Some(status)) => {
                 self.status = Some(*status);
@@ -162,7 +162,7 @@ impl Job {
             }
             Line::Credit => {
                 if !self.input.credit(&mut out.remote) {
-                    return Err(Failure::Damaged("more input was taken than was sent"));
+                    return Err(Failure::Damaged(tr!("more input was taken than was sent")));
                 }
             }
             Line::InputClosed => self.input.close(),

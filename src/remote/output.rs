@@ -60,13 +60,13 @@ impl Receiver {
             Some(chunk) => chunk,
         };
         if chunk.compressed != data.compressed || chunk.lines != data.lines {
-            return Err("a line for an unknown chunk");
+            return Err(tr!("a line for an unknown chunk"));
         }
         let whole = STANDARD
             .decode(data.text)
-            .map_err(|_| "a line is not base64")?;
+            .map_err(|_| tr!("a line is not base64"))?;
         if data.lines > 1 && whole.len() != LINE / 4 * 3 {
-            return Err("a line ends too early");
+            return Err(tr!("a line ends too early"));
         }
         if chunk.compressed {
             chunk.bytes.extend(whole);
@@ -95,7 +95,7 @@ impl Receiver {
         if !released {
             self.number(number)?;
             if self.chunk.is_some() || !self.complete {
-                return Err("a stream was cut");
+                return Err(tr!("a stream was cut"));
             }
         }
         self.ended = true;
@@ -124,10 +124,10 @@ impl Receiver {
 
     fn number(&mut self, number: usize) -> Result<(), Damage> {
         if self.ended || number <= self.last {
-            return Err("a line came twice");
+            return Err(tr!("a line came twice"));
         }
         if number != self.last + 1 {
-            return Err("a line is missing");
+            return Err(tr!("a line is missing"));
         }
         self.last = number;
         Ok(())
@@ -143,7 +143,7 @@ fn decompress(bytes: &[u8]) -> Result<Vec<u8>, Damage> {
     match read {
         // Nothing may follow: not a second member either.
         Ok(len) if len <= CHUNK && decoder.into_inner().is_empty() => Ok(clear),
-        _ => Err("a chunk can't be decompressed"),
+        _ => Err(tr!("a chunk can't be decompressed")),
     }
 }
 

@@ -202,7 +202,7 @@ impl Terminal {
             if said.len() <= longest {
                 return Phase::Marked(said);
             }
-            let damage = Failure::Damaged("a status does not end");
+            let damage = Failure::Damaged(tr!("a status does not end"));
             out.events.push_back(Event::Failed(damage));
             return Phase::Over;
         };
@@ -217,7 +217,7 @@ impl Terminal {
         let status = status.map(|status| if status < 256 { status } else { status - 128 });
         let event = match status.map(u8::try_from) {
             Some(Ok(status)) => Event::Ended(status),
-            _ => Event::Failed(Failure::Damaged("a status is malformed")),
+            _ => Event::Failed(Failure::Damaged(tr!("a status is malformed"))),
         };
         out.events.push_back(event);
         Phase::Over

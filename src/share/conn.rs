@@ -48,7 +48,7 @@ impl Conn {
     pub(crate) fn of(stream: UnixStream) -> io::Result<Self> {
         let peer = stream.peer_cred()?.uid();
         if peer != rustix::process::geteuid().as_raw() {
-            let what = format!("the other side belongs to the user {peer}");
+            let what = tr!("the other side belongs to the user {peer}", peer);
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
         }
         Ok(Self {

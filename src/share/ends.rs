@@ -142,7 +142,7 @@ impl Ends {
         } else if state.streams.is_some() {
             let broken = match closed {
                 true => Broken::Closed,
-                false => Broken::Failed("writing output failed", error),
+                false => Broken::Failed(tr!("writing output failed"), error),
             };
             state.broken.get_or_insert(broken);
         }
@@ -220,7 +220,7 @@ impl AsyncRead for Ends {
                 let _ = self.0.control.try_send(Control::Filter);
             }
             Err(error) => {
-                let broken = Broken::Failed("reading input failed", error);
+                let broken = Broken::Failed(tr!("reading input failed"), error);
                 state.broken.get_or_insert(broken);
                 self.0.changed.notify_waiters();
             }

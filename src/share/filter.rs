@@ -165,7 +165,7 @@ impl Filter for Commands {
         match self.client.ended() {
             Some(failure) => Error::Remote(failure.to_string()),
             None => Error::AgentTimeout {
-                what: "the answer of the remote side",
+                what: tr!("the answer of the remote side"),
                 limit,
             },
         }
@@ -193,8 +193,8 @@ impl Filter for Commands {
         self.settle(flow);
         let what = match (failure, ending) {
             (Some(failure), _) if failure != Failure::Cut => failure.to_string(),
-            (_, Ending::Status(status)) => format!("the session ended with status {status}"),
-            _ => "the session ended".to_owned(),
+            (_, Ending::Status(status)) => tr!("the session ended with status {status}", status),
+            _ => tr!("the session ended").to_owned(),
         };
         Ending::Failed(Error::Remote(what))
     }

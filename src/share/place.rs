@@ -133,11 +133,11 @@ fn folders(env: Env<'_>) -> Vec<PathBuf> {
 fn check(folder: &Path) -> io::Result<()> {
     let data = fs::symlink_metadata(folder)?;
     let problem = if !data.is_dir() {
-        "is not a directory"
+        tr!("is not a directory")
     } else if data.uid() != rustix::process::geteuid().as_raw() {
-        "belongs to another user"
+        tr!("belongs to another user")
     } else if data.mode() & 0o077 != 0 {
-        "is open to other users"
+        tr!("is open to other users")
     } else {
         return Ok(());
     };

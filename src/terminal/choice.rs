@@ -169,7 +169,15 @@ impl Choice {
             let (left, all) = (self.left.len(), self.rows.len());
             lines.insert(
                 0,
-                cut(&format!("{} ({left} of {all})", self.question), cols),
+                cut(
+                    &tr!(
+                        "{question} ({left} of {all})",
+                        question = self.question,
+                        left,
+                        all
+                    ),
+                    cols,
+                ),
             );
         }
         if size.rows > 1 {

@@ -24,15 +24,15 @@ const GIVEN: Duration = Duration::from_secs(10);
 /// Holds sessions as the start message says, which comes over the socket that is its standard input.
 pub(super) async fn run() -> anyhow::Result<Exit> {
     let mut conn = detach().map_err(|source| Error::Io {
-        what: "a holder is started by --share",
+        what: tr!("a holder is started by --share"),
         source,
     })?;
     let given = timeout(GIVEN, conn.receive::<Start>()).await;
-    let given = given.map_err(|_| anyhow!("no start message came"))??;
-    let mut start = given.ok_or_else(|| anyhow!("no start message came"))?;
+    let given = given.map_err(|_| anyhow!(tr!("no start message came")))??;
+    let mut start = given.ok_or_else(|| anyhow!(tr!("no start message came")))?;
     let lock = conn.take_descriptors();
     if start.version != env!("CARGO_PKG_VERSION") || lock.is_empty() {
-        return Err(anyhow!("the start message is invalid"));
+        return Err(anyhow!(tr!("the start message is invalid")));
     }
     let place = Place::of(&start.key, &|name| std::env::var_os(name))?;
     let listener = UnixListener::from_std(place.listen()?)?;

@@ -53,7 +53,7 @@ impl Holder {
         }
         let streams = <[OwnedFd; 3]>::try_from(conn.take_descriptors());
         let Ok(streams) = streams else {
-            return refuse(conn, "its streams did not come with it").await;
+            return refuse(conn, tr!("its streams did not come with it")).await;
         };
         let mut turn = match self.wait_for_turn(&mut conn).await {
             Some(Ok(turn)) => turn,
@@ -123,7 +123,7 @@ impl Holder {
     /// A place with a session, which is started if none is free.
     async fn open_turn(self: &Arc<Self>, is_unwanted: impl Fn() -> bool) -> Result<Turn, String> {
         let turn = self.turn().await;
-        let mut turn = turn.ok_or("all sessions that are held have a command")?;
+        let mut turn = turn.ok_or(tr!("all sessions that are held have a command"))?;
         if turn.session.is_none() && !is_unwanted() {
             let opened = self.open().await;
             turn.session = Some(opened.map_err(|error| error.to_string())?);

@@ -51,7 +51,7 @@ pub(super) async fn stop(args: &ShareStop, ui: &Ui) -> anyhow::Result<Exit> {
         }
         let ended = end(&found).await;
         if let Err(why) = &ended {
-            ui.error(&format!("the process {}: {why}", found.pid), None);
+            ui.error(&tr!("the process {pid}: {why}", pid = found.pid, why), None);
         }
         all_end &= ended.is_ok();
         let mut value = json_of(&found);
@@ -80,7 +80,7 @@ pub(super) async fn stop(args: &ShareStop, ui: &Ui) -> anyhow::Result<Exit> {
 async fn end(found: &Found) -> Result<(), String> {
     if found.status.is_none() {
         let pid = i32::try_from(found.pid).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or("it reports no process id")?;
+        let pid = pid.ok_or(tr!("it reports no process id"))?;
         return kill_process(pid, Signal::TERM).map_err(|error| error.to_string());
     }
     let conn = knock(&found.place)
@@ -90,7 +90,7 @@ async fn end(found: &Found) -> Result<(), String> {
     greeted(&mut conn, ANSWERS).await?;
     match answer(&mut conn, &Asked::End { at_once: true }, ANSWERS).await? {
         Answer::Ending => Ok(()),
-        _ => Err("it does not answer as a holder does".into()),
+        _ => Err(tr!("it does not answer as a holder does").into()),
     }
 }
 
@@ -116,7 +116,7 @@ async fn look(place: Place) -> Result<Option<Found>, String> {
         false => None,
         true => match answer(&mut conn, &Asked::Status, ANSWERS).await? {
             Answer::Status(status) => Some(status),
-            _ => return Err("it does not answer as a holder does".into()),
+            _ => return Err(tr!("it does not answer as a holder does").into()),
         },
     };
     Ok(Some(Found {

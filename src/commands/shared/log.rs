@@ -77,6 +77,6 @@ fn open(path: &Path) -> Result<File> {
     });
     file.map_err(|error| Error::Config {
         path: path.to_owned(),
-        problem: format!("the log can't be written: {error}"),
+        problem: tr!("the log can't be written: {error}", error),
     })
 }

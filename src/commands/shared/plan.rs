@@ -27,7 +27,8 @@ impl Plan {
         let what = match (command(run), run.login) {
             (Some(command), _) => What::Line(command),
             (None, _) if run.no_stdin && !terminal => {
-                let what = "-n leaves no standard input to read the script from; give a --command";
+                let what =
+                    tr!("-n leaves no standard input to read the script from; give a --command");
                 return Err(Error::Usage(what.into()));
             }
             (None, false) if terminal && is_plain_shell(run) => {
@@ -68,7 +69,9 @@ impl Plan {
         };
         let failed = exit == Exit::Remote(1);
         (failed && asks_for_a_password(line)).then_some(
-            "sudo asks for a password on a terminal, and a command has none without -t; sudo -n never asks",
+            tr!(
+                "sudo asks for a password on a terminal, and a command has none without -t; sudo -n never asks"
+            ),
         )
     }
 }
@@ -83,7 +86,9 @@ fn is_plain_shell(run: &cli::Run) -> bool {
 pub(crate) fn tell(run: &cli::Run, ui: &Ui) {
     let is_script = command(run).is_none() && !run.login && !run.no_tty && !is_terminal(run);
     if is_script && terminal::stdin_is_terminal() {
-        ui.say("hint: standard output is not a terminal, so what you type is run as a script after Ctrl-D; -t makes a terminal session");
+        ui.say(tr!(
+            "hint: standard output is not a terminal, so what you type is run as a script after Ctrl-D; -t makes a terminal session"
+        ));
     }
 }
 

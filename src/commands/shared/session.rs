@@ -265,7 +265,7 @@ async fn end_unanswered(
 pub(crate) async fn end_by_token(client: &Client, request: &StartTerminalSession) {
     let again = timeout(AGAIN, client.call(request, AGAIN));
     let answer = again.await.unwrap_or_else(|_| {
-        let what = "asking for the session again".into();
+        let what = tr!("asking for the session again").into();
         Err(Error::Timeout { what, limit: AGAIN })
     });
     match answer {
@@ -346,7 +346,7 @@ async fn given_url(given: &str) -> Result<SecretString> {
     while line.len() < LONGEST_URL {
         let read = stdin.read(&mut byte).await;
         let read = read.map_err(|source| Error::Io {
-            what: "reading the session URL failed",
+            what: tr!("reading the session URL failed"),
             source,
         })?;
         if read == 0 || byte == *b"\n" {
@@ -355,6 +355,6 @@ async fn given_url(given: &str) -> Result<SecretString> {
         line.extend(byte);
     }
     let line = String::from_utf8(line)
-        .map_err(|_| Error::Usage("the session URL on stdin is not UTF-8".into()))?;
+        .map_err(|_| Error::Usage(tr!("the session URL on stdin is not UTF-8").into()))?;
     Ok(line.trim().into())
 }

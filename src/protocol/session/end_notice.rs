@@ -48,7 +48,7 @@ impl EndNotice {
 
     /// How it says that the session ended.
     pub(super) fn ending(self) -> Ending {
-        let mark = "not verified: it came unencrypted";
+        let mark = tr!("not verified: it came unencrypted");
         let detail = match (self.unverified, self.info.is_empty()) {
             (false, _) => self.info,
             (true, true) => mark.to_owned(),

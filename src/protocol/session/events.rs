@@ -50,7 +50,7 @@ impl Channel for Session {
         match incoming {
             Incoming::Binary(bytes) => self.receive_frame(now, &bytes),
             Incoming::Text(text) => {
-                let what = format!("a text frame of {} bytes", text.len());
+                let what = tr!("a text frame of {length} bytes", length = text.len());
                 self.fail(Error::Protocol(what));
             }
             Incoming::Alive if self.flush == Flush::Asked => self.flush = Flush::Done,
@@ -156,7 +156,7 @@ impl Channel for Session {
         }
         if self.privacy.deadline().is_some_and(|by| by <= now.at) {
             return self.fail(Error::AgentTimeout {
-                what: "the key exchange with the agent",
+                what: tr!("the key exchange with the agent"),
                 limit: crypto::LIMIT,
             });
         }

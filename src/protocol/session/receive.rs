@@ -145,7 +145,7 @@ impl Session {
                 Ending::Failed(error) if is_duplicate(&error) => self.displaced(error),
                 ending => self.end(ending),
             },
-            Status::Frozen => self.broke("the gateway is restarting".into(), false),
+            Status::Frozen => self.broke(tr!("the gateway is restarting").into(), false),
         }
     }
 
@@ -156,8 +156,10 @@ impl Session {
         self.settling = None;
         if let Err(gone) = self.send_window.ask(frame.input_seq) {
             let (asked, oldest) = (gone.asked, gone.oldest);
-            return self.fail(Error::Lost(format!(
-                "the agent asked for message {asked} again, and only {oldest} and later are kept"
+            return self.fail(Error::Lost(tr!(
+                "the agent asked for message {asked} again, and only {oldest} and later are kept",
+                asked,
+                oldest
             )));
         }
         self.prove_resume(true);

@@ -39,8 +39,12 @@ impl About {
             seconds - seconds % 60
         };
         let age = SignedDuration::from_secs(whole);
-        let since = format!("since {} ({age:#})", self.started.strftime("%H:%M:%SZ"));
-        let session = self.session.as_ref().map(|id| format!("session {id}"));
+        let since = tr!(
+            "since {time} ({age:#})",
+            time = self.started.strftime("%H:%M:%SZ"),
+            age
+        );
+        let session = self.session.as_ref().map(|id| tr!("session {id}", id));
         let place = Some(self.place.clone()).filter(|place| !place.is_empty());
         let names: Vec<String> = place.into_iter().chain(session).collect();
         // The time stays, whatever the names are.
@@ -58,20 +62,26 @@ impl About {
 
 fn fares(condition: &Condition) -> String {
     let link = match (condition.up, condition.round_trip) {
-        (false, _) => "connection lost".to_owned(),
+        (false, _) => tr!("connection lost").to_owned(),
         (true, None) => "connected".to_owned(),
-        (true, Some(time)) => format!("round trip {}", short(time)),
+        (true, Some(time)) => tr!("round trip {time}", time = short(time)),
     };
     let (sent, received) = (size(condition.sent), size(condition.received));
     let resumes = match condition.resumes {
-        None => "can't be resumed".to_owned(),
-        Some(1) => "1 resume".to_owned(),
-        Some(count) => format!("{count} resumes"),
+        None => tr!("can't be resumed").to_owned(),
+        Some(1) => tr!("1 resume").to_owned(),
+        Some(count) => tr!("{count} resumes", count),
     };
     // A terminal's bytes go as they are: only commands without one are compressed.
-    let mut text = format!("{link}, {sent} out, {received} in, uncompressed, {resumes}");
+    let mut text = tr!(
+        "{link}, {sent} out, {received} in, uncompressed, {resumes}",
+        link,
+        sent,
+        received,
+        resumes
+    );
     if condition.encrypted {
-        text += ", encrypted";
+        text += tr!(", encrypted");
     }
     text
 }

@@ -128,7 +128,7 @@ impl Attach<'_> {
             let _ = ending.await;
         }
         if matches!(outcome, Outcome::Escaped) {
-            self.ui.say("session ended");
+            self.ui.say(tr!("session ended"));
         }
         Ok(outcome)
     }
@@ -139,7 +139,7 @@ impl Attach<'_> {
             return Ok(Screen::none());
         }
         let screen = Screen::take().map_err(|source| Error::Io {
-            what: "the terminal can't be put into raw mode",
+            what: tr!("the terminal can't be put into raw mode"),
             source,
         })?;
         // Two writers for one terminal would tear each other's lines.
@@ -188,14 +188,15 @@ impl Host for AttachedHost {
             Notice::Resumed => self.lost_line.hide(),
             Notice::Reconnecting { .. } => {
                 self.lost_line
-                    .show("connection lost, reconnecting… ~. ends");
+                    .show(tr!("connection lost, reconnecting… ~. ends"));
             }
-            Notice::NothingCame { within } => self.ui.say(&format!(
-                "nothing has come from the instance for {within:?}; what you type is kept until something does"
+            Notice::NothingCame { within } => self.ui.say(&tr!(
+                "nothing has come from the instance for {within:?}; what you type is kept until something does",
+                within
             )),
             Notice::InputFull => self
                 .lost_line
-                .show("no more input is kept until the connection is back"),
+                .show(tr!("no more input is kept until the connection is back")),
             Notice::Status(condition) => {
                 let lines = self.about.lines(&condition, Timestamp::now());
                 self.ui.answer(&lines);
@@ -217,20 +218,25 @@ impl Host for AttachedHost {
 
 fn help(escape: &str) -> String {
     let commands = [
-        (".", "end the session"),
-        ("?", "this help"),
-        ("s", "state of the session"),
-        ("^Z", "suspend axt"),
-        (escape, "the escape character itself"),
+        (".", tr!("end the session")),
+        ("?", tr!("this help")),
+        ("s", tr!("state of the session")),
+        ("^Z", tr!("suspend axt")),
+        (escape, tr!("the escape character itself")),
     ];
     let lines = commands.map(|(key, what)| format!(" {escape}{key:<3} {what}"));
-    format!("escape sequences, after a newline:\n{}", lines.join("\n"))
+    tr!(
+        "escape sequences, after a newline:\n{lines}",
+        lines = lines.join("\n")
+    )
 }
 
 /// Stops this process, with the terminal given back meanwhile.
 fn suspend(ui: &Ui, screen: &Screen) {
     screen.suspend(|| {
-        ui.say("suspended: the service ends a session that is silent for 3 minutes");
+        ui.say(tr!(
+            "suspended: the service ends a session that is silent for 3 minutes"
+        ));
     });
 }
 

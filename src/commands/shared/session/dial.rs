@@ -22,7 +22,7 @@ pub(super) async fn dial(
     early: Option<Early>,
     limit: Duration,
 ) -> Result<Link> {
-    let what = format!("the connection to {}", target.host());
+    let what = tr!("the connection to {host}", host = target.host());
     let opening = async {
         if let Some(early) = early
             && let Some(stream) = early.into_stream(target.url()).await

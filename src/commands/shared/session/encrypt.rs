@@ -59,7 +59,7 @@ fn key_pair() -> Result<KeyPair> {
 
 fn fill(bytes: &mut [u8]) -> Result<()> {
     getrandom::fill(bytes).map_err(|error| Error::Io {
-        what: "the system gave no random numbers",
+        what: tr!("the system gave no random numbers"),
         source: io::Error::other(error.to_string()),
     })
 }

@@ -159,7 +159,7 @@ impl Held {
     /// Waits for the next message of the session and its command. Cancelling loses nothing.
     pub(crate) async fn next(&mut self) -> Said {
         let said = self.said.recv().await;
-        said.unwrap_or_else(|| Said::Over(Error::Lost("the session has ended".into())))
+        said.unwrap_or_else(|| Said::Over(Error::Lost(tr!("the session has ended").into())))
     }
 
     /// Whether its connection is there.
@@ -190,9 +190,9 @@ fn why(outcome: Outcome) -> Error {
     match outcome {
         Outcome::Ended(Ending::Failed(error)) => error,
         Outcome::Ended(Ending::Status(_) | Ending::Normal) => {
-            Error::Remote("the session ended before the command did".into())
+            Error::Remote(tr!("the session ended before the command did").into())
         }
-        _ => Error::Lost("the process that held the session was told to end".into()),
+        _ => Error::Lost(tr!("the process that held the session was told to end").into()),
     }
 }
 

@@ -29,8 +29,9 @@ pub(crate) fn request(
     remote: &Remote,
 ) -> Result<StartTerminalSession> {
     if args.encrypt.is_some() {
-        let what = "the service encrypts terminals only: --encrypt can't go with a port; \
-                    what is forwarded should be encrypted by itself, as ssh is";
+        let what = tr!(
+            "the service encrypts terminals only: --encrypt can't go with a port; what is forwarded should be encrypted by itself, as ssh is"
+        );
         return Err(Error::Usage(what.into()));
     }
     let mut request = session::request(context, args, target, id);

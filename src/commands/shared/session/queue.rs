@@ -99,8 +99,11 @@ impl<'a> Queue<'a> {
         if !self.told {
             self.told = true;
             let (region, left) = (self.region, self.left().as_secs());
-            self.context.say(&format!(
-                "waiting for up to {left}s: the service takes no more sessions for now in {region} ({error})"
+            self.context.say(&tr!(
+                "waiting for up to {left}s: the service takes no more sessions for now in {region} ({error})",
+                left,
+                region,
+                error
             ));
         }
         // Other instances have room if this one is full.
@@ -120,8 +123,9 @@ impl<'a> Queue<'a> {
         if wait >= LONG && !self.told {
             self.told = true;
             let seconds = wait.as_secs();
-            self.context.say(&format!(
-                "waiting {seconds}s: other commands start sessions first"
+            self.context.say(&tr!(
+                "waiting {seconds}s: other commands start sessions first",
+                seconds
             ));
         }
     }

@@ -41,20 +41,23 @@ impl Recorder {
     ) -> Result<Option<Self>> {
         let Some(pattern) = args.record.clone() else {
             return match args.record_input && global.is_typed("record_input") {
-                true => Err(Error::Usage("--record-input needs --record FILE".into())),
+                true => Err(Error::Usage(
+                    tr!("--record-input needs --record FILE").into(),
+                )),
                 false => Ok(None),
             };
         };
         let source = global.sources.get("record");
         if let Some(source) = source.filter(|_| !pattern.tells_apart()) {
-            let what = format!(
-                "the recordings of all sessions would go to one file: put %s (session) or %t (time) into its name (from {source})"
+            let what = tr!(
+                "the recordings of all sessions would go to one file: put %s (session) or %t (time) into its name (from {source})",
+                source
             );
             return Err(Error::Usage(what));
         }
         if !terminal {
             if source.is_none() {
-                let what = "--record is for terminal sessions: -t makes it one";
+                let what = tr!("--record is for terminal sessions: -t makes it one");
                 return Err(Error::Usage(what.into()));
             }
             tracing::info!("not recorded, as it is no terminal session");
@@ -103,9 +106,9 @@ impl Recorder {
         let recording = file.begin(self.format, &start);
         let recording = recording.map_err(|error| cannot_write(&path, &error))?;
         if self.with_input {
-            self.ui.say(&format!(
-                "what you type is recorded too, passwords included, in {}",
-                path.display()
+            self.ui.say(&tr!(
+                "what you type is recorded too, passwords included, in {path}",
+                path = path.display()
             ));
         }
         tracing::info!(file = %path.display(), "recording");
@@ -124,9 +127,9 @@ impl Recorder {
             time: self.time,
         });
         NewFile::create(path.clone()).map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Error::Usage(format!(
-                "{} exists already, and a recording never replaces a file: give another name, or one with %s or %t in it",
-                path.display()
+            io::ErrorKind::AlreadyExists => Error::Usage(tr!(
+                "{path} exists already, and a recording never replaces a file: give another name, or one with %s or %t in it",
+                path = path.display()
             )),
             _ => cannot_write(&path, &error),
         })
@@ -136,7 +139,7 @@ impl Recorder {
 fn cannot_write(path: &Path, error: &io::Error) -> Error {
     Error::Config {
         path: path.to_owned(),
-        problem: format!("the recording can't be written: {error}"),
+        problem: tr!("the recording can't be written: {error}", error),
     }
 }
 
@@ -185,9 +188,10 @@ impl Recorded {
 
     fn tell_failure(&self, ui: &Ui) {
         if let Some(error) = self.recording.take_failure() {
-            ui.say(&format!(
-                "warning: the recording ends here, and the session goes on: {}: {error}",
-                self.path.display()
+            ui.say(&tr!(
+                "warning: the recording ends here, and the session goes on: {path}: {error}",
+                path = self.path.display(),
+                error
             ));
         }
     }

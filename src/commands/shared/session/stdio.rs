@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 /// Opens this process's standard input.
 pub(crate) fn stdin() -> Result<Stdin> {
     Stdin::open().map_err(|source| Error::Io {
-        what: "standard input can't be opened",
+        what: tr!("standard input can't be opened"),
         source,
     })
 }
@@ -17,7 +17,7 @@ pub(crate) fn stdin() -> Result<Stdin> {
 /// Opens this process's standard output, on which `screen` draws too.
 pub(crate) fn stdout(screen: &Screen) -> Result<Stdout> {
     screen.stdout().map_err(|source| Error::Io {
-        what: "standard output can't be opened",
+        what: tr!("standard output can't be opened"),
         source,
     })
 }

@@ -61,7 +61,7 @@ pub(crate) async fn run(
         Err(why) => return own(why),
     };
     let mut stops = Stops::listen(args.run.timeout).map_err(|source| Error::Io {
-        what: "signals can't be caught",
+        what: tr!("signals can't be caught"),
         source,
     })?;
     let handing = async {
@@ -113,20 +113,20 @@ fn shareable<'a>(
 ) -> Result<&'a Program, &'static str> {
     check(session)?;
     if is_raw {
-        return Err("--raw-command leaves no room for the runner");
+        return Err(tr!("--raw-command leaves no room for the runner"));
     }
     let program = program.filter(|program| !program.terminal);
-    program.ok_or("a terminal is never shared")
+    program.ok_or(tr!("a terminal is never shared"))
 }
 
 /// Whether such a session can be shared.
 pub(super) fn check(session: &Session) -> Result<(), &'static str> {
     #[cfg(feature = "emulator")]
     if session.connection.emulator {
-        return Err("the emulator ends with this process");
+        return Err(tr!("the emulator ends with this process"));
     }
     match session.wss_url {
-        Some(_) => Err("--wss-url names one"),
+        Some(_) => Err(tr!("--wss-url names one")),
         None => Ok(()),
     }
 }
@@ -154,11 +154,14 @@ pub(super) async fn hand_over(
     }));
     let lost = |error: io::Error| error.to_string();
     let sent = timeout(PATIENCE, conn.send(&run, &streams)).await;
-    sent.map_err(|_| "it does not answer")?.map_err(lost)?;
+    sent.map_err(|_| tr!("it does not answer"))?.map_err(lost)?;
     let mut told = false;
     loop {
         let answer = timeout(PATIENCE, conn.receive::<Answer>()).await;
-        match answer.map_err(|_| "it does not answer")?.map_err(lost)? {
+        match answer
+            .map_err(|_| tr!("it does not answer"))?
+            .map_err(lost)?
+        {
             Some(Answer::Wait) => {}
             // Of several sessions that wait for the same, one is enough.
             Some(Answer::Say(_)) if told => {}
@@ -168,8 +171,8 @@ pub(super) async fn hand_over(
             }
             Some(Answer::Ready) => break,
             Some(Answer::Refused(why)) => return Err(why),
-            Some(_) => return Err("it does not answer as a holder does".into()),
-            None => return Err("it has ended".into()),
+            Some(_) => return Err(tr!("it does not answer as a holder does").into()),
+            None => return Err(tr!("it has ended").into()),
         }
     }
     conn.send(&Asked::Go, &[]).await.map_err(lost)?;
@@ -270,9 +273,13 @@ impl<'a> Follow<'a> {
             Ok(Some(Answer::Ended(status))) => Exit::Remote(status),
             Ok(Some(Answer::OutputClosed)) => Exit::Signal(13),
             Ok(Some(Answer::Failed { what, hint })) => self.failed(&what, hint.as_deref()),
-            Ok(Some(_)) => self.failed("the process that holds the session sent an invalid message", None),
+            Ok(Some(_)) => self.failed(tr!(
+                "the process that holds the session sent an invalid message"
+            ), None),
             Ok(None) | Err(_) => self.failed(
-                "the process that held the session has ended before the command did: its status is not known",
+                tr!(
+                    "the process that held the session has ended before the command did: its status is not known"
+                ),
                 None,
             ),
         };
@@ -314,7 +321,9 @@ impl<'a> Follow<'a> {
         }
         if self.quiet_at <= now {
             if self.asked {
-                let what = "the process that holds the session does not answer: the command's status is not known";
+                let what = tr!(
+                    "the process that holds the session does not answer: the command's status is not known"
+                );
                 return Some(self.failed(what, None));
             }
             self.asked = true;

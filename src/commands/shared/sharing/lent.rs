@@ -62,7 +62,8 @@ impl Lent {
                     self.ask(&Asked::Ping).await;
                 }
                 _ => {
-                    let what = "the process that holds the session has ended, or does not answer";
+                    let what =
+                        tr!("the process that holds the session has ended, or does not answer");
                     return Err(Error::Lost(what.into()));
                 }
             }

@@ -35,10 +35,10 @@ pub(crate) async fn knock(place: &Place) -> io::Result<Option<Conn>> {
 pub(crate) async fn greeted(conn: &mut Conn, limit: Duration) -> Result<(String, u32), String> {
     match timeout(limit, conn.receive::<Answer>()).await {
         Ok(Ok(Some(Answer::Hello { version, pid }))) => Ok((version, pid)),
-        Ok(Ok(None)) => Err("it has ended".into()),
+        Ok(Ok(None)) => Err(tr!("it has ended").into()),
         Ok(Err(error)) => Err(error.to_string()),
-        Ok(Ok(Some(_))) => Err("it does not answer as a holder does".into()),
-        Err(_) => Err("it does not answer".into()),
+        Ok(Ok(Some(_))) => Err(tr!("it does not answer as a holder does").into()),
+        Err(_) => Err(tr!("it does not answer").into()),
     }
 }
 
@@ -56,9 +56,9 @@ pub(crate) async fn answer(
         conn.receive::<Answer>().await
     };
     let answer = timeout(limit, answer).await;
-    let answer = answer.map_err(|_| "it does not answer".to_owned())?;
+    let answer = answer.map_err(|_| tr!("it does not answer").to_owned())?;
     let answer = answer.map_err(|error| error.to_string())?;
-    answer.ok_or_else(|| "it has ended".to_owned())
+    answer.ok_or_else(|| tr!("it has ended").to_owned())
 }
 
 /// Connects to the holder at this place and waits for its greeting. Where there is none, and this process
@@ -74,18 +74,18 @@ pub(super) async fn reach(
         if let Some(mut conn) = knock(place).await.map_err(text)? {
             let (version, _) = greeted(&mut conn, PATIENCE).await?;
             if version != env!("CARGO_PKG_VERSION") {
-                return Err(format!("the holder is axt {version}"));
+                return Err(tr!("the holder is axt {version}", version));
             }
             return Ok(conn);
         }
         if !starts {
-            return Err("there is no holder".into());
+            return Err(tr!("there is no holder").into());
         }
         if let Some(lock) = place.lock().map_err(text)? {
             return launch(&start().await?, &lock).await;
         }
         if Instant::now() >= by {
-            return Err("the holder does not answer".into());
+            return Err(tr!("the holder does not answer").into());
         }
         sleep(RETRY).await;
     }
@@ -96,9 +96,9 @@ async fn launch(start: &Start, lock: &File) -> Result<Conn, String> {
     let (ours, its) = Socket::pair().map_err(|error| error.to_string())?;
     let mut conn = Conn::new(ours).map_err(|error| error.to_string())?;
     let started = spawn(its);
-    started.map_err(|error| format!("the holder can't be started: {error}"))?;
+    started.map_err(|error| tr!("the holder can't be started: {error}", error))?;
     let given = conn.send(start, &[lock.as_fd()]).await;
-    given.map_err(|error| format!("the holder did not take its start message: {error}"))?;
+    given.map_err(|error| tr!("the holder did not take its start message: {error}", error))?;
     greeted(&mut conn, START).await?;
     Ok(conn)
 }

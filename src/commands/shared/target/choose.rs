@@ -35,7 +35,7 @@ pub(crate) fn can_ask() -> bool {
 /// [`Error::Stopped`] when the user chooses none, or a signal ends it; the terminal's.
 pub(crate) async fn choose(question: String, rows: Vec<Vec<String>>, ui: &Ui) -> Result<usize> {
     let io = |source| Error::Io {
-        what: "the terminal can't be used to choose",
+        what: tr!("the terminal can't be used to choose"),
         source,
     };
     let mut signals = Signals::listen().map_err(io)?;

@@ -47,7 +47,7 @@ impl Lookup {
                 *instance
             }
             Outcome::Several(instances) if may_ask && choose::can_ask() => {
-                let question = format!("Which instance is {:?}?", self.host);
+                let question = tr!("Which instance is {host:?}?", host = self.host);
                 choose_from(instances, question, &self.ui).await?
             }
             Outcome::Several(instances) => return Err(ambiguous(&self.host, &instances)),
@@ -94,8 +94,11 @@ impl Lookup {
         let answers = stream::iter(clients).map(async |(region, client, search)| {
             match self.ask(&client, search).await {
                 Err(error) if several && is_refused(&error) => {
-                    self.ui
-                        .say(&format!("{region} could not be searched: {error}"));
+                    self.ui.say(&tr!(
+                        "{region} could not be searched: {error}",
+                        region,
+                        error
+                    ));
                     Ok(Vec::new())
                 }
                 answer => answer,
@@ -194,10 +197,16 @@ fn ambiguous(host: &str, instances: &[Instance]) -> Error {
     let count = instances.len();
     let rest = match count - rows.len() {
         0 => String::new(),
-        rest => format!("… and {rest} more\n"),
+        rest => tr!("… and {rest} more\n", rest),
     };
     Error::Target {
-        problem: format!("{host:?} matches {count} instances:\n{list}{rest}"),
-        remedy: "name one of them by its id".to_owned(),
+        problem: tr!(
+            "{host:?} matches {count} instances:\n{list}{rest}",
+            host,
+            count,
+            list,
+            rest
+        ),
+        remedy: tr!("name one of them by its id").to_owned(),
     }
 }

@@ -194,7 +194,7 @@ pub(crate) async fn start(
 /// The instance that the user chooses from all.
 async fn any(context: &mut Context, global: &Global, may: May, limit: Duration) -> Result<String> {
     if !may.ask || global.never_asks || !choose::can_ask() {
-        return Err(Error::Usage("a TARGET is missing".into()));
+        return Err(Error::Usage(tr!("a TARGET is missing").into()));
     }
     let all = Search {
         query: Query::default(),
@@ -209,8 +209,11 @@ async fn any(context: &mut Context, global: &Global, may: May, limit: Duration) 
     let (mut instances, asked) = lookup.answers(context).await?;
     if instances.is_empty() {
         return Err(Error::Target {
-            problem: format!("there are no instances in {}", asked.join(", ")),
-            remedy: "--region looks in another region, --all-regions in all".into(),
+            problem: tr!(
+                "there are no instances in {asked}",
+                asked = asked.join(", ")
+            ),
+            remedy: tr!("--region looks in another region, --all-regions in all").into(),
         });
     }
     let account = context.account()?;
@@ -220,7 +223,7 @@ async fn any(context: &mut Context, global: &Global, may: May, limit: Duration) 
         NameCache::new(context.cache.as_deref(), &account, region).learn(here, false);
     }
     instances.sort_by(|one, other| one.name.cmp(&other.name));
-    let question = "Which instance?".to_owned();
+    let question = tr!("Which instance?").to_owned();
     let instance = choose_from(instances, question, &lookup.ui).await?;
     check_is_up(instance.name.as_deref().unwrap_or(&instance.id), &instance)?;
     context.enter(&instance.region);
@@ -285,8 +288,10 @@ fn check_region(global: &Global, target: &Target) -> Result<()> {
         .as_deref()
         .filter(|_| global.is_typed("region"));
     match (&target.region, typed) {
-        (Some(region), Some(other)) if other != region => Err(Error::Usage(format!(
-            "the target names the region {region}, but --region is {other}"
+        (Some(region), Some(other)) if other != region => Err(Error::Usage(tr!(
+            "the target names the region {region}, but --region is {other}",
+            region,
+            other
         ))),
         _ => Ok(()),
     }
