@@ -106,12 +106,13 @@ async fn end(client: &Client, args: SessionsEnd, ui: &Ui) -> anyhow::Result<Exit
 
 /// The message where there is nothing to list.
 fn nothing(args: &SessionsList, region: &str) -> String {
-    let of_instance = args.instance.as_ref().map(|id| format!(" of {id}"));
+    let of_instance = args.instance.as_ref().map(|id| tr!(" of {id}", id));
     let which = args.session.as_ref().map(|id| format!(" {id}"));
-    format!(
-        "no session{}{} in {region} in the last four weeks",
-        which.unwrap_or_default(),
-        of_instance.unwrap_or_default(),
+    tr!(
+        "no session{which}{of_instance} in {region} in the last four weeks",
+        which = which.unwrap_or_default(),
+        of_instance = of_instance.unwrap_or_default(),
+        region
     )
 }
 

@@ -33,15 +33,16 @@ impl Meaning {
     pub(crate) fn of(target: &Target) -> Result<Self> {
         let host = target.host();
         if target.user.as_deref() == Some("") {
-            let what = format!(
-                "there is no user before the @ of \"@{}\"",
-                host.escape_debug()
+            let what = tr!(
+                "there is no user before the @ of \"@{host}\"",
+                host = host.escape_debug()
             );
             return Err(Error::Usage(what));
         }
         if host.is_empty() || host.contains(char::is_control) {
-            let what = format!(
-                "{host:?} is not a TARGET: an instance id, a name, an address, tag:KEY=VALUE"
+            let what = tr!(
+                "{host:?} is not a TARGET: an instance id, a name, an address, tag:KEY=VALUE",
+                host
             );
             return Err(Error::Usage(what));
         }
@@ -81,15 +82,16 @@ pub(crate) fn target_of_name(name: &str) -> Option<String> {
 fn query(text: &str) -> Result<Query> {
     if let Some(name) = text.strip_prefix(NAME) {
         return match name {
-            "" => Err(Error::Usage("name: needs a name after it".into())),
+            "" => Err(Error::Usage(tr!("name: needs a name after it").into())),
             name => Ok(Query::name(name)),
         };
     }
     if let Some(tag) = text.strip_prefix("tag:") {
         return match tag.split_once('=') {
             Some((key, value)) if !key.is_empty() => Ok(Query::tag(key, value)),
-            _ => Err(Error::Usage(format!(
-                "{text:?} is not of the form tag:KEY=VALUE"
+            _ => Err(Error::Usage(tr!(
+                "{text:?} is not of the form tag:KEY=VALUE",
+                text
             ))),
         };
     }

@@ -49,35 +49,46 @@ pub(crate) fn check_is_up(host: &str, instance: &Instance) -> Result<()> {
     let status = instance.status.as_deref().unwrap_or_default();
     let remedy = match (instance.is_managed(), status) {
         (true, _) => {
-            "its agent has no connection to the service: check that the machine and its agent are running"
+            tr!(
+                "its agent has no connection to the service: check that the machine and its agent are running"
+            )
         }
-        (false, "Stopped") => "start it first",
-        (false, _) => "a session needs a running instance: wait until it is running",
+        (false, "Stopped") => tr!("start it first"),
+        (false, _) => tr!("a session needs a running instance: wait until it is running"),
     };
     Err(Error::Target {
-        problem: format!("{host:?} is {}, which is {status:?}", instance.id),
+        problem: tr!(
+            "{host:?} is {id}, which is {status:?}",
+            host,
+            id = instance.id,
+            status
+        ),
         remedy: remedy.to_owned(),
     })
 }
 
 fn missing(host: &str, asked: &[String]) -> Error {
     let place = match asked {
-        [] => "any region".to_owned(),
+        [] => tr!("any region").to_owned(),
         [one] => one.clone(),
-        [first, second] => format!("{first} or {second}"),
-        many => format!("any of {} regions", many.len()),
+        [first, second] => tr!("{first} or {second}", first, second),
+        many => tr!("any of {many} regions", many = many.len()),
     };
     let suffix = host.rsplit_once('.').map(|(_, suffix)| suffix);
     let like_an_id = host.starts_with("i-") || host.starts_with("mi-");
     let remedy = match suffix.filter(|suffix| !region::is_known(suffix)) {
-        Some(suffix) if like_an_id => format!("{suffix:?} is not a region id"),
-        _ if like_an_id => "an instance id is i- or mi-, then letters, digits and -".to_owned(),
-        _ if asked.len() > 2 => "names are compared exactly".to_owned(),
-        _ => "names are compared exactly; --region looks in another region, --all-regions in all"
-            .to_owned(),
+        Some(suffix) if like_an_id => tr!("{suffix:?} is not a region id", suffix),
+        _ if like_an_id => {
+            tr!("an instance id is i- or mi-, then letters, digits and -").to_owned()
+        }
+        _ if asked.len() > 2 => tr!("names are compared exactly").to_owned(),
+        _ => tr!(
+            "names are compared exactly; --region looks in another region, --all-regions in all"
+        )
+        .to_owned(),
     };
     Error::Target {
-        problem: format!("there is no instance {host:?} in {place}"),
+        problem: tr!("there is no instance {host:?} in {place}", host, place),
         remedy,
     }
 }

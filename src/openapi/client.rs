@@ -134,7 +134,11 @@ impl Client {
     pub async fn call<A: Action>(&self, action: &A, limit: Duration) -> Result<A::Reply> {
         action.check()?;
         let params = params(action, &self.region);
-        let what = format!("the call of {} to {}", A::NAME, self.host());
+        let what = tr!(
+            "the call of {name} to {host}",
+            name = A::NAME,
+            host = self.host()
+        );
         // Obtaining credentials has time limits of its own, and may ask the user.
         self.credentials.credentials().await?;
         self.retry
@@ -227,7 +231,7 @@ impl Client {
                     status,
                     body: &[],
                 };
-                let error = reply.unexpected("the answer is longer than 1 MiB");
+                let error = reply.unexpected(tr!("the answer is longer than 1 MiB"));
                 return Err(Failed::from(Error::from(error)));
             }
             body.extend_from_slice(&chunk);
@@ -254,7 +258,7 @@ impl Client {
         let start = Instant::now();
         let asked = tokio::time::timeout(limit, self.http.get(self.endpoint.clone()).send());
         let answer = asked.await.map_err(|_| Error::Timeout {
-            what: format!("an answer of {}", self.host()),
+            what: tr!("an answer of {host}", host = self.host()),
             limit,
         })?;
         let response = match answer {

@@ -79,8 +79,9 @@ pub(crate) fn check_instance_id(id: &str) -> Result<()> {
     if rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(fits)) {
         return Ok(());
     }
-    Err(Error::Usage(format!(
-        "{id:?} is not an instance id: i- or mi-, then letters, digits and -"
+    Err(Error::Usage(tr!(
+        "{id:?} is not an instance id: i- or mi-, then letters, digits and -",
+        id
     )))
 }
 
@@ -113,16 +114,16 @@ impl StartTerminalSession {
         let bad_token = token.is_empty() || token.len() > 64 || !token.is_ascii();
         #[rustfmt::skip]
         let rules = [
-            (self.instance_id.is_empty(), "MissingParameter", "the instance id is empty"),
-            (self.port_number == Some(0), "PortNumber.Invalid", "the port number is invalid"),
-            (forwards && self.command_line.is_some(), "InvalidCommandLine.Conflict", "a command can't be combined with a port or a target server"),
-            (self.target_server.is_some() && self.port_number.is_none(), "InvalidTargetServer.MissingPortNumber", "a target server needs a port"),
-            (longer(&self.command_line, 512), "InvalidCommandLine.LengthLimitExceeded", "the command is longer than 512 characters"),
-            (longer(&self.target_server, 128), "InvalidTargetServer.LengthLimitExceeded", "the target server is longer than 128 characters"),
-            (longer(&self.password_name, 255), "InvalidPasswordName.LengthLimitExceeded", "the password name is longer than 255 characters"),
-            (bad_token, "InvalidClientToken.Malformed", "the client token is empty, longer than 64 characters or not ASCII"),
-            (forwards && self.encryption.is_some(), "InvalidEncryptionOptions.Conflict", "encryption can't be combined with a port or a target server"),
-            (no_key, "MissingParameter.EncryptionOptionsKMSKeyId", "encryption with KMS needs the id of a key"),
+            (self.instance_id.is_empty(), "MissingParameter", tr!("the instance id is empty")),
+            (self.port_number == Some(0), "PortNumber.Invalid", tr!("the port number is invalid")),
+            (forwards && self.command_line.is_some(), "InvalidCommandLine.Conflict", tr!("a command can't be combined with a port or a target server")),
+            (self.target_server.is_some() && self.port_number.is_none(), "InvalidTargetServer.MissingPortNumber", tr!("a target server needs a port")),
+            (longer(&self.command_line, 512), "InvalidCommandLine.LengthLimitExceeded", tr!("the command is longer than 512 characters")),
+            (longer(&self.target_server, 128), "InvalidTargetServer.LengthLimitExceeded", tr!("the target server is longer than 128 characters")),
+            (longer(&self.password_name, 255), "InvalidPasswordName.LengthLimitExceeded", tr!("the password name is longer than 255 characters")),
+            (bad_token, "InvalidClientToken.Malformed", tr!("the client token is empty, longer than 64 characters or not ASCII")),
+            (forwards && self.encryption.is_some(), "InvalidEncryptionOptions.Conflict", tr!("encryption can't be combined with a port or a target server")),
+            (no_key, "MissingParameter.EncryptionOptionsKMSKeyId", tr!("encryption with KMS needs the id of a key")),
         ];
         rules
             .into_iter()

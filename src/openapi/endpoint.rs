@@ -88,8 +88,9 @@ pub fn host(product: Product, region: &str, network: ConnectionType) -> Result<S
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b == b'-')
     {
-        return Err(Error::Usage(format!(
-            "{region:?} is not a region id such as cn-hangzhou"
+        return Err(Error::Usage(tr!(
+            "{region:?} is not a region id such as cn-hangzhou",
+            region
         )));
     }
     Ok(match product {
@@ -127,27 +128,28 @@ pub(crate) fn likely_gateway(region: &str, network: ConnectionType, endpoint: &U
 /// only), and for a user, password, query or fragment in it.
 pub fn parse(text: &str) -> Result<Url> {
     let text = text.trim();
-    let bad = |problem: &str| Error::Usage(format!("the endpoint {problem}"));
+    let bad = |problem: &str| Error::Usage(tr!("the endpoint {problem}", problem));
     let whole = if text.contains("://") {
         text.to_owned()
     } else {
         format!("https://{text}")
     };
     // The text is not repeated: a password may stand in it.
-    let url = Url::parse(&whole).map_err(|error| bad(&format!("is not a URL: {error}")))?;
+    let url = Url::parse(&whole).map_err(|error| bad(&tr!("is not a URL: {error}", error)))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("must not carry a user name or a password"));
+        return Err(bad(tr!("must not carry a user name or a password")));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(bad("must be a base URL, without query or fragment"));
+        return Err(bad(tr!("must be a base URL, without query or fragment")));
     }
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
-        "http" => Err(bad(&format!(
-            "{url} must be https: http is for loopback addresses only"
+        "http" => Err(bad(&tr!(
+            "{url} must be https: http is for loopback addresses only",
+            url
         ))),
-        scheme => Err(bad(&format!("must be https, and not {scheme}"))),
+        scheme => Err(bad(&tr!("must be https, and not {scheme}", scheme))),
     }
 }
 

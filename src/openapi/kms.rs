@@ -49,7 +49,7 @@ impl DataKey {
         let decoded = Zeroizing::new(decoded.unwrap_or_default());
         let mut key = Zeroizing::new([0; DATA_KEY]);
         if decoded.len() != key.len() {
-            let message = "the data key is not 32 bytes in Base64";
+            let message = tr!("the data key is not 32 bytes in Base64");
             return Err(ApiError::unexpected(GenerateDataKey::NAME, 200, message).into());
         }
         key.copy_from_slice(&decoded);

@@ -64,10 +64,10 @@ pub(crate) async fn all<A: Paged, T>(
         }
         let Some(next) = page.next_token else { break };
         if !seen.insert(next.clone()) {
-            return endless("the answer points to a page that was read before");
+            return endless(tr!("the answer points to a page that was read before"));
         }
         if seen.len() >= MOST_PAGES {
-            return endless("the answer has a next page even after 2000 pages");
+            return endless(tr!("the answer has a next page even after 2000 pages"));
         }
         token = Some(next);
     }

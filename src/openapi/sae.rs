@@ -100,7 +100,7 @@ impl Answer {
                     .or_else(|| url_in(data.http_url.as_ref(), "http://")),
             })
         });
-        let nothing = "the answer has neither a token nor a WebSocket URL";
+        let nothing = tr!("the answer has neither a token nor a WebSocket URL");
         found.ok_or_else(|| self.error(ApiError::UNEXPECTED, nothing))
     }
 

@@ -97,7 +97,7 @@ impl TemporaryCredentials {
     /// # Errors
     /// The missing field, in words; also given if the credentials have expired by `now`.
     pub(crate) fn credentials(self, now: Timestamp) -> Result<Credentials, String> {
-        let lacks = |what: &str| format!("the answer lacks {what}");
+        let lacks = |what: &str| tr!("the answer lacks {what}", what);
         let is_given = |secret: &SecretString| !secret.expose_secret().is_empty();
         let id = self.access_key_id.filter(|id| !id.is_empty());
         let secret = self.access_key_secret.filter(is_given);
@@ -117,9 +117,9 @@ impl TemporaryCredentials {
 pub(crate) fn in_future(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let time: Timestamp = text
         .parse()
-        .map_err(|_| "the expiration is not a time such as 2026-01-02T03:04:05Z")?;
+        .map_err(|_| tr!("the expiration is not a time such as 2026-01-02T03:04:05Z"))?;
     if time <= now {
-        return Err(format!("the credentials have expired already, at {time}"));
+        return Err(tr!("the credentials have expired already, at {time}", time));
     }
     Ok(time)
 }

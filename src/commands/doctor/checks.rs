@@ -15,7 +15,7 @@ async fn look<T>(calls: impl Future<Output = Result<T>>, at: &str) -> Result<Res
         Ok(reply) => Ok(Ok(reply)),
         Err(error) if is_denial(&error) => Ok(Err(Finding::new(
             Verdict::Warn,
-            format!("can't check {at}"),
+            tr!("can't check {at}", at),
             error.hint(),
         ))),
         Err(error) => Err(error),
@@ -24,7 +24,7 @@ async fn look<T>(calls: impl Future<Output = Result<T>>, at: &str) -> Result<Res
 
 /// Checks the identity of the credentials. `client` is a client of STS.
 pub(crate) async fn identity(client: &Client, limit: Duration) -> Result<Finding> {
-    let caller = match look(client.call(&GetCallerIdentity, limit), "the identity").await? {
+    let caller = match look(client.call(&GetCallerIdentity, limit), tr!("the identity")).await? {
         Ok(caller) => caller,
         Err(finding) => return Ok(finding),
     };
@@ -35,36 +35,36 @@ pub(crate) async fn identity(client: &Client, limit: Duration) -> Result<Finding
 
 /// Checks that the region exists.
 pub(crate) async fn region(client: &Client, limit: Duration) -> Result<Finding> {
-    let all = match look(region_ids(client, limit), "the regions").await? {
+    let all = match look(region_ids(client, limit), tr!("the regions")).await? {
         Ok(all) => all,
         Err(finding) => return Ok(finding),
     };
     let id = client.region();
     if all.iter().any(|region| region == id) {
-        return Ok(Finding::ok(format!("{id} exists")));
+        return Ok(Finding::ok(tr!("{id} exists", id)));
     }
     let area = id.split('-').next().unwrap_or_default();
     let alike = all.iter().map(String::as_str);
     let alike: Vec<&str> = alike.filter(|other| other.starts_with(area)).collect();
     Ok(Finding::fail(
-        format!("there is no region {id} for this account"),
+        tr!("there is no region {id} for this account", id),
         match alike.as_slice() {
-            [] => "give another --region".to_owned(),
-            alike => format!("give another --region: {}", alike.join(", ")),
+            [] => tr!("give another --region").to_owned(),
+            alike => tr!("give another --region: {alike}", alike = alike.join(", ")),
         },
     ))
 }
 
 /// Checks that Session Manager is switched on.
 pub(crate) async fn session_manager(client: &Client, limit: Duration) -> Result<Finding> {
-    let at = "whether Session Manager is on";
+    let at = tr!("whether Session Manager is on");
     let query = DescribeUserBusinessBehavior::default();
     Ok(match look(client.call(&query, limit), at).await? {
         Ok(choice) if choice.status_value.as_deref() == Some("disabled") => Finding::fail(
-            "Session Manager is off for this account",
-            "switch it on in the ECS console: Cloud Assistant, Session Manager settings",
+            tr!("Session Manager is off for this account"),
+            tr!("switch it on in the ECS console: Cloud Assistant, Session Manager settings"),
         ),
-        Ok(_) => Finding::ok("on for this account"),
+        Ok(_) => Finding::ok(tr!("on for this account")),
         Err(finding) => finding,
     })
 }
@@ -78,13 +78,13 @@ pub(crate) async fn instance_and_agent(
 ) -> Result<[Finding; 4]> {
     let (there, agent) = tokio::join!(instance(client, id, limit), agent(client, id, limit));
     let there = there?;
-    let unknown = || Finding::skip("agent state unknown");
+    let unknown = || Finding::skip(tr!("agent state unknown"));
     let [installed, online, version] =
         agent.unwrap_or_else(|error| [Finding::of(&error), unknown(), unknown()]);
     Ok(match there.verdict {
         // An agent is never online on an instance that isn't running.
         Verdict::Fail if installed.verdict == Verdict::Ok => {
-            let online = Finding::skip("the instance is not Running");
+            let online = Finding::skip(tr!("the instance is not Running"));
             [there, installed, online, version]
         }
         Verdict::Fail => [there, unknown(), unknown(), unknown()],
@@ -95,49 +95,50 @@ pub(crate) async fn instance_and_agent(
 /// Checks that the instance exists and is running.
 async fn instance(client: &Client, id: &str, limit: Duration) -> Result<Finding> {
     if id.starts_with("mi-") {
-        let text = "a machine outside ECS: only its agent can be checked";
+        let text = tr!("a machine outside ECS: only its agent can be checked");
         return Ok(Finding::skip(text));
     }
     let query = Query::id(id);
     let found = find(client, &query, None, limit);
-    let found = match look(found, "the instance").await? {
+    let found = match look(found, tr!("the instance")).await? {
         Ok(found) => found.instances,
         Err(finding) => return Ok(finding),
     };
     let Some(instance) = found.first() else {
         return Ok(Finding::fail(
-            format!(
-                "there is no instance {id} in {} that this identity may see",
-                client.region()
+            tr!(
+                "there is no instance {id} in {region} that this identity may see",
+                id,
+                region = client.region()
             ),
-            "check its id and --region, and the resources that the RAM policy names",
+            tr!("check its id and --region, and the resources that the RAM policy names"),
         ));
     };
     Ok(match instance.status.as_deref() {
-        Some("Running") => Finding::ok("the instance is Running"),
-        Some("Stopped") => Finding::fail("the instance is Stopped", "start the instance"),
+        Some("Running") => Finding::ok(tr!("the instance is Running")),
+        Some("Stopped") => Finding::fail(tr!("the instance is Stopped"), tr!("start the instance")),
         Some(status) => Finding::fail(
-            format!("the instance is {status}"),
-            "wait until it is Running",
+            tr!("the instance is {status}", status),
+            tr!("wait until it is Running"),
         ),
         None => Finding::warn(
-            "the API did not give the instance's status",
-            "check it in the ECS console",
+            tr!("the API did not give the instance's status"),
+            tr!("check it in the ECS console"),
         ),
     })
 }
 
 /// Checks the instance's agent: installed, online, new enough.
 async fn agent(client: &Client, id: &str, limit: Duration) -> Result<[Finding; 3]> {
-    let unknown = || Finding::skip("agent state unknown");
-    let found = match look(agents::agent(client, id, limit), "the agent").await? {
+    let unknown = || Finding::skip(tr!("agent state unknown"));
+    let found = match look(agents::agent(client, id, limit), tr!("the agent")).await? {
         Ok(found) => found,
         Err(finding) => return Ok([finding, unknown(), unknown()]),
     };
     let installed = found.filter(|agent| agent.version.is_some() || agent.online == Some(true));
     Ok(match &installed {
         Some(agent) => [
-            Finding::ok(format!("installed, {}", version_of(agent))),
+            Finding::ok(tr!("installed, {agent}", agent = version_of(agent))),
             online(agent),
             new_enough(agent),
         ],
@@ -145,8 +146,11 @@ async fn agent(client: &Client, id: &str, limit: Duration) -> Result<[Finding; 3
             let missing = Finding {
                 fix: Some(Fix::InstallAgent),
                 ..Finding::fail(
-                    "no Cloud Assistant agent is installed",
-                    format!("`axt doctor {id} --fix` installs it; restart the instance then"),
+                    tr!("no Cloud Assistant agent is installed"),
+                    tr!(
+                        "`axt doctor {id} --fix` installs it; restart the instance then",
+                        id
+                    ),
                 )
             };
             [missing, unknown(), unknown()]
@@ -155,25 +159,33 @@ async fn agent(client: &Client, id: &str, limit: Duration) -> Result<[Finding; 3
 }
 
 fn version_of(agent: &Agent) -> String {
-    let version = agent.version.as_deref().unwrap_or("of unknown version");
-    let os = agent.os_type.as_deref().unwrap_or("unknown system");
-    format!("{version} on {os}")
+    let version = agent
+        .version
+        .as_deref()
+        .unwrap_or(tr!("of unknown version"));
+    let os = agent.os_type.as_deref().unwrap_or(tr!("unknown system"));
+    tr!("{version} on {os}", version, os)
 }
 
 fn online(agent: &Agent) -> Finding {
     let heard = match &agent.last_heartbeat_time {
-        Some(time) => format!("last heartbeat at {time}"),
-        None => "no heartbeat yet".to_owned(),
+        Some(time) => tr!("last heartbeat at {time}", time),
+        None => tr!("no heartbeat yet").to_owned(),
     };
     match agent.online {
-        Some(true) => Finding::ok(format!("online, {heard}")),
+        Some(true) => Finding::ok(tr!("online, {heard}", heard)),
         Some(false) => Finding::fail(
-            format!("the agent is not online ({heard})"),
-            "check that the instance and its aliyun service are running, and that it reaches Cloud Assistant's servers",
+            tr!("the agent is not online ({heard})", heard),
+            tr!(
+                "check that the instance and its aliyun service are running, and that it reaches Cloud Assistant's servers"
+            ),
         ),
         None => Finding::warn(
-            format!("the API did not say whether the agent is online ({heard})"),
-            "check Cloud Assistant in the ECS console",
+            tr!(
+                "the API did not say whether the agent is online ({heard})",
+                heard
+            ),
+            tr!("check Cloud Assistant in the ECS console"),
         ),
     }
 }
@@ -181,21 +193,27 @@ fn online(agent: &Agent) -> Finding {
 fn new_enough(agent: &Agent) -> Finding {
     let version = agent.version.as_deref().unwrap_or_default();
     let needs = agents::minimum(agent.os_type.as_deref()).map_or_else(
-        || "a newer one".to_owned(),
-        |minimum| format!("one newer than {minimum}"),
+        || tr!("a newer one").to_owned(),
+        |minimum| tr!("one newer than {minimum}", minimum),
     );
     match agent.is_new_enough() {
         Some(false) => Finding::fail(
-            format!("the agent is {version}, and sessions need {needs}"),
-            "update the agent: Cloud Assistant in the ECS console, or its upgrade command on the instance",
-        ),
-        Some(true) => Finding::ok("new enough for sessions"),
-        None => Finding::warn(
-            format!(
-                "the API did not say whether the agent ({}) supports sessions",
-                version_of(agent)
+            tr!(
+                "the agent is {version}, and sessions need {needs}",
+                version,
+                needs
             ),
-            format!("sessions need {needs}"),
+            tr!(
+                "update the agent: Cloud Assistant in the ECS console, or its upgrade command on the instance"
+            ),
+        ),
+        Some(true) => Finding::ok(tr!("new enough for sessions")),
+        None => Finding::warn(
+            tr!(
+                "the API did not say whether the agent ({agent}) supports sessions",
+                agent = version_of(agent)
+            ),
+            tr!("sessions need {needs}", needs),
         ),
     }
 }

@@ -88,14 +88,16 @@ pub(crate) fn is_denial(error: &Error) -> bool {
 fn remedy(error: &Error) -> String {
     let general = match error {
         Error::Connect { .. } | Error::Lost(_) => {
-            "check that this machine reaches it: network, DNS, HTTPS_PROXY and NO_PROXY, firewalls"
+            tr!(
+                "check that this machine reaches it: network, DNS, HTTPS_PROXY and NO_PROXY, firewalls"
+            )
         }
         Error::Timeout { .. } | Error::AgentTimeout { .. } => {
-            "try again, or give it more time with --connect-timeout"
+            tr!("try again, or give it more time with --connect-timeout")
         }
-        Error::Usage(_) => "correct the option or variable",
-        Error::Config { .. } => "correct the file, or name another one with --config-file",
-        _ => "try again; -vv and --log-file FILE tell more",
+        Error::Usage(_) => tr!("correct the option or variable"),
+        Error::Config { .. } => tr!("correct the file, or name another one with --config-file"),
+        _ => tr!("try again; -vv and --log-file FILE tell more"),
     };
     error.hint().unwrap_or_else(|| general.to_owned())
 }

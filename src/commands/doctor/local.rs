@@ -17,27 +17,29 @@ const WORST_SKEW: i64 = 15 * 60;
 pub(crate) fn configuration(settings: &Settings) -> Finding {
     if let Some(why) = &settings.ignored {
         return Finding::warn(
-            format!("configuration file ignored: {why}"),
-            "correct the file; the environment has everything that is needed",
+            tr!("configuration file ignored: {why}", why),
+            tr!("correct the file; the environment has everything that is needed"),
         );
     }
     match (&settings.profile, &settings.config_file) {
         (Some(profile), _) if profile.is_exposed() => {
             let (name, path) = (profile.name(), profile.path().display());
             Finding::warn(
-                format!(
-                    "profile {name} of {path}: other users of this machine can read its secrets"
+                tr!(
+                    "profile {name} of {path}: other users of this machine can read its secrets",
+                    name,
+                    path
                 ),
-                format!("run `chmod 600 {path}`"),
+                tr!("run `chmod 600 {path}`", path),
             )
         }
-        (Some(profile), _) => Finding::ok(format!(
-            "profile {} of {}",
-            profile.name(),
-            profile.path().display()
+        (Some(profile), _) => Finding::ok(tr!(
+            "profile {name} of {path}",
+            name = profile.name(),
+            path = profile.path().display()
         )),
-        (None, Some(file)) => Finding::ok(format!("no profile in {}", file.value.display())),
-        (None, None) => Finding::ok("no configuration file"),
+        (None, Some(file)) => Finding::ok(tr!("no profile in {file}", file = file.value.display())),
+        (None, None) => Finding::ok(tr!("no configuration file")),
     }
 }
 
@@ -50,12 +52,12 @@ pub(crate) fn region_and_endpoint(settings: &Settings) -> Finding {
         return Finding::of(&Error::NoRegion);
     };
     let network = &settings.connection_type;
-    let mut text = format!("region {}", shown(region, &region.value));
+    let mut text = tr!("region {region}", region = shown(region, &region.value));
     if let Some(given) = &settings.endpoint {
         // It is not parsed yet, and might hold a password.
         let safe = endpoint::parse(&given.value);
         match safe {
-            Ok(url) => text += &format!(", endpoint {}", shown(given, url.as_str())),
+            Ok(url) => text += &tr!(", endpoint {url}", url = shown(given, url.as_str())),
             Err(error) => return Finding::of(&error),
         }
     }
@@ -75,10 +77,15 @@ pub(crate) async fn credentials(context: &Context) -> Finding {
             let kind = match (&keys.security_token, keys.expires) {
                 (None, _) => "lasting".to_owned(),
                 (Some(_), None) => "temporary".to_owned(),
-                (Some(_), Some(expires)) => format!("temporary until {expires}"),
+                (Some(_), Some(expires)) => tr!("temporary until {expires}", expires),
             };
             let id = shortened(&keys.access_key_id);
-            Finding::ok(format!("{id}, {kind}, from {}", keys.source))
+            Finding::ok(tr!(
+                "{id}, {kind}, from {source}",
+                id,
+                kind,
+                source = keys.source
+            ))
         }
         Err(error) => Finding::of(&error),
     }
@@ -86,14 +93,14 @@ pub(crate) async fn credentials(context: &Context) -> Finding {
 
 /// Compares this machine's clock with the API's.
 pub(crate) fn clock(clock: Option<ClockSkew>) -> Finding {
-    let remedy = "set this machine's clock, for instance by NTP";
+    let remedy = tr!("set this machine's clock, for instance by NTP");
     match clock {
-        None => Finding::warn("the API's answer has no time to compare with", remedy),
+        None => Finding::warn(tr!("the API's answer has no time to compare with"), remedy),
         Some(clock) if clock.ahead.abs() >= WORST_SKEW => Finding::fail(clock.to_string(), remedy),
         Some(clock) if clock.ahead.abs() >= NOTABLE_SKEW => {
             Finding::warn(clock.to_string(), remedy)
         }
-        Some(_) => Finding::ok("agrees with the server's"),
+        Some(_) => Finding::ok(tr!("agrees with the server's")),
     }
 }
 

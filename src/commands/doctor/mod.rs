@@ -174,7 +174,7 @@ impl<'a> Scene<'a> {
         let took = probe.took.as_millis();
         report.add(
             "api",
-            Finding::ok(format!("{} answered in {took} ms", probe.host)),
+            Finding::ok(tr!("{host} answered in {took} ms", host = probe.host, took)),
         );
         report.add("clock", local::clock(probe.clock));
         report.is_ok().then_some(Self {
@@ -223,9 +223,9 @@ impl<'a> Scene<'a> {
 
     fn no_target(&self) -> Finding {
         Finding::skip(if self.was_named {
-            "the instance is not known"
+            tr!("the instance is not known")
         } else {
-            "no TARGET was given"
+            tr!("no TARGET was given")
         })
     }
 
@@ -246,7 +246,7 @@ impl<'a> Scene<'a> {
         let found = timeout(self.limit, check).await;
         let found = found.unwrap_or_else(|_| {
             Err(Error::Timeout {
-                what: "the check".into(),
+                what: tr!("the check").into(),
                 limit: self.limit,
             })
         });
@@ -271,7 +271,7 @@ impl<'a> Scene<'a> {
         };
         // From here on a signal must not leave a session open.
         let mut stops = Stops::listen(None).map_err(|source| Error::Io {
-            what: "signals can't be caught",
+            what: tr!("signals can't be caught"),
             source,
         })?;
         let mut request = StartTerminalSession::new(&target.instance);
@@ -297,14 +297,14 @@ impl<'a> Scene<'a> {
                 report.add(
                     "fix",
                     Finding::warn(
-                        "nothing was installed",
-                        "there is no terminal to ask on: give --yes",
+                        tr!("nothing was installed"),
+                        tr!("there is no terminal to ask on: give --yes"),
                     ),
                 );
                 return Ok(());
             }
-            if !ui.ask(&format!("install the Cloud Assistant agent on {id}?"))? {
-                report.add("fix", Finding::skip("nothing was installed"));
+            if !ui.ask(&tr!("install the Cloud Assistant agent on {id}?", id))? {
+                report.add("fix", Finding::skip(tr!("nothing was installed")));
                 return Ok(());
             }
         }
@@ -315,8 +315,8 @@ impl<'a> Scene<'a> {
             "fix",
             match self.ecs.call(&install, self.limit).await {
                 Ok(_) => Finding::warn(
-                    "the Cloud Assistant agent will be installed",
-                    format!("restart {id}: the installation takes effect then"),
+                    tr!("the Cloud Assistant agent will be installed"),
+                    tr!("restart {id}: the installation takes effect then", id),
                 ),
                 Err(error) => Finding::of(&error),
             },

@@ -49,7 +49,7 @@ impl Report {
     pub(crate) fn skip_missing(&mut self, expected: impl Iterator<Item = &'static str>) {
         for name in expected {
             if self.rows.iter().all(|row| row.name != name) {
-                self.add(name, Finding::skip("skipped: an earlier step failed"));
+                self.add(name, Finding::skip(tr!("skipped: an earlier step failed")));
             }
         }
     }

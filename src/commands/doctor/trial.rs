@@ -37,7 +37,7 @@ pub(crate) async fn run(
     let start = Instant::now();
     match client.call(request, limit).await {
         Ok(started) => {
-            findings.push(Finding::ok(format!("started in {}", since(start))));
+            findings.push(Finding::ok(tr!("started in {time}", time = since(start))));
             let token = Some(started.security_token);
             let connecting = async {
                 let target = Target::session(&started.web_socket_url, token)?;
@@ -69,7 +69,7 @@ pub(crate) async fn run(
 }
 
 fn skipped() -> Finding {
-    Finding::skip("skipped: an earlier step failed")
+    Finding::skip(tr!("skipped: an earlier step failed"))
 }
 
 /// The phases that need a connection. An error belongs to the first phase that `findings` lacks.
@@ -84,26 +84,31 @@ async fn connected(
     let reached = since(start);
     let opening = timeout(limit, wire::open(target, stream)).await;
     let (outgoing, incoming) = opening.map_err(|_| Error::Timeout {
-        what: "the gateway's answer".into(),
+        what: tr!("the gateway's answer").into(),
         limit,
     })??;
     let way = network.describe(target.url())?;
-    findings.push(Finding::ok(format!(
-        "{way}: reached in {reached}, answered in {}",
-        since(start)
+    findings.push(Finding::ok(tr!(
+        "{way}: reached in {reached}, answered in {answered}",
+        way,
+        reached,
+        answered = since(start)
     )));
     let (opened, echoed) = echo(Link::new(outgoing, incoming), limit).await;
     if let Some(opened) = opened {
-        findings.push(Finding::ok(format!("the agent answered in {}", ms(opened))));
+        findings.push(Finding::ok(tr!(
+            "the agent answered in {time}",
+            time = ms(opened)
+        )));
     }
-    findings.push(Finding::ok(format!("came back in {}", ms(echoed?))));
+    findings.push(Finding::ok(tr!("came back in {time}", time = ms(echoed?))));
     Ok(())
 }
 
 async fn end(client: &Client, session_id: String, limit: Duration) -> Finding {
     let start = Instant::now();
     match client.call(&EndTerminalSession { session_id }, limit).await {
-        Ok(_) => Finding::ok(format!("ended in {}", since(start))),
+        Ok(_) => Finding::ok(tr!("ended in {time}", time = since(start))),
         Err(error) => Finding::of(&error),
     }
 }
@@ -155,9 +160,11 @@ async fn echo(link: Link, limit: Duration) -> (Option<Duration>, Result<Duration
     let echoed = match outcome {
         _ if on_echo.try_recv().is_ok() => Ok(opened_at.unwrap_or(start).elapsed()),
         Some(Outcome::Ended(Ending::Failed(error))) => Err(error),
-        Some(_) => Err(Error::Remote("the session ended before the echo".into())),
+        Some(_) => Err(Error::Remote(
+            tr!("the session ended before the echo").into(),
+        )),
         None => Err(Error::Timeout {
-            what: "the echo".into(),
+            what: tr!("the echo").into(),
             limit,
         }),
     };
@@ -171,7 +178,7 @@ struct Watch {
 
 impl Host for Watch {
     fn reconnect(&mut self, _resume: Option<String>) -> BoxFuture<'static, Result<Link>> {
-        Box::pin(async { Err(Error::Lost("a trial is not resumed".into())) })
+        Box::pin(async { Err(Error::Lost(tr!("a trial is not resumed").into())) })
     }
 
     fn notice(&mut self, notice: Notice) {

@@ -62,7 +62,10 @@ pub(super) fn upcall(instances: &[Instance], upcall: &str) -> Result<String> {
         _ => false,
     };
     if !known {
-        let what = format!("{upcall:?} is not one of list, all, map:GROUP and reverse:NODE");
+        let what = tr!(
+            "{upcall:?} is not one of list, all, map:GROUP and reverse:NODE",
+            upcall
+        );
         return Err(Error::Usage(what));
     }
     Ok(lines.into_iter().map(|line| line + "\n").collect())

@@ -90,7 +90,7 @@ async fn list(client: Result<Client>, filter: &Filter, wants_agents: bool) -> Re
     let found = find(&client, &filter.query(), None, CALL).await?;
     let mut instances = found.instances;
     instances.retain(|instance| filter.fits(instance));
-    let unseen = found.unseen.map(|error| ("managed instances", error));
+    let unseen = found.unseen.map(|error| (tr!("managed instances"), error));
     let is_whole = unseen.is_none();
     let mut unknown: Vec<_> = unseen.into_iter().collect();
     let of_ecs = instances.iter().filter(|instance| !instance.is_managed());
@@ -142,11 +142,18 @@ fn ssh() -> String {
 fn nothing(args: &cli::Instances, regions: &[String]) -> String {
     let place = match regions {
         [region] => region.clone(),
-        regions => format!("any of {} regions", regions.len()),
+        regions => tr!("any of {regions} regions", regions = regions.len()),
     };
     match args.filters.is_empty() {
-        true => format!("there are no instances in {place} that this identity may see"),
-        false => format!("no instance in {place} fits {}", args.filters.join(" ")),
+        true => tr!(
+            "there are no instances in {place} that this identity may see",
+            place
+        ),
+        false => tr!(
+            "no instance in {place} fits {filters}",
+            place,
+            filters = args.filters.join(" ")
+        ),
     }
 }
 

@@ -23,8 +23,13 @@ impl ClockSkew {
 
 impl std::fmt::Display for ClockSkew {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let side = if self.ahead < 0 { "behind" } else { "ahead of" };
         let size = Duration::from_secs(self.ahead.unsigned_abs());
-        write!(f, "this machine's clock is {size:?} {side} the server's")
+        f.write_str(&match self.ahead < 0 {
+            true => tr!("this machine's clock is {size:?} behind the server's", size),
+            false => tr!(
+                "this machine's clock is {size:?} ahead of the server's",
+                size
+            ),
+        })
     }
 }

@@ -90,18 +90,28 @@ impl Reply<'_> {
     /// A 2xx reply that doesn't hold what it should.
     fn not_the_type(&self, error: &serde_json::Error) -> ApiError {
         // The error of serde_json would quote values.
-        let place = format!("line {}, column {}", error.line(), error.column());
+        let place = tr!(
+            "line {line}, column {column}",
+            line = error.line(),
+            column = error.column()
+        );
         let length = self.body.len();
         self.unexpected(&if self.body.trim_ascii().is_empty() {
-            "the answer is empty".into()
+            tr!("the answer is empty").into()
         } else if error.is_data() {
-            format!("the answer lacks what it should hold, or holds it in another type ({place})")
+            tr!(
+                "the answer lacks what it should hold, or holds it in another type ({place})",
+                place
+            )
         } else if self.body.trim_ascii_start().starts_with(b"<") {
-            format!("the answer is {length} bytes of HTML or XML and not JSON")
+            tr!(
+                "the answer is {length} bytes of HTML or XML and not JSON",
+                length
+            )
         } else if error.is_eof() {
-            format!("the answer breaks off after {length} bytes")
+            tr!("the answer breaks off after {length} bytes", length)
         } else {
-            format!("the answer is not JSON ({place})")
+            tr!("the answer is not JSON ({place})", place)
         })
     }
 
@@ -113,8 +123,8 @@ impl Reply<'_> {
             .take(LONGEST_GLANCE)
             .collect();
         match line.is_empty() {
-            true => "the answer is empty".into(),
-            false => format!("the answer is not the API's: {line}"),
+            true => tr!("the answer is empty").into(),
+            false => tr!("the answer is not the API's: {line}", line),
         }
     }
 }
@@ -128,9 +138,9 @@ fn explain(message: &str, credentials: &Credentials, string_to_sign: &str) -> St
     };
     let stated = message.get(..at).unwrap_or_default().trim_end();
     let verdict = if message.contains(string_to_sign) {
-        "(the server signed the same text, so the AccessKey secret is wrong)"
+        tr!("(the server signed the same text, so the AccessKey secret is wrong)")
     } else {
-        "(the server signed another text than axt)"
+        tr!("(the server signed another text than axt)")
     };
     scrub(&format!("{stated} {verdict}"), credentials)
 }

@@ -136,7 +136,7 @@ impl Record {
     /// [`ApiError::UNEXPECTED`] for a record without an id.
     pub(super) fn instance(self, region: &str) -> Result<Instance> {
         let Some(id) = self.instance_id else {
-            let what = "the answer has an instance without an id";
+            let what = tr!("the answer has an instance without an id");
             return Err(ApiError::unexpected(DescribeInstances::NAME, 200, what).into());
         };
         let vpc = self.vpc_attributes.unwrap_or_default();

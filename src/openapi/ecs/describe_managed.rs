@@ -80,7 +80,7 @@ impl Record {
     /// [`ApiError::UNEXPECTED`] for a record without an id.
     pub(super) fn instance(self, region: &str) -> Result<Instance> {
         let Some(id) = self.instance_id else {
-            let what = "the answer has an instance without an id";
+            let what = tr!("the answer has an instance without an id");
             return Err(ApiError::unexpected(DescribeManagedInstances::NAME, 200, what).into());
         };
         let status = self.connected.map(|connected| match connected {
