@@ -105,26 +105,26 @@ impl Blocks {
 pub(crate) fn problem(path: &Path, line: usize, what: &str) -> Error {
     Error::Config {
         path: path.to_owned(),
-        problem: format!("line {line}: {what}"),
+        problem: tr!("line {line}: {what}", line, what),
     }
 }
 
 /// The blocks of the table `host`.
 fn blocks(path: &Path, text: &str, value: Spanned<DeValue<'_>>) -> Result<Vec<Host>> {
     let wrong = |span: Range<usize>, what: &str| {
-        let what = format!("{what}: a host block begins with [host.\"NAME\"]");
+        let what = tr!("{what}: a host block begins with [host.\"NAME\"]", what);
         Err(problem(path, line_of(text, span.start), &what))
     };
     let span = value.span();
     let DeValue::Table(table) = value.into_inner() else {
-        return wrong(span, "host is not a table");
+        return wrong(span, tr!("host is not a table"));
     };
     let mut hosts = Vec::new();
     for (key, value) in in_order(table) {
         let DeValue::Table(block) = value.into_inner() else {
             return wrong(
                 key.span(),
-                &format!("host.{} is not a table", key.get_ref()),
+                &tr!("host.{name} is not a table", name = key.get_ref()),
             );
         };
         let entries = in_order(block).into_iter();
@@ -156,8 +156,8 @@ fn value_of(value: DeValue<'_>) -> Value {
             let items = items.into_iter();
             Value::List(items.map(|item| value_of(item.into_inner())).collect())
         }
-        DeValue::Datetime(_) => Value::Other("a date"),
-        DeValue::Table(_) => Value::Other("a table"),
+        DeValue::Datetime(_) => Value::Other(tr!("a date")),
+        DeValue::Table(_) => Value::Other(tr!("a table")),
     }
 }
 

@@ -115,14 +115,16 @@ pub(super) fn profile(
         (None, None, _) => Ok(None),
         (None, Some(name), Some(first)) => Err(Error::Config {
             path: first.path.value.clone(),
-            problem: format!(
-                "the file of the profile {:?} (from {}) does not exist",
-                name.value, name.source
+            problem: tr!(
+                "the file of the profile {name:?} (from {source}) does not exist",
+                name = name.value,
+                source = name.source
             ),
         }),
-        (None, Some(name), None) => Err(Error::Usage(format!(
-            "profile {:?} (from {}) was asked for, and there is no configuration file: it is switched off, or the home directory is not known",
-            name.value, name.source
+        (None, Some(name), None) => Err(Error::Usage(tr!(
+            "profile {name:?} (from {source}) was asked for, and there is no configuration file: it is switched off, or the home directory is not known",
+            name = name.value,
+            source = name.source
         ))),
     }
 }

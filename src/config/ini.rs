@@ -45,11 +45,11 @@ pub(super) fn sdk(path: &Path, name: Option<&str>) -> Result<Profile, NoProfile>
     let known = TYPES.iter().find(|(known, _)| *known == kind);
     let Some((_, mode)) = known else {
         let problem = match kind.as_str() {
-            "" => "type is missing".to_owned(),
-            _ => format!("{kind:?} is not a type of credentials"),
+            "" => tr!("type is missing").to_owned(),
+            _ => tr!("{kind:?} is not a type of credentials", kind),
         };
         let path = path.to_owned();
-        let problem = format!("section [{name}]: {problem}");
+        let problem = tr!("section [{name}]: {problem}", name, problem);
         return Err(Error::Config { path, problem }.into());
     };
     fields.insert("mode".into(), (*mode).into());

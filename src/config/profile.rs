@@ -37,19 +37,19 @@ impl Profile {
             problem: problem.to_owned(),
         };
         let Some(file) = whole.0.as_object_mut() else {
-            return Err(bad("the file is not a JSON object").into());
+            return Err(bad(tr!("the file is not a JSON object")).into());
         };
         let current = match file.get("current") {
             None | Some(Value::Null) => "",
             Some(Value::String(current)) => current,
-            Some(_) => return Err(bad("\"current\" is not a string").into()),
+            Some(_) => return Err(bad(tr!("\"current\" is not a string")).into()),
         };
         let current = Some(current).filter(|current| !current.is_empty());
         let wanted = name.or(current).unwrap_or("default").to_owned();
         let profiles = match file.get_mut("profiles") {
             None | Some(Value::Null) => &mut vec![],
             Some(Value::Array(profiles)) => profiles,
-            Some(_) => return Err(bad("\"profiles\" is not a list").into()),
+            Some(_) => return Err(bad(tr!("\"profiles\" is not a list")).into()),
         };
         let name_of = |profile: &Value| Some(profile.get("name")?.as_str()?.to_owned());
         let is_wanted = |profile: &&mut Value| name_of(profile).as_ref() == Some(&wanted);
@@ -123,7 +123,7 @@ impl Profile {
         match self.fields.get(self.spelled(field)) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-            Some(_) => Err(self.mistyped(field, "a string")),
+            Some(_) => Err(self.mistyped(field, tr!("a string"))),
         }
     }
 
@@ -137,7 +137,7 @@ impl Profile {
         };
         value
             .map(Some)
-            .ok_or_else(|| self.mistyped(field, "a whole number"))
+            .ok_or_else(|| self.mistyped(field, tr!("a whole number")))
     }
 
     /// A switch, which is off where the field is missing.
@@ -145,7 +145,7 @@ impl Profile {
         match self.fields.get(self.spelled(field)) {
             None | Some(Value::Null) => Ok(false),
             Some(Value::Bool(value)) => Ok(*value),
-            Some(_) => Err(self.mistyped(field, "true or false")),
+            Some(_) => Err(self.mistyped(field, tr!("true or false"))),
         }
     }
 
@@ -181,7 +181,12 @@ impl Profile {
         let field = self.spelled(field);
         Error::Config {
             path: self.path.clone(),
-            problem: format!("profile {:?}: {field} is not {kind}", self.name),
+            problem: tr!(
+                "profile {name:?}: {field} is not {kind}",
+                name = self.name,
+                field,
+                kind
+            ),
         }
     }
 }
@@ -222,7 +227,7 @@ impl NoProfile {
         };
         let error = Error::Config {
             path: path.to_owned(),
-            problem: format!("no profile {wanted:?}; the file has {known}"),
+            problem: tr!("no profile {wanted:?}; the file has {known}", wanted, known),
         };
         Self::Missing { is_empty, error }
     }
@@ -281,7 +286,7 @@ fn parse(path: &Path) -> Result<Value> {
     // What serde_json says about a free-form value names a place and a rule, never content.
     serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| Error::Config {
         path: path.to_owned(),
-        problem: format!("not valid JSON: {error}"),
+        problem: tr!("not valid JSON: {error}", error),
     })
 }
 
@@ -297,13 +302,15 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes))
-        .map_err(|error| bad(format!("can't be read: {error}")))?;
+        .map_err(|error| bad(tr!("can't be read: {error}", error)))?;
     if bytes.len() as u64 > LONGEST {
-        return Err(bad("longer than 1 MiB; not a configuration file".into()));
+        return Err(bad(
+            tr!("longer than 1 MiB; not a configuration file").into()
+        ));
     }
     String::from_utf8(bytes)
         .map(Zeroizing::new)
-        .map_err(|_| bad("not UTF-8".into()))
+        .map_err(|_| bad(tr!("not UTF-8").into()))
 }
 
 #[cfg(test)]

@@ -55,7 +55,7 @@ impl FromStr for ConnectionType {
         match text.to_ascii_lowercase().as_str() {
             "internet" | "public" => Ok(Self::Internet),
             "intranet" | "vpc" => Ok(Self::Intranet),
-            _ => Err(format!("{text:?} is neither internet nor intranet")),
+            _ => Err(tr!("{text:?} is neither internet nor intranet", text)),
         }
     }
 }
@@ -77,7 +77,7 @@ impl FromStr for Signature {
         match text.to_ascii_lowercase().as_str() {
             "v1" => Ok(Self::V1),
             "v3" => Ok(Self::V3),
-            _ => Err(format!("{text:?} is neither v1 nor v3")),
+            _ => Err(tr!("{text:?} is neither v1 nor v3", text)),
         }
     }
 }
@@ -177,9 +177,8 @@ impl Settings {
     pub(crate) fn credential_source(&self, env: Env<'_>) -> Result<CredentialSource> {
         let looked = match &self.config_file {
             Some(file) => file.value.display().to_string(),
-            None => {
-                "a configuration file (switched off, or the home directory is not known)".into()
-            }
+            None => tr!("a configuration file (switched off, or the home directory is not known)")
+                .into(),
         };
         source::find(
             self.profile.as_ref(),
@@ -221,7 +220,11 @@ fn from_profile(profile: &Profile, field: &str) -> Result<Option<Sourced<String>
 
 fn connection(text: &Sourced<String>) -> Result<Sourced<ConnectionType>> {
     let value = text.value.parse().map_err(|error| {
-        Error::Usage(format!("the endpoint type from {}: {error}", text.source))
+        Error::Usage(tr!(
+            "the endpoint type from {source}: {error}",
+            source = text.source,
+            error
+        ))
     })?;
     Ok(Sourced {
         value,

@@ -29,7 +29,7 @@ impl Cause {
             }
             next = error.source();
         }
-        Self::passing(text.unwrap_or_else(|| "the request failed".into()))
+        Self::passing(text.unwrap_or_else(|| tr!("the request failed").into()))
     }
 
     /// A cause that may be gone at the next attempt.
@@ -69,7 +69,7 @@ fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TlsError> {
 fn describe(error: &(dyn StdError + 'static)) -> String {
     let io = error.downcast_ref::<io::Error>();
     if io.is_some_and(|io| io.kind() == io::ErrorKind::UnexpectedEof) {
-        return "the peer closed the connection".into();
+        return tr!("the peer closed the connection").into();
     }
     error.to_string()
 }
@@ -77,9 +77,9 @@ fn describe(error: &(dyn StdError + 'static)) -> String {
 fn describe_tls(error: &TlsError) -> String {
     match error {
         TlsError::InvalidCertificate(problem) => describe_certificate(problem),
-        TlsError::InvalidMessage(_) => "the peer doesn't speak TLS on this port".into(),
+        TlsError::InvalidMessage(_) => tr!("the peer doesn't speak TLS on this port").into(),
         TlsError::AlertReceived(AlertDescription::HandshakeFailure) => {
-            "the peer and axt have no TLS version or cipher in common".into()
+            tr!("the peer and axt have no TLS version or cipher in common").into()
         }
         TlsError::General(text) => text.clone(),
         other => format!("TLS: {other}"),
@@ -90,21 +90,26 @@ fn describe_certificate(problem: &CertificateError) -> String {
     use CertificateError as C;
     match problem {
         // BadSignature: an authority of the same name is trusted, but with another key.
-        C::UnknownIssuer | C::BadSignature => "the certificate's issuer is not trusted; if a private authority or an inspecting proxy signed it, set SSL_CERT_FILE to that authority's PEM file".into(),
+        C::UnknownIssuer | C::BadSignature => tr!(
+            "the certificate's issuer is not trusted; if a private authority or an inspecting proxy signed it, set SSL_CERT_FILE to that authority's PEM file"
+        ).into(),
         C::Expired | C::ExpiredContext { .. } => {
-            "the certificate has expired, or this machine's clock is wrong".into()
+            tr!("the certificate has expired, or this machine's clock is wrong").into()
         }
         C::NotValidYet | C::NotValidYetContext { .. } => {
-            "the certificate is not valid yet, or this machine's clock is wrong".into()
+            tr!("the certificate is not valid yet, or this machine's clock is wrong").into()
         }
-        C::NotValidForName => "the certificate is for another name".into(),
+        C::NotValidForName => tr!("the certificate is for another name").into(),
         C::NotValidForNameContext { presented, .. } if presented.is_empty() => {
-            "the certificate is for another name".into()
+            tr!("the certificate is for another name").into()
         }
         C::NotValidForNameContext { presented, .. } => {
-            format!("the certificate is for another name: {}", presented.join(", "))
+            tr!(
+                "the certificate is for another name: {presented}",
+                presented = presented.join(", ")
+            )
         }
-        C::Revoked => "the certificate has been revoked".into(),
-        other => format!("the certificate is not acceptable: {other}"),
+        C::Revoked => tr!("the certificate has been revoked").into(),
+        other => tr!("the certificate is not acceptable: {other}", other),
     }
 }

@@ -17,15 +17,20 @@ impl Network {
             .http1_only()
             .connect_timeout(connect_timeout)
             .build()
-            .map_err(|error| Error::Usage(format!("no HTTP client: {}", Cause::of(&error).text)))
+            .map_err(|error| {
+                Error::Usage(tr!(
+                    "no HTTP client: {error}",
+                    error = Cause::of(&error).text
+                ))
+            })
     }
 
     /// Explains an error of that client.
     pub(crate) fn explain_metadata(&self, error: &reqwest::Error) -> Error {
         let cause = match error.is_timeout() {
-            true => Cause::passing("no answer in time"),
+            true => Cause::passing(tr!("no answer in time")),
             false => Cause::of(error),
         };
-        cause.connecting_to("the instance's metadata service")
+        cause.connecting_to(tr!("the instance's metadata service"))
     }
 }

@@ -87,12 +87,12 @@ impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.target)?;
         match &self.proxy {
-            Some(proxy) => write!(f, " through the proxy {proxy}")?,
-            None => f.write_str(" directly")?,
+            Some(proxy) => f.write_str(&tr!(" through the proxy {proxy}", proxy))?,
+            None => f.write_str(tr!(" directly"))?,
         }
         match &self.trust {
-            Some(trust) => write!(f, ", trusting {trust}"),
-            None => f.write_str(", without TLS"),
+            Some(trust) => f.write_str(&tr!(", trusting {trust}", trust)),
+            None => f.write_str(tr!(", without TLS")),
         }
     }
 }
@@ -149,7 +149,12 @@ impl Network {
             .tcp_nodelay(true)
             .connect_timeout(self.inner.connect_timeout)
             .build()
-            .map_err(|error| Error::Usage(format!("no HTTP client: {}", Cause::of(&error).text)))
+            .map_err(|error| {
+                Error::Usage(tr!(
+                    "no HTTP client: {error}",
+                    error = Cause::of(&error).text
+                ))
+            })
     }
 
     /// Connects to the host of a `ws`, `wss`, `http` or `https` URL, the TLS handshake included.
@@ -164,7 +169,11 @@ impl Network {
         if target.tls {
             self.inner.tls.load()?;
         }
-        let what = format!("the connection to {target}{}", through(proxy.as_ref()));
+        let what = tr!(
+            "the connection to {target}{proxy}",
+            target,
+            proxy = through(proxy.as_ref())
+        );
         tokio::time::timeout(limit, self.reach(&target, proxy))
             .await
             .map_err(|_| Error::Timeout { what, limit })?
@@ -207,7 +216,7 @@ impl Network {
         let to = format!("{target}{}", through(proxy.as_ref()));
         if error.is_timeout() {
             return Error::Timeout {
-                what: format!("the connection to {to}"),
+                what: tr!("the connection to {to}", to),
                 limit: self.inner.connect_timeout,
             };
         }
@@ -250,5 +259,7 @@ impl Network {
 }
 
 fn through(proxy: Option<&Proxy>) -> String {
-    proxy.map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"))
+    proxy.map_or_else(String::new, |proxy| {
+        tr!(" through the proxy {proxy}", proxy)
+    })
 }

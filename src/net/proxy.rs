@@ -91,7 +91,9 @@ impl Proxies {
 fn invalid() -> Error {
     // Without the value: it may hold a password.
     Error::Usage(
-        "HTTPS_PROXY or ALL_PROXY is not a proxy's URL: http, https, socks5 or socks5h, as http://USER:PASSWORD@HOST:PORT".into(),
+        tr!(
+            "HTTPS_PROXY or ALL_PROXY is not a proxy's URL: http, https, socks5 or socks5h, as http://USER:PASSWORD@HOST:PORT"
+        ).into(),
     )
 }
 
@@ -124,8 +126,10 @@ pub(super) async fn tunnel(
     target: &Destination,
     tls: &Tls,
 ) -> Result<Box<dyn Stream>> {
-    let refused = |cause: Cause| cause.connecting_to(format!("{target} through the proxy {proxy}"));
-    let to = format!("the proxy {proxy}");
+    let refused = |cause: Cause| {
+        cause.connecting_to(tr!("{target} through the proxy {proxy}", target, proxy))
+    };
+    let to = tr!("the proxy {proxy}", proxy);
     let stream = connect(proxy.intercept.uri().clone(), &to).await?;
     if proxy.url.scheme().starts_with("socks") {
         return socks(stream, proxy, target).await.map_err(refused);
@@ -168,8 +172,8 @@ async fn connect_method(
         let mut read = (&mut *stream).take((MAX_ANSWER - answer.len()) as u64);
         if read.read_buf(&mut answer).await.map_err(io)? == 0 {
             return Err(Cause::passing(match answer.len() {
-                MAX_ANSWER => "the proxy's answer is too long",
-                _ => "the proxy closed the connection without an answer",
+                MAX_ANSWER => tr!("the proxy's answer is too long"),
+                _ => tr!("the proxy closed the connection without an answer"),
             }));
         }
         if let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -179,22 +183,22 @@ async fn connect_method(
     match status(&answer) {
         // The target doesn't speak before the TLS client does.
         Some(200..=299) if answer.len() > head => {
-            Err(Cause::lasting("the proxy sent more than its answer"))
+            Err(Cause::lasting(tr!("the proxy sent more than its answer")))
         }
         Some(200..=299) => Ok(()),
-        Some(407) => Err(Cause::lasting(
-            "the proxy asks for credentials (HTTP 407): check user and password in HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT",
-        )),
+        Some(407) => Err(Cause::lasting(tr!(
+            "the proxy asks for credentials (HTTP 407): check user and password in HTTPS_PROXY, as http://USER:PASSWORD@HOST:PORT"
+        ))),
         Some(status @ 400..=499) => Err(Cause::lasting(refusal(status))),
         Some(status) => Err(Cause::passing(refusal(status))),
-        None => Err(Cause::lasting(
-            "the proxy did not answer as an HTTP proxy does",
-        )),
+        None => Err(Cause::lasting(tr!(
+            "the proxy did not answer as an HTTP proxy does"
+        ))),
     }
 }
 
 fn refusal(status: u16) -> String {
-    format!("the proxy refused the tunnel: HTTP {status}")
+    tr!("the proxy refused the tunnel: HTTP {status}", status)
 }
 
 fn status(answer: &[u8]) -> Option<u16> {
@@ -208,13 +212,13 @@ async fn socks(
     proxy: &Proxy,
     target: &Destination,
 ) -> Result<Box<dyn Stream>, Cause> {
-    let unfit = || Cause::lasting("the target can't be named to a SOCKS proxy");
+    let unfit = || Cause::lasting(tr!("the target can't be named to a SOCKS proxy"));
     let mut uri = target.uri().map_err(|_| unfit())?;
     // By curl's convention `socks5` has this side resolve the name and `socks5h` the proxy.
     if let (Host::Domain(name), "socks5") = (&target.host, proxy.url.scheme()) {
         let found = tokio::net::lookup_host((name.as_str(), target.port)).await;
         let address = found.map_err(|error| Cause::of(&error))?.next();
-        let address = address.ok_or_else(|| Cause::passing("the name has no address"))?;
+        let address = address.ok_or_else(|| Cause::passing(tr!("the name has no address")))?;
         uri = Uri::try_from(format!("https://{address}/")).map_err(|_| unfit())?;
     }
     let mut service = SocksV5::new(proxy.intercept.uri().clone(), Connected(Some(stream)));

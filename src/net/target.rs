@@ -29,13 +29,14 @@ impl Destination {
             "https" | "wss" => true,
             "http" | "ws" => false,
             other => {
-                return Err(Error::Usage(format!(
-                    "a URL must begin with https, wss, http or ws, not {other}"
+                return Err(Error::Usage(tr!(
+                    "a URL must begin with https, wss, http or ws, not {other}",
+                    other
                 )));
             }
         };
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
-            return Err(Error::Usage("a URL without a host".into()));
+            return Err(Error::Usage(tr!("a URL without a host").into()));
         };
         let target = Self {
             host: host.to_owned(),
@@ -43,8 +44,9 @@ impl Destination {
             tls,
         };
         if !tls && !target.names_loopback() {
-            return Err(Error::Usage(format!(
-                "{target} is not on this machine, so TLS is required: use https or wss"
+            return Err(Error::Usage(tr!(
+                "{target} is not on this machine, so TLS is required: use https or wss",
+                target
             )));
         }
         Ok(target)
@@ -53,9 +55,12 @@ impl Destination {
     /// The target as connectors take it.
     pub(super) fn uri(&self) -> Result<Uri> {
         let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{self}/")
-            .parse()
-            .map_err(|_| Error::Usage(format!("{self} is not a host that can be dialled")))
+        format!("{scheme}://{self}/").parse().map_err(|_| {
+            Error::Usage(tr!(
+                "{target} is not a host that can be dialled",
+                target = self
+            ))
+        })
     }
 
     /// Refuses a plain connection to another machine: a hosts file may give `localhost` any address.
@@ -64,7 +69,9 @@ impl Destination {
         if self.tls || peer.as_ref().is_ok_and(IpAddr::is_loopback) {
             return Ok(());
         }
-        let cause = Cause::lasting("the name belongs to another machine, and that needs TLS");
+        let cause = Cause::lasting(tr!(
+            "the name belongs to another machine, and that needs TLS"
+        ));
         Err(cause.connecting_to(self))
     }
 

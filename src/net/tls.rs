@@ -42,7 +42,7 @@ impl Tls {
         let provider = Arc::clone(&self.trust.provider);
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| Error::Usage(format!("no TLS: {error}")))?
+            .map_err(|error| Error::Usage(tr!("no TLS: {error}", error)))?
             // As safe as the defaults: `Trust` makes the usual verifier, only later.
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&self.trust) as Arc<_>)
@@ -59,13 +59,13 @@ impl Tls {
     /// The source of the trusted certificates.
     pub(super) fn describe(&self) -> String {
         match (&self.trust.file, &self.trust.dir) {
-            (None, None) => "the system's certificates".into(),
+            (None, None) => tr!("the system's certificates").into(),
             (Some(file), None) => format!("SSL_CERT_FILE={}", file.display()),
             (None, Some(dir)) => format!("SSL_CERT_DIR={}", dir.to_string_lossy()),
-            (Some(file), Some(dir)) => format!(
-                "SSL_CERT_FILE={} and SSL_CERT_DIR={}",
-                file.display(),
-                dir.to_string_lossy()
+            (Some(file), Some(dir)) => tr!(
+                "SSL_CERT_FILE={file} and SSL_CERT_DIR={dir}",
+                file = file.display(),
+                dir = dir.to_string_lossy()
             ),
         }
     }
@@ -79,7 +79,7 @@ impl Tls {
     ) -> Result<Box<dyn Stream>> {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(bare.to_owned())
-            .map_err(|_| Error::Usage(format!("{host} can't be the name on a certificate")))?;
+            .map_err(|_| Error::Usage(tr!("{host} can't be the name on a certificate", host)))?;
         let connector = TlsConnector::from(self.config()?);
         let stream = connector
             .connect(name, stream)
@@ -127,8 +127,8 @@ impl Trust {
             return match platform {
                 Ok(verifier) => Ok(Arc::new(verifier)),
                 Err(error) => Err(TrustError {
-                    path: "the system's trust store".into(),
-                    problem: format!("{error}; set SSL_CERT_FILE to a PEM file"),
+                    path: tr!("the system's trust store").into(),
+                    problem: tr!("{error}; set SSL_CERT_FILE to a PEM file", error),
                 }),
             };
         }
@@ -160,7 +160,7 @@ impl Trust {
 fn read_file(file: &Path) -> Result<CertificateResult, TrustError> {
     std::fs::File::open(file).map_err(|error| TrustError {
         path: file.to_owned(),
-        problem: format!("SSL_CERT_FILE can't be read: {error}"),
+        problem: tr!("SSL_CERT_FILE can't be read: {error}", error),
     })?;
     Ok(load_certs_from_paths(Some(file), None))
 }
@@ -183,7 +183,11 @@ fn add(
     let reason = reason.map_or_else(String::new, |error| format!(": {error}"));
     Err(TrustError {
         path: path.to_owned(),
-        problem: format!("{variable} holds no usable certificate in PEM form{reason}"),
+        problem: tr!(
+            "{variable} holds no usable certificate in PEM form{reason}",
+            variable,
+            reason
+        ),
     })
 }
 

@@ -46,13 +46,13 @@ pub(super) async fn obtain(
 ) -> Result<Credentials> {
     let argv = split(command)?;
     let [program, arguments @ ..] = argv.as_slice() else {
-        return Err(problem("process_command is empty"));
+        return Err(problem(tr!("process_command is empty")));
     };
     let asked = std::env::var(ASKED).unwrap_or_default();
     if asked.split('\n').any(|name| name == profile) {
-        return Err(problem(
-            "its process_command runs axt with the same profile, which is an endless loop",
-        ));
+        return Err(problem(tr!(
+            "its process_command runs axt with the same profile, which is an endless loop"
+        )));
     }
     let mut run = Command::new(program);
     run.args(arguments).kill_on_drop(true);
@@ -74,9 +74,13 @@ pub(super) async fn obtain(
     if !may_ask {
         run.process_group(0);
     }
-    let child = run
-        .spawn()
-        .map_err(|error| problem(&format!("process_command: {program} can't be run: {error}")))?;
+    let child = run.spawn().map_err(|error| {
+        problem(&tr!(
+            "process_command: {program} can't be run: {error}",
+            program,
+            error
+        ))
+    })?;
     let output = run_to_end(child, program, !may_ask).await?;
     read(&output, world)
 }
@@ -88,7 +92,8 @@ fn split(command: &str) -> Result<Vec<String>> {
         true => command.replace('\\', "\\\\"),
         false => command.to_owned(),
     };
-    shlex::split(&command).ok_or_else(|| problem("process_command has a quote without its end"))
+    shlex::split(&command)
+        .ok_or_else(|| problem(tr!("process_command has a quote without its end")))
 }
 
 async fn run_to_end(
@@ -107,8 +112,10 @@ async fn run_to_end(
     });
     match ended.await {
         Ok(Ok((output, Ok(status)))) if status.success() => Ok(output),
-        Ok(Ok((_, Ok(status)))) => Err(problem(&format!(
-            "process_command: {program} failed: {status}"
+        Ok(Ok((_, Ok(status)))) => Err(problem(&tr!(
+            "process_command: {program} failed: {status}",
+            program,
+            status
         ))),
         Ok(Ok((_, Err(error)))) => Err(problem(&format!("process_command: {program}: {error}"))),
         Ok(Err(error)) => {
@@ -117,7 +124,11 @@ async fn run_to_end(
         }
         Err(_) => {
             end(&mut child, has_group).await;
-            let what = format!("process_command: {program} took longer than {LIMIT:?}");
+            let what = tr!(
+                "process_command: {program} took longer than {limit:?}",
+                program,
+                limit = LIMIT
+            );
             Err(problem(&what))
         }
     }
@@ -126,9 +137,9 @@ async fn run_to_end(
 async fn up_to_the_limit(pipe: impl AsyncRead + Unpin) -> Result<Zeroizing<Vec<u8>>> {
     let mut output = Zeroizing::new(Vec::new());
     let read = pipe.take(LONGEST + 1).read_to_end(&mut output).await;
-    read.map_err(|error| problem(&format!("process_command: its output: {error}")))?;
+    read.map_err(|error| problem(&tr!("process_command: its output: {error}", error)))?;
     if output.len() as u64 > LONGEST {
-        return Err(problem("process_command printed more than 1 MiB"));
+        return Err(problem(tr!("process_command printed more than 1 MiB")));
     }
     Ok(output)
 }
@@ -159,18 +170,20 @@ fn read(output: &[u8], world: &World) -> Result<Credentials> {
     // The error of serde_json would quote values.
     let printed: Printed = serde_json::from_slice(output).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        problem(&format!(
-            "process_command printed something else than a JSON object of texts (line {line}, column {column})"
+        problem(&tr!(
+            "process_command printed something else than a JSON object of texts (line {line}, column {column})",
+            line,
+            column
         ))
     })?;
-    let lacks = |field: &str| problem(&format!("process_command printed no {field}"));
+    let lacks = |field: &str| problem(&tr!("process_command printed no {field}", field));
     let security_token = match printed.mode.as_deref() {
         Some("AK") => None,
         Some("StsToken") => Some(printed.sts_token.ok_or_else(|| lacks("sts_token"))?),
         Some(_) => {
-            return Err(problem(
-                "process_command printed another mode than AK and StsToken",
-            ));
+            return Err(problem(tr!(
+                "process_command printed another mode than AK and StsToken"
+            )));
         }
         None => return Err(lacks("mode")),
     };

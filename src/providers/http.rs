@@ -62,7 +62,7 @@ async fn exchange(
         let from = from.clone();
         Ok(body.map(|body| Answer { from, status, body }))
     };
-    let what = format!("the answer of {from}");
+    let what = tr!("the answer of {from}", from);
     tokio::time::timeout(limit, exchange)
         .await
         .map_err(|_| Error::Timeout { what, limit })?
@@ -82,8 +82,9 @@ async fn read(response: &mut Response, from: &str) -> Result<reqwest::Result<Zer
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() > LONGEST => {
-                return Err(problem(&format!(
-                    "the answer of {from} is longer than 1 MiB"
+                return Err(problem(&tr!(
+                    "the answer of {from} is longer than 1 MiB",
+                    from
                 )));
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
@@ -101,7 +102,7 @@ impl Answer {
 
     /// The body as text, without white space around it.
     pub(super) fn text(&self) -> Result<&str> {
-        let text = std::str::from_utf8(&self.body).map_err(|_| self.bad("is not UTF-8"))?;
+        let text = std::str::from_utf8(&self.body).map_err(|_| self.bad(tr!("is not UTF-8")))?;
         Ok(text.trim())
     }
 
@@ -112,10 +113,16 @@ impl Answer {
         serde_json::from_slice(&self.body).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             match error.is_data() {
-                true => self.bad(&format!(
-                    "has another form than expected (line {line}, column {column})"
+                true => self.bad(&tr!(
+                    "has another form than expected (line {line}, column {column})",
+                    line,
+                    column
                 )),
-                false => self.bad(&format!("is not JSON (line {line}, column {column})")),
+                false => self.bad(&tr!(
+                    "is not JSON (line {line}, column {column})",
+                    line,
+                    column
+                )),
             }
         })
     }
@@ -126,15 +133,23 @@ impl Answer {
             return Ok(());
         }
         let said = match self.status.is_redirection() {
-            true => ", a redirect, which is not followed".to_owned(),
+            true => tr!(", a redirect, which is not followed").to_owned(),
             false => self.message(),
         };
-        Err(self.bad(&format!("is HTTP {}{said}", self.status.as_u16())))
+        Err(self.bad(&tr!(
+            "is HTTP {status}{said}",
+            status = self.status.as_u16(),
+            said
+        )))
     }
 
     /// An error about this answer.
     pub(super) fn bad(&self, problem: &str) -> Error {
-        self::problem(&format!("the answer of {} {problem}", self.from))
+        self::problem(&tr!(
+            "the answer of {from} {problem}",
+            from = self.from,
+            problem
+        ))
     }
 
     /// Code and message of an error in JSON, as one line. Other bodies may be anything.

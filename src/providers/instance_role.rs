@@ -32,14 +32,16 @@ pub(super) async fn obtain(world: &World, role: &InstanceRole) -> Result<Credent
             .map(|(keys, _)| keys);
     }
     let asked = tokio::time::timeout(GUESS, service.credentials(None)).await;
-    let not_here = |why: &str| problem(&format!("no RAM role of an instance ({why})"));
+    let not_here = |why: &str| problem(&tr!("no RAM role of an instance ({why})", why));
     match asked {
         Ok(Ok((mut credentials, role))) => {
             credentials.source = format!("the RAM role {role} of this instance");
             Ok(credentials)
         }
         Ok(Err(Error::Credentials { problem, .. })) => Err(not_here(&problem)),
-        Ok(Err(_)) | Err(_) => Err(not_here("the metadata service doesn't answer within 1 s")),
+        Ok(Err(_)) | Err(_) => Err(not_here(tr!(
+            "the metadata service doesn't answer within 1 s"
+        ))),
     }
 }
 
@@ -75,8 +77,8 @@ impl<'a> Service<'a> {
                 let answer = self.get(roles, token.as_deref()).await?;
                 if answer.status == StatusCode::NOT_FOUND {
                     return Err(Error::Credentials {
-                        problem: "the instance has no RAM role".into(),
-                        remedy: "attach a RAM role to the instance, or choose another source"
+                        problem: tr!("the instance has no RAM role").into(),
+                        remedy: tr!("attach a RAM role to the instance, or choose another source")
                             .into(),
                     });
                 }
@@ -87,14 +89,18 @@ impl<'a> Service<'a> {
         };
         let fits = |c: char| c.is_ascii_alphanumeric() || ".@-_".contains(c);
         if found.is_empty() || !found.chars().all(fits) {
-            return Err(problem(&format!("{found:?} is not the name of a RAM role")));
+            return Err(problem(&tr!(
+                "{found:?} is not the name of a RAM role",
+                found
+            )));
         }
         let answer = self
             .get(&format!("{roles}{found}"), token.as_deref())
             .await?;
         if answer.status == StatusCode::NOT_FOUND {
-            return Err(problem(&format!(
-                "the instance doesn't have the RAM role {found}"
+            return Err(problem(&tr!(
+                "the instance doesn't have the RAM role {found}",
+                found
             )));
         }
         Ok((answer.json::<Coded>()?.credentials(self.world)?, found))
@@ -137,6 +143,6 @@ impl<'a> Service<'a> {
 
     fn url(&self, path: &str) -> Result<Url> {
         let url = self.base.join(path);
-        url.map_err(|error| problem(&format!("the metadata service's URL: {error}")))
+        url.map_err(|error| problem(&tr!("the metadata service's URL: {error}", error)))
     }
 }

@@ -26,7 +26,7 @@ impl Lock {
                 Ok(()) => return Ok(Self(file)),
                 Err(TryLockError::Error(error)) => return Err(error),
                 Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => {
-                    let held = format!("another process holds {}", path.display());
+                    let held = tr!("another process holds {path}", path = path.display());
                     return Err(io::Error::new(io::ErrorKind::TimedOut, held));
                 }
                 Err(TryLockError::WouldBlock) => sleep(RETRY).await,

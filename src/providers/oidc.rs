@@ -24,9 +24,10 @@ pub(super) async fn obtain(
     role: &Role,
 ) -> Result<Credentials> {
     let token = read(token_file).map_err(|what| {
-        problem(&format!(
-            "the OIDC token file {}: {what}",
-            token_file.display()
+        problem(&tr!(
+            "the OIDC token file {token_file}: {what}",
+            token_file = token_file.display(),
+            what
         ))
     })?;
     let action = AssumeRoleWithOidc {
@@ -50,15 +51,15 @@ pub(super) async fn obtain(
 
 fn read(path: &Path) -> Result<SecretString, String> {
     let mut text = String::new();
-    let file = File::open(path).map_err(|error| format!("it can't be read: {error}"))?;
+    let file = File::open(path).map_err(|error| tr!("it can't be read: {error}", error))?;
     file.take(LONGEST + 1)
         .read_to_string(&mut text)
-        .map_err(|error| format!("it can't be read: {error}"))?;
+        .map_err(|error| tr!("it can't be read: {error}", error))?;
     if text.len() as u64 > LONGEST {
-        return Err("it is longer than 64 KiB".into());
+        return Err(tr!("it is longer than 64 KiB").into());
     }
     match text.trim() {
-        "" => Err("it is empty".into()),
+        "" => Err(tr!("it is empty").into()),
         token => Ok(token.to_owned().into()),
     }
 }

@@ -206,8 +206,11 @@ impl Inner {
             },
         };
         if known != now {
-            let what =
-                format!("the renewed credentials are of {now}, and the run began as {known}");
+            let what = tr!(
+                "the renewed credentials are of {now}, and the run began as {known}",
+                now,
+                known
+            );
             return Err(problem(&what));
         }
         let mut pinned = self.pinned.lock().unwrap_or_else(PoisonError::into_inner);

@@ -25,7 +25,7 @@ impl Coded {
     /// The credentials, if the answer means success.
     pub(super) fn credentials(self, world: &World) -> Result<Credentials> {
         if self.code.as_deref() != Some("Success") {
-            return Err(problem("the answer's Code is not Success"));
+            return Err(problem(tr!("the answer's Code is not Success")));
         }
         let credentials = self.credentials.credentials(world.clock.now());
         credentials.map_err(|lacks| problem(&lacks))

@@ -63,7 +63,7 @@ pub(super) fn keys(
 ) -> Result<Credentials> {
     // Such a pair would be refused with a code that says nothing about the reason.
     if id.starts_with("STS.") && token.is_none() {
-        let problem = "the AccessKey is temporary (STS), and its security token is missing";
+        let problem = tr!("the AccessKey is temporary (STS), and its security token is missing");
         return Err(bad(&source, problem));
     }
     Ok(Credentials {
@@ -79,8 +79,14 @@ pub(super) fn keys(
 pub(super) fn instance_role(env: Env<'_>, name: Option<String>) -> Result<InstanceRole> {
     const DISABLED: &str = "ALIBABA_CLOUD_ECS_METADATA_DISABLED";
     if is_on(env, DISABLED) {
-        let remedy = format!("unset {DISABLED}, or choose another source of credentials");
-        let problem = format!("{DISABLED} forbids using the instance's metadata service");
+        let remedy = tr!(
+            "unset {disabled}, or choose another source of credentials",
+            disabled = DISABLED
+        );
+        let problem = tr!(
+            "{disabled} forbids using the instance's metadata service",
+            disabled = DISABLED
+        );
         return Err(Error::Credentials { problem, remedy });
     }
     const ENDPOINT: &str = "ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT";
@@ -89,7 +95,8 @@ pub(super) fn instance_role(env: Env<'_>, name: Option<String>) -> Result<Instan
         Some(text) => {
             let url = Url::parse(&text).ok();
             let url = url.filter(|url| url.scheme() == "http" && may_carry(url));
-            let problem = "only http to a loopback address is allowed, such as http://127.0.0.1:80";
+            let problem =
+                tr!("only http to a loopback address is allowed, such as http://127.0.0.1:80");
             Some(url.ok_or_else(|| bad(ENDPOINT, problem))?)
         }
     };
@@ -105,9 +112,11 @@ pub(super) fn instance_role(env: Env<'_>, name: Option<String>) -> Result<Instan
 pub(super) fn credentials_uri(text: &str, env: Env<'_>) -> Result<Url, String> {
     forbidden(env)?;
     // The text is not repeated: it may hold a password.
-    let url = Url::parse(text).map_err(|error| format!("it is not a URL: {error}"))?;
+    let url = Url::parse(text).map_err(|error| tr!("it is not a URL: {error}", error))?;
     if !may_carry(&url) {
-        return Err("it must be https, or http to a loopback address such as 127.0.0.1".into());
+        return Err(
+            tr!("it must be https, or http to a loopback address such as 127.0.0.1").into(),
+        );
     }
     Ok(url)
 }
@@ -116,7 +125,7 @@ pub(super) fn credentials_uri(text: &str, env: Env<'_>) -> Result<Url, String> {
 pub(super) fn forbidden(env: Env<'_>) -> Result<(), String> {
     const SWITCH: &str = "ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS";
     if is_on(env, SWITCH) {
-        return Err(format!("{SWITCH} forbids this mode"));
+        return Err(tr!("{switch} forbids this mode", switch = SWITCH));
     }
     Ok(())
 }
@@ -124,12 +133,13 @@ pub(super) fn forbidden(env: Env<'_>) -> Result<(), String> {
 /// Whether provider and role belong to one account, as STS demands.
 pub(super) fn same_account(provider_arn: &str, role: &Role) -> Result<(), String> {
     let Some(account) = account_of(provider_arn, "oidc-provider") else {
-        return Err(format!(
-            "{provider_arn:?} is not acs:ram::<account>:oidc-provider/<name>"
+        return Err(tr!(
+            "{provider_arn:?} is not acs:ram::<account>:oidc-provider/<name>",
+            provider_arn
         ));
     };
     if account_of(&role.arn, "role") != Some(account) {
-        return Err("the OIDC provider and the role are of different accounts".into());
+        return Err(tr!("the OIDC provider and the role are of different accounts").into());
     }
     Ok(())
 }
@@ -187,7 +197,10 @@ fn named(variable: &str, mode: Mode) -> CredentialSource {
 }
 
 fn remedy(variable: &str) -> String {
-    format!("correct or unset {variable}, or name a profile with --profile")
+    tr!(
+        "correct or unset {variable}, or name a profile with --profile",
+        variable
+    )
 }
 
 fn bad(variable: &str, problem: &str) -> Error {
@@ -199,7 +212,7 @@ fn bad(variable: &str, problem: &str) -> Error {
 
 fn half(present: &str, absent: &str) -> Error {
     Error::Credentials {
-        problem: format!("{present} is set and {absent} is not"),
-        remedy: format!("set {absent} too, or unset {present}"),
+        problem: tr!("{present} is set and {absent} is not", present, absent),
+        remedy: tr!("set {absent} too, or unset {present}", absent, present),
     }
 }

@@ -7,9 +7,6 @@ use super::mode::{CredentialSource, Mode};
 use super::profile;
 use crate::error::{Error, Result};
 
-/// The advice for a user who has configured no credentials.
-const REMEDY: &str = "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`";
-
 /// Finds the source: a profile that was asked for with `--profile` or `AXT_PROFILE`; else what the
 /// environment chooses; else the profile that the settings chose; else the role of the instance
 /// that axt may run on. `looked` says where a profile was looked for.
@@ -33,18 +30,28 @@ pub(crate) fn find(
 
 /// The role of the instance, where nothing is configured.
 fn guess(looked: &str, env: Env<'_>) -> Result<CredentialSource> {
-    let nothing = format!("there are none in the environment and no profile in {looked}");
+    let nothing = tr!(
+        "there are none in the environment and no profile in {looked}",
+        looked
+    );
     if is_on(env, "ALIBABA_CLOUD_ECS_METADATA_DISABLED") {
         return Err(Error::Credentials {
             problem: nothing,
-            remedy: REMEDY.into(),
+            remedy: remedy().into(),
         });
     }
     let mut role = instance_role(env, None)?;
     role.is_a_guess = true;
     Ok(CredentialSource {
         name: nothing,
-        remedy: REMEDY.into(),
+        remedy: remedy().into(),
         mode: Mode::InstanceRole(role),
     })
+}
+
+/// The advice for a user who has configured no credentials.
+fn remedy() -> &'static str {
+    tr!(
+        "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`"
+    )
 }

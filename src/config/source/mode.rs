@@ -7,10 +7,6 @@ use crate::error::{Error, Result};
 use std::path::PathBuf;
 use url::Url;
 
-/// The advice for a server that can't be reached.
-const UNREACHED: &str =
-    "check that this machine reaches it: network, DNS, HTTPS_PROXY and NO_PROXY, firewalls";
-
 /// A source of credentials.
 pub(crate) struct CredentialSource {
     /// The name in messages: `profile prod (OAuth) of /home/a/.aliyun/config.json`.
@@ -99,7 +95,10 @@ impl CredentialSource {
         let (problem, remedy) = match error {
             Error::Credentials { problem, remedy } => (problem.clone(), Some(remedy.clone())),
             Error::Connect { .. } | Error::Timeout { .. } | Error::Lost(_) => {
-                (error.to_string(), Some(UNREACHED.to_owned()))
+                let remedy = tr!(
+                    "check that this machine reaches it: network, DNS, HTTPS_PROXY and NO_PROXY, firewalls"
+                );
+                (error.to_string(), Some(remedy.to_owned()))
             }
             other => (other.to_string(), other.hint()),
         };

@@ -81,11 +81,12 @@ impl Fields<'_> {
     fn remedy(&self) -> String {
         let profile = self.profile.name();
         match self.profile.is_of_aliyun() {
-            true => format!(
-                "run `aliyun configure --mode {} --profile {profile}`",
-                self.mode
+            true => tr!(
+                "run `aliyun configure --mode {mode} --profile {profile}`",
+                mode = self.mode,
+                profile
             ),
-            false => "correct the file, or name a profile of another with --profile".into(),
+            false => tr!("correct the file, or name a profile of another with --profile").into(),
         }
     }
 
@@ -97,7 +98,10 @@ impl Fields<'_> {
     }
 
     fn missing(&self, field: &str) -> Error {
-        self.problem(&format!("{} is missing", self.profile.spelled(field)))
+        self.problem(&tr!(
+            "{field} is missing",
+            field = self.profile.spelled(field)
+        ))
     }
 
     fn required(&self, field: &str) -> Result<String> {
@@ -164,8 +168,10 @@ impl Fields<'_> {
         seen.push(self.profile.name().to_owned());
         if seen.contains(&name) {
             let way = seen.join(" -> ");
-            return Err(self.problem(&format!(
-                "source_profile leads in a circle: {way} -> {name}"
+            return Err(self.problem(&tr!(
+                "source_profile leads in a circle: {way} -> {name}",
+                way,
+                name
             )));
         }
         let next = Profile::load(self.profile.path(), Some(&name))?;
@@ -200,20 +206,20 @@ impl Fields<'_> {
     fn unusable(&self, mode: &str) -> Error {
         let (why, instead) = match mode {
             "RsaKeyPair" => (
-                "Alibaba Cloud no longer supports session keys from RSA key pairs",
-                "use a RAM role: `aliyun configure --mode RamRoleArn`",
+                tr!("Alibaba Cloud no longer supports session keys from RSA key pairs"),
+                tr!("use a RAM role: `aliyun configure --mode RamRoleArn`"),
             ),
             "BearerToken" => (
-                "ECS takes no bearer tokens",
-                "log in with `aliyun configure --mode OAuth` or `--mode CloudSSO`",
+                tr!("ECS takes no bearer tokens"),
+                tr!("log in with `aliyun configure --mode OAuth` or `--mode CloudSSO`"),
             ),
             "Anonymous" => (
-                "it has no credentials, and ECS answers no calls without them",
-                "log in with `aliyun configure --mode OAuth`",
+                tr!("it has no credentials, and ECS answers no calls without them"),
+                tr!("log in with `aliyun configure --mode OAuth`"),
             ),
             _ => (
-                "axt doesn't know this mode",
-                "choose one that is in both `aliyun configure --help` and axt's README",
+                tr!("axt doesn't know this mode"),
+                tr!("choose one that is in both `aliyun configure --help` and axt's README"),
             ),
         };
         Error::Credentials {

@@ -63,19 +63,27 @@ impl Role {
     /// Finds a value that STS would refuse, before STS is asked: its name, and what is wrong with it.
     pub(super) fn check(&self) -> Result<(), (&'static str, String)> {
         if account_of(&self.arn, "role").is_none() {
-            let what = format!("{:?} is not acs:ram::<account>:role/<name>", self.arn);
-            return Err(("the role's ARN", what));
+            let what = tr!(
+                "{arn:?} is not acs:ram::<account>:role/<name>",
+                arn = self.arn
+            );
+            return Err((tr!("the role's ARN"), what));
         }
         let name = &self.session_name;
         let fits = |c: char| c.is_ascii_alphanumeric() || ".@-_".contains(c);
         if !(2..=64).contains(&name.len()) || !name.chars().all(fits) {
-            let what = format!("{name:?} is not 2 to 64 letters, digits, and . @ - _");
-            return Err(("the role session's name", what));
+            let what = tr!("{name:?} is not 2 to 64 letters, digits, and . @ - _", name);
+            return Err((tr!("the role session's name"), what));
         }
         match self.seconds {
             Some(seconds) if !(SHORTEST..=LONGEST).contains(&seconds) => {
-                let what = format!("{seconds} is not {SHORTEST} to {LONGEST} seconds");
-                Err(("the duration", what))
+                let what = tr!(
+                    "{seconds} is not {shortest} to {longest} seconds",
+                    seconds,
+                    shortest = SHORTEST,
+                    longest = LONGEST
+                );
+                Err((tr!("the duration"), what))
             }
             _ => Ok(()),
         }

@@ -36,12 +36,12 @@ pub(crate) async fn obtain(
 async fn ask(world: &World, profile: &Profile) -> Result<Credentials> {
     let required = |field: &str| -> Result<&str> {
         let text = profile.text(field)?;
-        text.ok_or_else(|| problem(&format!("{field} is missing")))
+        text.ok_or_else(|| problem(&tr!("{field} is missing", field)))
     };
     let token = required("access_token")?;
     let expires = stored::time(profile, "cloud_sso_access_token_expire")?;
     if let Some(expires) = expires.filter(|then| *then <= world.clock.now()) {
-        return Err(problem(&format!("its login expired at {expires}")));
+        return Err(problem(&tr!("its login expired at {expires}", expires)));
     }
     let url = sign_in(required("cloud_sso_sign_in_url")?)?;
     let body = json!({
@@ -66,7 +66,7 @@ async fn ask(world: &World, profile: &Profile) -> Result<Credentials> {
 /// The URL for requesting the credentials, on the host of the sign-in page.
 fn sign_in(text: &str) -> Result<Url> {
     let url = Url::parse(text).ok().filter(|url| url.has_host());
-    let mut url = url.ok_or_else(|| problem("cloud_sso_sign_in_url is not a URL"))?;
+    let mut url = url.ok_or_else(|| problem(tr!("cloud_sso_sign_in_url is not a URL")))?;
     url.set_path("/cloud-credentials");
     url.set_query(None);
     url.set_fragment(None);

@@ -54,7 +54,7 @@ impl LoginFile {
         fs::remove_file(&new).map_err(failed)?;
         let is_read_only = fs::metadata(&self.target).map_err(failed)?;
         if is_read_only.permissions().readonly() {
-            return Err(unwritable(&self.target, "it is read-only"));
+            return Err(unwritable(&self.target, tr!("it is read-only")));
         }
         let begun = Use {
             profile: profile.to_owned(),
@@ -87,7 +87,7 @@ impl LoginFile {
     pub(super) fn save(&self, profile: &str, fields: &Map<String, Value>) -> Result<()> {
         let text = read(&self.target)?;
         let Some(edited) = with_fields(&text, profile, fields) else {
-            let gone = format!("the profile {profile} is no longer there");
+            let gone = tr!("the profile {profile} is no longer there", profile);
             return Err(unwritable(&self.target, &gone));
         };
         let written = replace(&self.target, edited.as_bytes());
@@ -174,16 +174,19 @@ fn foreign(target: &Path) -> Result<(), String> {
     if owner == rustix::process::geteuid().as_raw() {
         return Ok(());
     }
-    Err("it belongs to another user".into())
+    Err(tr!("it belongs to another user").into())
 }
 
 fn unwritable(path: &Path, why: &str) -> Error {
     Error::Credentials {
-        problem: format!(
-            "the login has to be renewed, and {} can't be written: {why}",
-            path.display()
+        problem: tr!(
+            "the login has to be renewed, and {path} can't be written: {why}",
+            path = path.display(),
+            why
         ),
-        remedy: "check that this user can write to the file and its directory, and that the disk has room: a renewed login that can't be written is lost".into(),
+        remedy: tr!(
+            "check that this user can write to the file and its directory, and that the disk has room: a renewed login that can't be written is lost"
+        ).into(),
     }
 }
 

@@ -72,9 +72,10 @@ fn with_remedy(error: Error, site: Site, profile: &str) -> Error {
     match error {
         Error::Credentials { problem, remedy } if remedy.is_empty() => Error::Credentials {
             problem,
-            remedy: format!(
-                "run `aliyun configure --mode OAuth{} --profile {profile}`",
-                site.flag
+            remedy: tr!(
+                "run `aliyun configure --mode OAuth{flag} --profile {profile}`",
+                flag = site.flag,
+                profile
             ),
         },
         other => other,
@@ -132,11 +133,11 @@ fn access_token(world: &World, profile: &Profile) -> Result<Access> {
         (_, Some(refresh)) => {
             let end = stored::time(profile, "oauth_refresh_token_expire")?;
             match end.filter(|then| *then <= world.clock.now()) {
-                Some(end) => Err(problem(&format!("its login expired at {end}"))),
+                Some(end) => Err(problem(&tr!("its login expired at {end}", end))),
                 None => Ok(Access::Renew(refresh.into())),
             }
         }
-        (_, None) => Err(problem("its login has expired")),
+        (_, None) => Err(problem(tr!("its login has expired"))),
     }
 }
 
@@ -188,11 +189,12 @@ async fn use_up(
 /// The error for the server's refusal. The journal is then removed, unless the token was sent before.
 fn refused(answer: &Answer, journal: Journal, was_sent: bool) -> Error {
     let error = answer.success().err();
-    let error = error.unwrap_or_else(|| answer.bad("is a refusal"));
+    let error = error.unwrap_or_else(|| answer.bad(tr!("is a refusal")));
     match error {
         Error::Credentials { problem, remedy } if was_sent => Error::Credentials {
-            problem: format!(
-                "{problem}; an earlier run sent the same refresh token and got no answer, which may have used it up"
+            problem: tr!(
+                "{problem}; an earlier run sent the same refresh token and got no answer, which may have used it up",
+                problem
             ),
             remedy,
         },
@@ -226,8 +228,9 @@ fn site(profile: &Profile) -> Result<Site> {
         None => Ok(CHINA),
         Some(site) if site.eq_ignore_ascii_case("CN") => Ok(CHINA),
         Some(site) if site.eq_ignore_ascii_case("INTL") => Ok(INTERNATIONAL),
-        Some(site) => Err(problem(&format!(
-            "oauth_site_type is {site:?}, not CN or INTL"
+        Some(site) => Err(problem(&tr!(
+            "oauth_site_type is {site:?}, not CN or INTL",
+            site
         ))),
     }
 }
