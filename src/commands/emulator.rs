@@ -15,15 +15,17 @@ pub(crate) async fn run(global: &Global, args: cli::Emulator, ui: &Ui) -> anyhow
     let options = options(global, &args)?;
     let mut signals = Signals::listen()?;
     let listener = TcpListener::bind(args.listen).map_err(|source| Error::Io {
-        what: "can't listen on the address that --listen names",
+        what: tr!("can't listen on the address that --listen names"),
         source,
     })?;
     let emulator = Emulator::start(options, listener).map_err(|error| match error {
-        Error::Usage(problem) => Error::Usage(format!("{problem}; --allow-remote permits it")),
+        Error::Usage(problem) => Error::Usage(tr!("{problem}; --allow-remote permits it", problem)),
         other => other,
     })?;
     if !emulator.is_loopback() {
-        let warning = "WARNING: other machines can reach this emulator, without TLS. Anyone who reads its credentials from the network gets a shell here as you.";
+        let warning = tr!(
+            "WARNING: other machines can reach this emulator, without TLS. Anyone who reads its credentials from the network gets a shell here as you."
+        );
         ui.error(warning, None);
     }
     ui.data(&greeting(&emulator))?;
@@ -72,7 +74,7 @@ fn options(global: &Global, args: &cli::Emulator) -> Result<Options> {
     options.instances = instances.collect::<Result<_>>()?;
     if let Some(file) = &args.instances {
         let text = fs::read_to_string(file).map_err(|source| Error::Io {
-            what: "can't read the file that --instances names",
+            what: tr!("can't read the file that --instances names"),
             source,
         })?;
         options.instances.extend(Instance::list_from_json(&text)?);

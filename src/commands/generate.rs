@@ -62,9 +62,9 @@ fn no_page(words: &str, above: &Command) -> Error {
     let names: Vec<&str> = commands.map(Command::get_name).collect();
     let known = match names.is_empty() {
         true => String::new(),
-        false => format!(": there are {}", names.join(", ")),
+        false => tr!(": there are {names}", names = names.join(", ")),
     };
-    Error::Usage(format!("there is no command {words:?}{known}"))
+    Error::Usage(tr!("there is no command {words:?}{known}", words, known))
 }
 
 #[cfg(test)]

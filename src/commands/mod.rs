@@ -55,7 +55,7 @@ pub fn run(cli: Cli) -> Exit {
     let done = catch_unwind(AssertUnwindSafe(|| {
         shared::log::start(&cli.global, &ui).and_then(|()| dispatch(cli, &ui))
     }));
-    let fault = |_| Err(anyhow!("internal error; please report it"));
+    let fault = |_| Err(anyhow!(tr!("internal error; please report it")));
     done.unwrap_or_else(fault).unwrap_or_else(|error| {
         if let Some(Error::Stopped(stop)) = error.downcast_ref() {
             return stops::exit_of(*stop);
@@ -84,7 +84,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
         #[cfg(unix)]
         Command::Share(command) => block_on(share::run(command, ui)),
         #[cfg(not(unix))]
-        Command::Share(_) => Err(anyhow!("sessions are not shared on this system")),
+        Command::Share(_) => Err(anyhow!(tr!("sessions are not shared on this system"))),
         #[cfg(feature = "emulator")]
         Command::Emulator(args) => block_on(emulator::run(&cli.global, *args, ui)),
         Command::Completion { shell, typed } => completion::run(shell, typed, ui),

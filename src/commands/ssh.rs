@@ -21,7 +21,7 @@ use std::fmt::Write as _;
 /// Runs `axt ssh`.
 pub(crate) async fn run(global: &Global, args: Ssh, ui: &Ui) -> anyhow::Result<Exit> {
     for warning in &args.warnings {
-        ui.say(&format!("warning: {warning}"));
+        ui.say(&tr!("warning: {warning}", warning));
     }
     if !args.without_effect.is_empty() {
         tracing::info!(
@@ -36,7 +36,7 @@ pub(crate) async fn run(global: &Global, args: Ssh, ui: &Ui) -> anyhow::Result<E
     let Some(task) = args.task else {
         return match args.forward {
             Some(forward) => only_forward(global, &forward, all, ui).await,
-            None => Err(Error::Usage("there is nothing to do".into()).into()),
+            None => Err(Error::Usage(tr!("there is nothing to do").into()).into()),
         };
     };
     let beside = match &args.forward {
@@ -46,7 +46,7 @@ pub(crate) async fn run(global: &Global, args: Ssh, ui: &Ui) -> anyhow::Result<E
     let done = match *task {
         Command::Connect(connect) => connect::run(global, *connect, ui).await,
         Command::Proxy(proxy) => proxy::run(global, *proxy, ui).await,
-        _ => Err(Error::Usage("there is no such task for ssh".into()).into()),
+        _ => Err(Error::Usage(tr!("there is no such task for ssh").into()).into()),
     };
     if let Some(beside) = beside {
         match &done {
@@ -66,7 +66,7 @@ async fn master(
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
     let Command::Connect(connect) = task else {
-        return Err(Error::Usage("-O: this command shares no session".into()).into());
+        return Err(Error::Usage(tr!("-O: this command shares no session").into()).into());
     };
     let path = connect.sharing.path().unwrap_or_default();
     let asked = match command {
@@ -112,7 +112,7 @@ async fn ask_master(
         ui,
     };
     let asked = sharing::ask(&shared, end).await;
-    asked.map_err(|why| Error::Usage(format!("the master can't be asked: {why}")).into())
+    asked.map_err(|why| Error::Usage(tr!("the master can't be asked: {why}", why)).into())
 }
 
 /// On this system there are none.
@@ -153,8 +153,9 @@ pub(crate) fn config(global: &Global, args: &SshConfig, ui: &Ui) -> anyhow::Resu
             .map_or(target.as_str(), |(_, host)| host);
         Meaning::of(&Target::parse(host))?;
         if !host.chars().all(is_plain) {
-            let what = format!(
-                "{host:?} can't stand in a Host line: give the instance a name without spaces and signs, or name it by its id"
+            let what = tr!(
+                "{host:?} can't stand in a Host line: give the instance a name without spaces and signs, or name it by its id",
+                host
             );
             return Err(Error::Usage(what).into());
         }

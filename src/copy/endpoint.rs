@@ -61,7 +61,10 @@ impl Endpoint {
         let (target, path) = bytes.split_at(at);
         let path = path.get(1..).unwrap_or_default().to_vec();
         let Ok(target) = std::str::from_utf8(target) else {
-            let what = format!("{}: the instance's name is not UTF-8", text.display());
+            let what = tr!(
+                "{path}: the instance's name is not UTF-8",
+                path = text.display()
+            );
             return Err(Error::Usage(what));
         };
         let target = without_brackets(target);
@@ -127,23 +130,23 @@ impl Route {
         let usage = |what: &str| Err(Error::Usage(what.to_owned()));
         let destination = match ends.pop() {
             Some(destination) if !ends.is_empty() => destination,
-            _ => return usage("SRC or DST is missing: axt cp SRC… DST"),
+            _ => return usage(tr!("SRC or DST is missing: axt cp SRC… DST")),
         };
         let from = ends
             .iter()
             .filter(|end| matches!(end, Endpoint::Remote { .. }))
             .count();
         match destination {
-            Endpoint::Remote { .. } if from > 0 => usage(
-                "both sides are on instances: copy through this machine, as by axt cp A:FILE - | axt cp - B:FILE",
-            ),
+            Endpoint::Remote { .. } if from > 0 => usage(tr!(
+                "both sides are on instances: copy through this machine, as by axt cp A:FILE - | axt cp - B:FILE"
+            )),
             Endpoint::Remote { target, path } => up(ends, target, path),
-            _ if from == 0 => usage(
-                "neither side is on an instance: that one is written TARGET:PATH (a local name with a colon: ./A:B)",
-            ),
-            _ if from < ends.len() => {
-                usage("some SRC are here and some on an instance: a copy has one direction")
-            }
+            _ if from == 0 => usage(tr!(
+                "neither side is on an instance: that one is written TARGET:PATH (a local name with a colon: ./A:B)"
+            )),
+            _ if from < ends.len() => usage(tr!(
+                "some SRC are here and some on an instance: a copy has one direction"
+            )),
             Endpoint::Stdio => down(ends, None),
             Endpoint::Local(path) => down(ends, Some(path)),
         }
@@ -155,7 +158,9 @@ fn up(ends: Vec<Endpoint>, target: String, destination: Vec<u8>) -> Result<Route
     for end in ends {
         match end {
             Endpoint::Stdio if sources.contains(&None) => {
-                return Err(Error::Usage("standard input can be copied once".into()));
+                return Err(Error::Usage(
+                    tr!("standard input can be copied once").into(),
+                ));
             }
             Endpoint::Stdio => sources.push(None),
             Endpoint::Local(path) => sources.push(Some(path)),
@@ -179,7 +184,8 @@ fn down(ends: Vec<Endpoint>, destination: Option<PathBuf>) -> Result<Route> {
         } = end
         {
             if target.get_or_insert_with(|| other.clone()) != &other {
-                let what = "the SRC are on several instances: one axt cp copies from one of them";
+                let what =
+                    tr!("the SRC are on several instances: one axt cp copies from one of them");
                 return Err(Error::Usage(what.into()));
             }
             sources.push(path);

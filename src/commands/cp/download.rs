@@ -98,9 +98,9 @@ pub(super) async fn stdout(
     let receiving = Receiving::new(stdout, hasher, state.size, job.meter.clone());
     let (digest, complete) = get(job, from, 0, &state, receiving).await?;
     if !complete || digest != whole {
-        return Err(Trouble::file(format!(
-            "it changed while it was read, or arrived damaged ({} does not agree): what was written to standard output is not right",
-            digests.name()
+        return Err(Trouble::file(tr!(
+            "it changed while it was read, or arrived damaged ({name} does not agree): what was written to standard output is not right",
+            name = digests.name()
         )));
     }
     job.copied(name, state.size, digests);
@@ -124,9 +124,11 @@ async fn look(
     let source = Source::parse(&said).ok_or_else(Trouble::nonsense)?;
     match (source.kind, source.file) {
         (Kind::File, Some((state, whole, blocks))) => Ok((source.digests, state, whole, blocks)),
-        (Kind::Missing, _) => Err(Trouble::file("on the instance: No such file or directory")),
-        (Kind::Directory, _) => Err(Trouble::file("Is a directory (-r copies it)")),
-        _ => Err(Trouble::file("it is no regular file")),
+        (Kind::Missing, _) => Err(Trouble::file(tr!(
+            "on the instance: No such file or directory"
+        ))),
+        (Kind::Directory, _) => Err(Trouble::file(tr!("Is a directory (-r copies it)"))),
+        _ => Err(Trouble::file(tr!("it is no regular file"))),
     }
 }
 
@@ -163,13 +165,13 @@ async fn get<W: Write + Send + 'static>(
 /// The file that is at the place already, if it can be replaced.
 fn existing(to: &Path) -> Result<Option<Metadata>, Trouble> {
     match fs::symlink_metadata(to) {
-        Ok(data) if data.is_dir() => Err(Trouble::file("there is a directory of this name")),
+        Ok(data) if data.is_dir() => Err(Trouble::file(tr!("there is a directory of this name"))),
         Ok(data) if data.is_file() => Ok(Some(data)),
         // It is replaced, not followed.
         Ok(data) if data.is_symlink() => Ok(None),
-        Ok(_) => Err(Trouble::file(
-            "what is there is no regular file; - writes to standard output",
-        )),
+        Ok(_) => Err(Trouble::file(tr!(
+            "what is there is no regular file; - writes to standard output"
+        ))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Trouble::local(&error)),
     }
@@ -177,9 +179,9 @@ fn existing(to: &Path) -> Result<Option<Metadata>, Trouble> {
 
 fn part_trouble(error: &io::Error) -> Trouble {
     match error.kind() {
-        io::ErrorKind::AlreadyExists => {
-            Trouble::file("its part, *.axt-part, is there and is no file of this user's own")
-        }
+        io::ErrorKind::AlreadyExists => Trouble::file(tr!(
+            "its part, *.axt-part, is there and is no file of this user's own"
+        )),
         _ => Trouble::local(error),
     }
 }

@@ -40,16 +40,16 @@ pub(super) async fn copy(job: &mut Job<'_>, from: &Place, to: &Path) -> Result<b
         return Err(Trouble::remote(&done));
     }
     let Some(listing) = Listing::parse(&said) else {
-        return Err(Trouble::file(
-            "on the instance: what is in it can't be told, or changed while it was listed",
-        ));
+        return Err(Trouble::file(tr!(
+            "on the instance: what is in it can't be told, or changed while it was listed"
+        )));
     };
     let to = match (to.is_dir(), from.name().map(local_path)) {
         (true, Some(Some(name))) => to.join(name),
         (true, Some(None)) => {
-            return Err(Trouble::file(
-                "it has no name that a directory here can have",
-            ));
+            return Err(Trouble::file(tr!(
+                "it has no name that a directory here can have"
+            )));
         }
         _ => to.to_owned(),
     };
@@ -90,7 +90,7 @@ impl Tree<'_, '_> {
                     small.push((entry, place));
                 }
                 Kind::File => large.push((entry, place)),
-                _ => self.failed(entry, "it is no regular file, directory or link"),
+                _ => self.failed(entry, tr!("it is no regular file, directory or link")),
             }
         }
         let mut small = small.into_iter().peekable();
@@ -139,14 +139,14 @@ impl Tree<'_, '_> {
             .folders
             .contains(entry.path.get(..parent).unwrap_or_default())
         {
-            return Err("its directory is missing here".into());
+            return Err(tr!("its directory is missing here").into());
         }
         if is_part(&entry.path) {
-            return Err("its name is that of a part of axt cp's: it is left out".into());
+            return Err(tr!("its name is that of a part of axt cp's: it is left out").into());
         }
         let mut place = self.to.to_owned();
         for name in entry.path.split(|byte| *byte == b'/') {
-            place.push(local_path(name).ok_or("it has no name that a file here can have")?);
+            place.push(local_path(name).ok_or(tr!("it has no name that a file here can have"))?);
         }
         Ok(place)
     }
@@ -157,9 +157,9 @@ impl Tree<'_, '_> {
         let is_new = match fs::symlink_metadata(place) {
             Ok(data) if data.is_dir() => false,
             Ok(data) if data.is_symlink() => {
-                return Err("there is a symbolic link of this name".into());
+                return Err(tr!("there is a symbolic link of this name").into());
             }
-            Ok(_) => return Err("there is a file of this name".into()),
+            Ok(_) => return Err(tr!("there is a file of this name").into()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 make_private(place).map_err(|error| error.to_string())?;
                 true
@@ -285,6 +285,6 @@ fn link(entry: &Entry, place: &Path) -> io::Result<()> {
 /// They are not made on this system.
 #[cfg(not(unix))]
 fn link(_: &Entry, _: &Path) -> io::Result<()> {
-    let what = "symbolic links are not made on this system";
+    let what = tr!("symbolic links are not made on this system");
     Err(io::Error::new(io::ErrorKind::Unsupported, what))
 }

@@ -91,9 +91,9 @@ impl<'a> Job<'a> {
                 let token = String::from_utf8_lossy(said);
                 let token = token.trim();
                 if token == self.dead || !self.run.is_of_a_dead_run(token) {
-                    return Err(Trouble::file(
-                        "another axt cp copies to it; if that one was killed on another machine, its session is over within 3 minutes",
-                    ));
+                    return Err(Trouble::file(tr!(
+                        "another axt cp copies to it; if that one was killed on another machine, its session is over within 3 minutes"
+                    )));
                 }
                 token.clone_into(&mut self.dead);
                 tracing::info!("what a killed run has left behind is taken over");
@@ -134,15 +134,23 @@ impl Tally {
     /// All of it in one line.
     pub(super) fn line(&self) -> String {
         let files = |count: u64| match count {
-            1 => "1 file".to_owned(),
-            count => format!("{count} files"),
+            1 => tr!("1 file").to_owned(),
+            count => tr!("{count} files", count),
         };
         let mut parts = Vec::new();
         if let Some(digests) = self.digests {
             let (copied, name) = (files(self.copied), digests.name());
-            parts.push(format!("{copied}, {} bytes: {name} verified", self.bytes));
+            parts.push(tr!(
+                "{copied}, {bytes} bytes: {name} verified",
+                copied,
+                bytes = self.bytes,
+                name
+            ));
         }
-        for (count, what) in [(self.unchanged, "unchanged"), (self.failed, "not copied")] {
+        for (count, what) in [
+            (self.unchanged, tr!("unchanged")),
+            (self.failed, tr!("not copied")),
+        ] {
             if count > 0 {
                 parts.push(format!("{} {what}", files(count)));
             }

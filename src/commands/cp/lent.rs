@@ -53,7 +53,7 @@ where
         Err(error) => return Ok(Err(error)),
     };
     if output.await.is_err() || errors_end.await.is_err() {
-        let what = "what came could not be written".to_owned();
+        let what = tr!("what came could not be written").to_owned();
         return Ok(Err(Error::Lost(what)));
     }
     let mut local = failed.error.lock().unwrap_or_else(PoisonError::into_inner);

@@ -90,13 +90,20 @@ fn rate(bytes: u64, span: Duration) -> u64 {
 fn line(moved: u64, total: u64, rate: u64, limit: u64) -> String {
     let of = match total {
         0 => String::new(),
-        total => format!(" of {}", amount(total)),
+        total => tr!(" of {total}", total = amount(total)),
     };
     let left = total.saturating_sub(moved).checked_div(rate);
     let left = left.filter(|_| total > 0).map(Duration::from_secs);
-    let left = left.map_or_else(String::new, |left| format!(", {left:?} left"));
+    let left = left.map_or_else(String::new, |left| tr!(", {left:?} left", left));
     let (moved, rate, limit) = (amount(moved), amount(rate), amount(limit));
-    format!("{moved}{of}, {rate}/s (limit {limit}/s){left}")
+    tr!(
+        "{moved}{of}, {rate}/s (limit {limit}/s){left}",
+        moved,
+        of,
+        rate,
+        limit,
+        left
+    )
 }
 
 /// A number of bytes for people.

@@ -152,7 +152,7 @@ async fn up(
                 note(job, "-", done)?;
             }
             Some(path) if path.is_dir() && !recursive => {
-                job.failed(&shown(path), "Is a directory (-r copies it)");
+                job.failed(&shown(path), tr!("Is a directory (-r copies it)"));
             }
             Some(path) => files.push(path.as_path()),
         }
@@ -180,7 +180,7 @@ async fn down(
     let is_directory = to.is_some_and(Path::is_dir);
     let must_be = sources.len() > 1 || (to.is_some_and(ends_with_a_slash) && !recursive);
     if let Some(to) = to.filter(|_| must_be && !is_directory) {
-        let what = format!("{}: no such directory", shown(to));
+        let what = tr!("{to}: no such directory", to = shown(to));
         return Err(Error::Usage(what));
     }
     for source in sources {
@@ -212,7 +212,9 @@ async fn down_one(
     }
     match from.name().and_then(download::local_path) {
         Some(base) => download::file(job, from, name, &to.join(base)).await,
-        None => Err(Trouble::file("it has no name that a file here can have")),
+        None => Err(Trouble::file(tr!(
+            "it has no name that a file here can have"
+        ))),
     }
 }
 

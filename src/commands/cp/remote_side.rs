@@ -117,7 +117,7 @@ async fn run(
     output: impl Write + Send + 'static,
 ) -> Result<Done> {
     let io = |source| Error::Io {
-        what: "a thread can't be started",
+        what: tr!("a thread can't be started"),
         source,
     };
     let has_input = input.is_some();
@@ -189,8 +189,9 @@ fn local_error(broken: Broken) -> io::Error {
 /// The same error, said of copies.
 fn plainly(error: Error) -> Error {
     match error {
-        Error::Ended { code, .. } if is_no_shell(&code) => Error::Remote(format!(
-            "there is no POSIX shell ({code}): files can't be copied to or from Windows yet"
+        Error::Ended { code, .. } if is_no_shell(&code) => Error::Remote(tr!(
+            "there is no POSIX shell ({code}): files can't be copied to or from Windows yet",
+            code
         )),
         other => other,
     }

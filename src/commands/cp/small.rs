@@ -96,7 +96,7 @@ pub(super) async fn send(
     for (number, is_other) in misplaced(&said) {
         let trouble = match is_other {
             true => Trouble::other_bytes(digests),
-            false => Trouble::file("on the instance: it can't be moved to its place"),
+            false => Trouble::file(tr!("on the instance: it can't be moved to its place")),
         };
         if let (Some(at), Trouble::File(why)) = (number.checked_sub(1), trouble) {
             failed.entry(at).or_insert(why);
@@ -156,7 +156,7 @@ fn read(path: &Path, size: u64) -> io::Result<Vec<u8>> {
     File::open(path)?.take(size + 1).read_to_end(&mut content)?;
     match content.len() as u64 == size {
         true => Ok(content),
-        false => Err(io::Error::other("it changed while it was read")),
+        false => Err(io::Error::other(tr!("it changed while it was read"))),
     }
 }
 

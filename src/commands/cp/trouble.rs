@@ -32,7 +32,7 @@ impl Trouble {
     /// A file of this machine's can't be read or written.
     pub(super) fn local(error: &io::Error) -> Self {
         Self::File(match error.kind() {
-            io::ErrorKind::WouldBlock => "another copy to it is under way".into(),
+            io::ErrorKind::WouldBlock => tr!("another copy to it is under way").into(),
             _ => error.to_string(),
         })
     }
@@ -42,16 +42,19 @@ impl Trouble {
         let mut lines = done.errors.lines().map(str::trim);
         let said = lines.rfind(|line| !line.is_empty());
         Self::File(match said {
-            Some(said) => format!("on the instance: {}", line(said)),
-            None => format!("on the instance: it failed with status {}", done.status),
+            Some(said) => tr!("on the instance: {said}", said = line(said)),
+            None => tr!(
+                "on the instance: it failed with status {status}",
+                status = done.status
+            ),
         })
     }
 
     /// The bytes that arrived are not those that were to be copied.
     pub(super) fn other_bytes(digests: Digests) -> Self {
-        Self::File(format!(
-            "it changed while it was read, or arrived damaged ({} does not agree): nothing was replaced",
-            digests.name()
+        Self::File(tr!(
+            "it changed while it was read, or arrived damaged ({name} does not agree): nothing was replaced",
+            name = digests.name()
         ))
     }
 
@@ -61,8 +64,10 @@ impl Trouble {
     /// [`Trouble::File`] if there is not.
     pub(super) fn check_room(room: Option<u64>, needed: u64) -> Result<(), Self> {
         match room {
-            Some(room) if room < needed => Err(Self::File(format!(
-                "there is no room for it: {needed} bytes are needed, {room} are free"
+            Some(room) if room < needed => Err(Self::File(tr!(
+                "there is no room for it: {needed} bytes are needed, {room} are free",
+                needed,
+                room
             ))),
             _ => Ok(()),
         }
@@ -70,6 +75,8 @@ impl Trouble {
 
     /// An answer that makes no sense.
     pub(super) fn nonsense() -> Self {
-        Self::file("on the instance: what looks at files gave no sensible answer")
+        Self::file(tr!(
+            "on the instance: what looks at files gave no sensible answer"
+        ))
     }
 }

@@ -25,10 +25,10 @@ impl Source {
     fn open(path: &Path) -> Result<Self, Trouble> {
         let data = std::fs::metadata(path).map_err(|error| Trouble::local(&error))?;
         if data.is_dir() {
-            return Err(Trouble::file("Is a directory (-r copies it)"));
+            return Err(Trouble::file(tr!("Is a directory (-r copies it)")));
         }
         if !data.is_file() {
-            let why = "it is no regular file; - copies standard input";
+            let why = tr!("it is no regular file; - copies standard input");
             return Err(Trouble::file(why));
         }
         let file = File::open(path).map_err(|error| Trouble::local(&error))?;
@@ -176,8 +176,8 @@ async fn look(
         _ => to.clone(),
     };
     match look.kind {
-        Kind::Directory => Err(Trouble::file("there is a directory of this name")),
-        Kind::Other => Err(Trouble::file("what is there is no regular file")),
+        Kind::Directory => Err(Trouble::file(tr!("there is a directory of this name"))),
+        Kind::Other => Err(Trouble::file(tr!("what is there is no regular file"))),
         _ => Ok((look, place)),
     }
 }
@@ -244,7 +244,7 @@ impl Read for Sending {
         self.meter.moved(count);
         // Before the end is told: what is complete takes its place.
         if count == 0 && (self.left > 0 || !self.is_unchanged()?) {
-            return Err(io::Error::other("it changed while it was read"));
+            return Err(io::Error::other(tr!("it changed while it was read")));
         }
         Ok(count)
     }

@@ -119,7 +119,7 @@ impl Tree<'_, '_> {
                     Err(error) => self.job.failed(&found.name, &error.to_string()),
                 }
             } else if !found.data.is_file() {
-                let why = "it is no regular file, directory or link";
+                let why = tr!("it is no regular file, directory or link");
                 self.job.failed(&found.name, why);
             } else {
                 files.push(found);
@@ -135,14 +135,14 @@ impl Tree<'_, '_> {
         let parent = path.iter().rposition(|byte| *byte == b'/');
         let parent = parent.and_then(|at| path.get(..at)).unwrap_or_default();
         let checked = match (found.data.is_dir(), found.there.0) {
-            _ if self.missing.contains(parent) => Err("its directory is missing there"),
+            _ if self.missing.contains(parent) => Err(tr!("its directory is missing there")),
             (_, Kind::Missing) | (true, Kind::Directory) | (false, Kind::File | Kind::Link) => {
                 Ok(())
             }
-            (true, Kind::Link) => Err("there is a symbolic link of this name"),
-            (true, _) => Err("there is a file of this name"),
-            (false, Kind::Directory) => Err("there is a directory of this name"),
-            (false, Kind::Other) => Err("what is there is no regular file"),
+            (true, Kind::Link) => Err(tr!("there is a symbolic link of this name")),
+            (true, _) => Err(tr!("there is a file of this name")),
+            (false, Kind::Directory) => Err(tr!("there is a directory of this name")),
+            (false, Kind::Other) => Err(tr!("what is there is no regular file")),
         };
         if checked.is_err() && found.data.is_dir() {
             self.missing.insert(path.clone());
@@ -159,7 +159,7 @@ impl Tree<'_, '_> {
             match std::mem::replace(&mut item.data, Err(gone)) {
                 Err(error) => self.job.failed(&name, &error.to_string()),
                 Ok(_) if is_part(&item.path) => {
-                    let why = "its name is that of a part of axt cp's: it is left out";
+                    let why = tr!("its name is that of a part of axt cp's: it is left out");
                     self.job.failed(&name, why);
                 }
                 Ok(data) => {

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 /// Starts the program with `AXT_FORWARD_<n>_PORT` set for each of `ports`.
 pub(crate) fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
     let Some((program, args)) = argv.split_first() else {
-        return Err(Error::Usage("--exec needs a program".into()));
+        return Err(Error::Usage(tr!("--exec needs a program").into()));
     };
     let mut command = Command::new(program);
     command.args(args);
@@ -20,7 +20,7 @@ pub(crate) fn start(argv: &[OsString], ports: &[u16]) -> Result<Child> {
         command.env(format!("AXT_FORWARD_{}_PORT", index + 1), port.to_string());
     }
     with_core_dumps(|| command.spawn()).map_err(|error| Error::Io {
-        what: "can't run the program",
+        what: tr!("can't run the program"),
         source: io::Error::new(error.kind(), format!("{}: {error}", program.display())),
     })
 }

@@ -86,8 +86,10 @@ impl Forwarder {
     async fn asked(&self, stream: &mut TcpStream) -> Result<socks::Request, String> {
         let asked = timeout(HANDSHAKE, socks::request(stream));
         tokio::select! {
-            asked = asked => asked.unwrap_or_else(|_| Err("it sent no SOCKS request in time".into())),
-            () = self.stop.cancelled() => Err("axt was stopped".into()),
+            asked = asked => asked.unwrap_or_else(|_| Err(tr!(
+                "it sent no SOCKS request in time"
+            ).into())),
+            () = self.stop.cancelled() => Err(tr!("axt was stopped").into()),
         }
     }
 
@@ -142,7 +144,7 @@ impl Forwarder {
         }
         let turn = tokio::select! {
             turn = self.turn(name, reserve) => turn,
-            () = self.stop.cancelled() => return Err(Error::Lost("axt was stopped".into())),
+            () = self.stop.cancelled() => return Err(Error::Lost(tr!("axt was stopped").into())),
         };
         match turn {
             Turn::Ready(tunnel) => Ok(tunnel),
@@ -205,7 +207,7 @@ impl Forwarder {
         remote: &Remote,
         permit: OwnedSemaphorePermit,
     ) -> Result<Tunnel> {
-        let stopped = || Error::Lost("axt was stopped".into());
+        let stopped = || Error::Lost(tr!("axt was stopped").into());
         let stop = async {
             self.cut.cancelled().await;
             stopped()

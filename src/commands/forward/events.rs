@@ -61,10 +61,15 @@ impl Events {
         let target = remote.map_or_else(|| "socks".to_owned(), ToString::to_string);
         let text = match remote {
             Some(remote) if remote.host.is_some() => {
-                format!("listening on {at} for {remote} through {via}")
+                tr!(
+                    "listening on {at} for {remote} through {via}",
+                    at,
+                    remote,
+                    via
+                )
             }
-            Some(remote) => format!("listening on {at} for {remote} of {via}"),
-            None => format!("listening on {at} as a SOCKS proxy through {via}"),
+            Some(remote) => tr!("listening on {at} for {remote} of {via}", at, remote, via),
+            None => tr!("listening on {at} as a SOCKS proxy through {via}", at, via),
         };
         let object = json!({"event": "listening", "forward": forward, "address": at.ip(),
             "port": at.port(), "target": target});
@@ -73,35 +78,47 @@ impl Events {
 
     /// A socket can't be opened, and is left out.
     pub(crate) fn not_listening(&self, error: &Error) {
-        report::failure_of(&self.ui, "a forward is left out", error, self.json);
+        report::failure_of(&self.ui, tr!("a forward is left out"), error, self.json);
     }
 
     /// Other machines can reach a socket.
     pub(crate) fn exposed(&self, at: SocketAddr) {
-        let text = format!(
-            "warning: {at} is not a loopback address: anyone who can reach this machine can use the forward"
+        let text = tr!(
+            "warning: {at} is not a loopback address: anyone who can reach this machine can use the forward",
+            at
         );
         self.tell(&text, json!({"event": "warning", "message": text}));
     }
 
     /// A socket takes no connections for now.
     pub(crate) fn accept_failed(&self, at: SocketAddr, error: &std::io::Error) {
-        let text = format!("accepting connections on {at} failed, will try again: {error}");
+        let text = tr!(
+            "accepting connections on {at} failed, will try again: {error}",
+            at,
+            error
+        );
         self.tell(&text, json!({"event": "warning", "message": text}));
     }
 
     /// A connection waits for another to end.
     pub(crate) fn waiting(&self, name: &Name, limit: usize) {
-        let text = format!(
-            "connection {} from {} waits: {limit} sessions are open, the most that --max-sessions allows",
-            name.connection, name.peer
+        let text = tr!(
+            "connection {connection} from {peer} waits: {limit} sessions are open, the most that --max-sessions allows",
+            connection = name.connection,
+            peer = name.peer,
+            limit
         );
         self.tell(&text, name.object("waiting", json!({"limit": limit})));
     }
 
     /// A connection has its session.
     pub(crate) fn opened(&self, name: &Name, remote: &Remote, session: Option<&str>) {
-        let text = format!("opened {} from {} to {remote}", name.connection, name.peer);
+        let text = tr!(
+            "opened {connection} from {peer} to {remote}",
+            connection = name.connection,
+            peer = name.peer,
+            remote
+        );
         let more = json!({"target": remote.to_string(), "session": session});
         self.tell(&text, name.object("opened", more));
     }
@@ -109,9 +126,11 @@ impl Events {
     /// A connection is over; `error` is why it ended early.
     pub(crate) fn closed(&self, name: &Name, traffic: Traffic, error: Option<&Error>) {
         let Traffic { sent, received } = traffic;
-        let text = format!(
-            "closed {}: {sent} bytes sent, {received} received",
-            name.connection
+        let text = tr!(
+            "closed {connection}: {sent} bytes sent, {received} received",
+            connection = name.connection,
+            sent,
+            received
         );
         let more = json!({"sent": sent, "received": received,
             "error": error.map(ToString::to_string), "hint": error.and_then(Error::hint)});
@@ -123,13 +142,22 @@ impl Events {
 
     /// A client of `-D` was refused, or gave up, before it had a connection.
     pub(crate) fn refused(&self, name: &Name, why: &str) {
-        let text = format!("closed {} from {}: {why}", name.connection, name.peer);
+        let text = tr!(
+            "closed {connection} from {peer}: {why}",
+            connection = name.connection,
+            peer = name.peer,
+            why
+        );
         self.tell(&text, name.object("closed", json!({"error": why})));
     }
 
     /// No session can be kept in reserve for now.
     pub(crate) fn reserve_failed(&self, remote: &Remote, error: &Error) {
-        let text = format!("no session can be kept in reserve for {remote}: {error}");
+        let text = tr!(
+            "no session can be kept in reserve for {remote}: {error}",
+            remote,
+            error
+        );
         self.tell(&text, json!({"event": "warning", "message": text}));
     }
 
@@ -137,8 +165,8 @@ impl Events {
     pub(crate) fn stopping(&self, open: usize) {
         let text = match open {
             0 => "stopping".to_owned(),
-            1 => "stopping; 1 connection has 5s to end".to_owned(),
-            n => format!("stopping; {n} connections have 5s to end"),
+            1 => tr!("stopping; 1 connection has 5s to end").to_owned(),
+            n => tr!("stopping; {n} connections have 5s to end", n),
         };
         self.tell(&text, json!({"event": "stopping", "open": open}));
     }

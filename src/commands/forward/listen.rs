@@ -26,16 +26,16 @@ pub(crate) async fn bind(listen: &Listen) -> Result<Vec<TcpListener>> {
     };
     let at = match listen.bind.as_deref() {
         Some(host) => format!("{host}:{port}"),
-        None => format!("port {port} of this machine"),
+        None => tr!("port {port} of this machine", port),
     };
     bound.map_err(|error| {
         let denied = error.kind() == io::ErrorKind::PermissionDenied;
         let why = match port {
-            1..1024 if denied => "; ports below 1024 are for privileged users",
+            1..1024 if denied => tr!("; ports below 1024 are for privileged users"),
             _ => "",
         };
         Error::Io {
-            what: "can't listen",
+            what: tr!("can't listen"),
             source: io::Error::new(error.kind(), format!("{at}: {error}{why}")),
         }
     })

@@ -100,10 +100,12 @@ fn limits(args: &Forward) -> Result<usize> {
     let limit = usize::from(args.max_sessions);
     let reserved = usize::from(args.warm) * args.local.len();
     let problem = if args.session.wss_url.is_some() && (args.warm > 0 || !args.dynamic.is_empty()) {
-        "--wss-url is for one connection: it can't serve --dynamic or --warm".to_owned()
+        tr!("--wss-url is for one connection: it can't serve --dynamic or --warm").to_owned()
     } else if reserved >= limit {
-        format!(
-            "--warm keeps {reserved} sessions in reserve, which leaves none of {limit} to connections"
+        tr!(
+            "--warm keeps {reserved} sessions in reserve, which leaves none of {limit} to connections",
+            reserved,
+            limit
         )
     } else {
         return Ok(limit);
@@ -179,7 +181,7 @@ impl Running {
         }
         let forwarder = self.forwarder.clone();
         self.until_stopped(async move { forwarder.starter.ask_of_agent().await });
-        let via = args.target.as_deref().unwrap_or("the instance");
+        let via = args.target.as_deref().unwrap_or(tr!("the instance"));
         for (index, (listen, listeners, addresses)) in bound.into_iter().enumerate() {
             let reserve = self.reserve(listen, args.warm);
             for (listener, at) in listeners.into_iter().zip(addresses) {

@@ -55,7 +55,7 @@ pub(crate) async fn request(
     match byte(stream).await? {
         5 => version_five(stream).await,
         4 => version_four(stream).await,
-        other => Err(format!("not a SOCKS request (first byte {other})")),
+        other => Err(tr!("not a SOCKS request (first byte {other})", other)),
     }
 }
 
@@ -99,12 +99,12 @@ async fn version_five(
     let methods = bytes(stream, methods).await?;
     if !methods.contains(&0) {
         let _ = stream.write_all(&[5, 0xff]).await;
-        return Err("it insists on authentication, which this proxy does not support".into());
+        return Err(tr!("it insists on authentication, which this proxy does not support").into());
     }
     stream.write_all(&[5, 0]).await.map_err(words)?;
     let [version, command, _, kind] = array(stream).await?;
     if version != 5 {
-        return Err("its SOCKS request is malformed".into());
+        return Err(tr!("its SOCKS request is malformed").into());
     }
     let host = match kind {
         1 => Ipv4Addr::from(array(stream).await?).to_string(),
@@ -142,7 +142,7 @@ async fn version_four(
 
 fn to(version: Version, host: &str, port: u16) -> Result<Request, String> {
     if port == 0 {
-        return Err("it asked for port 0".into());
+        return Err(tr!("it asked for port 0").into());
     }
     let remote = Remote::new(Some(host), port);
     Ok(Request { version, remote })
@@ -156,8 +156,14 @@ async fn refuse(
 ) -> Result<Request, String> {
     let _ = answer(stream, version, reply).await;
     Err(match reply {
-        Reply::BadAddress => format!("the SOCKS request has an address of the unknown type {what}"),
-        _ => format!("SOCKS command {what} is not supported, only CONNECT (1)"),
+        Reply::BadAddress => tr!(
+            "the SOCKS request has an address of the unknown type {what}",
+            what
+        ),
+        _ => tr!(
+            "SOCKS command {what} is not supported, only CONNECT (1)",
+            what
+        ),
     })
 }
 
@@ -170,7 +176,7 @@ fn name(bytes: &[u8]) -> Result<String, String> {
     };
     text.filter(sound)
         .map(str::to_owned)
-        .ok_or_else(|| "it asked for a host with an invalid name".into())
+        .ok_or_else(|| tr!("it asked for a host with an invalid name").into())
 }
 
 async fn byte<S: AsyncRead + Unpin>(stream: &mut S) -> Result<u8, String> {
@@ -196,7 +202,7 @@ async fn until_zero<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Vec<u8>, Str
         match byte(stream).await? {
             0 => return Ok(bytes),
             _ if bytes.len() >= LONGEST_NAME => {
-                return Err("its SOCKS request is too long".into());
+                return Err(tr!("its SOCKS request is too long").into());
             }
             other => bytes.push(other),
         }
@@ -206,9 +212,9 @@ async fn until_zero<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Vec<u8>, Str
 fn words(error: std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => {
-            "it closed the connection before it sent a request".into()
+            tr!("it closed the connection before it sent a request").into()
         }
-        _ => format!("reading the SOCKS request failed: {error}"),
+        _ => tr!("reading the SOCKS request failed: {error}", error),
     }
 }
 

@@ -91,7 +91,9 @@ impl Starter {
         let given = Confirmation::given();
         if args.wss_url.is_some() {
             if number > 0 {
-                let what = "the URL of --wss-url is for one connection, and an earlier connection has used it";
+                let what = tr!(
+                    "the URL of --wss-url is for one connection, and an earlier connection has used it"
+                );
                 return Err(Error::Usage(what.into()));
             }
             return Started::start(&self.context, args, request, &given, stop).await;

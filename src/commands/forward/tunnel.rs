@@ -238,7 +238,7 @@ fn failure(outcome: Outcome) -> Option<Error> {
     match outcome {
         Outcome::Ended(Ending::Failed(Error::Io { source, .. })) if is_gone(&source) => None,
         Outcome::Ended(Ending::Failed(error)) => Some(error),
-        Outcome::Stopped(_) => Some(Error::Lost("axt was stopped".into())),
+        Outcome::Stopped(_) => Some(Error::Lost(tr!("axt was stopped").into())),
         _ => None,
     }
 }
