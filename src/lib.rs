@@ -99,6 +99,7 @@ pub mod pump;
 pub mod recording;
 pub mod remote;
 pub(crate) mod share;
+mod size;
 pub mod terminal;
 pub mod ui;
 pub mod wire;

@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("hints", &["language"]),
     ("pattern", &[]),
     ("printable", &[]),
+    ("size", &[]),
     ("error", &["hints", "printable"]),
     ("exit", &[]),
     ("ui", &["printable"]),
@@ -35,7 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "emulator",
-        &["protocol", "openapi", "pattern", "process", "error"],
+        &["protocol", "openapi", "pattern", "process", "size", "error"],
     ),
     (
         "share",
@@ -61,6 +62,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "language",
             "pattern",
             "recording",
+            "size",
             "ui",
         ],
     ),

@@ -59,7 +59,7 @@ fn settings() -> String {
     };
     let inferred = "The emulator follows the public documents and the published code of the agent and the clients.\nNo published agent speaks protocol version 1.02: numbers, Sync and resuming follow the browser client alone.";
     format!(
-        "{inferred}\n\nLimits (--limit):\n{}\nFaults (--fault):\n{}\nWords of --instance: {}",
+        "{inferred}\n\nLimits (--limit):\n{}\nFaults (--fault); an AMOUNT is a number of messages, or a size such as 64K:\n{}\nWords of --instance: {}",
         indented(crate::emulator::Limits::help()),
         indented(crate::emulator::Faults::help()),
         crate::emulator::INSTANCE_WORDS,

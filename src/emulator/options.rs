@@ -8,7 +8,7 @@ use super::fleet::instance::Instance;
 use super::sae::Sae;
 use crate::error::{Error, Result};
 use faults::Faults;
-use settings::{Setting, number, time};
+use settings::{Setting, bytes, number, time};
 use std::time::Duration;
 
 /// How an emulator behaves. The default is the service as its documents describe it.
@@ -107,8 +107,8 @@ const LIMITS: &[Setting<Limits>] = &[
     ("resume-window", "how long an agent waits for its client to come back (5m)", |l, text| time(&mut l.resume_window, text)),
     ("per-instance", "connected sessions of one instance (20)", |l, text| number(&mut l.per_instance, text)),
     ("per-region", "active sessions of one region (100)", |l, text| number(&mut l.per_region, text)),
-    ("rate-bytes", "bytes a second a client may send (200000)", |l, text| number(&mut l.rate_bytes, text)),
-    ("burst-bytes", "bytes it may send at once on top of that (400000)", |l, text| number(&mut l.burst_bytes, text)),
+    ("rate-bytes", "bytes a second a client may send (200000)", |l, text| bytes(&mut l.rate_bytes, text)),
+    ("burst-bytes", "bytes it may send at once on top of that (400000)", |l, text| bytes(&mut l.burst_bytes, text)),
     ("stream-bits", "the bit/s in Status Stream (1600000); none: not sent", |l, text| number(&mut l.stream_bits, text)),
     ("calls", "calls of one action in one region in each call-window (1000)", |l, text| number(&mut l.calls, text)),
     ("call-window", "the time over which calls are counted (60s)", |l, text| time(&mut l.call_window, text)),
@@ -119,7 +119,8 @@ const LIMITS: &[Setting<Limits>] = &[
 ];
 
 impl Limits {
-    /// Sets one limit, as `--limit NAME=VALUE` does: durations `500ms`, `90s`, `5m`; numbers; `none`.
+    /// Sets one limit, as `--limit NAME=VALUE` does: durations `500ms`, `90s`, `5m`; sizes `64K`; numbers;
+    /// `none`.
     ///
     /// # Errors
     /// [`Error::Usage`] listing the valid names, or saying what is wrong with the value.
@@ -194,6 +195,8 @@ mod tests {
         let mut limits = Limits::default();
         limits.set("idle", "500ms").unwrap();
         limits.set("per-region", "none").unwrap();
+        limits.set("rate-bytes", "64K").unwrap();
+        assert_eq!(limits.rate_bytes, Some(65_536));
         assert_eq!(limits.idle, Some(Duration::from_millis(500)));
         assert_eq!(limits.per_region, None);
     }
@@ -211,6 +214,8 @@ mod tests {
             ("idle", "5"),
             ("per-region", "many"),
             ("per-region", ""),
+            ("per-region", "1K"),
+            ("rate-bytes", "64X"),
         ] {
             let message = limits.set(name, value).unwrap_err().to_string();
             assert!(

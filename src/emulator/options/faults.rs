@@ -2,6 +2,7 @@
 
 use super::settings::{self, Setting, duration, number, optional, switch, time};
 use crate::error::Result;
+use crate::size;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -91,12 +92,12 @@ impl Faults {
 }
 
 fn after(slot: &mut Option<After>, text: &str) -> Result<(), &'static str> {
-    let wrong = "no AMOUNT[:TIMES] such as 5, 64KiB or 5:1";
+    let wrong = "no AMOUNT[:TIMES] such as 5, 64K or 5:1";
     optional(slot, text, |text| text.parse().map_err(|()| wrong))
 }
 
 fn stall_after(slot: &mut Option<StallAfter>, text: &str) -> Result<(), &'static str> {
-    let wrong = "no AMOUNT:TIME such as 64KiB:50s";
+    let wrong = "no AMOUNT:TIME such as 64K:50s";
     optional(slot, text, |text| {
         let (amount, time) = text.split_once(':').ok_or(wrong)?;
         Ok(StallAfter {
@@ -185,15 +186,10 @@ impl FromStr for Amount {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let units = [("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
-        let unit = units
-            .iter()
-            .find_map(|(suffix, size)| Some((text.strip_suffix(suffix)?, *size)));
-        let Some((number, size)) = unit else {
+        if text.bytes().all(|b| b.is_ascii_digit()) {
             return text.parse().map(Self::Messages).map_err(drop);
-        };
-        let number: u64 = number.parse().map_err(drop)?;
-        number.checked_mul(size).map(Self::Bytes).ok_or(())
+        }
+        size::parse(text).map(Self::Bytes).ok_or(())
     }
 }
 
@@ -203,13 +199,15 @@ mod tests {
 
     #[test]
     fn values_are_read_or_refused() {
-        assert_eq!(
-            "64KiB:3".parse(),
-            Ok(After {
-                amount: Amount::Bytes(65536),
-                times: Some(3)
-            })
-        );
+        for text in ["64K:3", "64KiB:3", "65536B:3"] {
+            assert_eq!(
+                text.parse(),
+                Ok(After {
+                    amount: Amount::Bytes(65536),
+                    times: Some(3)
+                })
+            );
+        }
         for bad in ["", "x", "1:", "1:x", "-1", "99999999999999999MiB"] {
             assert_eq!(bad.parse::<After>(), Err(()), "{bad}");
         }

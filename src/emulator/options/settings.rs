@@ -1,6 +1,7 @@
 //! Settings given as `NAME=VALUE`: a table for each group names them, reads their values and prints help.
 
 use crate::error::{Error, Result};
+use crate::size;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -50,6 +51,12 @@ pub(crate) fn time(slot: &mut Option<Duration>, text: &str) -> Result<(), &'stat
 pub(crate) fn number(slot: &mut Option<u64>, text: &str) -> Result<(), &'static str> {
     let wrong = "neither a number nor none";
     optional(slot, text, |text| text.parse().map_err(|_| wrong))
+}
+
+/// Reads a number of bytes such as `64K`; `none` means no limit.
+pub(crate) fn bytes(slot: &mut Option<u64>, text: &str) -> Result<(), &'static str> {
+    let wrong = "neither a size such as 2048 or 64K nor none";
+    optional(slot, text, |text| size::parse(text).ok_or(wrong))
 }
 
 /// Reads a switch: no value, `true` or `false`.
