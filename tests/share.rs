@@ -10,8 +10,8 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use support::axt::{AXT, finish, noise, run, success, until};
+use std::process::{Child, Command, Stdio};
+use support::axt::{AXT, finish, noise, run, success, unlimited, until};
 use support::sharing::{Sharing, is_running, lines};
 
 #[test]
@@ -69,6 +69,25 @@ fn commands_at_once_have_sessions_of_their_own_but_not_too_many() {
         assert!(!done.stdout.is_empty());
     }
     assert_eq!(sharing.started(), 4);
+}
+
+#[test]
+fn a_command_takes_a_session_that_is_free_before_its_own_is_open() {
+    let mut options = unlimited();
+    options.limits.set("per-instance", "1").unwrap();
+    let sharing = Sharing::with(options);
+    let mut first = sharing.command(&["-c", "cat"]);
+    first.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut first = first.spawn().unwrap();
+    until("the first session runs", || sharing.started() == 1);
+    let second = sharing.starts("echo second");
+    // One of its own, for which the instance has no room.
+    until("another session is started", || sharing.started() > 1);
+    drop(first.stdin.take());
+    assert_eq!(finish(first).status, 0);
+    let done = finish(second);
+    assert_eq!((done.status, done.text()), (0, "second\n".into()));
+    assert_eq!(sharing.cloud.emulator.counts().agents, 1);
 }
 
 #[test]

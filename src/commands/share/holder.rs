@@ -9,7 +9,7 @@ use crate::share::{Conn, Status};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,7 +20,8 @@ const SESSIONS: usize = 4;
 /// How long a command waits for one of them.
 const TURN: Duration = Duration::from_secs(10);
 
-/// How long a command waits for a session whose last command is over. Starting another one takes longer.
+/// How long a command waits for a session whose last command is over before another one is started, which takes
+/// longer.
 const FREED: Duration = Duration::from_secs(1);
 
 /// How long ending the sessions may take.
@@ -41,7 +42,7 @@ pub(super) struct Holder {
     places: Arc<Semaphore>,
     state: Mutex<State>,
     changed: Notify,
-    /// Fewer sessions are being cleared than before.
+    /// A session has become free, or fewer are about to be.
     freed: Notify,
 }
 
@@ -50,6 +51,10 @@ struct State {
     idle: Vec<Held>,
     /// Sessions whose command is over and whose runner is not yet free.
     clearing: usize,
+    /// Sessions that are being started.
+    starting: usize,
+    /// Commands that have a place and no session.
+    waiting: usize,
     /// All sessions.
     sessions: usize,
     /// Commands that run or wait.
@@ -62,11 +67,14 @@ struct State {
     closed: bool,
 }
 
-/// A place among the sessions, and the session if there is one free.
+/// A place among the sessions, and the session.
 pub(super) struct Turn {
     _permit: OwnedSemaphorePermit,
     pub(super) session: Option<Held>,
 }
+
+/// A command that waits for a session in its place.
+struct Waiting<'a>(&'a Holder);
 
 /// A command that counts.
 pub(super) struct Counted(Arc<Holder>);
@@ -83,6 +91,8 @@ impl Holder {
         let state = State {
             idle: Vec::new(),
             clearing: 0,
+            starting: 0,
+            waiting: 0,
             sessions: 0,
             commands: 0,
             keep: start.keep,
@@ -125,11 +135,30 @@ impl Holder {
         Counted(Arc::clone(self))
     }
 
-    /// Starts a session.
-    ///
-    /// # Errors
-    /// The failure to start the session.
-    pub(super) async fn open(self: &Arc<Self>) -> Result<Held> {
+    /// Starts a session, which is free for any command then. Returns why there is none, if that fails.
+    fn start(self: &Arc<Self>, state: &mut State) -> oneshot::Receiver<String> {
+        state.starting += 1;
+        let (fails, failed) = oneshot::channel();
+        let holder = Arc::clone(self);
+        // It goes on even if nobody wants it any more: a start that has begun is to be known.
+        self.tasks.spawn(async move {
+            let opened = holder.open().await;
+            let mut state = holder.state();
+            state.starting -= 1;
+            match opened {
+                Ok(session) => state.idle.push(session),
+                Err(error) => {
+                    tracing::info!(%error, "a session could not be started");
+                    let _ = fails.send(error.to_string());
+                }
+            }
+            drop(state);
+            holder.freed.notify_waiters();
+        });
+        failed
+    }
+
+    async fn open(self: &Arc<Self>) -> Result<Held> {
         let (args, instance) = (&self.start.session, &self.start.instance);
         let request = session::request(&self.context, args, Some(instance), instance);
         let opening = Opening {
@@ -152,20 +181,53 @@ impl Holder {
         self.state().keep = span;
     }
 
-    /// Waits in order for a place, and takes a free session if there is one. `None` if none becomes free.
-    pub(super) async fn turn(&self) -> Option<Turn> {
+    /// Waits in order for a place, and takes the first session that is free. One is started meanwhile, unless
+    /// that is done already for a command that needs it no more.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn turn(self: &Arc<Self>) -> Result<Turn, String> {
         let permit = timeout(TURN, Arc::clone(&self.places).acquire_owned()).await;
-        let permit = permit.ok()?.ok()?;
+        let permit = permit.ok().and_then(std::result::Result::ok);
+        let full = || tr!("all sessions that are held have a command").to_owned();
+        let permit = permit.ok_or_else(full)?;
+        self.state().waiting += 1;
+        let _waiting = Waiting(self);
         // None has become free in time.
         let _ = timeout(FREED, self.none_is_about_to_be_free()).await;
-        let mut state = self.state();
-        let session = state.take_idle();
-        let places = SESSIONS - self.places.available_permits();
-        let has_room = session.is_some() || state.idle.len() + places <= SESSIONS;
-        has_room.then_some(Turn {
-            _permit: permit,
-            session,
-        })
+        let mut failed = None;
+        loop {
+            let freed = self.freed.notified();
+            {
+                let mut state = self.state();
+                if let Some(session) = state.take_idle() {
+                    return Ok(Turn {
+                        _permit: permit,
+                        session: Some(session),
+                    });
+                }
+                if failed.is_none() && state.starting < state.waiting {
+                    let with_commands = SESSIONS - self.places.available_permits() - state.waiting;
+                    if state.idle.len() + state.starting + with_commands >= SESSIONS {
+                        return Err(full());
+                    }
+                    failed = Some(self.start(&mut state));
+                }
+            }
+            let started = async {
+                match &mut failed {
+                    Some(failed) => failed.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = freed => {}
+                why = started => match why {
+                    Ok(why) => return Err(why),
+                    Err(_) => failed = None,
+                },
+            }
+        }
     }
 
     /// Waits until a session is free, or none will soon be.
@@ -276,6 +338,12 @@ impl State {
         self.idle.retain_mut(|session| !session.is_over());
         let usable = self.idle.iter().rposition(Held::is_up);
         usable.map(|at| self.idle.remove(at))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.state().waiting -= 1;
     }
 }
 

@@ -6,9 +6,9 @@ use crate::remote::Signal;
 use crate::share::{Answer, Ask, Asked, Broken, Conn, Run, Said, Streams};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
 /// How long a client may take to send its request, and to send `Go`.
@@ -96,20 +96,12 @@ impl Holder {
     /// Waits for a session, and tells the other side meanwhile that this process lives. `None` if the
     /// other side has gone.
     async fn wait_for_turn(self: &Arc<Self>, conn: &mut Conn) -> Option<Result<Turn, String>> {
-        let (found, mut wait) = oneshot::channel();
-        let holder = Arc::clone(self);
-        // A session whose start has begun is to be found even if nobody wants it any more.
-        self.tasks.spawn(async move {
-            let turn = holder.open_turn(|| found.is_closed()).await;
-            if let Err(Ok(turn)) = found.send(turn) {
-                holder.put_back(turn);
-            }
-        });
+        let mut turn = pin!(self.turn());
         let (mut ticks, mut said) = (interval(TICK), self.says.subscribe());
         loop {
             tokio::select! {
                 biased;
-                turn = &mut wait => return turn.ok(),
+                turn = &mut turn => return Some(turn),
                 _ = ticks.tick() => conn.send(&Answer::Wait, &[]).await.ok()?,
                 Ok(()) = said.changed() => {
                     let fact = said.borrow_and_update().clone();
@@ -118,17 +110,6 @@ impl Holder {
                 _ = conn.receive::<Asked>() => return None,
             }
         }
-    }
-
-    /// A place with a session, which is started if none is free.
-    async fn open_turn(self: &Arc<Self>, is_unwanted: impl Fn() -> bool) -> Result<Turn, String> {
-        let turn = self.turn().await;
-        let mut turn = turn.ok_or(tr!("all sessions that are held have a command"))?;
-        if turn.session.is_none() && !is_unwanted() {
-            let opened = self.open().await;
-            turn.session = Some(opened.map_err(|error| error.to_string())?);
-        }
-        Ok(turn)
     }
 }
 
