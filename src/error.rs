@@ -144,6 +144,8 @@ pub struct ApiError {
     pub request_id: Option<String>,
     /// The HTTP status of the reply; 0 when the check was made before the call.
     pub status: u16,
+    /// How long the service asks to wait before the next attempt.
+    pub retry_after: Option<Duration>,
 }
 
 impl ApiError {
@@ -159,6 +161,7 @@ impl ApiError {
             message: message.into(),
             request_id: None,
             status,
+            retry_after: None,
         }
     }
 

@@ -102,6 +102,13 @@ impl Client {
         Self { retry, ..self }
     }
 
+    /// The same client, which leaves it to the caller to make a call later that was one too many.
+    #[must_use]
+    pub(crate) fn without_throttled(mut self) -> Self {
+        self.retry.throttled = false;
+        self
+    }
+
     /// The same client with another signature of RPC calls.
     #[must_use]
     pub(crate) fn with_signature(self, signature: Signature) -> Self {
@@ -171,7 +178,11 @@ impl Client {
         answer.map_err(|error| {
             let expired = error.code == "InvalidSecurityToken.Expired";
             let renewed = expired && self.credentials.are_refused(&credentials);
+            let is_final = error.is_throttling() && !self.retry.throttled;
             let mut failure = judged::<A>(error, &headers);
+            if is_final {
+                failure.again = Again::Never;
+            }
             if renewed {
                 // The call has not been made: this holds for every action.
                 failure.again = Again::Once;
@@ -360,9 +371,10 @@ fn judged<A: Action>(mut error: ApiError, headers: &HeaderMap) -> Failed {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let code = error.code.as_str();
     let asked = header("x-acs-retry-after").and_then(|text| text.trim().parse().ok());
-    let again = match asked {
+    error.retry_after = asked.map(Duration::from_millis);
+    let again = match error.retry_after {
         _ if !A::IDEMPOTENT => Again::Never,
-        Some(milliseconds) => Again::After(Duration::from_millis(milliseconds)),
+        Some(pause) => Again::After(pause),
         None if error.is_retryable() => Again::Yes,
         // A proxy may have sent the request twice by itself.
         None if code == "SignatureNonceUsed" => Again::Once,

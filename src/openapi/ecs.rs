@@ -148,6 +148,7 @@ impl Action for StartTerminalSession {
                 message: message.into(),
                 request_id: None,
                 status: 0,
+                retry_after: None,
             })),
         }
     }

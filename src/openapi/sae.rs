@@ -118,6 +118,7 @@ impl Answer {
             message: message.into(),
             request_id: self.request_id.clone(),
             status: status.unwrap_or(200),
+            retry_after: None,
         }
     }
 }

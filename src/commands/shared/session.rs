@@ -142,7 +142,9 @@ impl Started {
         let early = likely.and_then(|gateway| client.network().dial_early(&gateway));
         tracing::info!("asking for a session with {}", request.instance_id);
         let asked = Instant::now();
-        let mut answer = pin!(client.call(request, limit));
+        // A call that was one too many is for the queue: all processes wait then.
+        let patient = client.clone().without_throttled();
+        let mut answer = pin!(patient.call(request, limit));
         let started = tokio::select! {
             answer = &mut answer => answer,
             error = stop.as_mut() => {

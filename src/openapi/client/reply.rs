@@ -77,6 +77,7 @@ impl Reply<'_> {
                 message: explain(&message, credentials, string_to_sign),
                 request_id: reply.request_id,
                 status: self.status,
+                retry_after: None,
             })
         });
         Err(reply.unwrap_or_else(|| self.unexpected(&self.glance(credentials))))

@@ -15,6 +15,8 @@ pub struct Retry {
     pub attempts: u32,
     /// The first pause; it doubles from attempt to attempt.
     pub first_pause: Duration,
+    /// Whether a call that was one too many is tried again.
+    pub throttled: bool,
 }
 
 impl Default for Retry {
@@ -22,6 +24,7 @@ impl Default for Retry {
         Self {
             attempts: 4,
             first_pause: Duration::from_millis(500),
+            throttled: true,
         }
     }
 }

@@ -13,6 +13,9 @@ use tokio::time::{Instant, sleep};
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// The longest pause that the service may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(60);
+
 /// A wait for the turn that the user is told of; shorter ones are in the log.
 const LONG: Duration = Duration::from_secs(5);
 
@@ -58,8 +61,9 @@ impl<'a> Queue<'a> {
     /// # Errors
     /// [`Error::Queue`] if that is later than the limit, and after a refusal the service's reason.
     pub(super) async fn turn(&mut self) -> Result<()> {
-        if self.refused.is_some() {
-            sleep(self.backoff.next().min(self.left())).await;
+        if let Some(error) = &self.refused {
+            let pause = self.backoff.next().max(asked_pause(error));
+            sleep(pause.min(self.left())).await;
         }
         let Some((file, pace)) = &self.starts else {
             return Ok(());
@@ -108,8 +112,8 @@ impl<'a> Queue<'a> {
         }
         // Other instances have room if this one is full.
         if let (Error::Api(_), Some((file, pace))) = (&error, &self.starts) {
-            let pace = *pace;
-            let held = file.change(|starts, now| starts.hold(now, pace, FIRST_PAUSE));
+            let (pace, pause) = (*pace, FIRST_PAUSE.max(asked_pause(&error)));
+            let held = file.change(|starts, now| starts.hold(now, pace, pause));
             if let Err(error) = held.await {
                 tracing::info!(%error, "others are not told of the limit");
             }
@@ -132,6 +136,14 @@ impl<'a> Queue<'a> {
 
     fn left(&self) -> Duration {
         self.by.saturating_duration_since(Instant::now())
+    }
+}
+
+/// The pause that the service asks for.
+fn asked_pause(error: &Error) -> Duration {
+    match error {
+        Error::Api(error) => error.retry_after.unwrap_or_default().min(LONGEST_ASKED),
+        _ => Duration::ZERO,
     }
 }
 
