@@ -125,8 +125,10 @@ impl<C: Channel, F: Filter, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'_
     /// Runs the session over `link` until it has ended and its last byte is delivered.
     pub async fn run(mut self, mut link: Link) -> Outcome {
         let mut now = clock::now();
-        self.opening.begin_step(now.at);
         let (first, since) = (link.first.take(), link.since);
+        // A gateway that has been waited for without a word has used its time.
+        let begun = first.as_ref().map_or(since.at, |_| now.at);
+        self.opening.begin_step(begun);
         self.wire.state = WireState::Up(link);
         self.channel.connected(since);
         if let Some(first) = first {

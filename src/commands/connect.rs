@@ -220,8 +220,14 @@ async fn connect(
     // The key comes first: without it there is no use in a session.
     let preparing = encrypt::exchange(context, &args.session, request);
     let exchange = stops.run(preparing).await?;
+    let mut options = session::protocol_options(&args.session);
+    if exec.is_none() && (args.raw_command || args.session.wss_url.is_some()) {
+        // A program of the user's own choice may wait to be spoken to, as no shell does.
+        options.input_from = InputFrom::Grace;
+    }
     let stop = async { stops.next().await.into() };
-    let started = resolve::start(context, &args.session, request, resolved, stop).await?;
+    let from = options.input_from;
+    let started = resolve::start(context, &args.session, request, resolved, from, stop).await?;
     let recorded = started
         .or_end(async {
             let recorder = ends.recorder.as_mut();
@@ -231,11 +237,6 @@ async fn connect(
         .await?;
     let dialing = started.dial(&context.network, limit);
     let link = started.or_end(stops.run(dialing)).await?;
-    let mut options = session::protocol_options(&args.session);
-    if exec.is_none() && (args.raw_command || args.session.wss_url.is_some()) {
-        // A program of the user's own choice may wait to be spoken to, as no shell does.
-        options.input_from = InputFrom::Grace;
-    }
     let mut channel = Session::new(options, now());
     if let Some(exchange) = exchange {
         channel = channel.encrypted(exchange);
@@ -271,7 +272,7 @@ async fn connect(
         }
     };
     let whose = (context, &args.session, request.instance_id.as_str());
-    let outcome = wondering(session, answered, whose, ui).await?;
+    let outcome = wondering(session, answered, whose).await?;
     let exit = conclude(outcome)?;
     if let Some(hint) = plan.hint(exit) {
         ui.hint(hint);

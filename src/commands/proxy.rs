@@ -10,6 +10,7 @@ use crate::cli::{Global, Proxy, Remote};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::openapi::ecs::StartTerminalSession;
+use crate::protocol::session::InputFrom;
 use crate::pump::Control;
 use crate::terminal::{Screen, Signals};
 use crate::ui::Ui;
@@ -42,7 +43,9 @@ async fn join(
     let mut stops = Stops::listen(None)?;
     let limit = args.session.connection.connect_timeout;
     let stop = async { stops.next().await.into() };
-    let started = resolve::start(context, &args.session, &mut request, resolved, stop).await?;
+    let grace = InputFrom::Grace;
+    let started =
+        resolve::start(context, &args.session, &mut request, resolved, grace, stop).await?;
     let input_from = port::input_from(&args.ports, false);
     let network = context.network.clone();
     let dialing = PortSession::dial(started.clone(), network, input_from, limit);

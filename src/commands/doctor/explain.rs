@@ -50,14 +50,13 @@ pub(crate) async fn wondering<T>(
     session: impl Future<Output = T>,
     answered: CancellationToken,
     (context, args, id): (&Context, &cli::Session, &str),
-    ui: &Ui,
 ) -> T {
     let wonder = async {
         let slow = tokio::time::sleep(args.connection.connect_timeout / 3);
         if args.wss_url.is_none() && answered.run_until_cancelled(slow).await.is_some() {
             let reasons = answered.run_until_cancelled(suspect(context, id)).await;
             let reasons = reasons.unwrap_or_default();
-            let say = |reason: &String| ui.say(&tr!("no answer yet: {reason}", reason));
+            let say = |reason: &String| context.say(&tr!("no answer yet: {reason}", reason));
             reasons.iter().for_each(say);
         }
         std::future::pending().await

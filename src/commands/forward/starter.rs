@@ -12,6 +12,7 @@ use crate::openapi::client::Client;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::ecs::agents::{Agent, agent};
 use crate::openapi::endpoint::Product;
+use crate::protocol::session::InputFrom;
 use crate::ui::Ui;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -88,7 +89,7 @@ impl Starter {
             // The same token would give the same session again.
             request.client_token = format!("{token}-{number}");
         }
-        let given = Confirmation::given();
+        let (given, grace) = (Confirmation::given(), InputFrom::Grace);
         if args.wss_url.is_some() {
             if number > 0 {
                 let what = tr!(
@@ -96,15 +97,16 @@ impl Starter {
                 );
                 return Err(Error::Usage(what.into()));
             }
-            return Started::start(&self.context, args, request, &given, stop).await;
+            return Started::start(&self.context, args, request, &given, grace, stop).await;
         }
         let mut stop = pin!(stop);
         let context = &self.context;
         let (client, again) = (self.client()?, request.clone());
-        match Started::by(context, args, &client, request, &given, stop.as_mut()).await {
+        let stopped = stop.as_mut();
+        match Started::by(context, args, &client, request, &given, grace, stopped).await {
             Err(error) if are_stale(&error) => {
                 self.renew()?;
-                Started::by(context, args, &self.client()?, again, &given, stop).await
+                Started::by(context, args, &self.client()?, again, &given, grace, stop).await
             }
             other => other,
         }

@@ -13,14 +13,15 @@ pub(crate) mod recorder;
 pub(crate) mod stdio;
 
 use super::context::Context;
-use super::remembered::gateways::Gateways;
 use crate::cli;
+use crate::commands::doctor::explain::wondering;
 use crate::error::{ApiError, Error, Result};
 use crate::names;
 use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession, TerminalSession};
 use crate::openapi::endpoint::Product;
+use crate::protocol::readiness::GRACE;
 use crate::protocol::session::{self, InputFrom};
 use crate::pump::Link;
 use crate::wire::Target;
@@ -33,6 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 /// How long ending a session may take.
 const END: Duration = Duration::from_secs(2);
@@ -70,8 +72,8 @@ impl std::fmt::Debug for Ender {
 }
 
 impl Started {
-    /// Asks the API for the session and connects to it, or takes the URL that was given, unless `stop`
-    /// comes first.
+    /// Asks the API for the session, whose input may go `from` then on, and connects to it, or takes the URL
+    /// that was given, unless `stop` comes first.
     ///
     /// # Errors
     /// As [`Started::by`]; [`Error::Usage`] for a URL that can't be used.
@@ -80,6 +82,7 @@ impl Started {
         args: &cli::Session,
         request: StartTerminalSession,
         confirmation: &Confirmation,
+        from: InputFrom,
         stop: impl Future<Output = Error>,
     ) -> Result<Self> {
         if let Some(url) = &args.wss_url {
@@ -90,7 +93,7 @@ impl Started {
             return Ok(Self::given(Target::session(&url, None)?));
         }
         let client = context.client(Product::Ecs)?;
-        Self::by(context, args, &client, request, confirmation, stop).await
+        Self::by(context, args, &client, request, confirmation, from, stop).await
     }
 
     /// Asks the API for the session and connects to it, unless `stop` comes first. It waits for its turn,
@@ -104,18 +107,18 @@ impl Started {
         client: &Client,
         mut request: StartTerminalSession,
         confirmation: &Confirmation,
+        from: InputFrom,
         stop: impl Future<Output = Error>,
     ) -> Result<Self> {
         let mut stop = pin!(stop);
         let mut queue = Queue::new(context, client.region(), args)?;
-        let limit = args.connection.connect_timeout;
         loop {
             tokio::select! {
                 turn = queue.turn() => turn?,
                 error = stop.as_mut() => return Err(error),
             }
-            let how = (&context.gateways, confirmation, limit);
-            let opening = Self::open(client, how, &request, stop.as_mut());
+            let how = (args, confirmation, from);
+            let opening = Self::open(context, client, how, &request, stop.as_mut());
             let error = match opening.await {
                 Err(error) => error,
                 started => return started,
@@ -132,12 +135,14 @@ impl Started {
     /// connected to meanwhile. A session that was asked for without an answer, or that can't be connected to,
     /// is ended.
     async fn open(
+        context: &Context,
         client: &Client,
-        (gateways, confirmation, limit): (&Gateways, &Confirmation, Duration),
+        (args, confirmation, from): (&cli::Session, &Confirmation, InputFrom),
         request: &StartTerminalSession,
         mut stop: Pin<&mut impl Future<Output = Error>>,
     ) -> Result<Self> {
-        let network = request.connection_type;
+        let (network, gateways) = (request.connection_type, &context.gateways);
+        let limit = args.connection.connect_timeout;
         let likely = gateways.guess(client, network);
         let early = likely.and_then(|gateway| client.network().dial_early(&gateway));
         tracing::info!("asking for a session with {}", request.instance_id);
@@ -171,7 +176,14 @@ impl Started {
                 return Ok((target, None));
             }
             let link = dial(client.network().clone(), target.clone(), early, limit).await?;
-            Ok((target, Some(heard(link).await?)))
+            let patience = match from {
+                InputFrom::FirstOutput => limit,
+                // What waits to be spoken to gets its input then.
+                InputFrom::Grace | InputFrom::Start { .. } => GRACE,
+            };
+            let whose = (context, args, request.instance_id.as_str());
+            let hearing = wondering(heard(link, patience), CancellationToken::new(), whose);
+            Ok((target, Some(hearing.await?)))
         };
         let connected = tokio::select! {
             connected = dialing => connected,

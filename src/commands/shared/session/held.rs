@@ -10,7 +10,7 @@ use crate::error::{Error, Result, Stop};
 use crate::net::Network;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::protocol::channel::{Channel as _, Ending};
-use crate::protocol::session::Session;
+use crate::protocol::session::{InputFrom, Session};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
 use crate::remote::typed_line;
 use crate::share::{Ask, Commands, Ends, Said};
@@ -103,7 +103,9 @@ impl Held {
             ending.cancelled().await;
             Stop::Signal(15).into()
         };
-        let started = Started::start(context, args, request, &Confirmation::given(), stop).await?;
+        let given = Confirmation::given();
+        let from = InputFrom::FirstOutput;
+        let started = Started::start(context, args, request, &given, from, stop).await?;
         let limit = args.connection.connect_timeout;
         let link = started
             .or_end(started.dial(&context.network, limit))

@@ -14,6 +14,7 @@ use crate::names::target::Target;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::ecs::instances::{Instance, Query};
 use crate::openapi::endpoint::Product;
+use crate::protocol::session::InputFrom;
 use crate::ui::Ui;
 use std::pin::pin;
 use std::time::Duration;
@@ -109,7 +110,7 @@ pub(crate) async fn for_session(
     Ok(certain(instance.id))
 }
 
-/// Starts the session that `request` asks for. If the instance is only remembered, it is looked up
+/// Starts the session that `request` asks for, whose input may go `from` then on. If the instance is only remembered, it is looked up
 /// meanwhile; if the target is another instance now, the session is ended and one is started there.
 /// `request` and `resolved` then name that instance.
 pub(crate) async fn start(
@@ -117,11 +118,12 @@ pub(crate) async fn start(
     args: &cli::Session,
     request: &mut StartTerminalSession,
     resolved: &mut Resolved,
+    from: InputFrom,
     stop: impl Future<Output = Error>,
 ) -> Result<Started> {
     let Some(lookup) = resolved.doubt.take() else {
         let given = Confirmation::given();
-        return Started::start(context, args, request.clone(), &given, stop).await;
+        return Started::start(context, args, request.clone(), &given, from, stop).await;
     };
     let mut stop = pin!(stop);
     let mut checking = pin!(lookup.one(context));
@@ -136,6 +138,7 @@ pub(crate) async fn start(
             args,
             request.clone(),
             &confirmation,
+            from,
             stop.as_mut()
         ));
         loop {
@@ -188,7 +191,7 @@ pub(crate) async fn start(
     request.client_token = StartTerminalSession::new("").client_token;
     let client = context.client_in(Product::Ecs, &instance.region)?;
     let given = Confirmation::given();
-    Started::by(context, args, &client, request.clone(), &given, stop).await
+    Started::by(context, args, &client, request.clone(), &given, from, stop).await
 }
 
 /// The instance that the user chooses from all.
