@@ -1,6 +1,8 @@
 //! The local part of a file: what has come of it, locked, until it takes the file's place.
 
 use crate::copy::{BLOCK, Digests, Hasher, PART};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -86,15 +88,15 @@ impl Part {
     /// Puts it in its place, on the disk too, with this mode and time.
     pub(super) fn finish(self, mode: u32, time: Option<i64>) -> io::Result<()> {
         let folder = parent(&self.target).to_owned();
-        self.place(mode, time)?;
+        set_attributes(&self.file, mode, time)?;
+        self.file.sync_all()?;
+        self.place()?;
         sync_folder(&folder);
         Ok(())
     }
 
-    /// The same, without writing the folder's new entry to the disk.
-    pub(super) fn place(self, mode: u32, time: Option<i64>) -> io::Result<()> {
-        set_attributes(&self.file, mode, time)?;
-        self.file.sync_all()?;
+    /// Puts it in its place, as it is.
+    pub(super) fn place(self) -> io::Result<()> {
         fs::rename(&self.path, &self.target)
     }
 
@@ -110,6 +112,29 @@ impl Part {
         if let Err(error) = fs::remove_file(&self.path) {
             tracing::info!(%error, "a part could not be removed");
         }
+    }
+}
+
+/// Writes parts of one tree to the disk: one by one takes seconds.
+///
+/// # Errors
+/// The system's.
+pub(super) fn sync_together<'a>(parts: impl Iterator<Item = &'a Part> + Clone) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let mut devices = HashSet::new();
+        for part in parts {
+            if devices.insert(part.file.metadata()?.dev()) {
+                rustix::fs::syncfs(&part.file)?;
+            }
+        }
+        Ok(())
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let mut parts = parts;
+        parts.try_for_each(|part| part.file.sync_all())
     }
 }
 

@@ -3,13 +3,16 @@
 //! Of the archive only what was asked for is taken, and its names lead nowhere: each has its place here.
 
 use super::meter::Meter;
-use super::part::{Part, parent, sync_folder};
+use super::part::{Part, parent, set_attributes, sync_folder, sync_together};
 use crate::copy::{Digests, Hasher};
 use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::{self, Read, Write as _};
 use std::path::PathBuf;
 use tar::Archive;
+
+/// So many parts are open at once, at most: some systems let a process have 256 files.
+const OPEN: usize = 64;
 
 /// A file that was asked for.
 #[derive(Debug)]
@@ -37,14 +40,42 @@ pub(super) fn unpack(
 ) -> HashSet<Vec<u8>> {
     let folders = wanted.values().map(|file| parent(&file.place).to_owned());
     let folders: HashSet<PathBuf> = folders.collect();
-    let mut got = HashSet::new();
-    if let Err(error) = take(&mut archive, &mut wanted, digests, meter, &mut got) {
+    let mut taking = Taking::default();
+    if let Err(error) = take(&mut archive, &mut wanted, digests, meter, &mut taking) {
         tracing::info!(%error, "an archive ends early: its files are copied one by one");
     }
+    taking.place();
     // Whoever writes it must not be held up.
     let _ = io::copy(&mut archive, &mut io::sink());
     folders.iter().for_each(|folder| sync_folder(folder));
-    got
+    taking.got
+}
+
+/// What has come of an archive.
+#[derive(Default)]
+struct Taking {
+    /// The names of the files that are in their places.
+    got: HashSet<Vec<u8>>,
+    /// Files that are whole and not in their places yet.
+    parts: Vec<(Vec<u8>, Part)>,
+}
+
+impl Taking {
+    /// Puts what is whole in its place, after all of it is on the disk.
+    fn place(&mut self) {
+        let parts = std::mem::take(&mut self.parts);
+        // Copied by itself, what fails here fails again, and the user learns why.
+        if let Err(error) = sync_together(parts.iter().map(|(_, part)| part)) {
+            tracing::info!(%error, "files could not be written to the disk");
+            return;
+        }
+        for (path, part) in parts {
+            match part.place() {
+                Ok(()) => drop(self.got.insert(path)),
+                Err(error) => tracing::info!(%error, "a file was not put in its place"),
+            }
+        }
+    }
 }
 
 fn take(
@@ -52,7 +83,7 @@ fn take(
     wanted: &mut HashMap<Vec<u8>, Wanted>,
     digests: Digests,
     meter: &Meter,
-    got: &mut HashSet<Vec<u8>>,
+    taking: &mut Taking,
 ) -> io::Result<()> {
     for entry in Archive::new(archive).entries()? {
         let mut entry = entry?;
@@ -72,19 +103,23 @@ fn take(
         if content.len() as u64 != file.size || file.digest != Some(hasher.finish()) {
             continue;
         }
-        match put(&file, &content) {
-            Ok(()) => {
+        match part(&file, &content) {
+            Ok(part) => {
                 meter.moved(content.len());
-                got.insert(path);
+                taking.parts.push((path, part));
             }
             // Copied by itself, it fails again, and the user learns why.
-            Err(error) => tracing::info!(%error, "a file was not put in its place"),
+            Err(error) => tracing::info!(%error, "a file was not written"),
+        }
+        if taking.parts.len() >= OPEN {
+            taking.place();
         }
     }
     Ok(())
 }
 
-fn put(file: &Wanted, content: &[u8]) -> io::Result<()> {
+/// The part of a file, with its content, mode and time.
+fn part(file: &Wanted, content: &[u8]) -> io::Result<Part> {
     let here = fs::symlink_metadata(&file.place).ok();
     if here
         .as_ref()
@@ -98,7 +133,8 @@ fn put(file: &Wanted, content: &[u8]) -> io::Result<()> {
     };
     let mut part = Part::open(&file.place, true)?;
     part.file.write_all(content)?;
-    part.place(mode, file.time)
+    set_attributes(&part.file, mode, file.time)?;
+    Ok(part)
 }
 
 #[cfg(test)]
