@@ -13,6 +13,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use support::axt::{Cloud, Done, finish, noise, run, unlimited, until};
+use support::screen::Screen;
 use tempfile::TempDir;
 
 /// An emulator, and a folder for the files of both sides.
@@ -712,6 +713,33 @@ fn a_thousand_small_files_go_in_a_few_round_trips() {
 }
 
 #[test]
+fn where_there_is_no_tar_files_go_one_by_one() {
+    let tools = tempfile::tempdir().unwrap();
+    for folder in [Path::new("/usr/bin"), Path::new("/bin")] {
+        for name in names(folder).into_iter().filter(|name| name != "tar") {
+            // One of the folders may be a link to the other.
+            let _ = symlink(folder.join(&name), tools.path().join(&name));
+        }
+    }
+    let mut options = unlimited();
+    options.agent.path = Some(tools.path().into());
+    let copies = Copies::over(Cloud::with(options));
+    let (top, back) = (copies.here("top"), copies.here("back"));
+    make_tree(&top);
+    let (there, back_again) = (copies.at("top"), back.as_os_str());
+    for (from, to) in [(top.as_os_str(), &*there), (&there, back_again)] {
+        let mut axt = copies.axt(["-rpv".as_ref(), from, to]);
+        axt.env_remove("AXT_LOG_FILE").env_remove("AXT_VERBOSE");
+        let done = run(axt, b"");
+        assert_eq!(done.status, 0, "{done:?}");
+        assert_eq!(done.stderr.matches("tar is missing").count(), 1, "{done:?}");
+    }
+    assert_eq!(tree(&copies.there("top")), tree(&top));
+    assert_eq!(tree(&back), tree(&top));
+    assert_eq!(copies.cloud.emulator.sessions().len(), 2);
+}
+
+#[test]
 fn of_a_tree_all_is_copied_that_can_be() {
     let copies = Copies::new();
     let (top, there) = (copies.here("top"), copies.there("top"));
@@ -777,4 +805,32 @@ fn of_a_tree_all_is_copied_that_can_be() {
     assert_eq!(names(&copies.here("elsewhere")), [""; 0]);
     assert_eq!(fs::read(back.join("linked")).unwrap(), b"linked");
     assert!(fs::symlink_metadata(back.join("linked")).unwrap().is_file());
+}
+
+#[test]
+fn a_terminal_shows_one_line_that_is_drawn_again_and_then_what_was_verified() {
+    let copies = Copies::over(steady());
+    let length = 6_000_000;
+    fs::write(copies.here("a"), noise(length, 14)).unwrap();
+    let mut axt = copies.axt([copies.here("a").as_os_str(), &copies.at("a")]);
+    axt.env_remove("AXT_LOG_FILE").env_remove("AXT_VERBOSE");
+    let screen = Screen::start(&axt, 10, 40);
+    let is_line = |text: &str| text.starts_with("axt: ") && text.contains("iB/s");
+    screen.wait("a line", |s| is_line(&s.contents()));
+    let first = screen.contents();
+    screen.wait("another line", |s| s.contents() != first);
+    let second = screen.contents();
+    for text in [&first, &second] {
+        assert!(is_line(text) && text.lines().count() == 1, "{text}");
+        assert!(text.chars().count() < 40, "{text}");
+    }
+    let (status, left) = screen.end_seen();
+    assert!(status.success());
+    let verified = format!("axt: 1 file, {length} bytes: SHA-256 verified");
+    assert_eq!(left.trim_end(), verified);
+    // Whoever wants no messages gets none.
+    let mut axt = copies.axt(["-q".as_ref(), copies.here("a").as_os_str(), &copies.at("b")]);
+    axt.env_remove("AXT_LOG_FILE").env_remove("AXT_VERBOSE");
+    let (status, left) = Screen::start(&axt, 10, 40).end_seen();
+    assert_eq!((status.success(), left.trim_end()), (true, ""));
 }

@@ -1,12 +1,15 @@
 //! How much was copied: for a line on the terminal while it goes on, and for the end.
 
-use crate::terminal::stderr_is_terminal;
+use crate::commands::shared::table::cut;
+use crate::terminal::{Size, stderr_is_terminal};
 use crate::ui::Ui;
+use jiff::SignedDuration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, interval};
+use unicode_width::UnicodeWidthStr as _;
 
 /// How often the line is drawn.
 const TICK: Duration = Duration::from_secs(1);
@@ -16,6 +19,9 @@ const TICKS: usize = 8;
 
 /// Begins the line anew.
 const CLEAR: &str = "\r\x1b[K";
+
+/// What the line begins with.
+const PREFIX: &str = "axt: ";
 
 /// Counts bytes. Clones count together.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +75,11 @@ impl Meter {
             let rate = rate(moved - before, since.elapsed());
             let total = self.0.total.load(Ordering::Relaxed);
             self.0.drawn.store(true, Ordering::Relaxed);
-            ui.paint(&format!("{CLEAR}axt: {}", line(moved, total, rate, limit)));
+            // A line that is too wide would go on in the next one, where it is not cleared.
+            let columns = Size::current().map_or(80, |size| usize::from(size.cols));
+            let room = columns.saturating_sub(PREFIX.len() + 1);
+            let line = line((moved, total), (rate, limit), room);
+            ui.paint(&format!("{CLEAR}{PREFIX}{line}"));
         }
     }
 
@@ -86,24 +96,38 @@ fn rate(bytes: u64, span: Duration) -> u64 {
     u64::try_from(u128::from(bytes) * 1000 / millis).unwrap_or(u64::MAX)
 }
 
-/// The line: bytes, rate against the limit, time left.
-fn line(moved: u64, total: u64, rate: u64, limit: u64) -> String {
+/// The line: bytes, rate against the limit, time left; less of it where there is less room.
+fn line((moved, total): (u64, u64), (rate, limit): (u64, u64), columns: usize) -> String {
     let of = match total {
         0 => String::new(),
         total => tr!(" of {total}", total = amount(total)),
     };
     let left = total.saturating_sub(moved).checked_div(rate);
-    let left = left.filter(|_| total > 0).map(Duration::from_secs);
-    let left = left.map_or_else(String::new, |left| tr!(", {left:?} left", left));
+    let left = left.and_then(|left| i64::try_from(left).ok());
+    let left = left.filter(|_| total > 0).map(|seconds| {
+        let left = format!("{:#}", SignedDuration::from_secs(seconds));
+        tr!(", {left} left", left)
+    });
+    let left = left.unwrap_or_default();
     let (moved, rate, limit) = (amount(moved), amount(rate), amount(limit));
-    tr!(
+    let mut line = tr!(
         "{moved}{of}, {rate}/s (limit {limit}/s){left}",
         moved,
         of,
         rate,
         limit,
         left
-    )
+    );
+    for shorter in [
+        format!("{moved}{of}, {rate}/s{left}"),
+        format!("{moved}, {rate}/s{left}"),
+    ] {
+        if line.width() > columns {
+            line = shorter;
+        }
+    }
+    cut(&mut line, columns);
+    line
 }
 
 /// A number of bytes for people.
@@ -130,13 +154,25 @@ mod tests {
 
     #[test]
     fn the_line_tells_bytes_rate_and_time() {
-        let text = line(5 << 20, 20 << 20, 150_000, 200_000);
-        assert_eq!(
-            text,
-            "5.0 MiB of 20.0 MiB, 146.4 KiB/s (limit 195.3 KiB/s), 104s left"
-        );
-        assert_eq!(line(12, 0, 12, 200_000), "12 B, 12 B/s (limit 195.3 KiB/s)");
-        assert_eq!(line(1, 2, 0, 1), "1 B of 2 B, 0 B/s (limit 1 B/s)");
+        let line =
+            |moved, total, rate, limit, columns| line((moved, total), (rate, limit), columns);
+        let (half, of) = (5 << 20, 20 << 20);
+        for (columns, text) in [
+            (
+                80,
+                "5.0 MiB of 20.0 MiB, 146.4 KiB/s (limit 195.3 KiB/s), 1m 44s left",
+            ),
+            (64, "5.0 MiB of 20.0 MiB, 146.4 KiB/s, 1m 44s left"),
+            (34, "5.0 MiB, 146.4 KiB/s, 1m 44s left"),
+            (20, "5.0 MiB, 146.4 KiB/…"),
+            (0, "…"),
+        ] {
+            assert_eq!(line(half, of, 150_000, 200_000, columns), text);
+        }
+        let unknown = line(12, 0, 12, 200_000, 80);
+        assert_eq!(unknown, "12 B, 12 B/s (limit 195.3 KiB/s)");
+        let unmoved = line(1, 2, 0, 1, 80);
+        assert_eq!(unmoved, "1 B of 2 B, 0 B/s (limit 1 B/s)");
         assert_eq!(amount(u64::MAX), "15.9 EiB");
     }
 }

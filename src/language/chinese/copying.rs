@@ -26,7 +26,7 @@ macro_rules! chinese_copying {
     ("not copied") => ("个未复制");
     ("what came could not be written") => ("收到的内容无法写入");
     (" of {total}") => ("，共 {total}");
-    (", {left:?} left") => ("，剩余 {left:?}");
+    (", {left} left") => ("，剩余 {left}");
     ("{moved}{of}, {rate}/s (limit {limit}/s){left}") => ("{moved}{of}，{rate}/s（限速 {limit}/s）{left}");
     ("{to}: no such directory") => ("{to}：没有该目录");
     ("a thread can't be started") => ("无法启动线程");
