@@ -1,9 +1,10 @@
 //! The parts of private modules that fuzz targets drive.
 
 use crate::cli::file_problems;
-use crate::commands::{replaced_on_line, socks_request};
+use crate::commands::{replaced_on_line, socks_request, unpacked_as};
 use crate::config::credentials::Credentials;
 use crate::config::settings::{Flags, Settings};
+use crate::copy::{Kind, Listing, Look, Root, Source, failures, misplaced, names as copied_names};
 use crate::names::cache::NameCache;
 use crate::names::meaning::{Meaning, target_of_name};
 use crate::names::target::Target;
@@ -95,6 +96,31 @@ pub fn own_file(text: &str) -> Vec<String> {
 #[must_use]
 pub fn line(text: &str, breaks: &str, more: &str) -> (String, Option<String>) {
     replaced_on_line(text, breaks, more)
+}
+
+/// What a tree of the instance's holds if `tree.sh` says this: paths, each with whether it is a directory.
+#[must_use]
+pub fn tree(said: &[u8]) -> Vec<(Vec<u8>, bool)> {
+    let entries = Listing::parse(said)
+        .into_iter()
+        .flat_map(|tree| tree.entries);
+    let told = entries.map(|entry| (entry.path, entry.state.kind == Kind::Directory));
+    told.collect()
+}
+
+/// Reads this as what the other texts of a copy may say. Returns how many of `count` names are told of.
+#[must_use]
+pub fn copy_answers(said: &[u8], count: usize) -> Option<usize> {
+    let _ = (Look::parse(said), Source::parse(said), Root::parse(said));
+    let _ = (failures(said), misplaced(said));
+    copied_names(said, count).map(|names| names.len())
+}
+
+/// Takes what was asked for of an archive of the instance's: files of these names with this content, into
+/// `folder`. Returns the names of those that came.
+#[must_use]
+pub fn unpacked(folder: &Path, archive: &[u8], names: &[&str], content: &[u8]) -> Vec<Vec<u8>> {
+    unpacked_as(folder, archive, names, content)
 }
 
 fn keys() -> Credentials {

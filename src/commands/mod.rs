@@ -24,6 +24,8 @@ mod webshell;
 #[cfg(feature = "fuzzing")]
 pub(crate) use completion::replaced_on_line;
 #[cfg(feature = "fuzzing")]
+pub(crate) use cp::unpacked_as;
+#[cfg(feature = "fuzzing")]
 pub(crate) use forward::socks_request;
 
 use crate::cli::{Cli, Command, Config};

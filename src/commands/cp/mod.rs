@@ -41,6 +41,8 @@ use run_id::RunId;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+#[cfg(feature = "fuzzing")]
+pub(crate) use together::unpacked_as;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;

@@ -51,6 +51,33 @@ pub(super) fn unpack(
     taking.got
 }
 
+/// Takes files of these names with this content, into `folder`. Returns the names of those that came.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn unpacked_as(
+    folder: &std::path::Path,
+    archive: &[u8],
+    names: &[&str],
+    content: &[u8],
+) -> Vec<Vec<u8>> {
+    let digests = Digests::Sha256;
+    let mut hasher = Hasher::new(digests);
+    hasher.update(content);
+    let digest = hasher.finish();
+    let wanted = names.iter().map(|name| {
+        let wanted = Wanted {
+            place: folder.join(name),
+            size: content.len() as u64,
+            mode: 0o600,
+            keeps_mode: false,
+            time: None,
+            digest: Some(digest.clone()),
+        };
+        (name.as_bytes().to_vec(), wanted)
+    });
+    let got = unpack(archive, wanted.collect(), digests, &Meter::default());
+    got.into_iter().collect()
+}
+
 /// What has come of an archive.
 #[derive(Default)]
 struct Taking {
