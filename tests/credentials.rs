@@ -418,10 +418,7 @@ fn doctor_shows_source_and_expiry() {
         .lines()
         .find(|line| line.contains("credentials"))
         .unwrap_or_default();
-    assert!(
-        line.contains("Z, from profile p0 (EcsRamRole) of "),
-        "{text}"
-    );
+    assert!(line.contains("Z, from profile p0 (EcsRamRole, "), "{text}");
     assert!(line.contains(", temporary until 20"), "{text}");
 }
 

@@ -35,7 +35,7 @@ pub(super) async fn obtain(world: &World, role: &InstanceRole) -> Result<Credent
     let not_here = |why: &str| problem(&tr!("no RAM role of an instance ({why})", why));
     match asked {
         Ok(Ok((mut credentials, role))) => {
-            credentials.source = format!("the RAM role {role} of this instance");
+            credentials.source = tr!("the RAM role {role} of this instance", role);
             Ok(credentials)
         }
         Ok(Err(Error::Credentials { problem, .. })) => Err(not_here(&problem)),

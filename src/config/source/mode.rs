@@ -9,7 +9,8 @@ use url::Url;
 
 /// A source of credentials.
 pub(crate) struct CredentialSource {
-    /// The name in messages: `profile prod (OAuth) of /home/a/.aliyun/config.json`.
+    /// The name in messages: `profile prod (OAuth, /home/a/.aliyun/config.json)`. It is the same
+    /// in every language, as digests are made of it.
     pub(crate) name: String,
     /// The advice for a source that gives no credentials.
     pub(crate) remedy: String,

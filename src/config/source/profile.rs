@@ -75,7 +75,7 @@ impl Fields<'_> {
 
     fn name(&self) -> String {
         let (profile, path) = (self.profile.name(), self.profile.path().display());
-        format!("profile {profile} ({}) of {path}", self.mode)
+        format!("profile {profile} ({}, {path})", self.mode)
     }
 
     fn remedy(&self) -> String {

@@ -108,62 +108,62 @@ fn each_mode_of_a_profile() {
     for (fields, told) in [
         (
             format!(r#""mode":"AK",{KEYS}"#),
-            "profile p0 (AK) of ~/.aliyun/config.json: id 4 None",
+            "profile p0 (AK, ~/.aliyun/config.json): id 4 None",
         ),
         (
             format!(r#""mode":"StsToken",{KEYS},"sts_token":"hush!""#),
-            "profile p0 (StsToken) of ~/.aliyun/config.json: id 4 Some(5)",
+            "profile p0 (StsToken, ~/.aliyun/config.json): id 4 Some(5)",
         ),
         (
             format!(
                 r#""mode":"RamRoleArn",{KEYS},{role},"expired_seconds":1800,"external_id":"x","policy":"{{}}","sts_region":"cn-x","enable_vpc":true"#
             ),
-            r#"profile p0 (RamRoleArn) of ~/.aliyun/config.json: role me Some(1800) Some("{}") Some("x") (None, Some("cn-x"), true) from id 4 None"#,
+            r#"profile p0 (RamRoleArn, ~/.aliyun/config.json): role me Some(1800) Some("{}") Some("x") (None, Some("cn-x"), true) from id 4 None"#,
         ),
         (
             format!(
                 r#""mode":"RamRoleArn",{KEYS},{role},"sts_token":"hush!","sts_endpoint":"sts.corp""#
             ),
-            r#"profile p0 (RamRoleArn) of ~/.aliyun/config.json: role me None None None (Some("sts.corp"), None, false) from id 4 Some(5)"#,
+            r#"profile p0 (RamRoleArn, ~/.aliyun/config.json): role me None None None (Some("sts.corp"), None, false) from id 4 Some(5)"#,
         ),
         (
             r#""mode":"EcsRamRole","ram_role_name":"ecs""#.into(),
-            r#"profile p0 (EcsRamRole) of ~/.aliyun/config.json: instance role Some("ecs") false"#,
+            r#"profile p0 (EcsRamRole, ~/.aliyun/config.json): instance role Some("ecs") false"#,
         ),
         (
             r#""mode":"EcsRamRole""#.into(),
-            "profile p0 (EcsRamRole) of ~/.aliyun/config.json: instance role None false",
+            "profile p0 (EcsRamRole, ~/.aliyun/config.json): instance role None false",
         ),
         (
             format!(r#""mode":"RamRoleArnWithRoleName","ram_role_name":"ecs",{role}"#),
-            r#"profile p0 (RamRoleArnWithRoleName) of ~/.aliyun/config.json: role me None None None (None, None, false) from instance role Some("ecs") false"#,
+            r#"profile p0 (RamRoleArnWithRoleName, ~/.aliyun/config.json): role me None None None (None, None, false) from instance role Some("ecs") false"#,
         ),
         (
             format!(
                 r#""mode":"OIDC","oidc_provider_arn":"{PROVIDER}","oidc_token_file":"/t","ram_role_arn":"{ROLE}""#
             ),
-            "profile p0 (OIDC) of ~/.aliyun/config.json: role axt None None None (None, None, false) for /t",
+            "profile p0 (OIDC, ~/.aliyun/config.json): role axt None None None (None, None, false) for /t",
         ),
         (
             r#""mode":"External","process_command":"a 'b c'""#.into(),
-            "profile p0 (External) of ~/.aliyun/config.json: run a 'b c'",
+            "profile p0 (External, ~/.aliyun/config.json): run a 'b c'",
         ),
         (
             r#""mode":"CredentialsURI","credentials_uri":"http://127.0.0.1:9/x""#.into(),
-            "profile p0 (CredentialsURI) of ~/.aliyun/config.json: ask http://127.0.0.1:9/x",
+            "profile p0 (CredentialsURI, ~/.aliyun/config.json): ask http://127.0.0.1:9/x",
         ),
         (
             r#""mode":"CloudSSO""#.into(),
-            "profile p0 (CloudSSO) of ~/.aliyun/config.json: log in as p0",
+            "profile p0 (CloudSSO, ~/.aliyun/config.json): log in as p0",
         ),
         (
             r#""mode":"OAuth""#.into(),
-            "profile p0 (OAuth) of ~/.aliyun/config.json: log in as p0",
+            "profile p0 (OAuth, ~/.aliyun/config.json): log in as p0",
         ),
         // Without a mode, it is what the fields amount to.
         (
             format!(r#""sts_token":"hush!",{KEYS}"#),
-            "profile p0 (StsToken) of ~/.aliyun/config.json: id 4 Some(5)",
+            "profile p0 (StsToken, ~/.aliyun/config.json): id 4 Some(5)",
         ),
     ] {
         assert_eq!(profile(&fields, &[]), told);
@@ -182,7 +182,7 @@ fn a_field_that_a_profile_leaves_out_comes_from_the_environment() {
     ];
     assert_eq!(
         profile(&format!(r#""mode":"RamRoleArn",{KEYS}"#), &vars),
-        r#"profile p0 (RamRoleArn) of ~/.aliyun/config.json: role ci-7 None None Some("x") (Some("sts.corp"), Some("cn-x"), true) from id 4 None"#
+        r#"profile p0 (RamRoleArn, ~/.aliyun/config.json): role ci-7 None None Some("x") (Some("sts.corp"), Some("cn-x"), true) from id 4 None"#
     );
 }
 
@@ -194,7 +194,7 @@ fn what_a_profile_lacks_is_named_with_what_to_run() {
     for (fields, words) in [
         (
             r#""mode":"AK","access_key_id":"id""#.into(),
-            "profile p0 (AK) of ~/.aliyun/config.json: access_key_secret is missing | run `aliyun configure --mode AK --profile p0`",
+            "profile p0 (AK, ~/.aliyun/config.json): access_key_secret is missing | run `aliyun configure --mode AK --profile p0`",
         ),
         (
             format!(r#""mode":"StsToken",{KEYS}"#),
@@ -301,7 +301,7 @@ fn a_chain_ends_at_keys_and_never_in_a_circle() {
     let one = "role axt None None None (None, None, false) from ";
     assert_eq!(
         chain.told(None, &[]),
-        format!("profile p0 (ChainableRamRoleArn) of ~/.aliyun/config.json: {one}{one}id 4 None")
+        format!("profile p0 (ChainableRamRoleArn, ~/.aliyun/config.json): {one}{one}id 4 None")
     );
     for circle in [
         &profiles(&[&link("p0")]),
@@ -350,7 +350,7 @@ fn the_environment_comes_first_in_its_own_order() {
         ),
         (
             10,
-            "profile p0 (AK) of ~/.aliyun/config.json: id 4 None".into(),
+            "profile p0 (AK, ~/.aliyun/config.json): id 4 None".into(),
         ),
     ] {
         assert_eq!(home.told(None, &vars[from..]), told);
@@ -363,7 +363,7 @@ fn the_environment_comes_first_in_its_own_order() {
         format!("ALIBABA_CLOUD_ROLE_ARN with ALICLOUD_ACCESS_KEY_ID: {role} from old 8 None")
     );
     // A profile that was asked for is what was asked for.
-    assert!(home.told(Some("p0"), &vars).starts_with("profile p0 (AK)"));
+    assert!(home.told(Some("p0"), &vars).starts_with("profile p0 (AK, "));
     assert!(
         home.told(Some("p7"), &vars)
             .contains("no profile \"p7\"; the file has p0")
@@ -432,19 +432,19 @@ fn files_are_looked_for_in_order() {
         (".aliyuncli/configure", "[default]\nregion=cn-old\n"),
     ];
     for (from, told) in [
-        (0, "profile p0 (AK) of ~/.aliyun/config.json: id 4 None"),
-        (1, "profile p0 (AK) of ~/.aliyun/config_ecs.json: id 4 None"),
+        (0, "profile p0 (AK, ~/.aliyun/config.json): id 4 None"),
+        (1, "profile p0 (AK, ~/.aliyun/config_ecs.json): id 4 None"),
         (
             2,
-            "profile default (AK) of ~/.alibabacloud/credentials: sdk 4 None",
+            "profile default (AK, ~/.alibabacloud/credentials): sdk 4 None",
         ),
         (
             3,
-            "profile default (AK) of ~/.alibabacloud/credentials.ini: sdk 4 None",
+            "profile default (AK, ~/.alibabacloud/credentials.ini): sdk 4 None",
         ),
         (
             4,
-            "profile default (AK) of ~/.aliyuncli/credentials: old 4 None",
+            "profile default (AK, ~/.aliyuncli/credentials): old 4 None",
         ),
         (
             6,
@@ -465,15 +465,15 @@ fn files_are_looked_for_in_order() {
     for (name, told) in [
         (
             "role",
-            "profile role (RamRoleArn) of ~/.alibabacloud/credentials: role me None Some(\"{}\") None (None, None, false) from sdk 4 None",
+            "profile role (RamRoleArn, ~/.alibabacloud/credentials): role me None Some(\"{}\") None (None, None, false) from sdk 4 None",
         ),
         (
             "ecs",
-            "profile ecs (EcsRamRole) of ~/.alibabacloud/credentials: instance role Some(\"r\") false",
+            "profile ecs (EcsRamRole, ~/.alibabacloud/credentials): instance role Some(\"r\") false",
         ),
         (
             "b",
-            "profile b (AK) of ~/.aliyuncli/credentials: old-b 4 None",
+            "profile b (AK, ~/.aliyuncli/credentials): old-b 4 None",
         ),
         (
             "odd",
@@ -481,7 +481,7 @@ fn files_are_looked_for_in_order() {
         ),
         (
             "half",
-            "profile half (OIDC) of ~/.alibabacloud/credentials: oidc_provider_arn is missing | correct the file, or name a profile of another with --profile",
+            "profile half (OIDC, ~/.alibabacloud/credentials): oidc_provider_arn is missing | correct the file, or name a profile of another with --profile",
         ),
         (
             "none",
@@ -493,7 +493,7 @@ fn files_are_looked_for_in_order() {
     let off = ("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true");
     assert!(
         home.told(None, &[off])
-            .contains("~/.alibabacloud/credentials:")
+            .contains("~/.alibabacloud/credentials)")
     );
     let off = [
         ("ALIBABA_CLOUD_IGNORE_PROFILE", "TRUE"),

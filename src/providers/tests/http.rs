@@ -73,10 +73,7 @@ async fn what_a_server_may_answer_instead() {
         let server = Server::new(move |_| (status, body.clone())).await;
         let told = refused(&world(&server), profile(&server.url()).source(&[])).await;
         assert!(told.contains(words), "{told}");
-        assert!(
-            told.starts_with("profile p (CredentialsURI) of /"),
-            "{told}"
-        );
+        assert!(told.starts_with("profile p (CredentialsURI, /"), "{told}");
         assert_eq!(server.seen().len(), 1);
     }
 }

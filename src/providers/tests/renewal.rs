@@ -123,7 +123,7 @@ async fn a_failed_renewal_is_an_error_at_the_expiry_only() {
     pass(2).await;
     let told = id(&provider).await;
     assert!(
-        told.starts_with("no usable credentials: profile p (RamRoleArn) of /"),
+        told.starts_with("no usable credentials: profile p (RamRoleArn, /"),
         "{told}"
     );
     assert!(told.contains("AssumeRole: No: m (HTTP 403)"), "{told}");

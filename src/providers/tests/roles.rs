@@ -127,7 +127,7 @@ async fn what_sts_refuses_is_told_with_the_profile() {
         (
             403,
             r#"{"Code":"NoPermission","Message":"hush-secret may not"}"#.to_owned(),
-            "profile p (RamRoleArn) of ",
+            "profile p (RamRoleArn, ",
         ),
         (
             403,
