@@ -178,7 +178,10 @@ impl Options {
     pub fn deny(&mut self, action: &str) -> Result<()> {
         let name = action.rsplit_once(':').map_or(action, |(_, name)| name);
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric()) {
-            let what = format!("{action:?} is not an action such as ecs:StartTerminalSession");
+            let what = tr!(
+                "{action:?} is not an action such as ecs:StartTerminalSession",
+                action
+            );
             return Err(Error::Usage(what));
         }
         self.denied.push(name.to_owned());

@@ -80,8 +80,9 @@ impl Emulator {
     pub fn start(options: Options, listener: TcpListener) -> Result<Self> {
         let address = listener.local_addr().map_err(io_error)?;
         if !address.ip().is_loopback() && !options.allow_remote {
-            let message = format!(
-                "{address} can be reached from other machines, and everybody who has its credentials can get a shell"
+            let message = tr!(
+                "{address} can be reached from other machines, and everybody who has its credentials can get a shell",
+                address
             );
             return Err(Error::Usage(message));
         }
@@ -262,7 +263,7 @@ impl Drop for Emulator {
 
 fn io_error(source: io::Error) -> Error {
     Error::Io {
-        what: "can't start the emulator",
+        what: tr!("can't start the emulator"),
         source,
     }
 }

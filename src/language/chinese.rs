@@ -8,6 +8,8 @@ mod copying;
 #[macro_use]
 mod doctor;
 #[macro_use]
+mod emulator;
+#[macro_use]
 mod errors;
 #[macro_use]
 mod forwarding;

@@ -129,7 +129,13 @@ impl fmt::Debug for Frame {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// The frame ends inside its header, or an id's length points past the end.
-    #[error("{}", tr!("the frame of {len} bytes ends inside its header ({need} bytes)", len = .len, need = .need))]
+    #[error(
+        "{}",
+        tr!(
+            "the frame of {len} bytes ends inside its header ({need} bytes)",
+            len = .len, need = .need
+        )
+    )]
     Truncated {
         /// Bytes received.
         len: usize,

@@ -82,7 +82,12 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Note {
     /// No tool that starts a session was found.
-    #[error("{}", tr!("setsid, perl and python3 are missing on the instance: the command keeps its terminal, and signals reach one process only"))]
+    #[error(
+        "{}",
+        tr!(
+            "setsid, perl and python3 are missing on the instance: the command keeps its terminal, and signals reach one process only"
+        )
+    )]
     NoOwnSession,
     /// Compression was wanted and is not possible.
     #[error("{}", tr!("gzip is missing on the instance: nothing is compressed"))]
@@ -91,7 +96,13 @@ pub enum Note {
     #[error("{}", tr!("the user's shell {shell:?} runs no commands: /bin/sh is used", shell = .0))]
     UnusableShell(String),
     /// Variables that the login shell does not get.
-    #[error("{}", tr!("not in the shell's environment, as there was no room or they have special characters: {names}", names = .0))]
+    #[error(
+        "{}",
+        tr!(
+            "not in the shell's environment, as there was no room or they have special characters: {names}",
+            names = .0
+        )
+    )]
     LeftOut(String),
     /// Something else writes to the terminal.
     #[error("{}", tr!("something else wrote to the session's terminal; that was left out"))]
@@ -108,13 +119,25 @@ pub enum Failure {
     #[error("{}", tr!("no POSIX shell answered; the output was: {output}", output = .0))]
     NoShell(String),
     /// A line was lost, doubled or damaged.
-    #[error("{}", tr!("the command's output arrived damaged ({damage}); the output printed before is correct", damage = .0))]
+    #[error(
+        "{}",
+        tr!(
+            "the command's output arrived damaged ({damage}); the output printed before is correct",
+            damage = .0
+        )
+    )]
     Damaged(&'static str),
     /// The status is lost.
-    #[error("{}", tr!("the process that waits for the command was killed: its status is not known"))]
+    #[error(
+        "{}",
+        tr!("the process that waits for the command was killed: its status is not known")
+    )]
     NoStatus,
     /// A process that an earlier command left behind has that one's standard input and does not read it.
-    #[error("{}", tr!("a process that an earlier command left running holds that command's standard input"))]
+    #[error(
+        "{}",
+        tr!("a process that an earlier command left running holds that command's standard input")
+    )]
     InputHeld,
     /// A process of the runner was killed, or its input was cut.
     #[error("{}", tr!("a process between axt and the command was killed"))]

@@ -139,6 +139,6 @@ fn reworded(line: &str) -> String {
     match line.trim_start().split_once(": ") {
         Some(("tip", tip)) => format!("hint: {tip}"),
         Some(("Usage", usage)) => format!("usage: {usage}"),
-        _ => line.replacen(MORE, "hint: for more, try", 1),
+        _ => line.replacen(MORE, &format!("{HINT}{}", tr!("for more, try")), 1),
     }
 }

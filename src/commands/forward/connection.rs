@@ -86,9 +86,9 @@ impl Forwarder {
     async fn asked(&self, stream: &mut TcpStream) -> Result<socks::Request, String> {
         let asked = timeout(HANDSHAKE, socks::request(stream));
         tokio::select! {
-            asked = asked => asked.unwrap_or_else(|_| Err(tr!(
-                "it sent no SOCKS request in time"
-            ).into())),
+            asked = asked => {
+                asked.unwrap_or_else(|_| Err(tr!("it sent no SOCKS request in time").into()))
+            }
             () = self.stop.cancelled() => Err(tr!("axt was stopped").into()),
         }
     }

@@ -90,13 +90,13 @@ impl Instance {
     /// [`Error::Usage`] naming the record, and what is wrong with it.
     pub fn list_from_json(text: &str) -> Result<Vec<Self>> {
         let value = serde_json::from_str(text)
-            .map_err(|error| Error::Usage(format!("the instances are not JSON: {error}")))?;
+            .map_err(|error| Error::Usage(tr!("the instances are not JSON: {error}", error)))?;
         let mut records = vec![];
         collect(value, &mut records);
         let read = records.into_iter().enumerate().map(|(n, record)| {
             let read = serde_json::from_value(record).map_err(|error| error.to_string());
             let read = read.and_then(|record: Record| record.instance());
-            read.map_err(|what| Error::Usage(format!("instance {}: {what}", n + 1)))
+            read.map_err(|what| Error::Usage(tr!("instance {n}: {what}", n = n + 1, what)))
         });
         read.collect()
     }
@@ -120,19 +120,19 @@ fn collect(value: Value, records: &mut Vec<Value>) {
 
 impl Record {
     fn instance(self) -> Result<Instance, String> {
-        let id = self.instance_id.ok_or("it has no InstanceId")?;
+        let id = self.instance_id.ok_or(tr!("it has no InstanceId"))?;
         if !id.starts_with("i-") && !id.starts_with("mi-") {
-            return Err(format!("{id:?}: an instance id begins with i- or mi-"));
+            return Err(tr!("{id:?}: an instance id begins with i- or mi-", id));
         }
         if let Some(region) = self.region_id.as_deref().filter(|id| !region::is_known(id)) {
-            return Err(format!("{region:?} is not a region id"));
+            return Err(tr!("{region:?} is not a region id", region));
         }
         let os = self.os_type.as_deref().unwrap_or("linux");
         let os = match os.to_ascii_lowercase().as_str() {
             "linux" => Os::Linux,
             "windows" => Os::Windows,
             "freebsd" => Os::FreeBsd,
-            _ => return Err(format!("{os:?} is not an OSType")),
+            _ => return Err(tr!("{os:?} is not an OSType", os)),
         };
         let stopped = self
             .status
@@ -144,15 +144,16 @@ impl Record {
             Some("offline") => InstanceState::AgentNotOnline,
             Some("old") => InstanceState::AgentNeedUpgrade,
             Some(other) => {
-                return Err(format!(
-                    "{other:?} is not an Agent state: offline, missing or old"
+                return Err(tr!(
+                    "{other:?} is not an Agent state: offline, missing or old",
+                    other
                 ));
             }
             None if self.connected == Some(false) => InstanceState::AgentNotOnline,
             None => InstanceState::Running,
         };
         let tags = self.tags.into_iter().map(|tag| {
-            let key = tag.tag_key.ok_or("a tag has no TagKey")?;
+            let key = tag.tag_key.ok_or(tr!("a tag has no TagKey"))?;
             Ok((key, tag.tag_value.unwrap_or_default()))
         });
         let vpc = self.vpc_attributes;

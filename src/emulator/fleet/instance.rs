@@ -144,8 +144,10 @@ impl Instance {
             "windows" => self.os = Os::Windows,
             "freebsd" => self.os = Os::FreeBsd,
             _ if value.is_empty() => {
-                return Err(format!(
-                    "unknown word {word:?}; the words are {INSTANCE_WORDS}"
+                return Err(tr!(
+                    "unknown word {word:?}; the words are {words}",
+                    word,
+                    words = INSTANCE_WORDS
                 ));
             }
             "version" => self.agent_version = text(),
@@ -153,7 +155,7 @@ impl Instance {
             "name" => self.name = text(),
             "host" => self.host_name = text(),
             "region" if !region::is_known(value) => {
-                return Err(format!("{value:?} is not a region id"));
+                return Err(tr!("{value:?} is not a region id", value));
             }
             "region" => self.region = text(),
             "zone" => self.zone = text(),
@@ -166,8 +168,10 @@ impl Instance {
                 self.tags.push((key.to_owned(), value.to_owned()));
             }
             _ => {
-                return Err(format!(
-                    "unknown word {word:?}; the words are {INSTANCE_WORDS}"
+                return Err(tr!(
+                    "unknown word {word:?}; the words are {words}",
+                    word,
+                    words = INSTANCE_WORDS
                 ));
             }
         }
@@ -195,7 +199,7 @@ impl FromStr for Instance {
         let mut words = text.split(':');
         let mut instance = Self::new(words.next().unwrap_or_default(), InstanceState::Running);
         if !instance.id.starts_with("i-") && !instance.id.starts_with("mi-") {
-            let what = format!("{text:?}: an instance id begins with i- or mi-");
+            let what = tr!("{text:?}: an instance id begins with i- or mi-", text);
             return Err(Error::Usage(what));
         }
         for word in words {

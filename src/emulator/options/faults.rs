@@ -92,12 +92,12 @@ impl Faults {
 }
 
 fn after(slot: &mut Option<After>, text: &str) -> Result<(), &'static str> {
-    let wrong = "no AMOUNT[:TIMES] such as 5, 64K or 5:1";
+    let wrong = tr!("no AMOUNT[:TIMES] such as 5, 64K or 5:1");
     optional(slot, text, |text| text.parse().map_err(|()| wrong))
 }
 
 fn stall_after(slot: &mut Option<StallAfter>, text: &str) -> Result<(), &'static str> {
-    let wrong = "no AMOUNT:TIME such as 64K:50s";
+    let wrong = tr!("no AMOUNT:TIME such as 64K:50s");
     optional(slot, text, |text| {
         let (amount, time) = text.split_once(':').ok_or(wrong)?;
         Ok(StallAfter {
@@ -108,7 +108,7 @@ fn stall_after(slot: &mut Option<StallAfter>, text: &str) -> Result<(), &'static
 }
 
 fn api_error(list: &mut Vec<ApiFault>, text: &str) -> Result<(), &'static str> {
-    list.push(text.parse().map_err(|()| "no CODE[:COUNT]")?);
+    list.push(text.parse().map_err(|()| tr!("no CODE[:COUNT]"))?);
     Ok(())
 }
 

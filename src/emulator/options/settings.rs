@@ -21,8 +21,10 @@ pub(crate) fn set<T>(table: &[Setting<T>], target: &mut T, name: &str, value: &s
     let Some((_, _, read)) = table.iter().find(|(known, _, _)| *known == name) else {
         let names: Vec<_> = table.iter().map(|(name, _, _)| *name).collect();
         let known = names.join(", ");
-        return Err(Error::Usage(format!(
-            "no setting {name:?}; there are: {known}"
+        return Err(Error::Usage(tr!(
+            "no setting {name:?}; there are: {known}",
+            name,
+            known
         )));
     };
     read(target, value).map_err(|what| Error::Usage(format!("{name}={value}: {what}")))
@@ -43,13 +45,13 @@ pub(crate) fn help<T>(table: &[Setting<T>]) -> String {
 
 /// Reads a duration such as `500ms`, `90s` or `5m`; `none` means no limit.
 pub(crate) fn time(slot: &mut Option<Duration>, text: &str) -> Result<(), &'static str> {
-    let wrong = "neither a duration such as 90s nor none";
+    let wrong = tr!("neither a duration such as 90s nor none");
     optional(slot, text, |text| duration(text).ok_or(wrong))
 }
 
 /// Reads a number; `none` means no limit.
 pub(crate) fn number(slot: &mut Option<u64>, text: &str) -> Result<(), &'static str> {
-    let wrong = "neither a number nor none";
+    let wrong = tr!("neither a number nor none");
     optional(slot, text, |text| text.parse().map_err(|_| wrong))
 }
 
@@ -64,7 +66,7 @@ pub(crate) fn switch(slot: &mut bool, text: &str) -> Result<(), &'static str> {
     *slot = match text {
         "" | "true" => true,
         "false" => false,
-        _ => return Err("neither true nor false"),
+        _ => return Err(tr!("neither true nor false")),
     };
     Ok(())
 }

@@ -35,5 +35,5 @@ macro_rules! chinese_forwarding {
     ("it closed the connection before it sent a request") => ("连接在发送请求之前已关闭");
     ("reading the SOCKS request failed: {error}") => ("读取 SOCKS 请求失败：{error}");
     ("the URL of --wss-url is for one connection, and an earlier connection has used it") => ("--wss-url 的 URL 只能用于一个连接，之前的连接已经使用了它");
-    ($other:tt) => (chinese_other!($other));
+    ($other:tt) => (chinese_emulator!($other));
 }

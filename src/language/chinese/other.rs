@@ -2,10 +2,6 @@
 
 #[rustfmt::skip]
 macro_rules! chinese_other {
-    ("can't listen on the address that --listen names") => ("无法监听 --listen 指定的地址");
-    ("{problem}; --allow-remote permits it") => ("{problem}；--allow-remote 可允许这样做");
-    ("WARNING: other machines can reach this emulator, without TLS. Anyone who reads its credentials from the network gets a shell here as you.") => ("警告：其他机器可以访问此模拟器，且没有 TLS。任何从网络上读到其凭证的人，都能以您的身份在本机获得 Shell。");
-    ("can't read the file that --instances names") => ("无法读取 --instances 指定的文件");
     (": there are {names}") => ("：可用的有 {names}");
     ("there is no command {words:?}{known}") => ("没有命令 {words:?}{known}");
     ("internal error; please report it") => ("内部错误；请报告此问题");

@@ -40,8 +40,8 @@ macro_rules! chinese_settings {
     ("correct or unset {variable}, or name a profile with --profile") => ("请更正或取消设置 {variable}，或用 --profile 指定 profile");
     ("{present} is set and {absent} is not") => ("已设置 {present}，但未设置 {absent}");
     ("set {absent} too, or unset {present}") => ("请同时设置 {absent}，或取消设置 {present}");
-    ("set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`") => ("请设置 ALIBABA_CLOUD_ACCESS_KEY_ID 和 ALIBABA_CLOUD_ACCESS_KEY_SECRET，或运行 `aliyun configure`");
     ("there are none in the environment and no profile in {looked}") => ("环境变量中没有凭证，{looked} 中也没有 profile");
+    ("set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`") => ("请设置 ALIBABA_CLOUD_ACCESS_KEY_ID 和 ALIBABA_CLOUD_ACCESS_KEY_SECRET，或运行 `aliyun configure`");
     ("run `aliyun configure --mode {mode} --profile {profile}`") => ("请运行 `aliyun configure --mode {mode} --profile {profile}`");
     ("correct the file, or name a profile of another with --profile") => ("请更正该文件，或用 --profile 指定其他 profile");
     ("{field} is missing") => ("缺少 {field}");
@@ -124,6 +124,7 @@ macro_rules! chinese_settings {
     ("is HTTP {status}{said}") => ("为 HTTP {status}{said}");
     ("the answer of {from} {problem}") => ("{from} 的响应{problem}");
     ("no RAM role of an instance ({why})") => ("没有实例 RAM 角色（{why}）");
+    ("the RAM role {role} of this instance") => ("此实例的 RAM 角色 {role}");
     ("the metadata service doesn't answer within 1 s") => ("元数据服务在 1 s 内没有响应");
     ("the instance has no RAM role") => ("实例没有 RAM 角色");
     ("attach a RAM role to the instance, or choose another source") => ("请为实例授予 RAM 角色，或选择其他凭证来源");

@@ -36,6 +36,7 @@ macro_rules! chinese_usage {
     ("axt stays in the foreground: leave -f out, and end the line with & if it is to wait for nothing") => ("axt 在前台运行：请去掉 -f；如果不需要等待，请在命令行末尾加 &");
     ("instances are reached through the service, and not through other hosts: leave -J out") => ("axt 通过服务连接实例，而不是通过其他主机：请去掉 -J");
     ("`axt ssh {word} …` takes ssh's options") => ("`axt ssh {word} …` 支持 ssh 的选项");
+    ("for more, try") => ("更多信息请见");
     ("with --wss-url or AXT_WSS_URL, a command stands after -- or in --command") => ("使用 --wss-url 或 AXT_WSS_URL 时，命令应写在 -- 之后或 --command 中");
     ("--{name} is not an option of ssh's\n{usage}") => ("--{name} 不是 ssh 的选项\n{usage}");
     ("\n-i names a key, as with ssh; try `axt ssh {id}`") => ("\n与 ssh 一样，-i 用于指定密钥；请尝试 `axt ssh {id}`");

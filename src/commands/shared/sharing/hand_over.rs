@@ -273,9 +273,10 @@ impl<'a> Follow<'a> {
             Ok(Some(Answer::Ended(status))) => Exit::Remote(status),
             Ok(Some(Answer::OutputClosed)) => Exit::Signal(13),
             Ok(Some(Answer::Failed { what, hint })) => self.failed(&what, hint.as_deref()),
-            Ok(Some(_)) => self.failed(tr!(
-                "the process that holds the session sent an invalid message"
-            ), None),
+            Ok(Some(_)) => self.failed(
+                tr!("the process that holds the session sent an invalid message"),
+                None,
+            ),
             Ok(None) | Err(_) => self.failed(
                 tr!(
                     "the process that held the session has ended before the command did: its status is not known"
