@@ -71,17 +71,19 @@ fn each_value_is_shown_with_its_origin() {
     has(&lines, "region cn-beijing FILE:6");
     has(&lines, "env TOKEN=(hidden) FILE:7");
     has(&lines, "keepalive 9s AXT_KEEPALIVE");
-    let lines = shown(
-        &dir,
-        "bob@web-7.cn-shanghai --region cn-hongkong --dead-after 1m",
-        &[],
-    );
-    has(&lines, "region cn-hongkong --region");
+    let lines = shown(&dir, "bob@web-7.cn-shanghai --dead-after 1m", &[]);
+    has(&lines, "region cn-shanghai TARGET");
+    has(&lines, "user bob TARGET");
     has(&lines, "dead-after 1m --dead-after");
-    assert!(
-        !lines.iter().any(|line| line.starts_with("user ")),
-        "{lines:#?}"
-    );
+    let lines = shown(&dir, "web-7 --region cn-hongkong", &[]);
+    has(&lines, "region cn-hongkong --region");
+    let contrary = [
+        "config",
+        "show",
+        "web-7.cn-shanghai",
+        "--region=cn-hongkong",
+    ];
+    assert_eq!(with(&dir, axt(contrary)).status, 2);
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn a_session_has_what_the_file_sets() {
 
 #[test]
 fn mistakes_end_every_command_that_reads_the_file() {
-    let dir = configured("keepaliv = '3s'\n[host.x]\ndead-after = 'soon'\n");
+    let dir = configured("keepaliv = '3s'\n[host.x]\ndead-after = 'soon'\ninstance = 'bob@web'\n");
     for (words, status) in [
         (&["connect", "i-1"][..], 255),
         (&["ssh", "i-1"], 255),
@@ -137,7 +139,8 @@ fn mistakes_end_every_command_that_reads_the_file() {
         assert_eq!(
             said,
             "axt: FILE: line 1: there is no option \"keepaliv\"; did you mean keepalive?\n\
-             axt: FILE: line 3: dead-after: a duration has the form 500ms, 90s or 5m\n",
+             axt: FILE: line 3: dead-after: a duration has the form 500ms, 90s or 5m\n\
+             axt: FILE: line 4: instance takes no user: the key for it is user\n",
             "{words:?}"
         );
     }

@@ -4,7 +4,7 @@
 
 mod support;
 
-use axt::emulator::{Instance, Options, SessionInfo};
+use axt::emulator::{Instance, Limits, Options, SessionInfo};
 use std::os::unix::fs::PermissionsExt as _;
 use support::axt::{Cloud, Done, run};
 
@@ -153,7 +153,7 @@ fn what_is_not_one_instance_that_runs_starts_no_session() {
     axt: ID      NAME   IP        STATUS   REGION
     axt: i-web   web-1  10.0.0.1  Running  cn-hangzhou
     axt: i-twin  web-1  10.9.9.9  Stopped  cn-hangzhou
-    axt: hint: name one of them by its id
+    axt: hint: name one of them by its id and region, as in i-….cn-hangzhou
     "#);
     assert_eq!(cloud.emulator.sessions().len(), 0);
 }
@@ -245,6 +245,52 @@ fn a_name_takes_two_calls_and_none_while_it_is_young() {
 }
 
 #[test]
+fn a_name_with_a_region_takes_two_calls_in_each_of_two_regions() {
+    let cloud = cloud(&FLEET);
+    let done = axt(&cloud, "connect web-1.cn-beijing --command true");
+    assert_eq!((done.status, &*done.stderr), (0, ""));
+    for action in ["DescribeInstances", "DescribeManagedInstances"] {
+        assert_eq!(cloud.emulator.calls(action), 2, "{action}");
+    }
+}
+
+#[test]
+fn a_region_that_could_not_be_searched_may_hold_another_match() {
+    let cloud = Cloud::with(Options {
+        instances: fleet(&FLEET),
+        limits: Limits {
+            calls: Some(1),
+            ..Limits::default()
+        },
+        ..Options::default()
+    });
+    // The only call in this region.
+    assert_eq!(axt(&cloud, "instances --region cn-beijing").status, 0);
+    let words = "connect web-1 --all-regions --connect-timeout 1s --command true";
+    let done = axt(&cloud, words);
+    assert_eq!(done.status, 255, "{}", done.stderr);
+    assert!(done.stderr.contains("Throttling"), "{}", done.stderr);
+    assert!(cloud.emulator.sessions().is_empty());
+}
+
+#[test]
+fn an_instance_that_was_listed_as_stopped_starts_no_session() {
+    let cloud = cloud(&["i-off:name=off:stopped", "i-on:name=on"]);
+    assert_eq!(axt(&cloud, "instances").status, 0);
+    let off = axt(&cloud, "connect off --command true");
+    assert_eq!(off.status, 255);
+    assert!(
+        off.stderr.contains("which is \"Stopped\""),
+        "{}",
+        off.stderr
+    );
+    assert!(cloud.emulator.sessions().is_empty());
+    let listed = cloud.emulator.calls("DescribeInstances");
+    assert_eq!(axt(&cloud, "connect on --command true").status, 0);
+    assert_eq!(cloud.emulator.calls("DescribeInstances"), listed);
+}
+
+#[test]
 fn no_byte_goes_to_an_instance_whose_name_moved() {
     let cloud = cloud(&["i-old:name=web"]);
     let mut sessions = Sessions::new();
@@ -319,6 +365,13 @@ fn the_files_host_blocks_are_aliases() {
         assert_eq!((done.status, &*done.stderr), (0, ""), "{target}");
         assert_eq!(sessions.take(&cloud)[0].instance_id, id, "{target}");
     }
+    let mut contrary = cloud.axt(["connect", "far", "--region", "cn-qingdao", "-c", "true"]);
+    contrary.env("AXT_CONFIG_DIR", dir.path());
+    let contrary = run(contrary, b"");
+    assert_eq!(contrary.status, 255);
+    let said = "the target names the region cn-beijing, but --region is cn-qingdao";
+    assert!(contrary.stderr.contains(said), "{}", contrary.stderr);
+    assert!(sessions.take(&cloud).is_empty());
 }
 
 #[test]
@@ -336,6 +389,15 @@ fn all_regions_are_asked_when_that_is_wanted() {
         "{}",
         nowhere.stderr
     );
+    let mut all = cloud.axt(["instances", "--all-regions"]);
+    for name in ["AXT_REGION", "ALIBABA_CLOUD_REGION_ID"] {
+        all.env_remove(name);
+    }
+    let all = run(all, b"");
+    assert_eq!(all.status, 0, "{}", all.stderr);
+    assert!(all.text().contains("i-there"), "{}", all.text());
+    // A region without instances has nothing to remember.
+    assert_eq!(cloud.name_files().len(), 2);
 }
 
 #[test]

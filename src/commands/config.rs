@@ -2,8 +2,9 @@
 
 use super::shared::context::Context;
 use super::shared::table::table;
+use super::shared::target::resolve;
 use crate::cli::{ConfigShow, Global};
-use crate::config::settings::{Settings, Sourced};
+use crate::config::settings::{Settings, Source, Sourced};
 use crate::exit::Exit;
 use crate::json;
 use crate::terminal;
@@ -41,8 +42,15 @@ struct Row {
 /// Runs `axt config show`.
 pub(crate) fn show(global: &Global, args: &ConfigShow, ui: &Ui) -> anyhow::Result<Exit> {
     // No call is made.
-    let settings = Context::new(global, Duration::ZERO)?.settings;
-    let rows = rows(global, args, &settings);
+    let mut context = Context::new(global, Duration::ZERO)?;
+    let target = args.target.as_deref();
+    let target = target.map(|target| resolve::read(global, target));
+    let target = target.transpose()?;
+    if let Some(region) = target.as_ref().and_then(|target| target.region.as_ref()) {
+        context.enter(region);
+    }
+    let user = target.and_then(|target| target.user);
+    let rows = rows(global, args, &context.settings, user);
     if args.json {
         let settings = rows.into_iter().map(|row| {
             let value = json!({"value": value(&row.values), "origin": row.origin});
@@ -66,8 +74,11 @@ pub(crate) fn show(global: &Global, args: &ConfigShow, ui: &Ui) -> anyhow::Resul
 }
 
 /// The values in force, sorted by name.
-fn rows(global: &Global, args: &ConfigShow, settings: &Settings) -> Vec<Row> {
-    let is_resolved = |name: &str| RESOLVED.iter().any(|(other, _)| *other == name);
+fn rows(global: &Global, args: &ConfigShow, settings: &Settings, user: Option<String>) -> Vec<Row> {
+    let is_resolved = |name: &str| {
+        let of_target = name == "user" && user.is_some();
+        of_target || RESOLVED.iter().any(|(other, _)| *other == name)
+    };
     let given = args.settings.iter();
     let given = given.filter(|setting| !is_resolved(&setting.name));
     let given = given.map(|setting| Row {
@@ -83,7 +94,11 @@ fn rows(global: &Global, args: &ConfigShow, settings: &Settings) -> Vec<Row> {
     let resolved = RESOLVED.iter();
     let resolved = resolved.filter_map(|(name, of)| Some(row(name, of(settings)?)));
     let alias = global.alias.clone().map(|alias| row("instance", alias));
-    let mut rows: Vec<Row> = given.chain(resolved).chain(alias).collect();
+    let source = Source::Flag("TARGET");
+    let user = user
+        .clone()
+        .map(|value| row("user", Sourced { value, source }));
+    let mut rows: Vec<Row> = given.chain(resolved).chain(alias).chain(user).collect();
     for row in &mut rows {
         let values = row.values.iter();
         row.values = values

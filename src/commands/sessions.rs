@@ -36,7 +36,7 @@ pub(crate) async fn run(global: &Global, command: Sessions, ui: &Ui) -> anyhow::
     match command {
         Sessions::List(mut args) => {
             if let Some(target) = &args.instance {
-                args.instance = Some(resolve::now(&mut context, global, Some(target), CALL).await?);
+                args.instance = Some(resolve::now(&mut context, global, target, CALL).await?);
             }
             list(&context.client(Product::Ecs)?, args, ui).await
         }

@@ -33,7 +33,7 @@ pub(crate) struct NameCache {
 pub(crate) struct Known {
     /// The target, without user and region.
     pub(crate) target: String,
-    /// The instance's id; `None` if several have been found.
+    /// The instance's id; `None` if several have been found, or one that was not up.
     pub(crate) id: Option<String>,
     /// When that was looked up, in seconds since 1970.
     seen: u64,
@@ -113,13 +113,15 @@ impl NameCache {
             let name = instance.name.as_ref().filter(|name| **name != instance.id);
             let target = name.and_then(|name| target_of_name(name));
             let target = target.unwrap_or_else(|| instance.id.clone());
-            Known::new(target, instance.id.clone(), seen)
+            // An instance that is not up has to be looked up before a session is tried.
+            let id = Some(instance.id.clone()).filter(|_| instance.is_up());
+            Known { target, id, seen }
         });
         let listed: Vec<Known> = listed.collect();
         self.change(|mut old| {
             if all {
-                let ids: HashSet<_> = listed.iter().map(|known| known.id.clone()).collect();
-                old.retain(|known| ids.contains(&known.id));
+                let ids: HashSet<_> = listed.iter().filter_map(|new| new.id.clone()).collect();
+                old.retain(|known| known.id.as_ref().is_some_and(|id| ids.contains(id)));
                 return merged(listed, old);
             }
             let known: HashSet<_> = old.iter().map(|known| known.target.clone()).collect();
@@ -151,6 +153,9 @@ impl NameCache {
         };
         let mut names = change(self.all());
         names.truncate(MOST);
+        if names.is_empty() && !path.exists() {
+            return;
+        }
         let content = serde_json::to_vec(&Content { names });
         let written = content.map_err(io::Error::from);
         let written = written.and_then(|content| kept::write(path, &content));
@@ -313,8 +318,14 @@ mod tests {
             (knows("10.0.0.1"), knows("name:10.0.0.1")),
             (None, one("i-5", true))
         );
-        assert_eq!(knows("i-6"), one("i-6", true));
+        assert_eq!(knows("name:a@b"), one("i-6", true));
         assert_eq!(knows("old"), None, "it is gone");
+        let stopped = Instance {
+            status: Some("Stopped".into()),
+            ..instance("i-1", "web")
+        };
+        cache.learn(&[stopped], true);
+        assert_eq!(knows("web"), Some((None, true)));
     }
 
     #[test]

@@ -190,7 +190,7 @@ mod tests {
             ("tag:a=b", Some("name:tag:a=b")),
             ("tag:a", Some("name:tag:a")),
             ("name:x", Some("name:name:x")),
-            ("bob@web", None),
+            ("bob@web", Some("name:bob@web")),
             ("we\nb", None),
             ("", None),
         ] {

@@ -20,7 +20,14 @@ impl Target {
     /// Splits a target. The text after the last dot is its region only if there is a region with that id.
     #[must_use]
     pub(crate) fn parse(text: &str) -> Self {
-        let (user, rest) = match text.rsplit_once('@') {
+        // A name that is taken as it is may have an @ in it.
+        let forced = format!("@{NAME}");
+        let split = match text.find(&forced) {
+            _ if text.starts_with(NAME) => None,
+            Some(at) => Some((&text[..at], &text[at + 1..])),
+            None => text.rsplit_once('@'),
+        };
+        let (user, rest) = match split {
             Some((user, rest)) => (Some(user), rest),
             None => (None, text),
         };
@@ -37,6 +44,12 @@ impl Target {
             instance: instance.to_owned(),
             region: region.map(str::to_owned),
         }
+    }
+
+    /// Whether the instance is written as a name that is taken as it is.
+    #[must_use]
+    pub(crate) fn is_forced_name(&self) -> bool {
+        self.instance.starts_with(NAME)
     }
 
     /// The target without its user, as it was typed.
@@ -64,6 +77,8 @@ mod tests {
             ("web.v2.cn-hangzhou", None, "web.v2", Some("cn-hangzhou")),
             (".cn-beijing", None, ".cn-beijing", None),
             ("name:a.cn-beijing", None, "name:a.cn-beijing", None),
+            ("name:bob@web", None, "name:bob@web", None),
+            ("bob@name:a@web", Some("bob"), "name:a@web", None),
         ] {
             let target = Target::parse(text);
             let parts = (

@@ -5,6 +5,8 @@ use super::conflicts::{Ids, overruled};
 use crate::config::blocks::{Blocks, Entry, Value, problem};
 use crate::config::env::process_env;
 use crate::config::settings::{Source, Sourced};
+use crate::names::meaning::Meaning;
+use crate::names::target::Target;
 use crate::pattern;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue};
@@ -214,7 +216,7 @@ impl<'a> Keys<'a> {
         if key == INSTANCE {
             return match &entry.value {
                 _ if !in_block => Err(tr!("instance belongs in a host block").into()),
-                Value::Text(text) if !text.is_empty() => Ok(()),
+                Value::Text(text) => check_instance(text),
                 _ => Err(tr!("instance takes a TARGET, as in instance = \"i-…\"").into()),
             };
         }
@@ -240,11 +242,22 @@ impl<'a> Keys<'a> {
                 name
             ),
             None => tr!(
-                "there is no option {key:?}; `axt config show` names them all",
+                "there is no option {key:?}; keys are the names of options, without their dashes",
                 key
             ),
         }
     }
+}
+
+/// Fails for a text that can't be the instance of a host block.
+fn check_instance(text: &str) -> Result<(), String> {
+    let target = Target::parse(text);
+    if target.user.is_some() {
+        return Err(tr!("instance takes no user: the key for it is user").into());
+    }
+    Meaning::of(&target)
+        .map(drop)
+        .map_err(|error| format!("{INSTANCE}: {error}"))
 }
 
 /// The value as the option's arguments.

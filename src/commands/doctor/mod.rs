@@ -43,8 +43,7 @@ pub(crate) async fn run(global: &Global, args: Doctor, ui: &Ui) -> anyhow::Resul
         }
     };
     let mut unknown = None;
-    if let Some(named) = &mut target {
-        let typed = args.target.as_deref();
+    if let (Some(named), Some(typed)) = (&mut target, &args.target) {
         match resolve::now(&mut context, global, typed, args.connect_timeout).await {
             Ok(id) => named.instance = id,
             Err(error @ Error::Usage(_)) => return Err(error.into()),

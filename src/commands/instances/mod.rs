@@ -6,6 +6,7 @@ mod inventory;
 use super::shared::context::Context;
 use super::shared::report;
 use super::shared::table::{columns, fitted, table};
+use super::shared::target::lookup::{REGIONS_AT_ONCE, regions};
 use crate::cli::{self, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -13,7 +14,6 @@ use crate::json;
 use crate::names::cache::NameCache;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::agents::{Agent, agents};
-use crate::openapi::ecs::describe::region_ids;
 use crate::openapi::ecs::instances::{Instance, find};
 use crate::openapi::endpoint::Product;
 use crate::ui::Ui;
@@ -27,8 +27,6 @@ use std::time::Duration;
 const CONNECT: Duration = Duration::from_secs(15);
 /// The time limit for a call with all its attempts: longer than the service may ask to wait.
 const CALL: Duration = Duration::from_secs(180);
-/// How many regions are asked at the same time.
-const REGIONS_AT_ONCE: usize = 10;
 
 /// The instances of a region, and what could not be read there.
 struct Listed {
@@ -41,10 +39,9 @@ struct Listed {
 /// Runs `axt instances`.
 pub(crate) async fn run(global: &Global, args: cli::Instances, ui: &Ui) -> anyhow::Result<Exit> {
     let context = Context::new(global, CONNECT)?;
-    let client = context.client(Product::Ecs)?;
     let regions = match global.all_regions {
-        true => region_ids(&client, CALL).await?,
-        false => vec![client.region().to_owned()],
+        true => regions(&context, CALL).await?,
+        false => vec![context.client(Product::Ecs)?.region().to_owned()],
     };
     let wants_agents = !args.inventory && args.groups.is_none();
     let filter = Filter::read(&args.filters);

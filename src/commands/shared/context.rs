@@ -169,8 +169,10 @@ impl Context {
     /// Writes into the log which way leads to the service, and on whose behalf.
     fn tell(&self, client: &Client) {
         let settings = &self.settings;
-        let source = settings.region.as_ref().map(|region| &region.source);
-        let source = source.map_or_else(String::new, |source| format!(" (from {source})"));
+        let region = settings.region.as_ref();
+        let region = region.filter(|region| region.value == client.region());
+        let source = region.map(|region| format!(" (from {})", region.source));
+        let source = source.unwrap_or_default();
         tracing::info!("region {}{source}", client.region());
         if let Ok(source) = settings.credential_source(&*self.env) {
             tracing::info!("credentials: {}", source.name);

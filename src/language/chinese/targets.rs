@@ -14,7 +14,7 @@ macro_rules! chinese_targets {
     ("{region} could not be searched: {error}") => ("无法搜索地域 {region}：{error}");
     ("… and {rest} more\n") => ("… 以及另外 {rest} 个\n");
     ("{host:?} matches {count} instances:\n{list}{rest}") => ("{host:?} 匹配 {count} 个实例：\n{list}{rest}");
-    ("name one of them by its id") => ("请用实例 ID 指定其中一个");
+    ("name one of them by its id and region, as in i-….cn-hangzhou") => ("请用实例 ID 和地域指定其中一个，例如 i-….cn-hangzhou");
     ("a TARGET is missing") => ("缺少 TARGET");
     ("there are no instances in {asked}") => ("地域 {asked} 中没有实例");
     ("--region looks in another region, --all-regions in all") => ("--region 可指定其他地域，--all-regions 可搜索所有地域");

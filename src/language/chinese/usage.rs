@@ -14,10 +14,11 @@ macro_rules! chinese_usage {
     ("auto, or kms: and the id of a KMS key") => ("取值为 auto，或 kms: 加 KMS 密钥的 ID");
     ("one character, ^ and a letter, or none") => ("取值为单个字符、^ 加一个字母，或 none");
     ("instance belongs in a host block") => ("instance 只能写在 host 块中");
+    ("instance takes no user: the key for it is user") => ("instance 的值中不能有用户名：请使用键 user");
     ("instance takes a TARGET, as in instance = \"i-…\"") => ("instance 的值是一个 TARGET，例如 instance = \"i-…\"");
     ("{key} is an option for a single run and can't be in the configuration file") => ("{key} 是单次运行的选项，不能写在配置文件中");
     ("there is no option {key:?}; did you mean {name}?") => ("没有选项 {key:?}；是否要用 {name}？");
-    ("there is no option {key:?}; `axt config show` names them all") => ("没有选项 {key:?}；`axt config show` 列出所有选项");
+    ("there is no option {key:?}; keys are the names of options, without their dashes") => ("没有选项 {key:?}；键是选项名，不带开头的短横线");
     ("{name} takes true or false") => ("{name} 的值为 true 或 false");
     ("{name} takes a number, as in {name} = 1") => ("{name} 的值是数字，例如 {name} = 1");
     ("a string") => ("一个字符串");

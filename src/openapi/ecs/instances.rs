@@ -3,7 +3,7 @@
 use super::describe_instances::{self, DescribeInstances};
 use super::describe_managed::{self, DescribeManagedInstances};
 pub use super::instance::Instance;
-use crate::error::{Error, Result};
+use crate::error::{ApiError, Error, Result};
 use crate::openapi::client::Client;
 use crate::openapi::pages;
 use crate::openapi::params::TagFilter;
@@ -145,12 +145,29 @@ pub struct Found {
 }
 
 /// Finds the instances that `query` describes in the client's region, or the first `most` of each
-/// kind. A name takes two calls, made at the same time; the host name of a managed instance, which the
-/// service can't look for, takes the pages of all managed instances. Each call may take `limit`.
+/// kind: those of [`find_by_name`], or else those of [`find_by_host_name`]. Each call may take `limit`.
 ///
 /// # Errors
 /// As [`Client::call`]; [`crate::error::ApiError::UNEXPECTED`] if a list has no end.
 pub async fn find(
+    client: &Client,
+    query: &Query,
+    most: Option<usize>,
+    limit: Duration,
+) -> Result<Found> {
+    let mut found = find_by_name(client, query, most, limit).await?;
+    if found.instances.is_empty() && found.unseen.is_none() {
+        found.instances = find_by_host_name(client, query, limit).await?;
+    }
+    Ok(found)
+}
+
+/// Finds the instances that `query` describes, by everything but a host name. A name takes two calls, made
+/// at the same time.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) async fn find_by_name(
     client: &Client,
     query: &Query,
     most: Option<usize>,
@@ -195,10 +212,29 @@ pub async fn find(
             break;
         }
     }
-    if instances.is_empty() && name.is_some() && unseen.is_none() {
-        instances = search.managed(None).await?;
-    }
     Ok(Found { instances, unseen })
+}
+
+/// Finds the managed instances whose host name is exactly the query's name. The service can't look for it,
+/// so all managed instances are listed.
+///
+/// # Errors
+/// As [`find`].
+pub(crate) async fn find_by_host_name(
+    client: &Client,
+    query: &Query,
+    limit: Duration,
+) -> Result<Vec<Instance>> {
+    if !matches!(query.name, Some(Name::Exact(_))) {
+        return Ok(vec![]);
+    }
+    let search = Search {
+        client,
+        query,
+        most: None,
+        limit,
+    };
+    search.managed(None).await
 }
 
 /// A query on its way.
@@ -282,8 +318,10 @@ fn chunks(ids: Vec<String>, most: usize) -> Vec<Vec<String>> {
 }
 
 /// Whether the service refused the call as such, and not for a passing reason.
-fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::Api(error) if (400..500).contains(&error.status) && !error.is_throttling())
+pub(crate) fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::Api(error) if (400..500).contains(&error.status)
+        && !error.is_throttling()
+        && error.code != ApiError::UNEXPECTED)
 }
 
 /// The instances that an answer of this body tells of: read as a page of ECS's, and of managed ones.

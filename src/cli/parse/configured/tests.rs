@@ -91,7 +91,7 @@ fn mistakes_are_told_with_their_lines_and_what_may_be_meant() {
         ),
         (
             "zzzz = 1",
-            "there is no option \"zzzz\"; `axt config show` names them all",
+            "there is no option \"zzzz\"; keys are the names of options",
         ),
         (
             "command = 'ls'",

@@ -3,13 +3,13 @@
 use super::choose;
 use crate::commands::shared::context::Context;
 use crate::commands::shared::table::table;
-use crate::error::{ApiError, Error, Result};
+use crate::error::{Error, Result};
 use crate::names::cache::NameCache;
 use crate::names::meaning::Search;
 use crate::names::outcome::Outcome;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::describe::region_ids;
-use crate::openapi::ecs::instances::{Instance, find};
+use crate::openapi::ecs::instances::{Instance, find_by_host_name, find_by_name, is_refusal};
 use crate::openapi::endpoint::Product;
 use crate::printable::escaped;
 use crate::ui::Ui;
@@ -17,7 +17,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::time::Duration;
 
 /// How many regions are asked at the same time.
-const AT_ONCE: usize = 10;
+pub(crate) const REGIONS_AT_ONCE: usize = 10;
 
 /// The region whose API lists the regions, where none is given.
 const ANY_REGION: &str = "cn-hangzhou";
@@ -91,30 +91,37 @@ impl Lookup {
         asked.sort();
         asked.dedup();
         let several = asked.len() > 1;
-        let answers = stream::iter(clients).map(async |(region, client, search)| {
-            match self.ask(&client, search).await {
-                Err(error) if several && is_refused(&error) => {
+        let answers = stream::iter(&clients).map(async |(region, client, search)| {
+            match find_by_name(client, &search.query, None, self.limit).await {
+                Err(error) if several && is_refusal(&error) => {
                     self.ui.say(&tr!(
                         "{region} could not be searched: {error}",
                         region,
                         error
                     ));
-                    Ok(Vec::new())
+                    Ok((Vec::new(), None))
                 }
-                answer => answer,
+                Err(error) => Err(error),
+                Ok(found) => {
+                    if let Some(error) = &found.unseen {
+                        tracing::info!(%error, "managed instances in {region} could not be listed");
+                    }
+                    let unlisted = found.unseen.is_none().then_some((client, *search));
+                    Ok((found.instances, unlisted))
+                }
             }
         });
-        let answers: Vec<Vec<Instance>> = answers.buffered(AT_ONCE).try_collect().await?;
-        Ok((answers.concat(), asked))
-    }
-
-    /// The instances that one search finds.
-    async fn ask(&self, client: &Client, search: &Search) -> Result<Vec<Instance>> {
-        let found = find(client, &search.query, None, self.limit).await?;
-        if let Some(error) = found.unseen {
-            tracing::info!(%error, "managed instances in {} could not be listed", client.region());
+        let answers: Vec<_> = answers.buffered(REGIONS_AT_ONCE).try_collect().await?;
+        let (answers, unlisted): (Vec<_>, Vec<_>) = answers.into_iter().unzip();
+        let mut instances = answers.concat();
+        if instances.is_empty() {
+            let unlisted = unlisted.into_iter().flatten();
+            let listed = stream::iter(unlisted)
+                .map(|(client, search)| find_by_host_name(client, &search.query, self.limit));
+            let listed: Vec<_> = listed.buffered(REGIONS_AT_ONCE).try_collect().await?;
+            instances = listed.concat();
         }
-        Ok(found.instances)
+        Ok((instances, asked))
     }
 
     /// The first region to look in, unless all regions are searched.
@@ -163,15 +170,10 @@ pub(crate) async fn choose_from(
 }
 
 /// The ids of all regions.
-async fn regions(context: &Context, limit: Duration) -> Result<Vec<String>> {
+pub(crate) async fn regions(context: &Context, limit: Duration) -> Result<Vec<String>> {
     let near = context.region().unwrap_or_else(|_| ANY_REGION.into());
     let client: Client = context.client_in(Product::Ecs, &near)?;
     region_ids(&client, limit).await
-}
-
-/// Whether the service refused the call in this region: it may not be open to this account.
-fn is_refused(error: &Error) -> bool {
-    matches!(error, Error::Api(error) if (400..500).contains(&error.status) && error.code != ApiError::UNEXPECTED)
 }
 
 /// The cells of an instance's row: id, name, address, status, region.
@@ -207,6 +209,6 @@ fn ambiguous(host: &str, instances: &[Instance]) -> Error {
             list,
             rest
         ),
-        remedy: tr!("name one of them by its id").to_owned(),
+        remedy: tr!("name one of them by its id and region, as in i-….cn-hangzhou").to_owned(),
     }
 }

@@ -1,5 +1,5 @@
 //! Finding the instance that a TARGET names.
 
 mod choose;
-mod lookup;
+pub(crate) mod lookup;
 pub(crate) mod resolve;

@@ -44,8 +44,7 @@ impl Resolved {
     }
 }
 
-/// Finds the instance of a target, and changes the context's region to its own. Without a target, as for a
-/// session's URL, there is none.
+/// Finds the instance of a target, and changes the context's region to its own.
 ///
 /// # Errors
 /// [`Error::Usage`] for what is no target; [`Error::Target`] if not exactly one instance is meant;
@@ -53,7 +52,7 @@ impl Resolved {
 pub(crate) async fn now(
     context: &mut Context,
     global: &Global,
-    target: Option<&str>,
+    target: &str,
     limit: Duration,
 ) -> Result<String> {
     match meaning(context, global, target, limit)? {
@@ -87,7 +86,7 @@ pub(crate) async fn for_session(
         let id = any(context, global, may, limit).await?;
         return Ok(certain(id));
     };
-    let lookup = match meaning(context, global, Some(target), limit)? {
+    let lookup = match meaning(context, global, target, limit)? {
         Ok(id) => return Ok(certain(id)),
         Err(lookup) => lookup,
     };
@@ -129,9 +128,7 @@ pub(crate) async fn start(
     let mut checking = pin!(lookup.one(context));
     let mut checked = None;
     let (confirm, confirmation) = Confirmation::later();
-    let is_right = |instance: &Instance| {
-        instance.id == request.instance_id && check_is_up(&lookup.host, instance).is_ok()
-    };
+    let is_right = |instance: &Instance| instance.id == request.instance_id && instance.is_up();
     let started = {
         let mut starting = pin!(Started::start(
             context,
@@ -233,20 +230,30 @@ async fn any(context: &mut Context, global: &Global, may: May, limit: Duration) 
     Ok(instance.id)
 }
 
-/// The meaning of the target: an id, or something to look up. The context's region becomes the target's.
-fn meaning(
-    context: &mut Context,
-    global: &Global,
-    target: Option<&str>,
-    limit: Duration,
-) -> Result<Result<String, Lookup>> {
-    let mut target = Target::parse(target.unwrap_or_default());
-    check_region(global, &target)?;
-    if let Some(alias) = &global.alias {
+/// Reads a target. The instance that axt's own file sets for it takes the place of what was typed.
+///
+/// # Errors
+/// [`Error::Usage`] if `--region` names another region.
+pub(crate) fn read(global: &Global, target: &str) -> Result<Target> {
+    let mut target = Target::parse(target);
+    let alias = global.alias.as_ref().filter(|_| !target.is_forced_name());
+    if let Some(alias) = alias {
         let meant = Target::parse(&alias.value);
         target.instance = meant.instance;
         target.region = target.region.or(meant.region);
     }
+    check_region(global, &target)?;
+    Ok(target)
+}
+
+/// The meaning of the target: an id, or something to look up. The context's region becomes the target's.
+fn meaning(
+    context: &mut Context,
+    global: &Global,
+    target: &str,
+    limit: Duration,
+) -> Result<Result<String, Lookup>> {
+    let target = read(global, target)?;
     Ok(match Meaning::of(&target)? {
         Meaning::Id(id) => {
             if let Some(region) = &target.region {
