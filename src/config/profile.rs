@@ -221,7 +221,7 @@ impl NoProfile {
     pub(super) fn missing(path: &Path, wanted: String, known: Vec<String>) -> Self {
         let is_empty = known.is_empty();
         let known = if is_empty {
-            "none".to_owned()
+            tr!("none").to_owned()
         } else {
             known.join(", ")
         };

@@ -28,7 +28,9 @@ pub(crate) async fn identity(client: &Client, limit: Duration) -> Result<Finding
         Ok(caller) => caller,
         Err(finding) => return Ok(finding),
     };
-    let kind = caller.identity_type.unwrap_or_else(|| "identity".into());
+    let kind = caller
+        .identity_type
+        .unwrap_or_else(|| tr!("identity").into());
     let name = caller.arn.or(caller.account_id).unwrap_or_default();
     Ok(Finding::ok(format!("{kind} {name}")))
 }

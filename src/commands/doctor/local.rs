@@ -61,7 +61,10 @@ pub(crate) fn region_and_endpoint(settings: &Settings) -> Finding {
             Err(error) => return Finding::of(&error),
         }
     }
-    text += &format!(", {}", shown(network, network.value.as_str()));
+    text += &tr!(
+        ", {network}",
+        network = shown(network, network.value.as_str())
+    );
     Finding::ok(text)
 }
 
@@ -75,8 +78,8 @@ pub(crate) async fn credentials(context: &Context) -> Finding {
     match provider.credentials().await {
         Ok(keys) => {
             let kind = match (&keys.security_token, keys.expires) {
-                (None, _) => "lasting".to_owned(),
-                (Some(_), None) => "temporary".to_owned(),
+                (None, _) => tr!("lasting").to_owned(),
+                (Some(_), None) => tr!("temporary").to_owned(),
                 (Some(_), Some(expires)) => tr!("temporary until {expires}", expires),
             };
             let id = shortened(&keys.access_key_id);

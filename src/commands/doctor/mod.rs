@@ -250,7 +250,7 @@ impl<'a> Scene<'a> {
             })
         });
         let findings = found.map_or_else(|error| vec![Finding::of(&error)], Vec::from);
-        let unknown = std::iter::repeat_with(|| Finding::skip("unknown"));
+        let unknown = std::iter::repeat_with(|| Finding::skip(tr!("unknown")));
         let took = start.elapsed();
         let rows = names.into_iter().zip(findings.into_iter().chain(unknown));
         let row = |(name, finding)| Row {

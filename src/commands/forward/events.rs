@@ -164,7 +164,7 @@ impl Events {
     /// No connection is accepted any more; the `open` ones have some time left.
     pub(crate) fn stopping(&self, open: usize) {
         let text = match open {
-            0 => "stopping".to_owned(),
+            0 => tr!("stopping").to_owned(),
             1 => tr!("stopping; 1 connection has 5s to end").to_owned(),
             n => tr!("stopping; {n} connections have 5s to end", n),
         };

@@ -57,7 +57,7 @@ pub(crate) fn number(slot: &mut Option<u64>, text: &str) -> Result<(), &'static 
 
 /// Reads a number of bytes such as `64K`; `none` means no limit.
 pub(crate) fn bytes(slot: &mut Option<u64>, text: &str) -> Result<(), &'static str> {
-    let wrong = "neither a size such as 2048 or 64K nor none";
+    let wrong = tr!("neither a size such as 2048 or 64K nor none");
     optional(slot, text, |text| size::parse(text).ok_or(wrong))
 }
 

@@ -4,6 +4,7 @@
 macro_rules! chinese_doctor {
     ("can't check {at}") => ("无法检查：{at}");
     ("the identity") => ("身份");
+    ("identity") => ("身份");
     ("the regions") => ("地域列表");
     ("{id} exists") => ("{id} 存在");
     ("there is no region {id} for this account") => ("此账号没有地域 {id}");
@@ -65,6 +66,9 @@ macro_rules! chinese_doctor {
     ("no configuration file") => ("没有配置文件");
     ("region {region}") => ("地域 {region}");
     (", endpoint {url}") => ("，接入点 {url}");
+    (", {network}") => ("，{network}");
+    ("lasting") => ("长期凭证");
+    ("temporary") => ("临时凭证");
     ("temporary until {expires}") => ("临时凭证，有效期至 {expires}");
     ("{id}, {kind}, from {source}") => ("{id}，{kind}，来自 {source}");
     ("set this machine's clock, for instance by NTP") => ("请校准本机时间，例如使用 NTP");
@@ -74,6 +78,7 @@ macro_rules! chinese_doctor {
     ("the instance is not known") => ("实例未知");
     ("no TARGET was given") => ("没有指定 TARGET");
     ("the check") => ("检查");
+    ("unknown") => ("未知");
     ("signals can't be caught") => ("无法捕获信号");
     ("nothing was installed") => ("没有安装任何内容");
     ("there is no terminal to ask on: give --yes") => ("没有可供询问的终端：请指定 --yes");

@@ -26,6 +26,7 @@ macro_rules! chinese_emulator {
     ("no setting {name:?}; there are: {known}") => ("没有设置项 {name:?}；可用的有：{known}");
     ("neither a duration such as 90s nor none") => ("既不是时长（例如 90s），也不是 none");
     ("neither a number nor none") => ("既不是数字，也不是 none");
+    ("neither a size such as 2048 or 64K nor none") => ("既不是大小（例如 2048 或 64K），也不是 none");
     ("neither true nor false") => ("既不是 true，也不是 false");
     ($other:tt) => (chinese_other!($other));
 }

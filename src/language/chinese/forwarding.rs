@@ -17,6 +17,7 @@ macro_rules! chinese_forwarding {
     ("closed {connection}: {sent} bytes sent, {received} received") => ("已关闭 {connection}：发送 {sent} 字节，接收 {received} 字节");
     ("closed {connection} from {peer}: {why}") => ("已关闭来自 {peer} 的 {connection}：{why}");
     ("no session can be kept in reserve for {remote}: {error}") => ("无法为 {remote} 保留备用会话：{error}");
+    ("stopping") => ("正在停止");
     ("stopping; 1 connection has 5s to end") => ("正在停止；1 个连接需在 5s 内结束");
     ("stopping; {n} connections have 5s to end") => ("正在停止；{n} 个连接需在 5s 内结束");
     ("port {port} of this machine") => ("本机的端口 {port}");

@@ -22,8 +22,8 @@ macro_rules! chinese_session {
     ("a holder is started by --share") => ("会话保持进程由 --share 启动");
     ("no start message came") => ("没有收到启动消息");
     ("the start message is invalid") => ("启动消息无效");
-    ("its streams did not come with it") => ("没有随消息收到输入输出流");
     ("all sessions that are held have a command") => ("保持的所有会话都在执行命令");
+    ("its streams did not come with it") => ("没有随消息收到输入输出流");
     ("the process {pid}: {why}") => ("进程 {pid}：{why}");
     ("it reports no process id") => ("没有报告进程 ID");
     ("it does not answer as a holder does") => ("响应不是来自会话保持进程");
@@ -37,6 +37,7 @@ macro_rules! chinese_session {
     ("since {time} ({age:#})") => ("自 {time} 起（{age:#}）");
     ("session {id}") => ("会话 {id}");
     ("connection lost") => ("连接已断开");
+    ("connected") => ("已连接");
     ("round trip {time}") => ("往返时延 {time}");
     ("can't be resumed") => ("不可恢复");
     ("1 resume") => ("恢复 1 次");

@@ -19,6 +19,7 @@ macro_rules! chinese_settings {
     ("a whole number") => ("一个整数");
     ("true or false") => ("true 或 false");
     ("profile {name:?}: {field} is not {kind}") => ("profile {name:?}：{field} 不是{kind}");
+    ("none") => ("（无）");
     ("no profile {wanted:?}; the file has {known}") => ("没有 profile {wanted:?}；该文件中有 {known}");
     ("not valid JSON: {error}") => ("不是有效的 JSON：{error}");
     ("can't be read: {error}") => ("无法读取：{error}");

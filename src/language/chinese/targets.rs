@@ -51,7 +51,7 @@ macro_rules! chinese_targets {
     ("encryption can't be combined with a port or a target server") => ("加密不能与端口或目标服务器同时使用");
     ("encryption with KMS needs the id of a key") => ("使用 KMS 加密需要密钥 ID");
     ("{region:?} is not a region id such as cn-hangzhou") => ("{region:?} 不是地域 ID，地域 ID 的形式如 cn-hangzhou");
-    ("the endpoint {problem}") => ("接入点{problem}");
+    ("the endpoint {problem}") => ("接入点 {problem}");
     ("is not a URL: {error}") => ("不是 URL：{error}");
     ("must not carry a user name or a password") => ("不能包含用户名或密码");
     ("must be a base URL, without query or fragment") => ("必须是基础 URL，不能包含查询参数或片段");

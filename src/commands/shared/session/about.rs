@@ -63,7 +63,7 @@ impl About {
 fn fares(condition: &Condition) -> String {
     let link = match (condition.up, condition.round_trip) {
         (false, _) => tr!("connection lost").to_owned(),
-        (true, None) => "connected".to_owned(),
+        (true, None) => tr!("connected").to_owned(),
         (true, Some(time)) => tr!("round trip {time}", time = short(time)),
     };
     let (sent, received) = (size(condition.sent), size(condition.received));
