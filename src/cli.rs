@@ -33,7 +33,7 @@ pub(crate) use parse::file_problems;
 pub(crate) use record::Record;
 pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
 pub(crate) use share::{Control, Share, ShareStatus, ShareStop, Sharing};
-pub(crate) use unfinished::{Targets, Unfinished};
+pub(crate) use unfinished::{Candidate, Unfinished};
 pub use values::EscapeChar;
 pub use values::forward::{Listen, Remote};
 pub(crate) use values::{Compress, Variable, bytes_of, is_variable};

@@ -88,9 +88,10 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
 /// The options of every command, as far as they are typed, set or configured on an unfinished command line.
 /// Mistakes are for the command itself to tell.
 pub(super) fn global(unfinished: &[OsString]) -> Option<Global> {
-    let typed = typed(grammar(), unfinished);
+    let axt = grammar_of(unfinished);
+    let typed = typed(axt.clone(), unfinished);
     let configured = Configured::read(grammar, &typed.ids, None).unwrap_or_default();
-    let axt = configured.apply(with_variables(grammar(), &typed.ids));
+    let axt = configured.apply(with_variables(axt, &typed.ids));
     let matches = axt.ignore_errors(true).try_get_matches_from(unfinished);
     Global::from_arg_matches(&matches.ok()?).ok()
 }
@@ -193,7 +194,7 @@ pub(super) fn grammar() -> Command {
 }
 
 /// As much of the grammar as this command line needs.
-fn grammar_of(args: &[OsString]) -> Command {
+pub(super) fn grammar_of(args: &[OsString]) -> Command {
     match args.get(1).and_then(|word| word.to_str()) {
         Some("config") | None => grammar(),
         Some(word) => with_choice(manual::with_help(command_with(word))),

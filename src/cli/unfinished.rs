@@ -2,7 +2,7 @@
 
 use super::Global;
 use super::invocation::called_as_ssh;
-use super::parse::{global, grammar, map_args};
+use super::parse::{global, grammar_of, map_args};
 use super::ssh::{Next, next};
 use crate::openapi::region::REGIONS;
 use clap::Arg;
@@ -12,15 +12,27 @@ use clap_complete::engine::{
 };
 use std::env::current_dir;
 use std::ffi::{OsStr, OsString};
-use std::sync::Arc;
+
+/// Marks a candidate that stands for others, which are found once the engine is done: it is slow for each
+/// candidate, and there may be thousands of targets. No argument can hold this character.
+const LATER: char = '\0';
 
 /// The command line. The last word is the one to complete.
 pub(crate) struct Unfinished {
     words: Vec<OsString>,
 }
 
+/// A word that could be next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    /// The word.
+    pub(crate) word: String,
+    /// A line about it, or nothing.
+    pub(crate) about: String,
+}
+
 /// Finds the targets that begin with a text.
-pub(crate) type Targets = Arc<dyn Fn(&Global, &str) -> Vec<CompletionCandidate> + Send + Sync>;
+pub(crate) type Targets = dyn Fn(&Global, &str) -> Vec<Candidate>;
 
 impl Unfinished {
     /// The command line, from the program's name to the word to complete, which may be empty.
@@ -31,7 +43,7 @@ impl Unfinished {
 
     /// The words that the last one could become.
     #[must_use]
-    pub(crate) fn candidates(&self, targets: &Targets) -> Vec<CompletionCandidate> {
+    pub(crate) fn candidates(&self, targets: &Targets) -> Vec<Candidate> {
         let Some((last, before)) = self.words.split_last() else {
             return Vec::new();
         };
@@ -41,33 +53,15 @@ impl Unfinished {
         }
     }
 
-    fn of_axt(
-        &self,
-        before: &[OsString],
-        last: &OsStr,
-        targets: &Targets,
-    ) -> Vec<CompletionCandidate> {
-        let global = global(before);
-        let axt = map_args(grammar(), &|arg| match target_of(&arg) {
-            Some(takes_user) => {
-                let (global, targets) = (global.clone(), Arc::clone(targets));
-                arg.add(ArgValueCompleter::new(move |word: &OsStr| {
-                    named(global.as_ref(), word, takes_user, &targets)
-                }))
-            }
-            // A target, or a local path.
-            None if arg.get_id() == "paths" => {
-                let (global, targets) = (global.clone(), Arc::clone(targets));
-                arg.add(ArgValueCompleter::new(move |word: &OsStr| {
-                    let remote = named(global.as_ref(), word, true, &targets).into_iter();
-                    let remote = remote.map(|found| {
-                        let value = found.get_value().to_string_lossy();
-                        CompletionCandidate::new(format!("{value}:"))
-                            .help(found.get_help().cloned())
-                    });
-                    remote.chain(PathCompleter::any().complete(word)).collect()
-                }))
-            }
+    fn of_axt(&self, before: &[OsString], last: &OsStr, targets: &Targets) -> Vec<Candidate> {
+        let axt = map_args(grammar_of(before), &|arg| match Takes::of(&arg) {
+            Some(takes) => arg.add(ArgValueCompleter::new(move |word: &OsStr| {
+                let mut found = takes.later(word);
+                if takes == Takes::Path {
+                    found.extend(PathCompleter::any().complete(word));
+                }
+                found
+            })),
             None if arg.get_id() == "region" => {
                 let regions = || REGIONS.map(CompletionCandidate::new).into();
                 arg.add(ArgValueCandidates::new(regions))
@@ -81,9 +75,20 @@ impl Unfinished {
             at,
             current_dir().ok().as_deref(),
         );
-        let mut found = found.unwrap_or_default();
+        let found = found.unwrap_or_default().into_iter();
+        let found = found.flat_map(|found| match Takes::asked(&found) {
+            Some((before_it, takes, word)) => {
+                let mut found = named(global(before).as_ref(), word, takes, targets);
+                found
+                    .iter_mut()
+                    .for_each(|found| found.word.insert_str(0, before_it));
+                found
+            }
+            None => candidate(&found).into_iter().collect(),
+        });
+        let mut found: Vec<Candidate> = found.collect();
         // A user who has typed nothing looks for a name, unless there can be none.
-        let is_option = |candidate: &CompletionCandidate| starts_with(candidate.get_value(), "-");
+        let is_option = |candidate: &Candidate| candidate.word.starts_with('-');
         if last.is_empty() && !found.iter().all(is_option) {
             found.retain(|candidate| !is_option(candidate));
         }
@@ -91,44 +96,92 @@ impl Unfinished {
     }
 }
 
+/// The form in which an argument takes a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    /// Alone.
+    Target,
+    /// Perhaps behind a user.
+    Login,
+    /// As a part of a remote path; a local path may stand there too.
+    Path,
+}
+
+impl Takes {
+    /// Reads it off the name of the argument's value.
+    fn of(arg: &Arg) -> Option<Self> {
+        if arg.get_id() == "paths" {
+            return Some(Self::Path);
+        }
+        let name = arg.get_value_names()?.first()?;
+        let has_user = name.contains("USER@");
+        let takes = if has_user { Self::Login } else { Self::Target };
+        name.ends_with("TARGET").then_some(takes)
+    }
+
+    /// The candidate that stands for the targets that begin with the word.
+    fn later(self, word: &OsStr) -> Vec<CompletionCandidate> {
+        let word = word.to_str().into_iter();
+        word.map(|word| CompletionCandidate::new(format!("{LATER}{}{word}", self.letter())))
+            .collect()
+    }
+
+    /// The text before the word and the word, if this stands for targets.
+    fn asked(found: &CompletionCandidate) -> Option<(&str, Self, &str)> {
+        let (before, asked) = found.get_value().to_str()?.split_once(LATER)?;
+        let all = [Self::Target, Self::Login, Self::Path].into_iter();
+        let mut asked = all.filter_map(|takes| Some((takes, asked.strip_prefix(takes.letter())?)));
+        asked.next().map(|(takes, word)| (before, takes, word))
+    }
+
+    fn letter(self) -> char {
+        match self {
+            Self::Target => 't',
+            Self::Login => 'l',
+            Self::Path => 'p',
+        }
+    }
+}
+
 /// The words that could follow ssh's arguments; `own` is axt with its options.
-fn ssh(
-    own: &[OsString],
-    rest: &[OsString],
-    last: &OsStr,
-    targets: &Targets,
-) -> Vec<CompletionCandidate> {
-    match next(rest) {
-        Next::Host if !starts_with(last, "-") => named(global(own).as_ref(), last, true, targets),
-        Next::Value('E' | 'F' | 'S' | 'i') => PathCompleter::any().complete(last),
-        Next::Host | Next::Value(_) | Next::Command => Vec::new(),
+fn ssh(own: &[OsString], rest: &[OsString], last: &OsStr, targets: &Targets) -> Vec<Candidate> {
+    match (next(rest), last.to_str()) {
+        (Next::Host, Some(word)) if !word.starts_with('-') => {
+            named(global(own).as_ref(), word, Takes::Login, targets)
+        }
+        (Next::Value('E' | 'F' | 'S' | 'i'), _) => {
+            let paths = PathCompleter::any().complete(last);
+            paths.iter().filter_map(candidate).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
 /// The targets that begin with the word, behind the user if it names one.
-fn named(
-    global: Option<&Global>,
-    word: &OsStr,
-    takes_user: bool,
-    targets: &Targets,
-) -> Vec<CompletionCandidate> {
-    let (Some(global), Some(word)) = (global, word.to_str()) else {
+fn named(global: Option<&Global>, word: &str, takes: Takes, targets: &Targets) -> Vec<Candidate> {
+    let Some(global) = global else {
         return Vec::new();
     };
-    let user = word.rfind('@').filter(|_| takes_user);
+    let user = word.rfind('@').filter(|_| takes != Takes::Target);
     let (user, host) = word.split_at(user.map_or(0, |at| at + 1));
-    let found = targets(global, host).into_iter();
-    found.map(|candidate| candidate.add_prefix(user)).collect()
+    let mut found = targets(global, host);
+    for candidate in &mut found {
+        candidate.word.insert_str(0, user);
+        if takes == Takes::Path {
+            candidate.word.push(':');
+        }
+    }
+    found
 }
 
-/// Whether an argument is a target, and if so, whether a user may stand before it: its value's name says so.
-fn target_of(arg: &Arg) -> Option<bool> {
-    let name = arg.get_value_names()?.first()?;
-    name.ends_with("TARGET").then(|| name.contains("USER@"))
-}
-
-fn starts_with(word: &OsStr, start: &str) -> bool {
-    word.as_encoded_bytes().starts_with(start.as_bytes())
+/// The engine's candidate, if it is text.
+fn candidate(found: &CompletionCandidate) -> Option<Candidate> {
+    let about = found.get_help().map(ToString::to_string);
+    let about = about.as_deref().and_then(|about| about.lines().next());
+    Some(Candidate {
+        word: found.get_value().to_str()?.to_owned(),
+        about: about.unwrap_or_default().to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -137,16 +190,18 @@ mod tests {
 
     fn values(line: &str) -> Vec<String> {
         let words = line.split(' ').map(OsString::from).collect();
-        let targets: Targets = Arc::new(|global, host| {
+        let targets = |global: &Global, host: &str| {
             let names = ["web-1", "web-2", "数据 库"].into_iter();
             let names = names.filter(|name| name.starts_with(host));
             let region = global.region.clone().unwrap_or_default();
-            let names = names.map(|name| CompletionCandidate::new(format!("{name}{region}")));
+            let names = names.map(|name| Candidate {
+                word: format!("{name}{region}"),
+                about: String::new(),
+            });
             names.collect()
-        });
+        };
         let found = Unfinished::new(words).candidates(&targets).into_iter();
-        let values = found.map(|found| found.get_value().to_string_lossy().into_owned());
-        values.collect()
+        found.map(|found| found.word).collect()
     }
 
     #[test]

@@ -3,14 +3,12 @@
 mod line;
 mod targets;
 
-use crate::cli::{Targets, Unfinished, command};
+use crate::cli::{Candidate, Unfinished, command};
 use crate::exit::Exit;
 use crate::ui::Ui;
 use clap_complete::Shell;
-use clap_complete::engine::CompletionCandidate;
 use line::Line;
 use std::ffi::OsString;
-use std::sync::Arc;
 use targets::targets;
 
 /// Runs `axt completion`. `typed` is what a script asks about; without it, the script is printed.
@@ -53,12 +51,7 @@ fn script(shell: Shell) -> String {
 fn answer(shell: Shell, typed: Vec<OsString>) -> String {
     if shell != Shell::Bash {
         let found = candidates(typed).into_iter();
-        let lines = found.map(|found| {
-            let help = found.get_help().map(ToString::to_string);
-            let help = help.as_deref().and_then(|help| help.lines().next());
-            let value = found.get_value().to_string_lossy();
-            format!("{value}\t{}\n", help.unwrap_or_default())
-        });
+        let lines = found.map(|found| format!("{}\t{}\n", found.word, found.about));
         return lines.collect();
     }
     let mut typed = typed.iter().map(|text| text.to_string_lossy());
@@ -66,15 +59,13 @@ fn answer(shell: Shell, typed: Vec<OsString>) -> String {
     let line = Line::read(&line, &breaks.unwrap_or_default());
     let words = line.words.iter().map(OsString::from).collect();
     let found = candidates(words).into_iter();
-    let values = found.filter_map(|found| line.replacement(&found.get_value().to_string_lossy()));
+    let values = found.filter_map(|found| line.replacement(&found.word));
     values.map(|value| value + "\n").collect()
 }
 
 /// The words that the last one could become, without those that can't stand on a line of their own.
-fn candidates(words: Vec<OsString>) -> Vec<CompletionCandidate> {
-    let targets: Targets = Arc::new(targets);
+fn candidates(words: Vec<OsString>) -> Vec<Candidate> {
     let mut found = Unfinished::new(words).candidates(&targets);
-    let is_plain = |value: &str| !value.contains(char::is_control);
-    found.retain(|found| found.get_value().to_str().is_some_and(is_plain));
+    found.retain(|found| !found.word.contains(char::is_control));
     found
 }

@@ -1,44 +1,42 @@
 //! The targets that are known without a call: host blocks, and the instances that are remembered.
 
-use crate::cli::Global;
+use crate::cli::{Candidate, Global};
 use crate::commands::shared::context::Context;
 use crate::config::blocks::Blocks;
 use crate::config::env::process_env;
 use crate::names::cache::NameCache;
 use crate::names::target::Target;
 use crate::openapi::region::REGIONS;
-use clap_complete::engine::CompletionCandidate;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The targets that begin with this text, in order.
-pub(super) fn targets(global: &Global, start: &str) -> Vec<CompletionCandidate> {
+pub(super) fn targets(global: &Global, start: &str) -> Vec<Candidate> {
     let mut known = Known {
         start,
-        found: BTreeMap::new(),
+        found: Vec::new(),
     };
     known.add_hosts();
     if let Ok(context) = Context::new(global, Duration::ZERO) {
         known.add_remembered(&context, global.all_regions);
     }
-    let found = known.found.into_iter();
-    let candidates = found.map(|(text, about)| {
-        let about = Some(about).filter(|about| *about != text);
-        CompletionCandidate::new(text).help(about.map(Into::into))
-    });
-    candidates.collect()
+    let mut found = known.found;
+    // The sort keeps the order of equals, so that the first one found stays.
+    found.sort_by(|one, other| one.word.cmp(&other.word));
+    found.dedup_by(|later, first| later.word == first.word);
+    found
 }
 
 /// The known targets, each with its description.
 struct Known<'a> {
     start: &'a str,
-    found: BTreeMap<String, String>,
+    found: Vec<Candidate>,
 }
 
 impl Known<'_> {
-    fn add(&mut self, text: String, about: &str) {
-        if text.starts_with(self.start) {
-            self.found.entry(text).or_insert_with(|| about.to_owned());
+    fn add(&mut self, word: String, about: &str) {
+        if word.starts_with(self.start) {
+            let about = if about == word { "" } else { about }.to_owned();
+            self.found.push(Candidate { word, about });
         }
     }
 
@@ -63,22 +61,33 @@ impl Known<'_> {
         for region in own.as_deref().iter().chain(others) {
             let is_own = all_regions || own.as_deref() == Some(*region);
             for known in NameCache::new(context.cache.as_deref(), &account, region).all() {
-                let target = Target::parse(&known.target);
                 let id = known.id.unwrap_or_default();
-                let place = |text: &str| format!("{text}.{region}");
-                let suffixed = place(&known.target);
-                // A name that must be taken as it is has no suffix.
-                if is_own || target.region.is_some() {
-                    self.add(known.target.clone(), &id);
-                } else if Target::parse(&suffixed).region.is_some() {
-                    self.add(suffixed, &id);
+                if self.may_begin(&known.target) {
+                    self.add_target(&known.target, &id, region, is_own);
                 }
                 // Whoever types an id begins with it.
-                if !id.is_empty() && !self.start.is_empty() {
-                    let text = if is_own { id.clone() } else { place(&id) };
-                    self.add(text, &known.target);
+                if !id.is_empty() && !self.start.is_empty() && self.may_begin(&id) {
+                    let word = if is_own { id } else { format!("{id}.{region}") };
+                    self.add(word, &known.target);
                 }
             }
+        }
+    }
+
+    /// Whether the text, or the text with a region, can begin with what was typed.
+    fn may_begin(&self, text: &str) -> bool {
+        text.starts_with(self.start) || self.start.starts_with(text)
+    }
+
+    /// Adds a target of a region, with the region's id if it is not the `own` one.
+    fn add_target(&mut self, target: &str, id: &str, region: &str, own: bool) {
+        if own || Target::parse(target).region.is_some() {
+            return self.add(target.to_owned(), id);
+        }
+        let suffixed = format!("{target}.{region}");
+        // A name that must be taken as it is has no suffix.
+        if Target::parse(&suffixed).region.is_some() {
+            self.add(suffixed, id);
         }
     }
 }
