@@ -7,7 +7,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::{Error as WsError, ProtocolError};
@@ -21,6 +21,9 @@ use url::Url;
 
 /// The most messages that wait between the tasks and the pump, in each direction.
 const QUEUE: usize = 64;
+
+/// The most bytes read at once. The decoder asks for no more than what it lacks of a message.
+const READ: usize = 32 * 1024;
 
 /// The largest message taken from the other side; the service sends 2 KiB at most.
 const MAX_MESSAGE: usize = 1024 * 1024;
@@ -148,11 +151,12 @@ where
 {
     let request = target.request()?;
     let mut config = WebSocketConfig::default();
-    config.read_buffer_size = 32 * 1024;
+    config.read_buffer_size = 4 * 1024;
     config.write_buffer_size = 16 * 1024;
     config.max_write_buffer_size = MAX_UNSENT;
     config.max_message_size = Some(MAX_MESSAGE);
     config.max_frame_size = Some(MAX_MESSAGE);
+    let stream = BufReader::with_capacity(READ, stream);
     let handshake = client_async_with_config(request, stream, Some(config));
     let (socket, _) = handshake.await.map_err(|error| refusal(error, target))?;
     let (sink, stream) = socket.split();

@@ -94,6 +94,12 @@ impl ModeTracker {
         while let Some((&byte, rest)) = bytes.split_first() {
             bytes = rest;
             self.state = self.step(byte);
+            if matches!(self.state, State::Escape)
+                && let Some(rest) = self.style(bytes)
+            {
+                self.state = State::Ground;
+                bytes = rest;
+            }
             if matches!(self.state, State::Ground) {
                 // Plain text, which is most of what there is: only ESC begins anything.
                 let text = memchr::memchr(0x1b, bytes).unwrap_or(bytes.len());
@@ -175,6 +181,17 @@ impl ModeTracker {
         let switches = self.modes.switches;
         let numbered = SWITCHES.into_iter().enumerate();
         numbered.filter_map(move |(bit, switch)| (switches & (1 << bit) != 0).then_some(switch))
+    }
+
+    /// Takes in what follows an ESC if it is a whole sequence that sets a style, as most are: byte by byte
+    /// that is slow. Returns the rest.
+    fn style<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let bytes = bytes.strip_prefix(b"[")?;
+        let end = bytes.iter().position(|byte| !matches!(byte, b'0'..=b';'))?;
+        let (params, rest) = bytes.split_at(end);
+        let rest = rest.strip_prefix(b"m")?;
+        self.modes.style = params.iter().any(|byte| *byte != b'0');
+        Some(rest)
     }
 
     fn step(&mut self, byte: u8) -> State {
