@@ -3,8 +3,12 @@
 mod banner;
 pub mod choice;
 mod display;
+#[cfg(target_os = "linux")]
+mod keyboard;
 pub mod modes;
 mod raw;
+#[cfg(target_os = "linux")]
+mod reopen;
 pub mod screen;
 pub mod signals;
 pub mod size;

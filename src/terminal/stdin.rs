@@ -1,8 +1,11 @@
-//! Standard input on a thread of its own that reads only when asked.
+//! Standard input that is read only when asked, on a thread of its own.
 //!
 //! A read of stdin can't be cancelled, and the runtime would wait for it at the end of the program. Bytes
-//! that are read are lost to the next reader of stdin, so nothing is read ahead.
+//! that are read are lost to the next reader of stdin, so nothing is read ahead. A terminal needs no thread
+//! where the system has a way to read it without blocking: each key would wake the thread first.
 
+#[cfg(target_os = "linux")]
+use super::keyboard::Keyboard;
 use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::mpsc;
@@ -21,7 +24,18 @@ const STACK: usize = 64 * 1024;
 /// Bytes asked for by a poll whose caller went away are kept for the next. Dropping it never waits: a
 /// read under way ends with the process.
 #[derive(Debug)]
-pub struct Stdin {
+pub struct Stdin(Source);
+
+#[derive(Debug)]
+enum Source {
+    Thread(Thread),
+    #[cfg(target_os = "linux")]
+    Keyboard(Keyboard),
+}
+
+/// The other end of the thread that reads.
+#[derive(Debug)]
+struct Thread {
     requests: mpsc::SyncSender<Vec<u8>>,
     chunks: answers::Receiver<io::Result<Vec<u8>>>,
     /// The bytes that were read; those from `taken` on have not been taken yet.
@@ -40,6 +54,10 @@ enum Stage {
 impl Stdin {
     /// This process's standard input.
     pub fn open() -> io::Result<Self> {
+        #[cfg(target_os = "linux")]
+        if let Some(keyboard) = Keyboard::open() {
+            return Ok(Self(Source::Keyboard(keyboard)));
+        }
         #[cfg(unix)]
         let reader = unbuffered::Stdin::open()?;
         #[cfg(windows)]
@@ -55,13 +73,38 @@ impl Stdin {
             .name("stdin".into())
             .stack_size(STACK)
             .spawn(move || serve(reader, &asked, &answer))?;
-        Ok(Self {
+        Ok(Self(Source::Thread(Thread {
             requests,
             chunks,
             chunk: Vec::new(),
             taken: 0,
             stage: Stage::Idle,
-        })
+        })))
+    }
+}
+
+impl Thread {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if buf.remaining() == 0 || self.deliver(buf) {
+            return Poll::Ready(Ok(()));
+        }
+        if self.stage == Stage::Idle {
+            self.ask(buf.remaining());
+        }
+        if self.stage == Stage::Ended {
+            return Poll::Ready(Ok(()));
+        }
+        let answer = ready!(self.chunks.poll_recv(cx));
+        self.stage = Stage::Idle;
+        match answer {
+            Some(Ok(chunk)) if !chunk.is_empty() => {
+                self.chunk = chunk;
+                self.deliver(buf);
+            }
+            Some(Err(error)) => return Poll::Ready(Err(error)),
+            Some(Ok(_)) | None => self.stage = Stage::Ended,
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn deliver(&mut self, buf: &mut ReadBuf<'_>) -> bool {
@@ -91,26 +134,11 @@ impl AsyncRead for Stdin {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if buf.remaining() == 0 || self.deliver(buf) {
-            return Poll::Ready(Ok(()));
+        match &mut self.0 {
+            Source::Thread(thread) => thread.poll_read(cx, buf),
+            #[cfg(target_os = "linux")]
+            Source::Keyboard(keyboard) => keyboard.poll_read(cx, buf),
         }
-        if self.stage == Stage::Idle {
-            self.ask(buf.remaining());
-        }
-        if self.stage == Stage::Ended {
-            return Poll::Ready(Ok(()));
-        }
-        let answer = ready!(self.chunks.poll_recv(cx));
-        self.stage = Stage::Idle;
-        match answer {
-            Some(Ok(chunk)) if !chunk.is_empty() => {
-                self.chunk = chunk;
-                self.deliver(buf);
-            }
-            Some(Err(error)) => return Poll::Ready(Err(error)),
-            Some(Ok(_)) | None => self.stage = Stage::Ended,
-        }
-        Poll::Ready(Ok(()))
     }
 }
 

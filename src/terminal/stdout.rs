@@ -5,6 +5,8 @@
 //! thread, where the system has a way to ask for that.
 
 use super::display::Display;
+#[cfg(target_os = "linux")]
+use super::reopen::reopen;
 use std::fs::File;
 use std::io::{self, Write};
 #[cfg(unix)]
@@ -15,8 +17,6 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWrite;
-#[cfg(target_os = "linux")]
-use {rustix::fs::OFlags, std::os::fd::AsRawFd as _, std::os::unix::fs::OpenOptionsExt as _};
 
 /// The most that is handed over at once, in bytes.
 const MAX_CHUNK: usize = 64 * 1024;
@@ -206,7 +206,8 @@ impl Stdout {
     /// Writes past the thread where that doesn't block: `fd` is what the writer writes to.
     #[cfg(target_os = "linux")]
     fn try_directly(&self, fd: impl AsFd) {
-        self.0.queue.lock().direct = reopen(fd);
+        // Where there is no such way, there is still the thread.
+        self.0.queue.lock().direct = reopen(fd, File::options().write(true));
     }
 }
 
@@ -232,18 +233,6 @@ impl Write for Waiting {
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
     }
-}
-
-/// The terminal or pipe behind `fd` for writing, with a mode of its own: others who share `fd` do
-/// not see that it never blocks. Not for files, whose position would be another one.
-#[cfg(target_os = "linux")]
-fn reopen(fd: impl AsFd) -> Option<File> {
-    let path = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let mut options = File::options();
-    options.write(true).custom_flags(flags.bits().cast_signed());
-    // Without /proc, or on a terminal that belongs to another user, there is still the thread.
-    options.open(path).ok()
 }
 
 impl AsyncWrite for Stdout {
