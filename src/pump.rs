@@ -45,11 +45,12 @@ const INPUT_CHUNK: usize = 32 * 1024;
 /// The most bytes of typed input read at once: the buffer stays allocated, and a user types little at once.
 const TYPED_CHUNK: usize = 4 * 1024;
 
-/// One session, between the user's streams and the WebSocket.
-pub struct Pump<'h, C, F, R, W> {
-    channel: C,
-    filter: F,
-    user: User<R, W>,
+/// One session, between the user's streams and the WebSocket. There is one loop for all kinds of them: what
+/// runs is small, and so is the program.
+pub struct Pump<'h> {
+    channel: Box<dyn Channel + Send + 'h>,
+    filter: Box<dyn Filter + Send + 'h>,
+    user: User<'h>,
     wire: Wire,
     host: &'h mut (dyn Host + Send),
     options: Options,
@@ -77,12 +78,15 @@ enum Wake {
     Time,
 }
 
-impl<'h, C: Channel, F: Filter, R, W> Pump<'h, C, F, R, W> {
+impl<'h> Pump<'h> {
     /// Makes a pump of its parts; [`Pump::run`] adds the connection.
     pub fn new(
-        channel: C,
-        filter: F,
-        (reader, writer): (R, W),
+        channel: Box<dyn Channel + Send + 'h>,
+        filter: Box<dyn Filter + Send + 'h>,
+        (reader, writer): (
+            impl AsyncRead + Send + Unpin + 'h,
+            impl AsyncWrite + Send + Unpin + 'h,
+        ),
         control: mpsc::Receiver<Control>,
         host: &'h mut (dyn Host + Send),
         options: Options,
@@ -92,8 +96,8 @@ impl<'h, C: Channel, F: Filter, R, W> Pump<'h, C, F, R, W> {
             channel,
             filter,
             user: User {
-                reader,
-                writer,
+                reader: Box::new(reader),
+                writer: Box::new(writer),
                 errors: None,
                 control,
                 typed: BytesMut::new(),
@@ -121,7 +125,7 @@ impl<'h, C: Channel, F: Filter, R, W> Pump<'h, C, F, R, W> {
     }
 }
 
-impl<C: Channel, F: Filter, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'_, C, F, R, W> {
+impl Pump<'_> {
     /// Runs the session over `link` until it has ended and its last byte is delivered.
     pub async fn run(mut self, mut link: Link) -> Outcome {
         let mut now = clock::now();
@@ -180,7 +184,7 @@ impl<C: Channel, F: Filter, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'_
         tokio::select! {
             () = wire::receive(incoming, batch), if room => Wake::Received,
             permit = wire::reserve(outgoing), if sends && outgoing.is_some_and(|o| !o.is_closed()) => {
-                wire::send(&mut self.channel, permit, outgoing);
+                wire::send(&mut *self.channel, permit, outgoing);
                 Wake::Sent
             }
             read = reader.read_buf(typed), if reads => Wake::Typed(read),
@@ -197,7 +201,7 @@ impl<C: Channel, F: Filter, R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<'_
     }
 }
 
-impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
+impl Pump<'_> {
     /// Moves the output of the channel and the filter to its destinations.
     fn collect(&mut self, now: Now) {
         let mut heard = false;

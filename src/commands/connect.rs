@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::names::target::Target;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::protocol::channel::Channel as _;
-use crate::protocol::filter::Plain;
+use crate::protocol::filter::{Filter, Plain};
 use crate::protocol::session::{InputFrom, Session};
 use crate::pump::now;
 use crate::terminal::Stdin;
@@ -262,15 +262,11 @@ async fn connect(
     };
     let answered = attach.answered.clone();
     let end_of_file = if plan.terminal { CTRL_D } else { b"" };
-    let session = async {
-        match exec {
-            Some(exec) => attach.run(channel, link, exec, stops).await,
-            None => {
-                let plain = Plain { end_of_file };
-                attach.run(channel, link, plain, stops).await
-            }
-        }
+    let filter: Box<dyn Filter + Send> = match exec {
+        Some(exec) => Box::new(exec),
+        None => Box::new(Plain { end_of_file }),
     };
+    let session = attach.run(Box::new(channel), link, filter, stops);
     let whose = (context, &args.session, request.instance_id.as_str());
     let outcome = wondering(session, answered, whose).await?;
     let exit = conclude(outcome)?;

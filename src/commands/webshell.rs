@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::openapi::endpoint::Product;
 use crate::openapi::sae::{GetWebshellToken, WebshellToken};
 use crate::protocol::channel::Channel as _;
-use crate::protocol::filter::Plain;
+use crate::protocol::filter::{Filter, Plain};
 use crate::protocol::webshell::{self, Webshell as Shell};
 use crate::pump::now;
 use crate::terminal::{self, Size};
@@ -68,17 +68,16 @@ pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Res
         recorded: recorded.transpose()?,
     };
     let mut channel = Shell::new(&options(&args), now());
-    let outcome = match exec {
+    let filter: Box<dyn Filter + Send> = match exec {
         Some(exec) => {
             channel.write(now(), &exec.typed_line());
-            attach.run(channel, link, exec, stops).await
+            Box::new(exec)
         }
-        None => {
-            let end_of_file = CTRL_D;
-            let plain = Plain { end_of_file };
-            attach.run(channel, link, plain, stops).await
-        }
+        None => Box::new(Plain {
+            end_of_file: CTRL_D,
+        }),
     };
+    let outcome = attach.run(Box::new(channel), link, filter, stops).await;
     let exit = conclude(outcome?)?;
     if let Some(hint) = plan.hint(exit) {
         ui.hint(hint);

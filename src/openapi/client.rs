@@ -4,8 +4,9 @@ mod acs3;
 pub(crate) mod clock;
 pub(crate) mod reply;
 pub mod retry;
+mod rpc;
 
-use super::{params, signature};
+use super::params;
 use crate::config::credentials::{Credentials, CredentialsProvider};
 use crate::config::settings::Signature;
 use crate::error::{ApiError, Error, Result};
@@ -17,13 +18,12 @@ use reply::Reply;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::{RequestBuilder, Response};
 use retry::{Again, Failed, Retry};
-use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use url::Url;
-use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// The longest reply that is read, in bytes.
@@ -53,7 +53,7 @@ pub trait Action: Serialize {
     /// How it is called.
     const STYLE: Style = Style::Rpc;
     /// The type of the reply.
-    type Reply: DeserializeOwned;
+    type Reply: DeserializeOwned + Send + 'static;
 
     /// Checks what can be checked before the call.
     ///
@@ -61,6 +61,30 @@ pub trait Action: Serialize {
     /// [`Error::Api`] with the service's own code and status 0.
     fn check(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+/// An action without its types, so that one piece of code makes the calls of all actions.
+#[derive(Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    version: &'static str,
+    is_idempotent: bool,
+    style: Style,
+    read: fn(&Reply<'_>, &Credentials, &str) -> Result<Box<dyn Any + Send>, ApiError>,
+}
+
+impl Kind {
+    fn of<A: Action>() -> Self {
+        Self {
+            name: A::NAME,
+            version: A::VERSION,
+            is_idempotent: A::IDEMPOTENT,
+            style: A::STYLE,
+            read: |reply, credentials, signed| {
+                Ok(Box::new(reply.read::<A::Reply>(credentials, signed)?))
+            },
+        }
     }
 }
 
@@ -141,36 +165,50 @@ impl Client {
     pub async fn call<A: Action>(&self, action: &A, limit: Duration) -> Result<A::Reply> {
         action.check()?;
         let params = params(action, &self.region);
+        let reply = self.make(Kind::of::<A>(), &params, limit).await?;
+        Ok(*reply.downcast().expect("it was read as the action's reply"))
+    }
+
+    async fn make(
+        &self,
+        kind: Kind,
+        params: &[(String, String)],
+        limit: Duration,
+    ) -> Result<Box<dyn Any + Send>> {
         let what = tr!(
             "the call of {name} to {host}",
-            name = A::NAME,
+            name = kind.name,
             host = self.host()
         );
         // Obtaining credentials has time limits of its own, and may ask the user.
         self.credentials.credentials().await?;
         self.retry
-            .run(&what, limit, || self.attempt::<A>(&params))
+            .run(&what, limit, || self.attempt(kind, params))
             .await
     }
 
-    async fn attempt<A: Action>(&self, params: &[(String, String)]) -> Result<A::Reply, Failed> {
+    async fn attempt(
+        &self,
+        kind: Kind,
+        params: &[(String, String)],
+    ) -> Result<Box<dyn Any + Send>, Failed> {
         let credentials = self.credentials.credentials().await?;
-        let (request, string_to_sign) = self.request::<A>(params, &credentials);
+        let (request, string_to_sign) = self.request(kind, params, &credentials);
         let sent = request.header(ACCEPT, "application/json").send().await;
         let response = match sent {
             Ok(response) => response,
-            Err(error) => return Err(self.failed::<A>(&error).await),
+            Err(error) => return Err(self.failed(kind, &error).await),
         };
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = self.body::<A>(response).await?;
+        let body = self.body(kind, response).await?;
         let reply = Reply {
-            action: A::NAME,
+            action: kind.name,
             status: status.as_u16(),
             body: &body,
         };
-        let answer = reply.read(&credentials, &string_to_sign);
+        let answer = (kind.read)(&reply, &credentials, &string_to_sign);
         tracing::debug!(
-            action = A::NAME,
+            action = kind.name,
             status = status.as_u16(),
             length = body.len(),
             "answered"
@@ -179,7 +217,7 @@ impl Client {
             let expired = error.code == "InvalidSecurityToken.Expired";
             let renewed = expired && self.credentials.are_refused(&credentials);
             let is_final = error.is_throttling() && !self.retry.throttled;
-            let mut failure = judged::<A>(error, &headers);
+            let mut failure = judged(kind, error, &headers);
             if is_final {
                 failure.again = Again::Never;
             }
@@ -192,18 +230,20 @@ impl Client {
     }
 
     /// A signed request, and what was signed.
-    fn request<A: Action>(
+    fn request(
         &self,
+        kind: Kind,
         params: &[(String, String)],
         credentials: &Credentials,
     ) -> (RequestBuilder, String) {
-        let (path, method) = match (A::STYLE, self.signature) {
+        let action = (kind.name, kind.version);
+        let (path, method) = match (kind.style, self.signature) {
             (Style::Get(path), _) => (path, "GET"),
             (Style::Rpc, Signature::V3) => ("/", "POST"),
             (style, _) => {
                 let signed = match style {
-                    Style::Unsigned => unsigned::<A>(params),
-                    _ => sign::<A>(params, credentials),
+                    Style::Unsigned => rpc::unsigned(action, params),
+                    _ => rpc::sign(action, params, credentials),
                 };
                 let request = self.http.post(self.endpoint.clone());
                 let request = request.header(CONTENT_TYPE, FORM);
@@ -211,7 +251,7 @@ impl Client {
             }
         };
         let call = Call {
-            action: (A::NAME, A::VERSION),
+            action,
             path,
             method,
             params,
@@ -227,18 +267,18 @@ impl Client {
         (request, signed.string_to_sign)
     }
 
-    async fn body<A: Action>(&self, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failed> {
+    async fn body(&self, kind: Kind, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failed> {
         let status = response.status().as_u16();
         let mut body = Zeroizing::new(Vec::new());
         loop {
             let chunk = match response.chunk().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => return Ok(body),
-                Err(error) => return Err(self.failed::<A>(&error).await),
+                Err(error) => return Err(self.failed(kind, &error).await),
             };
             if body.len() + chunk.len() > LONGEST_REPLY {
                 let reply = Reply {
-                    action: A::NAME,
+                    action: kind.name,
                     status,
                     body: &[],
                 };
@@ -249,14 +289,14 @@ impl Client {
         }
     }
 
-    async fn failed<A: Action>(&self, error: &reqwest::Error) -> Failed {
+    async fn failed(&self, kind: Kind, error: &reqwest::Error) -> Failed {
         let error = self.network.explain(error, &self.endpoint).await;
         // Connecting has taken as long as it may.
         let hopeless = matches!(
             error,
             Error::Timeout { .. } | Error::Connect { lasting: true, .. }
         );
-        let again = if A::IDEMPOTENT && !hopeless {
+        let again = if kind.is_idempotent && !hopeless {
             Again::Yes
         } else {
             Again::Never
@@ -315,65 +355,14 @@ pub(crate) struct Probe {
     pub(crate) clock: Option<ClockSkew>,
 }
 
-/// A signed call, ready to be sent.
-struct Signed {
-    body: String,
-    string_to_sign: String,
-}
-
-/// Signs one attempt, with a nonce and a time of its own. All parameters go into the body, so that
-/// none gets into the log of a proxy or a server.
-fn sign<A: Action>(params: &[(String, String)], credentials: &Credentials) -> Signed {
-    let mut params = with_common::<A>(params);
-    let mut add = |name: &str, value: &str| params.push((name.to_owned(), value.to_owned()));
-    add("AccessKeyId", &credentials.access_key_id);
-    add("SignatureMethod", "HMAC-SHA1");
-    add("SignatureVersion", "1.0");
-    add("SignatureNonce", &Uuid::new_v4().to_string());
-    if let Some(token) = &credentials.security_token {
-        add("SecurityToken", token.expose_secret());
-    }
-    let string_to_sign = signature::v1_string_to_sign("POST", &params);
-    let signature = signature::v1(
-        "POST",
-        &params,
-        credentials.access_key_secret.expose_secret(),
-    );
-    params.push(("Signature".to_owned(), signature));
-    Signed {
-        body: signature::canonical_query(&params),
-        string_to_sign,
-    }
-}
-
-/// A call that is sent as it is.
-fn unsigned<A: Action>(params: &[(String, String)]) -> Signed {
-    Signed {
-        body: signature::canonical_query(&with_common::<A>(params)),
-        string_to_sign: String::new(),
-    }
-}
-
-/// The parameters with those that every call has.
-fn with_common<A: Action>(params: &[(String, String)]) -> Vec<(String, String)> {
-    let mut params = params.to_vec();
-    let timestamp = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let mut add = |name: &str, value: &str| params.push((name.to_owned(), value.to_owned()));
-    add("Action", A::NAME);
-    add("Version", A::VERSION);
-    add("Format", "JSON");
-    add("Timestamp", &timestamp);
-    params
-}
-
 /// Decides from an error reply and its headers whether to retry, and completes the error.
-fn judged<A: Action>(mut error: ApiError, headers: &HeaderMap) -> Failed {
+fn judged(kind: Kind, mut error: ApiError, headers: &HeaderMap) -> Failed {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let code = error.code.as_str();
     let asked = header("x-acs-retry-after").and_then(|text| text.trim().parse().ok());
     error.retry_after = asked.map(Duration::from_millis);
     let again = match error.retry_after {
-        _ if !A::IDEMPOTENT => Again::Never,
+        _ if !kind.is_idempotent => Again::Never,
         Some(pause) => Again::After(pause),
         None if error.is_retryable() => Again::Yes,
         // A proxy may have sent the request twice by itself.

@@ -3,11 +3,10 @@
 use super::wire::WireState;
 use super::{Notice, Outcome, Pump};
 use crate::error::Error;
-use crate::protocol::channel::{Channel, Incoming, Now};
-use crate::protocol::filter::Filter;
+use crate::protocol::channel::{Incoming, Now};
 use std::time::Instant;
 
-impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
+impl Pump<'_> {
     /// When the loop must wake up if nothing happens before.
     pub(super) fn deadline(&self, now: Now) -> Option<Instant> {
         let stop_by = self.stopping.map(|(_, by)| by);

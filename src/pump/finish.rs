@@ -4,15 +4,13 @@ use super::clock::now;
 use super::user::{deliver, deliver_errors, stopped};
 use super::wire::{self, WireState};
 use super::{Outcome, Pump};
-use crate::protocol::channel::{Channel, Ending};
-use crate::protocol::filter::Filter;
+use crate::protocol::channel::Ending;
 use std::time::Duration;
-use tokio::io::AsyncWrite;
 
 /// How long closing may take, and writing the last output of a session that was stopped.
 const CLOSING: Duration = Duration::from_secs(1);
 
-impl<C: Channel, F: Filter, R, W: AsyncWrite + Unpin> Pump<'_, C, F, R, W> {
+impl Pump<'_> {
     /// Closes the session and writes the rest of the output, both at once.
     pub(super) async fn finish(mut self, outcome: Outcome) -> Outcome {
         self.host.ending();
@@ -29,7 +27,7 @@ impl<C: Channel, F: Filter, R, W: AsyncWrite + Unpin> Pump<'_, C, F, R, W> {
         } = self;
         let closing = async move {
             if let WireState::Up(link) = wire.state {
-                wire::close(&mut channel, link).await;
+                wire::close(&mut *channel, link).await;
             }
         };
         let complete = matches!(outcome, Outcome::Ended(_) | Outcome::UserLeft);

@@ -3,12 +3,11 @@
 use super::wire::WireState;
 use super::{Link, Notice, Pump, clock};
 use crate::error::Error;
-use crate::protocol::channel::{Channel, Now};
-use crate::protocol::filter::Filter;
+use crate::protocol::channel::Now;
 use std::fmt::Display;
 use std::time::Instant;
 
-impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
+impl Pump<'_> {
     pub(super) fn broke(&mut self, why: String, resumable: bool) {
         if !resumable || !self.options.resume {
             return self.fail(Error::Lost(why));

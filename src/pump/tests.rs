@@ -180,9 +180,16 @@ impl Rig {
             };
             let session = Session::new(session::Options::default(), now());
             let ends = tokio::io::split(theirs);
-            Pump::new(session, filter, ends, from_user, &mut host, options)
-                .run(link)
-                .await
+            Pump::new(
+                Box::new(session),
+                Box::new(filter),
+                ends,
+                from_user,
+                &mut host,
+                options,
+            )
+            .run(link)
+            .await
         });
         Self {
             user,
@@ -436,8 +443,8 @@ async fn nothing_piles_up_while_the_remote_side_is_gone_for_an_hour() {
     let (reader, writer) = tokio::io::split(theirs);
     let plain = Plain { end_of_file: b"" };
     let pump = Pump::new(
-        session,
-        plain,
+        Box::new(session),
+        Box::new(plain),
         (reader, writer),
         from_user,
         &mut host,

@@ -1,11 +1,9 @@
 //! The user's input: data for the remote side, and escape sequences for axt.
 
 use super::{Notice, Outcome, Pump};
-use crate::protocol::channel::Channel;
 use crate::protocol::escape::{Escape, Typed};
-use crate::protocol::filter::Filter;
 
-impl<C: Channel, F: Filter, R, W> Pump<'_, C, F, R, W> {
+impl Pump<'_> {
     pub(super) fn typed(&mut self) {
         let typed = self.user.typed.split();
         match &mut self.options.escape {

@@ -6,15 +6,15 @@ use crate::protocol::channel::Ending;
 use crate::protocol::filter::Stop;
 use bytes::BytesMut;
 use std::io;
-use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
 /// The user's streams.
-pub(super) struct User<R, W> {
+pub(super) struct User<'h> {
     /// Standard input, or a local connection.
-    pub reader: R,
+    pub reader: Box<dyn AsyncRead + Send + Unpin + 'h>,
     /// Standard output, or a local connection.
-    pub writer: W,
+    pub writer: Box<dyn AsyncWrite + Send + Unpin + 'h>,
     /// Standard error; without it, its bytes are dropped.
     pub errors: Option<Box<dyn AsyncWrite + Send + Unpin>>,
     /// Requests of the user's side.
@@ -57,8 +57,8 @@ pub(super) async fn deliver_errors(
 ///
 /// # Errors
 /// The outcome that a failure to write leads to.
-pub(super) async fn deliver<W: AsyncWrite + Unpin>(
-    writer: &mut W,
+pub(super) async fn deliver(
+    writer: &mut (impl AsyncWrite + Unpin),
     bytes: &mut BytesMut,
 ) -> Result<(), Outcome> {
     let written = async {

@@ -209,8 +209,8 @@ pub(super) async fn dialed(
 }
 
 /// Fills the reserved place in the queue, and all that are free.
-pub(super) fn send<C: Channel>(
-    channel: &mut C,
+pub(super) fn send(
+    channel: &mut dyn Channel,
     permit: Option<mpsc::Permit<'_, Outgoing>>,
     outgoing: Option<&mpsc::Sender<Outgoing>>,
 ) {
@@ -228,7 +228,7 @@ pub(super) fn send<C: Channel>(
 }
 
 /// Sends Close, closes the WebSocket and waits for the gateway to close it too.
-pub(super) async fn close<C: Channel>(channel: &mut C, mut link: Link) {
+pub(super) async fn close(channel: &mut (dyn Channel + Send), mut link: Link) {
     if let Some(message) = channel.poll_send(now()) {
         let _ = link.outgoing.send(message).await;
     }

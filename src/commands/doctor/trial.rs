@@ -140,7 +140,14 @@ async fn echo(link: Link, limit: Duration) -> (Option<Duration>, Result<Duration
     };
     let channel = Session::new(session::Options::default(), now);
     let ends = (typed, tokio::io::sink());
-    let pump = Pump::new(channel, filter, ends, asked, &mut host, options);
+    let pump = Pump::new(
+        Box::new(channel),
+        Box::new(filter),
+        ends,
+        asked,
+        &mut host,
+        options,
+    );
     // A space before it keeps the line out of most shells' histories.
     let line = format!(" echo {marker}\r");
     let start = Instant::now();

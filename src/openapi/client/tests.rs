@@ -3,6 +3,7 @@
 use super::*;
 use crate::net::NetworkOptions;
 use crate::openapi::ecs::{EndTerminalSession, StartTerminalSession, TerminalSession};
+use crate::openapi::signature;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;

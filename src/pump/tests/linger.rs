@@ -87,7 +87,14 @@ async fn left(linger: Duration, unread: bool) -> (Outcome, Vec<(Kind, Bytes)>, D
     user.write_all(b"the last words").await.unwrap();
     user.shutdown().await.unwrap();
     let ends = tokio::io::split(local);
-    let pump = Pump::new(channel, Port, ends, asked, &mut host, options(linger));
+    let pump = Pump::new(
+        Box::new(channel),
+        Box::new(Port),
+        ends,
+        asked,
+        &mut host,
+        options(linger),
+    );
     let begun = tokio::time::Instant::now();
     let (outcome, sent) = tokio::join!(pump.run(link), async {
         let sent = gateway.rest().await;

@@ -54,11 +54,11 @@ pub(crate) struct Attach<'a> {
 
 impl Attach<'_> {
     /// Runs the session until it is over.
-    pub(crate) async fn run<C: Channel, F: Filter>(
+    pub(crate) async fn run(
         self,
-        channel: C,
+        channel: Box<dyn Channel + Send>,
         link: Link,
-        filter: F,
+        filter: Box<dyn Filter + Send>,
         stops: Stops,
     ) -> Result<Outcome> {
         let started = self.started.clone();

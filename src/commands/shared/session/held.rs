@@ -135,7 +135,14 @@ impl Held {
         Ok(async move {
             let [output, errors] = ends.writers();
             let ends = (ends, output);
-            let pump = Pump::new(channel, filter, ends, controls, &mut host, options);
+            let pump = Pump::new(
+                Box::new(channel),
+                Box::new(filter),
+                ends,
+                controls,
+                &mut host,
+                options,
+            );
             let running = pump.with_errors(errors).run(link);
             let stopping = async move {
                 ending.cancelled().await;

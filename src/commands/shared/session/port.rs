@@ -90,17 +90,16 @@ impl PortSession {
     }
 
     /// Runs the session between the gateway and `ends` until it is over.
-    pub(crate) async fn run<R, W>(
+    pub(crate) async fn run(
         self,
-        ends: (R, W),
+        ends: (
+            impl AsyncRead + Send + Unpin,
+            impl AsyncWrite + Send + Unpin,
+        ),
         control: mpsc::Receiver<Control>,
         (ports, args): (&cli::Ports, &cli::Session),
         notices: impl FnMut(Notice) + Send,
-    ) -> Outcome
-    where
-        R: AsyncRead + Unpin,
-        W: AsyncWrite + Unpin,
-    {
+    ) -> Outcome {
         let mut options = session::protocol_options(args);
         options.port = true;
         options.input_from = self.input_from;
@@ -118,7 +117,14 @@ impl PortSession {
             notices,
             over: self.over,
         };
-        let pump = Pump::new(channel, Port, ends, control, &mut host, options);
+        let pump = Pump::new(
+            Box::new(channel),
+            Box::new(Port),
+            ends,
+            control,
+            &mut host,
+            options,
+        );
         pump.run(self.link).await
     }
 }
