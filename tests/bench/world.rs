@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// The program that is measured.
 pub(crate) const AXT: &str = env!("CARGO_BIN_EXE_axt");
 
+/// The name under which the echo guest is started. A command, since a shell's input waits for the shell to speak first.
+pub(crate) const ECHO: Option<&str> = Some("echo");
+
 /// Longer than any call to the emulator takes.
 const LIMIT: Duration = Duration::from_secs(15);
 
@@ -44,23 +47,34 @@ impl World {
 
     /// `axt connect`, all the real way; `command` is run by the agent itself.
     pub(crate) fn axt(&self, command: Option<&str>) -> Program {
-        let mut run = Command::new(AXT);
-        run = run.args(["connect", "i-bench"]);
+        self.axt_under(&[], command).expect("the program is there")
+    }
+
+    /// `axt connect` as a child of a tool that watches it; `None` without that tool.
+    pub(crate) fn axt_under(&self, tool: &[&str], command: Option<&str>) -> Option<Program> {
+        let words = tool.iter().copied().chain([AXT, "connect", "i-bench"]);
+        let mut words = words.collect::<Vec<_>>();
         if let Some(command) = command {
-            run = run.args(["--raw-command", "--command", command]);
+            words.extend(["--raw-command", "--command", command]);
         }
-        Program::start(run.envs(self.emulator.exports()))
+        let (program, args) = words.split_first()?;
+        Program::start(
+            Command::new(program)
+                .args(args)
+                .envs(self.emulator.exports()),
+        )
     }
 
     /// The floor client on a session like it.
     pub(crate) fn floor(&self, command: Option<&str>) -> Program {
         let session = self.start_session(command);
         let run = Command::new(std::env::current_exe().expect("this binary has a path"));
-        Program::start(run.args([
+        let run = run.args([
             floor::ROLE,
             session.web_socket_url.expose_secret(),
             session.security_token.expose_secret(),
-        ]))
+        ]);
+        Program::start(run).expect("the program is there")
     }
 
     fn start_session(&self, command: Option<&str>) -> TerminalSession {
@@ -102,7 +116,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    fn start(command: Command) -> Self {
+    fn start(command: Command) -> Option<Self> {
         let (pty, pts) = pty_process::blocking::open().expect("a pseudo-terminal");
         let size = pty_process::Size::new(40, 120);
         pty.resize(size).expect("a size like any other");
@@ -110,8 +124,8 @@ impl Program {
         let mut modes = tcgetattr(&pty).expect("it is a terminal");
         modes.make_raw();
         tcsetattr(&pty, OptionalActions::Now, &modes).expect("it is a terminal");
-        let child = command.spawn(pts).expect("the program is there");
-        Self { child, pty }
+        let child = command.spawn(pts).ok()?;
+        Some(Self { child, pty })
     }
 
     /// Types `key` and waits for its echo, `times` over.
@@ -164,15 +178,17 @@ impl Program {
         })
     }
 
+    /// Types the escape that ends the session, and waits for the end.
+    pub(crate) fn leave(&mut self) {
+        self.pty.write_all(b"\r~.").expect("the program lives");
+        // It may have more to show. A terminal without a program on it fails to read.
+        while let Ok(1..) = self.pty.read(&mut [0; 4096]) {}
+        self.child.wait().expect("it ends");
+    }
+
     /// Memory that is resident, in bytes: (all of it, what is its own and not a file's).
     pub(crate) fn resident(&self) -> (u64, u64) {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.expect("the program lives");
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            number(line.map(|line| line.trim_end_matches("kB"))) * 1024
-        };
-        (field("VmRSS:"), field("RssAnon:"))
+        resident(self.child.id())
     }
 
     fn threads(&self, file: &str, read: impl Fn(&str) -> u64) -> u64 {
@@ -189,6 +205,17 @@ impl Drop for Program {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The memory of a process that is resident, in bytes: (all of it, what is its own and not a file's).
+pub(crate) fn resident(process: u32) -> (u64, u64) {
+    let status = fs::read_to_string(format!("/proc/{process}/status"));
+    let status = status.expect("the program lives");
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        number(line.map(|line| line.trim_end_matches("kB"))) * 1024
+    };
+    (field("VmRSS:"), field("RssAnon:"))
 }
 
 fn number(text: Option<&str>) -> u64 {
