@@ -21,9 +21,9 @@ pub enum Exit {
     Signal(u8),
 }
 
-impl From<Exit> for ExitCode {
+impl From<Exit> for u8 {
     fn from(exit: Exit) -> Self {
-        Self::from(match exit {
+        match exit {
             Exit::Ok => 0,
             Exit::Remote(status) => status,
             Exit::Failed => 255,
@@ -31,6 +31,12 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::TimedOut => 124,
             Exit::Signal(number) => 128u8.saturating_add(number),
-        })
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(u8::from(exit))
     }
 }

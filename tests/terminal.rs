@@ -40,6 +40,14 @@ fn inside() {
     match role.as_str() {
         "return" => {}
         "panic" => panic!("as asked"),
+        "abandoned" => {
+            // Nothing is dropped at such an end.
+            std::thread::spawn(axt::terminal::screen::abandon)
+                .join()
+                .unwrap();
+            #[allow(clippy::exit, reason = "it is the end that is tested")]
+            std::process::exit(3);
+        }
         "twice" => {
             screen.leave();
             screen.leave();
@@ -139,7 +147,12 @@ impl Outside {
 
 #[test]
 fn the_terminal_is_as_before_however_the_program_ends() {
-    for (role, success) in [("return", true), ("twice", true), ("panic", false)] {
+    for (role, success) in [
+        ("return", true),
+        ("twice", true),
+        ("panic", false),
+        ("abandoned", false),
+    ] {
         let mut outside = Outside::start(role);
         outside.press_a_key();
         outside.read_to_end();

@@ -34,9 +34,10 @@ use crate::exit::Exit;
 use crate::process;
 use crate::providers;
 use crate::ui::Ui;
+#[cfg(not(unix))]
 use anyhow::anyhow;
+use futures_util::future::LocalBoxFuture;
 use shared::{report, stops};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs the command, shows its failure if there is one, and returns the exit status.
 #[must_use]
@@ -53,12 +54,9 @@ pub fn run(cli: Cli) -> Exit {
         | Command::Webshell(_) => Exit::Failed,
         _ => Exit::Unsuccessful,
     };
-    // The panic's own message says where it happened; here it only needs an exit status.
-    let done = catch_unwind(AssertUnwindSafe(|| {
-        shared::log::start(&cli.global, &ui).and_then(|()| dispatch(cli, &ui))
-    }));
-    let fault = |_| Err(anyhow!(tr!("internal error; please report it")));
-    done.unwrap_or_else(fault).unwrap_or_else(|error| {
+    shared::panics::end_with(failed, &ui, as_json);
+    let done = shared::log::start(&cli.global, &ui).and_then(|()| dispatch(cli, &ui));
+    done.unwrap_or_else(|error| {
         if let Some(Error::Stopped(stop)) = error.downcast_ref() {
             return stops::exit_of(*stop);
         }
@@ -72,23 +70,23 @@ pub fn run(cli: Cli) -> Exit {
 
 fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
     match cli.command {
-        Command::Connect(args) => block_on(connect::run(&cli.global, *args, ui)),
-        Command::Cp(args) => block_on(cp::run(&cli.global, *args, ui)),
-        Command::Forward(args) => block_on(forward::run(&cli.global, *args, ui)),
-        Command::Proxy(args) => block_on(proxy::run(&cli.global, *args, ui)),
-        Command::Ssh(args) => block_on(ssh::run(&cli.global, *args, ui)),
+        Command::Connect(args) => block_on(Box::pin(connect::run(&cli.global, *args, ui))),
+        Command::Cp(args) => block_on(Box::pin(cp::run(&cli.global, *args, ui))),
+        Command::Forward(args) => block_on(Box::pin(forward::run(&cli.global, *args, ui))),
+        Command::Proxy(args) => block_on(Box::pin(proxy::run(&cli.global, *args, ui))),
+        Command::Ssh(args) => block_on(Box::pin(ssh::run(&cli.global, *args, ui))),
         Command::SshConfig(args) => ssh::config(&cli.global, &args, ui),
-        Command::Webshell(args) => block_on(webshell::run(&cli.global, *args, ui)),
-        Command::Doctor(args) => block_on(doctor::run(&cli.global, args, ui)),
-        Command::Instances(args) => block_on(instances::run(&cli.global, *args, ui)),
-        Command::Sessions(command) => block_on(sessions::run(&cli.global, command, ui)),
+        Command::Webshell(args) => block_on(Box::pin(webshell::run(&cli.global, *args, ui))),
+        Command::Doctor(args) => block_on(Box::pin(doctor::run(&cli.global, args, ui))),
+        Command::Instances(args) => block_on(Box::pin(instances::run(&cli.global, *args, ui))),
+        Command::Sessions(command) => block_on(Box::pin(sessions::run(&cli.global, command, ui))),
         Command::Config(Config::Show(args)) => config::show(&cli.global, &args, ui),
         #[cfg(unix)]
-        Command::Share(command) => block_on(share::run(command, ui)),
+        Command::Share(command) => block_on(Box::pin(share::run(command, ui))),
         #[cfg(not(unix))]
         Command::Share(_) => Err(anyhow!(tr!("sessions are not shared on this system"))),
         #[cfg(feature = "emulator")]
-        Command::Emulator(args) => block_on(emulator::run(&cli.global, *args, ui)),
+        Command::Emulator(args) => block_on(Box::pin(emulator::run(&cli.global, *args, ui))),
         Command::Completion { shell, typed } => completion::run(shell, typed, ui),
         Command::Man { command } => generate::man(&command, ui),
         Command::Schema => generate::schema(ui),
@@ -96,8 +94,9 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
 }
 
 /// Runs a command on this thread. Tasks that still run afterwards, such as a read of the terminal, are
-/// not waited for.
-fn block_on(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+/// not waited for. The command's state is in a box: on the stack it would be there more than once, and stay
+/// in memory.
+fn block_on(command: LocalBoxFuture<'_, anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

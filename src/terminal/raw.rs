@@ -1,4 +1,4 @@
-//! Raw mode that ends with its guard: on return, on error, and while a panic unwinds.
+//! Raw mode that ends with its guard.
 
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use std::io;
@@ -43,6 +43,12 @@ impl RawGuard {
         self.raw = true;
         Ok(())
     }
+}
+
+/// Gives the terminal back if any guard has it.
+pub(super) fn abandon() {
+    // The terminal may be gone, and there is nowhere to report it.
+    let _ = disable_raw_mode();
 }
 
 impl Drop for RawGuard {

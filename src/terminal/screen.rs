@@ -5,11 +5,14 @@ use super::raw::{self, RawGuard};
 use super::size::Size;
 use super::stdout::Stdout;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 /// How long the last output may take to be written before the terminal leaves raw mode.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The terminal that is taken, for a process that ends in the middle of something.
+static TAKEN: Mutex<Weak<Mutex<Held>>> = Mutex::new(Weak::new());
 
 /// The terminal. Clones share it, and when the last one is dropped its modes are restored.
 #[derive(Clone)]
@@ -27,7 +30,9 @@ impl Screen {
     pub fn take() -> io::Result<Self> {
         let raw = Some(RawGuard::enter()?);
         let drawn_by = None;
-        Ok(Self(Arc::new(Mutex::new(Held { raw, drawn_by }))))
+        let held = Arc::new(Mutex::new(Held { raw, drawn_by }));
+        *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&held);
+        Ok(Self(held))
     }
 
     /// A screen without a terminal, on which nothing is drawn.
@@ -121,6 +126,17 @@ impl Screen {
 
     fn held(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Gives the terminal back that any [`Screen`] has. It may wait for ever, if the caller holds a part of it;
+/// the terminal is out of raw mode by then.
+pub fn abandon() {
+    raw::abandon();
+    let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(held) = taken.upgrade() {
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = held.give_back();
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod context;
 pub(crate) mod log;
+pub(crate) mod panics;
 pub(crate) mod plan;
 pub(crate) mod remembered;
 pub(crate) mod report;
