@@ -96,7 +96,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(60);
 
     fn word(status: &Status) -> Incoming {
-        let frame = Frame::new(Kind::Status, Version::V1_02, 0, status.encode());
+        let frame = Frame::new(Kind::Status, Version::V1_02, 1, status.encode());
         Incoming::Binary(frame.encode())
     }
 
