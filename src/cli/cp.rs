@@ -6,10 +6,11 @@ use std::ffi::OsString;
 
 /// `axt cp`.
 #[derive(Debug, Args)]
+#[command(override_usage = "axt cp [OPTIONS] <SRC>... <DST>")]
 pub(crate) struct Cp {
     /// What to copy, then where to: on one side [USER@]TARGET:PATH, on the other a local path, or - for
     /// standard input or output
-    #[arg(value_name = "SRC… DST", required = true, num_args = 2..)]
+    #[arg(value_names = ["SRC", "DST"], required = true, num_args = 2..)]
     pub(crate) paths: Vec<OsString>,
     /// Copy directories with all that is in them, symbolic links as links
     #[arg(short, long)]

@@ -159,9 +159,15 @@ fn part(file: &Wanted, content: &[u8]) -> io::Result<Part> {
         None => file.mode,
     };
     let mut part = Part::open(&file.place, true)?;
-    part.file.write_all(content)?;
-    set_attributes(&part.file, mode, file.time)?;
-    Ok(part)
+    let written = part.file.write_all(content);
+    match written.and_then(|()| set_attributes(&part.file, mode, file.time)) {
+        Ok(()) => Ok(part),
+        Err(error) => {
+            // It would take what room there is.
+            part.discard();
+            Err(error)
+        }
+    }
 }
 
 #[cfg(test)]

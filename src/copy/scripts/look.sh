@@ -13,6 +13,7 @@ if [ -d "$p" ]; then
 elif [ "$m" ]; then
     no "$p: no such directory"
 fi
+[ -d "${p%/*}/" ] || no "${p%/*}: no such directory"
 lock "$p.axt-lock"
 part=$p.axt-part
 echo "${h%% *}"
