@@ -49,6 +49,13 @@ struct Held {
     refused: bool,
 }
 
+impl Held {
+    fn has_expired(&self, world: &World) -> bool {
+        let expires = self.credentials.expires;
+        self.refused || expires.is_some_and(|then| world.clock.until(then).is_zero())
+    }
+}
+
 impl Provider {
     /// A provider that asks its source at first need.
     pub(crate) fn new(world: World, source: CredentialSource) -> Self {
@@ -147,7 +154,7 @@ impl Inner {
         };
         let credentials = obtain(&self.world, &self.source, occasion).await?;
         if let Some(before) = before {
-            let pinned = self.pin(&before.credentials, &credentials).await;
+            let pinned = self.pin(&before, &credentials).await;
             pinned.map_err(|error| self.source.failed(&error))?;
         }
         tracing::debug!(
@@ -178,7 +185,7 @@ impl Inner {
     }
 
     /// Makes sure that the new credentials are of the identity that the run began with.
-    async fn pin(&self, before: &Credentials, new: &Credentials) -> Result<()> {
+    async fn pin(&self, before: &Held, new: &Credentials) -> Result<()> {
         let known = self
             .pinned
             .lock()
@@ -196,9 +203,11 @@ impl Inner {
         };
         let known = match known {
             Some(known) => known,
-            // The identity of expired credentials can't be looked up.
-            None => match ask(before).await {
+            None => match ask(&before.credentials).await {
                 Ok(known) => known,
+                // Only of credentials that have expired it can't be looked up any more. Else it is asked again
+                // with the next attempt to renew them.
+                Err(error) if !before.has_expired(&self.world) => return Err(error),
                 Err(error) => {
                     tracing::debug!(%error, "the identity so far is not known");
                     now.clone()

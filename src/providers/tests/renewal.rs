@@ -151,6 +151,39 @@ async fn another_identity_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_identity_is_refused_though_the_old_one_is_not_told_at_first() {
+    let _still = StandStill::new();
+    let asked = AtomicUsize::new(0);
+    let server = Server::new(move |seen| {
+        if seen.param("Action").as_deref() != Some("GetCallerIdentity") {
+            let other = asked.fetch_add(1, Ordering::SeqCst) > 0;
+            let (id, hour) = if other {
+                ("STS.other", 2)
+            } else {
+                ("STS.0", 1)
+            };
+            let body = until(id, &format!("2026-01-01T{hour:02}:00:00Z"));
+            return (200, format!(r#"{{"Credentials":{body}}}"#));
+        }
+        match seen.param("AccessKeyId").as_deref() {
+            Some("STS.other") => (200, r#"{"AccountId":"2","Arn":"acs:ram::2:user/x"}"#.into()),
+            _ => (403, r#"{"Code":"NotNow","Message":"m"}"#.into()),
+        }
+    })
+    .await;
+    let provider = provider(&server);
+    assert_eq!(id(&provider).await, "STS.0");
+    pass(46).await;
+    until_is("both identities are asked for", || {
+        server.calls("GetCallerIdentity") == 2
+    })
+    .await;
+    pass(2).await;
+    until_is("and again", || server.calls("GetCallerIdentity") == 4).await;
+    assert_eq!(id(&provider).await, "STS.0", "these still hold");
+}
+
+#[tokio::test(start_paused = true)]
 async fn many_callers_ask_once() {
     let _still = StandStill::new();
     let server = sts(|_| (200, None)).await;
