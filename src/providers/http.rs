@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::net::Network;
+use crate::openapi::client::reply::redacted;
 use crate::printable;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
@@ -19,36 +20,41 @@ pub(super) struct Answer {
     from: String,
     pub(super) status: StatusCode,
     body: Zeroizing<Vec<u8>>,
+    /// The secrets of the request: a server may repeat what it was sent.
+    secrets: Vec<Zeroizing<String>>,
 }
 
-/// Sends a request to a server that gives credentials, and reads its answer.
+/// Sends a request to a server that gives credentials, and reads its answer. `secrets` are those of the
+/// request; no error has them.
 pub(super) async fn send(
     network: &Network,
     url: &Url,
     request: RequestBuilder,
+    secrets: &[&str],
     limit: Duration,
 ) -> Result<Answer> {
-    match exchange(url, request, limit).await? {
+    match exchange(url, request, secrets, limit).await? {
         Ok(answer) => Ok(answer),
         Err(error) => Err(network.explain(&error, url).await),
     }
 }
 
-/// Sends a request to the instance's metadata service, which is reached without a proxy, and reads its
-/// answer.
+/// The same for the instance's metadata service, which is reached without a proxy.
 pub(super) async fn send_to_metadata(
     network: &Network,
     url: &Url,
     request: RequestBuilder,
+    secrets: &[&str],
     limit: Duration,
 ) -> Result<Answer> {
-    let answer = exchange(url, request, limit).await?;
+    let answer = exchange(url, request, secrets, limit).await?;
     answer.map_err(|error| network.explain_metadata(&error))
 }
 
 async fn exchange(
     url: &Url,
     request: RequestBuilder,
+    secrets: &[&str],
     limit: Duration,
 ) -> Result<reqwest::Result<Answer>> {
     let from = host_of(url);
@@ -59,8 +65,13 @@ async fn exchange(
         };
         let status = response.status();
         let body = read(&mut response, &from).await?;
-        let from = from.clone();
-        Ok(body.map(|body| Answer { from, status, body }))
+        let secrets = secrets.iter().map(|secret| (*secret).to_owned().into());
+        Ok(body.map(|body| Answer {
+            from: from.clone(),
+            status,
+            body,
+            secrets: secrets.collect(),
+        }))
     };
     let what = tr!("the answer of {from}", from);
     tokio::time::timeout(limit, exchange)
@@ -152,12 +163,17 @@ impl Answer {
         ))
     }
 
+    fn redacted(&self, text: &str) -> String {
+        redacted(text, self.secrets.iter().map(|secret| secret.as_str()))
+    }
+
     /// Code and message of an error in JSON, as one line. Other bodies may be anything.
     fn message(&self) -> String {
         let value: Value = serde_json::from_slice(&self.body).unwrap_or_default();
         let field = |names: [&str; 3]| {
             let texts = names.iter().filter_map(|name| value.get(name)?.as_str());
-            texts.map(printable::line).find(|text| !text.is_empty())
+            let mut lines = texts.map(|text| printable::line(&self.redacted(text)));
+            lines.find(|text| !text.is_empty())
         };
         let code = field(["Code", "code", "error"]);
         let message = field(["Message", "message", "error_description"]);

@@ -113,7 +113,7 @@ impl<'a> Service<'a> {
             .client
             .put(url.clone())
             .header("x-aliyun-ecs-metadata-token-ttl-seconds", "21600");
-        let answered = self.send(&url, request).await;
+        let answered = self.send(&url, request, None).await;
         let token = answered.and_then(|answer| {
             answer.success()?;
             let token = answer.text()?.to_owned();
@@ -134,11 +134,17 @@ impl<'a> Service<'a> {
         if let Some(token) = token {
             request = request.header(TOKEN, token);
         }
-        self.send(&url, request).await
+        self.send(&url, request, token).await
     }
 
-    async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Answer> {
-        send_to_metadata(&self.world.network, url, request, 2 * STEP).await
+    async fn send(
+        &self,
+        url: &Url,
+        request: RequestBuilder,
+        token: Option<&str>,
+    ) -> Result<Answer> {
+        let secrets = token.as_slice();
+        send_to_metadata(&self.world.network, url, request, secrets, 2 * STEP).await
     }
 
     fn url(&self, path: &str) -> Result<Url> {

@@ -36,6 +36,13 @@ impl Coded {
 pub(super) async fn obtain(world: &World, url: &Url) -> Result<Credentials> {
     world.network.check(url)?;
     let request = world.network.http_client()?.get(url.clone());
-    let answer = send(&world.network, url, request, LIMIT).await?;
+    // Where the server is needs no secret, but what is asked of it may hold one.
+    let values: Vec<_> = url.query_pairs().map(|(_, value)| value).collect();
+    let parts = url
+        .query()
+        .into_iter()
+        .chain(url.path_segments().into_iter().flatten());
+    let secrets: Vec<&str> = parts.chain(values.iter().map(AsRef::as_ref)).collect();
+    let answer = send(&world.network, url, request, &secrets, LIMIT).await?;
     answer.json::<Coded>()?.credentials(world)
 }

@@ -105,6 +105,7 @@ macro_rules! chinese_settings {
     ("{error}; set SSL_CERT_FILE to a PEM file") => ("{error}；请将 SSL_CERT_FILE 设为 PEM 文件");
     ("SSL_CERT_FILE can't be read: {error}") => ("无法读取 SSL_CERT_FILE：{error}");
     ("{variable} holds no usable certificate in PEM form{reason}") => ("{variable} 中没有可用的 PEM 格式证书{reason}");
+    ("lacks access_token") => ("缺少 access_token");
     ("process_command is empty") => ("process_command 为空");
     ("its process_command runs axt with the same profile, which is an endless loop") => ("其 process_command 以相同的 profile 运行 axt，会形成死循环");
     ("process_command: {program} can't be run: {error}") => ("process_command：无法运行 {program}：{error}");

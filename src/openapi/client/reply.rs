@@ -3,10 +3,12 @@
 use crate::config::credentials::Credentials;
 use crate::error::ApiError;
 use crate::openapi::lenient;
+use crate::openapi::signature::percent_encode;
 use crate::printable;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use url::form_urlencoded;
 
 /// The most characters that are shown of an answer that is not the API's.
 const LONGEST_GLANCE: usize = 200;
@@ -148,28 +150,32 @@ fn explain(message: &str, credentials: &Credentials, string_to_sign: &str) -> St
 
 /// Takes secrets out and shortens the AccessKey id to its ends.
 fn scrub(text: &str, credentials: &Credentials) -> String {
-    let mut text = text.to_owned();
-    let token = credentials
-        .security_token
-        .as_ref()
-        .map(|token| token.expose_secret());
-    for secret in [Some(credentials.access_key_secret.expose_secret()), token]
-        .into_iter()
-        .flatten()
-    {
-        for spelling in [secret, &crate::openapi::signature::percent_encode(secret)] {
-            // A secret of a few characters would tear any text apart; none is that short.
-            if spelling.len() >= 8 {
-                text = text.replace(spelling, "(redacted)");
-            }
-        }
-    }
+    let token = credentials.security_token.as_ref();
+    let secrets = [Some(&credentials.access_key_secret), token];
+    let secrets = secrets.into_iter().flatten();
+    let text = redacted(text, secrets.map(|secret| secret.expose_secret()));
     let id = credentials.access_key_id.as_str();
     if id.is_empty() {
         text
     } else {
         text.replace(id, &shortened(id))
     }
+}
+
+/// The text without these secrets, however a URL or a form spells them.
+#[must_use]
+pub(crate) fn redacted<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets {
+        let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        for spelling in [secret, &percent_encode(secret), &form] {
+            // A secret of a few characters would tear any text apart; none is that short.
+            if spelling.len() >= 8 {
+                text = text.replace(spelling, "(redacted)");
+            }
+        }
+    }
+    text
 }
 
 /// The first and last four characters of an AccessKey id; of one too short for that, the first.

@@ -55,7 +55,7 @@ async fn ask(world: &World, profile: &Profile) -> Result<Credentials> {
         .header("accept", "application/json")
         .header("content-type", "application/json")
         .body(body.to_string());
-    let answer = send(&world.network, &url, request, world.limit).await?;
+    let answer = send(&world.network, &url, request, &[token], world.limit).await?;
     let credentials = answer.json::<Answer>()?.cloud_credential;
     let credentials = credentials.credentials(world.clock.now());
     let mut credentials = credentials.map_err(|lacks| problem(&lacks))?;

@@ -111,8 +111,8 @@ impl LoginFile {
     fn finish_what_was_left(&mut self) -> Result<()> {
         let journal = beside(&self.target, "journal");
         if let Some((begun, answer)) = left_behind(&journal) {
-            match serde_json::from_str(&answer) {
-                Ok(tokens) => {
+            match serde_json::from_str::<Tokens>(&answer) {
+                Ok(tokens) if tokens.are_there() => {
                     tracing::debug!(
                         profile = begun.profile,
                         "finishing the renewal that another run began"
@@ -120,7 +120,7 @@ impl LoginFile {
                     self.apply(&begun, &tokens)?;
                 }
                 // It stays until the token has been used with success.
-                Err(_) => {
+                _ => {
                     self.unanswered = Some(begun);
                     return Ok(());
                 }

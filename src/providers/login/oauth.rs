@@ -105,7 +105,7 @@ async fn ask(
     let request = post(world, &url)?
         .bearer_auth(token.expose_secret())
         .header("content-type", "application/json");
-    let answer = exchange(world, &url, request).await?;
+    let answer = exchange(world, &url, request, token.expose_secret()).await?;
     let credentials = answer.json::<TemporaryCredentials>()?;
     let credentials = credentials.credentials(world.clock.now());
     credentials.map_err(|lacks| problem(&lacks))
@@ -161,7 +161,7 @@ async fn use_up(
         .body(form);
     let was_sent = file.was_sent(refresh);
     let mut journal = file.begin(profile, refresh, world.clock.now())?;
-    let answer = match exchange(world, &url, request).await {
+    let answer = match exchange(world, &url, request, refresh).await {
         Ok(answer) => answer,
         Err(error) => {
             // Where no connection was made, nothing was sent.
@@ -182,8 +182,12 @@ async fn use_up(
         tracing::debug!(%error, "the journal can't be written");
     }
     let tokens: Tokens = answer.json()?;
+    let lacks = || answer.bad(tr!("lacks access_token"));
+    if !tokens.are_there() {
+        return Err(lacks());
+    }
     file.save_login(journal, &tokens)?;
-    Ok(tokens.access_token)
+    tokens.access_token.ok_or_else(lacks)
 }
 
 /// The error for the server's refusal. The journal is then removed, unless the token was sent before.
@@ -211,9 +215,15 @@ fn post(world: &World, url: &Url) -> Result<RequestBuilder> {
     Ok(world.network.http_client()?.post(url.clone()))
 }
 
-async fn exchange(world: &World, url: &Url, request: RequestBuilder) -> Result<Answer> {
+/// Sends a request that holds this token.
+async fn exchange(
+    world: &World,
+    url: &Url,
+    request: RequestBuilder,
+    token: &str,
+) -> Result<Answer> {
     let request = request.header("accept", "application/json");
-    send(&world.network, url, request, world.limit).await
+    send(&world.network, url, request, &[token], world.limit).await
 }
 
 fn base(world: &World, site: Site) -> Result<Url> {

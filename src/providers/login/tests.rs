@@ -217,6 +217,74 @@ async fn a_login_that_is_over_says_what_to_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_server_repeats_of_a_request_is_not_shown() {
+    let _still = StandStill::new();
+    let server = Server::new(|seen| {
+        let bearer = seen.header("authorization").unwrap_or_default();
+        let token = seen.param("refresh_token");
+        let token = token.unwrap_or_else(|| bearer.trim_start_matches("bearer ").into());
+        let body =
+            json!({"error": "invalid_grant", "error_description": format!("{token} was used")});
+        (400, body.to_string())
+    })
+    .await;
+    for fields in [
+        oauth(-1, ""),
+        oauth(HOUR, ""),
+        cloud_sso(&server.url(), HOUR),
+    ] {
+        let told = refused(&world(&server), Home::new(&fields).source(&[])).await;
+        let words = "is HTTP 400: invalid_grant: (redacted) was used";
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_refresh_token_is_kept_whatever_else_the_answer_holds() {
+    let _still = StandStill::new();
+    let two_hours = start().as_second() + 2 * HOUR;
+    let one_hour = start().as_second() + HOUR;
+    for (more, expires) in [
+        (json!({"expires_in": "7200"}), Some(two_hours)),
+        (json!({"expires_in": "soon"}), Some(one_hour)),
+        (json!({"expires_in": -1.5}), Some(one_hour)),
+        (json!({"access_token": null}), None),
+        (json!({"access_token": {"is": "elsewhere"}}), None),
+    ] {
+        let answer = more.clone();
+        let server = Server::new(move |seen| {
+            let mut body = json!({"access_token": "hush-a", "refresh_token": "hush-new"});
+            let fields = body.as_object_mut().expect("an object");
+            fields.extend(answer.as_object().expect("an object").clone());
+            match seen.path.as_str() {
+                "/v1/token" => (200, body.to_string()),
+                _ => (200, temporary("STS.o")),
+            }
+        })
+        .await;
+        let home = Home::new(&oauth(-1, ""));
+        match expires {
+            Some(expires) => {
+                let got = obtained(&world(&server), home.source(&[])).await;
+                assert_eq!(got.expect("credentials"), "STS.o hush-STS.o hush-token");
+                assert_eq!(
+                    home.profile()["oauth_access_token_expire"],
+                    expires,
+                    "{more}"
+                );
+            }
+            None => {
+                let told = refused(&world(&server), home.source(&[])).await;
+                assert!(told.contains("lacks access_token"), "{told}");
+            }
+        }
+        assert_eq!(home.profile()["oauth_refresh_token"], "hush-new", "{more}");
+        let journal = home.config().with_file_name(".config.json.axt-journal");
+        assert!(!journal.exists(), "{more}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_used_up_that_cannot_be_written_back() {
     let _still = StandStill::new();
     let server = rotating().await;

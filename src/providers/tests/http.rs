@@ -79,6 +79,25 @@ async fn what_a_server_may_answer_instead() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_repeats_what_it_was_asked() {
+    let _still = StandStill::new();
+    let server = Server::new(|seen| {
+        let value = seen.path.rsplit('=').next().unwrap_or_default();
+        let value = value.replace("%20", " ");
+        let body = format!(r#"{{"Code":"No","Message":"{}, and {value}"}}"#, seen.path);
+        (403, body)
+    })
+    .await;
+    let home = Home::new(&format!(
+        r#""mode":"CredentialsURI","credentials_uri":"{}/hush-in-the-path?t=hush%20in%20the%20query""#,
+        server.url()
+    ));
+    let told = refused(&world(&server), home.source(&[])).await;
+    let words = "is HTTP 403: No: /(redacted)?(redacted), and (redacted) |";
+    assert!(told.contains(words), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_is_silent_or_gone() {
     // Time runs ahead whenever everything waits: the silence is all there is.
     let server = Server::new(|_| (0, String::new())).await;
