@@ -19,16 +19,27 @@ pub(crate) struct Sharing {
 /// ssh's ControlMaster, ControlPersist and ControlPath.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Control {
-    /// ControlPath. Commands with different ones share nothing.
-    pub path: String,
+    /// ControlPath. Commands with different ones share nothing; with `None` the command shares nothing at all.
+    pub path: Option<String>,
     /// How long a session is kept after its last command; `None` to use one, but keep none.
     pub keep: Option<Duration>,
+}
+
+impl Control {
+    /// No sharing, whatever the options of axt say.
+    pub(crate) fn off() -> Self {
+        let (path, keep) = (None, None);
+        Self { path, keep }
+    }
 }
 
 impl Sharing {
     /// Whether the session may be shared.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.control.is_some() || self.keep().is_some()
+        match &self.control {
+            Some(control) => control.path.is_some(),
+            None => self.keep().is_some(),
+        }
     }
 
     /// How long a session of this command's is kept after the last command; `None` to keep none.
@@ -41,7 +52,7 @@ impl Sharing {
 
     /// ssh's ControlPath.
     pub(crate) fn path(&self) -> Option<&str> {
-        self.control.as_ref().map(|control| control.path.as_str())
+        self.control.as_ref()?.path.as_deref()
     }
 }
 
@@ -74,4 +85,23 @@ pub(crate) struct ShareStop {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_control_path_means_no_sharing_whatever_axt_is_told() {
+        let sharing = |control| Sharing {
+            share: Some(Duration::from_secs(60)),
+            control,
+        };
+        assert!(sharing(None).is_wanted());
+        let off = sharing(Some(Control::off()));
+        assert_eq!(
+            (off.is_wanted(), off.keep(), off.path()),
+            (false, None, None)
+        );
+    }
 }

@@ -107,7 +107,8 @@ impl Arguments {
                 .identity
                 .filter(|id| id.starts_with("i-") || id.starts_with("mi-"));
             let hint = hint.map_or_else(String::new, |id| {
-                tr!("\n-i names a key, as with ssh; try `axt ssh {id}`", id)
+                let hint = tr!("-i names a key, as with ssh; try `axt ssh {id}`", id);
+                format!("\n{}", tr!("hint: {hint}", hint))
             });
             return Err(tr!("a host is missing\n{usage}{hint}", usage = USAGE, hint));
         };

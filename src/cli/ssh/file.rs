@@ -2,6 +2,7 @@
 
 use super::keywords::{Key, Treatment, meaning};
 use super::line::{self, Line};
+use super::plan;
 use super::settings::SshSettings;
 use crate::pattern::list_matches;
 use std::io::{self, Read as _};
@@ -84,11 +85,19 @@ pub(super) fn apply(
         settings,
         host,
         files,
+        is_final: false,
+        asks_for_final: false,
     };
     let text = files
         .read(path)
         .map_err(|error| format!("-F {path}: {error}"))?;
-    reader.file(path, &text, true, 0)
+    reader.file(path, &text, true, 0)?;
+    if reader.asks_for_final {
+        reader.is_final = true;
+        reader.included = 0;
+        reader.file(path, &text, true, 0)?;
+    }
+    Ok(())
 }
 
 struct Reader<'a> {
@@ -97,6 +106,9 @@ struct Reader<'a> {
     /// The host as it was typed, without the user.
     host: &'a str,
     files: &'a dyn Files,
+    /// The files are read a second time, for `Match final`: the host's name is settled now.
+    is_final: bool,
+    asks_for_final: bool,
 }
 
 impl Reader<'_> {
@@ -112,6 +124,9 @@ impl Reader<'_> {
                     problem
                 )
             };
+            if text.contains('\0') {
+                return Err(at(tr!("it holds a NUL character").into()));
+            }
             let Some(line) = line::cut(text).map_err(at)? else {
                 continue;
             };
@@ -169,8 +184,9 @@ impl Reader<'_> {
 
     /// `Match`: criteria up to the first that fails. One that only ssh can judge is refused, unless
     /// it can't change the result any more.
-    fn matches(&self, args: &[String]) -> Result<bool, String> {
+    fn matches(&mut self, args: &[String]) -> Result<bool, String> {
         let mut words = args.iter();
+        let mut has_judged = false;
         if args.is_empty() {
             return Err(tr!("Match: a value is missing").into());
         }
@@ -180,15 +196,29 @@ impl Reader<'_> {
                 None => (false, word.as_str()),
             };
             if criterion.eq_ignore_ascii_case("all") {
-                return match args {
-                    [_] if !negated => Ok(true),
+                return match words.next() {
+                    None if !negated && !has_judged => Ok(true),
                     _ => Err(tr!("Match: \"all\" must be the only criterion").into()),
                 };
             }
-            let subject = match criterion.to_ascii_lowercase().as_str() {
-                "host" => self.settings.host_name.as_deref().unwrap_or(self.host),
-                "originalhost" => self.host,
-                "user" => self.settings.user.as_deref().unwrap_or_default(),
+            let (criterion, glued) = match criterion.split_once('=') {
+                Some((criterion, patterns)) => (criterion, Some(patterns)),
+                None => (criterion, None),
+            };
+            let lower = criterion.to_ascii_lowercase();
+            if matches!(lower.as_str(), "canonical" | "final") && glued.is_none() {
+                self.asks_for_final |= lower == "final";
+                if self.is_final == negated {
+                    return Ok(false);
+                }
+                continue;
+            }
+            has_judged = true;
+            // Names of hosts are the same in any case; those of users are not.
+            let (subject, folds) = match lower.as_str() {
+                "host" => (plan::target(self.settings, self.host)?, true),
+                "originalhost" => (self.host.to_owned(), true),
+                "user" => (self.settings.user.clone().unwrap_or_default(), false),
                 _ => {
                     return Err(tr!(
                         "Match {criterion}: axt can't evaluate this criterion",
@@ -196,10 +226,14 @@ impl Reader<'_> {
                     ));
                 }
             };
-            let Some(patterns) = words.next() else {
+            let Some(patterns) = glued.or_else(|| words.next().map(String::as_str)) else {
                 return Err(tr!("Match {criterion}: a pattern is missing", criterion));
             };
-            if list_matches(subject, patterns.split(',')) == negated {
+            let fold = |text: &str| match folds {
+                true => text.to_ascii_lowercase(),
+                false => text.to_owned(),
+            };
+            if list_matches(&fold(&subject), fold(patterns).split(',')) == negated {
                 return Ok(false);
             }
         }

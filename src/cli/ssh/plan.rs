@@ -134,7 +134,7 @@ impl Plan {
         let settings = &wanted.settings;
         possible(settings)?;
         let target = target(settings, host)?;
-        let task = task(&wanted, &target)?;
+        let task = task(&wanted, (host, &target))?;
         let forwards = forwards(settings, &task)?;
         let interval = settings.alive_interval.filter(|time| !time.is_zero());
         let replies = settings.alive_count_max.unwrap_or(3).max(1);
@@ -170,12 +170,12 @@ impl Plan {
     }
 }
 
-/// How sessions are shared. As with ssh, that needs a ControlPath.
+/// How sessions are shared. As with ssh, that needs a ControlPath, and `none` switches it off.
 fn control(settings: &SshSettings) -> Option<Control> {
-    let path = settings
-        .control_path
-        .clone()
-        .filter(|path| path != "none")?;
+    let path = settings.control_path.clone()?;
+    if path == "none" {
+        return Some(Control::off());
+    }
     // Nobody can be asked, so that `ask` starts nothing.
     let starts = matches!(settings.control_master, Some("yes" | "auto"));
     let keep = match settings.control_persist {
@@ -184,7 +184,7 @@ fn control(settings: &SshSettings) -> Option<Control> {
         Some(Persist::For(span)) => span,
     };
     Some(Control {
-        path,
+        path: Some(path),
         keep: starts.then_some(keep),
     })
 }
@@ -219,7 +219,8 @@ pub(super) fn target(settings: &SshSettings, host: &str) -> Result<String, Strin
     Ok(target)
 }
 
-fn task(wanted: &Wanted, target: &str) -> Result<Task, String> {
+/// The task at `target`, which was typed as `host`.
+fn task(wanted: &Wanted, (host, target): (&str, &str)) -> Result<Task, String> {
     let settings = &wanted.settings;
     if let Some(master) = wanted.master {
         if wanted.forward.is_some() {
@@ -249,7 +250,7 @@ fn task(wanted: &Wanted, target: &str) -> Result<Task, String> {
         }
         _ => {
             let user = settings.user.as_deref().unwrap_or_default();
-            let tokens = [('h', target), ('n', target), ('p', "22"), ('r', user)];
+            let tokens = [('h', target), ('n', host), ('p', "22"), ('r', user)];
             expand("RemoteCommand", configured, &tokens).map(|text| Task::Command(text.into()))
         }
     }

@@ -97,13 +97,15 @@ impl SshSettings {
             Treatment::Refused(refused) if asks_for_nothing(name, &refused, line) => {
                 self.decide(name, None);
             }
-            Treatment::Refused(refused) => self.decide(
-                name,
-                Some(Complaint {
-                    text: format!("{name}: {}", refused.why.text()),
+            Treatment::Refused(refused) => {
+                let options = own_proxy_options(&line.args).filter(|_| name == "ProxyCommand");
+                let why = options.map_or(refused.why.text().into(), before_ssh);
+                let complaint = Complaint {
+                    text: format!("{name}: {why}"),
                     is_warning: refused.warn_in_file && from_file,
-                }),
-            ),
+                };
+                self.decide(name, Some(complaint));
+            }
             Treatment::NoEffect => self.has_no_effect(name),
         }
         Ok(())
@@ -148,7 +150,7 @@ impl SshSettings {
 
     fn keep(&mut self, key: Key, line: &Line) -> Result<(), String> {
         match key {
-            Key::LocalForward => self.local_forwards.push(local(&line.args.join(":"))?),
+            Key::LocalForward => add(&mut self.local_forwards, local(&line.args.join(":"))?),
             Key::SendEnv => line.args.iter().for_each(|arg| self.send(arg)),
             Key::SetEnv => return self.set(&line.args),
             Key::RemoteCommand => {
@@ -187,7 +189,7 @@ impl SshSettings {
             }
             Key::ControlPath => first(&mut self.control_path, text.to_owned()),
             Key::ControlPersist => first(&mut self.control_persist, persist(text)?),
-            Key::DynamicForward => self.dynamic_forwards.push(dynamic(text)?),
+            Key::DynamicForward => add(&mut self.dynamic_forwards, dynamic(text)?),
             Key::EscapeChar => first(&mut self.escape_char, escape_char(text)?),
             Key::ExitOnForwardFailure => {
                 first(&mut self.exit_on_forward_failure, values::flag(text)?);
@@ -250,20 +252,34 @@ pub(super) fn local(text: &str) -> Result<Listen, String> {
     if text.contains('/') {
         return Err(tr!("sockets in the file system can't be forwarded, only TCP ports").into());
     }
-    forward::local(text).map(|listen| named(listen, text))
+    named(forward::local(text)?, text)
 }
 
 /// `-D`.
 pub(super) fn dynamic(text: &str) -> Result<Listen, String> {
-    forward::dynamic(text).map(|listen| named(listen, text))
+    named(forward::dynamic(text)?, text)
 }
 
-/// Loopback that was asked for by name is kept apart from none: `GatewayPorts` widens the latter.
-fn named(mut listen: Listen, text: &str) -> Listen {
+/// Loopback that was asked for by name is kept apart from none: `GatewayPorts` widens the latter. Nobody
+/// would learn which port stands for 0.
+fn named(mut listen: Listen, text: &str) -> Result<Listen, String> {
+    if listen.port == 0 {
+        return Err(tr!(
+            "the local port can't be 0, as with ssh; `axt forward` takes any free one"
+        )
+        .into());
+    }
     if text.to_ascii_lowercase().starts_with("localhost:") {
         listen.bind = Some("localhost".into());
     }
-    listen
+    Ok(listen)
+}
+
+/// A forward that is there already is not added again, as with ssh.
+fn add(forwards: &mut Vec<Listen>, listen: Listen) {
+    if !forwards.contains(&listen) {
+        forwards.push(listen);
+    }
 }
 
 fn first<T>(place: &mut Option<T>, value: T) {
@@ -292,11 +308,38 @@ fn persist(text: &str) -> Result<Persist, String> {
 /// Whether a line of a keyword that axt can't follow leads to the same as none.
 fn asks_for_nothing(name: &str, refused: &RefusedKeyword, line: &Line) -> bool {
     let value = line.args.join(" ").to_ascii_lowercase();
-    refused.harmless.contains(&value.as_str()) || name == "ProxyCommand" && is_own_proxy(&line.args)
+    // `axt proxy %h %p` leads where axt leads anyway.
+    let leads_here = || own_proxy_options(&line.args).is_some_and(<[_]>::is_empty);
+    refused.harmless.contains(&value.as_str()) || name == "ProxyCommand" && leads_here()
 }
 
-/// `axt proxy %h %p`, which leads where axt leads anyway.
-fn is_own_proxy(args: &[String]) -> bool {
-    let program = args.first().and_then(|word| word.rsplit('/').next());
-    program == Some("axt") && args.iter().any(|word| word == "proxy")
+/// The options in `axt [OPTION]... proxy %h [%p]`; `None` for any other command.
+fn own_proxy_options(args: &[String]) -> Option<&[String]> {
+    let [program, rest @ ..] = args else {
+        return None;
+    };
+    let host = rest.iter().rposition(|word| word == "%h")?;
+    let (before, port) = rest.split_at(host);
+    let [options @ .., verb] = before else {
+        return None;
+    };
+    let is_port = match port {
+        [_host] => true,
+        [_host, port] => port == "%p" || port == "22",
+        _ => false,
+    };
+    let is_axt = program.rsplit('/').next() == Some("axt");
+    (is_axt && verb == "proxy" && is_port).then_some(options)
+}
+
+/// Why a ProxyCommand with these options of axt's is refused: they may lead to another account.
+fn before_ssh(options: &[String]) -> String {
+    let options = options.iter().map(|word| word.replace("%%", "%"));
+    let quoted =
+        options.map(|word| shlex::try_quote(&word).map_or_else(|_| word.clone(), Into::into));
+    let options = quoted.collect::<Vec<String>>().join(" ");
+    tr!(
+        "axt's own options in it have no effect here; put them before ssh: `axt {options} ssh -o ProxyCommand=none …`",
+        options
+    )
 }

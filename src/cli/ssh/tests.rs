@@ -9,9 +9,9 @@ use std::io;
 use std::time::Duration;
 
 /// Configuration files that exist in a test only.
-struct Written(BTreeMap<&'static str, &'static str>);
+struct Written<'a>(BTreeMap<&'a str, &'a str>);
 
-impl Files for Written {
+impl Files for Written<'_> {
     fn read(&self, path: &str) -> io::Result<String> {
         let text = self.0.get(path).copied();
         text.map(str::to_owned)
@@ -27,7 +27,7 @@ fn ask(words: &[&str]) -> Result<Request, String> {
     ask_with(&[], words)
 }
 
-fn ask_with(files: &[(&'static str, &'static str)], words: &[&str]) -> Result<Request, String> {
+fn ask_with(files: &[(&str, &str)], words: &[&str]) -> Result<Request, String> {
     let files = Written(files.iter().copied().collect());
     request(words.iter().map(OsString::from).collect(), &files)
 }
@@ -112,7 +112,7 @@ fn terminals() {
         ("-n i-1", Terminal::Never),
         ("-ntt i-1", Terminal::Always),
         ("-o RequestTTY=force i-1 ls", Terminal::Always),
-        ("-tt -N -L 0:x:1 i-1", Terminal::Never),
+        ("-tt -N -L 1:x:1 i-1", Terminal::Never),
         ("-tt -W x:1 i-1", Terminal::Never),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
@@ -255,6 +255,9 @@ fn what_can_not_be_had_is_named() {
         ("-N i-1", "-N"),
         ("-L /a:/b i-1", "-L"),
         ("-D x i-1", "-D"),
+        ("-D 0 i-1", "the local port can't be 0"),
+        ("-L 0:x:1 i-1", "the local port can't be 0"),
+        ("-oLocalForward=0=x:1 i-1", "LocalForward"),
         ("-W x i-1", "-W"),
         ("-e xyz i-1", "-e"),
         ("-Q cipher i-1", "-Q"),
@@ -262,7 +265,10 @@ fn what_can_not_be_had_is_named() {
         ("--version", "--version"),
         ("-l", "-l"),
         ("-v", "host is missing"),
-        ("-i i-1", "try `axt ssh i-1`"),
+        (
+            "-i i-1",
+            "\nhint: -i names a key, as with ssh; try `axt ssh i-1`",
+        ),
         ("@i-1", "@i-1"),
         ("-N -s i-1 sftp", "-N"),
         ("-oRemoteCommand=x i-1 ls", "RemoteCommand"),
@@ -274,9 +280,42 @@ fn what_can_not_be_had_is_named() {
         let problem = ask(&words).expect_err(line);
         assert!(problem.contains(named), "{line}: {problem}");
     }
+    // A command that leads elsewhere than axt does.
+    for (command, named) in [
+        (
+            "axt --profile=nobody proxy other 2222",
+            "not through a program",
+        ),
+        ("axt proxy %h 2222", "not through a program"),
+        ("axt proxy %h %p; id", "not through a program"),
+        ("axt proxy", "not through a program"),
+        ("axt-2 proxy %h %p", "not through a program"),
+        (
+            "/opt/axt --profile=a%%b '--region=cn x' proxy %h %p",
+            "`axt '--profile=a%b' '--region=cn x' ssh -o ProxyCommand=none …`",
+        ),
+    ] {
+        let option = format!("-oProxyCommand={command}");
+        let problem = ask(&[&option, "i-1"]).expect_err(command);
+        assert!(problem.starts_with("ProxyCommand: "), "{problem}");
+        assert!(problem.contains(named), "{command}: {problem}");
+        assert!(ask(&["-oProxyCommand=none", &option, "i-1"]).is_ok());
+    }
     // Each of several.
     let problem = ask(&["-A", "-X", "-p1", "i-1"]).unwrap_err();
     assert_eq!(problem.lines().count(), 3, "{problem}");
+}
+
+#[test]
+fn sessions_are_shared_by_the_control_path() {
+    use crate::cli::Control;
+    assert_eq!(plan(&["i-1"]).control, None);
+    for words in [["-S", "none"], ["-o", "ControlPath=none"]] {
+        let words = [&words[..], &["-oControlMaster=auto", "i-1"]].concat();
+        assert_eq!(plan(&words).control, Some(Control::off()));
+    }
+    let control = plan(&["-S", "/c", "i-1"]).control.expect("a control");
+    assert_eq!((control.path.as_deref(), control.keep), (Some("/c"), None));
 }
 
 #[test]
@@ -291,6 +330,8 @@ fn what_makes_no_difference_is_accepted() {
         "-oPermitLocalCommand=no",
         "-oClearAllForwardings=yes",
         "-oProxyCommand=/usr/bin/axt proxy %h %p",
+        "-oProxyCommand=axt proxy %h 22",
+        "-oProxyCommand=axt proxy %h",
         "-oIgnoreUnknown=Foo*",
         "-oFooBar=1",
         "-oControlMaster=ask",
@@ -344,6 +385,53 @@ fn a_file_counts_for_the_hosts_that_it_names() {
     let files = [("f", "Host others\n  Bogus yes\n")];
     let problem = ask_with(&files, &["-Ff", "db"]).unwrap_err();
     assert!(problem.starts_with("f line 2: "), "{problem}");
+}
+
+#[test]
+fn a_match_line_is_judged_as_ssh_does() {
+    for (criteria, matches) in [
+        ("host=I-WEB-*", true),
+        ("Host i-web-1", true),
+        ("host web-1", false),
+        ("originalhost=WEB-1 user=bob", true),
+        ("user BOB", false),
+        ("canonical", true),
+        ("final all", true),
+        ("!final host i-web-1", true),
+        ("final host other", false),
+    ] {
+        let text = format!(
+            "User bob\nHost web-*\n HostName i-%h\n LocalForward 1 x:1\nMatch {criteria}\n RemoteCommand ls\n"
+        );
+        let plan = run(ask_with(&[("f", &text)], &["-Ff", "web-1"]));
+        // Without `final` the file is read once, and `canonical` is never so.
+        let matches = matches && criteria != "canonical";
+        let task = if matches { command("ls") } else { Task::Shell };
+        assert_eq!(plan.task, task, "{criteria}");
+        assert_eq!(plan.forwards.len(), 1, "{criteria}");
+    }
+    for criteria in ["final user bob all", "all final", "user=bob all"] {
+        let text = format!("User bob\nMatch {criteria}\n");
+        let problem = ask_with(&[("f", &text)], &["-Ff", "web-1"]).unwrap_err();
+        assert!(
+            problem.contains("the only criterion"),
+            "{criteria}: {problem}"
+        );
+    }
+}
+
+#[test]
+fn tokens_of_a_command_are_those_of_ssh() {
+    let file = "Host web\n HostName i-1\n RemoteCommand echo %n %h %p %r%%\n";
+    let plan = run(ask_with(&[("f", file)], &["-Ff", "bob@web"]));
+    assert_eq!(plan.task, command("echo web i-1 22 bob%"));
+}
+
+#[test]
+fn a_nul_in_a_file_is_refused() {
+    let files = [("f", "Host *\n User a\0b\n")];
+    let problem = ask_with(&files, &["-Ff", "x"]).unwrap_err();
+    assert_eq!(problem, "f line 2: it holds a NUL character");
 }
 
 #[test]

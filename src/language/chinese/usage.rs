@@ -40,7 +40,7 @@ macro_rules! chinese_usage {
     ("for more, try") => ("更多信息请见");
     ("with --wss-url or AXT_WSS_URL, a command stands after -- or in --command") => ("使用 --wss-url 或 AXT_WSS_URL 时，命令应写在 -- 之后或 --command 中");
     ("--{name} is not an option of ssh's\n{usage}") => ("--{name} 不是 ssh 的选项\n{usage}");
-    ("\n-i names a key, as with ssh; try `axt ssh {id}`") => ("\n与 ssh 一样，-i 用于指定密钥；请尝试 `axt ssh {id}`");
+    ("-i names a key, as with ssh; try `axt ssh {id}`") => ("与 ssh 一样，-i 用于指定密钥；请尝试 `axt ssh {id}`");
     ("a host is missing\n{usage}{hint}") => ("缺少主机\n{usage}{hint}");
     ("the host") => ("主机");
     ("{text:?} is not of the form [user@]host\n{usage}") => ("{text:?} 的格式不是 [user@]host\n{usage}");
@@ -91,6 +91,9 @@ macro_rules! chinese_usage {
     ("RemoteCommand and a command in the arguments exclude each other") => ("RemoteCommand 不能与参数中的命令同时使用");
     ("-N: without -L or -D there is nothing to do") => ("-N：没有 -L 或 -D，没有要做的事情");
     ("{what}: axt does not know the token %{token}") => ("{what}：axt 不支持标记 %{token}");
+    ("the local port can't be 0, as with ssh; `axt forward` takes any free one") => ("与 ssh 一样，本地端口不能为 0；`axt forward` 可使用任意空闲端口");
+    ("it holds a NUL character") => ("其中含有 NUL 字符");
+    ("axt's own options in it have no effect here; put them before ssh: `axt {options} ssh -o ProxyCommand=none …`") => ("其中 axt 自身的选项在此无效；请将其写在 ssh 之前：`axt {options} ssh -o ProxyCommand=none …`");
     ("{keyword:?} is not an option of ssh's") => ("{keyword:?} 不是 ssh 的选项");
     ("a value is missing") => ("缺少值");
     ("it is not supported") => ("不支持");
