@@ -270,6 +270,31 @@ fn a_port_in_use_is_told_or_the_end() {
     assert!(done.stderr.contains(&port), "{}", done.stderr);
 }
 
+#[test]
+fn a_program_that_gives_credentials_runs_once_for_command_and_forwards() {
+    let cloud = Cloud::new();
+    let home = tempfile::tempdir().unwrap();
+    let at = |name: &str| home.path().join(name).to_str().unwrap().to_owned();
+    let keys = cloud.emulator.credentials();
+    let printed = format!(
+        r#"{{"mode":"AK","access_key_id":"{}","access_key_secret":"{}"}}"#,
+        keys.access_key_id, keys.access_key_secret
+    );
+    let program = format!("echo run >>'{}'; cat '{}'", at("runs"), at("printed"));
+    fs::write(at("printed"), printed).unwrap();
+    fs::write(at("program"), program).unwrap();
+    let config = format!(
+        r#"{{"profiles":[{{"name":"p","mode":"External","process_command":"sh '{}'"}}]}}"#,
+        at("program")
+    );
+    fs::write(at("config.json"), config).unwrap();
+    let mut both = cloud.axt(["--profile=p", "--config-file", &at("config.json"), "ssh"]);
+    both.args(["-L", &format!("{}:localhost:1", free_port())]);
+    both.args(["i-1", "echo done"]);
+    assert_eq!(success(both), b"done\n");
+    assert_eq!(fs::read_to_string(at("runs")).unwrap(), "run\n");
+}
+
 /// As with ssh: the command's end takes no connection away.
 #[test]
 fn connections_outlive_the_command_beside_them() {

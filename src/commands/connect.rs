@@ -30,6 +30,17 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs `axt connect`.
 pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Result<Exit> {
+    let context = Context::from_args(global, &args.session.connection, ui)?;
+    run_in(context, global, args, ui).await
+}
+
+/// Runs it in a context of its arguments.
+pub(crate) async fn run_in(
+    mut context: Context,
+    global: &Global,
+    args: Connect,
+    ui: &Ui,
+) -> anyhow::Result<Exit> {
     let verbatim = verbatim(&args)?;
     let plan = match &verbatim {
         Some(_) => Plan {
@@ -43,7 +54,6 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
         None => Plan::of(&args.run)?,
     };
     plan::tell(&args.run, ui);
-    let mut context = Context::from_args(global, &args.session.connection, ui)?;
     let target = args.target.as_deref();
     // A command that the call itself carries may reach the instance with the call, and a key has to be
     // certain.

@@ -18,7 +18,17 @@ use tokio::sync::mpsc;
 
 /// Runs `axt proxy`.
 pub(crate) async fn run(global: &Global, args: Proxy, ui: &Ui) -> anyhow::Result<Exit> {
-    let mut context = Context::from_args(global, &args.session.connection, ui)?;
+    let context = Context::from_args(global, &args.session.connection, ui)?;
+    run_in(context, global, args, ui).await
+}
+
+/// Runs it in a context of its arguments.
+pub(crate) async fn run_in(
+    mut context: Context,
+    global: &Global,
+    args: Proxy,
+    ui: &Ui,
+) -> anyhow::Result<Exit> {
     let target = args.target.as_deref();
     // Standard input is another program's.
     let may = May {

@@ -1,7 +1,6 @@
 //! `axt ssh` and `axt ssh-config`: ssh's ways, by what other commands do.
 
 use super::forward::{self, Beside};
-#[cfg(unix)]
 use super::shared::context::Context;
 use super::shared::stops;
 use super::shared::target::resolve::{self, May};
@@ -39,14 +38,25 @@ pub(crate) async fn run(global: &Global, args: Ssh, ui: &Ui) -> anyhow::Result<E
             None => Err(Error::Usage(tr!("there is nothing to do").into()).into()),
         };
     };
+    let no_task = || Error::Usage(tr!("there is no such task for ssh").into());
+    let session = match &*task {
+        Command::Connect(connect) => &connect.session,
+        Command::Proxy(proxy) => &proxy.session,
+        _ => return Err(no_task().into()),
+    };
+    let mut context = Context::from_args(global, &session.connection, ui)?;
     let beside = match &args.forward {
-        Some(forward) => Some(start(global, forward, all, ui).await?),
+        Some(forward) => {
+            let theirs = Context::from_args(global, &forward.session.connection, ui)?;
+            context = context.with_credentials_of(&theirs);
+            Some(start(theirs, global, forward, all, ui).await?)
+        }
         None => None,
     };
     let done = match *task {
-        Command::Connect(connect) => connect::run(global, *connect, ui).await,
-        Command::Proxy(proxy) => proxy::run(global, *proxy, ui).await,
-        _ => Err(Error::Usage(tr!("there is no such task for ssh").into()).into()),
+        Command::Connect(connect) => connect::run_in(context, global, *connect, ui).await,
+        Command::Proxy(proxy) => proxy::run_in(context, global, *proxy, ui).await,
+        _ => Err(no_task().into()),
     };
     if let Some(beside) = beside {
         match &done {
@@ -124,18 +134,25 @@ async fn ask_master(_: &Global, _: &Connect, _: Option<bool>) -> anyhow::Result<
 /// `-N`: forwards until a signal ends them.
 async fn only_forward(global: &Global, args: &Forward, all: bool, ui: &Ui) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen()?;
-    let beside = start(global, args, all, ui).await?;
+    let context = Context::from_args(global, &args.session.connection, ui)?;
+    let beside = start(context, global, args, all, ui).await?;
     let number = signals.termination().await;
     beside.cut().await?;
     Ok(stops::exit_of(Stop::Signal(number)))
 }
 
 /// As with ssh, events of connections are shown only if that was asked for.
-async fn start(global: &Global, args: &Forward, all: bool, ui: &Ui) -> anyhow::Result<Beside> {
+async fn start(
+    context: Context,
+    global: &Global,
+    args: &Forward,
+    all: bool,
+    ui: &Ui,
+) -> anyhow::Result<Beside> {
     let quiet = Ui::new(true);
     let is_wanted = global.verbose > 0 && global.log_file.is_none();
     let ui = if is_wanted { ui } else { &quiet };
-    Ok(forward::Beside::start(global, args, ui, all).await?)
+    Ok(forward::Beside::start(context, global, args, ui, all).await?)
 }
 
 /// Runs `axt ssh-config`.

@@ -18,6 +18,7 @@ mod warm;
 #[cfg(feature = "fuzzing")]
 pub(crate) use socks::request as socks_request;
 
+use super::shared::context::Context;
 use crate::cli::{Forward, Global, Listen};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -46,7 +47,8 @@ const END: Duration = Duration::from_secs(5);
 
 /// Runs `axt forward`.
 pub(crate) async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Result<Exit> {
-    let mut running = Running::new(global, &args, ui).await?;
+    let context = Context::from_args(global, &args.session.connection, ui)?;
+    let mut running = Running::new(context, global, &args, ui).await?;
     let unread = running.forwarder.events.unread.clone();
     let mut signals = Signals::listen()?;
     let ports = running.listen(&args, true).await?;
@@ -67,9 +69,16 @@ pub(crate) async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Resu
 pub(crate) struct Beside(Running);
 
 impl Beside {
-    /// Listens. With `all`, a port that can't be listened on is an error; without, it is only reported.
-    pub(crate) async fn start(global: &Global, args: &Forward, ui: &Ui, all: bool) -> Result<Self> {
-        let mut running = Running::new(global, args, ui).await?;
+    /// Listens, in a context of the arguments. With `all`, a port that can't be listened on is an error;
+    /// without, it is only reported.
+    pub(crate) async fn start(
+        context: Context,
+        global: &Global,
+        args: &Forward,
+        ui: &Ui,
+        all: bool,
+    ) -> Result<Self> {
+        let mut running = Running::new(context, global, args, ui).await?;
         running.listen(args, all).await?;
         Ok(Self(running))
     }
@@ -145,9 +154,9 @@ struct Running {
 
 impl Running {
     /// Forwards of which none listens yet.
-    async fn new(global: &Global, args: &Forward, ui: &Ui) -> Result<Self> {
+    async fn new(context: Context, global: &Global, args: &Forward, ui: &Ui) -> Result<Self> {
         let limit = limits(args)?;
-        let starter = Starter::new(global, args, ui).await?;
+        let starter = Starter::new(context, global, args, ui).await?;
         let events = Events::new(ui, args.json);
         Ok(Self {
             forwarder: Arc::new(Forwarder::new(starter, events, limit)),

@@ -36,8 +36,12 @@ pub(crate) struct Starter {
 
 impl Starter {
     /// Reads the settings, and fails for a mistake that would make every session fail.
-    pub(crate) async fn new(global: &Global, args: &Forward, ui: &Ui) -> Result<Self> {
-        let mut context = Context::from_args(global, &args.session.connection, ui)?;
+    pub(crate) async fn new(
+        mut context: Context,
+        global: &Global,
+        args: &Forward,
+        ui: &Ui,
+    ) -> Result<Self> {
         let target = args.target.as_deref();
         // It may be long until the first connection: there is no hurry.
         let may = May {

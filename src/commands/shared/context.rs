@@ -41,7 +41,7 @@ pub(crate) struct Context {
     say: Say,
     env: Lookup,
     signature: Signature,
-    provider: OnceLock<Arc<dyn CredentialsProvider>>,
+    provider: Arc<OnceLock<Arc<dyn CredentialsProvider>>>,
     /// The log has the way to the service, once.
     told: OnceLock<()>,
     /// Runs until the context is dropped.
@@ -85,7 +85,7 @@ impl Context {
                 .map(|state| state.join("credentials")),
             say: Box::new(|fact| tracing::info!("{fact}")),
             env,
-            provider: OnceLock::new(),
+            provider: Arc::default(),
             told: OnceLock::new(),
             #[cfg(feature = "emulator")]
             _emulator: None,
@@ -96,6 +96,13 @@ impl Context {
     #[must_use]
     pub(crate) fn saying(self, say: Say) -> Self {
         Self { say, ..self }
+    }
+
+    /// The same with the credentials of another context with the same settings: their source is asked once.
+    #[must_use]
+    pub(crate) fn with_credentials_of(self, other: &Self) -> Self {
+        let provider = Arc::clone(&other.provider);
+        Self { provider, ..self }
     }
 
     /// Tells the user something.
@@ -132,7 +139,7 @@ impl Context {
             kept_credentials: None,
             say: Box::new(|fact| tracing::info!("{fact}")),
             env: Box::new(env),
-            provider: OnceLock::new(),
+            provider: Arc::default(),
             told: OnceLock::new(),
             _emulator: Some(emulator),
         })
