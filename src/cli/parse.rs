@@ -75,6 +75,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
                 let hint = habits::hint(&error, args, knows);
                 let hint = hint.or_else(|| usage::wanted(&error, &command));
                 let variables = variables(&command, &typed.ids);
+                usage::without_far_tips(&mut error);
                 usage::with_whole_usage(&mut error, &mut command);
                 let as_json = asks_for_json(args);
                 let error = error.format(&mut command);

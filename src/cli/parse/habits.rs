@@ -31,6 +31,8 @@ fn command(word: &str, typed: &Typed, knows: impl Fn(&str) -> bool) -> Option<St
     let target = typed.target().unwrap_or("TARGET");
     let known = |command: &str, line: String| knows(command).then_some(line);
     let line = match word {
+        "session" if typed.has("list") => known("sessions", "axt sessions list".into())?,
+        "session" if typed.has("end") => known("sessions", "axt sessions end ID".into())?,
         "exec" | "run" | "shell" | "login" | "session" | "attach" | "console" => {
             format!("axt connect {target}")
         }
@@ -214,5 +216,13 @@ mod tests {
     fn only_commands_that_are_there_are_named() {
         let said = answer("axt ls", &["instances"]);
         assert_eq!(said.as_deref(), Some("try `axt instances`"));
+        for verb in ["list", "end"] {
+            let said = answer(&format!("axt session {verb}"), &["sessions"]);
+            let said = said.expect("a hint");
+            assert!(
+                said.starts_with(&format!("try `axt sessions {verb}")),
+                "{said}"
+            );
+        }
     }
 }

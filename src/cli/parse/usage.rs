@@ -9,6 +9,9 @@ use clap::{Arg, Command};
 use std::env::var_os;
 use std::ffi::OsString;
 
+/// Names that are less similar (Jaro, from 0 to 1) are no misspellings of one another.
+const NEAR: f64 = 0.8;
+
 /// How the line of a hint begins.
 const HINT: &str = "hint: ";
 
@@ -45,6 +48,38 @@ fn one_line(lines: &[String], hint: Option<&str>) -> String {
     let facts: Vec<&str> = facts.map(String::as_str).collect();
     let message = facts.join("; ");
     json::failure(&message, hint.or(own), Some(&Error::Usage(message.clone())))
+}
+
+/// Takes the parser's tips out that name something else than a misspelt word.
+pub(super) fn without_far_tips(error: &mut clap::Error) {
+    let kinds = [
+        (
+            ContextKind::InvalidSubcommand,
+            ContextKind::SuggestedSubcommand,
+        ),
+        (ContextKind::InvalidArg, ContextKind::SuggestedArg),
+    ];
+    for (invalid, suggested) in kinds {
+        let Some(ContextValue::String(typed)) = error.get(invalid).cloned() else {
+            continue;
+        };
+        let is_near = |name: &String| {
+            let bare = |word: &str| word.trim_start_matches('-').to_owned();
+            strsim::jaro(&bare(&typed), &bare(name)) >= NEAR
+        };
+        match error.remove(suggested) {
+            Some(ContextValue::Strings(mut names)) => {
+                names.retain(is_near);
+                if !names.is_empty() {
+                    error.insert(suggested, ContextValue::Strings(names));
+                }
+            }
+            Some(ContextValue::String(name)) if is_near(&name) => {
+                error.insert(suggested, ContextValue::String(name));
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Makes the error show the usage of its command as its help has it. The parser's own takes what comes from
@@ -140,5 +175,44 @@ fn reworded(line: &str) -> String {
         Some(("tip", tip)) => format!("hint: {tip}"),
         Some(("Usage", usage)) => format!("usage: {usage}"),
         _ => line.replacen(MORE, &format!("{HINT}{}", tr!("for more, try")), 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use crate::cli::parse::words;
+    use clap::CommandFactory as _;
+
+    fn tip(line: &str) -> Option<String> {
+        let axt = Cli::command().mut_subcommand("connect", |connect| {
+            connect.mut_args(words::refuse_an_option)
+        });
+        let error = axt.try_get_matches_from(line.split(' '));
+        let mut error = error.expect_err(line);
+        without_far_tips(&mut error);
+        let lines = lines(&error, &[]);
+        lines.into_iter().find(|line| line.contains("similar"))
+    }
+
+    #[test]
+    fn only_a_misspelt_word_gets_a_tip() {
+        for line in [
+            "axt start",
+            "axt status",
+            "axt connect i-1 --identity x",
+            "axt connect i-1 --host x",
+        ] {
+            assert_eq!(tip(line), None, "{line}");
+        }
+        for (line, name) in [
+            ("axt conect", "'connect'"),
+            ("axt instance", "'instances'"),
+            ("axt connect i-1 --comand x", "'--command'"),
+        ] {
+            let tip = tip(line).expect(line);
+            assert!(tip.ends_with(name), "{line}: {tip}");
+        }
     }
 }
