@@ -5,6 +5,7 @@ use super::ini;
 use super::profile::{NoProfile, Profile};
 use super::sourced::{Source, Sourced};
 use crate::error::{Error, Result};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Reads the named profile of a file, or its current one.
@@ -25,8 +26,9 @@ impl ProfileFile {
     }
 
     fn is_there(&self) -> bool {
-        // A file that can't be examined is not missing.
-        self.path.value.try_exists().unwrap_or(true)
+        // Neither a file that can't be examined nor a link that leads nowhere is missing.
+        let found = self.path.value.symlink_metadata();
+        !found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 }
 

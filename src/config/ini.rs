@@ -78,39 +78,48 @@ fn section(
     name: Option<&str>,
     prefixes: &[&str],
 ) -> Result<(String, Section), NoProfile> {
-    let mut sections = parse(&read(path)?);
+    let mut sections = parse(&read(path)?).map_err(|problem| Error::Config {
+        path: path.to_owned(),
+        problem,
+    })?;
     let wanted = name.unwrap_or("default").to_owned();
     let mut headings = prefixes.iter().map(|prefix| format!("{prefix}{wanted}"));
     let fields = headings.find_map(|heading| sections.remove(&heading));
     match fields {
         Some(fields) => Ok((wanted, fields)),
-        None => Err(NoProfile::missing(
-            path,
-            wanted,
-            sections.into_keys().collect(),
-        )),
+        None => {
+            let known: Vec<_> = sections.into_keys().collect();
+            Err(NoProfile::missing(path, wanted, &known, known.is_empty()))
+        }
     }
 }
 
-/// The sections of an INI file. What follows a `#` is a comment, wherever it stands, as in the SDKs.
-fn parse(text: &str) -> BTreeMap<String, Section> {
+/// The sections of an INI file, or the problem of a line. What follows a `#` is a comment, wherever it stands,
+/// as in the SDKs.
+fn parse(text: &str) -> Result<BTreeMap<String, Section>, String> {
     let mut sections: BTreeMap<String, Section> = BTreeMap::new();
     let mut heading = String::new();
-    for line in text.trim_start_matches('\u{feff}').lines() {
+    for (number, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
+        let number = number + 1;
         let line = line.split('#').next().unwrap_or_default().trim();
-        if line.starts_with(';') {
+        if line.is_empty() || line.starts_with(';') {
             continue;
         }
-        if let Some(inner) = line
-            .strip_prefix('[')
-            .and_then(|rest| rest.strip_suffix(']'))
-        {
+        if let Some(rest) = line.strip_prefix('[') {
+            let inner = rest.strip_suffix(']');
+            let inner =
+                inner.ok_or_else(|| tr!("line {number}: a heading without its ]", number))?;
             heading = inner.trim().to_owned();
             sections.entry(heading.clone()).or_default();
         } else if let Some((key, value)) = line.split_once('=') {
             let section = sections.entry(heading.clone()).or_default();
             section.insert(key.trim().to_ascii_lowercase(), value.trim().to_owned());
+        } else {
+            return Err(tr!(
+                "line {number}: neither a [section] nor of the form key = value",
+                number
+            ));
         }
     }
-    sections
+    Ok(sections)
 }

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -54,8 +54,13 @@ impl Profile {
         let name_of = |profile: &Value| Some(profile.get("name")?.as_str()?.to_owned());
         let is_wanted = |profile: &&mut Value| name_of(profile).as_ref() == Some(&wanted);
         let Some(profile) = profiles.iter_mut().find(is_wanted) else {
-            let known = profiles.iter().filter_map(name_of).collect();
-            return Err(NoProfile::missing(path, wanted, known));
+            let known: Vec<_> = profiles.iter().filter_map(name_of).collect();
+            return Err(NoProfile::missing(
+                path,
+                wanted,
+                &known,
+                profiles.is_empty(),
+            ));
         };
         let fields = profile.as_object_mut().map(std::mem::take);
         Ok(Self {
@@ -217,10 +222,9 @@ pub(crate) enum NoProfile {
 }
 
 impl NoProfile {
-    /// The file at `path` has the profiles `known`, but not `wanted`.
-    pub(super) fn missing(path: &Path, wanted: String, known: Vec<String>) -> Self {
-        let is_empty = known.is_empty();
-        let known = if is_empty {
+    /// The file at `path` has the profiles `known`, but not `wanted`, or nothing at all.
+    pub(super) fn missing(path: &Path, wanted: String, known: &[String], is_empty: bool) -> Self {
+        let known = if known.is_empty() {
             tr!("none").to_owned()
         } else {
             known.join(", ")
@@ -290,6 +294,22 @@ fn parse(path: &Path) -> Result<Value> {
     })
 }
 
+/// A profile's name as a word of a command line that may be copied.
+pub(crate) fn quoted(name: &str) -> String {
+    shlex::try_quote(name).map_or_else(|_| format!("{name:?}"), Into::into)
+}
+
+/// The bytes of a regular file, up to one more than `longest`. Of any other it is not sure that they end.
+pub(crate) fn beginning(path: &Path, longest: u64) -> io::Result<Zeroizing<Vec<u8>>> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other(tr!("it is not a regular file")));
+    }
+    let mut bytes = Zeroizing::new(Vec::new());
+    let file = File::open(path)?;
+    file.take(longest + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The text of a configuration file; wiped when dropped.
 ///
 /// # Errors
@@ -299,16 +319,14 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<String>> {
         path: path.to_owned(),
         problem,
     };
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes))
-        .map_err(|error| bad(tr!("can't be read: {error}", error)))?;
+    let bytes = beginning(path, LONGEST);
+    let mut bytes = bytes.map_err(|error| bad(tr!("can't be read: {error}", error)))?;
     if bytes.len() as u64 > LONGEST {
         return Err(bad(
             tr!("longer than 1 MiB; not a configuration file").into()
         ));
     }
-    String::from_utf8(bytes)
+    String::from_utf8(std::mem::take(&mut bytes))
         .map(Zeroizing::new)
         .map_err(|_| bad(tr!("not UTF-8").into()))
 }

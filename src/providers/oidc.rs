@@ -4,12 +4,12 @@ use super::http::problem;
 use super::sts;
 use super::world::{Occasion, World};
 use crate::config::credentials::Credentials;
+use crate::config::profile::beginning;
 use crate::config::source::Role;
 use crate::error::Result;
 use crate::openapi::sts::{AssumeRole, AssumeRoleWithOidc};
 use secrecy::SecretString;
-use std::fs::File;
-use std::io::Read as _;
+use std::fmt::Display;
 use std::path::Path;
 
 /// The longest token file that is read, in bytes.
@@ -50,11 +50,9 @@ pub(super) async fn obtain(
 }
 
 fn read(path: &Path) -> Result<SecretString, String> {
-    let mut text = String::new();
-    let file = File::open(path).map_err(|error| tr!("it can't be read: {error}", error))?;
-    file.take(LONGEST + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| tr!("it can't be read: {error}", error))?;
+    let unreadable = |error: &dyn Display| tr!("it can't be read: {error}", error);
+    let bytes = beginning(path, LONGEST).map_err(|error| unreadable(&error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| unreadable(&error))?;
     if text.len() as u64 > LONGEST {
         return Err(tr!("it is longer than 64 KiB").into());
     }

@@ -1,7 +1,7 @@
 //! The source that a profile describes, by its mode.
 
 use super::super::env::{Env, either, set};
-use super::super::profile::Profile;
+use super::super::profile::{NoProfile, Profile, quoted};
 use super::environment::{credentials_uri, forbidden, instance_role, keys, same_account};
 use super::mode::{CredentialSource, Mode, StoredLogin};
 use super::role::{Role, Sts, session_name};
@@ -79,11 +79,11 @@ impl Fields<'_> {
     }
 
     fn remedy(&self) -> String {
-        let profile = self.profile.name();
+        let profile = quoted(self.profile.name());
         match self.profile.is_of_aliyun() {
             true => tr!(
                 "run `aliyun configure --mode {mode} --profile {profile}`",
-                mode = self.mode,
+                mode = quoted(self.mode),
                 profile
             ),
             false => tr!("correct the file, or name a profile of another with --profile").into(),
@@ -174,7 +174,14 @@ impl Fields<'_> {
                 name
             )));
         }
-        let next = Profile::load(self.profile.path(), Some(&name))?;
+        let next = Profile::load(self.profile.path(), Some(&name));
+        let next = next.map_err(|reason| match reason {
+            NoProfile::Missing {
+                error: Error::Config { problem, .. },
+                ..
+            } => self.problem(&format!("source_profile: {problem}")),
+            other => other.into(),
+        })?;
         chained(&next, self.env, seen)
     }
 

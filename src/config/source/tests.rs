@@ -546,3 +546,72 @@ fn the_metadata_service_is_replaced_on_loopback_only() {
         assert_eq!(home.find(None, &vars).is_ok(), good, "{url}");
     }
 }
+
+#[test]
+fn a_chain_that_ends_early_names_the_profile_and_what_to_run() {
+    let chain = r#""mode":"ChainableRamRoleArn","source_profile":"gone""#;
+    let home = Home::new(&[(".aliyun/config.json", &profiles(&[chain]))]);
+    assert_eq!(
+        home.told(None, &[]),
+        "profile p0 (ChainableRamRoleArn, ~/.aliyun/config.json): source_profile: no profile \"gone\"; the file has p0 | run `aliyun configure --mode ChainableRamRoleArn --profile p0`"
+    );
+}
+
+#[test]
+fn a_command_line_to_copy_has_the_name_as_one_word() {
+    let odd = r#"{"current":"a;rm -rf $x","profiles":[{"name":"a;rm -rf $x","mode":"OIDC"}]}"#;
+    let told = Home::new(&[(".aliyun/config.json", odd)]).told(None, &[]);
+    let words = "| run `aliyun configure --mode OIDC --profile 'a;rm -rf $x'`";
+    assert!(told.ends_with(words), "{told}");
+}
+
+#[test]
+fn a_file_without_a_usable_profile_is_no_reason_for_another_source() {
+    for (file, words) in [
+        (
+            r#"{"current":"x","profiles":[{"mode":"AK"}]}"#,
+            "no profile \"x\"; the file has none",
+        ),
+        (
+            r#"{"profiles":["hush"]}"#,
+            "no profile \"default\"; the file has none",
+        ),
+    ] {
+        let told = Home::new(&[(".aliyun/config.json", file)]).told(None, &[]);
+        assert!(told.contains(words), "{told}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_told_and_not_waited_for() {
+    let home = Home::new(&[(".aliyun/other", "")]);
+    let config = home.0.path().join(".aliyun/config.json");
+    std::os::unix::fs::symlink("nowhere", &config).expect("a link");
+    let told = home.told(None, &[]);
+    assert!(
+        told.starts_with("~/.aliyun/config.json: can't be read: "),
+        "{told}"
+    );
+    std::fs::remove_file(&config).expect("the link");
+    let made = std::process::Command::new("mkfifo").arg(&config).status();
+    assert!(made.expect("mkfifo").success());
+    assert_eq!(
+        home.told(None, &[]),
+        "~/.aliyun/config.json: can't be read: it is not a regular file"
+    );
+}
+
+#[test]
+fn a_broken_line_of_an_ini_file_is_told() {
+    for (file, words) in [
+        ("# x\n[default\ntype=sts", "line 2: a heading without its ]"),
+        (
+            "[default]\n; x\n\naccess_key_secret: hush\n",
+            "line 4: neither a [section] nor of the form key = value",
+        ),
+    ] {
+        let told = Home::new(&[(".alibabacloud/credentials", file)]).told(None, &[]);
+        assert_eq!(told, format!("~/.alibabacloud/credentials: {words}"));
+    }
+}

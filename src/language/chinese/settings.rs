@@ -105,6 +105,9 @@ macro_rules! chinese_settings {
     ("{error}; set SSL_CERT_FILE to a PEM file") => ("{error}；请将 SSL_CERT_FILE 设为 PEM 文件");
     ("SSL_CERT_FILE can't be read: {error}") => ("无法读取 SSL_CERT_FILE：{error}");
     ("{variable} holds no usable certificate in PEM form{reason}") => ("{variable} 中没有可用的 PEM 格式证书{reason}");
+    ("it is not a regular file") => ("它不是普通文件");
+    ("line {number}: a heading without its ]") => ("第 {number} 行：标题缺少 ]");
+    ("line {number}: neither a [section] nor of the form key = value") => ("第 {number} 行：既不是 [节]，也不是 key = value 的形式");
     ("lacks access_token") => ("缺少 access_token");
     ("process_command is empty") => ("process_command 为空");
     ("its process_command runs axt with the same profile, which is an endless loop") => ("其 process_command 以相同的 profile 运行 axt，会形成死循环");

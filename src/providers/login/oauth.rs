@@ -5,7 +5,7 @@ use super::journal::Journal;
 use super::stored;
 use super::tokens::Tokens;
 use crate::config::credentials::Credentials;
-use crate::config::profile::Profile;
+use crate::config::profile::{Profile, quoted};
 use crate::config::source::StoredLogin;
 use crate::error::{Error, Result};
 use crate::openapi::sts::TemporaryCredentials;
@@ -75,7 +75,7 @@ fn with_remedy(error: Error, site: Site, profile: &str) -> Error {
             remedy: tr!(
                 "run `aliyun configure --mode OAuth{flag} --profile {profile}`",
                 flag = site.flag,
-                profile
+                profile = quoted(profile)
             ),
         },
         other => other,
