@@ -53,7 +53,7 @@ const HINTS: &[(&str, Both)] = &[
     ("InvalidAccessKeyId.NotFound InvalidAccessKeyId", both!("no such AccessKey: check ALIBABA_CLOUD_ACCESS_KEY_ID or the profile")),
     ("InvalidAccessKeyId.Inactive Forbidden.AccessKeyDisabled", both!("the AccessKey is disabled: enable it in the RAM console or use another")),
     ("MissingSecurityToken", both!("these are temporary credentials: set ALIBABA_CLOUD_SECURITY_TOKEN as well")),
-    ("InvalidSecurityToken.Expired", both!("the temporary credentials have expired: get new ones. axt renews those of a profile by itself (--profile), but not those that it is given in variables, as by `aliyun axt`")),
+    ("InvalidSecurityToken.Expired", both!("the temporary credentials have expired: get new ones. axt renews those that it obtains itself, as for a profile of a role or a login, but not those that it is given: in a profile of the mode StsToken, or in variables, as by `aliyun axt`")),
     ("InvalidSecurityToken.MismatchWithAccessKey", both!("AccessKey and security token don't belong together: set all three values again")),
     ("InvalidSecurityToken*", both!("the security token is damaged or belongs to other credentials: set all three values again")),
     ("Forbidden.RiskControl", both!("the account is under risk control: ask its owner or Alibaba Cloud's support")),
