@@ -140,6 +140,12 @@ impl Emulator {
         self.shared.identities.user()
     }
 
+    /// The secrets and tokens of its RAM user and of the roles that have been assumed so far.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        self.shared.identities.secrets()
+    }
+
     /// The environment that points axt, or an SDK, at it. A security token must not be set.
     #[must_use]
     pub fn exports(&self) -> Vec<(&'static str, String)> {

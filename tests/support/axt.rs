@@ -31,6 +31,9 @@ impl Drop for Cloud {
         if std::thread::panicking() {
             return;
         }
+        let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+        secrets.extend(self.emulator.secrets());
+        drop(secrets);
         for entry in self.logs.path().read_dir().unwrap() {
             let log = std::fs::read(entry.unwrap().path()).unwrap();
             no_secrets(&log);

@@ -77,6 +77,14 @@ impl Identities {
         }
     }
 
+    /// The secrets and tokens of every key.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys = roles.values().chain([&self.user]);
+        let secrets = keys.flat_map(|key| [Some(&key.pair.access_key_secret), key.token.as_ref()]);
+        secrets.flatten().cloned().collect()
+    }
+
     /// The RAM user's key pair.
     pub(crate) fn user(&self) -> &AccessKey {
         &self.user.pair
