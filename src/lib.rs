@@ -60,7 +60,8 @@
 //! Chinese texts. Help, the log, JSON, and what is sent or kept are English.
 //!
 //! Failures are values: [`error`] has their types, `hints` what to do about them, [`exit`] the exit
-//! status. Only [`ui`] prints; `json` makes the documents of `--json`, and has their schema. Text from
+//! status. A panic is a fault of axt's: `commands/shared/panics` gives the terminal back and ends the process, as
+//! nothing is unwound. Only [`ui`] prints; `json` makes the documents of `--json`, and has their schema. Text from
 //! others passes `printable` first. `tests/imports.rs` has the table of which layer may import which;
 //! neither layers nor files import each other in a circle.
 //!

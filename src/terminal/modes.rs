@@ -186,12 +186,22 @@ impl ModeTracker {
     /// Takes in what follows an ESC if it is a whole sequence that sets a style, as most are: byte by byte
     /// that is slow. Returns the rest.
     fn style<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        let bytes = bytes.strip_prefix(b"[")?;
-        let end = bytes.iter().position(|byte| !matches!(byte, b'0'..=b';'))?;
-        let (params, rest) = bytes.split_at(end);
-        let rest = rest.strip_prefix(b"m")?;
-        self.modes.style = params.iter().any(|byte| *byte != b'0');
-        Some(rest)
+        let [b'[', bytes @ ..] = bytes else {
+            return None;
+        };
+        let mut style = false;
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                b'0' => {}
+                b'1'..=b';' => style = true,
+                b'm' => {
+                    self.modes.style = style;
+                    return bytes.get(at + 1..);
+                }
+                _ => return None,
+            }
+        }
+        None
     }
 
     fn step(&mut self, byte: u8) -> State {

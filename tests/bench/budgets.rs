@@ -209,11 +209,11 @@ mod linux {
     /// System calls and allocations.
     fn counted() {
         for (what, count, budget) in [
-            ("system calls for a key", counts::system_calls_a_key(), 8.0),
+            ("system calls for a key", counts::system_calls_a_key(), 9.0),
             (
                 "allocations for an output message",
                 counts::allocations_a_message(),
-                3.0,
+                1.5,
             ),
         ] {
             match count {

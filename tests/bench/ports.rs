@@ -52,6 +52,7 @@ impl Forward {
             "forward",
             "i-bench",
             "--json",
+            "--eager",
             "-L",
             &local,
             "--max-sessions",
