@@ -175,7 +175,7 @@ fn a_user_before_the_target_beats_the_variable() {
             .map(str::to_owned)
     };
     assert_eq!(user("i-1").as_deref(), Some("al"));
-    assert_eq!(user("bob@i-1"), None, "it is not the variable's");
+    assert_eq!(user("bob@i-1").as_deref(), Some("bob"));
     assert_eq!(user("bob@i-1 --user eve").as_deref(), Some("eve"));
     // The session is bob's, whom this machine lacks; al it would lack as well.
     let variables = [("AXT_USER", "no-al")];
