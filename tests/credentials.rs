@@ -521,7 +521,7 @@ fn credentials_in_variables_that_expire_are_explained() {
     ]);
     let done = run(user.axt(&services, &["sessions", "list"]), b"");
     assert_eq!(done.status, 1);
-    let hint = "but not those that it is given in variables, as by `aliyun axt`";
+    let hint = "but not those that it is given: in a profile of the mode StsToken, or in variables, as by `aliyun axt`";
     assert!(done.stderr.contains(hint), "{}", done.stderr);
     assert_eq!(
         services.count("DescribeTerminalSessions"),
