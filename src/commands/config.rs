@@ -49,7 +49,9 @@ pub(crate) fn show(global: &Global, args: &ConfigShow, ui: &Ui) -> anyhow::Resul
     if let Some(region) = target.as_ref().and_then(|target| target.region.as_ref()) {
         context.enter(region);
     }
+    let is_typed = args.settings.iter().any(|setting| setting.name == "user");
     let user = target.and_then(|target| target.user);
+    let user = user.filter(|_| !is_typed);
     let rows = rows(global, args, &context.settings, user);
     if args.json {
         let settings = rows.into_iter().map(|row| {
