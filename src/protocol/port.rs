@@ -10,12 +10,12 @@ use crate::error::Error;
 pub struct Port;
 
 impl Filter for Port {
-    /// Once connected, an agent that can't read from the target (or can't connect to it anew) has seen
-    /// the target close: that is how TCP connections end. One that was reset stays a failure: what
-    /// came before may be incomplete.
+    /// Once connected, an agent that reads the end of the target's output, or can't connect to the target
+    /// anew, has seen it close: that is how TCP connections end. What came before any other error may be
+    /// incomplete, and stays a failure.
     fn ended(&mut self, ending: Ending, _flow: &mut Flow) -> Ending {
         match ending {
-            Ending::Failed(Error::Ended { code, detail }) if closed(&code) && !reset(&detail) => {
+            Ending::Failed(Error::Ended { code, detail }) if closed(&code, &detail) => {
                 Ending::Normal
             }
             other => other,
@@ -23,16 +23,22 @@ impl Filter for Port {
     }
 }
 
-fn closed(code: &str) -> bool {
-    matches!(
-        code,
-        "ReadFromTargetPortFailed" | "ReopenTargetPortFailed" | "Read_port_failed"
-    )
+/// Old agents end a session with `Read_port_failed`, and some with `ReopenTargetPortFailed`, when the target
+/// has closed and they fail to connect to it anew.
+fn closed(code: &str, detail: &str) -> bool {
+    match code {
+        "ReadFromTargetPortFailed" => is_end_of_file(detail),
+        "ReopenTargetPortFailed" | "Read_port_failed" => true,
+        _ => false,
+    }
 }
 
-/// `connection reset by peer`, as the system of the instance has it.
-fn reset(detail: &str) -> bool {
-    detail.to_ascii_lowercase().contains("reset")
+/// Whether the agent's text, which ends with what Go says of a failed read, tells of the end of the stream:
+/// `An error occurred while reading from the target port 10.0.0.1:80. EOF.`
+fn is_end_of_file(detail: &str) -> bool {
+    let detail = detail.trim_end_matches('.');
+    let ends = detail == "EOF" || detail.ends_with(" EOF");
+    detail.is_empty() || (ends && !detail.ends_with("unexpected EOF"))
 }
 
 #[cfg(test)]
@@ -48,17 +54,11 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_closes_is_no_failure_and_one_that_resets_is() {
+    fn a_target_that_closes_is_no_failure_and_any_other_end_is() {
         for (code, detail, normal) in [
-            ("ReadFromTargetPortFailed", "EOF", true),
             ("ReopenTargetPortFailed", "", true),
             ("Read_port_failed", "", true),
             ("Open_port_failed", "", false),
-            (
-                "ReadFromTargetPortFailed",
-                "Connection reset by peer (os error 104)",
-                false,
-            ),
             ("OpenTargetPortFailed", "connection refused", false),
             ("FlowExceedLimit", "", false),
         ] {
@@ -66,5 +66,39 @@ mod tests {
             let is_normal = matches!(ending, Ending::Normal);
             assert_eq!(is_normal, normal, "{code}: {detail}");
         }
+        for (cause, normal) in [
+            ("EOF", true),
+            ("unexpected EOF", false),
+            ("NOTEOF", false),
+            (
+                "read tcp 10.0.0.9:5->10.0.0.1:80: read: connection reset by peer",
+                false,
+            ),
+            (
+                "read tcp 10.0.0.9:5->10.0.0.1:80: read: connection timed out",
+                false,
+            ),
+            (
+                "read tcp 10.0.0.9:5->10.0.0.1:80: read: no route to host",
+                false,
+            ),
+            (
+                "read tcp 10.0.0.9:5->10.0.0.1:80: wsarecv: An existing connection was forcibly closed by the remote host",
+                false,
+            ),
+        ] {
+            let text = format!(
+                "An error occurred while reading from the target port 10.0.0.1:80. {cause}."
+            );
+            for detail in [cause, &text] {
+                let ending = ended("ReadFromTargetPortFailed", detail);
+                let is_normal = matches!(ending, Ending::Normal);
+                assert_eq!(is_normal, normal, "{detail}");
+            }
+        }
+        assert!(matches!(
+            ended("ReadFromTargetPortFailed", ""),
+            Ending::Normal
+        ));
     }
 }

@@ -4,7 +4,7 @@ use super::chunk::Chunker;
 use super::failure::SessionFailure;
 use super::options::AgentOptions;
 use super::spec::SessionSpec;
-use super::tcp::TCP_CHUNK;
+use super::tcp::{Ends, TCP_CHUNK};
 use bytes::Bytes;
 use std::future::{Future, pending};
 use std::io;
@@ -46,6 +46,8 @@ pub(super) struct Open {
     chunker: Option<Chunker>,
     /// No output is read before this time.
     not_before: Option<Instant>,
+    /// The addresses of a connection.
+    pub(super) ends: Option<Ends>,
     #[cfg(unix)]
     child: Option<tokio::process::Child>,
 }
@@ -113,6 +115,7 @@ impl Open {
             max_read: super::pty::PTY_CHUNK,
             chunker: Some(Chunker::default()),
             not_before: (!delay.is_zero()).then(|| Instant::now() + delay),
+            ends: None,
             child: Some(program.child),
         })
     }
@@ -132,6 +135,7 @@ impl Open {
 
     /// Takes over a connection to a target.
     pub(super) fn tcp(stream: TcpStream) -> Self {
+        let ends = stream.local_addr().ok().zip(stream.peer_addr().ok());
         let (output, input) = stream.into_split();
         Self {
             output: BufReader::new(Box::new(output)),
@@ -139,6 +143,7 @@ impl Open {
             max_read: TCP_CHUNK,
             chunker: None,
             not_before: None,
+            ends,
             #[cfg(unix)]
             child: None,
         }

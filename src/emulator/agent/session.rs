@@ -7,7 +7,7 @@ use super::input_queue::{InputQueue, MAX_QUEUED};
 use super::options::{AgentOptions, Generation, Guest};
 use super::sequence::{Sequence, Taken};
 use super::spec::SessionSpec;
-use super::tcp::{self, TCP_CHUNK};
+use super::tcp::{self, Doing, TCP_CHUNK};
 use crate::emulator::state::kms::Kms;
 use crate::protocol::crypto;
 use crate::protocol::frame::{Frame, Kind, parse_resize};
@@ -208,7 +208,7 @@ impl AgentSession {
             return ControlFlow::Continue(());
         }
         if matches!(self.stage, GuestStage::Detached) && frame.kind != Kind::Close {
-            self.connect("ReopenTargetPortFailed");
+            self.connect(Doing::Reopening);
         }
         match frame.kind {
             Kind::Input => match self.encryption.unseal(&frame.payload) {
@@ -287,7 +287,7 @@ impl AgentSession {
         if self.options.guest == Guest::Echo {
             self.stage = GuestStage::Echo;
         } else if self.spec.port.is_some() {
-            self.connect("OpenTargetPortFailed");
+            self.connect(Doing::Opening);
         } else {
             match Open::terminal(&self.spec, &self.options, self.size) {
                 Ok(open) => self.open(open),
@@ -302,15 +302,15 @@ impl AgentSession {
         self.queue.drop_expired();
     }
 
-    /// Connects to the target; a failure has this code.
-    fn connect(&mut self, code: &'static str) {
+    /// Connects to the target.
+    fn connect(&mut self, doing: Doing) {
         let host = self.spec.target_server.clone();
         let host = host.filter(|host| !host.is_empty());
         self.stage = GuestStage::Connecting(Box::pin(tcp::connect(
             host.unwrap_or_else(|| "localhost".into()),
             self.spec.port.unwrap_or_default(),
             self.options.connect_timeout,
-            code,
+            doing,
         )));
     }
 
@@ -336,9 +336,11 @@ impl AgentSession {
             self.stage = GuestStage::Detached;
             self.queue.clear();
         } else {
-            let text = end.map_or_else(|error| error.to_string(), |_| "EOF".to_owned());
-            self.fail(&SessionFailure::new("ReadFromTargetPortFailed", text))
-                .await;
+            let ends = match &self.stage {
+                GuestStage::Open(open) => open.ends,
+                _ => None,
+            };
+            self.fail(&tcp::read_failure(ends, end)).await;
         }
     }
 

@@ -30,20 +30,44 @@ async fn a_target_may_speak_first_or_wait_and_its_close_ends_the_session() {
     client.wait_for("banner ").await;
     assert_eq!(read(&mut stream, 8).await, "question");
     stream.write_all(&[b'x'; 5000]).await.unwrap();
+    let target = stream.local_addr().unwrap();
     drop(stream);
-    assert_eq!(client.ended().await, "ReadFromTargetPortFailed: EOF");
+    let expected = format!(
+        "ReadFromTargetPortFailed: An error occurred while reading from the target port {target}. EOF."
+    );
+    assert_eq!(client.ended().await, expected);
     assert_eq!(client.screen.len(), 5007);
 }
 
 #[tokio::test]
 async fn a_target_that_refuses_says_so() {
     let (listener, spec) = target().await;
+    let target = listener.local_addr().unwrap();
     drop(listener);
     let reason = Client::new(spec.clone(), &AgentOptions::default())
         .ended()
         .await;
-    assert_eq!(reason, "OpenTargetPortFailed: connection refused");
+    let expected = format!(
+        "OpenTargetPortFailed: An error occurred while opening the target port {target}. dial tcp {target}: connect: connection refused."
+    );
+    assert_eq!(reason, expected);
     assert_eq!(Client::new(spec, &old()).ended().await, "Open_port_failed");
+}
+
+#[tokio::test]
+async fn a_target_that_resets_says_so() {
+    let (listener, spec) = target().await;
+    let mut client = Client::new(spec, &AgentOptions::default());
+    let (mut stream, peer) = listener.accept().await.unwrap();
+    client.input("go").await;
+    assert_eq!(read(&mut stream, 2).await, "go");
+    stream.set_zero_linger().unwrap();
+    let target = stream.local_addr().unwrap();
+    drop(stream);
+    let expected = format!(
+        "ReadFromTargetPortFailed: An error occurred while reading from the target port {target}. read tcp {peer}->{target}: read: connection reset by peer."
+    );
+    assert_eq!(client.ended().await, expected);
 }
 
 #[tokio::test]
