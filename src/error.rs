@@ -247,7 +247,12 @@ impl Error {
             Self::Api(error) => hints::call(&error.action, &error.code),
             Self::Ended { code, detail } => hints::close(code, detail).map(Into::into),
             Self::Credentials { remedy, .. } | Self::Target { remedy, .. } => Some(remedy.clone()),
-            Self::AfterStop { error, .. } => error.hint(),
+            Self::AfterStop { error, .. } => match error.code() {
+                "IdleTimeout" | "Timeout" => Some(
+                    tr!("a session ends after 3 minutes in which axt sends nothing, as while it is stopped: connect again").into(),
+                ),
+                _ => error.hint(),
+            },
             Self::Queue { .. } => Some(
                 tr!("start fewer commands at once, or let them wait longer: --queue-timeout 5m").into(),
             ),

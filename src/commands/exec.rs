@@ -234,6 +234,10 @@ impl Filter for Exec {
 
     fn overdue(&mut self, limit: Duration) -> Error {
         match self.failure() {
+            Some(Failure::NoShell(said)) if said.is_empty() => Error::AgentTimeout {
+                what: tr!("the answer of the agent"),
+                limit,
+            },
             Some(failure) => Error::Remote(failure.to_string()),
             None => Error::AgentTimeout {
                 what: tr!("the answer of the remote side"),
@@ -383,6 +387,20 @@ mod tests {
             (&*flow.remote, exec.deadline()),
             (&b"s0000009-KILL -77"[..], None)
         );
+    }
+
+    #[test]
+    fn an_agent_that_says_nothing_is_told_from_a_shell_that_says_something_else() {
+        let limit = Duration::from_secs(3);
+        for (said, expected) in [
+            ("", "the answer of the agent took longer than 3s"),
+            ("C:\\>", "no POSIX shell answered; the output was: C:\\>"),
+        ] {
+            let mut exec = exec(What::Line(b"true".to_vec()), false);
+            exec.output(Instant::now(), said.as_bytes(), &mut Flow::default());
+            let error = exec.overdue(limit).to_string();
+            assert!(error.ends_with(expected), "{error}");
+        }
     }
 
     #[test]

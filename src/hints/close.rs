@@ -34,7 +34,7 @@ const REASONS: &[Reason] = &[
     ("OpenChannelFailed", both!("the agent could not connect to the session"), NETWORK),
     ("ServerDomainUnavailable", both!("the agent found no server to connect to"), NETWORK),
     ("ProcessDataError", both!("the agent could not handle the session's data"), AGAIN),
-    ("SendingDataFailed", both!("the agent could not send to the service"), AGAIN),
+    ("SendingDataFailed IO_port_failed", both!("the agent could not send to the service"), AGAIN),
     ("ReadFromWebsocketFailed", both!("the agent could not read from the service"), AGAIN),
     ("ProcessStdoutDataError", both!("the agent could not read the program's output"), Some(both!("the program's output could not be read on the instance: connect again"))),
     ("OpenPtyFailed", both!("the agent could not open a terminal"), Some(both!("try another --user (old agents refuse root and every user with its uid or gid), or none; update the agent"))),
@@ -57,7 +57,7 @@ const REASONS: &[Reason] = &[
     ("WinptyLoadFailed", both!("the agent could not load winpty"), Some(both!("reinstall the Cloud Assistant agent on the Windows instance"))),
     ("WinptyPermissionDenied", both!("the agent may not use winpty"), Some(both!("reinstall the Cloud Assistant agent on the Windows instance"))),
     ("PasswordNameNotFound", both!("no password is stored under that name"), Some(both!("store the password in the parameter store of Operation Orchestration Service under the name --password-name gives"))),
-    ("UnknownError", both!("the agent failed without saying why"), Some(both!("connect again; if it happens again, look into the agent's log on the instance"))),
+    ("UnknownError Unknown_error", both!("the agent failed without saying why"), Some(both!("connect again; if it happens again, look into the agent's log on the instance"))),
 ];
 
 /// `ClosedReason` of a session record (DescribeTerminalSessions), as the API page lists them.
@@ -115,6 +115,7 @@ mod tests {
         ShellCommandPermissionDenied HomeDirNotFound HomeDirPermissionDenied ProcessStdoutDataError
         SendingDataFailed KeyExchangeFailed OpenTargetPortFailed ReadFromTargetPortFailed
         ReopenTargetPortFailed ReadFromWebsocketFailed UnknownError WinptyLoadFailed
+        IO_port_failed Unknown_error
         WinptyPermissionDenied PasswordNameNotFound ConnectionCountExceedLimit";
 
     #[test]

@@ -115,8 +115,8 @@ pub enum Failure {
     /// A tool is missing.
     #[error("{}", tr!("{tool} is missing on the instance, and commands need it", tool = .0))]
     Missing(&'static str),
-    /// The session ended before the runner was ready; what was said until then.
-    #[error("{}", tr!("no POSIX shell answered; the output was: {output}", output = .0))]
+    /// The session ended before the runner was ready; what was said until then, perhaps nothing.
+    #[error("{}", tr!("no POSIX shell answered; the output was: {output}", output = or_nothing(.0)))]
     NoShell(String),
     /// A line was lost, doubled or damaged.
     #[error(
@@ -148,4 +148,11 @@ pub enum Failure {
     /// The command is too long.
     #[error("{}", tr!("the command is longer than {longest} bytes", longest = LONGEST_FRAME))]
     TooLong,
+}
+
+fn or_nothing(said: &str) -> &str {
+    match said {
+        "" => "nothing",
+        said => said,
+    }
 }

@@ -65,9 +65,7 @@ impl Hello {
     /// The reason why no answer came.
     pub(super) fn no_shell(&self) -> Failure {
         let said = String::from_utf8_lossy(&self.said);
-        let said = said.trim();
-        let said = if said.is_empty() { "nothing" } else { said };
-        Failure::NoShell(said.to_owned())
+        Failure::NoShell(said.trim().to_owned())
     }
 
     #[cfg(test)]

@@ -80,9 +80,16 @@ impl Report {
             .max()
             .unwrap_or(0);
         self.rows.iter().fold(String::new(), |mut text, row| {
-            let [verdict, name, finding, remedy] = row.cells().map(|cell| escaped(&cell));
+            let [verdict, name, finding, remedy] = row.cells();
+            // The candidates of an ambiguous target are lines of their own.
+            let mut lines = finding.lines().map(escaped);
+            let first = lines.next().unwrap_or_default();
             // Writing to a String can't fail.
-            let _ = writeln!(text, "{verdict:<4}  {name:<width$}  {finding}");
+            let _ = writeln!(text, "{verdict:<4}  {name:<width$}  {first}");
+            for line in lines {
+                let _ = writeln!(text, "{:<4}  {:<width$}  {line}", "", "");
+            }
+            let remedy = escaped(&remedy);
             if !remedy.is_empty() {
                 let _ = writeln!(text, "{:<4}  {:<width$}  -> {remedy}", "", "");
             }

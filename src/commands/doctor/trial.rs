@@ -130,6 +130,7 @@ async fn echo(link: Link, limit: Duration) -> (Option<Duration>, Result<Duration
         resume: false,
         open_within: Some(limit),
         linger: None,
+        trusts_end: true,
     };
     let (echoed, mut on_echo) = mpsc::channel(1);
     let filter = Echo {

@@ -62,7 +62,8 @@ impl Write for Lines {
     }
 }
 
-/// Opens the file, which becomes its owner's alone even if it existed before.
+/// Opens the file, which becomes its owner's alone even if it existed before. One that belongs to another user
+/// stays as that user has it.
 fn open(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
@@ -71,7 +72,12 @@ fn open(path: &Path) -> Result<File> {
     let file = options.open(path).and_then(|file| {
         #[cfg(unix)]
         if file.metadata()?.is_file() {
-            file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            let set = file.set_permissions(mode);
+            set.or_else(|error| match error.kind() {
+                io::ErrorKind::PermissionDenied => Ok(()),
+                _ => Err(error),
+            })?;
         }
         Ok(file)
     });

@@ -77,6 +77,7 @@ macro_rules! chinese_hints {
     ("more was sent than the service's bandwidth limit allows") => ("发送的数据超过了服务的带宽限制");
     ("send more slowly: --rate-limit 20000 stays below the lowest limit there is") => ("请降低发送速率：--rate-limit 20000 低于所有已知的限制");
     ("nothing was sent for 3 minutes") => ("3 分钟内没有发送任何数据");
+    ("a session ends after 3 minutes in which axt sends nothing, as while it is stopped: connect again") => ("axt 在 3 分钟内没有发送任何数据（例如被暂停期间）时，会话会结束：请重新连接");
     ("the agent received nothing for 3 minutes: leave --keepalive at 60s, or lower it") => ("Agent 在 3 分钟内没有收到任何数据：请保持 --keepalive 为 60s，或改为更小的值");
     ("the agent waited too long") => ("Agent 等待超时");
     ("the agent received nothing for 3 minutes, or could not reach the port in time: connect again") => ("Agent 在 3 分钟内没有收到任何数据，或未能及时连接到端口：请重新连接");
