@@ -304,9 +304,9 @@ pub(crate) struct Ports {
     #[arg(long)]
     pub(crate) eager: bool,
     /// After the local side's end, end the session as incomplete after this much silence of the remote
-    /// side; 0 waits for nothing
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
-    pub(crate) linger: Duration,
+    /// side; 0 waits for nothing [default: 5s, no limit where the agent reports its target's close]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) linger: Option<Duration>,
 }
 
 /// Options of every session.

@@ -301,8 +301,8 @@ impl Pump<'_> {
         match wake {
             Wake::Received => {
                 for incoming in self.wire.batch.drain(..) {
-                    if incoming == Incoming::Alive {
-                        tracing::trace!("a ping or a pong came");
+                    if matches!(incoming, Incoming::Alive | Incoming::Pong(_)) {
+                        tracing::trace!(?incoming, "a sign of life");
                     }
                     self.channel.receive(now, incoming);
                 }
@@ -313,6 +313,9 @@ impl Pump<'_> {
                 self.filter.input_end(&mut self.flow);
                 if self.linger.is_limited() {
                     self.channel.input_ended();
+                    if self.options.trusts_end && !self.channel.reports_end() {
+                        self.host.notice(Notice::InputEnded);
+                    }
                 }
             }
             Wake::Typed(Ok(bytes)) => {
@@ -326,7 +329,9 @@ impl Pump<'_> {
             Wake::Written(Ok(n)) if n > 0 => {
                 tracing::trace!(bytes = n, "output written");
                 self.flow.user.advance(n);
-                self.linger.heard(now.at);
+                if self.channel.is_answering() {
+                    self.linger.heard(now.at);
+                }
             }
             Wake::Written(Ok(_)) => self.conclude(Outcome::OutputClosed),
             Wake::Written(Err(error)) => self.conclude(user::write_failure(error)),
@@ -353,6 +358,7 @@ impl Pump<'_> {
                     None => self.conclude(Outcome::Stopped(stop)),
                 }
             }
+            Some(Control::ReportsEnd) => self.channel.learn_that_it_reports_its_end(),
             Some(Control::Unread) => self.linger.want_no_answer(),
             Some(Control::Filter) => self.filter.wake(now.at, &mut self.flow),
             // The senders are gone, and with them everything that could stop the session: that counts as a

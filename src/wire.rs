@@ -4,8 +4,10 @@ use crate::error::{Error, Result};
 use crate::protocol::channel::{Incoming, Outgoing};
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
+use std::borrow::Cow;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::mpsc;
@@ -31,6 +33,9 @@ const MAX_MESSAGE: usize = 1024 * 1024;
 /// The most bytes kept for a gateway that doesn't read: without a limit, the answers to a flood of pings
 /// would fill the memory.
 const MAX_UNSENT: usize = 1024 * 1024;
+
+/// So many characters of a secret are enough to know it by.
+const SECRET_BEGINNING: usize = 8;
 
 /// How long the other side may take to answer the closing frame.
 const CLOSING: Duration = Duration::from_secs(1);
@@ -104,6 +109,27 @@ impl Target {
         self.url.host_str().unwrap_or_default()
     }
 
+    /// Whether a text repeats a secret of the target, or the beginning of one. Ids are none.
+    fn is_repeated_in(&self, text: &str) -> bool {
+        let decoded = percent_decode_str(text).decode_utf8_lossy();
+        let raw = self.url.query().unwrap_or_default().split('&');
+        let raw = raw.map(|pair| pair.split_once('=').unwrap_or(("", pair)));
+        let raw = raw.map(|(key, value)| (key.into(), value.into()));
+        let token = self.token.iter();
+        let token = token.map(|token| ("".into(), token.expose_secret().into()));
+        self.url
+            .query_pairs()
+            .chain(raw)
+            .chain(token)
+            .filter(|(key, value): &(Cow<'_, str>, Cow<'_, str>)| {
+                !matches!(key.as_ref(), "sessionId" | "channelId") && !value.is_empty()
+            })
+            .any(|(_, value)| {
+                let beginning: String = value.chars().take(SECRET_BEGINNING).collect();
+                text.contains(&beginning) || decoded.contains(&beginning)
+            })
+    }
+
     fn request(&self) -> Result<Request> {
         let unfit = |what: &str| Error::Usage(tr!("the {what} can't be sent in a request", what));
         let request = self.url.as_str().into_client_request();
@@ -162,6 +188,7 @@ where
     let (sink, stream) = socket.split();
     let (outgoing, from_pump) = mpsc::channel(QUEUE);
     let (to_pump, incoming) = mpsc::channel(QUEUE);
+    let progress = to_pump.clone().downgrade();
     let mut reader = tokio::spawn(async move {
         tokio::select! {
             () = read(stream, &to_pump) => {}
@@ -171,7 +198,7 @@ where
     tokio::spawn(async move {
         let aborter = reader.abort_handle();
         tokio::select! {
-            closing = write(sink, from_pump) => if closing {
+            closing = write(sink, from_pump, progress) => if closing {
                 // The reader sees the answer to the closing frame, or the connection's end.
                 let _ = tokio::time::timeout(CLOSING, reader).await;
             },
@@ -198,13 +225,18 @@ where
                 let _ = tokio::time::timeout(CLOSING, stream.next()).await;
                 return;
             }
+            Some(Ok(Message::Pong(payload))) => match payload.as_ref().try_into() {
+                Ok(number) => Incoming::Pong(u32::from_be_bytes(number)),
+                // A gateway may send pongs that nobody asked for.
+                Err(_) => Incoming::Alive,
+            },
             Some(Ok(_)) => Incoming::Alive,
             Some(Err(WsError::ConnectionClosed)) | None => Incoming::Closed(None),
             Some(Err(error)) => failure(&error),
         };
         let last = !matches!(
             incoming,
-            Incoming::Binary(_) | Incoming::Text(_) | Incoming::Alive
+            Incoming::Binary(_) | Incoming::Text(_) | Incoming::Alive | Incoming::Pong(_)
         );
         if pump.send(incoming).await.is_err() || last {
             return;
@@ -216,6 +248,7 @@ where
 async fn write<S>(
     mut sink: SplitSink<WebSocketStream<S>, Message>,
     mut pump: mpsc::Receiver<Outgoing>,
+    progress: mpsc::WeakSender<Incoming>,
 ) -> bool
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -226,15 +259,32 @@ where
         for outgoing in batch.drain(..) {
             closing |= outgoing == Outgoing::Close;
             // A failure shows at the reader too, which reports it.
-            if sink.feed(message(outgoing)).await.is_err() {
+            let fed = noting_waits(sink.feed(message(outgoing)), &progress);
+            if fed.await.is_err() {
                 return false;
             }
         }
-        if sink.flush().await.is_err() || closing {
+        if noting_waits(sink.flush(), &progress).await.is_err() || closing {
             return closing;
         }
     }
     false
+}
+
+/// Waits for a write. One that had to wait is a sign of life: the other side has taken what was written before.
+async fn noting_waits<T>(
+    mut write: impl Future<Output = T> + Unpin,
+    pump: &mpsc::WeakSender<Incoming>,
+) -> T {
+    if let Some(written) = (&mut write).now_or_never() {
+        return written;
+    }
+    let written = write.await;
+    if let Some(pump) = pump.upgrade() {
+        // Where the queue is full, there are signs of life enough.
+        let _ = pump.try_send(Incoming::Alive);
+    }
+    written
 }
 
 fn message(outgoing: Outgoing) -> Message {
@@ -244,7 +294,7 @@ fn message(outgoing: Outgoing) -> Message {
             Ok(text) => Message::Text(text),
             Err(_) => Message::Binary(bytes),
         },
-        Outgoing::Ping => Message::Ping(Bytes::new()),
+        Outgoing::Ping(number) => Message::Ping(Bytes::copy_from_slice(&number.to_be_bytes())),
         Outgoing::Close => Message::Close(Some(CloseFrame {
             code: CloseCode::Normal,
             reason: "".into(),
@@ -268,7 +318,7 @@ fn refusal(error: WsError, target: &Target) -> Error {
     match error {
         WsError::Http(response) => Error::Refused {
             status: response.status().as_u16(),
-            detail: snippet(&response),
+            detail: snippet(&response, target),
             resuming: target.resuming,
         },
         error => Error::Connect {
@@ -279,9 +329,12 @@ fn refusal(error: WsError, target: &Target) -> Error {
     }
 }
 
-/// The first line of a refusal's body, unless it is a page.
-fn snippet(response: &Response) -> String {
+/// The first line of a refusal's body, unless it is a page or repeats a secret of the request.
+fn snippet(response: &Response, target: &Target) -> String {
     let body = response.body().as_deref().unwrap_or_default();
+    if target.is_repeated_in(&String::from_utf8_lossy(body)) {
+        return String::new();
+    }
     let text = String::from_utf8_lossy(body.get(..200).unwrap_or(body)).into_owned();
     let line = text.lines().next().unwrap_or_default().trim();
     if line.starts_with('<') {
@@ -319,6 +372,82 @@ mod tests {
         for wrong in ["https://gw/?token=hush", "hush", "wss://?token=hush"] {
             assert!(!target(wrong).unwrap_err().to_string().contains("hush"));
         }
+    }
+
+    /// The pump's ends of a WebSocket, and the gateway.
+    async fn opened() -> (
+        mpsc::Sender<Outgoing>,
+        mpsc::Receiver<Incoming>,
+        WebSocketStream<tokio::io::DuplexStream>,
+    ) {
+        let (ours, theirs) = tokio::io::duplex(1024);
+        let target = target("ws://gw/session?token=hush").unwrap();
+        let gateway = tokio_tungstenite::accept_async(theirs);
+        let (opened, gateway) = tokio::join!(open(&target, ours), gateway);
+        let (outgoing, incoming) = opened.unwrap();
+        (outgoing, incoming, gateway.unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_gateways_own_pings_and_pongs_are_not_the_answer_to_axts() {
+        let (outgoing, mut incoming, mut gateway) = opened().await;
+        for own in [
+            Message::Ping("!".into()),
+            Message::Pong("none asked".into()),
+        ] {
+            gateway.send(own).await.unwrap();
+            assert_eq!(incoming.recv().await, Some(Incoming::Alive));
+        }
+        outgoing.send(Outgoing::Ping(7)).await.unwrap();
+        let asked = loop {
+            match gateway.next().await.unwrap().unwrap() {
+                Message::Ping(asked) => break asked,
+                other => assert!(other.is_pong()),
+            }
+        };
+        assert_eq!(asked.as_ref(), [0, 0, 0, 7]);
+        gateway.flush().await.unwrap();
+        assert_eq!(incoming.recv().await, Some(Incoming::Pong(7)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_had_to_wait_is_a_sign_of_life() {
+        let (outgoing, mut incoming, mut gateway) = opened().await;
+        let large = Outgoing::Binary(vec![7; 4096].into());
+        outgoing.send(large).await.unwrap();
+        // Until everything stands still.
+        tokio::time::sleep(CLOSING).await;
+        assert!(incoming.try_recv().is_err());
+        gateway.next().await.unwrap().unwrap();
+        assert_eq!(incoming.recv().await, Some(Incoming::Alive));
+    }
+
+    #[test]
+    fn a_refusal_that_repeats_a_secret_is_not_shown() {
+        let target =
+            target("wss://gw/session?sessionId=s-12345678&token=hush%2Fhush%20word").unwrap();
+        let shown = |body: &str| {
+            let mut response = Response::new(Some(body.as_bytes().to_vec()));
+            *response.status_mut() = tungstenite::http::StatusCode::NOT_FOUND;
+            refusal(WsError::Http(Box::new(response)), &target).to_string()
+        };
+        for body in [
+            "Cannot GET /session?sessionId=s-12345678&token=hush%2Fhush%20word",
+            "no such token: hush/hush word",
+            "no such token: hush%2fhush+word",
+            // Cut off.
+            "Cannot GET /session?sessionId=s-12345678&token=hush%2Fhu",
+            "x-acs-session-token: tok-secret",
+            "first line\nsecond line, tok-secret",
+        ] {
+            let said = shown(body);
+            assert!(
+                !said.contains("hush") && !said.contains("tok-") && !said.contains("line"),
+                "{said}"
+            );
+        }
+        let said = shown("there is no session s-12345678");
+        assert!(said.contains("there is no session s-12345678"), "{said}");
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn each_value_is_shown_with_its_origin() {
     let lines = shown(&dir, "", &[("ALIBABA_CLOUD_ENDPOINT_TYPE", "vpc")]);
     has(&lines, "region cn-qingdao FILE:1");
     has(&lines, "user ops FILE:2");
-    has(&lines, "linger 5s default");
+    has(&lines, "connect-timeout 15s default");
     has(
         &lines,
         "connection-type intranet ALIBABA_CLOUD_ENDPOINT_TYPE",

@@ -387,6 +387,29 @@ fn a_client_that_is_gone_is_not_lingered_for() {
 }
 
 #[test]
+fn an_upload_is_over_when_the_gateway_has_read_it() {
+    let mut options = unlimited();
+    options.faults.set("deaf-after-in", "1:3s").unwrap();
+    options.faults.set("ping-every", "20ms").unwrap();
+    let cloud = Cloud::with(options);
+    let (tell, told) = mpsc::channel();
+    let port = peer::serve(move |mut stream| {
+        stream.write_all(b"!").unwrap();
+        let mut taken = Vec::new();
+        stream.read_to_end(&mut taken).unwrap();
+        tell.send(taken).unwrap();
+    });
+    let forward = Forward::start(&cloud, &["-L", &to(port)], 1);
+    let bytes = noise(300_000, 8);
+    let mut stream = forward.connect();
+    stream.read_exact(&mut [0; 1]).unwrap();
+    stream.write_all(&bytes).unwrap();
+    drop(stream);
+    assert!(told.recv().unwrap() == bytes);
+    assert_eq!(forward.closed(1)["error"], Value::Null);
+}
+
+#[test]
 fn a_failed_session_resets_its_connection_and_no_other() {
     let mut options = unlimited();
     // One for the question after the agent's version.

@@ -12,7 +12,7 @@ use std::net::Shutdown;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
-use support::axt::{Cloud, axt, finish, noise, run, until};
+use support::axt::{Cloud, axt, finish, noise, run, unlimited, until};
 use support::peer;
 
 fn proxy(cloud: &Cloud, port: u16, args: &[&str]) -> Command {
@@ -88,6 +88,25 @@ fn all_of_the_input_is_delivered_before_the_session_ends() {
     assert_eq!((done.status, done.stderr.as_str()), (0, ""));
     assert!(told.recv().unwrap() == bytes);
     cloud.assert_all_ended();
+}
+
+#[test]
+fn a_ping_of_the_gateway_is_no_answer_to_one_of_axts() {
+    let mut options = unlimited();
+    options.faults.set("deaf-after-in", "1:3s").unwrap();
+    options.faults.set("ping-every", "20ms").unwrap();
+    let cloud = Cloud::with(options);
+    let bytes = noise(300_000, 4);
+    let (tell, told) = mpsc::channel();
+    let port = peer::serve(move |mut stream| {
+        stream.write_all(b"go").unwrap();
+        let mut taken = Vec::new();
+        stream.read_to_end(&mut taken).unwrap();
+        tell.send(taken).unwrap();
+    });
+    let done = run(proxy(&cloud, port, &["--linger", "0"]), &bytes);
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    assert!(told.recv().unwrap() == bytes);
 }
 
 #[test]

@@ -171,6 +171,7 @@ impl Sim {
             } else {
                 InputFrom::Start { queued: true }
             },
+            port: rng.bool(),
             ..Options::default()
         };
         let mut sim = Self {
@@ -453,7 +454,7 @@ impl Sim {
         while let Some(out) = self.client.poll_send(self.clock()) {
             match out {
                 Outgoing::Binary(bytes) => self.send_up(bytes),
-                Outgoing::Ping => self.pong(),
+                Outgoing::Ping(number) => self.pong(number),
                 other => panic!("a session sends no {other:?}"),
             }
         }
@@ -541,14 +542,14 @@ impl Sim {
         }
     }
 
-    fn pong(&mut self) {
+    fn pong(&mut self, number: u32) {
         let Some(wire) = self.wire.as_mut().filter(|wire| !wire.hole) else {
             return;
         };
         wire.count += 1;
         wire.down.insert(
             (self.now + Duration::from_millis(1), wire.count),
-            Incoming::Alive,
+            Incoming::Pong(number),
         );
     }
 

@@ -9,11 +9,15 @@ use super::shared::target::resolve::{self, May, Resolved};
 use crate::cli::{Global, Proxy, Remote};
 use crate::error::Stop;
 use crate::exit::Exit;
+use crate::openapi::client::Client;
 use crate::openapi::ecs::StartTerminalSession;
+use crate::openapi::ecs::agents::{Agent, agent};
+use crate::openapi::endpoint::Product;
 use crate::protocol::session::InputFrom;
-use crate::pump::Control;
+use crate::pump::{Control, Notice};
 use crate::terminal::{Screen, Signals};
 use crate::ui::Ui;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Runs `axt proxy`.
@@ -62,14 +66,39 @@ async fn join(
     let session = started.or_end(stops.run(dialing)).await?;
     let (control, asked) = mpsc::channel(8);
     stdio::tell_when_unread(control.clone());
-    tokio::spawn(pass_stops(stops.signals, control));
+    tokio::spawn(pass_stops(stops.signals, control.clone()));
     let ends = async { Ok((stdio::stdin()?, stdio::stdout(&Screen::none())?)) };
     let ends = started.or_end(ends).await?;
+    let notices = |notice| {
+        if notice == Notice::InputEnded
+            && args.session.wss_url.is_none()
+            && let Ok(client) = context.client(Product::Ecs)
+        {
+            tokio::spawn(tell_of_agent(
+                client,
+                resolved.id.clone(),
+                limit,
+                control.clone(),
+            ));
+        }
+    };
     let outcome = session
-        .run(ends, asked, (&args.ports, &args.session), |_| {})
+        .run(ends, asked, (&args.ports, &args.session), notices)
         .await;
     started.end().await;
     Ok(conclude(outcome)?)
+}
+
+/// Tells the pump if the instance's agent is known to report its target's close.
+async fn tell_of_agent(client: Client, id: String, limit: Duration, pump: mpsc::Sender<Control>) {
+    match agent(&client, &id, limit).await {
+        Ok(agent) if agent.as_ref().is_some_and(Agent::reports_close) => {
+            // The session may have ended since.
+            let _ = pump.send(Control::ReportsEnd).await;
+        }
+        Ok(agent) => tracing::info!(version = agent.and_then(|a| a.version), "the agent"),
+        Err(error) => tracing::info!(%error, "the agent's version is not known"),
+    }
 }
 
 /// Turns the signals that end a process into the pump's stops, for as long as it listens.

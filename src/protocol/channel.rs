@@ -34,8 +34,10 @@ pub enum Incoming {
     Binary(Bytes),
     /// A text message, as its UTF-8 bytes.
     Text(Bytes),
-    /// A ping or a pong: the other side lives.
+    /// A sign of life without content, such as a ping.
     Alive,
+    /// The answer to the ping with this number, and to those before it.
+    Pong(u32),
     /// The WebSocket was closed; the code is the closing frame's, `None` without one.
     Closed(Option<u16>),
     /// The connection broke; the text says why.
@@ -51,8 +53,8 @@ pub enum Outgoing {
     Binary(Bytes),
     /// A text message; must be UTF-8.
     Text(Bytes),
-    /// A WebSocket ping.
-    Ping,
+    /// A WebSocket ping with a number: the answer repeats it.
+    Ping(u32),
     /// The closing frame: the session is over, and nothing follows.
     Close,
 }
@@ -174,6 +176,14 @@ pub trait Channel {
     fn may_have_dropped_input(&self) -> bool {
         false
     }
+
+    /// Whether the remote side is known to end the session when it has no more to say.
+    fn reports_end(&self) -> bool {
+        false
+    }
+
+    /// Notes that it is known to.
+    fn learn_that_it_reports_its_end(&mut self) {}
 
     /// Whether output that comes now can be an answer to the user.
     fn is_answering(&self) -> bool {

@@ -6,9 +6,6 @@ use std::time::{Duration, Instant};
 /// Two clocks may drift apart this far before the machine is taken to have slept.
 const SLEPT: Duration = Duration::from_secs(5);
 
-/// How long after a sleep any sign of life is waited for before the connection counts as dead.
-const AFTER_SLEEP: Duration = Duration::from_secs(5);
-
 /// The two clocks of a connection: since when nothing was sent, since when nothing was heard.
 #[derive(Debug, Clone)]
 pub struct Liveness {
@@ -22,8 +19,6 @@ pub struct Liveness {
     /// When something was last received.
     received_at: Instant,
     pinged: bool,
-    /// Set by a sleep: shortens what is left until the connection is dead.
-    dead_at: Option<Instant>,
     last: Now,
 }
 
@@ -49,7 +44,6 @@ impl Liveness {
             heard_at: now.at,
             received_at: now.at,
             pinged: false,
-            dead_at: None,
             last: now,
         }
     }
@@ -69,7 +63,6 @@ impl Liveness {
         self.heard_at = now.at;
         self.received_at = now.at;
         self.pinged = false;
-        self.dead_at = None;
         self.last = now;
     }
 
@@ -123,7 +116,7 @@ impl Liveness {
 
     /// Notes that this process did not run for `span`, or that its machine slept: what arrived meanwhile
     /// is unread. A short stop does not count as silence. After a long one the connection may be lost: a
-    /// ping is due, and its answer has a few seconds.
+    /// ping is due at once. Its answer has as long as in any silence, as it may wait behind much input.
     pub fn stalled(&mut self, now: Now, span: Duration) {
         self.last = now;
         if span < SLEPT {
@@ -131,7 +124,6 @@ impl Liveness {
         } else if self.dead_after.is_some() {
             self.pinged = false;
             self.heard_at = now.at.checked_sub(self.patience()).unwrap_or(now.at);
-            self.dead_at = Some(now.at + AFTER_SLEEP);
         }
     }
 
@@ -146,8 +138,7 @@ impl Liveness {
     }
 
     fn dead_at(&self) -> Option<Instant> {
-        let at = self.dead_after.map(|span| self.heard_at + span);
-        at.map(|at| self.dead_at.map_or(at, |sooner| sooner.min(at)))
+        self.dead_after.map(|span| self.heard_at + span)
     }
 }
 
@@ -227,8 +218,11 @@ mod tests {
             unix_ms: t0.unix_ms + 3_600_000,
         };
         assert_eq!(liveness.poll(woken), Some(Due::Ping));
-        assert_eq!(liveness.poll(after(woken, Duration::from_secs(4))), None);
-        assert_eq!(liveness.poll(after(woken, AFTER_SLEEP)), Some(Due::Dead));
+        assert_eq!(liveness.poll(after(woken, Duration::from_secs(14))), None);
+        assert_eq!(
+            liveness.poll(after(woken, DEAD - PATIENCE)),
+            Some(Due::Dead)
+        );
     }
 
     #[test]

@@ -82,6 +82,8 @@ pub struct Session {
     /// The last output announces the session's end, unless another follows.
     notice: Option<EndNotice>,
     flush: Flush,
+    /// The number of the last ping.
+    pings: u32,
 }
 
 impl Session {
@@ -89,7 +91,9 @@ impl Session {
     #[must_use]
     pub fn new(options: Options, now: Now) -> Self {
         let rate = options.rate_limit.unwrap_or(u64::MAX).min(DEFAULT_RATE);
-        let keepalive = options.keepalive.interval(options.port);
+        let keepalive = options
+            .keepalive
+            .interval(options.port && !options.reports_close);
         Self {
             channel_id: Bytes::new(),
             version: None,
@@ -119,6 +123,7 @@ impl Session {
             provoked: false,
             notice: None,
             flush: Flush::Off,
+            pings: 0,
             options,
         }
     }
@@ -168,9 +173,11 @@ impl Session {
         }
     }
 
-    /// Whether the agent may be one that dials a closed port anew on any message.
+    /// Whether the agent may be one that says nothing when a port's target has closed, and dials it anew on
+    /// any message.
     fn may_dial_anew(&self) -> bool {
-        self.options.port && self.version.is_none_or(|v| v < Version::V1_02)
+        let old = self.version.is_none_or(|v| v < Version::V1_02);
+        self.options.port && !self.options.reports_close && old
     }
 
     /// The connection broke. `silent` says that it is only taken for broken: the gateway may still
@@ -271,7 +278,7 @@ impl Session {
     fn keep_alive(&mut self, now: Now) {
         match self.liveness.poll(now) {
             Some(Due::Heartbeat) => {
-                self.due.heartbeat = self.wants_heartbeat(now);
+                self.due.heartbeat = self.flush == Flush::Off || !self.provokes(now);
                 self.due.ping |= self.options.dead_after.is_some();
                 let numbers = self.version.is_some_and(|v| v >= Version::V1_02);
                 let quiet = !std::mem::take(&mut self.heard_output);
@@ -284,13 +291,11 @@ impl Session {
         }
     }
 
-    /// Whether a heartbeat that is due should be sent. A port that may have been closed is not dialled
-    /// anew for a user whose input has ended: what it then sends would be taken for an answer.
-    fn wants_heartbeat(&mut self, now: Now) -> bool {
+    /// Whether a heartbeat may make the agent dial a port anew that has been closed. None is sent for a
+    /// user whose input has ended: what the port then sends would be taken for an answer.
+    fn provokes(&self, now: Now) -> bool {
         let flowing = self.output_at.is_some_and(|at| now.at < at + FLOWING);
-        let provokes = self.may_dial_anew() && !flowing;
-        self.provoked |= provokes;
-        !provokes || self.flush == Flush::Off
+        self.may_dial_anew() && !flowing
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Webshell {
     events: VecDeque<Event>,
     /// Of the pings, which alone are answered.
     trip: Trip,
+    /// The number of the last ping.
+    pings: u32,
     /// Bytes in each direction.
     sent: u64,
     taken: u64,
@@ -84,6 +86,7 @@ impl Webshell {
             held_since: now.at,
             events: VecDeque::new(),
             trip: Trip::default(),
+            pings: 0,
             sent: 0,
             taken: 0,
         }
@@ -193,7 +196,8 @@ impl Channel for Webshell {
         self.liveness.heard(now);
         match incoming {
             Incoming::Binary(bytes) | Incoming::Text(bytes) => self.receive_output(now, &bytes),
-            Incoming::Alive => self.trip.acknowledged(0, now.at),
+            Incoming::Alive => {}
+            Incoming::Pong(number) => self.trip.acknowledged(number, now.at),
             Incoming::Closed(code) => self.closed(code),
             Incoming::Failed(why) => self.broke(why),
             Incoming::Invalid(what) => {
@@ -229,8 +233,9 @@ impl Channel for Webshell {
         }
         self.liveness.sent(now);
         if std::mem::take(&mut self.ping) {
-            self.trip.sent(0, now.at);
-            return Some(Outgoing::Ping);
+            self.pings = self.pings.wrapping_add(1);
+            self.trip.sent(self.pings, now.at);
+            return Some(Outgoing::Ping(self.pings));
         }
         let (len, text) = self.next_message(now.at)?;
         let message = self.input.split_to(len).freeze();

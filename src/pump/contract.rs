@@ -50,6 +50,8 @@ pub enum Control {
     Stop(Stop),
     /// Nobody reads the output any more. Once the input has ended too, no answer is waited for.
     Unread,
+    /// The remote side is known to end the session when it has no more to say.
+    ReportsEnd,
     /// Wake the filter: something was asked of it past the pump.
     Filter,
 }
@@ -71,6 +73,8 @@ pub enum Notice {
         /// The time limit of a connection, which has passed.
         within: Duration,
     },
+    /// The user's input has ended. Whether the remote side reports its own end is not known.
+    InputEnded,
     /// The buffer for input is full, and the connection is lost.
     InputFull,
     /// `~?`.
@@ -126,4 +130,6 @@ pub struct Options {
     /// silent for so long: with [`Error::Silence`], as more might have come. Zero asks for no answer;
     /// `None` leaves the end to the remote side. The protocol has no half-close.
     pub linger: Option<Duration>,
+    /// Linger only where the remote side is not known to report its end.
+    pub trusts_end: bool,
 }

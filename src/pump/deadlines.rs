@@ -30,7 +30,9 @@ impl Pump<'_> {
     /// When the remote side will have been silent for long enough.
     fn linger_by(&self) -> Option<Instant> {
         let waits = self.opening.is_open() && self.wire.is_up() && self.flow.user.is_empty();
-        self.linger.deadline().filter(|_| waits)
+        let trusted = self.options.trusts_end && self.channel.reports_end();
+        let limited = !trusted || self.linger.wants_no_answer();
+        self.linger.deadline().filter(|_| waits && limited)
     }
 
     pub(super) fn time_passed(&mut self, now: Now) {

@@ -35,6 +35,11 @@ impl Linger {
         self.span.is_some()
     }
 
+    /// Whether no answer is waited for.
+    pub(super) fn wants_no_answer(&self) -> bool {
+        self.span == Some(Duration::ZERO)
+    }
+
     /// Restarts the silence: a byte was received or written.
     pub(super) fn heard(&mut self, now: Instant) {
         self.quiet_since = now;
@@ -62,7 +67,9 @@ impl Linger {
     /// The outcome at the deadline: an error if an answer was waited for, as more of it may have come.
     pub(super) fn outcome(&self) -> Outcome {
         match self.span {
-            Some(span) if !span.is_zero() => Outcome::Ended(Ending::Failed(Error::Silence(span))),
+            Some(span) if !self.wants_no_answer() => {
+                Outcome::Ended(Ending::Failed(Error::Silence(span)))
+            }
             _ => Outcome::UserLeft,
         }
     }

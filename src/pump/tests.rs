@@ -58,7 +58,9 @@ impl Peer {
     async fn next(&mut self) -> Frame {
         loop {
             match self.from_client.recv().await.unwrap() {
-                Outgoing::Ping => self.to_client.send(Incoming::Alive).await.unwrap(),
+                Outgoing::Ping(number) => {
+                    self.to_client.send(Incoming::Pong(number)).await.unwrap()
+                }
                 Outgoing::Binary(bytes) => {
                     let frame = Frame::decode(&bytes).unwrap().frame;
                     if frame.kind != Kind::Input || !frame.payload.is_empty() {
@@ -177,6 +179,7 @@ impl Rig {
                 resume: true,
                 open_within,
                 linger: None,
+                trusts_end: true,
             };
             let session = Session::new(session::Options::default(), now());
             let ends = tokio::io::split(theirs);
@@ -433,6 +436,7 @@ async fn nothing_piles_up_while_the_remote_side_is_gone_for_an_hour() {
         resume: true,
         open_within: None,
         linger: None,
+        trusts_end: true,
     };
     let patient = session::Options {
         dead_after: None,

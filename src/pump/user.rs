@@ -84,7 +84,7 @@ pub(super) async fn stopped(control: &mut mpsc::Receiver<Control>) -> Stop {
     loop {
         match control.recv().await {
             Some(Control::Stop(stop)) => return stop,
-            Some(Control::Resize { .. } | Control::Unread | Control::Filter) => {}
+            Some(_) => {}
             None => std::future::pending().await,
         }
     }

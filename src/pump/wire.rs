@@ -219,8 +219,8 @@ pub(super) fn send(
         let Some(message) = channel.poll_send(now()) else {
             return;
         };
-        if message == Outgoing::Ping {
-            tracing::trace!("ping");
+        if let Outgoing::Ping(number) = message {
+            tracing::trace!(number, "ping");
         }
         permit.send(message);
         next = outgoing.and_then(|outgoing| outgoing.try_reserve().ok());

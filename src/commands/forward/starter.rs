@@ -12,6 +12,7 @@ use crate::openapi::client::Client;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::ecs::agents::{Agent, agent};
 use crate::openapi::endpoint::Product;
+use crate::openapi::signature::sha256_hex;
 use crate::protocol::session::InputFrom;
 use crate::ui::Ui;
 use std::pin::pin;
@@ -30,8 +31,8 @@ pub(crate) struct Starter {
     client: Mutex<Option<Client>>,
     /// The number of sessions asked for so far.
     asked: AtomicU64,
-    /// Whether the instance's agent keeps what comes before it is ready, once that is known.
-    queues: OnceLock<bool>,
+    /// The instance's agent, once it is known.
+    agent: OnceLock<Agent>,
 }
 
 impl Starter {
@@ -58,7 +59,7 @@ impl Starter {
             instance: resolved.id,
             client: Mutex::default(),
             asked: AtomicU64::new(0),
-            queues: OnceLock::new(),
+            agent: OnceLock::new(),
         };
         // A client of `-D` names the remote address later; any one will do for the check.
         let any = Remote::new(None, 1);
@@ -91,7 +92,7 @@ impl Starter {
         let mut request = self.request(remote)?;
         if let Some(token) = &args.client_token {
             // The same token would give the same session again.
-            request.client_token = format!("{token}-{number}");
+            request.client_token = nth_token(token, number);
         }
         let (given, grace) = (Confirmation::given(), InputFrom::Grace);
         if args.wss_url.is_some() {
@@ -119,24 +120,29 @@ impl Starter {
     /// Connects to a session that was started.
     pub(crate) async fn dial(&self, started: Started) -> Result<PortSession> {
         let limit = self.args.session.connection.connect_timeout;
-        let queued = self.queues.get().copied().unwrap_or_default();
-        let input_from = port::input_from(&self.args.ports, queued);
-        PortSession::dial(started, self.context.network.clone(), input_from, limit).await
+        let agent = self.agent.get();
+        let queued = agent.and_then(Agent::queues_early_input);
+        let input_from = port::input_from(&self.args.ports, queued.unwrap_or_default());
+        let network = self.context.network.clone();
+        let mut session = PortSession::dial(started, network, input_from, limit).await?;
+        session.reports_close = agent.is_some_and(Agent::reports_close);
+        Ok(session)
     }
 
     /// Finds out whether the instance's agent keeps early input, so that nothing needs to wait for it to
-    /// be ready. Where that can't be found out, input waits.
+    /// be ready, and whether it reports that a target has closed. Where that can't be found out, input waits,
+    /// and the wait for an answer has a limit.
     pub(crate) async fn ask_of_agent(&self) {
         if self.args.session.wss_url.is_some() {
             return;
         }
         match self.agent().await {
-            Ok(agent) => {
-                let queues = agent.as_ref().and_then(Agent::queues_early_input);
-                let version = agent.and_then(|agent| agent.version);
-                tracing::info!(version, queues, "the agent");
-                let _ = self.queues.set(queues.unwrap_or_default());
+            Ok(Some(agent)) => {
+                let queues = agent.queues_early_input();
+                tracing::info!(version = agent.version, queues, "the agent");
+                let _ = self.agent.set(agent);
             }
+            Ok(None) => tracing::info!("the agent is not known"),
             Err(error) => tracing::info!(%error, "the agent's version is not known"),
         }
     }
@@ -170,6 +176,15 @@ impl Starter {
     }
 }
 
+/// The ClientToken of the session `number`: made of the user's, or, where that would be longer than the 64
+/// characters that the service takes, of its digest.
+fn nth_token(token: &str, number: u64) -> String {
+    match format!("{token}-{number}") {
+        long if long.len() > 64 => sha256_hex(long.as_bytes()),
+        whole => whole,
+    }
+}
+
 /// Whether the service refuses credentials that were valid before.
 fn are_stale(error: &Error) -> bool {
     let Error::Api(error) = error else {
@@ -183,4 +198,25 @@ fn are_stale(error: &Error) -> bool {
     ]
     .iter()
     .any(|stale| code.starts_with(stale))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_session_has_a_token_of_its_own_that_the_service_takes() {
+        assert_eq!(nth_token("job-7", 12), "job-7-12");
+        let tokens = [62, 63, 64].map(|length| "t".repeat(length));
+        let all = tokens
+            .iter()
+            .flat_map(|token| (0..200).map(move |n| nth_token(token, n)));
+        let all: Vec<_> = all.collect();
+        assert!(
+            all.iter()
+                .all(|token| token.len() <= 64 && token.is_ascii())
+        );
+        assert_eq!(all.iter().collect::<HashSet<_>>().len(), 600);
+    }
 }

@@ -339,7 +339,7 @@ pub(crate) fn protocol_options(args: &cli::Session) -> session::Options {
         dead_after: unless_zero(args.connection.dead_after),
         rate_limit: args.connection.rate_limit,
         input_from: InputFrom::FirstOutput,
-        port: false,
+        ..session::Options::default()
     }
 }
 

@@ -97,6 +97,16 @@ impl ConnectionFaults {
         Some(stall.time)
     }
 
+    /// For how long nothing is to be read from now on: at most once, in a session's first connection.
+    pub(crate) fn deafness(&mut self) -> Option<Duration> {
+        let deaf = self.faults.deaf_after_in?;
+        if self.nth > 0 || !self.inward.reached(deaf.amount) {
+            return None;
+        }
+        self.faults.deaf_after_in = None;
+        Some(deaf.time)
+    }
+
     /// Counts a message from the client; returns whether the connection is cut now.
     pub(crate) fn inward(&mut self, frame: &Frame) -> Option<Cut> {
         self.inward.add(frame);

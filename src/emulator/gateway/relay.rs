@@ -40,7 +40,7 @@ pub(crate) struct Relay<'a> {
     pub(crate) channel: &'a mut AgentChannel,
     pub(crate) faults: ConnectionFaults,
     /// Messages to the client, each with the time when it is due.
-    outbox: VecDeque<(Instant, Bytes)>,
+    outbox: VecDeque<(Instant, Message)>,
     /// Whether the socket holds messages it may not have written yet.
     unflushed: bool,
     /// Messages to the agent, each with the time when it is due.
@@ -50,6 +50,10 @@ pub(crate) struct Relay<'a> {
     cut: Option<Cut>,
     /// Until when an Output is held back.
     hold: Option<Instant>,
+    /// Until when nothing is read.
+    pub(crate) deaf_until: Option<Instant>,
+    /// When the client is pinged next.
+    ping_at: Option<Instant>,
     /// Until when the end of a resumed session waits for its client's Sync.
     pub(crate) sync_until: Option<Instant>,
     /// Until when the end waits for the output that a Sync has asked for.
@@ -76,6 +80,8 @@ impl<'a> Relay<'a> {
             inbox_bytes: 0,
             cut: None,
             hold: None,
+            deaf_until: None,
+            ping_at: shared.options.faults.ping_every.map(|_| Instant::now()),
             sync_until: None,
             resend_until: None,
             ending: None,
@@ -121,9 +127,9 @@ impl<'a> Relay<'a> {
         }
         if end != End::Lost {
             let flush = async {
-                while let Some((due, bytes)) = self.outbox.pop_front() {
+                while let Some((due, message)) = self.outbox.pop_front() {
                     sleep_until(due).await;
-                    socket.send(Message::Binary(bytes)).await?;
+                    socket.send(message).await?;
                 }
                 socket.flush().await
             };
@@ -142,7 +148,10 @@ impl<'a> Relay<'a> {
         let wake = self.wake(now);
         let is_due = |due: Option<Instant>| due.is_some_and(|due| due <= now);
         let wants = SocketInterest {
-            read: self.inbox_bytes < INBOX && self.cut.is_none() && self.ending.is_none(),
+            read: self.inbox_bytes < INBOX
+                && self.cut.is_none()
+                && self.ending.is_none()
+                && self.deaf_until.is_none_or(|until| until <= now),
             write: is_due(self.outbox.front().map(|(due, _)| *due)),
             flush: self.unflushed,
         };
@@ -192,11 +201,8 @@ impl<'a> Relay<'a> {
                 self.inbox_bytes = 0;
             }
             RelayEvent::Writable(Ok(())) => {
-                let message = self
-                    .outbox
-                    .pop_front()
-                    .map(|(_, bytes)| Message::Binary(bytes));
-                if message.is_some_and(|message| socket.start_send_unpin(message).is_err()) {
+                let message = self.outbox.pop_front();
+                if message.is_some_and(|(_, message)| socket.start_send_unpin(message).is_err()) {
                     return Some(End::Lost);
                 }
                 self.unflushed = true;
@@ -214,6 +220,12 @@ impl<'a> Relay<'a> {
     fn due(&mut self, now: Instant) -> Option<End> {
         if self.hold.is_some_and(|hold| hold <= now) {
             self.release();
+        }
+        if let Some(every) = self.shared.options.faults.ping_every
+            && self.ping_at.is_some_and(|at| at <= now)
+        {
+            self.outbox.push_back((now, Message::Ping(Bytes::new())));
+            self.ping_at = Some(now + every);
         }
         let is_sent = self.outbox.is_empty() && !self.unflushed;
         if let Some(cut) = self.cut.filter(|_| is_sent) {
@@ -276,6 +288,8 @@ impl<'a> Relay<'a> {
                 .session_length
                 .map(|length| self.channel.started + length),
             self.hold,
+            self.deaf_until,
+            self.ping_at,
             self.ending.as_ref().map(|(_, until)| *until),
             self.sync_until,
             self.resend_until,
@@ -339,8 +353,10 @@ impl<'a> Relay<'a> {
     }
 
     fn send(&mut self, frame: &Frame) {
-        self.outbox
-            .push_back((Instant::now() + self.delay(), frame.encode()));
+        self.outbox.push_back((
+            Instant::now() + self.delay(),
+            Message::Binary(frame.encode()),
+        ));
     }
 
     /// A message of the gateway itself.

@@ -28,7 +28,11 @@ pub struct Faults {
     /// After this much output the gateway sends Frozen and closes with 1012.
     pub freeze_after: Option<After>,
     /// After this much output of a session's first connection, all traffic is held for a time.
-    pub stall_after: Option<StallAfter>,
+    pub stall_after: Option<ForATime>,
+    /// After this much from the client of a session's first connection, nothing is read for a time.
+    pub deaf_after_in: Option<ForATime>,
+    /// The gateway pings the client this often, whether it reads or not.
+    pub ping_every: Option<Duration>,
     /// Every nth Output is sent twice.
     pub duplicate: Option<u64>,
     /// Every nth Output comes after the one that follows it.
@@ -62,7 +66,9 @@ const FAULTS: &[Setting<Faults>] = &[
     ("blackhole-after", "AMOUNT[:TIMES]: stop all traffic after this much output", |f, text| after(&mut f.blackhole_after, text)),
     ("blackhole-after-in", "AMOUNT[:TIMES]: the same after this much input", |f, text| after(&mut f.blackhole_after_in, text)),
     ("freeze-after", "AMOUNT[:TIMES]: send Frozen and close with 1012 after this much output", |f, text| after(&mut f.freeze_after, text)),
-    ("stall-after", "AMOUNT:TIME: hold all traffic for TIME after this much output, once a session", |f, text| stall_after(&mut f.stall_after, text)),
+    ("stall-after", "AMOUNT:TIME: hold all traffic for TIME after this much output, once a session", |f, text| for_a_time(&mut f.stall_after, text)),
+    ("deaf-after-in", "AMOUNT:TIME: read nothing for TIME after this much input, once a session", |f, text| for_a_time(&mut f.deaf_after_in, text)),
+    ("ping-every", "ping clients this often", |f, text| time(&mut f.ping_every, text)),
     ("duplicate", "send every Nth output twice", |f, text| number(&mut f.duplicate, text)),
     ("reorder", "send every Nth output after the next one", |f, text| number(&mut f.reorder, text)),
     ("swallow", "lose the Nth output of a session's first connection", |f, text| number(&mut f.swallow, text)),
@@ -96,11 +102,11 @@ fn after(slot: &mut Option<After>, text: &str) -> Result<(), &'static str> {
     optional(slot, text, |text| text.parse().map_err(|()| wrong))
 }
 
-fn stall_after(slot: &mut Option<StallAfter>, text: &str) -> Result<(), &'static str> {
+fn for_a_time(slot: &mut Option<ForATime>, text: &str) -> Result<(), &'static str> {
     let wrong = tr!("no AMOUNT:TIME such as 64K:50s");
     optional(slot, text, |text| {
         let (amount, time) = text.split_once(':').ok_or(wrong)?;
-        Ok(StallAfter {
+        Ok(ForATime {
             amount: amount.parse().map_err(|()| wrong)?,
             time: duration(time).ok_or(wrong)?,
         })
@@ -149,12 +155,12 @@ pub struct After {
     pub times: Option<u32>,
 }
 
-/// When and for how long all traffic is held.
+/// When a fault that passes happens, and how long it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StallAfter {
-    /// How much output passes first.
+pub struct ForATime {
+    /// How much passes first.
     pub amount: Amount,
-    /// How long the traffic is held.
+    /// How long it lasts.
     pub time: Duration,
 }
 
@@ -213,7 +219,7 @@ mod tests {
         }
         let mut faults = Faults::default();
         faults.set("stall-after", "64KiB:50s").unwrap();
-        let stall = StallAfter {
+        let stall = ForATime {
             amount: Amount::Bytes(65536),
             time: Duration::from_secs(50),
         };

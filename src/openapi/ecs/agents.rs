@@ -128,9 +128,24 @@ impl Agent {
     /// not known.
     #[must_use]
     pub fn queues_early_input(&self) -> Option<bool> {
+        match self.build()? {
+            1065.. => Some(true),
+            ..=578 => Some(false),
+            _ => None,
+        }
+    }
+
+    /// Whether a port session's agent is known to end the session when the target has closed its connection.
+    /// The same source: build 578 says nothing and connects anew, build 1065 ends the session.
+    #[must_use]
+    pub fn reports_close(&self) -> bool {
+        self.build().is_some_and(|build| build >= 1065)
+    }
+
+    /// The last number of a version of the known form.
+    fn build(&self) -> Option<u32> {
         match numbers(self.version.as_deref()?)?[..] {
-            [1..=2, _, _, build] if build >= 1065 => Some(true),
-            [1..=2, _, _, build] if build <= 578 => Some(false),
+            [1..=2, _, _, build] => Some(build),
             _ => None,
         }
     }
@@ -204,6 +219,7 @@ mod tests {
         ] {
             let agent = agent("Linux", version, None);
             assert_eq!(agent.queues_early_input(), queues, "{version}");
+            assert_eq!(agent.reports_close(), queues == Some(true), "{version}");
         }
     }
 }

@@ -1,15 +1,15 @@
 //! The messages that a session has to send besides data.
 
 /// Whether the other side has taken all input. Input is acknowledged with the next Output only, and
-/// there may be none; but a ping's answer shows that what was sent before it has arrived.
+/// there may be none; but a ping's answer shows that what was sent before that ping has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flush {
     /// Not asked for: more input may come.
     Off,
     /// A ping is to follow the last of the input.
     Wanted,
-    /// The ping is under way.
-    Asked,
+    /// The ping with this number is under way.
+    Asked(u32),
     /// It was answered.
     Done,
 }

@@ -53,8 +53,8 @@ impl Channel for Session {
                 let what = tr!("a text frame of {length} bytes", length = text.len());
                 self.fail(Error::Protocol(what));
             }
-            Incoming::Alive if self.flush == Flush::Asked => self.flush = Flush::Done,
             Incoming::Alive => {}
+            Incoming::Pong(number) => self.receive_pong(number),
             Incoming::Closed(code) => self.closed(code),
             Incoming::Failed(why) => self.broke(why, false),
             Incoming::Invalid(what) => self.fail(Error::Protocol(what)),
@@ -190,6 +190,16 @@ impl Channel for Session {
 
     fn may_have_dropped_input(&self) -> bool {
         self.early_input
+    }
+
+    fn reports_end(&self) -> bool {
+        self.options.port && !self.may_dial_anew()
+    }
+
+    fn learn_that_it_reports_its_end(&mut self) {
+        self.options.reports_close = true;
+        let keepalive = self.options.keepalive.interval(self.may_dial_anew());
+        self.liveness.set_keepalive(keepalive);
     }
 
     fn is_answering(&self) -> bool {

@@ -23,6 +23,8 @@ pub struct Options {
     pub input_from: InputFrom,
     /// The session is with a TCP port and not with a terminal.
     pub port: bool,
+    /// The agent is known to end the session when the port's target has closed. One that speaks 1.02 does.
+    pub reports_close: bool,
 }
 
 /// When to send heartbeats: after so long without sending anything else.
@@ -57,6 +59,7 @@ impl Default for Options {
             rate_limit: None,
             input_from: InputFrom::FirstOutput,
             port: false,
+            reports_close: false,
         }
     }
 }

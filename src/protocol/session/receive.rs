@@ -1,6 +1,7 @@
 //! The receiving half of a session: output in order, states, requests to resend, the key exchange.
 
 use super::Session;
+use super::due::Flush;
 use super::end_notice::EndNotice;
 use super::receive_window::Verdict;
 use crate::error::Error;
@@ -107,6 +108,13 @@ impl Session {
             self.early_input = false;
             self.received += payload.len() as u64;
             self.events.push_back(Event::Output(payload));
+        }
+    }
+
+    /// A gateway may answer several pings with one pong, that of the last.
+    pub(super) fn receive_pong(&mut self, number: u32) {
+        if matches!(self.flush, Flush::Asked(asked) if (asked..=self.pings).contains(&number)) {
+            self.flush = Flush::Done;
         }
     }
 

@@ -40,14 +40,13 @@ impl Session {
     pub(super) fn poll_control(&mut self, now: Now) -> Option<Outgoing> {
         let settled = self.settled();
         let ready = self.privacy.is_ready();
-        let due = &mut self.due;
-        if std::mem::take(&mut due.sync) {
+        if std::mem::take(&mut self.due.sync) {
             return Some(self.message(now, Kind::Sync, Bytes::new()));
         }
-        if std::mem::take(&mut due.ping) {
-            return Some(Outgoing::Ping);
+        if std::mem::take(&mut self.due.ping) {
+            return Some(Outgoing::Ping(self.next_ping()));
         }
-        if std::mem::take(&mut due.close) {
+        if std::mem::take(&mut self.due.close) {
             return Some(self.message(now, Kind::Close, Bytes::from_static(b"1")));
         }
         if let Some(message) = self.privacy.poll() {
@@ -59,13 +58,20 @@ impl Session {
             return Some(self.message(now, Kind::Resize, frame::resize_payload(rows, cols)));
         }
         if settled && ready && std::mem::take(&mut due.heartbeat) {
+            self.provoked |= self.provokes(now);
             return Some(self.message(now, Kind::Input, Bytes::new()));
         }
         if settled && self.flush == Flush::Wanted && self.input.is_empty() {
-            self.flush = Flush::Asked;
-            return Some(Outgoing::Ping);
+            let number = self.next_ping();
+            self.flush = Flush::Asked(number);
+            return Some(Outgoing::Ping(number));
         }
         None
+    }
+
+    fn next_ping(&mut self) -> u32 {
+        self.pings = self.pings.wrapping_add(1);
+        self.pings
     }
 
     /// Whether numbered messages may go out in order.

@@ -14,7 +14,7 @@ struct Rig {
     session: Session,
     now: Now,
     sent: Vec<Frame>,
-    pings: usize,
+    pings: u32,
     told: Vec<String>,
     output: Vec<u8>,
 }
@@ -68,7 +68,7 @@ impl Rig {
         while let Some(out) = self.session.poll_send(self.now) {
             match out {
                 Outgoing::Binary(bytes) => self.sent.push(Frame::decode(&bytes).unwrap().frame),
-                Outgoing::Ping => self.pings += 1,
+                Outgoing::Ping(number) => self.pings = number,
                 other => panic!("a session sends no {other:?}"),
             }
         }
@@ -524,7 +524,7 @@ fn typing_on_a_woken_machine_tries_the_connection_at_once() {
     rig.now.unix_ms += 3_600_000;
     rig.write("l");
     assert_eq!(rig.pings, 1);
-    rig.pass(5 * SECOND);
+    rig.pass(15 * SECOND);
     assert!(rig.told[1].contains("resumable: true"), "{:?}", rig.told);
 }
 
@@ -677,12 +677,12 @@ fn a_stopped_process_reads_and_asks_before_it_gives_a_connection_up() {
         let pings = rig.pings;
         rig.settle();
         assert_eq!((rig.pings, rig.told.len()), (pings + 1, 1));
-        rig.pass(4 * SECOND);
-        rig.session.receive(rig.now, Incoming::Alive);
+        rig.pass(14 * SECOND);
+        rig.session.receive(rig.now, Incoming::Pong(rig.pings));
         rig.pass(20 * SECOND);
     }
     rig.session.stalled(rig.now, 1000 * SECOND);
-    rig.pass(5 * SECOND);
+    rig.pass(15 * SECOND);
     let told = rig.told.last().unwrap();
     assert!(
         told.contains("nothing was received") && told.contains("silent: true"),
@@ -706,7 +706,8 @@ fn beats(version: Version, keepalive: Keepalive, ended: bool) -> Vec<u64> {
     rig.receive(&frame);
     if ended {
         rig.session.input_ended();
-        rig.session.receive(rig.now, Incoming::Alive);
+        rig.settle();
+        rig.session.receive(rig.now, Incoming::Pong(rig.pings));
     }
     let mut at = Vec::new();
     for _ in 0..600 {
@@ -765,6 +766,32 @@ fn what_a_heartbeat_may_provoke_is_no_answer() {
     assert!(!rig.session.is_answering());
     rig.write("HELO\r\n");
     assert!(rig.session.is_answering());
+}
+
+#[test]
+fn an_agent_that_reports_its_targets_close_is_known_by_its_version_or_told() {
+    let reports = |version: Version, told: bool| {
+        let mut rig = Rig::new(Options {
+            port: true,
+            input_from: InputFrom::Grace,
+            dead_after: None,
+            ..Options::default()
+        });
+        assert!(!rig.session.reports_end());
+        let mut frame = rig.server(Kind::Output, "hello");
+        frame.version = version;
+        frame.output_seq = u32::from(version >= Version::V1_02);
+        rig.receive(&frame);
+        if told {
+            rig.session.learn_that_it_reports_its_end();
+        }
+        rig.pass(60 * SECOND);
+        // It dials nothing anew, so that it is kept alive as any other.
+        (rig.session.reports_end(), rig.inputs().len())
+    };
+    assert_eq!(reports(Version::V1_02, false), (true, 1));
+    assert_eq!(reports(Version::V1_01, false), (false, 0));
+    assert_eq!(reports(Version::V1_01, true), (true, 1));
 }
 
 #[test]
@@ -847,11 +874,33 @@ fn the_end_of_the_input_is_followed_by_a_ping_whose_answer_drains_it() {
         (rig.inputs(), rig.pings),
         (vec!["last words".to_owned()], 1)
     );
-    assert!(!rig.session.drained());
-    rig.session.receive(rig.now, Incoming::Alive);
+    // Neither a ping of the gateway's own is the answer, nor a pong that nobody asked for.
+    for other in [Incoming::Alive, Incoming::Pong(0), Incoming::Pong(2)] {
+        rig.session.receive(rig.now, other);
+        assert!(!rig.session.drained());
+    }
+    rig.session.receive(rig.now, Incoming::Pong(1));
     assert!(rig.session.drained());
     rig.settle();
     assert_eq!(rig.pings, 1);
+}
+
+#[test]
+fn the_answer_to_an_earlier_ping_drains_nothing_and_that_to_a_later_one_does() {
+    let mut rig = Rig::open();
+    rig.pass(30 * SECOND);
+    assert_eq!(rig.pings, 1);
+    rig.session.write(rig.now, b"last words");
+    rig.session.input_ended();
+    rig.settle();
+    assert_eq!(rig.pings, 2);
+    rig.session.receive(rig.now, Incoming::Pong(1));
+    assert!(!rig.session.drained());
+    rig.pass(30 * SECOND);
+    assert_eq!(rig.pings, 3);
+    // One answer to both.
+    rig.session.receive(rig.now, Incoming::Pong(3));
+    assert!(rig.session.drained());
 }
 
 #[test]
@@ -861,6 +910,6 @@ fn a_broken_connection_drains_nothing() {
     rig.settle();
     rig.session.receive(rig.now, Incoming::Failed("cut".into()));
     rig.session.connected(rig.now);
-    rig.session.receive(rig.now, Incoming::Alive);
+    rig.session.receive(rig.now, Incoming::Pong(1));
     assert!(!rig.session.drained());
 }

@@ -232,11 +232,16 @@ fn pings_keep_it_alive_and_find_it_dead() {
         dead_after: Some(45 * second),
         rate_limit: None,
     });
-    for _ in 0..3 {
+    for number in 1..=3 {
         shell.pass(30 * second);
-        assert_eq!(shell.sent(), [Outgoing::Ping]);
+        assert_eq!(shell.sent(), [Outgoing::Ping(number)]);
+        // A ping of the service's own is a sign of life, and no answer.
         shell.shell.receive(shell.now, Incoming::Alive);
     }
+    assert_eq!(shell.shell.condition().round_trip, None);
+    shell.pass(second);
+    shell.shell.receive(shell.now, Incoming::Pong(3));
+    assert_eq!(shell.shell.condition().round_trip, Some(second));
     shell.pass(45 * second);
     assert!(shell.ending().1.contains("nothing was received for"));
 
@@ -247,7 +252,7 @@ fn pings_keep_it_alive_and_find_it_dead() {
     shell.pass(59 * second);
     assert_eq!(shell.sent(), []);
     shell.pass(second);
-    assert_eq!(shell.sent(), [Outgoing::Ping]);
+    assert_eq!(shell.sent(), [Outgoing::Ping(1)]);
 }
 
 #[test]
@@ -280,7 +285,7 @@ proptest! {
                     arrived.extend(text);
                 }
                 Outgoing::Binary(bytes) => arrived.extend(bytes),
-                Outgoing::Ping | Outgoing::Close => {}
+                Outgoing::Ping(_) | Outgoing::Close => {}
             }
         };
         for bytes in &writes {

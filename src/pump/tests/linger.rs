@@ -38,8 +38,10 @@ impl Gateway {
                     let frame = Frame::decode(&bytes).unwrap().frame;
                     frames.push((frame.kind, frame.payload));
                 }
-                Outgoing::Close => {}
-                _ => self.to_axt.send(Incoming::Alive).await.unwrap(),
+                Outgoing::Ping(number) => {
+                    self.to_axt.send(Incoming::Pong(number)).await.unwrap();
+                }
+                _ => {}
             }
         }
         frames
@@ -64,6 +66,7 @@ fn options(linger: Duration) -> Options {
         resume: false,
         open_within: None,
         linger: Some(linger),
+        trusts_end: false,
     }
 }
 
@@ -118,6 +121,97 @@ async fn after_the_users_end_all_is_delivered_and_silence_is_a_failure() {
     };
     assert!(span == HOUR / 2 && took >= HOUR / 2, "{took:?}");
     assert!(all_is_said(&sent), "{sent:?}");
+}
+
+/// The outcome of a session of this agent whose user leaves at once, and whose port answers after a minute and then
+/// ends; with `told` axt is told that the agent reports that end.
+async fn answered_late(version: Version, told: bool, trusts_end: bool) -> Outcome {
+    let (link, mut gateway) = Gateway::new();
+    let output = move |seq: u32, text: &'static str| {
+        let mut frame = Frame::new(Kind::Output, version, 1, text.into());
+        frame.output_seq = if version < Version::V1_02 { 0 } else { seq };
+        Incoming::Binary(frame.encode())
+    };
+    gateway.to_axt.send(output(1, "220 first")).await.unwrap();
+    let (control, asked) = mpsc::channel(1);
+    if told {
+        control.send(Control::ReportsEnd).await.unwrap();
+    }
+    let mut host = Nobody;
+    let options_of_port = session::Options {
+        port: true,
+        ..session::Options::default()
+    };
+    let channel = Session::new(options_of_port, now());
+    let (mut user, local) = duplex(1024);
+    user.shutdown().await.unwrap();
+    let ends = tokio::io::split(local);
+    let options = Options {
+        trusts_end,
+        ..options(Duration::from_secs(5))
+    };
+    let pump = Pump::new(channel, Port, ends, asked, &mut host, options);
+    let to_axt = gateway.to_axt.clone();
+    let (outcome, _, ()) = tokio::join!(pump.run(link), gateway.rest(), async {
+        tokio::time::sleep(HOUR / 60).await;
+        let closed = Status::Closed("ReadFromTargetPortFailed: EOF".into());
+        let closed = Frame::new(Kind::Status, version, 1, closed.encode());
+        for last in [output(2, "221 last"), Incoming::Binary(closed.encode())] {
+            // The session may have ended.
+            let _ = to_axt.send(last).await;
+        }
+    });
+    outcome
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_reports_the_end_is_waited_for_unless_a_limit_was_given() {
+    for (version, told, trusts_end, waits) in [
+        (Version::V1_02, false, true, true),
+        (Version::V1_01, true, true, true),
+        (Version::V1_01, false, true, false),
+        (Version::V1_02, false, false, false),
+    ] {
+        let outcome = answered_late(version, told, trusts_end).await;
+        let normal = matches!(outcome, Outcome::Ended(Ending::Normal));
+        assert_eq!(normal, waits, "{version:?}: {outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_heartbeat_provokes_is_not_waited_for_any_longer() {
+    let second = Duration::from_secs(1);
+    let (link, mut gateway) = Gateway::new();
+    let output = |text: &'static str| {
+        let frame = Frame::new(Kind::Output, Version::V1_01, 1, text.into());
+        Incoming::Binary(frame.encode())
+    };
+    gateway.to_axt.send(output("220 first")).await.unwrap();
+    let (_control, asked) = mpsc::channel(1);
+    let mut host = Nobody;
+    let options_of_port = session::Options {
+        port: true,
+        keepalive: session::Keepalive::Every(13 * second),
+        ..session::Options::default()
+    };
+    let channel = Session::new(options_of_port, now());
+    let (mut user, local) = duplex(1024);
+    let ends = tokio::io::split(local);
+    let pump = Pump::new(channel, Port, ends, asked, &mut host, options(4 * second));
+    let to_axt = gateway.to_axt.clone();
+    let begun = tokio::time::Instant::now();
+    let (outcome, _, _) = tokio::join!(pump.run(link), gateway.rest(), async {
+        tokio::time::sleep(14 * second).await;
+        user.shutdown().await.unwrap();
+        tokio::time::sleep(2 * second).await;
+        to_axt.send(output("220 provoked")).await.unwrap();
+        drop(to_axt);
+    });
+    let Outcome::Ended(Ending::Failed(Error::Silence(_))) = outcome else {
+        panic!("{outcome:?}");
+    };
+    // The gateway does not close its end, for which axt waits a second.
+    assert_eq!(begun.elapsed().as_secs(), 19);
 }
 
 #[tokio::test(start_paused = true)]

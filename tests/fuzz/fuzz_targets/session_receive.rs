@@ -24,7 +24,11 @@ fuzz_target!(|data: &[u8]| {
         at: Instant::now(),
         unix_ms: 1_700_000_000_000,
     };
-    let mut session = Session::new(Options::default(), now);
+    let options = Options {
+        port: data.first().is_some_and(|first| first & 16 > 0),
+        ..Options::default()
+    };
+    let mut session = Session::new(options, now);
     session.connected(now);
     let mut seen = Seen {
         up: true,
@@ -48,7 +52,8 @@ fuzz_target!(|data: &[u8]| {
                 session.connected(now);
             }
             5 => session.receive(now, Incoming::Text(Bytes::copy_from_slice(part))),
-            6 => session.receive(now, Incoming::Alive),
+            6 if part.is_empty() => session.receive(now, Incoming::Alive),
+            6 => session.receive(now, Incoming::Pong((*len).into())),
             7 => session.receive(now, Incoming::Closed(Some(1000 + u16::from(*len)))),
             8 => session.receive(now, Incoming::Failed("cut".into())),
             9 => session.stalled(now, span),

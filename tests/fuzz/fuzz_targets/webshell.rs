@@ -60,7 +60,7 @@ fuzz_target!(|data: &[u8]| {
                     sent.extend_from_slice(&bytes);
                 }
                 Outgoing::Binary(bytes) => sent.extend_from_slice(&bytes),
-                Outgoing::Ping | Outgoing::Close => {}
+                Outgoing::Ping(_) | Outgoing::Close => {}
             }
         }
         assert!(given.starts_with(&shown) && typed.starts_with(&sent));

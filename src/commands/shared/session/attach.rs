@@ -96,6 +96,7 @@ impl Attach<'_> {
             resume: self.resume,
             open_within: Some(self.connect_timeout),
             linger: None,
+            trusts_end: true,
         };
         let mut host = AttachedHost {
             ui: self.ui.clone(),
@@ -190,6 +191,8 @@ impl Host for AttachedHost {
                 self.lost_line
                     .show(tr!("connection lost, reconnecting… ~. ends"));
             }
+            // A terminal's session is the remote side's to end.
+            Notice::InputEnded => {}
             Notice::NothingCame { within } => self.ui.say(&tr!(
                 "nothing has come from the instance for {within:?}; what you type is kept until something does",
                 within

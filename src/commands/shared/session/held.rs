@@ -123,6 +123,7 @@ impl Held {
             resume: !args.no_resume,
             open_within: Some(limit),
             linger: None,
+            trusts_end: true,
         };
         let mut host = HeldHost {
             network: context.network.clone(),

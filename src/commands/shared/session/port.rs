@@ -17,6 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+/// How long an agent may be silent that does not report that its target has closed.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// The request for a session with a port of the instance `id`, or of what it can reach.
 ///
 /// # Errors
@@ -60,6 +63,8 @@ pub(crate) struct PortSession {
     link: Link,
     /// When input may be sent.
     pub(crate) input_from: InputFrom,
+    /// The agent is known to report that the port's target has closed.
+    pub(crate) reports_close: bool,
     /// Cancelled when the session is over, while the last bytes may still have to be delivered.
     pub(crate) over: CancellationToken,
 }
@@ -78,6 +83,7 @@ impl PortSession {
             network,
             link,
             input_from,
+            reports_close: false,
             over: CancellationToken::new(),
         })
     }
@@ -103,12 +109,14 @@ impl PortSession {
         let mut options = session::protocol_options(args);
         options.port = true;
         options.input_from = self.input_from;
+        options.reports_close = self.reports_close;
         let channel = Session::new(options, pump::now());
         let options = pump::Options {
             escape: None,
             resume: !args.no_resume,
             open_within: Some(args.connection.connect_timeout),
-            linger: Some(ports.linger),
+            linger: Some(ports.linger.unwrap_or(LINGER)),
+            trusts_end: ports.linger.is_none(),
         };
         let mut host = PortHost {
             session: &self.started,
