@@ -52,6 +52,75 @@ fn a_second_client_on_one_url_is_told_of_the_first() {
 }
 
 #[test]
+fn a_shell_that_somebody_else_ends_says_so() {
+    let cloud = Cloud::new();
+    for shell in [
+        &["connect", "i-test"][..],
+        &["connect", "i-test", "--default-shell"],
+    ] {
+        let mut child = start(cloud.axt(shell));
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(b"echo ready\n").unwrap();
+        let (stdout, mut said) = (child.stdout.as_mut().unwrap(), Vec::new());
+        while !String::from_utf8_lossy(&said).contains("ready") {
+            let mut bytes = [0; 512];
+            let count = stdout.read(&mut bytes).unwrap();
+            assert!(count > 0, "it has ended");
+            said.extend_from_slice(&bytes[..count]);
+        }
+        let sessions = cloud.emulator.sessions();
+        let running = sessions.into_iter().find(|session| !session.ended).unwrap();
+        let end = cloud.axt(["sessions", "end", &running.session_id]);
+        assert_eq!(run(end, b"").status, 0);
+        let done = finish(child);
+        drop(stdin);
+        assert_eq!(done.status, 255, "{shell:?}: {}", done.stderr);
+        let said = "axt: the session was ended by somebody else (Notified)";
+        assert!(done.stderr.contains(said), "{shell:?}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_command_waits_for_an_agent_that_comes_late_to_a_given_session() {
+    let mut options = Options::default();
+    options.faults.set("newest-agent", "").unwrap();
+    options.limits.set("start-delay", "3500ms").unwrap();
+    let cloud = Cloud::with(options);
+    let url = cloud.session_url();
+    let done = run(
+        cloud.axt(["connect", "--wss-url", &url, "--", "echo", "here"]),
+        b"",
+    );
+    assert_eq!(
+        (done.status, done.text().as_str()),
+        (0, "here\n"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn an_agent_that_says_nothing_in_time_is_named() {
+    let mut options = Options::default();
+    options.limits.set("start-delay", "1h").unwrap();
+    let cloud = Cloud::with(options);
+    let url = cloud.session_url();
+    let args = [
+        "connect",
+        "--wss-url",
+        &url,
+        "--connect-timeout",
+        "1s",
+        "--",
+        "true",
+    ];
+    let done = run(cloud.axt(args), b"");
+    let said = "axt: the answer of the agent took longer than 1s";
+    assert_eq!(done.status, 255);
+    assert_eq!(done.stderr.lines().next(), Some(said));
+}
+
+#[test]
 fn a_full_instance_is_told_with_how_to_find_its_sessions() {
     let mut options = Options::default();
     options.limits.set("per-instance", "1").unwrap();

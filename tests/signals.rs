@@ -52,6 +52,21 @@ fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
 }
 
 #[test]
+fn what_the_emulator_runs_ignores_nothing_because_the_emulator_does() {
+    let cloud = Cloud::new();
+    let args = ["connect", "i-demo", "--emulator", "--"];
+    let mut command = after(&cloud, "trap '' INT QUIT USR1", &args);
+    command.args(["grep", "SigIgn", "/proc/self/status"]);
+    let done = run(command, b"");
+    let text = done.text();
+    let mask = text.trim().strip_prefix("SigIgn:").map(str::trim);
+    let mask = u64::from_str_radix(mask.unwrap(), 16).unwrap();
+    let ignored = [Signal::INT, Signal::QUIT, Signal::USR1];
+    let ignored = ignored.map(|signal| mask >> (signal.as_raw() - 1) & 1);
+    assert_eq!(ignored, [0; 3], "{text}");
+}
+
+#[test]
 fn there_is_no_core_dump_of_axt_and_its_children_may_make_theirs() {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Core);
     if limit.maximum.is_some_and(|maximum| maximum < 1 << 20) {
