@@ -49,6 +49,13 @@ impl Meaning {
         if check_instance_id(&target.instance).is_ok() {
             return Ok(Self::Id(target.instance.clone()));
         }
+        if is_a_broken_id(&host) {
+            let what = tr!(
+                "{host:?} is not an instance id: i- or mi-, then letters, digits and -; name:{host} looks for an instance of that name",
+                host
+            );
+            return Err(Error::Usage(what));
+        }
         let mut searches = vec![Search {
             query: query(&target.instance)?,
             region: target.region.clone(),
@@ -62,6 +69,13 @@ impl Meaning {
         }
         Ok(Self::Found(searches))
     }
+}
+
+/// Whether a text begins like an id and goes on as neither an id nor a usual name does, such as `i-1:22`.
+fn is_a_broken_id(text: &str) -> bool {
+    let rest = text.strip_prefix("i-").or_else(|| text.strip_prefix("mi-"));
+    let usual = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');
+    rest.is_some_and(|rest| rest.is_empty() || !rest.chars().all(usual))
 }
 
 /// A target that means the instances of this name and nothing else, if there is one.
@@ -175,6 +189,29 @@ mod tests {
             });
             let expected = Meaning::Found(expected.collect());
             assert_eq!(meaning(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_begins_like_an_id_and_can_be_none_is_refused() {
+        for text in [
+            "i-demo:22",
+            "i-../../etc",
+            "mi-1 2",
+            "i-",
+            "i-1/x.cn-beijing",
+        ] {
+            let error = meaning(text).unwrap_err().to_string();
+            assert!(error.contains("is not an instance id"), "{text}: {error}");
+            let name = format!("name:{text}");
+            assert!(meaning(&name).is_ok(), "{name}");
+        }
+        for name in ["i-web_1", "i-1.beijing", "mi-数据"] {
+            let searched = Meaning::Found(vec![Search {
+                query: Query::name(name),
+                region: None,
+            }]);
+            assert_eq!(meaning(name).unwrap(), searched);
         }
     }
 

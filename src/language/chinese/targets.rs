@@ -39,6 +39,7 @@ macro_rules! chinese_targets {
     ("the call of {name} to {host}") => ("对 {host} 的 {name} 调用");
     ("the answer is longer than 1 MiB") => ("响应超过 1 MiB");
     ("an answer of {host}") => ("{host} 的响应");
+    ("{host:?} is not an instance id: i- or mi-, then letters, digits and -; name:{host} looks for an instance of that name") => ("{host:?} 不是实例 ID：应由 i- 或 mi- 开头，后跟字母、数字和 -；name:{host} 按该名称查找实例");
     ("{id:?} is not an instance id: i- or mi-, then letters, digits and -") => ("{id:?} 不是实例 ID：应由 i- 或 mi- 开头，后跟字母、数字和 -");
     ("the instance id is empty") => ("实例 ID 为空");
     ("the port number is invalid") => ("端口号无效");
