@@ -150,7 +150,14 @@ async fn answered_late(version: Version, told: bool, trusts_end: bool) -> Outcom
         trusts_end,
         ..options(Duration::from_secs(5))
     };
-    let pump = Pump::new(channel, Port, ends, asked, &mut host, options);
+    let pump = Pump::new(
+        Box::new(channel),
+        Box::new(Port),
+        ends,
+        asked,
+        &mut host,
+        options,
+    );
     let to_axt = gateway.to_axt.clone();
     let (outcome, _, ()) = tokio::join!(pump.run(link), gateway.rest(), async {
         tokio::time::sleep(HOUR / 60).await;
@@ -197,7 +204,14 @@ async fn what_a_heartbeat_provokes_is_not_waited_for_any_longer() {
     let channel = Session::new(options_of_port, now());
     let (mut user, local) = duplex(1024);
     let ends = tokio::io::split(local);
-    let pump = Pump::new(channel, Port, ends, asked, &mut host, options(4 * second));
+    let pump = Pump::new(
+        Box::new(channel),
+        Box::new(Port),
+        ends,
+        asked,
+        &mut host,
+        options(4 * second),
+    );
     let to_axt = gateway.to_axt.clone();
     let begun = tokio::time::Instant::now();
     let (outcome, _, _) = tokio::join!(pump.run(link), gateway.rest(), async {
