@@ -47,7 +47,7 @@ pub(super) struct Open {
     /// No output is read before this time.
     not_before: Option<Instant>,
     /// The addresses of a connection.
-    pub(super) ends: Option<Ends>,
+    ends: Option<Ends>,
     #[cfg(unix)]
     child: Option<tokio::process::Child>,
 }
@@ -74,6 +74,14 @@ pub(super) enum GuestEvent {
 }
 
 impl GuestStage {
+    /// The addresses of the connection, if there is one.
+    pub(super) fn ends(&self) -> Option<Ends> {
+        match self {
+            Self::Open(open) => open.ends,
+            _ => None,
+        }
+    }
+
     /// Waits for an event: `front` is written to the guest, its output is read into `read`.
     pub(super) async fn event(
         &mut self,

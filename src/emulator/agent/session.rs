@@ -336,11 +336,7 @@ impl AgentSession {
             self.stage = GuestStage::Detached;
             self.queue.clear();
         } else {
-            let ends = match &self.stage {
-                GuestStage::Open(open) => open.ends,
-                _ => None,
-            };
-            self.fail(&tcp::read_failure(ends, end)).await;
+            self.fail(&tcp::read_failure(self.stage.ends(), end)).await;
         }
     }
 
