@@ -25,7 +25,8 @@ pub type HostPort = (Option<String>, u16);
 /// answer.
 pub fn socks(bytes: &[u8]) -> (Result<HostPort, String>, Vec<u8>) {
     let talk = async {
-        let (mut client, mut server) = tokio::io::duplex(bytes.len().max(1));
+        // Both answers fit: the choice of a method has 2 bytes, the refusal 10.
+        let (mut client, mut server) = tokio::io::duplex(bytes.len().max(12));
         let sent = client.write_all(bytes).await.and(client.shutdown().await);
         sent.expect("there is room for all of it");
         let asked = socks_request(&mut server).await;
