@@ -1125,6 +1125,63 @@ fn variables_are_set_for_the_command_alone() {
 }
 
 #[test]
+fn what_the_environment_tells_shells_changes_nothing() {
+    for machine in machines() {
+        for (name, value) in [("TMOUT", "1"), ("SHELLOPTS", "monitor:nounset")] {
+            let reads_it = machine.shell == "bash" || machine.shell == "ksh93" && name == "TMOUT";
+            if !reads_it {
+                continue;
+            }
+            let options = Options {
+                compress: false,
+                several: true,
+            };
+            let mut runner = machine.start_with(options, &[(name, value)]);
+            let done = runner.sh("sleep 1.2; echo late; exit 3", b"");
+            let shell = machine.shell;
+            assert_eq!(done, Done::ok(3, b"late\n", b""), "{shell} {name}");
+        }
+    }
+}
+
+#[test]
+fn signals_to_the_runners_group_do_not_hang_it() {
+    for machine in machines() {
+        for signal in ["USR1", "USR2"] {
+            let line = format!(
+                "read -r _ _ _ _ group _ </proc/$PPID/stat; kill -{signal} -$group; sleep 0.1; echo still here"
+            );
+            let done = machine.start().sh(&line, b"");
+            let is_whole = done == Done::ok(0, b"still here\n", b"");
+            let shell = machine.shell;
+            assert!(
+                is_whole || done.failure.is_some(),
+                "{shell} {signal}: {done:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_the_shell_keeps_is_told() {
+    let mut machines = machines().into_iter();
+    let Some(machine) = machines.find(|machine| machine.shell == "bash") else {
+        return;
+    };
+    let env = vec![("UID".into(), b"5".to_vec())];
+    let done = machine.start().run(
+        Command {
+            env,
+            ..line("true")
+        },
+        b"",
+    );
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(said.contains("UID: readonly variable"), "{done:?}");
+    assert_ne!(done.status, Some(0));
+}
+
+#[test]
 fn tools_that_are_missing_are_replaced() {
     let Some(dash) = need("dash") else { return };
     let Some(python) = python() else { return };
@@ -1180,7 +1237,8 @@ fn tools_that_are_missing_are_replaced() {
     for (tools, missing) in [
         (&["dd"][..], "stty"),
         (&["stty"], "dd"),
-        (&["stty", "dd"], "base64"),
+        (&["stty", "dd"], "id"),
+        (&["stty", "dd", "id"], "base64"),
     ] {
         let dir = tempfile::tempdir().unwrap();
         symlink(&dash, dir.path().join("sh")).unwrap();

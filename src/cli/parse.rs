@@ -40,11 +40,13 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
     let configured = configured(&axt, args, &typed)?;
     let grammar = configured.apply(with_variables(axt, &typed.ids));
     let mut command = grammar.clone();
+    let mut apart = None;
     let read = command.try_get_matches_from_mut(args);
     let read = read.and_then(|matches| {
         let mut cli = Cli::from_arg_matches(&matches)?;
         if words::begin_with_an_option(&mut cli) {
             map_args(grammar, &words::refuse_an_option).try_get_matches_from(args)?;
+            apart = words::with_value_apart(&mut cli, &command, args);
         }
         words::join(&mut cli, &mut command)?;
         cli.global.sources = sources(&command, &matches, &configured);
@@ -54,6 +56,9 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
         cli.global.alias.clone_from(&configured.instance);
         Ok(cli)
     });
+    if let Some(args) = apart {
+        return self::read(&args);
+    }
     read.map_err(|mut error| {
         let failed = usage_error(&command, args);
         match error.kind() {

@@ -336,7 +336,7 @@ mod tests {
         assert!(!exec.is_ready() && !exec.wants_input());
         let nonce = exec.command_line().split("_m=").nth(1);
         let nonce = nonce.unwrap().split(';').next().unwrap().to_owned();
-        let hello = format!("{nonce}? stty dd base64 setsid -w;");
+        let hello = format!("{nonce}? stty dd id base64 setsid -w;");
         exec.output(Instant::now(), hello.as_bytes(), &mut flow);
         let text = String::from_utf8(flow.remote.split().to_vec()).unwrap();
         (exec, flow, text)

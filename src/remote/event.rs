@@ -140,7 +140,7 @@ pub enum Failure {
     )]
     InputHeld,
     /// A process of the runner was killed, or its input was cut.
-    #[error("{}", tr!("a process between axt and the command was killed"))]
+    #[error("{}", tr!("a process between axt and the command was killed, or could not be started"))]
     Disturbed,
     /// The session ended while a command ran.
     #[error("{}", tr!("the session ended before the command did"))]

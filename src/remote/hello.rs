@@ -74,7 +74,7 @@ impl Hello {
     }
 }
 
-/// 80 random bits in letters and digits.
+/// 74 random bits in letters and digits: 6 of the 80 are the version and variant of the UUID.
 pub(super) fn secret() -> String {
     let id = uuid::Uuid::new_v4().simple().to_string();
     id.get(..20).unwrap_or_default().to_owned()

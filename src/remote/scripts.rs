@@ -31,8 +31,9 @@ const GZIP_NEVER: &str = "200000";
 /// Chunks that go uncompressed at first where all are to.
 const UNCOMPRESSED: &str = "999999999";
 
-/// An argument may hold no more than 128 KiB on Linux; pieces of a longer command hold this much.
-const PIECE: usize = 96 * 1024;
+/// An argument may hold no more than 128 KiB on Linux, a NUL included; pieces of a longer command hold this
+/// much.
+const PIECE: usize = 128 * 1024 - 1;
 
 /// A command, and how it is to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,8 +204,14 @@ pub(super) fn setup(command: &Command, group: bool, mark: &str) -> Vec<u8> {
     let minus = if group { "-" } else { "" };
     // As with ssh, what has no terminal knows none.
     let mut inner = format!("echo p{minus}$$>&6;unset TERM;").into_bytes();
+    if !group {
+        // The runner ends its own tools by this signal, in the group that is also the command's.
+        inner.extend(b"trap '' USR2;");
+    }
+    // A variable that the shell keeps for itself is told on the command's standard error.
+    inner.extend(b"exec 2>&5 5>&- 6>&-;");
     inner.extend(exports(&command.env));
-    inner.extend(br#"exec "$@" 2>&5 5>&- 6>&-"#);
+    inner.extend(br#"exec "$@""#);
     let mut text = mark.as_bytes().to_vec();
     if command.uncompressed {
         text.extend(format!("_w={UNCOMPRESSED}\n").bytes());
@@ -276,6 +283,8 @@ pub fn interpreter(first_line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let program = words.first().map(name)?;
     let shells = ["sh", "ash", "bash", "dash", "ksh", "ksh93", "mksh", "zsh"];
     if shells.contains(&program.as_str()) {
+        // An end of options, which would make a file name of what follows.
+        words.pop_if(|word| word == b"-" || word == b"--");
         words.push(b"-s".to_vec());
     } else if program.starts_with("python") || program.starts_with("perl") {
         words.push(b"-".to_vec());
@@ -285,11 +294,22 @@ pub fn interpreter(first_line: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(words)
 }
 
-/// Words quoted for a shell, joined by spaces.
+/// Words quoted for the user's shell, joined by spaces. fish and csh know other special characters between
+/// quotes than `sh`, so these stand outside.
 #[must_use]
 pub fn quote_all(words: &[OsString]) -> Vec<u8> {
-    let words = words.iter().map(|word| quote(word.as_encoded_bytes()));
-    words.collect::<Vec<_>>().join(&b' ')
+    let quoted = words.iter().map(|word| {
+        let mut quoted = vec![b'\''];
+        for &byte in word.as_encoded_bytes() {
+            match byte {
+                b'\'' | b'\\' | b'!' => quoted.extend([b'\'', b'\\', byte, b'\'']),
+                other => quoted.push(other),
+            }
+        }
+        quoted.push(b'\'');
+        quoted
+    });
+    quoted.collect::<Vec<_>>().join(&b' ')
 }
 
 /// Bytes as one shell word.
@@ -341,7 +361,7 @@ mod tests {
     use super::*;
 
     fn usual() -> Tools {
-        Tools::parse(b" stty dd base64 openssl perl python3 setsid gzip fold -w full")
+        Tools::parse(b" stty dd id base64 openssl perl python3 setsid gzip fold -w full")
     }
 
     #[test]
@@ -388,7 +408,7 @@ mod tests {
 
     #[test]
     fn other_tools_take_the_place_of_those_that_are_missing() {
-        let minimal = Tools::parse(b" stty dd perl");
+        let minimal = Tools::parse(b" stty dd id perl");
         let text = runner(&minimal, false, "M", "S");
         for word in [
             "base64 -w",

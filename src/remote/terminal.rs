@@ -240,7 +240,7 @@ mod tests {
         let Phase::Starting(hello) = &terminal.phase else {
             panic!("it has just begun");
         };
-        let tools = format!("motd\r\n{}? stty dd base64 -w;", hello.nonce());
+        let tools = format!("motd\r\n{}? stty dd id base64 -w;", hello.nonce());
         terminal.receive(tools.as_bytes(), &mut out);
         assert_eq!(out.events.pop_front(), Some(Event::Ready));
         (terminal, out)

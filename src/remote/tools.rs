@@ -26,7 +26,7 @@ impl Tools {
     /// The name of a tool that the runner needs and did not find.
     #[must_use]
     pub fn missing(&self) -> Option<&'static str> {
-        let needed = ["stty", "dd"];
+        let needed = ["stty", "dd", "id"];
         let missing = needed.into_iter().find(|name| !self.has(name));
         let encoder = self.encoder().is_none();
         missing.or_else(|| encoder.then_some("base64 (or openssl with fold, perl, or python3)"))
@@ -82,10 +82,10 @@ mod tests {
     #[test]
     fn the_first_that_is_missing_is_named() {
         let missing = |said: &str| Tools::parse(said.as_bytes()).missing();
-        assert_eq!(missing(" stty dd base64 -w"), None);
+        assert_eq!(missing(" stty dd id base64 -w"), None);
         assert_eq!(missing(" dd base64 -w"), Some("stty"));
         assert_eq!(missing(" stty"), Some("dd"));
-        assert_eq!(missing(" stty dd perl"), None);
-        assert!(missing(" stty dd openssl").is_some_and(|what| what.starts_with("base64")));
+        assert_eq!(missing(" stty dd id perl"), None);
+        assert!(missing(" stty dd id openssl").is_some_and(|what| what.starts_with("base64")));
     }
 }

@@ -3,7 +3,7 @@
 use crate::cli::{Cli, Command, Run};
 use clap::Arg;
 use clap::error::{Error, ErrorKind};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 
 /// Whether the first word looks like an option. To the parser it is a word all the same, as later ones
 /// may be options of the command's; no command is called so.
@@ -20,6 +20,40 @@ pub(super) fn refuse_an_option(arg: Arg) -> Arg {
         "words" => arg.allow_hyphen_values(false),
         _ => arg,
     }
+}
+
+/// The arguments, with the value that is glued to the option that the parser took for the first word as an
+/// argument of its own. `None` if it is no such option.
+pub(super) fn with_value_apart(
+    cli: &mut Cli,
+    axt: &clap::Command,
+    args: &[OsString],
+) -> Option<Vec<OsString>> {
+    let below = match cli.command {
+        Command::Webshell(_) => "webshell",
+        _ => "connect",
+    };
+    let below = axt.find_subcommand(below)?;
+    let takes_value = |short: char| {
+        let options = below.get_arguments().chain(axt.get_arguments());
+        let mut options = options.filter(|arg| arg.get_short() == Some(short));
+        options.any(|arg| arg.get_action().takes_values())
+    };
+    let (run, _) = run(cli)?;
+    // All arguments from the first word on are words.
+    let (before, words) = args.split_at_checked(args.len().checked_sub(run.words.len())?)?;
+    let (first, rest) = words.split_first()?;
+    let mut parser = lexopt::Parser::from_args([first]);
+    let mut options = String::from("-");
+    while let Ok(Some(lexopt::Arg::Short(short))) = parser.next() {
+        options.push(short);
+        if takes_value(short) {
+            let value = parser.optional_value()?;
+            let own = [options.into(), value];
+            return Some([before, &own, rest].concat());
+        }
+    }
+    None
 }
 
 /// Makes the words the command.
@@ -98,6 +132,32 @@ mod tests {
         ] {
             let mut cli = Cli::try_parse_from(line.split(' ')).expect(line);
             assert_eq!(begin_with_an_option(&mut cli), is_option, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_glued_value_is_the_options() {
+        for (line, expected) in [
+            (
+                "axt connect i-1 -lroot ls -l",
+                Some("axt connect i-1 -l root ls -l"),
+            ),
+            (
+                "axt connect i-1 -vnlroot id",
+                Some("axt connect i-1 -vnl root id"),
+            ),
+            ("axt connect i-1 -l=x id", Some("axt connect i-1 -l x id")),
+            ("axt connect i-1 -cid", Some("axt connect i-1 -c id")),
+            ("axt connect i-1 -e~ id", Some("axt connect i-1 -e ~ id")),
+            ("axt connect i-1 -x ls", None),
+        ] {
+            let args: Vec<OsString> = line.split(' ').map(Into::into).collect();
+            let mut axt = Cli::command();
+            axt.build();
+            let mut cli = Cli::try_parse_from(&args).expect(line);
+            let apart = with_value_apart(&mut cli, &axt, &args);
+            let apart = apart.map(|args| args.join(OsStr::new(" ")));
+            assert_eq!(apart.as_deref(), expected.map(OsStr::new), "{line}");
         }
     }
 

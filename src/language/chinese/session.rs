@@ -128,7 +128,7 @@ macro_rules! chinese_session {
     ("the command's output arrived damaged ({damage}); the output printed before is correct") => ("命令的输出到达时已损坏（{damage}）；此前打印的输出是正确的");
     ("the process that waits for the command was killed: its status is not known") => ("等待命令的进程被终止：命令的状态未知");
     ("a process that an earlier command left running holds that command's standard input") => ("之前的命令留下的进程占用了该命令的标准输入");
-    ("a process between axt and the command was killed") => ("axt 与命令之间的一个进程被终止");
+    ("a process between axt and the command was killed, or could not be started") => ("axt 与命令之间的一个进程被终止，或无法启动");
     ("the command is longer than {longest} bytes") => ("命令超过 {longest} 字节");
     ("a process was named twice") => ("一个进程出现了两次");
     ("a status came twice") => ("状态出现了两次");

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 use std::io::Write as _;
 use std::time::Duration;
 
-const TOOLS: &str = "? stty dd base64 -w full setsid gzip;";
+const TOOLS: &str = "? stty dd id base64 -w full setsid gzip;";
 
 fn client(several: bool) -> (Client, Yield) {
     let compress = true;

@@ -11,11 +11,16 @@
 # found in it. The answer is printed by a subshell: bash keeps the buffer that it chose for the terminal and would
 # cut all later lines into pieces of its size.
 #
-# shellcheck disable=SC2086 # A number. It comes over the channel.
-unset _m _n _t
+# TMOUT ends reads of bash and ksh93, and a shell gets options by SHELLOPTS. ksh93 forgets its time limit only by
+# an assignment.
+#
+# shellcheck disable=SC2034,SC2086 # A shell reads TMOUT. The number comes over the channel.
+TMOUT=0
+unset TMOUT _m _n _t
+set +um
 _m=NONCE
 exec 2>/dev/null
-for _n in stty dd base64 openssl perl python3 setsid gzip fold
+for _n in stty dd id base64 openssl perl python3 setsid gzip fold
 do command -v $_n >/dev/null && _t="$_t $_n"
 done
 base64 -w9 </dev/null >/dev/null && _t="$_t -w"

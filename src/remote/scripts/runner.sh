@@ -28,12 +28,12 @@ _y=SENTINEL
 # Signals meant for the command must not end the runner; what it starts has the default again.
 # USR2 ends tools that are stuck. Each subshell must say so anew.
 _t() {
-    trap : HUP INT TERM QUIT USR2
+    trap : HUP INT TERM QUIT USR1 USR2
 }
 
 # Those that start no command take no notice of signals, and neither do their tools.
 _s() {
-    trap '' HUP INT TERM QUIT USR2
+    trap '' HUP INT TERM QUIT USR1 USR2
 }
 
 # The same, save that their tools can be ended.
@@ -176,7 +176,7 @@ _feed() {
         _l=${_h#?}
         case $_h in
         s*) kill $(_r $_l) ;;
-        k*) kill -s USR2 0 ;;
+        k*) kill -USR2 0 ;;
         ?*)
             echo $_h
             [ $_l = 0000000 ] || _r $_l || break
@@ -186,7 +186,7 @@ _feed() {
     done
     exec >&-
     for _h in 1 2; do
-        kill -s USR2 0
+        kill -USR2 0
         sleep 1
     done
     kill -9 0

@@ -8,7 +8,7 @@
 #
 # shellcheck disable=SC2034,SC2086 # What follows uses them; words are split on purpose.
 unset _m _y _n _z _w _c _l _q _h _i _p _u
-set +aefu
+set +aef
 _m=MARK
 _u=$(id -un)
 _l=$(getent passwd $_u || grep "^$_u:" /etc/passwd)

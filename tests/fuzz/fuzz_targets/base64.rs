@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
     let nonce = between(client.command_line(), "_m=", ";").to_owned();
     let (now, hello) = (
         Instant::now(),
-        format!("{nonce}? stty dd base64 -w full setsid;"),
+        format!("{nonce}? stty dd id base64 -w full setsid;"),
     );
     client.receive(now, hello.as_bytes(), &mut out);
     let text = String::from_utf8(out.remote.split().to_vec()).expect("a text");

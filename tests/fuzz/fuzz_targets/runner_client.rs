@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     let (mut now, mut out) = (Instant::now(), Yield::default());
     client.start(command(), &mut out);
     let nonce = between(client.command_line(), "_m=", ";").to_owned();
-    let hello = format!("{nonce}? stty dd base64 -w full gzip setsid;");
+    let hello = format!("{nonce}? stty dd id base64 -w full gzip setsid;");
     client.receive(now, hello.as_bytes(), &mut out);
     let text = String::from_utf8(out.remote.split().to_vec()).expect("a text");
     let mark = between(&text, "_m=", "\n").to_owned();
