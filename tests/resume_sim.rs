@@ -171,7 +171,6 @@ impl Sim {
             } else {
                 InputFrom::Start { queued: true }
             },
-            port: rng.bool(),
             ..Options::default()
         };
         let mut sim = Self {
