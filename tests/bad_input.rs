@@ -163,7 +163,6 @@ fn frames_that_make_no_sense_end_the_session() {
 #[test]
 fn a_gateway_that_leads_nowhere_is_not_waited_for() {
     let no_answer = "the answer of the agent took longer than 1s";
-    let no_shell = "no POSIX shell answered; the output was: ";
     let cases: [(Act, &str); 9] = [
         (|_| {}, no_answer),
         // A message cut in the middle, and one that claims more than there is.
@@ -185,7 +184,7 @@ fn a_gateway_that_leads_nowhere_is_not_waited_for() {
         (|s| send(s, Kind::Status, 0, b"\xfe"), no_answer),
         (|s| send(s, Kind::Status, 0, b""), no_answer),
         (|s| send(s, Kind::KeyExchange, 0, b"\x03{\"x\":"), no_answer),
-        (opened, no_shell),
+        (opened, no_answer),
         (
             |s| {
                 opened(s);

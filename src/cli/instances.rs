@@ -4,7 +4,6 @@ use clap::Args;
 
 /// `axt instances`.
 #[derive(Debug, Args)]
-#[command(after_long_help = EXAMPLES)]
 pub(crate) struct Instances {
     /// List what fits: an id, a name (* is any characters), tag:KEY=VALUE, tag:KEY, an IP address, a status
     ///
@@ -29,9 +28,3 @@ pub(crate) struct Instances {
     #[arg(long, value_name = "UPCALL", conflicts_with_all = ["json", "inventory"])]
     pub(crate) groups: Option<String>,
 }
-
-const EXAMPLES: &str = "Examples:
-  axt instances                          # those of the region
-  axt instances 'web-*' tag:env=prod     # of these names, and with this tag
-  axt instances 10.0.0.7 --all-regions
-  axt instances running --json";

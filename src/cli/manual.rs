@@ -43,7 +43,7 @@ const PAGES: &[Page] = &[
     page!("connect", true, "status-remote", notes),
     page!("cp", false, "status-copy", notes),
     page!("forward", false, "status-forward", notes),
-    page!("proxy", false, "status-remote"),
+    page!("proxy", false, "status-proxy"),
     page!("ssh", true, "status-remote"),
     page!("ssh-config", false, "status"),
     page!("webshell", true, "status-remote"),

@@ -4,8 +4,10 @@ use crate::cli::{command as grammar, manual};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::json;
+use crate::terminal;
 use crate::ui::Ui;
-use clap::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 /// Prints the JSON Schema of what is printed with `--json`.
 pub(crate) fn schema(ui: &Ui) -> anyhow::Result<Exit> {
@@ -13,13 +15,29 @@ pub(crate) fn schema(ui: &Ui) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-/// Prints the manual page of axt, or of a command.
+/// Prints the manual page of axt, or of a command. On a terminal `man` shows it, if it is there.
 ///
 /// # Errors
 /// [`Error::Usage`] if there is no such command.
 pub(crate) fn man(command: &[String], ui: &Ui) -> anyhow::Result<Exit> {
-    ui.data(&page(command)?)?;
+    let page = page(command)?;
+    if !(terminal::stdout_is_terminal() && is_shown(&page)) {
+        ui.data(&page)?;
+    }
     Ok(Exit::Ok)
+}
+
+/// Whether `man` could show the page.
+fn is_shown(page: &str) -> bool {
+    let mut man = Command::new("man");
+    let Ok(mut man) = man.args(["-l", "-"]).stdin(Stdio::piped()).spawn() else {
+        return false;
+    };
+    if let Some(mut stdin) = man.stdin.take() {
+        // The user may leave the pager before it has read everything.
+        let _ = stdin.write_all(page.as_bytes());
+    }
+    man.wait().is_ok_and(|status| status.success())
 }
 
 /// The page of a command, in the language of `man`: what the grammar says, then the texts beside it.
@@ -37,6 +55,8 @@ fn page(words: &[String]) -> anyhow::Result<String> {
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").to_owned();
     let version = command.get_version().unwrap_or_default().to_owned();
+    // A page leaves out the texts of options that the short help does not have.
+    let command = command.clone().mut_args(|arg| arg.hide_short_help(false));
     let man = clap_mangen::Man::new(command.clone().name(name.clone()).override_usage(usage))
         .title(name.to_uppercase())
         .source(format!("axt {version}"))
@@ -57,9 +77,9 @@ fn page(words: &[String]) -> anyhow::Result<String> {
 }
 
 /// The message where there is no such page.
-fn no_page(words: &str, above: &Command) -> Error {
+fn no_page(words: &str, above: &clap::Command) -> Error {
     let commands = above.get_subcommands().filter(|below| !below.is_hide_set());
-    let names: Vec<&str> = commands.map(Command::get_name).collect();
+    let names: Vec<&str> = commands.map(clap::Command::get_name).collect();
     let known = match names.is_empty() {
         true => String::new(),
         false => tr!(": there are {names}", names = names.join(", ")),
@@ -73,6 +93,8 @@ mod tests {
 
     #[test]
     fn a_page_has_what_the_grammar_says_and_the_texts_beside_it() {
+        let connect = page(&["connect".to_owned()]).unwrap();
+        assert!(connect.contains("Start no more sessions"), "{connect}");
         let page = page(&["sessions".to_owned(), "list".to_owned()]).unwrap();
         assert!(page.contains(".TH AXT-SESSIONS-LIST 1"), "{page}");
         for section in ["NAME", "SYNOPSIS", "OPTIONS", "EXAMPLES", "EXIT STATUS"] {

@@ -208,10 +208,12 @@ pub(super) fn setup(command: &Command, group: bool, mark: &str) -> Vec<u8> {
         // The runner ends its own tools by this signal, in the group that is also the command's.
         inner.extend(b"trap '' USR2;");
     }
-    // A variable that the shell keeps for itself is told on the command's standard error.
-    inner.extend(b"exec 2>&5 5>&- 6>&-;");
-    inner.extend(exports(&command.env));
-    inner.extend(br#"exec "$@""#);
+    if !command.env.is_empty() {
+        // A variable that the shell keeps for itself is told on the command's standard error.
+        inner.extend(b"exec 2>&5;");
+        inner.extend(exports(&command.env));
+    }
+    inner.extend(br#"exec "$@" 2>&5 5>&- 6>&-"#);
     let mut text = mark.as_bytes().to_vec();
     if command.uncompressed {
         text.extend(format!("_w={UNCOMPRESSED}\n").bytes());
