@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::protocol::channel::{Incoming, Outgoing};
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt};
 use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use std::borrow::Cow;
@@ -188,7 +188,6 @@ where
     let (sink, stream) = socket.split();
     let (outgoing, from_pump) = mpsc::channel(QUEUE);
     let (to_pump, incoming) = mpsc::channel(QUEUE);
-    let progress = to_pump.clone().downgrade();
     let mut reader = tokio::spawn(async move {
         tokio::select! {
             () = read(stream, &to_pump) => {}
@@ -198,7 +197,7 @@ where
     tokio::spawn(async move {
         let aborter = reader.abort_handle();
         tokio::select! {
-            closing = write(sink, from_pump, progress) => if closing {
+            closing = write(sink, from_pump) => if closing {
                 // The reader sees the answer to the closing frame, or the connection's end.
                 let _ = tokio::time::timeout(CLOSING, reader).await;
             },
@@ -248,7 +247,6 @@ where
 async fn write<S>(
     mut sink: SplitSink<WebSocketStream<S>, Message>,
     mut pump: mpsc::Receiver<Outgoing>,
-    progress: mpsc::WeakSender<Incoming>,
 ) -> bool
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -259,32 +257,15 @@ where
         for outgoing in batch.drain(..) {
             closing |= outgoing == Outgoing::Close;
             // A failure shows at the reader too, which reports it.
-            let fed = noting_waits(sink.feed(message(outgoing)), &progress);
-            if fed.await.is_err() {
+            if sink.feed(message(outgoing)).await.is_err() {
                 return false;
             }
         }
-        if noting_waits(sink.flush(), &progress).await.is_err() || closing {
+        if sink.flush().await.is_err() || closing {
             return closing;
         }
     }
     false
-}
-
-/// Waits for a write. One that had to wait is a sign of life: the other side has taken what was written before.
-async fn noting_waits<T>(
-    mut write: impl Future<Output = T> + Unpin,
-    pump: &mpsc::WeakSender<Incoming>,
-) -> T {
-    if let Some(written) = (&mut write).now_or_never() {
-        return written;
-    }
-    let written = write.await;
-    if let Some(pump) = pump.upgrade() {
-        // Where the queue is full, there are signs of life enough.
-        let _ = pump.try_send(Incoming::Alive);
-    }
-    written
 }
 
 fn message(outgoing: Outgoing) -> Message {
@@ -408,18 +389,6 @@ mod tests {
         assert_eq!(asked.as_ref(), [0, 0, 0, 7]);
         gateway.flush().await.unwrap();
         assert_eq!(incoming.recv().await, Some(Incoming::Pong(7)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_write_that_had_to_wait_is_a_sign_of_life() {
-        let (outgoing, mut incoming, mut gateway) = opened().await;
-        let large = Outgoing::Binary(vec![7; 4096].into());
-        outgoing.send(large).await.unwrap();
-        // Until everything stands still.
-        tokio::time::sleep(CLOSING).await;
-        assert!(incoming.try_recv().is_err());
-        gateway.next().await.unwrap().unwrap();
-        assert_eq!(incoming.recv().await, Some(Incoming::Alive));
     }
 
     #[test]

@@ -477,7 +477,7 @@ fn two_hundred_in_a_row_and_twenty_at_once_get_their_own_status() {
 fn a_command_that_says_nothing_for_long_is_waited_for() {
     let cloud = Cloud::new();
     let url = cloud.session_url();
-    let late = "sleep 5; echo late";
+    let late = "sleep 6; echo late";
     let raw = format!("sh -c '{late}'");
     let cases = [
         &["i-test", "-c", late][..],
@@ -488,7 +488,7 @@ fn a_command_that_says_nothing_for_long_is_waited_for() {
     ];
     std::thread::scope(|threads| {
         for args in cases {
-            let mut axt = cloud.axt(["connect", "--connect-timeout", "2s"]);
+            let mut axt = cloud.axt(["connect", "--connect-timeout", "4s"]);
             axt.args(args);
             threads.spawn(move || {
                 let done = run(axt, b"");
