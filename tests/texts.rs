@@ -14,7 +14,6 @@ use tokens::{end_of_item, is_punct, is_test_attribute};
 #[rustfmt::skip]
 const ENGLISH: &[(&str, &str, &str)] = &[
     ("cli/emulator.rs", "", "help"),
-    ("cli/instances.rs", "", "help"),
     ("cli/invocation.rs", "No ControlPath specified for", "other programs look for it"),
     ("cli/openssh.rs", "\\\nssh's options:", "help"),
     ("cli/parse/habits.rs", "axt ", "a command line"),

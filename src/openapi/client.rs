@@ -64,6 +64,9 @@ pub trait Action: Serialize {
     }
 }
 
+/// Reads a reply as the type of its action.
+type ReadReply = fn(&Reply<'_>, &Credentials, &str) -> Result<Box<dyn Any + Send>, ApiError>;
+
 /// An action without its types, so that one piece of code makes the calls of all actions.
 #[derive(Clone, Copy)]
 struct Kind {
@@ -71,7 +74,7 @@ struct Kind {
     version: &'static str,
     is_idempotent: bool,
     style: Style,
-    read: fn(&Reply<'_>, &Credentials, &str) -> Result<Box<dyn Any + Send>, ApiError>,
+    read: ReadReply,
 }
 
 impl Kind {
