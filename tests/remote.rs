@@ -1164,7 +1164,7 @@ fn signals_to_the_runners_group_do_not_hang_it() {
 
 #[test]
 fn a_variable_that_the_shell_keeps_is_told() {
-    let mut machines = machines().into_iter();
+    let mut machines = machines();
     let Some(machine) = machines.find(|machine| machine.shell == "bash") else {
         return;
     };

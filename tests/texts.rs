@@ -186,9 +186,13 @@ impl Said {
                     continue;
                 }
                 TokenTree::Group(group) if is_attribute(&tokens, at) => {
-                    if group.stream().to_string().starts_with("error") {
-                        self.collect(group.stream());
-                    }
+                    let attribute = group.stream();
+                    let is_error = attribute.to_string().starts_with("error");
+                    self.collect(if is_error {
+                        attribute
+                    } else {
+                        TokenStream::new()
+                    });
                 }
                 TokenTree::Group(group) => match macro_before(&tokens, at).as_str() {
                     "tr" | "both" => self.translate(group.stream()),
