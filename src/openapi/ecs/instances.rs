@@ -145,7 +145,7 @@ pub struct Found {
 }
 
 /// Finds the instances that `query` describes in the client's region, or the first `most` of each
-/// kind: those of [`find_by_name`], or else those of [`find_by_host_name`]. Each call may take `limit`.
+/// kind; if there is none, the managed ones whose host name is the query's name. Each call may take `limit`.
 ///
 /// # Errors
 /// As [`Client::call`]; [`crate::error::ApiError::UNEXPECTED`] if a list has no end.
