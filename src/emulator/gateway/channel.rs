@@ -32,6 +32,8 @@ pub(crate) struct AgentChannel {
     pub started: Instant,
     /// When the client last sent a message.
     pub last_message: Instant,
+    /// When the agent ends, while it waits for its client.
+    pub waits_until: Option<Instant>,
     /// Whether the client may resume: neither side has sent version 1.01 so far.
     pub resumable: bool,
 }
@@ -146,17 +148,16 @@ impl AgentLink {
     }
 
     /// Keeps a channel whose connection is gone until it is resumed, or until `until`.
-    pub(crate) fn park(self: &Arc<Self>, channel: AgentChannel, until: Option<Instant>) {
-        let id = channel.id.clone();
+    pub(crate) fn park(self: &Arc<Self>, mut channel: AgentChannel, until: Option<Instant>) {
+        channel.waits_until = until;
         self.set(LinkState::Waiting(Box::new(channel)));
         let Some(until) = until else { return };
         let link = Arc::downgrade(self);
         tokio::spawn(async move {
             sleep_until(until).await;
             let Some(link) = link.upgrade() else { return };
-            if let Some(channel) =
-                link.take_waiting(|waiting| waiting.id == id && Instant::now() >= until)
-            {
+            // The client may have come back meanwhile, and have gone again.
+            if let Some(channel) = link.take_waiting(|waiting| waiting.waits_until == Some(until)) {
                 end_agent(channel).await;
             }
         });
@@ -219,5 +220,48 @@ pub(crate) async fn end_agent(channel: AgentChannel) {
     };
     if timeout(AGENT_END, end).await.is_err() {
         tracing::warn!("an agent did not end in {AGENT_END:?}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::oneshot;
+
+    fn channel() -> AgentChannel {
+        let now = Instant::now();
+        let (to_agent, _) = mpsc::channel(1);
+        let (_, from_agent) = mpsc::channel(1);
+        let (_, ended) = oneshot::channel();
+        AgentChannel {
+            agent: AgentHandle {
+                to_agent,
+                from_agent,
+                stop: None,
+                ended,
+            },
+            reason: None,
+            id: Bytes::from_static(b"ch-1"),
+            reached: 0,
+            bucket: RateLimit::new(None, None, now),
+            started: now,
+            last_message: now,
+            waits_until: None,
+            resumable: true,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_comes_back_and_goes_again_has_the_whole_time_again() {
+        let second = Duration::from_secs(1);
+        let link = Arc::new(AgentLink::default());
+        link.park(channel(), Some(Instant::now() + 3 * second));
+        tokio::time::sleep(2 * second).await;
+        let (channel, _orders) = link.resume(b"ch-1").await.unwrap();
+        link.park(channel, Some(Instant::now() + 3 * second));
+        tokio::time::sleep(2 * second).await;
+        assert!(link.has(b"ch-1"), "the first time is over, not the second");
+        tokio::time::sleep(2 * second).await;
+        assert!(!link.has(b"ch-1"));
     }
 }

@@ -147,6 +147,7 @@ impl Entrance {
             bucket: RateLimit::new(limits.rate_bytes, limits.burst_bytes, now),
             started: now,
             last_message: now,
+            waits_until: None,
             resumable: !self.shared.agent_options.generation.speaks_1_01(),
         };
         Some((channel, orders))
