@@ -310,7 +310,7 @@ fn a_full_disk_costs_the_recording_and_not_the_session() {
     let axt = recorded(&cloud, &file, &[]);
     // Files may have a block, and who would exceed that gets an error.
     let mut limited = Command::new("sh");
-    limited.args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$@\"", "sh"]);
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"]);
     limited.arg(axt.get_program()).args(axt.get_args());
     for (name, value) in axt.get_envs() {
         match value {
@@ -321,7 +321,8 @@ fn a_full_disk_costs_the_recording_and_not_the_session() {
     // The log would be long.
     limited.env_remove("AXT_LOG_FILE").env_remove("AXT_VERBOSE");
     let screen = shell(&limited);
-    screen.type_text("seq -s ' ' 2000\r");
+    // More than a block, and less than a screen, from which the message would scroll away.
+    screen.type_text("seq -s ' ' 300\r");
     screen.wait_text("the recording ends here, and the session goes on");
     screen.type_text("clear; echo still'' here\r");
     screen.wait_text("still here");
