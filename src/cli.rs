@@ -123,7 +123,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Whether `--json` was given: then a failure is printed as JSON too.
+    /// True if `--json` was given: then a failure is printed as JSON too.
     pub(crate) fn prints_json(&self) -> bool {
         match self {
             Self::Forward(args) => args.json,

@@ -2,7 +2,7 @@
 //!
 //! The English text stands where the message is made, and is the key of the Chinese one in `language/chinese`.
 //! The compiler refuses a text without a Chinese one, and a Chinese one that has other placeholders; it warns of
-//! one that nothing uses. `tests/language.rs` finds texts that pass neither macro.
+//! one that nothing uses. `tests/texts.rs` finds texts that pass neither macro.
 
 #[macro_use]
 mod chinese;

@@ -31,7 +31,7 @@ pub fn parse() -> Result<Cli, Exit> {
     if let Some((before, rest)) = called_as_ssh(&args) {
         return read_ssh(&before, rest);
     }
-    // What programs read is the same in every language.
+    // Output for programs is the same in every language.
     if asks_for_json(&args) {
         language::speak(Language::English);
     }

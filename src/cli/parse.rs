@@ -360,7 +360,7 @@ fn own_args(args: &[OsString]) -> impl Iterator<Item = &OsString> {
     args.iter().take_while(|arg| *arg != "--")
 }
 
-/// Whether `--json` seems to be among the arguments: the command line may be wrong.
+/// Looks for `--json` among arguments that may be wrong as a whole.
 pub(super) fn asks_for_json(args: &[OsString]) -> bool {
     own_args(args).any(|arg| arg == "--json")
 }

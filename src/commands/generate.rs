@@ -21,14 +21,14 @@ pub(crate) fn schema(ui: &Ui) -> anyhow::Result<Exit> {
 /// [`Error::Usage`] if there is no such command.
 pub(crate) fn man(command: &[String], ui: &Ui) -> anyhow::Result<Exit> {
     let page = page(command)?;
-    if !(terminal::stdout_is_terminal() && is_shown(&page)) {
+    if !(terminal::stdout_is_terminal() && shows_by_man(&page)) {
         ui.data(&page)?;
     }
     Ok(Exit::Ok)
 }
 
-/// Whether `man` could show the page.
-fn is_shown(page: &str) -> bool {
+/// Shows the page by `man`, and returns true if that succeeded.
+fn shows_by_man(page: &str) -> bool {
     let mut man = Command::new("man");
     let Ok(mut man) = man.args(["-l", "-"]).stdin(Stdio::piped()).spawn() else {
         return false;

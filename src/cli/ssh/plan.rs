@@ -170,7 +170,7 @@ impl Plan {
     }
 }
 
-/// How sessions are shared. As with ssh, that needs a ControlPath, and `none` switches it off.
+/// The sharing of sessions. As with ssh, it needs a ControlPath, and `none` switches it off.
 fn control(settings: &SshSettings) -> Option<Control> {
     let path = settings.control_path.clone()?;
     if path == "none" {

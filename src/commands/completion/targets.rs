@@ -74,7 +74,7 @@ impl Known<'_> {
         }
     }
 
-    /// Whether the text, or the text with a region, can begin with what was typed.
+    /// Checks that the text, or the text with a region, can begin with the typed characters.
     fn may_begin(&self, text: &str) -> bool {
         text.starts_with(self.start) || self.start.starts_with(text)
     }

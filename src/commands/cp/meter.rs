@@ -20,7 +20,7 @@ const TICKS: usize = 8;
 /// Begins the line anew.
 const CLEAR: &str = "\r\x1b[K";
 
-/// What the line begins with.
+/// The beginning of the line.
 const PREFIX: &str = "axt: ";
 
 /// Counts bytes. Clones count together.

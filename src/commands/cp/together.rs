@@ -78,7 +78,7 @@ pub(crate) fn unpacked_as(
     got.into_iter().collect()
 }
 
-/// What has come of an archive.
+/// The received part of an archive.
 #[derive(Default)]
 struct Taking {
     /// The names of the files that are in their places.
