@@ -172,6 +172,15 @@ impl ApiError {
         code == "Throttling" || code.starts_with("Throttling.") || self.status == 429
     }
 
+    /// Whether the service refuses the credentials that the call was signed with: others may be accepted.
+    #[must_use]
+    pub fn refuses_credentials(&self) -> bool {
+        let code = self.code.as_str();
+        ["InvalidAccessKeyId", "InvalidSecurityToken"]
+            .iter()
+            .any(|refusal| code.starts_with(refusal))
+    }
+
     /// Whether the call may succeed a little later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

@@ -822,17 +822,27 @@ fn input_waits_for_no_agent_that_is_known_to_keep_it() {
     drop((waiting, eager));
 }
 
+/// As after a new login in another terminal.
 #[test]
-fn credentials_that_have_expired_are_looked_up_again() {
-    let mut options = Options::default();
-    // One for the question after the agent's version.
-    let expired = "InvalidSecurityToken.Expired:2";
-    options.faults.set("api-error", expired).unwrap();
-    let cloud = Cloud::with(options);
+fn keys_that_are_refused_are_read_again() {
+    let cloud = Cloud::new();
+    let home = tempfile::tempdir().unwrap();
+    let config = home.path().join("config.json");
+    let write = |id: &str, secret: &str| {
+        let keys = format!(r#""access_key_id":"{id}","access_key_secret":"{secret}""#);
+        let profile = format!(r#"{{"name":"p","mode":"AK",{keys},"region_id":"cn-hangzhou"}}"#);
+        std::fs::write(&config, format!(r#"{{"profiles":[{profile}]}}"#)).unwrap();
+    };
+    write("revoked", "hush");
     let port = peer::serve(|mut stream| stream.write_all(b"renewed").unwrap());
-    let log = Log::new();
-    let forward = Forward::start(&cloud, &["--log-file", log.path(), "-L", &to(port)], 1);
-    log.wait_for("version is not known");
+    let file = config.to_str().unwrap();
+    let args = ["--profile", "p", "--config-file", file, "-L", &to(port)];
+    let forward = Forward::start(&cloud, &args, 1);
+    let _ = read_all(&forward.connect());
+    let refused = forward.closed(1)["error"].to_string();
+    assert!(refused.contains("InvalidAccessKeyId.NotFound"), "{refused}");
+    let keys = cloud.emulator.credentials();
+    write(&keys.access_key_id, &keys.access_key_secret);
     assert_eq!(read_all(&forward.connect()).unwrap(), b"renewed");
     assert_eq!(forward.stop().status, 0);
     none_left(&cloud);

@@ -29,8 +29,7 @@ pub trait CredentialsProvider: Send + Sync {
     /// [`Error::Credentials`](crate::error::Error::Credentials) if there are none or no longer any.
     fn credentials(&self) -> BoxFuture<'_, Result<Credentials>>;
 
-    /// Reports that the service refuses these credentials as expired. Returns whether the next ones may be
-    /// different.
+    /// Reports that the service refuses these credentials. Returns whether the next ones may be different.
     fn are_refused(&self, _credentials: &Credentials) -> bool {
         false
     }

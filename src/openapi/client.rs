@@ -217,8 +217,7 @@ impl Client {
             "answered"
         );
         answer.map_err(|error| {
-            let expired = error.code == "InvalidSecurityToken.Expired";
-            let renewed = expired && self.credentials.are_refused(&credentials);
+            let renewed = error.refuses_credentials() && self.credentials.are_refused(&credentials);
             let is_final = error.is_throttling() && !self.retry.throttled;
             let mut failure = judged(kind, error, &headers);
             if is_final {

@@ -19,7 +19,7 @@ mod uri;
 mod world;
 
 pub(crate) use login::oauth::finish;
-pub(crate) use renewal::Provider;
+pub(crate) use renewal::{Provider, Reread};
 pub(crate) use world::{Clock, World};
 
 #[cfg(test)]

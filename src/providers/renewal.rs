@@ -9,6 +9,7 @@ use crate::config::source::{CredentialSource, Mode};
 use crate::error::{Error, Result};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -25,6 +26,9 @@ const NAP: Duration = Duration::from_secs(60);
 /// How long to wait after a renewal that failed; it doubles up to the second value.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(15 * 60));
 
+/// Reads the source again, which the user may have changed since: a profile has other keys.
+pub(crate) type Reread = Box<dyn Fn() -> Result<CredentialSource> + Send + Sync>;
+
 /// Provides the credentials of one source for a whole run.
 pub(crate) struct Provider {
     inner: Arc<Inner>,
@@ -32,7 +36,8 @@ pub(crate) struct Provider {
 
 struct Inner {
     world: World,
-    source: CredentialSource,
+    source: Mutex<Arc<CredentialSource>>,
+    reread: Reread,
     held: Mutex<Option<Held>>,
     /// Held while the source is asked, so that it is asked once.
     asking: tokio::sync::Mutex<()>,
@@ -58,8 +63,8 @@ impl Held {
 
 impl Provider {
     /// A provider that asks its source at first need.
-    pub(crate) fn new(world: World, source: CredentialSource) -> Self {
-        Self::over(world, source, None)
+    pub(crate) fn new(world: World, source: CredentialSource, reread: Reread) -> Self {
+        Self::over(world, source, reread, None)
     }
 
     /// A provider of these credentials, which another process has obtained from the same source. It renews
@@ -67,17 +72,24 @@ impl Provider {
     pub(crate) fn holding(
         world: World,
         source: CredentialSource,
+        reread: Reread,
         credentials: Credentials,
     ) -> Self {
-        let provider = Self::over(world, source, Some(credentials));
+        let provider = Self::over(world, source, reread, Some(credentials));
         tokio::spawn(renew_in_time(Arc::downgrade(&provider.inner)));
         provider
     }
 
-    fn over(world: World, source: CredentialSource, credentials: Option<Credentials>) -> Self {
+    fn over(
+        world: World,
+        source: CredentialSource,
+        reread: Reread,
+        credentials: Option<Credentials>,
+    ) -> Self {
         let inner = Inner {
             world,
-            source,
+            source: Mutex::new(Arc::new(source)),
+            reread,
             held: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
             pinned: Mutex::default(),
@@ -112,8 +124,10 @@ impl CredentialsProvider for Provider {
     }
 
     fn are_refused(&self, credentials: &Credentials) -> bool {
-        // Keys from a file or a variable don't change.
-        if matches!(self.inner.source.mode, Mode::Keys(_)) {
+        // Keys are in a file or a variable: they differ only after the user has changed the file.
+        if let Mode::Keys(now) = &self.inner.read_again().mode
+            && keys(now) == keys(credentials)
+        {
             return false;
         }
         let mut held = self
@@ -122,7 +136,7 @@ impl CredentialsProvider for Provider {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if let Some(held) = held.as_mut()
-            && held.credentials.access_key_id == credentials.access_key_id
+            && keys(&held.credentials) == keys(credentials)
         {
             held.refused = true;
         }
@@ -131,6 +145,22 @@ impl CredentialsProvider for Provider {
 }
 
 impl Inner {
+    fn source(&self) -> Arc<CredentialSource> {
+        let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&source)
+    }
+
+    /// The source as it is configured now. Another source never takes its place.
+    fn read_again(&self) -> Arc<CredentialSource> {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        match (self.reread)() {
+            Ok(now) if now.name == source.name => *source = Arc::new(now),
+            Ok(now) => tracing::debug!(now = now.name, "the credentials are of another source now"),
+            Err(error) => tracing::debug!(%error, "the credentials' source can't be read again"),
+        }
+        Arc::clone(&source)
+    }
+
     fn held(&self) -> Option<Held> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.clone()
@@ -152,10 +182,11 @@ impl Inner {
             Some(before) if before.refused => Occasion::Refusal,
             Some(_) => Occasion::Renewal,
         };
-        let credentials = obtain(&self.world, &self.source, occasion).await?;
+        let source = self.source();
+        let credentials = obtain(&self.world, &source, occasion).await?;
         if let Some(before) = before {
-            let pinned = self.pin(&before, &credentials).await;
-            pinned.map_err(|error| self.source.failed(&error))?;
+            let pinned = self.pin(&source, &before, &credentials).await;
+            pinned.map_err(|error| source.failed(&error))?;
         }
         tracing::debug!(
             source = credentials.source,
@@ -185,13 +216,13 @@ impl Inner {
     }
 
     /// Makes sure that the new credentials are of the identity that the run began with.
-    async fn pin(&self, before: &Held, new: &Credentials) -> Result<()> {
+    async fn pin(&self, source: &CredentialSource, before: &Held, new: &Credentials) -> Result<()> {
         let known = self
             .pinned
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let ask = |credentials| sts::identity(&self.world, &self.source, credentials);
+        let ask = |credentials| sts::identity(&self.world, source, credentials);
         let now = match ask(new).await {
             Ok(now) => now,
             // Some networks reach ECS but not STS: there the identity is never known.
@@ -226,6 +257,16 @@ impl Inner {
         *pinned = Some(known);
         Ok(())
     }
+}
+
+/// Id, secret and token, to be compared.
+fn keys(credentials: &Credentials) -> (&str, &str, Option<&str>) {
+    let token = credentials.security_token.as_ref();
+    (
+        &credentials.access_key_id,
+        credentials.access_key_secret.expose_secret(),
+        token.map(ExposeSecret::expose_secret),
+    )
 }
 
 /// Renews the credentials whenever it is time, as long as somebody has the provider.

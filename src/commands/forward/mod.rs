@@ -156,7 +156,7 @@ impl Running {
     /// Forwards of which none listens yet.
     async fn new(context: Context, global: &Global, args: &Forward, ui: &Ui) -> Result<Self> {
         let limit = limits(args)?;
-        let starter = Starter::new(context, global, args, ui).await?;
+        let starter = Starter::new(context, global, args).await?;
         let events = Events::new(ui, args.json);
         Ok(Self {
             forwarder: Arc::new(Forwarder::new(starter, events, limit)),

@@ -1,5 +1,4 @@
-//! Starts the sessions of a listener that may run for weeks: each session has its own URL, and expired
-//! credentials are read again.
+//! Starts the sessions of a listener that may run for weeks: each session has its own URL.
 
 use crate::cli::{Forward, Global, Remote};
 use crate::commands::shared::context::Context;
@@ -14,21 +13,17 @@ use crate::openapi::ecs::agents::{Agent, agent};
 use crate::openapi::endpoint::Product;
 use crate::openapi::signature::sha256_hex;
 use crate::protocol::session::InputFrom;
-use crate::ui::Ui;
-use std::pin::pin;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Everything that starting a session needs.
 pub(crate) struct Starter {
-    ui: Ui,
-    global: Global,
     args: Forward,
     context: Context,
     /// The instance's id.
     instance: String,
-    /// Made when it is first needed, and again when its credentials are refused.
-    client: Mutex<Option<Client>>,
+    /// Calls the API; `None` where `--wss-url` names the session.
+    client: Option<Client>,
     /// The number of sessions asked for so far.
     asked: AtomicU64,
     /// The instance's agent, once it is known.
@@ -37,12 +32,7 @@ pub(crate) struct Starter {
 
 impl Starter {
     /// Reads the settings, and fails for a mistake that would make every session fail.
-    pub(crate) async fn new(
-        mut context: Context,
-        global: &Global,
-        args: &Forward,
-        ui: &Ui,
-    ) -> Result<Self> {
+    pub(crate) async fn new(mut context: Context, global: &Global, args: &Forward) -> Result<Self> {
         let target = args.target.as_deref();
         // It may be long until the first connection: there is no hurry.
         let may = May {
@@ -51,13 +41,15 @@ impl Starter {
         };
         let resolved = resolve::for_session(&mut context, global, &args.session, target, may);
         let resolved = resolved.await?;
+        let client = match args.session.wss_url {
+            Some(_) => None,
+            None => Some(context.client(Product::Ecs)?),
+        };
         let starter = Self {
-            ui: ui.clone(),
-            global: global.clone(),
             args: args.clone(),
             context,
             instance: resolved.id,
-            client: Mutex::default(),
+            client,
             asked: AtomicU64::new(0),
             agent: OnceLock::new(),
         };
@@ -65,9 +57,6 @@ impl Starter {
         let any = Remote::new(None, 1);
         for listen in args.local.iter().chain(&args.dynamic) {
             starter.request(listen.remote.as_ref().unwrap_or(&any))?;
-        }
-        if args.session.wss_url.is_none() {
-            starter.client()?;
         }
         Ok(starter)
     }
@@ -94,26 +83,16 @@ impl Starter {
             // The same token would give the same session again.
             request.client_token = nth_token(token, number);
         }
-        let (given, grace) = (Confirmation::given(), InputFrom::Grace);
-        if args.wss_url.is_some() {
-            if number > 0 {
+        let (context, given, grace) = (&self.context, Confirmation::given(), InputFrom::Grace);
+        match &self.client {
+            Some(client) => Started::by(context, args, client, request, &given, grace, stop).await,
+            None if number > 0 => {
                 let what = tr!(
                     "the URL of --wss-url is for one connection, and an earlier connection has used it"
                 );
-                return Err(Error::Usage(what.into()));
+                Err(Error::Usage(what.into()))
             }
-            return Started::start(&self.context, args, request, &given, grace, stop).await;
-        }
-        let mut stop = pin!(stop);
-        let context = &self.context;
-        let (client, again) = (self.client()?, request.clone());
-        let stopped = stop.as_mut();
-        match Started::by(context, args, &client, request, &given, grace, stopped).await {
-            Err(error) if are_stale(&error) => {
-                self.renew()?;
-                Started::by(context, args, &self.client()?, again, &given, grace, stop).await
-            }
-            other => other,
+            None => Started::start(context, args, request, &given, grace, stop).await,
         }
     }
 
@@ -133,10 +112,11 @@ impl Starter {
     /// be ready, and whether it reports that a target has closed. Where that can't be found out, input waits,
     /// and the wait for an answer has a limit.
     pub(crate) async fn ask_of_agent(&self) {
-        if self.args.session.wss_url.is_some() {
+        let Some(client) = &self.client else {
             return;
-        }
-        match self.agent().await {
+        };
+        let limit = self.args.session.connection.connect_timeout;
+        match agent(client, &self.instance, limit).await {
             Ok(Some(agent)) => {
                 let queues = agent.queues_early_input();
                 tracing::info!(version = agent.version, queues, "the agent");
@@ -147,32 +127,9 @@ impl Starter {
         }
     }
 
-    async fn agent(&self) -> Result<Option<Agent>> {
-        let limit = self.args.session.connection.connect_timeout;
-        agent(&self.client()?, &self.instance, limit).await
-    }
-
     fn request(&self, remote: &Remote) -> Result<StartTerminalSession> {
         let target = (self.args.target.as_deref(), self.instance.as_str());
         port::request(&self.context, &self.args.session, target, remote)
-    }
-
-    fn client(&self) -> Result<Client> {
-        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = &*client {
-            return Ok(client.clone());
-        }
-        let made = self.context.client(Product::Ecs)?;
-        Ok(client.insert(made).clone())
-    }
-
-    /// Reads the profile again: the user may have logged in again since.
-    fn renew(&self) -> Result<()> {
-        tracing::info!("the credentials were refused; looking for new ones");
-        let context = Context::from_args(&self.global, &self.args.session.connection, &self.ui)?;
-        let made = context.client_in(Product::Ecs, &self.context.region()?)?;
-        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
-        Ok(())
     }
 }
 
@@ -183,21 +140,6 @@ fn nth_token(token: &str, number: u64) -> String {
         long if long.len() > 64 => sha256_hex(long.as_bytes()),
         whole => whole,
     }
-}
-
-/// Whether the service refuses credentials that were valid before.
-fn are_stale(error: &Error) -> bool {
-    let Error::Api(error) = error else {
-        return false;
-    };
-    let code = error.code.as_str();
-    [
-        "InvalidSecurityToken",
-        "InvalidAccessKeyId",
-        "SecurityToken",
-    ]
-    .iter()
-    .any(|stale| code.starts_with(stale))
 }
 
 #[cfg(test)]

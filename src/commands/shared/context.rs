@@ -11,7 +11,7 @@ use crate::names::cache::digest;
 use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::endpoint::{self, Product};
-use crate::providers::{Clock, Provider, World};
+use crate::providers::{Clock, Provider, Reread, World};
 use crate::share::StartsFile;
 use crate::ui::Ui;
 use std::path::PathBuf;
@@ -19,13 +19,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Looks an environment variable up.
-pub(crate) type Lookup = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub(crate) type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Tells the user something, at once.
 pub(crate) type Say = Box<dyn Fn(&str) + Send + Sync>;
 
 /// The way to the service that flags, environment and profile describe.
 pub(crate) struct Context {
+    /// The options that the settings were resolved from.
+    flags: Flags,
     /// The settings, each with its source.
     pub(crate) settings: Settings,
     /// Proxies, trust and timeouts.
@@ -63,7 +65,7 @@ impl Context {
 
     /// Reads the settings, without using the network.
     pub(crate) fn new(global: &Global, connect_timeout: Duration) -> Result<Self> {
-        Self::with_env(global, connect_timeout, Box::new(process_env))
+        Self::with_env(global, connect_timeout, Arc::new(process_env))
     }
 
     /// Reads the settings and credentials from these variables in place of the process's own.
@@ -73,8 +75,10 @@ impl Context {
         env: Lookup,
     ) -> Result<Self> {
         let cache = cache_dir(&process_env).filter(|_| !global.no_cache);
+        let flags = flags(global);
         Ok(Self {
-            settings: Settings::resolve(&flags(global), &*env)?,
+            settings: Settings::resolve(&flags, &*env)?,
+            flags,
             network: Network::from_env(connect_timeout),
             limit: connect_timeout,
             signature: global.signature.unwrap_or_default(),
@@ -131,6 +135,7 @@ impl Context {
         };
         Ok(Self {
             settings: Settings::resolve(&flags, &env)?,
+            flags,
             network: Network::from_env(connect_timeout),
             limit: connect_timeout,
             signature: global.signature.unwrap_or_default(),
@@ -138,7 +143,7 @@ impl Context {
             gateways: Gateways::new(None),
             kept_credentials: None,
             say: Box::new(|fact| tracing::info!("{fact}")),
-            env: Box::new(env),
+            env: Arc::new(env),
             provider: Arc::default(),
             told: OnceLock::new(),
             _emulator: Some(emulator),
@@ -235,8 +240,14 @@ impl Context {
             return Ok(Arc::clone(provider));
         }
         let source = self.settings.credential_source(&*self.env)?;
-        let provider = Arc::new(Provider::new(self.world(), source));
+        let provider = Arc::new(Provider::new(self.world(), source, self.reread()));
         Ok(Arc::clone(self.provider.get_or_init(|| provider)))
+    }
+
+    /// Reads the source of the credentials again, as the settings found it.
+    fn reread(&self) -> Reread {
+        let (flags, env) = (self.flags.clone(), Arc::clone(&self.env));
+        Box::new(move || Settings::resolve(&flags, &*env)?.credential_source(&*env))
     }
 
     /// The source of the credentials.
@@ -249,7 +260,7 @@ impl Context {
     #[cfg(unix)]
     pub(crate) fn hold(&self, credentials: Credentials) -> Result<()> {
         let source = self.credential_source()?;
-        let provider = Provider::holding(self.world(), source, credentials);
+        let provider = Provider::holding(self.world(), source, self.reread(), credentials);
         self.provider.get_or_init(|| Arc::new(provider));
         Ok(())
     }

@@ -44,7 +44,7 @@ fn provider(server: &Server) -> Arc<Provider> {
     let home = Home::new(&format!(
         r#""mode":"RamRoleArn","access_key_id":"id","access_key_secret":"hush","ram_role_arn":"{ROLE}""#
     ));
-    Arc::new(Provider::new(world(server), home.source(&[])))
+    Arc::new(home.provider(world(server)))
 }
 
 async fn id(provider: &Provider) -> String {
@@ -207,17 +207,48 @@ async fn credentials_that_the_service_calls_expired_are_renewed_at_once() {
     ));
     let mut world = world(&server);
     world.cache = Some(home.path().join("kept"));
-    let provider = Provider::new(world, home.source(&[]));
+    let provider = home.provider(world);
     let first = provider.credentials().await.expect("credentials");
     assert!(provider.are_refused(&first));
     assert_eq!(id(&provider).await, "STS.1", "not those kept from before");
     assert!(provider.are_refused(&first), "the present ones are others");
     assert_eq!(id(&provider).await, "STS.1");
+}
 
-    let keys = Home::new(r#""mode":"AK","access_key_id":"id","access_key_secret":"hush""#);
-    let provider = Provider::new(world_at(&server.url()), keys.source(&[]));
-    let fixed = provider.credentials().await.expect("credentials");
-    assert!(!provider.are_refused(&fixed));
+#[tokio::test(start_paused = true)]
+async fn keys_that_the_service_refuses_are_read_again() {
+    let _still = StandStill::new();
+    let server = sts(|_| (200, None)).await;
+    let config = |name: &str, mode: &str, id: &str| {
+        let rest = r#""access_key_secret":"hush","sts_token":"hush-token""#;
+        format!(
+            r#"{{"current":"{name}","profiles":[{{"name":"{name}","mode":"{mode}","access_key_id":"{id}",{rest}}}]}}"#
+        )
+    };
+    let home = Home::with(&config("p", "StsToken", "STS.old"));
+    let provider = home.provider(world(&server));
+    let old = provider.credentials().await.expect("credentials");
+    let write = |config: &str| std::fs::write(home.config(), config).expect("a file");
+    assert!(!provider.are_refused(&old), "they are the same");
+    for other in [config("q", "StsToken", "STS.new"), config("p", "AK", "new")] {
+        write(&other);
+        assert!(!provider.are_refused(&old), "that is another source");
+    }
+    write("{");
+    assert!(!provider.are_refused(&old), "the file is half written");
+    assert_eq!(id(&provider).await, "STS.old");
+
+    write(&config("p", "StsToken", "STS.new"));
+    assert!(provider.are_refused(&old));
+    assert!(provider.are_refused(&old), "of a call that began earlier");
+    assert_eq!(id(&provider).await, "STS.new");
+    let new = provider.credentials().await.expect("credentials");
+    assert!(!provider.are_refused(&new));
+
+    write(&config("p", "StsToken", "STS.other"));
+    assert!(provider.are_refused(&new));
+    let error = id(&provider).await;
+    assert!(error.contains("the run began as"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,7 +268,7 @@ async fn where_sts_is_out_of_reach_there_is_no_identity_to_compare() {
         r#""mode":"CredentialsURI","credentials_uri":"{}/""#,
         server.url()
     ));
-    let provider = Provider::new(world_at(&nowhere), home.source(&[]));
+    let provider = home.provider(world_at(&nowhere));
     assert_eq!(id(&provider).await, "STS.0");
     advance(MINUTE * 61).await;
     // STS is tried a few times, with pauses.

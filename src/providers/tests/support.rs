@@ -5,7 +5,7 @@ use crate::config::settings::{Flags, Settings};
 use crate::config::source::{CredentialSource, Sts};
 use crate::error::{Error, Result};
 use crate::net::{Network, NetworkOptions};
-use crate::providers::{Clock, Provider, World};
+use crate::providers::{Clock, Provider, Reread, World};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use std::net::SocketAddr;
@@ -196,6 +196,13 @@ impl Home {
         self.0.path().to_owned()
     }
 
+    /// A provider of the only profile, which it reads again when its credentials are refused.
+    pub(in crate::providers) fn provider(&self, world: World) -> Provider {
+        let home = self.path();
+        let reread = Box::new(move || read_source(&home, &[]));
+        Provider::new(world, self.source(&[]), reread)
+    }
+
     pub(in crate::providers) fn source(&self, vars: &[(&str, &str)]) -> CredentialSource {
         source_in(self.0.path(), vars)
     }
@@ -203,14 +210,22 @@ impl Home {
 
 /// The source that a home directory and further variables describe.
 pub(in crate::providers) fn source_in(home: &Path, vars: &[(&str, &str)]) -> CredentialSource {
+    read_source(home, vars).expect("a source")
+}
+
+fn read_source(home: &Path, vars: &[(&str, &str)]) -> Result<CredentialSource> {
     let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
     let home = (name, home.to_str().expect("UTF-8"));
     let env = |name: &str| {
         let mut all = vars.iter().chain([&home]);
         all.find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
     };
-    let settings = Settings::resolve(&Flags::default(), &env).expect("settings");
-    settings.credential_source(&env).expect("a source")
+    Settings::resolve(&Flags::default(), &env)?.credential_source(&env)
+}
+
+/// A source that is not read again.
+fn unchanged() -> Reread {
+    Box::new(|| panic!("nothing has been refused"))
 }
 
 /// A world whose STS and OAuth are this server, at a clock that follows tokio's.
@@ -243,7 +258,7 @@ pub(in crate::providers) async fn obtained(
     world: &World,
     source: CredentialSource,
 ) -> Result<String> {
-    let provider = Provider::new(world.clone(), source);
+    let provider = Provider::new(world.clone(), source, unchanged());
     provider.credentials().await.map(|keys| told(&keys))
 }
 

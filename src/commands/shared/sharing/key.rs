@@ -98,6 +98,7 @@ mod tests {
     use crate::cli::{Cli, Command};
     use crate::commands::shared::session;
     use clap::Parser as _;
+    use std::sync::Arc;
     use std::time::Duration;
 
     fn key_of(line: &str, variables: &'static [(&'static str, &'static str)]) -> String {
@@ -110,7 +111,7 @@ mod tests {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        let context = Context::with_env(&cli.global, Duration::from_secs(1), Box::new(env));
+        let context = Context::with_env(&cli.global, Duration::from_secs(1), Arc::new(env));
         let context = context.unwrap();
         let target = connect.target.as_deref();
         let request = session::request(&context, &connect.session, target, "i-1");

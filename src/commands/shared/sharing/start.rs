@@ -10,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The ends of the names of variables whose values are secrets.
@@ -103,7 +104,7 @@ impl Start {
     pub(crate) fn context(&mut self) -> Result<Context> {
         let variables = std::mem::take(&mut self.variables);
         let env: Lookup =
-            Box::new(move |name| variables.get(name).cloned().or_else(|| process_env(name)));
+            Arc::new(move |name| variables.get(name).cloned().or_else(|| process_env(name)));
         let limit = self.session.connection.connect_timeout;
         let context = Context::with_env(&self.global, limit, env)?;
         let held = &mut self.credentials;
