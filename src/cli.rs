@@ -30,9 +30,9 @@ pub use invocation::parse;
 pub(crate) use openssh::{Ssh, SshConfig};
 #[cfg(feature = "fuzzing")]
 pub(crate) use parse::file_problems;
-pub(crate) use record::Record;
+pub(crate) use record::RecordArgs;
 pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
-pub(crate) use share::{Control, Share, ShareStatus, ShareStop, Sharing};
+pub(crate) use share::{ControlOptions, Share, ShareStatus, ShareStop, Sharing};
 pub(crate) use unfinished::{Candidate, Unfinished};
 pub use values::EscapeChar;
 pub use values::forward::{Listen, Remote};
@@ -147,7 +147,7 @@ pub(crate) struct Connect {
     pub(crate) target: Option<String>,
     /// What to run there.
     #[command(flatten)]
-    pub(crate) run: Run,
+    pub(crate) run: RunArgs,
     /// Start the service's own shell, without a status, instead of the user's login shell
     #[arg(long, conflicts_with_all = ["login", "command", "argv", "words", "shell", "env"])]
     pub(crate) default_shell: bool,
@@ -159,10 +159,10 @@ pub(crate) struct Connect {
     pub(crate) sharing: Sharing,
     /// The options that record the session.
     #[command(flatten)]
-    pub(crate) record: Record,
+    pub(crate) record: RecordArgs,
     /// Options of every session.
     #[command(flatten)]
-    pub(crate) session: Session,
+    pub(crate) session: SessionArgs,
 }
 
 /// `axt webshell`.
@@ -182,10 +182,10 @@ pub(crate) struct Webshell {
     pub(crate) print_url: bool,
     /// What to run there.
     #[command(flatten)]
-    pub(crate) run: Run,
+    pub(crate) run: RunArgs,
     /// The options that record the session.
     #[command(flatten)]
-    pub(crate) record: Record,
+    pub(crate) record: RecordArgs,
     /// Options of every connection.
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -193,7 +193,7 @@ pub(crate) struct Webshell {
 
 /// What to run: options of every command that can run something.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Run {
+pub(crate) struct RunArgs {
     /// Run this shell command and end with its exit status
     #[arg(short, long, value_name = "STR")]
     pub(crate) command: Option<OsString>,
@@ -257,7 +257,7 @@ pub(crate) struct Proxy {
     pub(crate) ports: Ports,
     /// Options of every session.
     #[command(flatten)]
-    pub(crate) session: Session,
+    pub(crate) session: SessionArgs,
 }
 
 /// `axt forward`.
@@ -293,7 +293,7 @@ pub(crate) struct Forward {
     pub(crate) ports: Ports,
     /// Options of every session.
     #[command(flatten)]
-    pub(crate) session: Session,
+    pub(crate) session: SessionArgs,
 }
 
 /// Options of every port session.
@@ -312,7 +312,7 @@ pub(crate) struct Ports {
 /// Options of every session.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Session options")]
-pub(crate) struct Session {
+pub(crate) struct SessionArgs {
     /// User on the instance [default: the service's]
     #[arg(short = 'l', long, value_name = "NAME")]
     pub(crate) user: Option<String>,

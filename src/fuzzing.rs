@@ -4,12 +4,14 @@ use crate::cli::file_problems;
 use crate::commands::{replaced_on_line, socks_request, unpacked_as};
 use crate::config::credentials::Credentials;
 use crate::config::settings::{Flags, Settings};
-use crate::copy::{Kind, Listing, Look, Root, Source, failures, misplaced, names as copied_names};
+use crate::copy::{
+    FileType, Listing, Look, RemoteSource, Root, failures, misplaced, names as copied_names,
+};
 use crate::names::cache::NameCache;
 use crate::names::meaning::{Meaning, target_of_name};
 use crate::names::target::Target;
 use crate::openapi::client::Action;
-use crate::openapi::client::reply::Reply;
+use crate::openapi::client::reply::HttpReply;
 use crate::openapi::ecs::{StartTerminalSession, instances};
 use futures_util::FutureExt as _;
 use std::path::Path;
@@ -42,7 +44,7 @@ pub fn socks(bytes: &[u8]) -> (Result<HostPort, String>, Vec<u8>) {
 
 /// Reads an answer to StartTerminalSession; returns the error's text if it is no session.
 pub fn api_reply(status: u16, body: &[u8]) -> Result<(), String> {
-    let reply = Reply {
+    let reply = HttpReply {
         action: StartTerminalSession::NAME,
         status,
         body,
@@ -105,14 +107,18 @@ pub fn tree(said: &[u8]) -> Vec<(Vec<u8>, bool)> {
     let entries = Listing::parse(said)
         .into_iter()
         .flat_map(|tree| tree.entries);
-    let told = entries.map(|entry| (entry.path, entry.state.kind == Kind::Directory));
+    let told = entries.map(|entry| (entry.path, entry.state.kind == FileType::Directory));
     told.collect()
 }
 
 /// Reads this as what the other texts of a copy may say. Returns how many of `count` names are told of.
 #[must_use]
 pub fn copy_answers(said: &[u8], count: usize) -> Option<usize> {
-    let _ = (Look::parse(said), Source::parse(said), Root::parse(said));
+    let _ = (
+        Look::parse(said),
+        RemoteSource::parse(said),
+        Root::parse(said),
+    );
     let _ = (failures(said), misplaced(said));
     copied_names(said, count).map(|names| names.len())
 }

@@ -26,7 +26,7 @@ use crate::protocol::filter::{Filter, Flow, Stop};
 use bytes::{Buf, BytesMut};
 use linger::Linger;
 use opening::Opening;
-use stall::Stall;
+use stall::StallDetector;
 use std::io;
 use std::pin::Pin;
 use std::time::Instant;
@@ -61,7 +61,7 @@ pub struct Pump<'h> {
     opening: Opening,
     linger: Linger,
     said_full: bool,
-    stall: Stall,
+    stall: StallDetector,
     /// The reason for the lost connection, until the session makes progress again.
     lost_by: Option<String>,
 }
@@ -112,7 +112,7 @@ impl<'h> Pump<'h> {
             outcome: None,
             stopping: None,
             said_full: false,
-            stall: Stall::default(),
+            stall: StallDetector::default(),
             lost_by: None,
         }
     }

@@ -42,7 +42,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 
 /// The URL of a session, parsed, with its token. `Debug` shows the host alone, as the rest is secret.
 #[derive(Clone)]
-pub struct Target {
+pub struct SessionUrl {
     url: Url,
     /// Sent as `x-acs-session-token`.
     token: Option<SecretString>,
@@ -52,13 +52,13 @@ pub struct Target {
     resuming: bool,
 }
 
-impl std::fmt::Debug for Target {
+impl std::fmt::Debug for SessionUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Target({}, redacted)", self.host())
+        write!(f, "SessionUrl({}, redacted)", self.host())
     }
 }
 
-impl Target {
+impl SessionUrl {
     /// A session's URL and its token. The key `sessionid` of some old URLs becomes `sessionId`, as in the
     /// official client.
     ///
@@ -169,7 +169,7 @@ fn parse(text: &SecretString) -> Result<Url> {
 /// [`Error::Refused`] when the gateway answers with another status than 101; [`Error::Connect`]
 /// when it answers no HTTP at all.
 pub async fn open<S>(
-    target: &Target,
+    target: &SessionUrl,
     stream: S,
 ) -> Result<(mpsc::Sender<Outgoing>, mpsc::Receiver<Incoming>)>
 where
@@ -295,7 +295,7 @@ fn failure(error: &WsError) -> Incoming {
     }
 }
 
-fn refusal(error: WsError, target: &Target) -> Error {
+fn refusal(error: WsError, target: &SessionUrl) -> Error {
     match error {
         WsError::Http(response) => Error::Refused {
             status: response.status().as_u16(),
@@ -311,7 +311,7 @@ fn refusal(error: WsError, target: &Target) -> Error {
 }
 
 /// The first line of a refusal's body, unless it is a page or repeats a secret of the request.
-fn snippet(response: &Response, target: &Target) -> String {
+fn snippet(response: &Response, target: &SessionUrl) -> String {
     let body = response.body().as_deref().unwrap_or_default();
     if target.is_repeated_in(&String::from_utf8_lossy(body)) {
         return String::new();
@@ -342,14 +342,14 @@ fn describe(error: &WsError) -> String {
 mod tests {
     use super::*;
 
-    fn target(url: &str) -> Result<Target> {
-        Target::session(&SecretString::from(url), Some("tok-secret".into()))
+    fn target(url: &str) -> Result<SessionUrl> {
+        SessionUrl::session(&SecretString::from(url), Some("tok-secret".into()))
     }
 
     #[test]
     fn a_target_keeps_its_secrets() {
         let shown = target("wss://gw.example/session?sessionId=s-1&token=hush").unwrap();
-        assert_eq!(format!("{shown:?}"), "Target(gw.example, redacted)");
+        assert_eq!(format!("{shown:?}"), "SessionUrl(gw.example, redacted)");
         for wrong in ["https://gw/?token=hush", "hush", "wss://?token=hush"] {
             assert!(!target(wrong).unwrap_err().to_string().contains("hush"));
         }

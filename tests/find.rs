@@ -9,7 +9,7 @@ use axt::error::Error;
 use axt::openapi::client::Client;
 use axt::openapi::ecs::agents::agents;
 use axt::openapi::ecs::describe::region_ids;
-use axt::openapi::ecs::instances::{Found, Name, Query, find};
+use axt::openapi::ecs::instances::{FoundInstances, NameFilter, Query, find};
 use std::time::Duration;
 use support::axt::{HANG, client};
 
@@ -26,7 +26,7 @@ fn many(count: usize) -> Vec<Instance> {
     (0..count).map(|n| text(n).parse().unwrap()).collect()
 }
 
-async fn found(client: &Client, query: Query) -> Found {
+async fn found(client: &Client, query: Query) -> FoundInstances {
     find(client, &query, None, HANG).await.unwrap()
 }
 
@@ -38,7 +38,7 @@ async fn ids(client: &Client, query: Query) -> String {
 
 fn like(pattern: &str) -> Query {
     Query {
-        name: Some(Name::Like(pattern.into())),
+        name: Some(NameFilter::Like(pattern.into())),
         ..Query::default()
     }
 }
@@ -97,7 +97,7 @@ async fn each_trait_finds_what_has_it_and_nothing_else() {
     }
     let both = Query {
         tags: Query::tag("env", "prod").tags,
-        name: Some(Name::Like("web*".into())),
+        name: Some(NameFilter::Like("web*".into())),
         ..Query::default()
     };
     assert_eq!(ids(&client, both).await, "i-1");

@@ -8,7 +8,9 @@
 
 mod support;
 
-use axt::remote::{Client, Command, Event, Failure, Note, Options, Signal, What, Yield};
+use axt::remote::{
+    Failure, Note, Options, RemoteCommand, RunnerClient, RunnerEvent, Signal, What, Yield,
+};
 use pty_process::blocking::{Pty, open};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_setfl};
@@ -79,10 +81,10 @@ struct Runner {
     /// Tells the reader to let go of the terminal.
     closed: Arc<AtomicBool>,
     from: Receiver<Vec<u8>>,
-    client: Client,
+    client: RunnerClient,
     out: Yield,
     /// Everything that has happened and was not looked at.
-    events: Vec<Event>,
+    events: Vec<RunnerEvent>,
     /// Called on what comes off the terminal.
     spoil: Box<dyn FnMut(Vec<u8>) -> Vec<u8>>,
     /// Everything that was to be sent, and what the terminal has not taken of it.
@@ -113,7 +115,7 @@ impl Machine {
     }
 
     fn start_with(&self, options: Options, env: &[(&str, &str)]) -> Runner {
-        let client = Client::new(options);
+        let client = RunnerClient::new(options);
         let words = shlex::split(client.command_line()).unwrap();
         let (pty, pts) = open().unwrap();
         let command = pty_process::blocking::Command::new(&words[0])
@@ -208,11 +210,11 @@ impl Machine {
 }
 
 /// A command line, run by the machine's `sh`.
-fn line(line: &str) -> Command {
-    Command {
+fn line(line: &str) -> RemoteCommand {
+    RemoteCommand {
         what: What::Line(line.into()),
         shell: Some(b"sh".to_vec()),
-        ..Command::default()
+        ..RemoteCommand::default()
     }
 }
 
@@ -244,7 +246,7 @@ impl Runner {
             }
             Err(RecvTimeoutError::Disconnected) => {
                 let failure = self.client.ended().expect("a command runs");
-                self.events.push(Event::Failed(failure));
+                self.events.push(RunnerEvent::Failed(failure));
                 false
             }
         };
@@ -266,7 +268,7 @@ impl Runner {
     }
 
     /// Runs a command with this on its standard input until its end.
-    fn run(&mut self, command: Command, stdin: &[u8]) -> Done {
+    fn run(&mut self, command: RemoteCommand, stdin: &[u8]) -> Done {
         self.client.start(command, &mut self.out);
         self.go_on(stdin)
     }
@@ -283,12 +285,12 @@ impl Runner {
             done.stderr.extend(self.out.stderr.split());
             for event in self
                 .events
-                .extract_if(.., |event| !matches!(event, Event::Note(_)))
+                .extract_if(.., |event| !matches!(event, RunnerEvent::Note(_)))
             {
                 match event {
-                    Event::Ended(status) => done.status = Some(status),
-                    Event::Failed(failure) => done.failure = Some(failure),
-                    Event::Ready | Event::Idle | Event::Note(_) => {}
+                    RunnerEvent::Ended(status) => done.status = Some(status),
+                    RunnerEvent::Failed(failure) => done.failure = Some(failure),
+                    RunnerEvent::Ready | RunnerEvent::Idle | RunnerEvent::Note(_) => {}
                 }
             }
             if done.status.is_some() || done.failure.is_some() {
@@ -310,12 +312,12 @@ impl Runner {
 
     fn has_failed(&self) -> bool {
         let mut events = self.events.iter();
-        events.any(|event| matches!(event, Event::Failed(_)))
+        events.any(|event| matches!(event, RunnerEvent::Failed(_)))
     }
 
     fn notes(&self) -> Vec<Note> {
         let notes = self.events.iter().filter_map(|event| match event {
-            Event::Note(note) => Some(note.clone()),
+            RunnerEvent::Note(note) => Some(note.clone()),
             _ => None,
         });
         notes.collect()
@@ -1040,7 +1042,7 @@ fn commands_of_any_length_and_any_bytes_arrive() {
         let bytes: Vec<u8> = (1..=255).filter(|b| *b != b'\'').collect();
         let command = [b"printf %s '", &bytes[..], b"'"].concat();
         let what = What::Line(command);
-        let done = runner.run(Command { what, ..line("") }, b"");
+        let done = runner.run(RemoteCommand { what, ..line("") }, b"");
         assert!(
             done.stdout == bytes,
             "{}: {}",
@@ -1060,7 +1062,7 @@ fn shells_of_all_kinds_run_the_command() {
         let Some(program) = need(shell) else { continue };
         let shell = Some(program.into_os_string().into_encoded_bytes());
         for login in [false, true] {
-            let command = Command {
+            let command = RemoteCommand {
                 shell: shell.clone(),
                 login,
                 ..line("echo 'a  b'; exit 3")
@@ -1071,10 +1073,10 @@ fn shells_of_all_kinds_run_the_command() {
                 (Some(3), &b"a  b\n"[..]),
                 "{shell:?}: {done:?}"
             );
-            let command = Command {
+            let command = RemoteCommand {
                 shell: shell.clone(),
                 login,
-                ..Command::default()
+                ..RemoteCommand::default()
             };
             let done = runner.run(command, b"echo script\nexit 5\n");
             // A tcsh that is a login shell complains about the terminal first, as over ssh.
@@ -1085,7 +1087,7 @@ fn shells_of_all_kinds_run_the_command() {
             );
         }
     }
-    let missing = Command {
+    let missing = RemoteCommand {
         shell: Some(b"/no/such/shell".to_vec()),
         ..line("true")
     };
@@ -1105,12 +1107,12 @@ fn variables_are_set_for_the_command_alone() {
             ("A_1".into(), b"it's\n$x".to_vec()),
             ("PATH".into(), b"/nowhere".to_vec()),
         ];
-        let command = Command {
+        let command = RemoteCommand {
             env,
             ..line("echo \"$A_1\" \"$PATH\"")
         };
         let shell = Some(b"/bin/sh".to_vec());
-        let done = runner.run(Command { shell, ..command }, b"");
+        let done = runner.run(RemoteCommand { shell, ..command }, b"");
         assert_eq!(
             done,
             Done::ok(0, b"it's\n$x /nowhere\n", b""),
@@ -1170,7 +1172,7 @@ fn a_variable_that_the_shell_keeps_is_told() {
     };
     let env = vec![("UID".into(), b"5".to_vec())];
     let done = machine.start().run(
-        Command {
+        RemoteCommand {
             env,
             ..line("true")
         },

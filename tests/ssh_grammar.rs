@@ -5,13 +5,13 @@
 #[cfg(feature = "emulator")]
 mod support;
 
-use axt::cli::ssh::{LocalFiles, Request, request};
+use axt::cli::ssh::{LocalFiles, SshRequest, request};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::process::{Command, Stdio};
 
-fn ask(words: &[&str]) -> Result<Request, String> {
+fn ask(words: &[&str]) -> Result<SshRequest, String> {
     let words = words.iter().map(OsString::from).collect();
     request(words, &LocalFiles::default())
 }
@@ -31,7 +31,7 @@ fn ssh(words: &[&str]) -> Option<BTreeSet<String>> {
 /// Fails unless both refuse the arguments, or all that axt prints for them is printed by ssh.
 fn compare(words: &[&str]) {
     match (ask(words), ssh(words)) {
-        (Ok(Request::Settings(own)), Some(theirs)) => {
+        (Ok(SshRequest::Settings(own)), Some(theirs)) => {
             // Debian's ssh changes the interval in batch mode.
             let is_patched = |line: &&str| {
                 line.starts_with("serveraliveinterval") && own.contains("\nbatchmode yes\n")

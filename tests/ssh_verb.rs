@@ -4,7 +4,7 @@
 
 mod support;
 
-use axt::cli::ssh::{Here, LocalFiles, Request, request};
+use axt::cli::ssh::{Here, LocalFiles, SshRequest, request};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -362,7 +362,7 @@ fn every_shell_starts_the_sftp_server() {
         return;
     }
     let args = ["-s", "i-1", "sftp"].map(Into::into).to_vec();
-    let Ok(Request::Run(plan)) = request(args, &LocalFiles::default()) else {
+    let Ok(SshRequest::Run(plan)) = request(args, &LocalFiles::default()) else {
         panic!("it is a plan");
     };
     let words = plan.task_words(&Here::default()).unwrap();

@@ -1,6 +1,6 @@
 //! The grammar of `axt cp`.
 
-use super::{Compress, Session, Sharing};
+use super::{Compress, SessionArgs, Sharing};
 use clap::Args;
 use std::ffi::OsString;
 
@@ -26,5 +26,5 @@ pub(crate) struct Cp {
     pub(crate) sharing: Sharing,
     /// Options of every session.
     #[command(flatten)]
-    pub(crate) session: Session,
+    pub(crate) session: SessionArgs,
 }

@@ -2,7 +2,7 @@
 
 use super::openssh::Ssh;
 use super::parse::{asks_for_json, read};
-use super::ssh::{self, Here, LocalFiles, Request, Task};
+use super::ssh::{self, Here, LocalFiles, SshRequest, Task};
 use super::values::is_variable;
 use super::{Cli, Command, Global};
 use crate::config::env::process_env;
@@ -70,12 +70,12 @@ fn read_ssh(before: &[OsString], rest: Vec<OsString>) -> Result<Cli, Exit> {
     let ui = Ui::default();
     let files = LocalFiles { home: home_dir() };
     let plan = match ssh::request(rest, &files) {
-        Ok(Request::Run(plan)) => plan,
-        Ok(Request::Version) => {
+        Ok(SshRequest::Run(plan)) => plan,
+        Ok(SshRequest::Version) => {
             ui.bare(ssh::VERSION);
             return Err(Exit::Ok);
         }
-        Ok(Request::Settings(text)) => {
+        Ok(SshRequest::Settings(text)) => {
             let printed = ui.data(&text);
             return Err(printed.map_or(Exit::Failed, |()| Exit::Ok));
         }

@@ -1,6 +1,6 @@
 //! The grammar of `axt ssh` and `axt ssh-config`, as far as it is axt's.
 
-use super::ssh::{MasterCommand, Plan, Task, Terminal};
+use super::ssh::{MasterCommand, SshPlan, Task, TtyRequest};
 use super::{Command, Forward};
 use clap::Args;
 use std::ffi::OsString;
@@ -57,9 +57,9 @@ pub(crate) struct Ssh {
 
 impl Ssh {
     /// The command for a plan; `task` and `forward` are its parts as axt reads them.
-    pub(super) fn of(plan: &Plan, mut task: Option<Command>, forward: Option<Command>) -> Self {
+    pub(super) fn of(plan: &SshPlan, mut task: Option<Command>, forward: Option<Command>) -> Self {
         let mut warnings: Vec<String> = plan.warnings.clone();
-        let wants_terminal = plan.terminal == Terminal::IfLocal && plan.task != Task::Shell;
+        let wants_terminal = plan.terminal == TtyRequest::IfLocal && plan.task != Task::Shell;
         if wants_terminal && !io::stdin().is_terminal() {
             warnings.push(tr!(
                 "no terminal is allocated, because stdin is not a terminal; -tt allocates one anyway"

@@ -6,7 +6,7 @@ use clap::Args;
 /// Whether a terminal session is recorded, and how.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Session options")]
-pub(crate) struct Record {
+pub(crate) struct RecordArgs {
     /// Record the terminal session in this new file, for asciinema; %h in it is the target, %s the session,
     /// %t the time
     #[arg(long, value_name = "FILE")]

@@ -13,19 +13,19 @@ pub(crate) struct Sharing {
     share: Option<Duration>,
     /// What ssh's options ask for; it overrides the options of axt.
     #[arg(skip)]
-    pub(crate) control: Option<Control>,
+    pub(crate) control: Option<ControlOptions>,
 }
 
 /// ssh's ControlMaster, ControlPersist and ControlPath.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Control {
+pub(crate) struct ControlOptions {
     /// ControlPath. Commands with different ones share nothing; with `None` the command shares nothing at all.
     pub path: Option<String>,
     /// How long a session is kept after its last command; `None` to use one, but keep none.
     pub keep: Option<Duration>,
 }
 
-impl Control {
+impl ControlOptions {
     /// No sharing, whatever the options of axt say.
     pub(crate) fn off() -> Self {
         let (path, keep) = (None, None);
@@ -98,7 +98,7 @@ mod tests {
             control,
         };
         assert!(sharing(None).is_wanted());
-        let off = sharing(Some(Control::off()));
+        let off = sharing(Some(ControlOptions::off()));
         assert_eq!(
             (off.is_wanted(), off.keep(), off.path()),
             (false, None, None)

@@ -18,9 +18,9 @@ mod translate;
 mod values;
 
 pub(super) use args::{Next, next};
-pub use args::{Request, request};
+pub use args::{SshRequest, request};
 pub use file::{Files, LocalFiles};
-pub use plan::{MasterCommand, Plan, Task, Terminal};
+pub use plan::{MasterCommand, SshPlan, Task, TtyRequest};
 pub use translate::Here;
 pub use values::LogLevel;
 

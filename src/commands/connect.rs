@@ -73,7 +73,7 @@ pub(crate) async fn run_in(
     if let Some(exit) = in_shared_session(&context, global, &args, &plan, &request, ui).await? {
         return Ok(exit);
     }
-    let mut ends = Ends {
+    let mut ends = UserTerminal {
         stdin: stdio::stdin()?,
         recorder,
     };
@@ -104,7 +104,7 @@ async fn in_shared_session(
     request: &StartTerminalSession,
     ui: &Ui,
 ) -> anyhow::Result<Option<Exit>> {
-    let shared = sharing::Shared {
+    let shared = sharing::ShareRequest {
         context,
         global,
         sharing: &args.sharing,
@@ -136,7 +136,7 @@ async fn in_shared_session(
 }
 
 /// The user's terminal, which the next session gets as well.
-struct Ends {
+struct UserTerminal {
     stdin: Stdin,
     recorder: Option<Recorder>,
 }
@@ -159,7 +159,7 @@ async fn connect_by_shell(
     args: &Connect,
     plan: &Plan,
     (resolved, mut request): (&mut Resolved, StartTerminalSession),
-    (ends, ui): (&mut Ends, &Ui),
+    (ends, ui): (&mut UserTerminal, &Ui),
 ) -> anyhow::Result<Exit> {
     let chosen = args.default_shell || args.raw_command || args.session.wss_url.is_some();
     let login = Plan::login_shell(&args.run).filter(|_| !chosen);
@@ -210,7 +210,7 @@ async fn connect(
     args: &Connect,
     plan: &Plan,
     (request, resolved): (&mut StartTerminalSession, &mut Resolved),
-    (runs, ends): (Runs<'_>, &mut Ends),
+    (runs, ends): (Runs<'_>, &mut UserTerminal),
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
     let mut typed = Vec::new();

@@ -4,7 +4,8 @@ use crate::error::{Error, Result, Stop};
 use crate::protocol::channel::Ending;
 use crate::protocol::filter::{Filter, Flow};
 use crate::remote::{
-    Client, Command, Event, Failure, Options, Script, Signal, Terminal, What, Yield, typed_line,
+    Failure, Options, RemoteCommand, RunnerClient, RunnerEvent, Signal, StdinScript, Terminal,
+    What, Yield, typed_line,
 };
 use bytes::BufMut as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,7 +32,7 @@ pub(crate) fn passed_on(stop: Stop) -> (Signal, Duration) {
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     /// The command.
-    pub(crate) command: Command,
+    pub(crate) command: RemoteCommand,
     /// Whether it has the session's terminal.
     pub(crate) terminal: bool,
     /// Whether it has the user's standard input.
@@ -44,7 +45,7 @@ pub(crate) struct Exec {
     side: Side,
     stdin: bool,
     /// The beginning of a script on standard input, until its first line is known.
-    script: Option<Script>,
+    script: Option<StdinScript>,
     /// When the command is killed, if it has not ended at its time limit.
     kill_at: Option<Instant>,
     produced: Yield,
@@ -70,7 +71,7 @@ impl TypeAhead {
 
 #[derive(Debug)]
 enum Side {
-    Command(Box<Client>),
+    Command(Box<RunnerClient>),
     Terminal(Box<Terminal>),
 }
 
@@ -90,12 +91,12 @@ impl Exec {
         let side = if program.terminal {
             Side::Terminal(Box::new(Terminal::new(command)))
         } else {
-            let mut client = Client::new(Options {
+            let mut client = RunnerClient::new(Options {
                 compress: !command.uncompressed,
                 several: false,
             });
             if matches!(command.what, What::Script(_)) {
-                script = Some(Script::new(command));
+                script = Some(StdinScript::new(command));
             } else {
                 client.start(command, &mut produced);
             }
@@ -166,13 +167,13 @@ impl Exec {
     fn settle(&mut self, flow: &mut Flow) {
         for event in std::mem::take(&mut self.produced.events) {
             match event {
-                Event::Note(note) => tracing::info!("{note}"),
-                Event::Ended(status) => flow.ending = Some(Ending::Status(status)),
-                Event::Failed(failure) => {
+                RunnerEvent::Note(note) => tracing::info!("{note}"),
+                RunnerEvent::Ended(status) => flow.ending = Some(Ending::Status(status)),
+                RunnerEvent::Failed(failure) => {
                     let what = failure.to_string();
                     flow.ending = Some(Ending::Failed(Error::Remote(what)));
                 }
-                Event::Ready | Event::Idle => {}
+                RunnerEvent::Ready | RunnerEvent::Idle => {}
             }
         }
         flow.remote.put_slice(&self.produced.remote.split());
@@ -318,9 +319,9 @@ mod tests {
     use super::*;
 
     fn exec(what: What, terminal: bool) -> Exec {
-        let command = Command {
+        let command = RemoteCommand {
             what,
-            ..Command::default()
+            ..RemoteCommand::default()
         };
         Exec::new(&Program {
             command,

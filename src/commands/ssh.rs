@@ -113,7 +113,7 @@ async fn ask_master(
     let resolved = resolve::for_session(&mut context, global, &connect.session, target, may);
     let resolved = resolved.await?;
     let request = session::request(&context, &connect.session, target, &resolved.id);
-    let shared = sharing::Shared {
+    let shared = sharing::ShareRequest {
         context: &context,
         global,
         sharing: &connect.sharing,

@@ -19,7 +19,7 @@ use crate::protocol::webshell::{self, Webshell as Shell};
 use crate::pump::now;
 use crate::terminal::{self, Size};
 use crate::ui::Ui;
-use crate::wire::Target;
+use crate::wire::SessionUrl;
 use secrecy::ExposeSecret as _;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,7 @@ pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Res
     let recorder = Recorder::prepare(&args.record, global, plan.terminal, &args.pod, ui)?;
     let opening = async {
         let token = asking.await?;
-        let target = Target::webshell(&token.web_socket_url, ORIGIN)?;
+        let target = SessionUrl::webshell(&token.web_socket_url, ORIGIN)?;
         let started = Started::given(target);
         let link = started.dial(&context.network, limit).await?;
         Ok((started, link))

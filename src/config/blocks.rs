@@ -19,12 +19,12 @@ pub(crate) struct Blocks {
     /// The options of every host, unless a host block overrides them.
     pub(crate) defaults: Vec<Entry>,
     /// The host blocks, in the order of the file.
-    pub(crate) hosts: Vec<Host>,
+    pub(crate) hosts: Vec<HostBlock>,
 }
 
 /// A block of options for some hosts.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub(crate) struct HostBlock {
     /// The pattern of the hosts: `*` is any characters, `?` is one.
     pub(crate) pattern: String,
     /// The options, in the order of the file.
@@ -110,7 +110,7 @@ pub(crate) fn problem(path: &Path, line: usize, what: &str) -> Error {
 }
 
 /// The blocks of the table `host`.
-fn blocks(path: &Path, text: &str, value: Spanned<DeValue<'_>>) -> Result<Vec<Host>> {
+fn blocks(path: &Path, text: &str, value: Spanned<DeValue<'_>>) -> Result<Vec<HostBlock>> {
     let wrong = |span: Range<usize>, what: &str| {
         let what = tr!("{what}: a host block begins with [host.\"NAME\"]", what);
         Err(problem(path, line_of(text, span.start), &what))
@@ -128,7 +128,7 @@ fn blocks(path: &Path, text: &str, value: Spanned<DeValue<'_>>) -> Result<Vec<Ho
             );
         };
         let entries = in_order(block).into_iter();
-        hosts.push(Host {
+        hosts.push(HostBlock {
             pattern: key.into_inner().into_owned(),
             entries: entries
                 .map(|(key, value)| entry(text, &key, value))

@@ -4,7 +4,7 @@ use super::digest::Digests;
 
 /// The type of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FileType {
     /// Nothing.
     Missing,
     /// A file.
@@ -19,9 +19,9 @@ pub(crate) enum Kind {
 
 /// Mode, size, time and owner of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct State {
+pub(crate) struct FileState {
     /// Its type.
-    pub(crate) kind: Kind,
+    pub(crate) kind: FileType,
     /// The bits of its mode.
     pub(crate) mode: u32,
     /// Bytes.
@@ -38,11 +38,11 @@ pub(crate) struct Look {
     /// How digests are computed there.
     pub(crate) digests: Digests,
     /// The type of what is there. A symbolic link counts as a file: it is replaced, not followed.
-    pub(crate) kind: Kind,
+    pub(crate) kind: FileType,
     /// The place is in the directory that was named.
     pub(crate) is_in_directory: bool,
     /// Its attributes, if it is a file.
-    pub(crate) state: Option<State>,
+    pub(crate) state: Option<FileState>,
     /// Its digest, if it has the wanted size.
     pub(crate) digest: Option<String>,
     /// The size of its part, if there is one, and the digest of the part's whole blocks.
@@ -55,16 +55,16 @@ pub(crate) struct Look {
 
 /// A file that is to be copied from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Source {
+pub(crate) struct RemoteSource {
     /// How digests are computed there.
     pub(crate) digests: Digests,
     /// What it is.
-    pub(crate) kind: Kind,
+    pub(crate) kind: FileType,
     /// For a file: what it is like, its digest, and that of the blocks that were asked for.
-    pub(crate) file: Option<(State, String, String)>,
+    pub(crate) file: Option<(FileState, String, String)>,
 }
 
-impl State {
+impl FileState {
     /// Reads a line: the mode in hexadecimal digits or as ls writes it, size, time, user and group.
     #[must_use]
     pub(crate) fn parse(line: &str) -> Option<Self> {
@@ -89,21 +89,21 @@ impl State {
 /// The type of a file in the bits of its mode.
 const TYPE: u32 = 0o170_000;
 
-fn mode(word: &str) -> Option<(Kind, u32)> {
+fn mode(word: &str) -> Option<(FileType, u32)> {
     if let Ok(bits) = u32::from_str_radix(word, 16) {
         let kind = match bits & TYPE {
-            0o100_000 => Kind::File,
-            0o040_000 => Kind::Directory,
-            0o120_000 => Kind::Link,
-            _ => Kind::Other,
+            0o100_000 => FileType::File,
+            0o040_000 => FileType::Directory,
+            0o120_000 => FileType::Link,
+            _ => FileType::Other,
         };
         return Some((kind, bits & 0o7777));
     }
     let kind = match word.chars().next()? {
-        '-' => Kind::File,
-        'd' => Kind::Directory,
-        'l' => Kind::Link,
-        'b' | 'c' | 'p' | 's' => Kind::Other,
+        '-' => FileType::File,
+        'd' => FileType::Directory,
+        'l' => FileType::Link,
+        'b' | 'c' | 'p' | 's' => FileType::Other,
         _ => return None,
     };
     let letters = word.chars().skip(1).take(9).enumerate();
@@ -124,12 +124,12 @@ impl Look {
         let digests = Digests::of_tool(lines.next()?);
         let place = lines.next()?;
         let kind = match place.trim_end_matches('/') {
-            "n" => Kind::Missing,
-            "f" => Kind::File,
-            "d" => Kind::Directory,
-            _ => Kind::Other,
+            "n" => FileType::Missing,
+            "f" => FileType::File,
+            "d" => FileType::Directory,
+            _ => FileType::Other,
         };
-        let state = State::parse(lines.next()?);
+        let state = FileState::parse(lines.next()?);
         let digest = some(lines.next()?);
         let size = lines.next()?;
         let blocks = lines.next()?.to_owned();
@@ -151,21 +151,21 @@ impl Look {
     }
 }
 
-impl Source {
+impl RemoteSource {
     /// Reads what `source.sh` says; `None` for what makes no sense.
     #[must_use]
     pub(crate) fn parse(answer: &[u8]) -> Option<Self> {
         let mut lines = std::str::from_utf8(answer).ok()?.lines();
         let digests = Digests::of_tool(lines.next()?);
         let kind = match lines.next()? {
-            "n" => Kind::Missing,
-            "d" => Kind::Directory,
-            "f" => Kind::File,
-            _ => Kind::Other,
+            "n" => FileType::Missing,
+            "d" => FileType::Directory,
+            "f" => FileType::File,
+            _ => FileType::Other,
         };
         let file = match kind {
-            Kind::File => {
-                let state = State::parse(lines.next()?)?;
+            FileType::File => {
+                let state = FileState::parse(lines.next()?)?;
                 Some((state, some(lines.next()?)?, some(lines.next()?)?))
             }
             _ => None,
@@ -198,16 +198,19 @@ mod tests {
 
     #[test]
     fn states_are_read_however_they_are_written() {
-        let state = |line| State::parse(line).map(|state| (state.kind, state.mode, state.size));
+        let state = |line| FileState::parse(line).map(|state| (state.kind, state.mode, state.size));
         assert_eq!(
             state("81a4 12 1700000000 0:0"),
-            Some((Kind::File, 0o644, 12))
+            Some((FileType::File, 0o644, 12))
         );
         assert_eq!(
             state("41ed 4096 1 5:6"),
-            Some((Kind::Directory, 0o755, 4096))
+            Some((FileType::Directory, 0o755, 4096))
         );
-        assert_eq!(state("-rwsr-xr-T 7 0 1:2"), Some((Kind::File, 0o5754, 7)));
+        assert_eq!(
+            state("-rwsr-xr-T 7 0 1:2"),
+            Some((FileType::File, 0o5754, 7))
+        );
         for line in [
             "",
             "81a4",
@@ -223,13 +226,16 @@ mod tests {
     fn looks_are_read() {
         let answer = "sha256sum\nf/\n81a4 3 5 0:0\nabc\n70000\ndef\n0022\n/dev/a b 9 8 7 50% /\n";
         let look = Look::parse(answer.as_bytes()).unwrap();
-        assert!(look.is_in_directory && look.kind == Kind::File);
+        assert!(look.is_in_directory && look.kind == FileType::File);
         assert_eq!(look.digest.as_deref(), Some("abc"));
         assert_eq!(look.part, Some((70_000, "def".into())));
         assert_eq!((look.umask, look.room), (0o022, Some(7 * 1024)));
         let answer = b"cksum\nn\n\n\nnone\n\n0077\n";
         let look = Look::parse(answer).unwrap();
-        assert_eq!((look.digests, look.kind), (Digests::Cksum, Kind::Missing));
+        assert_eq!(
+            (look.digests, look.kind),
+            (Digests::Cksum, FileType::Missing)
+        );
         assert_eq!((look.digest, look.part, look.room), (None, None, None));
         for answer in [&b""[..], b"sha256sum\nn\n", b"\xff\nn\n\n\nnone\n\n0077\n"] {
             assert_eq!(Look::parse(answer), None);
@@ -238,10 +244,13 @@ mod tests {
 
     #[test]
     fn sources_are_read() {
-        let source = Source::parse(b"sha256sum\nf\n81a4 3 5 0:0\nabc\ndef\n").unwrap();
+        let source = RemoteSource::parse(b"sha256sum\nf\n81a4 3 5 0:0\nabc\ndef\n").unwrap();
         let (state, whole, blocks) = source.file.unwrap();
         assert_eq!((state.size, &*whole, &*blocks), (3, "abc", "def"));
-        assert_eq!(Source::parse(b"cksum\nd\n").unwrap().kind, Kind::Directory);
-        assert_eq!(Source::parse(b"cksum\nf\n81a4 3 5 0:0\n\n\n"), None);
+        assert_eq!(
+            RemoteSource::parse(b"cksum\nd\n").unwrap().kind,
+            FileType::Directory
+        );
+        assert_eq!(RemoteSource::parse(b"cksum\nf\n81a4 3 5 0:0\n\n\n"), None);
     }
 }

@@ -22,7 +22,7 @@ pub(crate) enum Endpoint {
 
 /// The direction of a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Route {
+pub(crate) enum CopyDirection {
     /// To the instance `target`.
     Up {
         /// The instance, with a user or not.
@@ -117,7 +117,7 @@ fn without_brackets(target: &str) -> String {
     }
 }
 
-impl Route {
+impl CopyDirection {
     /// Reads the arguments SRC… and DST.
     ///
     /// # Errors
@@ -153,7 +153,7 @@ impl Route {
     }
 }
 
-fn up(ends: Vec<Endpoint>, target: String, destination: Vec<u8>) -> Result<Route> {
+fn up(ends: Vec<Endpoint>, target: String, destination: Vec<u8>) -> Result<CopyDirection> {
     let mut sources = Vec::new();
     for end in ends {
         match end {
@@ -167,14 +167,14 @@ fn up(ends: Vec<Endpoint>, target: String, destination: Vec<u8>) -> Result<Route
             Endpoint::Remote { .. } => {}
         }
     }
-    Ok(Route::Up {
+    Ok(CopyDirection::Up {
         target,
         sources,
         destination,
     })
 }
 
-fn down(ends: Vec<Endpoint>, destination: Option<PathBuf>) -> Result<Route> {
+fn down(ends: Vec<Endpoint>, destination: Option<PathBuf>) -> Result<CopyDirection> {
     let mut target = None;
     let mut sources = Vec::new();
     for end in ends {
@@ -191,7 +191,7 @@ fn down(ends: Vec<Endpoint>, destination: Option<PathBuf>) -> Result<Route> {
             sources.push(path);
         }
     }
-    Ok(Route::Down {
+    Ok(CopyDirection::Down {
         target: target.unwrap_or_default(),
         sources,
         destination,
@@ -244,11 +244,11 @@ mod tests {
     fn a_copy_has_one_direction() {
         let route = |words: &[&str]| {
             let words: Vec<_> = words.iter().map(OsString::from).collect();
-            Route::of(&words)
+            CopyDirection::of(&words)
         };
         assert_eq!(
             route(&["a", "-", "web:d"]).unwrap(),
-            Route::Up {
+            CopyDirection::Up {
                 target: "web".into(),
                 sources: vec![Some("a".into()), None],
                 destination: b"d".to_vec(),
@@ -256,7 +256,7 @@ mod tests {
         );
         assert_eq!(
             route(&["web:a", "web:b", "d"]).unwrap(),
-            Route::Down {
+            CopyDirection::Down {
                 target: "web".into(),
                 sources: vec![b"a".to_vec(), b"b".to_vec()],
                 destination: Some("d".into()),

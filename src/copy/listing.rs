@@ -1,6 +1,6 @@
 //! Reads the remote side's listing of a tree and checks it: nothing in it leads out of the tree.
 
-use super::answer::{Kind, State};
+use super::answer::{FileState, FileType};
 use super::digest::Digests;
 use std::collections::HashSet;
 
@@ -13,16 +13,16 @@ pub(crate) struct Listing {
     pub(crate) has_tar: bool,
     /// Everything below the tree's top, which comes first and has an empty path; directories before what is
     /// in them.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<TreeEntry>,
 }
 
 /// One thing in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct TreeEntry {
     /// Its path below the tree's top: names that are neither empty nor `.` or `..`, joined by `/`.
     pub(crate) path: Vec<u8>,
     /// Its attributes.
-    pub(crate) state: State,
+    pub(crate) state: FileState,
     /// A file's digest; `None` for one that can't be read.
     pub(crate) digest: Option<String>,
     /// The target of a symbolic link.
@@ -45,7 +45,7 @@ impl Listing {
             .take_while(|name| !name.is_empty())
             .collect();
         let (states, sums) = (text(fields.next())?, text(fields.next())?);
-        let states: Option<Vec<_>> = states.lines().map(State::parse).collect();
+        let states: Option<Vec<_>> = states.lines().map(FileState::parse).collect();
         let states = states.filter(|states| states.len() == names.len())?;
         let (mut sums, mut entries) = (sums.lines(), Vec::new());
         let mut folders = HashSet::new();
@@ -59,13 +59,15 @@ impl Listing {
             }
             let (mut digest, mut link) = (None, None);
             match state.kind {
-                Kind::Directory => drop(folders.insert(path)),
-                Kind::File => digest = Some(sums.next()?.to_owned()).filter(|sum| !sum.is_empty()),
-                Kind::Link => link = Some(fields.next()?.strip_suffix(b"\n")?.to_vec()),
+                FileType::Directory => drop(folders.insert(path)),
+                FileType::File => {
+                    digest = Some(sums.next()?.to_owned()).filter(|sum| !sum.is_empty())
+                }
+                FileType::Link => link = Some(fields.next()?.strip_suffix(b"\n")?.to_vec()),
                 _ => {}
             }
             let path = path.to_vec();
-            entries.push(Entry {
+            entries.push(TreeEntry {
                 path,
                 state,
                 digest,

@@ -14,12 +14,12 @@ mod place;
 mod root;
 mod script;
 
-pub(crate) use answer::{Kind, Look, Source, State};
+pub(crate) use answer::{FileState, FileType, Look, RemoteSource};
 pub(crate) use digest::{Digests, Hasher};
-pub(crate) use endpoint::{Endpoint, Route};
-pub(crate) use listing::{Entry, Listing};
+pub(crate) use endpoint::{CopyDirection, Endpoint};
+pub(crate) use listing::{Listing, TreeEntry};
 pub(crate) use mode::{mode_for_new, touch_time};
-pub(crate) use place::Place;
+pub(crate) use place::RemotePath;
 pub(crate) use root::{Root, failures, misplaced, names};
 pub(crate) use script::{Script, Verb};
 

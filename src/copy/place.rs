@@ -2,14 +2,14 @@
 
 /// A path of the instance, as the texts there take it: it begins with `/` or `./`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct RemotePath {
     /// The path.
     pub(crate) path: Vec<u8>,
     /// It has to be a directory, for that is how it was written.
     pub(crate) is_directory: bool,
 }
 
-impl Place {
+impl RemotePath {
     /// Reads a path as it was typed. Relative ones and those below `~/` begin at the user's home.
     #[must_use]
     pub(crate) fn of(typed: &[u8]) -> Self {
@@ -67,15 +67,15 @@ mod tests {
             ("a/..", "./a/..", true),
             ("~bob/x", "./~bob/x", false),
         ] {
-            let place = Place::of(typed.as_bytes());
-            let expected = Place {
+            let place = RemotePath::of(typed.as_bytes());
+            let expected = RemotePath {
                 path: path.into(),
                 is_directory,
             };
             assert_eq!(place, expected, "{typed}");
         }
-        assert_eq!(Place::of(b"a/b/").name(), Some(&b"b"[..]));
-        assert_eq!(Place::of(b"a/..").name(), None);
-        assert_eq!(Place::of(b"/").join(b"x").path, b"//x");
+        assert_eq!(RemotePath::of(b"a/b/").name(), Some(&b"b"[..]));
+        assert_eq!(RemotePath::of(b"a/..").name(), None);
+        assert_eq!(RemotePath::of(b"/").join(b"x").path, b"//x");
     }
 }

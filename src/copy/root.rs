@@ -1,6 +1,6 @@
 //! Reads the remote side's description of the directory that a tree is copied into, and of names in it.
 
-use super::answer::{Kind, State, room};
+use super::answer::{FileState, FileType, room};
 use super::digest::Digests;
 
 /// The directory that a tree is copied into.
@@ -52,7 +52,7 @@ impl Root {
 
     /// Whether a file belongs to the user there.
     #[must_use]
-    pub(crate) fn owns(&self, state: &State) -> bool {
+    pub(crate) fn owns(&self, state: &FileState) -> bool {
         state.owner.split(':').next() == Some(&self.user)
     }
 }
@@ -60,21 +60,21 @@ impl Root {
 /// Reads the answer of `names.sh` for so many names: the type and the attributes of each; `None` if it is
 /// malformed.
 #[must_use]
-pub(crate) fn names(answer: &[u8], count: usize) -> Option<Vec<(Kind, Option<State>)>> {
+pub(crate) fn names(answer: &[u8], count: usize) -> Option<Vec<(FileType, Option<FileState>)>> {
     let mut lines = std::str::from_utf8(answer).ok()?.lines();
     let letters = lines.next()?;
     let mut found = Vec::with_capacity(count);
     for letter in letters.chars() {
         let kind = match letter {
-            'n' => Kind::Missing,
-            'f' => Kind::File,
-            'd' => Kind::Directory,
-            'l' => Kind::Link,
-            _ => Kind::Other,
+            'n' => FileType::Missing,
+            'f' => FileType::File,
+            'd' => FileType::Directory,
+            'l' => FileType::Link,
+            _ => FileType::Other,
         };
         let state = match kind {
-            Kind::Missing => None,
-            _ => Some(State::parse(lines.next()?)?),
+            FileType::Missing => None,
+            _ => Some(FileState::parse(lines.next()?)?),
         };
         found.push((kind, state));
     }
@@ -115,14 +115,17 @@ mod tests {
         let root = Root::parse(b"sha256sum\n/n\n0022\n5\n/dev/a 9 8 7 50% /\n/bin/tar\n").unwrap();
         assert!(root.is_in_directory && root.is_new && root.has_tar);
         assert_eq!((root.umask, root.room), (0o022, Some(7 * 1024)));
-        let state = |owner| State::parse(&format!("81a4 1 1 {owner}")).unwrap();
+        let state = |owner| FileState::parse(&format!("81a4 1 1 {owner}")).unwrap();
         assert!(root.owns(&state("5:0")) && !root.owns(&state("50:5")));
         let bare = Root::parse(b"cksum\n\n077\n0\n").unwrap();
         assert!(!bare.is_in_directory && !bare.has_tar && bare.room.is_none());
         assert_eq!(Root::parse(b"cksum\n\n9\n0\n"), None);
         let found = names(b"nfd\n81a4 3 1 0:0\n41ed 1 1 0:0\n", 3).unwrap();
         let kinds: Vec<_> = found.iter().map(|(kind, _)| *kind).collect();
-        assert_eq!(kinds, [Kind::Missing, Kind::File, Kind::Directory]);
+        assert_eq!(
+            kinds,
+            [FileType::Missing, FileType::File, FileType::Directory]
+        );
         assert!(names(b"nf\n", 2).is_none() && names(b"n\n", 2).is_none());
         assert_eq!(failures(b"2 no: a\nb\0x\0"), [(2, "no: a\nb".into())]);
         assert_eq!(misplaced(b"1 d\n7 m\nx\n"), [(1, true), (7, false)]);

@@ -37,16 +37,16 @@ impl Default for Stalls {
 
 impl Stalls {
     /// Holds all traffic of all connections, those that are made later included.
-    pub(crate) fn hold(&self) -> Held {
+    pub(crate) fn hold(&self) -> HeldTraffic {
         self.passing_from.send_replace(u64::MAX);
-        Held {
+        HeldTraffic {
             first: self.next.load(Ordering::Relaxed),
         }
     }
 
     /// Delivers what was held: first the newest connection, so that older attempts, which their
     /// clients have given up, come after the one that replaced them; last those from before the stall.
-    pub(crate) async fn release(&self, held: Held) {
+    pub(crate) async fn release(&self, held: HeldTraffic) {
         for number in (held.first..self.next.load(Ordering::Relaxed)).rev() {
             self.passing_from.send_replace(number);
             tokio::time::sleep(APART).await;
@@ -72,7 +72,7 @@ impl Stalls {
 
 /// A stall under way.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct HeldTraffic {
     /// The first connection that was made during the stall.
     first: u64,
 }

@@ -11,7 +11,7 @@ use super::gateway::webshell;
 use super::options::Options;
 #[cfg(unix)]
 use super::sae::SOCKET_PATH;
-use super::stall::{Held, StallListener};
+use super::stall::{HeldTraffic, StallListener};
 use super::state::Shared;
 use super::state::clock::ServiceClock;
 use super::state::identities::AccessKey;
@@ -238,7 +238,7 @@ impl Emulator {
 /// A stall of all traffic.
 pub struct Stall<'a> {
     emulator: &'a Emulator,
-    held: Held,
+    held: HeldTraffic,
 }
 
 impl Stall<'_> {

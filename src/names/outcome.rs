@@ -6,14 +6,14 @@ use crate::openapi::region;
 
 /// The outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum SearchOutcome {
     /// The one instance that is meant.
     One(Box<Instance>),
     /// Several instances, none of which fits better than another.
     Several(Vec<Instance>),
 }
 
-impl Outcome {
+impl SearchOutcome {
     /// The outcome of the `answers` to the searches for `host`, a target without its user. `asked` are the
     /// regions that were asked.
     ///
@@ -110,13 +110,13 @@ mod tests {
         let (one, other) = (instance("i-1", "Running"), instance("i-2", "Stopped"));
         let of = |answers: &[&Instance]| {
             let answers = answers.iter().map(|instance| (*instance).clone()).collect();
-            Outcome::of("web", answers, &[]).unwrap()
+            SearchOutcome::of("web", answers, &[]).unwrap()
         };
-        assert_eq!(of(&[&one]), Outcome::One(Box::new(one.clone())));
-        assert_eq!(of(&[&one, &one]), Outcome::One(Box::new(one.clone())));
+        assert_eq!(of(&[&one]), SearchOutcome::One(Box::new(one.clone())));
+        assert_eq!(of(&[&one, &one]), SearchOutcome::One(Box::new(one.clone())));
         assert_eq!(
             of(&[&one, &other, &one]),
-            Outcome::Several(vec![one.clone(), other.clone()])
+            SearchOutcome::Several(vec![one.clone(), other.clone()])
         );
     }
 
@@ -149,7 +149,7 @@ mod tests {
             ),
         ] {
             let asked: Vec<_> = regions.iter().map(|id| (*id).to_owned()).collect();
-            let error = Outcome::of(host, vec![], &asked).unwrap_err();
+            let error = SearchOutcome::of(host, vec![], &asked).unwrap_err();
             assert!(error.to_string().contains(said), "{error}");
             assert!(error.hint().unwrap().contains(hint), "{host}");
         }

@@ -14,10 +14,10 @@ use crate::net::Network;
 use acs3::{Call, FORM, Fresh};
 use clock::ClockSkew;
 use jiff::Timestamp;
-use reply::Reply;
+use reply::HttpReply;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap};
 use reqwest::{RequestBuilder, Response};
-use retry::{Again, Failed, Retry};
+use retry::{Again, FailedAttempt, Retry};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
@@ -65,11 +65,11 @@ pub trait Action: Serialize {
 }
 
 /// Reads a reply as the type of its action.
-type ReadReply = fn(&Reply<'_>, &Credentials, &str) -> Result<Box<dyn Any + Send>, ApiError>;
+type ReadReply = fn(&HttpReply<'_>, &Credentials, &str) -> Result<Box<dyn Any + Send>, ApiError>;
 
 /// An action without its types, so that one piece of code makes the calls of all actions.
 #[derive(Clone, Copy)]
-struct Kind {
+struct AnyAction {
     name: &'static str,
     version: &'static str,
     is_idempotent: bool,
@@ -77,7 +77,7 @@ struct Kind {
     read: ReadReply,
 }
 
-impl Kind {
+impl AnyAction {
     fn of<A: Action>() -> Self {
         Self {
             name: A::NAME,
@@ -168,13 +168,13 @@ impl Client {
     pub async fn call<A: Action>(&self, action: &A, limit: Duration) -> Result<A::Reply> {
         action.check()?;
         let params = params(action, &self.region);
-        let reply = self.make(Kind::of::<A>(), &params, limit).await?;
+        let reply = self.make(AnyAction::of::<A>(), &params, limit).await?;
         Ok(*reply.downcast().expect("it was read as the action's reply"))
     }
 
     async fn make(
         &self,
-        kind: Kind,
+        kind: AnyAction,
         params: &[(String, String)],
         limit: Duration,
     ) -> Result<Box<dyn Any + Send>> {
@@ -192,9 +192,9 @@ impl Client {
 
     async fn attempt(
         &self,
-        kind: Kind,
+        kind: AnyAction,
         params: &[(String, String)],
-    ) -> Result<Box<dyn Any + Send>, Failed> {
+    ) -> Result<Box<dyn Any + Send>, FailedAttempt> {
         let credentials = self.credentials.credentials().await?;
         let (request, string_to_sign) = self.request(kind, params, &credentials);
         let sent = request.header(ACCEPT, "application/json").send().await;
@@ -204,7 +204,7 @@ impl Client {
         };
         let (status, headers) = (response.status(), response.headers().clone());
         let body = self.body(kind, response).await?;
-        let reply = Reply {
+        let reply = HttpReply {
             action: kind.name,
             status: status.as_u16(),
             body: &body,
@@ -234,7 +234,7 @@ impl Client {
     /// A signed request, and what was signed.
     fn request(
         &self,
-        kind: Kind,
+        kind: AnyAction,
         params: &[(String, String)],
         credentials: &Credentials,
     ) -> (RequestBuilder, String) {
@@ -269,7 +269,11 @@ impl Client {
         (request, signed.string_to_sign)
     }
 
-    async fn body(&self, kind: Kind, mut response: Response) -> Result<Zeroizing<Vec<u8>>, Failed> {
+    async fn body(
+        &self,
+        kind: AnyAction,
+        mut response: Response,
+    ) -> Result<Zeroizing<Vec<u8>>, FailedAttempt> {
         let status = response.status().as_u16();
         let mut body = Zeroizing::new(Vec::new());
         loop {
@@ -279,19 +283,19 @@ impl Client {
                 Err(error) => return Err(self.failed(kind, &error).await),
             };
             if body.len() + chunk.len() > LONGEST_REPLY {
-                let reply = Reply {
+                let reply = HttpReply {
                     action: kind.name,
                     status,
                     body: &[],
                 };
                 let error = reply.unexpected(tr!("the answer is longer than 1 MiB"));
-                return Err(Failed::from(Error::from(error)));
+                return Err(FailedAttempt::from(Error::from(error)));
             }
             body.extend_from_slice(&chunk);
         }
     }
 
-    async fn failed(&self, kind: Kind, error: &reqwest::Error) -> Failed {
+    async fn failed(&self, kind: AnyAction, error: &reqwest::Error) -> FailedAttempt {
         let error = self.network.explain(error, &self.endpoint).await;
         // Connecting has taken as long as it may.
         let hopeless = matches!(
@@ -303,7 +307,7 @@ impl Client {
         } else {
             Again::Never
         };
-        Failed { error, again }
+        FailedAttempt { error, again }
     }
 
     /// Sends an unsigned request without parameters: any answer shows that the host is reachable.
@@ -358,7 +362,7 @@ pub(crate) struct Probe {
 }
 
 /// Decides from an error reply and its headers whether to retry, and completes the error.
-fn judged(kind: Kind, mut error: ApiError, headers: &HeaderMap) -> Failed {
+fn judged(kind: AnyAction, mut error: ApiError, headers: &HeaderMap) -> FailedAttempt {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let code = error.code.as_str();
     let asked = header("x-acs-retry-after").and_then(|text| text.trim().parse().ok());
@@ -378,7 +382,7 @@ fn judged(kind: Kind, mut error: ApiError, headers: &HeaderMap) -> Failed {
     if error.request_id.is_none() {
         error.request_id = header("x-acs-request-id").map(str::to_owned);
     }
-    Failed {
+    FailedAttempt {
         error: error.into(),
         again,
     }

@@ -184,7 +184,7 @@ pub struct EndTerminalSession {
 /// The answer of an action that returns nothing.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Done {
+pub struct EmptyReply {
     /// The request's id.
     #[serde(default)]
     pub request_id: String,
@@ -194,7 +194,7 @@ impl Action for EndTerminalSession {
     const NAME: &'static str = "EndTerminalSession";
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
-    type Reply = Done;
+    type Reply = EmptyReply;
 }
 
 #[cfg(test)]

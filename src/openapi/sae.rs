@@ -56,14 +56,14 @@ impl Action for GetWebshellToken {
     const IDEMPOTENT: bool = true;
     const REGIONAL: bool = false;
     const STYLE: Style = Style::Get("/pop/v1/sam/instance/webshellToken");
-    type Reply = Answer;
+    type Reply = TokenReply;
 }
 
 /// The answer as it comes. Its `Success` counts: `Code` is a text or, once, a number, and the API
 /// page shows an `ErrorCode` beside a success.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(crate) struct Answer {
+pub(crate) struct TokenReply {
     #[serde(deserialize_with = "lenient::truth")]
     success: Option<bool>,
     #[serde(deserialize_with = "lenient::text")]
@@ -85,7 +85,7 @@ struct TokenData {
     web_socket_url: Option<SecretString>,
 }
 
-impl Answer {
+impl TokenReply {
     fn token(self, region: &str) -> Result<WebshellToken, ApiError> {
         if !self.success.unwrap_or(self.data.is_some()) {
             return Err(self.failure());
@@ -144,7 +144,7 @@ mod tests {
     use crate::openapi::client::params;
 
     fn token(answer: &str) -> Result<WebshellToken, ApiError> {
-        let answer: Answer = serde_json::from_str(answer).unwrap();
+        let answer: TokenReply = serde_json::from_str(answer).unwrap();
         answer.token("cn-shenzhen")
     }
 
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let answer: Answer = serde_json::from_str(SAMPLE).unwrap();
+        let answer: TokenReply = serde_json::from_str(SAMPLE).unwrap();
         let shown = format!("{answer:?} {:?}", token(SAMPLE).unwrap());
         assert!(!shown.contains("xxx") && !shown.contains("zWWp"), "{shown}");
     }

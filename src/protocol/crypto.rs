@@ -16,7 +16,8 @@ pub use cipher::{BLOCK, Cipher, KEY};
 pub use exchange::{Exchange, KeyPair, KeySource, Step};
 pub use fault::{ExchangeFailure, Fault};
 pub use message::{
-    Action, AgentHello, ClientHello, EcdheAnswer, EcdheKey, Empty, KmsKey, Refusal, Suite, read,
+    AgentHello, ClientHello, EcdheAnswer, EcdheKey, Empty, ExchangeAction, KmsKey, Refusal, Suite,
+    read,
 };
 
 use bytes::Bytes;
@@ -109,8 +110,8 @@ impl Privacy {
     pub fn receive(&mut self, message: &[u8]) -> Result<bool, ExchangeFailure> {
         match self {
             Self::Plain => Ok(false),
-            Self::Encrypted(_) => match Action::split(message)? {
-                (Action::Error, json) => Err(exchange::refused(json)),
+            Self::Encrypted(_) => match ExchangeAction::split(message)? {
+                (ExchangeAction::Error, json) => Err(exchange::refused(json)),
                 (action, _) => {
                     let what = format!("{action:?} after the exchange was done");
                     Err(Fault::new("InvalidKeyExchangeStateError", what).into())

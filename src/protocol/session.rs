@@ -26,7 +26,7 @@ use super::readiness::Readiness;
 use super::trip::Trip;
 use crate::error::Error;
 use bytes::{Bytes, BytesMut};
-use due::{Control, Flush};
+use due::{ControlMessages, Flush};
 use end_notice::EndNotice;
 use receive_window::ReceiveWindow;
 use send_window::SendWindow;
@@ -60,7 +60,7 @@ pub struct Session {
     input: BytesMut,
     size: Option<(u16, u16)>,
     events: VecDeque<Event>,
-    due: Control,
+    due: ControlMessages,
     privacy: Privacy,
     /// After a reconnect: when to stop waiting for the agent to ask.
     settling: Option<Instant>,
@@ -109,7 +109,7 @@ impl Session {
             input: BytesMut::new(),
             size: None,
             events: VecDeque::new(),
-            due: Control::default(),
+            due: ControlMessages::default(),
             privacy: Privacy::Plain,
             settling: None,
             resumes: 0,

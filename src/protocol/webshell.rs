@@ -13,7 +13,7 @@ use super::readiness::{InputFrom, Readiness};
 use super::trip::Trip;
 use crate::error::Error;
 use bytes::{Bytes, BytesMut};
-use closing_status::{Held, StatusScanner};
+use closing_status::{HeldBack, StatusScanner};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -148,10 +148,10 @@ impl Webshell {
     /// When what is held back will have been held back for long enough.
     fn held_until(&self) -> Option<Instant> {
         let span = match self.scanner.held() {
-            Held::Nothing => return None,
-            Held::Start => HOLD_START,
-            Held::Part => HOLD_PART,
-            Held::Whole => HOLD_WHOLE,
+            HeldBack::Nothing => return None,
+            HeldBack::Start => HOLD_START,
+            HeldBack::Part => HOLD_PART,
+            HeldBack::Whole => HOLD_WHOLE,
         };
         Some(self.held_since + span)
     }
@@ -276,7 +276,7 @@ impl Channel for Webshell {
         }
         self.readiness.wake(now.at);
         if self.held_until().is_some_and(|until| until <= now.at) {
-            if self.scanner.held() == Held::Whole {
+            if self.scanner.held() == HeldBack::Whole {
                 return self.end(|| Event::Ended(lost(tr!("the shell ended").into())));
             }
             let held = self.scanner.release();

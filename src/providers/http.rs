@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 const LONGEST: usize = 1 << 20;
 
 /// A server's answer.
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     /// Host and port: paths and queries may hold secrets.
     from: String,
     pub(super) status: StatusCode,
@@ -32,7 +32,7 @@ pub(super) async fn send(
     request: RequestBuilder,
     secrets: &[&str],
     limit: Duration,
-) -> Result<Answer> {
+) -> Result<HttpAnswer> {
     match exchange(url, request, secrets, limit).await? {
         Ok(answer) => Ok(answer),
         Err(error) => Err(network.explain(&error, url).await),
@@ -46,7 +46,7 @@ pub(super) async fn send_to_metadata(
     request: RequestBuilder,
     secrets: &[&str],
     limit: Duration,
-) -> Result<Answer> {
+) -> Result<HttpAnswer> {
     let answer = exchange(url, request, secrets, limit).await?;
     answer.map_err(|error| network.explain_metadata(&error))
 }
@@ -56,7 +56,7 @@ async fn exchange(
     request: RequestBuilder,
     secrets: &[&str],
     limit: Duration,
-) -> Result<reqwest::Result<Answer>> {
+) -> Result<reqwest::Result<HttpAnswer>> {
     let from = host_of(url);
     let exchange = async {
         let mut response = match request.send().await {
@@ -66,7 +66,7 @@ async fn exchange(
         let status = response.status();
         let body = read(&mut response, &from).await?;
         let secrets = secrets.iter().map(|secret| (*secret).to_owned().into());
-        Ok(body.map(|body| Answer {
+        Ok(body.map(|body| HttpAnswer {
             from: from.clone(),
             status,
             body,
@@ -105,7 +105,7 @@ async fn read(response: &mut Response, from: &str) -> Result<reqwest::Result<Zer
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// The body, as it came.
     pub(super) fn body(&self) -> &[u8] {
         &self.body

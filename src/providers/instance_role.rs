@@ -1,6 +1,6 @@
 //! The RAM role of the instance that axt runs on, asked of the metadata service.
 
-use super::http::{Answer, problem, send_to_metadata};
+use super::http::{HttpAnswer, problem, send_to_metadata};
 use super::uri::Coded;
 use super::world::World;
 use crate::config::credentials::Credentials;
@@ -128,7 +128,7 @@ impl<'a> Service<'a> {
         }
     }
 
-    async fn get(&self, path: &str, token: Option<&str>) -> Result<Answer> {
+    async fn get(&self, path: &str, token: Option<&str>) -> Result<HttpAnswer> {
         let url = self.url(path)?;
         let mut request = self.client.get(url.clone());
         if let Some(token) = token {
@@ -142,7 +142,7 @@ impl<'a> Service<'a> {
         url: &Url,
         request: RequestBuilder,
         token: Option<&str>,
-    ) -> Result<Answer> {
+    ) -> Result<HttpAnswer> {
         let secrets = token.as_slice();
         send_to_metadata(&self.world.network, url, request, secrets, 2 * STEP).await
     }

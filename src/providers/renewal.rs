@@ -38,7 +38,7 @@ struct Inner {
     world: World,
     source: Mutex<Arc<CredentialSource>>,
     reread: Reread,
-    held: Mutex<Option<Held>>,
+    held: Mutex<Option<HeldCredentials>>,
     /// Held while the source is asked, so that it is asked once.
     asking: tokio::sync::Mutex<()>,
     /// The identity of the first credentials, from the first renewal on.
@@ -47,14 +47,14 @@ struct Inner {
 
 /// Credentials, and when to renew them.
 #[derive(Clone)]
-struct Held {
+struct HeldCredentials {
     credentials: Credentials,
     renew_at: Option<Timestamp>,
     /// The service calls them expired.
     refused: bool,
 }
 
-impl Held {
+impl HeldCredentials {
     fn has_expired(&self, world: &World) -> bool {
         let expires = self.credentials.expires;
         self.refused || expires.is_some_and(|then| world.clock.until(then).is_zero())
@@ -161,7 +161,7 @@ impl Inner {
         Arc::clone(&source)
     }
 
-    fn held(&self) -> Option<Held> {
+    fn held(&self) -> Option<HeldCredentials> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.clone()
     }
@@ -175,7 +175,7 @@ impl Inner {
     }
 
     /// Asks the source and holds what it gives. A renewal must be of the same identity.
-    async fn ask(&self) -> Result<Held> {
+    async fn ask(&self) -> Result<HeldCredentials> {
         let before = self.held();
         let occasion = match &before {
             None => Occasion::Start,
@@ -200,9 +200,9 @@ impl Inner {
         Ok(held)
     }
 
-    fn holding(&self, credentials: Credentials) -> Held {
+    fn holding(&self, credentials: Credentials) -> HeldCredentials {
         let renew_at = credentials.expires.map(|then| self.renew_at(then));
-        Held {
+        HeldCredentials {
             credentials,
             renew_at,
             refused: false,
@@ -216,7 +216,12 @@ impl Inner {
     }
 
     /// Makes sure that the new credentials are of the identity that the run began with.
-    async fn pin(&self, source: &CredentialSource, before: &Held, new: &Credentials) -> Result<()> {
+    async fn pin(
+        &self,
+        source: &CredentialSource,
+        before: &HeldCredentials,
+        new: &Credentials,
+    ) -> Result<()> {
         let known = self
             .pinned
             .lock()

@@ -14,13 +14,13 @@ const EXPLAINS: Duration = Duration::from_secs(60);
 
 /// The next wake-up, and the last one that came late.
 #[derive(Debug, Default)]
-pub(super) struct Stall {
+pub(super) struct StallDetector {
     due: Option<Instant>,
     /// When the last late wake-up came, and how late it was.
     last: Option<(Instant, Duration)>,
 }
 
-impl Stall {
+impl StallDetector {
     /// Notes when the process is to be woken. A time before `now` counts as `now`.
     pub(super) fn sleep_until(&mut self, now: Instant, due: Option<Instant>) {
         self.due = due.map(|due| due.max(now));

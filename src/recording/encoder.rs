@@ -16,7 +16,7 @@ pub enum Format {
 
 /// The facts that are known when a recording begins.
 #[derive(Debug, Clone)]
-pub struct Start {
+pub struct RecordingStart {
     /// Columns of the terminal.
     pub cols: u16,
     /// Its rows.
@@ -43,7 +43,7 @@ pub struct Encoder {
 impl Encoder {
     /// An encoder, and the line that begins the recording.
     #[must_use]
-    pub fn new(format: Format, start: &Start) -> (Self, String) {
+    pub fn new(format: Format, start: &RecordingStart) -> (Self, String) {
         let encoder = Self {
             format,
             output: Text::default(),
@@ -99,8 +99,8 @@ impl Encoder {
     }
 }
 
-fn header(format: Format, start: &Start) -> Value {
-    let Start { cols, rows, .. } = start;
+fn header(format: Format, start: &RecordingStart) -> Value {
+    let RecordingStart { cols, rows, .. } = start;
     let (seconds, title) = (start.unix_seconds, &start.title);
     match format {
         Format::V2 => {
@@ -129,8 +129,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn start() -> Start {
-        Start {
+    fn start() -> RecordingStart {
+        RecordingStart {
             cols: 80,
             rows: 24,
             unix_seconds: 1_504_467_315,

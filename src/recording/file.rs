@@ -1,6 +1,6 @@
 //! The file of a recording, to which each event is written when it happens.
 
-use super::encoder::{Encoder, Format, Start};
+use super::encoder::{Encoder, Format, RecordingStart};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ impl NewFile {
     ///
     /// # Errors
     /// The system's.
-    pub(crate) fn begin(mut self, format: Format, start: &Start) -> io::Result<Recording> {
+    pub(crate) fn begin(mut self, format: Format, start: &RecordingStart) -> io::Result<Recording> {
         let (encoder, header) = Encoder::new(format, start);
         let mut state = State {
             encoder,
@@ -169,8 +169,8 @@ impl Recording {
 mod tests {
     use super::*;
 
-    fn start() -> Start {
-        Start {
+    fn start() -> RecordingStart {
+        RecordingStart {
             cols: 80,
             rows: 24,
             unix_seconds: 0,

@@ -1,10 +1,10 @@
 //! The client's side of the runner: a state machine without IO.
 
-use super::codec::{Frame, LINE, LONGEST_FRAME, Line};
-use super::event::{Event, Failure, Note, Options, Signal, Yield};
+use super::codec::{LINE, LONGEST_FRAME, Line, RunnerFrame};
+use super::event::{Failure, Note, Options, RunnerEvent, Signal, Yield};
 use super::hello::{Hello, secret};
 use super::job::Job;
-use super::scripts::{self, Command};
+use super::scripts::{self, RemoteCommand};
 use super::tools::Tools;
 use bytes::{BufMut as _, BytesMut};
 use memchr::{memchr, memmem};
@@ -15,7 +15,7 @@ const LONGEST_LINE: usize = LINE + 64;
 
 /// The client of a runner.
 #[derive(Debug)]
-pub struct Client {
+pub struct RunnerClient {
     options: Options,
     command_line: String,
     /// The mark before every line of the runner. It is sent over the channel only.
@@ -30,7 +30,7 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Next {
-    command: Command,
+    command: RemoteCommand,
     /// Standard input that was given already, and whether it has ended.
     input: BytesMut,
     ended: bool,
@@ -61,7 +61,7 @@ impl Running {
     }
 }
 
-impl Client {
+impl RunnerClient {
     /// The client of a runner that has not started yet, with new secrets.
     #[must_use]
     pub fn new(options: Options) -> Self {
@@ -107,9 +107,9 @@ impl Client {
 
     /// Runs this command as soon as the runner is ready and nothing is left to be done for the one before.
     /// Standard input that is given from now on is this command's.
-    pub fn start(&mut self, command: Command, out: &mut Yield) {
+    pub fn start(&mut self, command: RemoteCommand, out: &mut Yield) {
         if matches!(self.phase, Phase::Failed) {
-            out.events.push_back(Event::Failed(Failure::Cut));
+            out.events.push_back(RunnerEvent::Failed(Failure::Cut));
         }
         self.next = Some(Next {
             command,
@@ -155,7 +155,7 @@ impl Client {
         true
     }
 
-    /// When to call [`Client::wake`] if nothing happens before.
+    /// When to call [`RunnerClient::wake`] if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.jobs().filter_map(Job::deadline).min()
@@ -210,7 +210,7 @@ impl Client {
 
     fn fail(&mut self, failure: Failure, out: &mut Yield) {
         self.phase = Phase::Failed;
-        out.events.push_back(Event::Failed(failure));
+        out.events.push_back(RunnerEvent::Failed(failure));
     }
 
     fn starting(&mut self, now: Instant, bytes: &[u8], out: &mut Yield) {
@@ -239,13 +239,14 @@ impl Client {
         out.remote
             .put_slice(format!("{:08}", text.len()).as_bytes());
         out.remote.put_slice(text.as_bytes());
-        out.events.push_back(Event::Ready);
+        out.events.push_back(RunnerEvent::Ready);
         let notes = [
             (tools.own_session().is_none(), Note::NoOwnSession),
             (self.options.compress && !compress, Note::NoGzip),
         ];
         let notes = notes.into_iter().filter(|(holds, _)| *holds);
-        out.events.extend(notes.map(|(_, note)| Event::Note(note)));
+        out.events
+            .extend(notes.map(|(_, note)| RunnerEvent::Note(note)));
     }
 
     fn start_next(&mut self, out: &mut Yield) {
@@ -264,7 +265,7 @@ impl Client {
             return self.fail(Failure::TooLong, out);
         }
         out.remote
-            .put_slice(Frame::Script.header(text.len()).as_bytes());
+            .put_slice(RunnerFrame::Script.header(text.len()).as_bytes());
         out.remote.put_slice(&text);
         let compress = self.options.compress && !next.command.uncompressed;
         let compress = compress && running.tools.has("gzip");
@@ -323,7 +324,7 @@ impl Client {
         let said = Line::decode(said).ok_or(Failure::Damaged(tr!("a line is malformed")))?;
         if let Line::Unusable(shell) = said {
             let note = Note::UnusableShell(shell.to_owned());
-            out.events.push_back(Event::Note(note));
+            out.events.push_back(RunnerEvent::Note(note));
             return Ok(());
         }
         let Phase::Running(running) = &mut self.phase else {
@@ -338,7 +339,7 @@ impl Client {
             }
             running.job = running.following.take();
             if running.job.is_none() {
-                out.events.push_back(Event::Idle);
+                out.events.push_back(RunnerEvent::Idle);
             }
             self.start_next(out);
             return Ok(());
@@ -351,7 +352,7 @@ impl Client {
     fn noise(&mut self, out: &mut Yield) {
         if !self.noise {
             self.noise = true;
-            out.events.push_back(Event::Note(Note::Noise));
+            out.events.push_back(RunnerEvent::Note(Note::Noise));
         }
     }
 }

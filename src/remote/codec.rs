@@ -14,7 +14,7 @@ pub const LONGEST_FRAME: usize = 9_999_999;
 
 /// A frame from the client: a letter, the length of the content in seven digits, the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Frame {
+pub enum RunnerFrame {
     /// The text that sets a command up and runs it.
     Script,
     /// Bytes of its standard input; an empty frame is the end.
@@ -29,7 +29,7 @@ pub enum Frame {
     Release,
 }
 
-impl Frame {
+impl RunnerFrame {
     const ALL: [(Self, u8); 6] = [
         (Self::Script, b'x'),
         (Self::Input, b'd'),
@@ -274,15 +274,15 @@ mod tests {
         #[test]
         fn any_bytes_are_a_line_or_none(bytes: Vec<u8>) {
             let _ = Line::decode(&bytes);
-            let _ = Frame::decode(&bytes);
+            let _ = RunnerFrame::decode(&bytes);
         }
 
         #[test]
         fn frames_decode_to_what_was_encoded(len in 0usize..=LONGEST_FRAME, which in 0usize..6) {
-            let (frame, _) = Frame::ALL[which];
+            let (frame, _) = RunnerFrame::ALL[which];
             let header = frame.header(len);
-            prop_assert_eq!(header.len(), Frame::HEADER);
-            prop_assert_eq!(Frame::decode(header.as_bytes()), Some((frame, len)));
+            prop_assert_eq!(header.len(), RunnerFrame::HEADER);
+            prop_assert_eq!(RunnerFrame::decode(header.as_bytes()), Some((frame, len)));
         }
     }
 

@@ -59,18 +59,18 @@ pub struct Yield {
     /// Bytes of the command's standard error.
     pub stderr: BytesMut,
     /// Events, oldest first.
-    pub events: VecDeque<Event>,
+    pub events: VecDeque<RunnerEvent>,
 }
 
 /// An event of a runner or its command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum RunnerEvent {
     /// The runner has started.
     Ready,
     /// Something that a user may want to know.
     Note(Note),
     /// The command is over: its status. Nothing more of its streams will come. Of a runner that takes
-    /// several commands, [`Event::Idle`] or [`Event::Failed`] follows.
+    /// several commands, [`RunnerEvent::Idle`] or [`RunnerEvent::Failed`] follows.
     Ended(u8),
     /// The runner can take another command.
     Idle,

@@ -1,6 +1,6 @@
 //! A command's standard input on its way: in frames, as far as the window is open.
 
-use super::codec::Frame;
+use super::codec::RunnerFrame;
 use bytes::{BufMut as _, BytesMut};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -117,12 +117,12 @@ impl Input {
         }
         if self.ended && self.waiting.is_empty() && !self.end_sent && !self.closed {
             self.end_sent = true;
-            remote.put_slice(Frame::Input.header(0).as_bytes());
+            remote.put_slice(RunnerFrame::Input.header(0).as_bytes());
         }
     }
 
     /// The next frame that fits the window, its content, and how many bytes it stands for.
-    fn next_frame(&mut self) -> Option<(Frame, Vec<u8>, usize)> {
+    fn next_frame(&mut self) -> Option<(RunnerFrame, Vec<u8>, usize)> {
         let (clear, pages) = self.used();
         let room = PAGE * PAGES.saturating_sub(pages + 1);
         let len = self.waiting.len().min(CLEAR_WINDOW.saturating_sub(clear));
@@ -133,10 +133,10 @@ impl Input {
         }
         let most = len.min(MOST_CLEAR);
         if let Some(content) = self.compressed(most, room.min(MOST)) {
-            return Some((Frame::CompressedInput, content, most));
+            return Some((RunnerFrame::CompressedInput, content, most));
         }
         let len = len.min(room).min(MOST);
-        Some((Frame::Input, self.waiting.get(..len)?.to_vec(), len))
+        Some((RunnerFrame::Input, self.waiting.get(..len)?.to_vec(), len))
     }
 
     /// The first `len` bytes, if compressing them pays and makes no more than `room`.
@@ -174,18 +174,18 @@ mod tests {
     /// The bytes of `remote` that reach the command, and the number of frames that they came in.
     fn receive(mut remote: &[u8]) -> (Vec<u8>, usize, bool) {
         let (mut clear, mut frames, mut ended) = (Vec::new(), 0, false);
-        while let Some((frame, len)) = Frame::decode(remote) {
-            let content = &remote[Frame::HEADER..Frame::HEADER + len];
+        while let Some((frame, len)) = RunnerFrame::decode(remote) {
+            let content = &remote[RunnerFrame::HEADER..RunnerFrame::HEADER + len];
             match frame {
-                Frame::CompressedInput => {
+                RunnerFrame::CompressedInput => {
                     GzDecoder::new(content).read_to_end(&mut clear).unwrap();
                 }
-                Frame::Input => clear.extend_from_slice(content),
+                RunnerFrame::Input => clear.extend_from_slice(content),
                 other => panic!("{other:?}"),
             }
             ended |= len == 0;
             frames += usize::from(len > 0);
-            remote = &remote[Frame::HEADER + len..];
+            remote = &remote[RunnerFrame::HEADER + len..];
         }
         assert!(remote.is_empty());
         (clear, frames, ended)

@@ -1,7 +1,7 @@
 //! One command in a runner: its streams, its signals, its end.
 
-use super::codec::{Frame, Line, Stream};
-use super::event::{Event, Failure, Signal, Yield};
+use super::codec::{Line, RunnerFrame, Stream};
+use super::event::{Failure, RunnerEvent, Signal, Yield};
 use super::input::Input;
 use super::output::Receiver;
 use bytes::{BufMut as _, BytesMut};
@@ -113,7 +113,8 @@ impl Job {
         if self.several {
             // Again and again: a process that is just starting may miss it.
             self.give_up = Some(by.max(now) + LINGER);
-            out.remote.put_slice(Frame::Release.header(0).as_bytes());
+            out.remote
+                .put_slice(RunnerFrame::Release.header(0).as_bytes());
         }
         self.tell_end(now, out);
         Ok(())
@@ -177,7 +178,7 @@ impl Job {
         let Some(process) = &self.process else { return };
         for signal in self.signals.drain(..) {
             let content = format!("-{} {process}", signal.name());
-            remote.put_slice(Frame::Signal.header(content.len()).as_bytes());
+            remote.put_slice(RunnerFrame::Signal.header(content.len()).as_bytes());
             remote.put_slice(content.as_bytes());
         }
     }
@@ -195,13 +196,13 @@ impl Job {
         let Some(status) = self.status else { return };
         if !self.told {
             self.told = true;
-            out.events.push_back(Event::Ended(status));
+            out.events.push_back(RunnerEvent::Ended(status));
         }
         if self.has_ended() && !self.closed {
             self.closed = self.several;
             self.give_up = self.several.then(|| now + CLEARED);
             if self.several {
-                out.remote.put_slice(Frame::End.header(0).as_bytes());
+                out.remote.put_slice(RunnerFrame::End.header(0).as_bytes());
             }
         }
     }

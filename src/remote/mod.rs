@@ -9,15 +9,15 @@
 //!
 //! - [`codec`] is the language that both sides speak: frames towards the runner, marked and numbered
 //!   lines back.
-//! - [`Client`] is the client's side: bytes and the time in; bytes for the runner, standard output,
+//! - [`RunnerClient`] is the client's side: bytes and the time in; bytes for the runner, standard output,
 //!   standard error, events and a deadline out.
 //! - [`Terminal`] is the same for a program that has the session's terminal, whose bytes go as they
 //!   are: only its status comes behind the mark.
 //! - `scripts` makes the texts: what the tools at the remote side allow, and what a command needs.
 //!
 //! A runner may run several commands ([`Options::several`]): the next one may be given as soon as
-//! [`Event::Ended`] has come, and starts when the runner has said [`Event::Idle`]. A runner that has
-//! said [`Event::Failed`], before or after a command's end, takes no other: its session is to be ended.
+//! [`RunnerEvent::Ended`] has come, and starts when the runner has said [`RunnerEvent::Idle`]. A runner that has
+//! said [`RunnerEvent::Failed`], before or after a command's end, takes no other: its session is to be ended.
 //!
 //! A byte of one stream never shows in the other. What isn't a line of the runner's is never data.
 //! The bytes that were delivered before a failure are a correct beginning.
@@ -35,10 +35,10 @@ mod scripts;
 mod terminal;
 mod tools;
 
-pub use client::Client;
-pub use event::{Event, Failure, Note, Options, Signal, Yield};
-pub use script::Script;
+pub use client::RunnerClient;
+pub use event::{Failure, Note, Options, RunnerEvent, Signal, Yield};
+pub use script::StdinScript;
 pub(crate) use scripts::code;
-pub use scripts::{Command, What, interpreter, quote, quote_all, typed_line};
+pub use scripts::{RemoteCommand, What, interpreter, quote, quote_all, typed_line};
 pub use terminal::Terminal;
 pub use tools::Tools;

@@ -1,21 +1,21 @@
 //! A script on standard input, whose first line may name what runs it.
 
-use super::scripts::{Command, What, interpreter};
+use super::scripts::{RemoteCommand, What, interpreter};
 
 /// The longest first line that is looked at for an interpreter, in bytes.
 const FIRST_LINE: usize = 256;
 
 /// The beginning of a script, and the command that is to run it.
 #[derive(Debug)]
-pub struct Script {
-    command: Command,
+pub struct StdinScript {
+    command: RemoteCommand,
     text: Vec<u8>,
 }
 
-impl Script {
+impl StdinScript {
     /// Nothing of it has come.
     #[must_use]
-    pub fn new(command: Command) -> Self {
+    pub fn new(command: RemoteCommand) -> Self {
         let text = Vec::new();
         Self { command, text }
     }
@@ -34,7 +34,7 @@ impl Script {
     /// The command that runs the script, and the beginning of the script, which is the command's first
     /// input.
     #[must_use]
-    pub fn command(self) -> (Command, Vec<u8>) {
+    pub fn command(self) -> (RemoteCommand, Vec<u8>) {
         let Self { mut command, text } = self;
         let first = text.split(|byte| *byte == b'\n').next();
         if command.shell.is_none() {

@@ -37,7 +37,7 @@ const PIECE: usize = 128 * 1024 - 1;
 
 /// A command, and how it is to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Command {
+pub struct RemoteCommand {
     /// The command.
     pub what: What,
     /// The shell to run it with instead of the user's.
@@ -171,7 +171,7 @@ pub(super) fn runner(tools: &Tools, compress: bool, mark: &str, sentinel: &str) 
 }
 
 /// The second stage that gives the terminal to a program.
-pub(super) fn terminal(command: &Command, mark: &str) -> Vec<u8> {
+pub(super) fn terminal(command: &RemoteCommand, mark: &str) -> Vec<u8> {
     let mut program = exports(&command.env);
     if command.login {
         program.extend(b"cd||cd /\n");
@@ -200,7 +200,7 @@ fn exports(env: &[(String, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// The text that runs one command in the runner with this mark. `group`: its process leads a group.
-pub(super) fn setup(command: &Command, group: bool, mark: &str) -> Vec<u8> {
+pub(super) fn setup(command: &RemoteCommand, group: bool, mark: &str) -> Vec<u8> {
     let minus = if group { "-" } else { "" };
     // As with ssh, what has no terminal knows none.
     let mut inner = format!("echo p{minus}$$>&6;unset TERM;").into_bytes();
@@ -226,7 +226,7 @@ pub(super) fn setup(command: &Command, group: bool, mark: &str) -> Vec<u8> {
 }
 
 /// The words of the program, behind `run`.
-fn words(run: &str, command: &Command) -> Vec<u8> {
+fn words(run: &str, command: &RemoteCommand) -> Vec<u8> {
     let shell = match &command.shell {
         Some(shell) => quote(shell),
         None => b"\"$SHELL\"".to_vec(),
@@ -400,9 +400,9 @@ mod tests {
     #[test]
     fn the_runner_and_a_short_command_fit_one_message() {
         let runner = runner(&usual(), true, &"M".repeat(20), &"S".repeat(20));
-        let command = Command {
+        let command = RemoteCommand {
             what: What::Line(b"true".to_vec()),
-            ..Command::default()
+            ..RemoteCommand::default()
         };
         let both = 16 + runner.len() + setup(&command, true, &"M".repeat(20)).len();
         assert!(both <= 2048, "{both}:\n{runner}");

@@ -1,10 +1,10 @@
 //! A program that has the session's terminal: its bytes as they are, its status at last.
 
 use super::codec::Line;
-use super::event::{Event, Failure, Note, Yield};
+use super::event::{Failure, Note, RunnerEvent, Yield};
 use super::finder::Finder;
 use super::hello::{Hello, secret};
-use super::scripts::{self, Command};
+use super::scripts::{self, RemoteCommand};
 use bytes::BufMut as _;
 use memchr::{memchr, memmem};
 
@@ -24,7 +24,7 @@ const END_OF_FILE: &[u8] = b"\x04";
 /// A program on a terminal, seen from the client.
 #[derive(Debug)]
 pub struct Terminal {
-    command: Command,
+    command: RemoteCommand,
     command_line: String,
     /// Stands before what the second stage says. It goes over the channel only.
     mark: String,
@@ -49,7 +49,7 @@ enum Phase {
 impl Terminal {
     /// A program that does not run yet, with secrets of its own.
     #[must_use]
-    pub fn new(command: Command) -> Self {
+    pub fn new(command: RemoteCommand) -> Self {
         let hello = Hello::new();
         Self {
             command,
@@ -70,10 +70,10 @@ impl Terminal {
         let (command_line, left_out) = scripts::login(&word, env);
         if !left_out.is_empty() {
             let note = Note::LeftOut(left_out.join(", "));
-            out.events.push_back(Event::Note(note));
+            out.events.push_back(RunnerEvent::Note(note));
         }
         Self {
-            command: Command::default(),
+            command: RemoteCommand::default(),
             command_line,
             phase: Phase::Open(Finder::new(mark.clone().into_bytes())),
             mark,
@@ -150,11 +150,11 @@ impl Terminal {
                 out.remote
                     .put_slice(format!("{:08}", text.len()).as_bytes());
                 out.remote.put_slice(&text);
-                out.events.push_back(Event::Ready);
+                out.events.push_back(RunnerEvent::Ready);
                 self.setting(Vec::new(), &rest, out)
             }
             Err(failure) => {
-                out.events.push_back(Event::Failed(failure));
+                out.events.push_back(RunnerEvent::Failed(failure));
                 Phase::Over
             }
         }
@@ -203,7 +203,7 @@ impl Terminal {
                 return Phase::Marked(said);
             }
             let damage = Failure::Damaged(tr!("a status does not end"));
-            out.events.push_back(Event::Failed(damage));
+            out.events.push_back(RunnerEvent::Failed(damage));
             return Phase::Over;
         };
         let (said, rest) = said.split_at(end);
@@ -216,8 +216,8 @@ impl Terminal {
         let status = status.and_then(|digits| digits.parse::<u16>().ok());
         let status = status.map(|status| if status < 256 { status } else { status - 128 });
         let event = match status.map(u8::try_from) {
-            Some(Ok(status)) => Event::Ended(status),
-            _ => Event::Failed(Failure::Damaged(tr!("a status is malformed"))),
+            Some(Ok(status)) => RunnerEvent::Ended(status),
+            _ => RunnerEvent::Failed(Failure::Damaged(tr!("a status is malformed"))),
         };
         out.events.push_back(event);
         Phase::Over
@@ -226,7 +226,7 @@ impl Terminal {
 
 fn tell_unusable(shell: &str, out: &mut Yield) {
     let note = Note::UnusableShell(shell.to_owned());
-    out.events.push_back(Event::Note(note));
+    out.events.push_back(RunnerEvent::Note(note));
 }
 
 #[cfg(test)]
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     fn started() -> (Terminal, Yield) {
-        let (mut terminal, mut out) = (Terminal::new(Command::default()), Yield::default());
+        let (mut terminal, mut out) = (Terminal::new(RemoteCommand::default()), Yield::default());
         assert!(terminal.wants_input());
         terminal.input(b"early", &mut out);
         let Phase::Starting(hello) = &terminal.phase else {
@@ -242,7 +242,7 @@ mod tests {
         };
         let tools = format!("motd\r\n{}? stty dd id base64 -w;", hello.nonce());
         terminal.receive(tools.as_bytes(), &mut out);
-        assert_eq!(out.events.pop_front(), Some(Event::Ready));
+        assert_eq!(out.events.pop_front(), Some(RunnerEvent::Ready));
         (terminal, out)
     }
 
@@ -266,15 +266,15 @@ mod tests {
     #[test]
     fn the_status_ends_it_however_it_is_cut() {
         for (said, ended) in [
-            ("7;", Event::Ended(7)),
-            ("258;", Event::Ended(130)),
+            ("7;", RunnerEvent::Ended(7)),
+            ("258;", RunnerEvent::Ended(130)),
             (
                 "x;",
-                Event::Failed(Failure::Damaged("a status is malformed")),
+                RunnerEvent::Failed(Failure::Damaged("a status is malformed")),
             ),
             (
                 "12345;",
-                Event::Failed(Failure::Damaged("a status does not end")),
+                RunnerEvent::Failed(Failure::Damaged("a status does not end")),
             ),
         ] {
             let (mut terminal, mut out) = started();
@@ -295,7 +295,7 @@ mod tests {
         let env = [("LC_X".to_owned(), b"it's".to_vec())];
         let mut shell = Terminal::login(&env, &mut out);
         let note = Note::LeftOut("LC_X".into());
-        assert_eq!(out.events.pop_front(), Some(Event::Note(note)));
+        assert_eq!(out.events.pop_front(), Some(RunnerEvent::Note(note)));
         let word = shell.mark.trim_start_matches(CONTROL);
         assert!(shell.is_ready() && !shell.command_line().contains(word));
         shell.input(b"exit 3\r", &mut out);
@@ -305,7 +305,7 @@ mod tests {
             (&*out.remote, &*out.stdout),
             (&b"exit 3\r"[..], &b"$ exit 3\r\nlogout\r\n"[..])
         );
-        assert_eq!(out.events, [Event::Ended(3)]);
+        assert_eq!(out.events, [RunnerEvent::Ended(3)]);
         // The runner names a shell that it can't use before it starts another one.
         let mut shell = Terminal::login(&[], &mut out);
         let said = format!("{}u/sbin/nologin;$ ", shell.mark);
@@ -313,7 +313,7 @@ mod tests {
             shell.receive(byte, &mut out);
         }
         let note = Note::UnusableShell("/sbin/nologin".into());
-        assert_eq!(out.events.pop_back(), Some(Event::Note(note)));
+        assert_eq!(out.events.pop_back(), Some(RunnerEvent::Note(note)));
         assert!(out.stdout.ends_with(b"logout\r\n$ "));
         // Each letter that is typed is shown at once.
         for letter in "0123456789abcdefghijklmnopqrstuvwxyz".split_inclusive(|_| true) {

@@ -1,13 +1,13 @@
 //! The messages to and from a shared session.
 
 use crate::error::Error;
-use crate::remote::{Command, Signal};
+use crate::remote::{RemoteCommand, Signal};
 
 /// A request to the filter. Send the pump [`crate::pump::Control::Filter`] after it.
 #[derive(Debug)]
 pub(crate) enum Ask {
     /// Start this command, with or without standard input. It may be sent only while the filter is free.
-    Start(Command, bool),
+    Start(RemoteCommand, bool),
     /// Send this signal to the command.
     Signal(Signal),
     /// End the command's input.

@@ -5,16 +5,16 @@ use super::ends::Ends;
 use crate::error::Error;
 use crate::protocol::channel::Ending;
 use crate::protocol::filter::{Filter, Flow};
-use crate::remote::{Client, Event, Failure, Options, Script, What, Yield};
+use crate::remote::{Failure, Options, RunnerClient, RunnerEvent, StdinScript, What, Yield};
 use bytes::BufMut as _;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// The filter.
 pub(crate) struct Commands {
-    client: Client,
+    client: RunnerClient,
     /// The beginning of a script, until its first line is known.
-    script: Option<Script>,
+    script: Option<StdinScript>,
     stage: Stage,
     stdin: bool,
     produced: Yield,
@@ -40,7 +40,7 @@ impl Commands {
         said: mpsc::UnboundedSender<Said>,
     ) -> Self {
         Self {
-            client: Client::new(Options {
+            client: RunnerClient::new(Options {
                 compress: true,
                 several: true,
             }),
@@ -65,7 +65,7 @@ impl Commands {
                 self.stage = Stage::Runs;
                 self.stdin = stdin;
                 match command.what {
-                    What::Script(_) => self.script = Some(Script::new(command)),
+                    What::Script(_) => self.script = Some(StdinScript::new(command)),
                     What::Line(_) => self.client.start(command, &mut self.produced),
                 }
                 if !stdin {
@@ -91,7 +91,7 @@ impl Commands {
 
     /// Starts a script once its first line is known.
     fn start_script(&mut self, complete: bool) {
-        let known = |script: &mut Script| complete || script.is_known();
+        let known = |script: &mut StdinScript| complete || script.is_known();
         if let Some(script) = self.script.take_if(known) {
             let (command, text) = script.command();
             self.client.start(command, &mut self.produced);
@@ -111,16 +111,16 @@ impl Commands {
         }
         for event in std::mem::take(&mut self.produced.events) {
             match event {
-                Event::Ready => self.say(Said::Ready),
-                Event::Note(note) => self.say(Said::Note(note.to_string())),
-                Event::Ended(status) => {
+                RunnerEvent::Ready => self.say(Said::Ready),
+                RunnerEvent::Note(note) => self.say(Said::Note(note.to_string())),
+                RunnerEvent::Ended(status) => {
                     self.stage = Stage::Told;
                     self.say(Said::Ended(status));
                 }
-                Event::Failed(failure) => {
+                RunnerEvent::Failed(failure) => {
                     flow.ending = Some(Ending::Failed(Error::Remote(failure.to_string())));
                 }
-                Event::Idle => {}
+                RunnerEvent::Idle => {}
             }
         }
         if self.stage == Stage::Told && self.client.is_free() {

@@ -1,6 +1,6 @@
 //! The messages between a command and a holder.
 
-use crate::remote::{Command, Signal};
+use crate::remote::{RemoteCommand, Signal};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) enum Asked {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Run {
     /// The command.
-    pub(crate) command: Command,
+    pub(crate) command: RemoteCommand,
     /// Whether it has standard input.
     pub(crate) stdin: bool,
     /// How long to hold the sessions after it; `None` keeps the present time.
@@ -69,14 +69,14 @@ pub(crate) enum Answer {
     /// The answer to [`Asked::Ping`].
     Pong,
     /// The sessions and commands.
-    Status(Status),
+    Status(HolderStatus),
     /// The holder is ending.
     Ending,
 }
 
 /// The state of a holder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Status {
+pub(crate) struct HolderStatus {
     /// The instance.
     pub(crate) instance: String,
     /// The user there, if one was named.

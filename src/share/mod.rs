@@ -36,8 +36,8 @@ pub(crate) use ends::{Broken, Ends};
 pub(crate) use filter::Commands;
 pub(crate) use governor::Pace;
 #[cfg(unix)]
-pub(crate) use message::{Answer, Asked, Run, Status};
+pub(crate) use message::{Answer, Asked, HolderStatus, Run};
 #[cfg(unix)]
-pub(crate) use place::{Place, all};
+pub(crate) use place::{HolderFiles, all};
 pub(crate) use starts_file::StartsFile;
 pub(crate) use streams::Streams;

@@ -20,13 +20,13 @@ type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The files of one holder: its socket, and a lock that it keeps while it runs.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
+pub(crate) struct HolderFiles {
     /// The socket.
     pub(crate) socket: PathBuf,
     lock: PathBuf,
 }
 
-impl Place {
+impl HolderFiles {
     /// The place of this name, in hexadecimal digits. Its directory is made if it is missing.
     ///
     /// # Errors
@@ -95,8 +95,8 @@ impl Place {
 /// The places of this user that have a socket.
 ///
 /// # Errors
-/// As [`Place::of`], but for directories that are not there.
-pub(crate) fn all(env: Env<'_>) -> io::Result<Vec<Place>> {
+/// As [`HolderFiles::of`], but for directories that are not there.
+pub(crate) fn all(env: Env<'_>) -> io::Result<Vec<HolderFiles>> {
     let mut places = Vec::new();
     for folder in folders(env) {
         match check(&folder) {
@@ -106,7 +106,7 @@ pub(crate) fn all(env: Env<'_>) -> io::Result<Vec<Place>> {
         for entry in fs::read_dir(&folder)? {
             let path = entry?.path();
             if path.file_name().is_some_and(|name| name.len() == NAME) {
-                places.push(Place::at(path));
+                places.push(HolderFiles::at(path));
             }
         }
     }
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn the_directory_is_made_for_this_user_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let place = Place::of(KEY, &env(dir.path())).unwrap();
+        let place = HolderFiles::of(KEY, &env(dir.path())).unwrap();
         let folder = dir.path().join("axt");
         assert_eq!(place.socket, folder.join(&KEY[..NAME]));
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -185,11 +185,11 @@ mod tests {
         let folder = dir.path().join("axt");
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, Permissions::from_mode(0o750)).unwrap();
-        let error = Place::of(KEY, &env(dir.path())).unwrap_err();
+        let error = HolderFiles::of(KEY, &env(dir.path())).unwrap_err();
         assert!(error.to_string().contains("open to other users"), "{error}");
         fs::remove_dir(&folder).unwrap();
         symlink(dir.path(), &folder).unwrap();
-        let error = Place::of(KEY, &env(dir.path())).unwrap_err();
+        let error = HolderFiles::of(KEY, &env(dir.path())).unwrap_err();
         assert!(error.to_string().contains("not a directory"), "{error}");
     }
 
@@ -201,7 +201,7 @@ mod tests {
         let user = rustix::process::geteuid().as_raw();
         let short = PathBuf::from(format!("/tmp/axt-{user}"));
         assert_eq!(folders(&env(&long)), [long.join("axt"), short.clone()]);
-        let place = Place::of(KEY, &env(&long)).unwrap();
+        let place = HolderFiles::of(KEY, &env(&long)).unwrap();
         assert!(place.socket.starts_with(&short), "{place:?}");
         // As under sudo: it is there, and somebody else's, or not there at all.
         let missing = dir.path().join("missing");

@@ -55,7 +55,7 @@ pub enum Key {
 
 /// The result of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum KeyResult {
     /// The choice goes on.
     Open,
     /// The row with this place in the list.
@@ -95,7 +95,7 @@ impl Choice {
     }
 
     /// Acts on a key, on a terminal of this size.
-    pub fn press(&mut self, key: Key, size: Size) -> Answer {
+    pub fn press(&mut self, key: Key, size: Size) -> KeyResult {
         let page = isize::try_from(seen(size)).unwrap_or(1);
         match key {
             Key::Char(c) => {
@@ -116,12 +116,12 @@ impl Choice {
             Key::Last => self.at = self.left.len().saturating_sub(1),
             Key::Enter => {
                 if let Some(chosen) = self.left.get(self.at) {
-                    return Answer::Chosen(*chosen);
+                    return KeyResult::Chosen(*chosen);
                 }
             }
-            Key::Cancel => return Answer::Cancelled,
+            Key::Cancel => return KeyResult::Cancelled,
         }
-        Answer::Open
+        KeyResult::Open
     }
 
     fn go(&mut self, by: isize) {
@@ -239,11 +239,11 @@ fn cut_before(text: &str, cols: usize) -> String {
 
 /// Reads keys from bytes, which may arrive in any pieces.
 #[derive(Debug, Default)]
-pub struct Keys {
+pub struct KeyReader {
     pending: Vec<u8>,
 }
 
-impl Keys {
+impl KeyReader {
     /// Takes a byte. Returns the key that it completes, if there is one.
     pub fn feed(&mut self, byte: u8) -> Option<Key> {
         self.pending.push(byte);
@@ -304,39 +304,39 @@ mod tests {
     }
 
     fn keys(bytes: &str) -> Vec<Key> {
-        let mut keys = Keys::default();
+        let mut keys = KeyReader::default();
         bytes.bytes().filter_map(|byte| keys.feed(byte)).collect()
     }
 
-    fn typed(choice: &mut Choice, bytes: &str) -> Answer {
+    fn typed(choice: &mut Choice, bytes: &str) -> KeyResult {
         let presses = keys(bytes).into_iter();
         let answers = presses.map(|key| choice.press(key, SIZE));
-        answers.last().unwrap_or(Answer::Open)
+        answers.last().unwrap_or(KeyResult::Open)
     }
 
     #[test]
     fn typing_filters_and_a_number_chooses_its_row() {
         for (bytes, answer) in [
-            ("\r", Answer::Chosen(0)),
-            ("\x1b[B\x1bOB\r", Answer::Chosen(2)),
-            ("\x1b[B\x1b[A\x1b[A\r", Answer::Chosen(0)),
-            ("\x1b[F\r", Answer::Chosen(3)),
-            ("\x1b[4~\x1b[H\r", Answer::Chosen(0)),
-            ("\x1b[6~\r", Answer::Chosen(3)),
-            ("库\r", Answer::Chosen(2)),
-            ("WEB -2\r", Answer::Chosen(1)),
-            ("3\r", Answer::Chosen(2)),
-            ("db-1\r", Answer::Chosen(3)),
-            ("10.0.0.22\r", Answer::Chosen(2)),
-            ("none\r", Answer::Open),
-            ("none\x7f\x7f\x7f\x7f\r", Answer::Chosen(0)),
-            ("none\x15\x0e\r", Answer::Chosen(1)),
-            ("\x1b[2;5X\x1b[99999999999999999999\r", Answer::Open),
-            ("web\x03", Answer::Cancelled),
+            ("\r", KeyResult::Chosen(0)),
+            ("\x1b[B\x1bOB\r", KeyResult::Chosen(2)),
+            ("\x1b[B\x1b[A\x1b[A\r", KeyResult::Chosen(0)),
+            ("\x1b[F\r", KeyResult::Chosen(3)),
+            ("\x1b[4~\x1b[H\r", KeyResult::Chosen(0)),
+            ("\x1b[6~\r", KeyResult::Chosen(3)),
+            ("库\r", KeyResult::Chosen(2)),
+            ("WEB -2\r", KeyResult::Chosen(1)),
+            ("3\r", KeyResult::Chosen(2)),
+            ("db-1\r", KeyResult::Chosen(3)),
+            ("10.0.0.22\r", KeyResult::Chosen(2)),
+            ("none\r", KeyResult::Open),
+            ("none\x7f\x7f\x7f\x7f\r", KeyResult::Chosen(0)),
+            ("none\x15\x0e\r", KeyResult::Chosen(1)),
+            ("\x1b[2;5X\x1b[99999999999999999999\r", KeyResult::Open),
+            ("web\x03", KeyResult::Cancelled),
         ] {
             assert_eq!(typed(&mut choice(), bytes), answer, "{bytes:?}");
         }
-        let mut lone = Keys::default();
+        let mut lone = KeyReader::default();
         assert_eq!(lone.feed(0x1b), None);
         assert!(lone.is_escape());
         assert_eq!(lone.feed(b'['), None);
@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn any_bytes_are_keys_or_nothing() {
         proptest::proptest!(|(bytes: Vec<u8>)| {
-            let (mut keys, mut choice) = (Keys::default(), choice());
+            let (mut keys, mut choice) = (KeyReader::default(), choice());
             for byte in bytes {
                 if let Some(key) = keys.feed(byte) {
                     choice.press(key, SIZE);

@@ -12,14 +12,14 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The terminal that is taken, for a process that ends in the middle of something.
-static TAKEN: Mutex<Weak<Mutex<Held>>> = Mutex::new(Weak::new());
+static TAKEN: Mutex<Weak<Mutex<ScreenState>>> = Mutex::new(Weak::new());
 
 /// The terminal. Clones share it, and when the last one is dropped its modes are restored.
 #[derive(Clone)]
-pub struct Screen(Arc<Mutex<Held>>);
+pub struct Screen(Arc<Mutex<ScreenState>>);
 
 #[derive(Default)]
-struct Held {
+struct ScreenState {
     raw: Option<RawGuard>,
     /// The writer, if what is drawn goes to a terminal.
     drawn_by: Option<Stdout>,
@@ -30,7 +30,7 @@ impl Screen {
     pub fn take() -> io::Result<Self> {
         let raw = Some(RawGuard::enter()?);
         let drawn_by = None;
-        let held = Arc::new(Mutex::new(Held { raw, drawn_by }));
+        let held = Arc::new(Mutex::new(ScreenState { raw, drawn_by }));
         *TAKEN.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&held);
         Ok(Self(held))
     }
@@ -89,7 +89,7 @@ impl Screen {
     /// Gives the terminal back for good.
     pub fn leave(&self) {
         self.give_back();
-        *self.held() = Held::default();
+        *self.held() = ScreenState::default();
     }
 
     /// Gives the terminal back, calls `last`, and stops this process until somebody continues it. Then
@@ -124,7 +124,7 @@ impl Screen {
         held.drawn_by.as_ref().filter(|_| raw)?.draw(act)
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
+    fn held(&self) -> MutexGuard<'_, ScreenState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -140,7 +140,7 @@ pub fn abandon() {
     }
 }
 
-impl Held {
+impl ScreenState {
     fn give_back(&mut self) -> io::Result<()> {
         let Some(raw) = self.raw.as_mut().filter(|raw| raw.is_raw()) else {
             return Ok(());
@@ -172,7 +172,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for ScreenState {
     fn drop(&mut self) {
         // The terminal may be gone, and there is nowhere to report it.
         let _ = self.give_back();

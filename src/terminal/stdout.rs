@@ -131,7 +131,7 @@ impl Stdout {
     #[cfg(unix)]
     fn over(stream: impl AsFd + io::IsTerminal) -> io::Result<Self> {
         // The standard library's own handle would hold back the end of an unfinished line.
-        let writer = Waiting(File::from(stream.as_fd().try_clone_to_owned()?));
+        let writer = BlockingFile(File::from(stream.as_fd().try_clone_to_owned()?));
         let opened = Self::new(writer);
         #[cfg(target_os = "linux")]
         if stream.is_terminal() {
@@ -214,10 +214,10 @@ impl Stdout {
 /// A file that another process that shares it may have made non-blocking, as rsync does: then it is
 /// waited for.
 #[cfg(unix)]
-struct Waiting(File);
+struct BlockingFile(File);
 
 #[cfg(unix)]
-impl Write for Waiting {
+impl Write for BlockingFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         use rustix::event::{PollFd, PollFlags, poll};
         loop {
@@ -432,7 +432,7 @@ mod tests {
         use std::io::Read as _;
         let (mut reader, writer) = io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&writer, true).unwrap();
-        let writer = Waiting(File::from(std::os::fd::OwnedFd::from(writer)));
+        let writer = BlockingFile(File::from(std::os::fd::OwnedFd::from(writer)));
         let mut stdout = Stdout::new(writer);
         let sent = vec![7; 1_000_000];
         let reading = std::thread::spawn(move || {

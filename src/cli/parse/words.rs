@@ -1,6 +1,6 @@
 //! A command after TARGET without `--`: its words are joined by spaces, as ssh joins them.
 
-use crate::cli::{Cli, Command, Run};
+use crate::cli::{Cli, Command, RunArgs};
 use clap::Arg;
 use clap::error::{Error, ErrorKind};
 use std::ffi::{OsStr, OsString};
@@ -79,7 +79,7 @@ pub(super) fn join(cli: &mut Cli, axt: &mut clap::Command) -> Result<(), Error> 
 }
 
 /// The command's options for what to run, if it can run something, and whether it got a session's URL.
-fn run(cli: &mut Cli) -> Option<(&mut Run, bool)> {
+fn run(cli: &mut Cli) -> Option<(&mut RunArgs, bool)> {
     match &mut cli.command {
         Command::Connect(connect) => Some((&mut connect.run, connect.session.wss_url.is_some())),
         Command::Webshell(webshell) => Some((&mut webshell.run, false)),

@@ -2,7 +2,7 @@
 
 use super::file::{self, Files};
 use super::line;
-use super::plan::{self, MasterCommand, Plan, Wanted};
+use super::plan::{self, MasterCommand, SshPlan, Wanted};
 use super::print;
 use super::settings::{dynamic, local};
 use super::values::{self, LogLevel};
@@ -13,13 +13,13 @@ use std::ffi::OsString;
 
 /// A request to ssh.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Request {
+pub enum SshRequest {
     /// `-V`: the line that names the program, on stderr.
     Version,
     /// `-G`: this text on stdout.
     Settings(String),
     /// Anything else.
-    Run(Box<Plan>),
+    Run(Box<SshPlan>),
 }
 
 /// The options that take a value.
@@ -32,14 +32,14 @@ const USAGE: &str = "usage: axt ssh [ssh's options] [user@]TARGET [command [argu
 ///
 /// # Errors
 /// Names the argument that is wrong, or the request that axt does not support, with what to use instead.
-pub fn request(args: Vec<OsString>, files: &dyn Files) -> Result<Request, String> {
+pub fn request(args: Vec<OsString>, files: &dyn Files) -> Result<SshRequest, String> {
     let mut read = Arguments::default();
     let mut parser = lexopt::Parser::from_args(args);
     // As with ssh, the value of `-l=x` is `=x`.
     parser.set_short_equals(false);
     while let Some(arg) = parser.next().map_err(|error| error.to_string())? {
         match arg {
-            Arg::Short('V') => return Ok(Request::Version),
+            Arg::Short('V') => return Ok(SshRequest::Version),
             Arg::Short(option) => read.option(option, &mut parser)?,
             Arg::Long(name) => {
                 return Err(tr!(
@@ -100,7 +100,7 @@ struct Arguments {
 
 impl Arguments {
     /// Reads the configuration file, which needs the host, and makes the request.
-    fn request(mut self, files: &dyn Files) -> Result<Request, String> {
+    fn request(mut self, files: &dyn Files) -> Result<SshRequest, String> {
         let Some(host) = self.host.clone() else {
             // The official client's way to name the instance.
             let hint = self
@@ -129,9 +129,9 @@ impl Arguments {
         if self.print {
             let target = plan::target(&self.wanted.settings, &host)?;
             let text = print::settings(&self.wanted.settings, &host, &target);
-            return Ok(Request::Settings(text));
+            return Ok(SshRequest::Settings(text));
         }
-        Plan::of(self.wanted, &host).map(|plan| Request::Run(Box::new(plan)))
+        SshPlan::of(self.wanted, &host).map(|plan| SshRequest::Run(Box::new(plan)))
     }
 
     /// `[user@]host` or `ssh://[user@]host[:port]`.

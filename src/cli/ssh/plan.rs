@@ -3,7 +3,7 @@
 use super::settings::{Persist, SshSettings};
 use super::values::LogLevel;
 use crate::cli::values::forward::{Listen, Remote};
-use crate::cli::{Control, EscapeChar};
+use crate::cli::{ControlOptions, EscapeChar};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const FOR_GOOD: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One task for axt, with everything that ssh's options and files say about it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct SshPlan {
     /// The host: a TARGET of axt's.
     pub target: String,
     /// The user there.
@@ -21,7 +21,7 @@ pub struct Plan {
     /// The task.
     pub task: Task,
     /// Whether it gets a terminal.
-    pub terminal: Terminal,
+    pub terminal: TtyRequest,
     /// The task gets no standard input.
     pub no_stdin: bool,
     /// Local ports to forward beside the task, or by it.
@@ -49,7 +49,7 @@ pub struct Plan {
     /// The names of options that were accepted without effect.
     pub without_effect: Vec<String>,
     /// ControlMaster, ControlPersist and ControlPath.
-    pub(crate) control: Option<Control>,
+    pub(crate) control: Option<ControlOptions>,
     /// Patterns of the local variables to send.
     pub(super) send_env: Vec<String>,
     /// `NAME=VALUE` to set there.
@@ -85,7 +85,7 @@ pub enum Task {
 
 /// Whether a task gets a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Terminal {
+pub enum TtyRequest {
     /// No.
     Never,
     /// If standard input is one.
@@ -125,7 +125,7 @@ impl MasterCommand {
     }
 }
 
-impl Plan {
+impl SshPlan {
     /// The plan for the host that was typed.
     ///
     /// # Errors
@@ -143,7 +143,7 @@ impl Plan {
         let is_alone = forwards.is_empty() && settings.batch_mode != Some(true);
         Ok(Self {
             user: settings.user.clone(),
-            may_ask: task == Task::Shell && terminal != Terminal::Never && is_alone,
+            may_ask: task == Task::Shell && terminal != TtyRequest::Never && is_alone,
             terminal,
             no_stdin: settings.stdin_null == Some(true),
             exit_on_forward_failure: settings.exit_on_forward_failure == Some(true),
@@ -171,10 +171,10 @@ impl Plan {
 }
 
 /// The sharing of sessions. As with ssh, it needs a ControlPath, and `none` switches it off.
-fn control(settings: &SshSettings) -> Option<Control> {
+fn control(settings: &SshSettings) -> Option<ControlOptions> {
     let path = settings.control_path.clone()?;
     if path == "none" {
-        return Some(Control::off());
+        return Some(ControlOptions::off());
     }
     // Nobody can be asked, so that `ask` starts nothing.
     let starts = matches!(settings.control_master, Some("yes" | "auto"));
@@ -183,7 +183,7 @@ fn control(settings: &SshSettings) -> Option<Control> {
         Some(Persist::Yes) => FOR_GOOD,
         Some(Persist::For(span)) => span,
     };
-    Some(Control {
+    Some(ControlOptions {
         path: Some(path),
         keep: starts.then_some(keep),
     })
@@ -256,15 +256,15 @@ fn task(wanted: &Wanted, (host, target): (&str, &str)) -> Result<Task, String> {
     }
 }
 
-fn terminal(settings: &SshSettings, task: &Task) -> Terminal {
+fn terminal(settings: &SshSettings, task: &Task) -> TtyRequest {
     let has_none = matches!(task, Task::Forward | Task::Proxy(_) | Task::Master(..));
     match settings.request_tty {
-        _ if has_none => Terminal::Never,
-        Some("force") => Terminal::Always,
-        _ if settings.stdin_null == Some(true) => Terminal::Never,
-        Some("yes") => Terminal::IfLocal,
-        None | Some("auto") if *task == Task::Shell => Terminal::IfLocal,
-        _ => Terminal::Never,
+        _ if has_none => TtyRequest::Never,
+        Some("force") => TtyRequest::Always,
+        _ if settings.stdin_null == Some(true) => TtyRequest::Never,
+        Some("yes") => TtyRequest::IfLocal,
+        None | Some("auto") if *task == Task::Shell => TtyRequest::IfLocal,
+        _ => TtyRequest::Never,
     }
 }
 

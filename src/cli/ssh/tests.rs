@@ -1,6 +1,6 @@
 //! Tests of the grammar by itself; `tests/ssh_grammar.rs` compares it with the installed ssh.
 
-use super::{Files, Here, MasterCommand, Plan, Request, Task, Terminal, request};
+use super::{Files, Here, MasterCommand, SshPlan, SshRequest, Task, TtyRequest, request};
 use crate::cli::values::forward::Remote;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -23,24 +23,24 @@ impl Files for Written<'_> {
     }
 }
 
-fn ask(words: &[&str]) -> Result<Request, String> {
+fn ask(words: &[&str]) -> Result<SshRequest, String> {
     ask_with(&[], words)
 }
 
-fn ask_with(files: &[(&str, &str)], words: &[&str]) -> Result<Request, String> {
+fn ask_with(files: &[(&str, &str)], words: &[&str]) -> Result<SshRequest, String> {
     let files = Written(files.iter().copied().collect());
     request(words.iter().map(OsString::from).collect(), &files)
 }
 
 #[track_caller]
-fn plan(words: &[&str]) -> Plan {
+fn plan(words: &[&str]) -> SshPlan {
     run(ask(words))
 }
 
 #[track_caller]
-fn run(request: Result<Request, String>) -> Plan {
+fn run(request: Result<SshRequest, String>) -> SshPlan {
     match request {
-        Ok(Request::Run(plan)) => *plan,
+        Ok(SshRequest::Run(plan)) => *plan,
         other => panic!("{other:?}"),
     }
 }
@@ -101,19 +101,19 @@ fn options_hosts_and_commands() {
 #[test]
 fn terminals() {
     for (line, terminal) in [
-        ("i-1", Terminal::IfLocal),
-        ("i-1 ls", Terminal::Never),
-        ("-t i-1 ls", Terminal::IfLocal),
-        ("-tt i-1 ls", Terminal::Always),
-        ("-t -t i-1 ls", Terminal::Always),
-        ("-T i-1", Terminal::Never),
-        ("-tt -T i-1", Terminal::Never),
-        ("-T -t i-1 ls", Terminal::IfLocal),
-        ("-n i-1", Terminal::Never),
-        ("-ntt i-1", Terminal::Always),
-        ("-o RequestTTY=force i-1 ls", Terminal::Always),
-        ("-tt -N -L 1:x:1 i-1", Terminal::Never),
-        ("-tt -W x:1 i-1", Terminal::Never),
+        ("i-1", TtyRequest::IfLocal),
+        ("i-1 ls", TtyRequest::Never),
+        ("-t i-1 ls", TtyRequest::IfLocal),
+        ("-tt i-1 ls", TtyRequest::Always),
+        ("-t -t i-1 ls", TtyRequest::Always),
+        ("-T i-1", TtyRequest::Never),
+        ("-tt -T i-1", TtyRequest::Never),
+        ("-T -t i-1 ls", TtyRequest::IfLocal),
+        ("-n i-1", TtyRequest::Never),
+        ("-ntt i-1", TtyRequest::Always),
+        ("-o RequestTTY=force i-1 ls", TtyRequest::Always),
+        ("-tt -N -L 1:x:1 i-1", TtyRequest::Never),
+        ("-tt -W x:1 i-1", TtyRequest::Never),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
         assert_eq!(plan(&words).terminal, terminal, "{line}");
@@ -308,11 +308,11 @@ fn what_can_not_be_had_is_named() {
 
 #[test]
 fn sessions_are_shared_by_the_control_path() {
-    use crate::cli::Control;
+    use crate::cli::ControlOptions;
     assert_eq!(plan(&["i-1"]).control, None);
     for words in [["-S", "none"], ["-o", "ControlPath=none"]] {
         let words = [&words[..], &["-oControlMaster=auto", "i-1"]].concat();
-        assert_eq!(plan(&words).control, Some(Control::off()));
+        assert_eq!(plan(&words).control, Some(ControlOptions::off()));
     }
     let control = plan(&["-S", "/c", "i-1"]).control.expect("a control");
     assert_eq!((control.path.as_deref(), control.keep), (Some("/c"), None));
@@ -468,12 +468,12 @@ fn what_only_ssh_can_judge_is_refused_where_it_matters() {
 
 #[test]
 fn version_and_settings_are_answered_at_once() {
-    assert_eq!(ask(&["-V", "--bogus"]), Ok(Request::Version));
+    assert_eq!(ask(&["-V", "--bogus"]), Ok(SshRequest::Version));
     assert!(super::VERSION.starts_with("OpenSSH_9.2p1 compatible, axt "));
     // Even with what would be refused.
     assert!(matches!(
         ask(&["-G", "-p2222", "-A", "i-1"]),
-        Ok(Request::Settings(text)) if text.contains("\nport 2222\n")
+        Ok(SshRequest::Settings(text)) if text.contains("\nport 2222\n")
     ));
 }
 

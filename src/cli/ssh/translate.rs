@@ -1,6 +1,6 @@
 //! A plan in axt's own arguments, so that variables and defaults hold for `axt ssh` as for any command.
 
-use super::plan::{Plan, Task, Terminal};
+use super::plan::{SshPlan, Task, TtyRequest};
 use super::values::LogLevel;
 use crate::cli::values::forward::{Listen, Remote};
 use crate::pattern::matches;
@@ -26,7 +26,7 @@ pub struct Here {
     pub variables: Vec<String>,
 }
 
-impl Plan {
+impl SshPlan {
     /// The command that does the task, with its options; `None` where there is none but the forwards.
     #[must_use]
     pub fn task_words(&self, here: &Here) -> Option<Vec<OsString>> {
@@ -69,9 +69,9 @@ impl Plan {
         let mut words = vec!["connect".into()];
         words.extend(self.session_options());
         let tty = match self.terminal {
-            Terminal::Always => true,
-            Terminal::IfLocal => here.stdin_is_terminal,
-            Terminal::Never => false,
+            TtyRequest::Always => true,
+            TtyRequest::IfLocal => here.stdin_is_terminal,
+            TtyRequest::Never => false,
         };
         words.push(if tty { "-t" } else { "-T" }.into());
         if self.no_stdin {

@@ -8,7 +8,7 @@ pub(super) const MOST_ERRORS: usize = 16 * 1024;
 
 /// How a text ended.
 #[derive(Debug)]
-pub(super) struct Done {
+pub(super) struct ScriptResult {
     /// Its exit status.
     pub(super) status: u8,
     /// Its standard error.

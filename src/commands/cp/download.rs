@@ -1,11 +1,14 @@
 //! Copies one file from the instance.
 
 use super::blocking::blocking;
-use super::job::Job;
+use super::job::CopyJob;
 use super::meter::Meter;
 use super::part::{Part, digest};
 use super::trouble::Trouble;
-use crate::copy::{BLOCK, Digests, Hasher, Kind, Place, Script, Source, State, Verb, mode_for_new};
+use crate::copy::{
+    BLOCK, Digests, FileState, FileType, Hasher, RemotePath, RemoteSource, Script, Verb,
+    mode_for_new,
+};
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
@@ -17,8 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// # Errors
 /// [`Trouble`].
 pub(super) async fn file(
-    job: &mut Job<'_>,
-    from: &Place,
+    job: &mut CopyJob<'_>,
+    from: &RemotePath,
     name: &str,
     to: &Path,
 ) -> Result<(), Trouble> {
@@ -87,8 +90,8 @@ pub(super) async fn file(
 /// # Errors
 /// [`Trouble`].
 pub(super) async fn stdout(
-    job: &mut Job<'_>,
-    from: &Place,
+    job: &mut CopyJob<'_>,
+    from: &RemotePath,
     name: &str,
     stdout: impl Write + Send + 'static,
 ) -> Result<(), Trouble> {
@@ -110,10 +113,10 @@ pub(super) async fn stdout(
 /// Looks at a file that is to be copied. Returns its digest, and that of the whole blocks of a part of this
 /// size.
 async fn look(
-    job: &mut Job<'_>,
-    from: &Place,
+    job: &mut CopyJob<'_>,
+    from: &RemotePath,
     part: u64,
-) -> Result<(Digests, State, String, String), Trouble> {
+) -> Result<(Digests, FileState, String, String), Trouble> {
     let script = Script::new(Verb::Source)
         .set("p", &from.path)
         .set("n", part.to_string());
@@ -121,23 +124,25 @@ async fn look(
     if done.status != 0 {
         return Err(Trouble::remote(&done));
     }
-    let source = Source::parse(&said).ok_or_else(Trouble::nonsense)?;
+    let source = RemoteSource::parse(&said).ok_or_else(Trouble::nonsense)?;
     match (source.kind, source.file) {
-        (Kind::File, Some((state, whole, blocks))) => Ok((source.digests, state, whole, blocks)),
-        (Kind::Missing, _) => Err(Trouble::file(tr!(
+        (FileType::File, Some((state, whole, blocks))) => {
+            Ok((source.digests, state, whole, blocks))
+        }
+        (FileType::Missing, _) => Err(Trouble::file(tr!(
             "on the instance: No such file or directory"
         ))),
-        (Kind::Directory, _) => Err(Trouble::file(tr!("Is a directory (-r copies it)"))),
+        (FileType::Directory, _) => Err(Trouble::file(tr!("Is a directory (-r copies it)"))),
         _ => Err(Trouble::file(tr!("it is no regular file"))),
     }
 }
 
 /// Gets the blocks from `have` on. Returns the digest, and whether the file stayed what it was.
 async fn get<W: Write + Send + 'static>(
-    job: &mut Job<'_>,
-    from: &Place,
+    job: &mut CopyJob<'_>,
+    from: &RemotePath,
     have: u64,
-    state: &State,
+    state: &FileState,
     receiving: Receiving<W>,
 ) -> Result<(String, bool), Trouble> {
     let blocks = state.size.div_ceil(BLOCK) - have;
@@ -156,7 +161,7 @@ async fn get<W: Write + Send + 'static>(
     if done.status != 0 {
         return Err(Trouble::remote(&done));
     }
-    let after = done.errors.lines().last().and_then(State::parse);
+    let after = done.errors.lines().last().and_then(FileState::parse);
     let so_far = so_far.lock().unwrap_or_else(PoisonError::into_inner);
     let complete = so_far.left == 0 && !so_far.surplus && after.as_ref() == Some(state);
     Ok((so_far.hasher.clone().finish(), complete))

@@ -2,12 +2,14 @@
 
 use super::blocking::blocking;
 use super::download::{self, local_path};
-use super::job::Job;
+use super::job::CopyJob;
 use super::part::{digest, set_attributes};
-use super::together::{Wanted, unpack};
+use super::together::{WantedFile, unpack};
 use super::trouble::Trouble;
 use crate::copy::batch::{self, SMALL};
-use crate::copy::{Digests, Entry, Kind, Listing, Place, Script, Verb, is_part, mode_for_new};
+use crate::copy::{
+    Digests, FileType, Listing, RemotePath, Script, TreeEntry, Verb, is_part, mode_for_new,
+};
 use crate::printable::escaped;
 use std::collections::HashSet;
 use std::fs::{self, File};
@@ -19,8 +21,8 @@ const NO_DIRECTORY: u8 = 6;
 
 /// A tree that is being copied.
 struct Tree<'j, 'a> {
-    job: &'j mut Job<'a>,
-    from: &'j Place,
+    job: &'j mut CopyJob<'a>,
+    from: &'j RemotePath,
     to: &'j Path,
     digests: Digests,
     /// Directories here that the tree's may be put into, by their paths in the tree.
@@ -28,7 +30,11 @@ struct Tree<'j, 'a> {
 }
 
 /// Copies a tree to `to`, or into it. Returns `false` if what is to be copied is no directory.
-pub(super) async fn copy(job: &mut Job<'_>, from: &Place, to: &Path) -> Result<bool, Trouble> {
+pub(super) async fn copy(
+    job: &mut CopyJob<'_>,
+    from: &RemotePath,
+    to: &Path,
+) -> Result<bool, Trouble> {
     let (done, said) = job
         .side
         .ask(Script::new(Verb::Tree).set("p", &from.path))
@@ -80,22 +86,22 @@ impl Tree<'_, '_> {
                 }
             };
             match entry.state.kind {
-                Kind::Directory => match self.directory(entry, &place) {
+                FileType::Directory => match self.directory(entry, &place) {
                     Ok(mode) => later.extend(mode.map(|mode| (entry, place, mode))),
                     Err(why) => self.failed(entry, &why),
                 },
-                Kind::Link => links.push((entry, place)),
-                Kind::File if self.is_unchanged(entry, &place).await? => {}
-                Kind::File if listing.has_tar && entry.state.size <= SMALL => {
+                FileType::Link => links.push((entry, place)),
+                FileType::File if self.is_unchanged(entry, &place).await? => {}
+                FileType::File if listing.has_tar && entry.state.size <= SMALL => {
                     small.push((entry, place));
                 }
-                Kind::File => large.push((entry, place)),
+                FileType::File => large.push((entry, place)),
                 _ => self.failed(entry, tr!("it is no regular file, directory or link")),
             }
         }
         let mut small = small.into_iter().peekable();
         loop {
-            let weight = |(entry, _): &(&Entry, PathBuf)| (entry.path.len() + 8, 0);
+            let weight = |(entry, _): &(&TreeEntry, PathBuf)| (entry.path.len() + 8, 0);
             let batch = batch::next(&mut small, weight);
             if batch.is_empty() {
                 break;
@@ -126,7 +132,7 @@ impl Tree<'_, '_> {
     }
 
     /// Where an entry goes, if its directory is there and is one.
-    fn place(&self, entry: &Entry) -> Result<PathBuf, String> {
+    fn place(&self, entry: &TreeEntry) -> Result<PathBuf, String> {
         if entry.path.is_empty() {
             return Ok(self.to.to_owned());
         }
@@ -152,7 +158,7 @@ impl Tree<'_, '_> {
     }
 
     /// Makes a directory. Returns the mode that it gets in the end, if that is another.
-    fn directory(&mut self, entry: &Entry, place: &Path) -> Result<Option<u32>, String> {
+    fn directory(&mut self, entry: &TreeEntry, place: &Path) -> Result<Option<u32>, String> {
         let mode = mode_for_new(entry.state.mode, self.job.umask, self.job.preserve);
         let is_new = match fs::symlink_metadata(place) {
             Ok(data) if data.is_dir() => false,
@@ -171,7 +177,7 @@ impl Tree<'_, '_> {
     }
 
     /// Whether a file is here already. It gets its mode and time then, if that is wanted.
-    async fn is_unchanged(&mut self, entry: &Entry, place: &Path) -> Result<bool, Trouble> {
+    async fn is_unchanged(&mut self, entry: &TreeEntry, place: &Path) -> Result<bool, Trouble> {
         let here = fs::symlink_metadata(place);
         let is_alike = here.is_ok_and(|data| data.is_file() && data.len() == entry.state.size);
         if !is_alike || entry.digest.is_none() {
@@ -204,14 +210,14 @@ impl Tree<'_, '_> {
     /// Gets small files together. Returns those that did not come that way.
     async fn together<'e>(
         &mut self,
-        batch: Vec<(&'e Entry, PathBuf)>,
-    ) -> Result<Vec<(&'e Entry, PathBuf)>, Trouble> {
+        batch: Vec<(&'e TreeEntry, PathBuf)>,
+    ) -> Result<Vec<(&'e TreeEntry, PathBuf)>, Trouble> {
         let paths = batch.iter().map(|(entry, _)| &*entry.path);
         let script = Script::new(Verb::Pack)
             .set("p", &self.from.path)
             .names(paths);
         let wanted = batch.iter().map(|(entry, place)| {
-            let wanted = Wanted {
+            let wanted = WantedFile {
                 place: place.clone(),
                 size: entry.state.size,
                 mode: mode_for_new(entry.state.mode, self.job.umask, self.job.preserve),
@@ -244,12 +250,12 @@ impl Tree<'_, '_> {
         Ok(rest)
     }
 
-    fn name(&self, entry: &Entry) -> String {
+    fn name(&self, entry: &TreeEntry) -> String {
         let path = self.from.join(&entry.path).path;
         escaped(&String::from_utf8_lossy(&path))
     }
 
-    fn failed(&mut self, entry: &Entry, why: &str) {
+    fn failed(&mut self, entry: &TreeEntry, why: &str) {
         let name = self.name(entry);
         self.job.failed(&name, why);
     }
@@ -265,7 +271,7 @@ fn make_private(place: &Path) -> io::Result<()> {
 
 /// Makes a link, in place of what is no directory.
 #[cfg(unix)]
-fn link(entry: &Entry, place: &Path) -> io::Result<()> {
+fn link(entry: &TreeEntry, place: &Path) -> io::Result<()> {
     let target = entry.link.as_deref().and_then(local_path);
     let target = PathBuf::from(target.unwrap_or_default());
     match fs::symlink_metadata(place) {
@@ -284,7 +290,7 @@ fn link(entry: &Entry, place: &Path) -> io::Result<()> {
 
 /// They are not made on this system.
 #[cfg(not(unix))]
-fn link(_: &Entry, _: &Path) -> io::Result<()> {
+fn link(_: &TreeEntry, _: &Path) -> io::Result<()> {
     let what = tr!("symbolic links are not made on this system");
     Err(io::Error::new(io::ErrorKind::Unsupported, what))
 }

@@ -1,6 +1,6 @@
 //! The state that the files of one copy share: the session, the options, the counts.
 
-use super::done::Done;
+use super::done::ScriptResult;
 use super::meter::Meter;
 use super::remote_side::RemoteSide;
 use super::run_id::RunId;
@@ -9,7 +9,7 @@ use crate::copy::{Digests, Script, Verb};
 use crate::ui::Ui;
 
 /// A copy of one or more files.
-pub(super) struct Job<'a> {
+pub(super) struct CopyJob<'a> {
     /// The session.
     pub(super) side: RemoteSide<'a>,
     /// Copies get the mode and the time of their source.
@@ -43,7 +43,7 @@ pub(super) struct Tally {
     digests: Option<Digests>,
 }
 
-impl<'a> Job<'a> {
+impl<'a> CopyJob<'a> {
     /// A copy over this session.
     pub(super) fn new(side: RemoteSide<'a>, run: RunId, ui: &'a Ui) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl<'a> Job<'a> {
     }
 
     /// Whether a text has done its work. If not, it may be asked again: the run that was in its way is over.
-    fn settled(&mut self, done: &Done, said: &[u8]) -> Result<bool, Trouble> {
+    fn settled(&mut self, done: &ScriptResult, said: &[u8]) -> Result<bool, Trouble> {
         match done.status {
             0 => Ok(true),
             LOCKED => {

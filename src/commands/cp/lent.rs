@@ -1,9 +1,9 @@
 //! Runs a text in a session that others may use too: by way of pipes, whose other ends its holder gets.
 
-use super::done::{Collected, Done, MOST_ERRORS};
-use crate::commands::shared::sharing::{Shared, lend};
+use super::done::{Collected, MOST_ERRORS, ScriptResult};
+use crate::commands::shared::sharing::{ShareRequest, lend};
 use crate::error::{Error, Result};
-use crate::remote::{Command, Signal};
+use crate::remote::{RemoteCommand, Signal};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
@@ -11,11 +11,11 @@ use tokio::task::spawn_blocking;
 
 /// Runs it. If nothing of it has begun, the streams come back with the reason.
 pub(super) async fn run<R, W>(
-    shared: &Shared<'_>,
-    command: &Command,
+    shared: &ShareRequest<'_>,
+    command: &RemoteCommand,
     input: Option<R>,
     output: W,
-) -> Result<Result<Done>, (String, Option<R>, W)>
+) -> Result<Result<ScriptResult>, (String, Option<R>, W)>
 where
     R: Read + Send + 'static,
     W: Write + Send + 'static,
@@ -35,7 +35,7 @@ where
         Err(why) => return Err((why, input, output)),
     };
     let (signal, mut signals) = mpsc::channel(1);
-    let failed = Failed {
+    let failed = LocalFailure {
         error: Arc::default(),
         signal,
     };
@@ -57,7 +57,7 @@ where
         return Ok(Err(Error::Lost(what)));
     }
     let mut local = failed.error.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(Ok(Done {
+    Ok(Ok(ScriptResult {
         status,
         errors: String::from_utf8_lossy(&errors.take()).into_owned(),
         local: local.take(),
@@ -66,12 +66,12 @@ where
 
 /// The reason why this side can't go on; the command is hung up then.
 #[derive(Clone)]
-struct Failed {
+struct LocalFailure {
     error: Arc<Mutex<Option<io::Error>>>,
     signal: mpsc::Sender<Signal>,
 }
 
-impl Failed {
+impl LocalFailure {
     fn because(&self, error: io::Error) {
         let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert(error);
@@ -80,7 +80,7 @@ impl Failed {
 }
 
 /// Copies the input. Its end is not told if it can't be read: what seems complete would take its place.
-fn send(mut input: impl Read, mut pipe: PipeWriter, failed: &Failed) {
+fn send(mut input: impl Read, mut pipe: PipeWriter, failed: &LocalFailure) {
     let mut chunk = vec![0; 32 * 1024];
     loop {
         match input.read(&mut chunk) {
@@ -105,7 +105,7 @@ fn send(mut input: impl Read, mut pipe: PipeWriter, failed: &Failed) {
 }
 
 /// Copies the output. What can't be written is read all the same.
-fn receive(mut pipe: PipeReader, mut output: impl Write, failed: &Failed) {
+fn receive(mut pipe: PipeReader, mut output: impl Write, failed: &LocalFailure) {
     let copied = io::copy(&mut pipe, &mut output).and_then(|_| output.flush());
     if let Err(error) = copied {
         failed.because(error);

@@ -21,21 +21,21 @@ mod walk;
 use super::doctor::explain::explained;
 use super::shared::context::Context;
 use super::shared::session;
-use super::shared::session::held::Opening;
+use super::shared::session::held::SessionSettings;
 #[cfg(unix)]
 use super::shared::sharing;
 use super::shared::stops::Stops;
 use super::shared::target::resolve::{self, May};
 use crate::cli::{Compress, Cp, Global};
 use crate::config::env::{process_env, state_dir};
-use crate::copy::{Place, Route};
+use crate::copy::{CopyDirection, RemotePath};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::printable::escaped;
 use crate::protocol::session::DEFAULT_RATE;
 use crate::terminal::stderr_is_terminal;
 use crate::ui::Ui;
-use job::Job;
+use job::CopyJob;
 use remote_side::RemoteSide;
 use run_id::RunId;
 use std::io;
@@ -53,14 +53,14 @@ const END: Duration = Duration::from_secs(5);
 
 /// Runs `axt cp`.
 pub(crate) async fn run(global: &Global, mut args: Cp, ui: &Ui) -> anyhow::Result<Exit> {
-    let route = Route::of(&args.paths)?;
+    let route = CopyDirection::of(&args.paths)?;
     // The variable and the file speak of sessions, as with other commands.
     let afresh = args.session.no_resume && global.is_typed("no_resume");
     args.session.no_resume &= !afresh;
     let umask = umask();
     let mut stops = Stops::listen(None)?;
     let mut context = Context::from_args(global, &args.session.connection, ui)?;
-    let (Route::Up { target, .. } | Route::Down { target, .. }) = &route;
+    let (CopyDirection::Up { target, .. } | CopyDirection::Down { target, .. }) = &route;
     let may = May {
         guess: false,
         ask: true,
@@ -69,7 +69,7 @@ pub(crate) async fn run(global: &Global, mut args: Cp, ui: &Ui) -> anyhow::Resul
     let resolved = resolved.await?;
     let request = session::request(&context, &args.session, Some(target), &resolved.id);
     let (tasks, ending) = (TaskTracker::new(), CancellationToken::new());
-    let opening = Opening {
+    let opening = SessionSettings {
         context: &context,
         args: &args.session,
         tasks: &tasks,
@@ -80,7 +80,7 @@ pub(crate) async fn run(global: &Global, mut args: Cp, ui: &Ui) -> anyhow::Resul
         let mut side = RemoteSide::new(&opening, request.clone(), uncompressed);
         #[cfg(unix)]
         if args.sharing.is_wanted() {
-            side.share(sharing::Shared {
+            side.share(sharing::ShareRequest {
                 context: &context,
                 global,
                 sharing: &args.sharing,
@@ -90,7 +90,7 @@ pub(crate) async fn run(global: &Global, mut args: Cp, ui: &Ui) -> anyhow::Resul
             });
         }
         let folder = state_dir(&process_env).map(|folder| folder.join("copies"));
-        let mut job = Job::new(side, RunId::new(folder), ui);
+        let mut job = CopyJob::new(side, RunId::new(folder), ui);
         (job.preserve, job.afresh, job.umask) = (args.preserve, afresh, umask);
         let limit = args.session.connection.rate_limit.unwrap_or(u64::MAX);
         let meter = job.meter.clone();
@@ -119,14 +119,14 @@ pub(crate) async fn run(global: &Global, mut args: Cp, ui: &Ui) -> anyhow::Resul
 }
 
 /// Copies everything that is asked for.
-async fn copy(job: &mut Job<'_>, route: &Route, recursive: bool) -> Result<Exit> {
+async fn copy(job: &mut CopyJob<'_>, route: &CopyDirection, recursive: bool) -> Result<Exit> {
     let exit = match route {
-        Route::Up {
+        CopyDirection::Up {
             sources,
             destination,
             ..
-        } => up(job, sources, &Place::of(destination), recursive).await?,
-        Route::Down {
+        } => up(job, sources, &RemotePath::of(destination), recursive).await?,
+        CopyDirection::Down {
             sources,
             destination,
             ..
@@ -139,9 +139,9 @@ async fn copy(job: &mut Job<'_>, route: &Route, recursive: bool) -> Result<Exit>
 }
 
 async fn up(
-    job: &mut Job<'_>,
+    job: &mut CopyJob<'_>,
     sources: &[Option<PathBuf>],
-    to: &Place,
+    to: &RemotePath,
     recursive: bool,
 ) -> Result<Option<Exit>> {
     let mut to = to.clone();
@@ -174,7 +174,7 @@ async fn up(
 }
 
 async fn down(
-    job: &mut Job<'_>,
+    job: &mut CopyJob<'_>,
     sources: &[Vec<u8>],
     to: Option<&Path>,
     recursive: bool,
@@ -186,7 +186,7 @@ async fn down(
         return Err(Error::Usage(what));
     }
     for source in sources {
-        let from = Place::of(source);
+        let from = RemotePath::of(source);
         let name = escaped(&String::from_utf8_lossy(source));
         let done = down_one(job, &from, &name, to, recursive).await;
         if let Some(exit) = note(job, &name, done)? {
@@ -197,8 +197,8 @@ async fn down(
 }
 
 async fn down_one(
-    job: &mut Job<'_>,
-    from: &Place,
+    job: &mut CopyJob<'_>,
+    from: &RemotePath,
     name: &str,
     to: Option<&Path>,
     recursive: bool,
@@ -225,7 +225,7 @@ fn shown(path: &Path) -> String {
 }
 
 /// Takes note of what became of a file. Returns how to end, if nothing more is to be copied.
-fn note(job: &mut Job<'_>, name: &str, done: Result<(), Trouble>) -> Result<Option<Exit>> {
+fn note(job: &mut CopyJob<'_>, name: &str, done: Result<(), Trouble>) -> Result<Option<Exit>> {
     const SIGPIPE: u8 = 13;
     match done {
         Ok(()) => Ok(None),

@@ -1,16 +1,16 @@
 //! The remote side of a copy: a session in which texts run one after another.
 
-use super::done::{Collected, Done, MOST_ERRORS};
+use super::done::{Collected, MOST_ERRORS, ScriptResult};
 #[cfg(unix)]
 use super::lent;
 use crate::commands::exec::is_no_shell;
-use crate::commands::shared::session::held::{Held, Opening};
+use crate::commands::shared::session::held::{HeldSession, SessionSettings};
 #[cfg(unix)]
 use crate::commands::shared::sharing;
 use crate::copy::Script;
 use crate::error::{Error, Result};
 use crate::openapi::ecs::StartTerminalSession;
-use crate::remote::{Command, Signal, What};
+use crate::remote::{RemoteCommand, Signal, What};
 use crate::share::{Ask, Broken, Said, Streams};
 use crate::terminal::{Stdin, Stdout};
 use std::io::{self, Read, Write};
@@ -21,12 +21,12 @@ const MOST_SAID: usize = 64 * 1024 * 1024;
 /// The session: one that is shared, or one of this process's own.
 pub(super) struct RemoteSide<'a> {
     /// The settings that a session of its own is started with.
-    opening: &'a Opening<'a>,
+    opening: &'a SessionSettings<'a>,
     request: StartTerminalSession,
-    held: Option<Held>,
+    held: Option<HeldSession>,
     /// Sessions that others may use too, until one can't be had.
     #[cfg(unix)]
-    shared: Option<sharing::Shared<'a>>,
+    shared: Option<sharing::ShareRequest<'a>>,
     /// Nothing is to be compressed.
     uncompressed: bool,
 }
@@ -34,7 +34,7 @@ pub(super) struct RemoteSide<'a> {
 impl<'a> RemoteSide<'a> {
     /// A session that is started when the first text is to run.
     pub(super) fn new(
-        opening: &'a Opening<'a>,
+        opening: &'a SessionSettings<'a>,
         request: StartTerminalSession,
         uncompressed: bool,
     ) -> Self {
@@ -50,12 +50,12 @@ impl<'a> RemoteSide<'a> {
 
     /// Uses sessions that others may use too, as long as they can be had.
     #[cfg(unix)]
-    pub(super) fn share(&mut self, shared: sharing::Shared<'a>) {
+    pub(super) fn share(&mut self, shared: sharing::ShareRequest<'a>) {
         self.shared = Some(shared);
     }
 
     /// Runs a text without input. Returns what it says, too.
-    pub(super) async fn ask(&mut self, script: Script) -> Result<(Done, Vec<u8>)> {
+    pub(super) async fn ask(&mut self, script: Script) -> Result<(ScriptResult, Vec<u8>)> {
         self.ask_with(script, None::<io::Empty>).await
     }
 
@@ -64,7 +64,7 @@ impl<'a> RemoteSide<'a> {
         &mut self,
         script: Script,
         input: Option<impl Read + Send + 'static>,
-    ) -> Result<(Done, Vec<u8>)> {
+    ) -> Result<(ScriptResult, Vec<u8>)> {
         let said = Collected::new(MOST_SAID);
         let done = self.run(script, input, said.clone()).await?;
         Ok((done, said.take()))
@@ -79,12 +79,12 @@ impl<'a> RemoteSide<'a> {
         script: Script,
         input: Option<impl Read + Send + 'static>,
         output: impl Write + Send + 'static,
-    ) -> Result<Done> {
-        let command = Command {
+    ) -> Result<ScriptResult> {
+        let command = RemoteCommand {
             what: What::Line(script.finish()),
             shell: Some(b"sh".to_vec()),
             uncompressed: self.uncompressed,
-            ..Command::default()
+            ..RemoteCommand::default()
         };
         #[cfg(unix)]
         let (input, output) = match self.shared.as_ref() {
@@ -101,7 +101,7 @@ impl<'a> RemoteSide<'a> {
         let held = match &mut self.held {
             Some(held) => held,
             None => {
-                let opened = Held::open(self.opening, self.request.clone(), ()).await;
+                let opened = HeldSession::open(self.opening, self.request.clone(), ()).await;
                 self.held.insert(opened.map_err(plainly)?)
             }
         };
@@ -111,11 +111,11 @@ impl<'a> RemoteSide<'a> {
 
 /// Runs a command in a session of this process's own.
 async fn run(
-    held: &mut Held,
-    command: Command,
+    held: &mut HeldSession,
+    command: RemoteCommand,
     input: Option<impl Read + Send + 'static>,
     output: impl Write + Send + 'static,
-) -> Result<Done> {
+) -> Result<ScriptResult> {
     let io = |source| Error::Io {
         what: tr!("a thread can't be started"),
         source,
@@ -136,7 +136,7 @@ async fn run(
     held.ends.end();
     while !matches!(next(held).await?, Said::Free) {}
     let errors = String::from_utf8_lossy(&errors.take()).into_owned();
-    Ok(Done {
+    Ok(ScriptResult {
         status,
         errors,
         local,
@@ -144,7 +144,7 @@ async fn run(
 }
 
 /// Waits for the command's end. If this side can't read or write, the command is hung up.
-async fn until_ended(held: &mut Held) -> Result<(u8, Option<io::Error>)> {
+async fn until_ended(held: &mut HeldSession) -> Result<(u8, Option<io::Error>)> {
     let mut local = None;
     loop {
         let ends = held.ends.clone();
@@ -164,7 +164,7 @@ async fn until_ended(held: &mut Held) -> Result<(u8, Option<io::Error>)> {
     }
 }
 
-async fn failed_in_the_end(held: &Held) -> Option<io::Error> {
+async fn failed_in_the_end(held: &HeldSession) -> Option<io::Error> {
     tokio::select! {
         biased;
         broken = held.ends.broken() => Some(local_error(broken)),
@@ -172,7 +172,7 @@ async fn failed_in_the_end(held: &Held) -> Option<io::Error> {
     }
 }
 
-async fn next(held: &mut Held) -> Result<Said> {
+async fn next(held: &mut HeldSession) -> Result<Said> {
     match held.next().await {
         Said::Over(error) => Err(plainly(error)),
         said => Ok(said),

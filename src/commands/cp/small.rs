@@ -1,10 +1,10 @@
 //! Sends small files to the instance together, as a tar archive.
 
 use super::blocking::blocking;
-use super::job::Job;
+use super::job::CopyJob;
 use super::meter::Meter;
 use super::trouble::Trouble;
-use crate::copy::{Digests, Place, Script, Verb, misplaced};
+use crate::copy::{Digests, RemotePath, Script, Verb, misplaced};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
@@ -46,8 +46,8 @@ impl Small {
 
 /// Sends files, whose digests are compared before each takes its place in the directory `to`.
 pub(super) async fn send(
-    job: &mut Job<'_>,
-    to: &Place,
+    job: &mut CopyJob<'_>,
+    to: &RemotePath,
     digests: Digests,
     files: Vec<Small>,
 ) -> Result<(), Trouble> {

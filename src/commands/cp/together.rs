@@ -16,7 +16,7 @@ const OPEN: usize = 64;
 
 /// A file that was asked for.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(super) struct WantedFile {
     /// Where it goes.
     pub(super) place: PathBuf,
     /// Bytes.
@@ -34,7 +34,7 @@ pub(super) struct Wanted {
 /// Reads an archive and puts each file in its place, if it is what was asked for. Returns the names of those.
 pub(super) fn unpack(
     mut archive: impl Read,
-    mut wanted: HashMap<Vec<u8>, Wanted>,
+    mut wanted: HashMap<Vec<u8>, WantedFile>,
     digests: Digests,
     meter: &Meter,
 ) -> HashSet<Vec<u8>> {
@@ -64,7 +64,7 @@ pub(crate) fn unpacked_as(
     hasher.update(content);
     let digest = hasher.finish();
     let wanted = names.iter().map(|name| {
-        let wanted = Wanted {
+        let wanted = WantedFile {
             place: folder.join(name),
             size: content.len() as u64,
             mode: 0o600,
@@ -107,7 +107,7 @@ impl Taking {
 
 fn take(
     archive: &mut impl Read,
-    wanted: &mut HashMap<Vec<u8>, Wanted>,
+    wanted: &mut HashMap<Vec<u8>, WantedFile>,
     digests: Digests,
     meter: &Meter,
     taking: &mut Taking,
@@ -146,7 +146,7 @@ fn take(
 }
 
 /// The part of a file, with its content, mode and time.
-fn part(file: &Wanted, content: &[u8]) -> io::Result<Part> {
+fn part(file: &WantedFile, content: &[u8]) -> io::Result<Part> {
     let here = fs::symlink_metadata(&file.place).ok();
     if here
         .as_ref()
@@ -197,7 +197,7 @@ mod tests {
             hasher.update(content);
             Some(hasher.finish())
         };
-        let wanted = |name: &str, content: &[u8]| Wanted {
+        let wanted = |name: &str, content: &[u8]| WantedFile {
             place: dir.path().join(name),
             size: content.len() as u64,
             mode: 0o600,

@@ -1,6 +1,6 @@
 //! The failures of a copy: of one file, or of all of it.
 
-use super::done::Done;
+use super::done::ScriptResult;
 use crate::copy::Digests;
 use crate::error::Error;
 use crate::printable::line;
@@ -38,7 +38,7 @@ impl Trouble {
     }
 
     /// The remote side's own description of its failure.
-    pub(super) fn remote(done: &Done) -> Self {
+    pub(super) fn remote(done: &ScriptResult) -> Self {
         let mut lines = done.errors.lines().map(str::trim);
         let said = lines.rfind(|line| !line.is_empty());
         Self::File(match said {

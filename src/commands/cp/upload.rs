@@ -1,11 +1,11 @@
 //! Copies one file to the instance.
 
 use super::blocking::blocking;
-use super::job::{Job, OTHER_BYTES, attributes};
+use super::job::{CopyJob, OTHER_BYTES, attributes};
 use super::meter::Meter;
 use super::part::digest;
 use super::trouble::Trouble;
-use crate::copy::{BLOCK, Hasher, Kind, Look, Place, Script, Verb};
+use crate::copy::{BLOCK, FileType, Hasher, Look, RemotePath, Script, Verb};
 use crate::copy::{mode_for_new, touch_time};
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -14,14 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// A file of this machine's that is being copied.
-struct Source {
+struct LocalSource {
     file: File,
     size: u64,
     modified: Option<SystemTime>,
     mode: u32,
 }
 
-impl Source {
+impl LocalSource {
     fn open(path: &Path) -> Result<Self, Trouble> {
         let data = std::fs::metadata(path).map_err(|error| Trouble::local(&error))?;
         if data.is_dir() {
@@ -47,12 +47,12 @@ impl Source {
 /// # Errors
 /// [`Trouble`].
 pub(super) async fn file(
-    job: &mut Job<'_>,
+    job: &mut CopyJob<'_>,
     path: &Path,
     name: &str,
-    (to, base): (&Place, Option<&[u8]>),
+    (to, base): (&RemotePath, Option<&[u8]>),
 ) -> Result<(), Trouble> {
-    let source = Source::open(path)?;
+    let source = LocalSource::open(path)?;
     let (look, place) = look(job, to, base, source.size).await?;
     let have = look.part.as_ref().filter(|_| !job.afresh);
     let blocks = have.map_or(0, |(size, _)| size.min(&source.size) / BLOCK);
@@ -116,9 +116,9 @@ pub(super) async fn file(
 /// # Errors
 /// [`Trouble`].
 pub(super) async fn stdin(
-    job: &mut Job<'_>,
+    job: &mut CopyJob<'_>,
     stdin: impl Read + Send + 'static,
-    to: &Place,
+    to: &RemotePath,
 ) -> Result<(), Trouble> {
     let (look, place) = look(job, to, None, 0).await?;
     let mode = mode(job, &look, 0o666);
@@ -158,11 +158,11 @@ pub(super) async fn stdin(
 
 /// Looks at where a file is to go. Returns its place, too, which may be in the directory that was named.
 async fn look(
-    job: &mut Job<'_>,
-    to: &Place,
+    job: &mut CopyJob<'_>,
+    to: &RemotePath,
     name: Option<&[u8]>,
     size: u64,
-) -> Result<(Look, Place), Trouble> {
+) -> Result<(Look, RemotePath), Trouble> {
     let answer = job.ask_locked(|| {
         Script::new(Verb::Look)
             .set("p", &to.path)
@@ -176,8 +176,8 @@ async fn look(
         _ => to.clone(),
     };
     match look.kind {
-        Kind::Directory => Err(Trouble::file(tr!("there is a directory of this name"))),
-        Kind::Other => Err(Trouble::file(tr!("what is there is no regular file"))),
+        FileType::Directory => Err(Trouble::file(tr!("there is a directory of this name"))),
+        FileType::Other => Err(Trouble::file(tr!("what is there is no regular file"))),
         _ => Ok((look, place)),
     }
 }
@@ -189,8 +189,11 @@ pub(super) fn seconds(time: Option<SystemTime>) -> Option<i64> {
 }
 
 /// The variables that all scripts which take a file need.
-fn put(place: &Place, look: &Look, mode: u32) -> Script {
-    let state = look.state.as_ref().filter(|state| state.kind == Kind::File);
+fn put(place: &RemotePath, look: &Look, mode: u32) -> Script {
+    let state = look
+        .state
+        .as_ref()
+        .filter(|state| state.kind == FileType::File);
     let owner = state.map(|state| state.owner.clone());
     Script::new(Verb::Put)
         .set("p", &place.path)
@@ -199,8 +202,12 @@ fn put(place: &Place, look: &Look, mode: u32) -> Script {
 }
 
 /// The mode that the copy gets: the one of the file that it replaces, if it is not to have its source's.
-fn mode(job: &Job<'_>, look: &Look, source: u32) -> u32 {
-    match look.state.as_ref().filter(|state| state.kind == Kind::File) {
+fn mode(job: &CopyJob<'_>, look: &Look, source: u32) -> u32 {
+    match look
+        .state
+        .as_ref()
+        .filter(|state| state.kind == FileType::File)
+    {
         Some(state) if !job.preserve => state.mode,
         _ => mode_for_new(source, look.umask, job.preserve),
     }
@@ -208,13 +215,13 @@ fn mode(job: &Job<'_>, look: &Look, source: u32) -> u32 {
 
 /// The rest of a file, as long as the file stays what it was.
 struct Sending {
-    source: Source,
+    source: LocalSource,
     left: u64,
     meter: Meter,
 }
 
 impl Sending {
-    fn new(source: Source, offset: u64, meter: Meter) -> io::Result<Self> {
+    fn new(source: LocalSource, offset: u64, meter: Meter) -> io::Result<Self> {
         use std::io::{Seek as _, SeekFrom};
         (&source.file).seek(SeekFrom::Start(offset))?;
         let left = source.size - offset;

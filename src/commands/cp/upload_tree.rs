@@ -1,14 +1,14 @@
 //! Copies trees and many files to the instance: small files together, as a tar archive.
 
 use super::blocking::blocking;
-use super::job::Job;
+use super::job::CopyJob;
 use super::part::digest;
 use super::small::{Small, send};
 use super::trouble::Trouble;
 use super::upload::{self, mode_of, seconds};
 use super::walk::{Item, Walk};
 use crate::copy::batch::{self, SMALL};
-use crate::copy::{Digests, Kind, Place, Root, Script, State, Verb};
+use crate::copy::{Digests, FileState, FileType, RemotePath, Root, Script, Verb};
 use crate::copy::{failures, is_part, mode_for_new, names, touch_time};
 use crate::printable::escaped;
 use std::collections::HashSet;
@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 
 /// A copy of trees.
 struct Tree<'j, 'a> {
-    job: &'j mut Job<'a>,
+    job: &'j mut CopyJob<'a>,
     /// The directory that they are copied into.
-    place: Place,
+    place: RemotePath,
     root: Root,
     /// Directories that something else is in the place of: nothing is written below that.
     missing: HashSet<Vec<u8>>,
@@ -29,15 +29,19 @@ struct Tree<'j, 'a> {
 }
 
 /// Something to be copied, and what is at its place.
-struct Found {
+struct Inspected {
     item: Item,
     data: Metadata,
     name: String,
-    there: (Kind, Option<State>),
+    there: (FileType, Option<FileState>),
 }
 
 /// Copies these into the directory `to`. Just one becomes `to` itself, if there is no such directory.
-pub(super) async fn copy(job: &mut Job<'_>, sources: &[&Path], to: &Place) -> Result<(), Trouble> {
+pub(super) async fn copy(
+    job: &mut CopyJob<'_>,
+    sources: &[&Path],
+    to: &RemotePath,
+) -> Result<(), Trouble> {
     let base = |path: &Path| {
         path.file_name()
             .unwrap_or_default()
@@ -102,7 +106,7 @@ impl Tree<'_, '_> {
                 self.job.failed(&found.name, why);
             } else if found.data.is_dir() {
                 let is_top = found.item.path.is_empty() && self.root.is_new;
-                let is_new = is_top || found.there.0 == Kind::Missing;
+                let is_new = is_top || found.there.0 == FileType::Missing;
                 let wanted = mode_for_new(mode_of(&found.data), self.root.umask, self.job.preserve);
                 let mode = format!("{:o}", wanted | 0o700);
                 make.call("directory", [mode.as_bytes(), &path]);
@@ -130,19 +134,19 @@ impl Tree<'_, '_> {
     }
 
     /// Whether something can be put in its place.
-    fn check_place(&mut self, found: &Found) -> Result<(), &'static str> {
+    fn check_place(&mut self, found: &Inspected) -> Result<(), &'static str> {
         let path = &found.item.path;
         let parent = path.iter().rposition(|byte| *byte == b'/');
         let parent = parent.and_then(|at| path.get(..at)).unwrap_or_default();
         let checked = match (found.data.is_dir(), found.there.0) {
             _ if self.missing.contains(parent) => Err(tr!("its directory is missing there")),
-            (_, Kind::Missing) | (true, Kind::Directory) | (false, Kind::File | Kind::Link) => {
-                Ok(())
-            }
-            (true, Kind::Link) => Err(tr!("there is a symbolic link of this name")),
+            (_, FileType::Missing)
+            | (true, FileType::Directory)
+            | (false, FileType::File | FileType::Link) => Ok(()),
+            (true, FileType::Link) => Err(tr!("there is a symbolic link of this name")),
             (true, _) => Err(tr!("there is a file of this name")),
-            (false, Kind::Directory) => Err(tr!("there is a directory of this name")),
-            (false, Kind::Other) => Err(tr!("what is there is no regular file")),
+            (false, FileType::Directory) => Err(tr!("there is a directory of this name")),
+            (false, FileType::Other) => Err(tr!("what is there is no regular file")),
         };
         if checked.is_err() && found.data.is_dir() {
             self.missing.insert(path.clone());
@@ -151,7 +155,7 @@ impl Tree<'_, '_> {
     }
 
     /// Looks at what is where these are to go.
-    async fn look(&mut self, items: Vec<Item>) -> Result<Vec<Found>, Trouble> {
+    async fn look(&mut self, items: Vec<Item>) -> Result<Vec<Inspected>, Trouble> {
         let mut found = Vec::new();
         for mut item in items {
             let name = escaped(&item.local.to_string_lossy());
@@ -163,8 +167,8 @@ impl Tree<'_, '_> {
                     self.job.failed(&name, why);
                 }
                 Ok(data) => {
-                    let there = (Kind::Directory, None);
-                    found.push(Found {
+                    let there = (FileType::Directory, None);
+                    found.push(Inspected {
                         item,
                         data,
                         name,
@@ -205,7 +209,7 @@ impl Tree<'_, '_> {
     }
 
     /// Copies files, save those that are the same already.
-    async fn files(&mut self, files: Vec<Found>) -> Result<(), Trouble> {
+    async fn files(&mut self, files: Vec<Inspected>) -> Result<(), Trouble> {
         let theirs = self.digests(&files).await?;
         let (mut small, mut large) = (Vec::new(), Vec::new());
         let mut known = Vec::new();
@@ -214,7 +218,7 @@ impl Tree<'_, '_> {
                 .there
                 .1
                 .as_ref()
-                .filter(|state| state.kind == Kind::File);
+                .filter(|state| state.kind == FileType::File);
             let replaces_own = state.is_none_or(|state| self.root.owns(state));
             let is_small = self.root.has_tar && found.data.len() <= SMALL && replaces_own;
             match is_small || theirs.is_some() {
@@ -235,7 +239,7 @@ impl Tree<'_, '_> {
                 .there
                 .1
                 .as_ref()
-                .filter(|state| state.kind == Kind::File);
+                .filter(|state| state.kind == FileType::File);
             let mode = match state {
                 Some(state) if !self.job.preserve => state.mode,
                 _ => mode_for_new(mode_of(&found.data), self.root.umask, self.job.preserve),
@@ -282,10 +286,10 @@ impl Tree<'_, '_> {
     }
 
     /// The digests of those files that have the right size at the instance.
-    async fn digests(&mut self, files: &[Found]) -> Result<Vec<Option<String>>, Trouble> {
-        let is_alike = |found: &Found| {
+    async fn digests(&mut self, files: &[Inspected]) -> Result<Vec<Option<String>>, Trouble> {
+        let is_alike = |found: &Inspected| {
             let state = found.there.1.as_ref();
-            state.is_some_and(|s| s.kind == Kind::File && s.size == found.data.len())
+            state.is_some_and(|s| s.kind == FileType::File && s.size == found.data.len())
         };
         let alike = files.iter().filter(|found| is_alike(found));
         let paths: Vec<_> = alike.map(|found| &*found.item.path).collect();
@@ -308,7 +312,7 @@ impl Tree<'_, '_> {
         Ok(digests.collect())
     }
 
-    fn attributes_later(&mut self, found: &Found, mode: u32) {
+    fn attributes_later(&mut self, found: &Inspected, mode: u32) {
         let time = seconds(found.data.modified().ok()).filter(|_| self.job.preserve);
         let time = time.map_or_else(String::new, touch_time);
         self.later.push((found.item.path.clone(), mode, time));
@@ -338,7 +342,7 @@ impl Tree<'_, '_> {
 
 /// The digests of local files.
 async fn digests_of(
-    files: impl Iterator<Item = &Found>,
+    files: impl Iterator<Item = &Inspected>,
     digests: Digests,
 ) -> Result<Vec<io::Result<String>>, Trouble> {
     let files = files.map(|found| (found.item.local.clone(), found.data.len()));

@@ -24,7 +24,7 @@ const EXPLAINING: Duration = Duration::from_secs(4);
 pub(crate) async fn explained(
     done: anyhow::Result<Exit>,
     context: &Context,
-    args: &cli::Session,
+    args: &cli::SessionArgs,
     id: &str,
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
@@ -49,7 +49,7 @@ pub(crate) async fn explained(
 pub(crate) async fn wondering<T>(
     session: impl Future<Output = T>,
     answered: CancellationToken,
-    (context, args, id): (&Context, &cli::Session, &str),
+    (context, args, id): (&Context, &cli::SessionArgs, &str),
 ) -> T {
     let wonder = async {
         let slow = tokio::time::sleep(args.connection.connect_timeout / 3);

@@ -12,7 +12,7 @@ use crate::protocol::channel::Ending;
 use crate::protocol::filter::{Filter, Flow};
 use crate::protocol::session::{self, Session};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
-use crate::wire::{self, Target};
+use crate::wire::{self, SessionUrl};
 use futures_util::future::BoxFuture;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt as _;
@@ -40,7 +40,7 @@ pub(crate) async fn run(
             findings.push(Finding::ok(tr!("started in {time}", time = since(start))));
             let token = Some(started.security_token);
             let connecting = async {
-                let target = Target::session(&started.web_socket_url, token)?;
+                let target = SessionUrl::session(&started.web_socket_url, token)?;
                 connected(network, &target, limit, &mut findings).await
             };
             let connected = stops.run(connecting).await;
@@ -75,7 +75,7 @@ fn skipped() -> Finding {
 /// The phases that need a connection. An error belongs to the first phase that `findings` lacks.
 async fn connected(
     network: &Network,
-    target: &Target,
+    target: &SessionUrl,
     limit: Duration,
     findings: &mut Vec<Finding>,
 ) -> Result<()> {

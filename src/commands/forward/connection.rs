@@ -1,7 +1,7 @@
 //! Serves accepted connections, each with a session, and keeps sessions in reserve for them.
 
-use super::events::{Events, Name};
-use super::socks::{self, Reply, Version};
+use super::events::{Accepted, Events};
+use super::socks::{self, SocksReply, SocksVersion};
 use super::starter::Starter;
 use super::tunnel::{Over, Tunnel, close};
 use super::warm::Reserve;
@@ -67,7 +67,7 @@ impl Forwarder {
     pub(crate) async fn serve(
         self: Arc<Self>,
         mut stream: TcpStream,
-        name: Name,
+        name: Accepted,
         remote: Option<Remote>,
         reserve: Option<Arc<Reserve>>,
     ) {
@@ -83,7 +83,7 @@ impl Forwarder {
         self.events.closed(&name, over.traffic, over.error.as_ref());
     }
 
-    async fn asked(&self, stream: &mut TcpStream) -> Result<socks::Request, String> {
+    async fn asked(&self, stream: &mut TcpStream) -> Result<socks::SocksRequest, String> {
         let asked = timeout(HANDSHAKE, socks::request(stream));
         tokio::select! {
             asked = asked => {
@@ -97,9 +97,9 @@ impl Forwarder {
     async fn carry(
         &self,
         mut stream: TcpStream,
-        name: &Name,
+        name: &Accepted,
         remote: &Remote,
-        socks: Option<Version>,
+        socks: Option<SocksVersion>,
         reserve: Option<Arc<Reserve>>,
     ) -> Over {
         loop {
@@ -114,7 +114,7 @@ impl Forwarder {
                 if !tunnel.settled().await {
                     return end_early(stream, version, tunnel.ended().await).await;
                 }
-                if socks::answer(&mut stream, version, Reply::Granted)
+                if socks::answer(&mut stream, version, SocksReply::Granted)
                     .await
                     .is_err()
                 {
@@ -135,7 +135,7 @@ impl Forwarder {
 
     async fn tunnel(
         &self,
-        name: &Name,
+        name: &Accepted,
         remote: &Remote,
         reserve: Option<&Reserve>,
     ) -> Result<Tunnel> {
@@ -153,7 +153,7 @@ impl Forwarder {
     }
 
     /// Waits until one more session may be open, in order of arrival, or until one comes into reserve.
-    async fn turn(&self, name: &Name, reserve: Option<&Reserve>) -> Turn {
+    async fn turn(&self, name: &Accepted, reserve: Option<&Reserve>) -> Turn {
         if let Ok(permit) = self.permits.clone().try_acquire_owned() {
             return Turn::Permit(permit);
         }
@@ -294,9 +294,9 @@ impl Drop for Waiting<'_> {
 
 /// Answers a client whose session has ended before the client got an answer: the remote side took the
 /// connection and closed it, or the session failed.
-async fn end_early(mut stream: TcpStream, version: Version, over: Over) -> Over {
+async fn end_early(mut stream: TcpStream, version: SocksVersion, over: Over) -> Over {
     let reply = match &over.error {
-        None => Reply::Granted,
+        None => SocksReply::Granted,
         Some(error) => socks::reply_of(error),
     };
     let told = socks::answer(&mut stream, version, reply).await;
@@ -305,7 +305,7 @@ async fn end_early(mut stream: TcpStream, version: Version, over: Over) -> Over 
 }
 
 /// Ends a connection that gets no session.
-async fn reject(stream: TcpStream, socks: Option<Version>, error: Error) -> Over {
+async fn reject(stream: TcpStream, socks: Option<SocksVersion>, error: Error) -> Over {
     let over = Over {
         error: Some(error),
         ..Over::default()

@@ -21,7 +21,7 @@ pub(crate) struct Events {
 
 /// One accepted connection, as events name it.
 #[derive(Debug, Clone)]
-pub(crate) struct Name {
+pub(crate) struct Accepted {
     /// The number of the connection, from 1.
     pub(crate) connection: u64,
     /// The number of its forward, from 1.
@@ -101,7 +101,7 @@ impl Events {
     }
 
     /// A connection waits for another to end.
-    pub(crate) fn waiting(&self, name: &Name, limit: usize) {
+    pub(crate) fn waiting(&self, name: &Accepted, limit: usize) {
         let text = tr!(
             "connection {connection} from {peer} waits: {limit} sessions are open, the most that --max-sessions allows",
             connection = name.connection,
@@ -112,7 +112,7 @@ impl Events {
     }
 
     /// A connection has its session.
-    pub(crate) fn opened(&self, name: &Name, remote: &Remote, session: Option<&str>) {
+    pub(crate) fn opened(&self, name: &Accepted, remote: &Remote, session: Option<&str>) {
         let text = tr!(
             "opened {connection} from {peer} to {remote}",
             connection = name.connection,
@@ -124,7 +124,7 @@ impl Events {
     }
 
     /// A connection is over; `error` is why it ended early.
-    pub(crate) fn closed(&self, name: &Name, traffic: Traffic, error: Option<&Error>) {
+    pub(crate) fn closed(&self, name: &Accepted, traffic: Traffic, error: Option<&Error>) {
         let Traffic { sent, received } = traffic;
         let text = tr!(
             "closed {connection}: {sent} bytes sent, {received} received",
@@ -141,7 +141,7 @@ impl Events {
     }
 
     /// A client of `-D` was refused, or gave up, before it had a connection.
-    pub(crate) fn refused(&self, name: &Name, why: &str) {
+    pub(crate) fn refused(&self, name: &Accepted, why: &str) {
         let text = tr!(
             "closed {connection} from {peer}: {why}",
             connection = name.connection,
@@ -185,7 +185,7 @@ impl Events {
     }
 }
 
-impl Name {
+impl Accepted {
     /// An event about this connection.
     fn object(&self, event: &str, more: Value) -> Value {
         let mut object = json!({"event": event, "connection": self.connection,

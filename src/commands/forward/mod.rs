@@ -25,7 +25,7 @@ use crate::exit::Exit;
 use crate::terminal::Signals;
 use crate::ui::Ui;
 use connection::Forwarder;
-use events::{Events, Name};
+use events::{Accepted, Events};
 use starter::Starter;
 use std::future::pending;
 use std::io;
@@ -232,7 +232,7 @@ impl Running {
         self.until_stopped(async move {
             loop {
                 let (stream, peer) = listen::accept(&listener, at, &forwarder.events).await;
-                let name = Name {
+                let name = Accepted {
                     connection: numbers.fetch_add(1, Ordering::Relaxed) + 1,
                     forward,
                     peer,

@@ -12,7 +12,7 @@ const CONNECT: u8 = 1;
 
 /// The version of SOCKS that the client uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Version {
+pub(crate) enum SocksVersion {
     /// 4 and 4a.
     Four,
     /// 5.
@@ -21,7 +21,7 @@ pub(crate) enum Version {
 
 /// The result of a request, by its number in version 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reply {
+pub(crate) enum SocksReply {
     /// The remote side took the connection.
     Granted = 0,
     /// No session could be started.
@@ -38,9 +38,9 @@ pub(crate) enum Reply {
 
 /// A client's request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Request {
+pub(crate) struct SocksRequest {
     /// The version in which to answer.
-    pub(crate) version: Version,
+    pub(crate) version: SocksVersion,
     /// The address that the client wants to reach.
     pub(crate) remote: Remote,
 }
@@ -51,7 +51,7 @@ pub(crate) struct Request {
 /// The reason why the client is refused, in words.
 pub(crate) async fn request(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-) -> Result<Request, String> {
+) -> Result<SocksRequest, String> {
     match byte(stream).await? {
         5 => version_five(stream).await,
         4 => version_four(stream).await,
@@ -62,17 +62,17 @@ pub(crate) async fn request(
 /// Answers a request.
 pub(crate) async fn answer(
     stream: &mut (impl AsyncWrite + Unpin),
-    version: Version,
-    reply: Reply,
+    version: SocksVersion,
+    reply: SocksReply,
 ) -> std::io::Result<()> {
     match version {
         // The address from which the instance connects is not known: 0.0.0.0:0.
-        Version::Five => {
+        SocksVersion::Five => {
             let head = [5, reply as u8, 0, 1, 0, 0, 0, 0, 0, 0];
             stream.write_all(&head).await
         }
-        Version::Four => {
-            let code = if reply == Reply::Granted { 90 } else { 91 };
+        SocksVersion::Four => {
+            let code = if reply == SocksReply::Granted { 90 } else { 91 };
             stream.write_all(&[0, code, 0, 0, 0, 0, 0, 0]).await
         }
     }
@@ -80,21 +80,21 @@ pub(crate) async fn answer(
 
 /// The answer that fits a session's failure.
 #[must_use]
-pub(crate) fn reply_of(error: &Error) -> Reply {
+pub(crate) fn reply_of(error: &Error) -> SocksReply {
     let Error::Ended { code, detail } = error else {
-        return Reply::Failed;
+        return SocksReply::Failed;
     };
     let says = |what: &str| detail.to_ascii_lowercase().contains(what);
     match code.as_str() {
-        "OpenTargetPortFailed" if says("refused") => Reply::Refused,
-        "OpenTargetPortFailed" => Reply::Unreachable,
-        _ => Reply::Failed,
+        "OpenTargetPortFailed" if says("refused") => SocksReply::Refused,
+        "OpenTargetPortFailed" => SocksReply::Unreachable,
+        _ => SocksReply::Failed,
     }
 }
 
 async fn version_five(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-) -> Result<Request, String> {
+) -> Result<SocksRequest, String> {
     let methods = usize::from(byte(stream).await?);
     let methods = bytes(stream, methods).await?;
     if !methods.contains(&0) {
@@ -113,18 +113,18 @@ async fn version_five(
             name(&bytes(stream, length).await?)?
         }
         4 => Ipv6Addr::from(array(stream).await?).to_string(),
-        other => return refuse(stream, Version::Five, Reply::BadAddress, other).await,
+        other => return refuse(stream, SocksVersion::Five, SocksReply::BadAddress, other).await,
     };
     let port = u16::from_be_bytes(array(stream).await?);
     if command != CONNECT {
-        return refuse(stream, Version::Five, Reply::Unsupported, command).await;
+        return refuse(stream, SocksVersion::Five, SocksReply::Unsupported, command).await;
     }
-    to(Version::Five, &host, port)
+    to(SocksVersion::Five, &host, port)
 }
 
 async fn version_four(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-) -> Result<Request, String> {
+) -> Result<SocksRequest, String> {
     let command = byte(stream).await?;
     let port = u16::from_be_bytes(array(stream).await?);
     let address: [u8; 4] = array(stream).await?;
@@ -135,28 +135,28 @@ async fn version_four(
         _ => Ipv4Addr::from(address).to_string(),
     };
     if command != CONNECT {
-        return refuse(stream, Version::Four, Reply::Unsupported, command).await;
+        return refuse(stream, SocksVersion::Four, SocksReply::Unsupported, command).await;
     }
-    to(Version::Four, &host, port)
+    to(SocksVersion::Four, &host, port)
 }
 
-fn to(version: Version, host: &str, port: u16) -> Result<Request, String> {
+fn to(version: SocksVersion, host: &str, port: u16) -> Result<SocksRequest, String> {
     if port == 0 {
         return Err(tr!("it asked for port 0").into());
     }
     let remote = Remote::new(Some(host), port);
-    Ok(Request { version, remote })
+    Ok(SocksRequest { version, remote })
 }
 
 async fn refuse(
     stream: &mut (impl AsyncWrite + Unpin),
-    version: Version,
-    reply: Reply,
+    version: SocksVersion,
+    reply: SocksReply,
     what: u8,
-) -> Result<Request, String> {
+) -> Result<SocksRequest, String> {
     let _ = answer(stream, version, reply).await;
     Err(match reply {
-        Reply::BadAddress => tr!(
+        SocksReply::BadAddress => tr!(
             "the SOCKS request has an address of the unknown type {what}",
             what
         ),
@@ -224,7 +224,7 @@ mod tests {
     use proptest::prelude::*;
 
     /// Reads these bytes as a request; returns the result and the answer to the client.
-    fn ask(bytes: &[u8]) -> (Result<Request, String>, Vec<u8>) {
+    fn ask(bytes: &[u8]) -> (Result<SocksRequest, String>, Vec<u8>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
@@ -240,7 +240,7 @@ mod tests {
         })
     }
 
-    fn granted(bytes: &[u8]) -> (Version, String) {
+    fn granted(bytes: &[u8]) -> (SocksVersion, String) {
         let request = ask(bytes).0.unwrap();
         (request.version, request.remote.to_string())
     }
@@ -251,22 +251,22 @@ mod tests {
         let with = |rest: &[u8]| granted(&[&five[..], rest].concat());
         assert_eq!(
             with(b"\x01\x0a\x00\x00\x01\x00\x50"),
-            (Version::Five, "10.0.0.1:80".into())
+            (SocksVersion::Five, "10.0.0.1:80".into())
         );
         assert_eq!(
             with(b"\x03\x02db\x0c\xea"),
-            (Version::Five, "db:3306".into())
+            (SocksVersion::Five, "db:3306".into())
         );
         assert_eq!(
             with(b"\x03\x09localhost\x00\x50"),
-            (Version::Five, "port 80".into())
+            (SocksVersion::Five, "port 80".into())
         );
         let six = [&b"\x04"[..], &Ipv6Addr::LOCALHOST.octets(), b"\x00\x50"].concat();
-        assert_eq!(with(&six), (Version::Five, "[::1]:80".into()));
+        assert_eq!(with(&six), (SocksVersion::Five, "[::1]:80".into()));
         let four = granted(b"\x04\x01\x00\x50\x0a\x00\x00\x01me\0");
-        assert_eq!(four, (Version::Four, "10.0.0.1:80".into()));
+        assert_eq!(four, (SocksVersion::Four, "10.0.0.1:80".into()));
         let four_a = granted(b"\x04\x01\x00\x50\x00\x00\x00\x01\0db\0");
-        assert_eq!(four_a, (Version::Four, "db:80".into()));
+        assert_eq!(four_a, (SocksVersion::Four, "db:80".into()));
     }
 
     #[test]

@@ -153,7 +153,7 @@ struct Carrying {
     starter: Arc<Starter>,
     cut: CancellationToken,
     reader: LocalHalf,
-    input_ended: oneshot::Receiver<Ends>,
+    input_ended: oneshot::Receiver<ClientAddresses>,
     writer: LocalHalf,
 }
 
@@ -195,7 +195,7 @@ async fn steered(
     run: impl Future<Output = Outcome>,
     control: mpsc::Sender<Control>,
     cut: CancellationToken,
-    input_ended: oneshot::Receiver<Ends>,
+    input_ended: oneshot::Receiver<ClientAddresses>,
 ) -> Outcome {
     let mut run = pin!(run);
     let mut gone = pin!(gone(input_ended));
@@ -216,7 +216,7 @@ async fn steered(
 }
 
 /// Waits until a client that has ended its input stops reading too.
-async fn gone(input_ended: oneshot::Receiver<Ends>) {
+async fn gone(input_ended: oneshot::Receiver<ClientAddresses>) {
     match input_ended.await {
         Ok(Some((client, here))) => departure(client, here).await,
         // A socket without a peer has no reader.
@@ -268,7 +268,7 @@ pub(crate) fn close(mut stream: TcpStream, clean: bool) {
 }
 
 /// The addresses of a client and of its connection here; `None` when there is no client any more.
-type Ends = Option<(SocketAddr, SocketAddr)>;
+type ClientAddresses = Option<(SocketAddr, SocketAddr)>;
 
 /// One direction of a local connection that may come later.
 struct LocalHalf {
@@ -280,7 +280,7 @@ struct LocalHalf {
     /// The number of bytes that went through.
     bytes: u64,
     /// Receives the connection's addresses when its input has ended.
-    at_end: Option<oneshot::Sender<Ends>>,
+    at_end: Option<oneshot::Sender<ClientAddresses>>,
 }
 
 impl LocalHalf {

@@ -1,7 +1,7 @@
 //! The filters of `axt instances`: what the service is asked for, and what is listed of its answer.
 
 use crate::openapi::ecs::check_instance_id;
-use crate::openapi::ecs::instances::{Instance, Name, Query};
+use crate::openapi::ecs::instances::{Instance, NameFilter, Query};
 use crate::pattern;
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ const STATUSES: [&str; 7] = [
 
 /// The filter of the list: an instance must match one value of each kind of option that was given.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
+pub(super) struct InstanceFilter {
     ids: Vec<String>,
     names: Vec<String>,
     addresses: Vec<String>,
@@ -26,7 +26,7 @@ pub(super) struct Filter {
     statuses: Vec<&'static str>,
 }
 
-impl Filter {
+impl InstanceFilter {
     /// Reads what was typed; every text means something.
     pub(super) fn read(texts: &[String]) -> Self {
         let mut filter = Self::default();
@@ -66,7 +66,7 @@ impl Filter {
             self.names.as_slice(),
             self.ids.is_empty() && self.addresses.is_empty(),
         ) {
-            query.name = Some(Name::Like(name.clone()));
+            query.name = Some(NameFilter::Like(name.clone()));
         }
         if let [status] = self.statuses.as_slice() {
             query.status = Some((*status).to_owned());
@@ -109,9 +109,9 @@ impl Filter {
 mod tests {
     use super::*;
 
-    fn filter(texts: &str) -> Filter {
+    fn filter(texts: &str) -> InstanceFilter {
         let texts: Vec<String> = texts.split(' ').map(str::to_owned).collect();
-        Filter::read(&texts)
+        InstanceFilter::read(&texts)
     }
 
     fn instance(id: &str, name: &str) -> Instance {
@@ -150,13 +150,13 @@ mod tests {
         ] {
             assert_eq!(filter(texts).fits(&web), fits, "{texts}");
         }
-        assert!(Filter::read(&[]).fits(&web));
+        assert!(InstanceFilter::read(&[]).fits(&web));
     }
 
     #[test]
     fn the_service_is_asked_for_no_more_than_it_can_tell_apart() {
         let query = filter("web-* running tag:a=b tag:a=c tag:d").query();
-        assert_eq!(query.name, Some(Name::Like("web-*".into())));
+        assert_eq!(query.name, Some(NameFilter::Like("web-*".into())));
         assert_eq!(query.status.as_deref(), Some("Running"));
         assert_eq!(query.tags, [("d".to_owned(), None)]);
         assert_eq!(filter("i-1 web").query(), Query::default());

@@ -17,7 +17,7 @@ use crate::openapi::ecs::agents::{Agent, agents};
 use crate::openapi::ecs::instances::{Instance, find};
 use crate::openapi::endpoint::Product;
 use crate::ui::Ui;
-use filter::Filter;
+use filter::InstanceFilter;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ pub(crate) async fn run(global: &Global, args: cli::Instances, ui: &Ui) -> anyho
         false => vec![context.client(Product::Ecs)?.region().to_owned()],
     };
     let wants_agents = !args.inventory && args.groups.is_none();
-    let filter = Filter::read(&args.filters);
+    let filter = InstanceFilter::read(&args.filters);
     let lists = regions.iter().map(|region| {
         let client = context.client_in(Product::Ecs, region);
         list(client, &filter, wants_agents)
@@ -82,7 +82,11 @@ pub(crate) async fn run(global: &Global, args: cli::Instances, ui: &Ui) -> anyho
 }
 
 /// The instances of the client's region that fit.
-async fn list(client: Result<Client>, filter: &Filter, wants_agents: bool) -> Result<Listed> {
+async fn list(
+    client: Result<Client>,
+    filter: &InstanceFilter,
+    wants_agents: bool,
+) -> Result<Listed> {
     let client = client?;
     let found = find(&client, &filter.query(), None, CALL).await?;
     let mut instances = found.instances;

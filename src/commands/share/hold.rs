@@ -1,10 +1,10 @@
 //! `axt share hold`: the process that holds sessions, until they have been idle for long enough.
 
 use super::holder::Holder;
-use crate::commands::shared::sharing::Start;
+use crate::commands::shared::sharing::StartMessage;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::share::{Conn, Place};
+use crate::share::{Conn, HolderFiles};
 use crate::terminal::Signals;
 use anyhow::anyhow;
 use rustix::fs::Mode;
@@ -27,14 +27,14 @@ pub(super) async fn run() -> anyhow::Result<Exit> {
         what: tr!("a holder is started by --share"),
         source,
     })?;
-    let given = timeout(GIVEN, conn.receive::<Start>()).await;
+    let given = timeout(GIVEN, conn.receive::<StartMessage>()).await;
     let given = given.map_err(|_| anyhow!(tr!("no start message came")))??;
     let mut start = given.ok_or_else(|| anyhow!(tr!("no start message came")))?;
     let lock = conn.take_descriptors();
     if start.version != env!("CARGO_PKG_VERSION") || lock.is_empty() {
         return Err(anyhow!(tr!("the start message is invalid")));
     }
-    let place = Place::of(&start.key, &|name| std::env::var_os(name))?;
+    let place = HolderFiles::of(&start.key, &|name| std::env::var_os(name))?;
     let listener = UnixListener::from_std(place.listen()?)?;
     let mut signals = Signals::listen()?;
     let says = watch::Sender::new(String::new());

@@ -2,10 +2,10 @@
 
 use crate::commands::shared::context::Context;
 use crate::commands::shared::session;
-use crate::commands::shared::session::held::{Held, Opening};
-use crate::commands::shared::sharing::Start;
+use crate::commands::shared::session::held::{HeldSession, SessionSettings};
+use crate::commands::shared::sharing::StartMessage;
 use crate::error::Result;
-use crate::share::{Conn, Status};
+use crate::share::{Conn, HolderStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -31,7 +31,7 @@ const END: Duration = Duration::from_secs(5);
 pub(super) struct Holder {
     context: Context,
     /// The start message.
-    start: Start,
+    start: StartMessage,
     /// Everything that has to be over before the process ends.
     pub(super) tasks: TaskTracker,
     /// Ends every session.
@@ -48,7 +48,7 @@ pub(super) struct Holder {
 
 struct State {
     /// Sessions without a command.
-    idle: Vec<Held>,
+    idle: Vec<HeldSession>,
     /// Sessions whose command is over and whose runner is not yet free.
     clearing: usize,
     /// Sessions that are being started.
@@ -70,24 +70,24 @@ struct State {
 /// A place among the sessions, and the session.
 pub(super) struct Turn {
     _permit: OwnedSemaphorePermit,
-    pub(super) session: Option<Held>,
+    pub(super) session: Option<HeldSession>,
 }
 
 /// A command that waits for a session in its place.
 struct Waiting<'a>(&'a Holder);
 
 /// A command that counts.
-pub(super) struct Counted(Arc<Holder>);
+pub(super) struct CommandCount(Arc<Holder>);
 
 /// A session that is being cleared.
 pub(super) struct Clearing(Arc<Holder>);
 
 /// A session that counts.
-pub(super) struct Open(Arc<Holder>);
+pub(super) struct SessionCount(Arc<Holder>);
 
 impl Holder {
     /// A holder that has no sessions yet.
-    pub(super) fn new(context: Context, start: Start, says: watch::Sender<String>) -> Self {
+    pub(super) fn new(context: Context, start: StartMessage, says: watch::Sender<String>) -> Self {
         let state = State {
             idle: Vec::new(),
             clearing: 0,
@@ -130,9 +130,9 @@ impl Holder {
     }
 
     /// Counts a command until it is dropped.
-    pub(super) fn count(self: &Arc<Self>) -> Counted {
+    pub(super) fn count(self: &Arc<Self>) -> CommandCount {
         self.state().commands += 1;
-        Counted(Arc::clone(self))
+        CommandCount(Arc::clone(self))
     }
 
     /// Starts a session, which is free for any command then. Returns why there is none, if that fails.
@@ -158,22 +158,22 @@ impl Holder {
         failed
     }
 
-    async fn open(self: &Arc<Self>) -> Result<Held> {
+    async fn open(self: &Arc<Self>) -> Result<HeldSession> {
         let (args, instance) = (&self.start.session, &self.start.instance);
         let request = session::request(&self.context, args, Some(instance), instance);
-        let opening = Opening {
+        let opening = SessionSettings {
             context: &self.context,
             args,
             tasks: &self.tasks,
             ending: &self.ending,
         };
-        Held::open(&opening, request, self.opened()).await
+        HeldSession::open(&opening, request, self.opened()).await
     }
 
     /// Counts a session until it is dropped.
-    fn opened(self: &Arc<Self>) -> Open {
+    fn opened(self: &Arc<Self>) -> SessionCount {
         self.state().sessions += 1;
-        Open(Arc::clone(self))
+        SessionCount(Arc::clone(self))
     }
 
     /// Holds the sessions for so long from now on.
@@ -236,7 +236,7 @@ impl Holder {
             let freed = self.freed.notified();
             {
                 let state = self.state();
-                if state.clearing == 0 || state.idle.iter().any(Held::is_up) {
+                if state.clearing == 0 || state.idle.iter().any(HeldSession::is_up) {
                     return;
                 }
             }
@@ -305,12 +305,12 @@ impl Holder {
     }
 
     /// A report of the sessions and commands.
-    pub(super) fn status(&self) -> Status {
+    pub(super) fn status(&self) -> HolderStatus {
         let left = self.due();
         let left = left.map(|due| due.saturating_duration_since(Instant::now()));
         let state = self.state();
         let region = self.context.settings.region.as_ref();
-        Status {
+        HolderStatus {
             instance: self.start.instance.clone(),
             user: self.start.session.user.clone(),
             region: region.map(|region| region.value.clone()),
@@ -334,9 +334,9 @@ impl Holder {
 
 impl State {
     /// Takes a session that can be used. One with a broken connection is used again after it has reconnected.
-    fn take_idle(&mut self) -> Option<Held> {
+    fn take_idle(&mut self) -> Option<HeldSession> {
         self.idle.retain_mut(|session| !session.is_over());
-        let usable = self.idle.iter().rposition(Held::is_up);
+        let usable = self.idle.iter().rposition(HeldSession::is_up);
         usable.map(|at| self.idle.remove(at))
     }
 }
@@ -347,7 +347,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-impl Drop for Counted {
+impl Drop for CommandCount {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.commands -= 1;
@@ -364,7 +364,7 @@ impl Drop for Clearing {
     }
 }
 
-impl Drop for Open {
+impl Drop for SessionCount {
     fn drop(&mut self) {
         self.0.state().sessions -= 1;
         self.0.changed.notify_one();

@@ -1,7 +1,7 @@
 //! One connection to a holder: its requests, and its command from the hand-over to the end.
 
-use super::holder::{Clearing, Counted, Holder, Turn};
-use crate::commands::shared::session::held::Held;
+use super::holder::{Clearing, CommandCount, Holder, Turn};
+use crate::commands::shared::session::held::HeldSession;
 use crate::remote::Signal;
 use crate::share::{Answer, Ask, Asked, Broken, Conn, Run, Said, Streams};
 use std::io;
@@ -23,7 +23,7 @@ const CLEARS: Duration = Duration::from_secs(5);
 
 impl Holder {
     /// Answers one connection.
-    pub(super) async fn answer(self: Arc<Self>, mut conn: Conn, counted: Option<Counted>) {
+    pub(super) async fn answer(self: Arc<Self>, mut conn: Conn, counted: Option<CommandCount>) {
         let hello = Answer::Hello {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
@@ -47,7 +47,7 @@ impl Holder {
     }
 
     /// Runs a command, unless the client leaves before the command has begun.
-    async fn run(self: Arc<Self>, mut conn: Conn, run: Run, counted: Counted) {
+    async fn run(self: Arc<Self>, mut conn: Conn, run: Run, counted: CommandCount) {
         if let Some(span) = run.keep {
             self.keep(span);
         }
@@ -120,7 +120,7 @@ async fn refuse(mut conn: Conn, why: &str) {
 /// A command in a session.
 struct Running {
     holder: Arc<Holder>,
-    session: Held,
+    session: HeldSession,
     conn: Conn,
     stage: Stage,
     /// From when the command is over.
@@ -148,7 +148,7 @@ enum Wake {
 
 impl Running {
     /// Runs it to its end, and tells whether the session is free then.
-    async fn run(&mut self, counted: Counted) -> bool {
+    async fn run(&mut self, counted: CommandCount) -> bool {
         let mut counted = Some(counted);
         let mut free = false;
         loop {

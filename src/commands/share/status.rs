@@ -5,7 +5,7 @@ use crate::commands::shared::sharing::{answer, greeted, knock};
 use crate::commands::shared::table::table;
 use crate::exit::Exit;
 use crate::json;
-use crate::share::{Answer, Asked, Place, Status, all};
+use crate::share::{Answer, Asked, HolderFiles, HolderStatus, all};
 use crate::terminal;
 use crate::ui::Ui;
 use rustix::process::{Pid, Signal, kill_process};
@@ -20,8 +20,8 @@ struct Found {
     pid: u32,
     version: String,
     /// Its report; `None` from a holder of another version.
-    status: Option<Status>,
-    place: Place,
+    status: Option<HolderStatus>,
+    place: HolderFiles,
 }
 
 /// Runs `axt share status`.
@@ -106,7 +106,7 @@ async fn find() -> anyhow::Result<Vec<Found>> {
     Ok(found)
 }
 
-async fn look(place: Place) -> Result<Option<Found>, String> {
+async fn look(place: HolderFiles) -> Result<Option<Found>, String> {
     let conn = knock(&place).await.map_err(|error| error.to_string())?;
     let Some(mut conn) = conn else {
         return Ok(None);

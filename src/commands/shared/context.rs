@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// Looks an environment variable up.
-pub(crate) type Lookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub(crate) type EnvLookup = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Tells the user something, at once.
 pub(crate) type Say = Box<dyn Fn(&str) + Send + Sync>;
@@ -41,7 +41,7 @@ pub(crate) struct Context {
     /// The gateways of earlier sessions.
     pub(crate) gateways: Gateways,
     say: Say,
-    env: Lookup,
+    env: EnvLookup,
     signature: Signature,
     provider: Arc<OnceLock<Arc<dyn CredentialsProvider>>>,
     /// The log has the way to the service, once.
@@ -72,7 +72,7 @@ impl Context {
     pub(crate) fn with_env(
         global: &Global,
         connect_timeout: Duration,
-        env: Lookup,
+        env: EnvLookup,
     ) -> Result<Self> {
         let cache = cache_dir(&process_env).filter(|_| !global.no_cache);
         let flags = flags(global);

@@ -4,7 +4,7 @@ use crate::cli::{self, Compress, bytes_of};
 use crate::commands::exec;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::remote::{Command, What, quote_all};
+use crate::remote::{RemoteCommand, What, quote_all};
 use crate::terminal;
 use crate::ui::Ui;
 
@@ -22,7 +22,7 @@ impl Plan {
     ///
     /// # Errors
     /// [`Error::Usage`] for `-n` without a command.
-    pub(crate) fn of(run: &cli::Run) -> Result<Self> {
+    pub(crate) fn of(run: &cli::RunArgs) -> Result<Self> {
         let terminal = is_terminal(run);
         let what = match (command(run), run.login) {
             (Some(command), _) => What::Line(command),
@@ -39,7 +39,7 @@ impl Plan {
         };
         let is_shell = terminal && command(run).is_none();
         let program = exec::Program {
-            command: Command {
+            command: RemoteCommand {
                 what,
                 shell: run.shell.as_deref().map(bytes_of),
                 login: run.login || is_shell,
@@ -56,7 +56,7 @@ impl Plan {
     }
 
     /// The variables of the user's login shell, if the session is to run that.
-    pub(crate) fn login_shell(run: &cli::Run) -> Option<Vec<(String, Vec<u8>)>> {
+    pub(crate) fn login_shell(run: &cli::RunArgs) -> Option<Vec<(String, Vec<u8>)>> {
         let shell = is_terminal(run) && is_plain_shell(run);
         shell.then(|| environment(run, true))
     }
@@ -78,12 +78,12 @@ impl Plan {
 
 /// Whether the user's own shell runs without changes. With `--env` it does not, as there must be room for
 /// the variables.
-fn is_plain_shell(run: &cli::Run) -> bool {
+fn is_plain_shell(run: &cli::RunArgs) -> bool {
     command(run).is_none() && run.shell.is_none() && run.env.is_empty()
 }
 
 /// Tells a user at a keyboard why there is no prompt: with `| tee log`, for example, stdout is no terminal.
-pub(crate) fn tell(run: &cli::Run, ui: &Ui) {
+pub(crate) fn tell(run: &cli::RunArgs, ui: &Ui) {
     let is_script = command(run).is_none() && !run.login && !run.no_tty && !is_terminal(run);
     if is_script && terminal::stdin_is_terminal() {
         ui.say(tr!(
@@ -95,21 +95,21 @@ pub(crate) fn tell(run: &cli::Run, ui: &Ui) {
 /// Whether it is a terminal session: with `-t`; without a command, also with terminals on stdin and
 /// stdout.
 #[must_use]
-pub(crate) fn is_terminal(run: &cli::Run) -> bool {
+pub(crate) fn is_terminal(run: &cli::RunArgs) -> bool {
     run.tty || (is_at_terminal(run) && command(run).is_none())
 }
 
 /// Whether a program of the user's own choice gets a terminal: with `-t`, or with terminals on stdin
 /// and stdout.
 #[must_use]
-pub(crate) fn is_at_terminal(run: &cli::Run) -> bool {
+pub(crate) fn is_at_terminal(run: &cli::RunArgs) -> bool {
     let both = terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
     // Without input there is nothing to type, and in the background the terminal is not to be taken.
     run.tty || (both && !run.no_tty && !run.no_stdin)
 }
 
 /// The variables of `--env`; for a program on a terminal, also those that describe the user's terminal.
-fn environment(run: &cli::Run, terminal: bool) -> Vec<(String, Vec<u8>)> {
+fn environment(run: &cli::RunArgs, terminal: bool) -> Vec<(String, Vec<u8>)> {
     let about_terminal = |name: &str| {
         terminal && (["TERM", "COLORTERM", "LANG"].contains(&name) || name.starts_with("LC_"))
     };
@@ -145,7 +145,7 @@ fn asks_for_a_password(line: &[u8]) -> bool {
 
 /// The command, as one shell command line.
 #[must_use]
-pub(crate) fn command(run: &cli::Run) -> Option<Vec<u8>> {
+pub(crate) fn command(run: &cli::RunArgs) -> Option<Vec<u8>> {
     let argv = (!run.argv.is_empty()).then(|| quote_all(&run.argv));
     run.command.as_deref().map(bytes_of).or(argv)
 }

@@ -24,7 +24,7 @@ use crate::openapi::endpoint::Product;
 use crate::protocol::readiness::GRACE;
 use crate::protocol::session::{self, InputFrom};
 use crate::pump::Link;
-use crate::wire::Target;
+use crate::wire::SessionUrl;
 use confirmation::Confirmation;
 use dial::{dial, heard};
 use queue::Queue;
@@ -52,7 +52,7 @@ const LONGEST_URL: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Started {
     /// The gateway's address and the session's token.
-    pub(crate) target: Target,
+    pub(crate) target: SessionUrl,
     ender: Option<Ender>,
     /// Its first connection, until it is taken.
     link: Arc<Mutex<Option<Link>>>,
@@ -79,7 +79,7 @@ impl Started {
     /// As [`Started::by`]; [`Error::Usage`] for a URL that can't be used.
     pub(crate) async fn start(
         context: &Context,
-        args: &cli::Session,
+        args: &cli::SessionArgs,
         request: StartTerminalSession,
         confirmation: &Confirmation,
         from: InputFrom,
@@ -90,7 +90,7 @@ impl Started {
                 url = given_url(url) => url?,
                 error = stop => return Err(error),
             };
-            return Ok(Self::given(Target::session(&url, None)?));
+            return Ok(Self::given(SessionUrl::session(&url, None)?));
         }
         let client = context.client(Product::Ecs)?;
         Self::by(context, args, &client, request, confirmation, from, stop).await
@@ -103,7 +103,7 @@ impl Started {
     /// As [`Client::call`] and [`dial`]; [`Error::Queue`]; what `stop` says.
     pub(crate) async fn by(
         context: &Context,
-        args: &cli::Session,
+        args: &cli::SessionArgs,
         client: &Client,
         mut request: StartTerminalSession,
         confirmation: &Confirmation,
@@ -137,7 +137,7 @@ impl Started {
     async fn open(
         context: &Context,
         client: &Client,
-        (args, confirmation, from): (&cli::Session, &Confirmation, InputFrom),
+        (args, confirmation, from): (&cli::SessionArgs, &Confirmation, InputFrom),
         request: &StartTerminalSession,
         mut stop: Pin<&mut impl Future<Output = Error>>,
     ) -> Result<Self> {
@@ -170,7 +170,8 @@ impl Started {
         tracing::info!(session = started.session_id, ?took, "session started");
         let ender = ender(client, started.session_id);
         let dialing = async {
-            let target = Target::session(&started.web_socket_url, Some(started.security_token))?;
+            let target =
+                SessionUrl::session(&started.web_socket_url, Some(started.security_token))?;
             gateways.learn(client, network, target.url());
             if !confirmation.wait().await {
                 return Ok((target, None));
@@ -210,7 +211,7 @@ impl Started {
 
     /// A session that another program has started and ends.
     #[must_use]
-    pub(crate) fn given(target: Target) -> Self {
+    pub(crate) fn given(target: SessionUrl) -> Self {
         Self {
             target,
             ender: None,
@@ -307,7 +308,7 @@ pub(crate) fn may_have_started(error: &Error) -> bool {
 #[must_use]
 pub(crate) fn request(
     context: &Context,
-    args: &cli::Session,
+    args: &cli::SessionArgs,
     target: Option<&str>,
     id: &str,
 ) -> StartTerminalSession {
@@ -329,7 +330,7 @@ pub(crate) fn request(
 
 /// The protocol's options as the session options describe them.
 #[must_use]
-pub(crate) fn protocol_options(args: &cli::Session) -> session::Options {
+pub(crate) fn protocol_options(args: &cli::SessionArgs) -> session::Options {
     session::Options {
         keepalive: match args.connection.keepalive {
             None => session::Keepalive::Usual,

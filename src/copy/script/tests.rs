@@ -1,7 +1,9 @@
 //! The texts under every shell that may be `sh` at the remote side.
 
 use super::{Script, Verb};
-use crate::copy::{Digests, Hasher, Kind, Listing, Look, Root, Source, failures, misplaced, names};
+use crate::copy::{
+    Digests, FileType, Hasher, Listing, Look, RemoteSource, Root, failures, misplaced, names,
+};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
@@ -107,7 +109,7 @@ fn a_file_is_taken_in_two_goes() {
         fs::create_dir(machine.at("d")).unwrap();
         let said = machine.says(look("./d", "it's\n\"x\" ", bytes.len()), b"");
         let said = Look::parse(&said).unwrap();
-        assert!(said.is_in_directory && said.kind == Kind::Missing && said.part.is_none());
+        assert!(said.is_in_directory && said.kind == FileType::Missing && said.part.is_none());
         assert!(said.room.is_some());
         let path = "./d/it's\n\"x\" ";
         let cut = machine.run(put(path, "0", bytes.len(), &want), &bytes[..70_000]);
@@ -117,11 +119,14 @@ fn a_file_is_taken_in_two_goes() {
         machine.says(put(path, "1", bytes.len(), &want), &bytes[65_536..]);
         assert_eq!(fs::read(machine.at(path)).unwrap(), bytes);
         let said = Look::parse(&machine.says(look(path, "", bytes.len()), b"")).unwrap();
-        assert_eq!((said.kind, said.digest.as_ref()), (Kind::File, Some(&want)));
+        assert_eq!(
+            (said.kind, said.digest.as_ref()),
+            (FileType::File, Some(&want))
+        );
         let state = said.state.unwrap();
         assert_eq!((state.mode, state.time), (0o640, 1_000_000_000));
         let source = Script::new(Verb::Source).set("p", path).set("n", "150000");
-        let source = Source::parse(&machine.says(source, b"")).unwrap();
+        let source = RemoteSource::parse(&machine.says(source, b"")).unwrap();
         let blocks = sum(&bytes[..131_072]);
         assert_eq!(source.file, Some((state, want.clone(), blocks)));
         let get = Script::new(Verb::Get)
@@ -252,7 +257,7 @@ fn tree_is_listed(machine: &Machine<'_>) {
     let script = Script::new(Verb::Names).set("p", "./t").names(asked);
     let said = names(&machine.says(script, b""), asked.len()).unwrap();
     let kinds: Vec<_> = said.iter().map(|(kind, _)| *kind).collect();
-    use Kind::{Directory, File, Link, Missing};
+    use FileType::{Directory, File, Link, Missing};
     assert_eq!(kinds, [Directory, Link, File, Missing, File]);
     let asked = [&b"a/x\ny"[..], b"none", b"z"];
     let script = Script::new(Verb::Digests).set("p", "./t").names(asked);

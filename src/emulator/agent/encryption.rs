@@ -6,8 +6,8 @@
 use super::failure::SessionFailure;
 use crate::emulator::state::kms::Kms;
 use crate::protocol::crypto::{
-    Action, AgentHello, BLOCK, Cipher, ClientHello, EcdheAnswer, EcdheKey, Empty, Fault, KEY,
-    KeyPair, KmsKey, Refusal, Suite, read,
+    AgentHello, BLOCK, Cipher, ClientHello, EcdheAnswer, EcdheKey, Empty, ExchangeAction, Fault,
+    KEY, KeyPair, KmsKey, Refusal, Suite, read,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -87,14 +87,14 @@ impl EncryptionState {
     }
 
     fn step(&mut self, message: &[u8], kms: &Kms) -> Result<Bytes, Fault> {
-        let (action, json) = Action::split(message)?;
+        let (action, json) = ExchangeAction::split(message)?;
         let wanted = match self {
             Self::Off | Self::On(_) => {
                 let what = format!("{action:?} after the exchange was done");
                 return Err(Fault::new("InvalidKeyExchangeStateError", what));
             }
-            Self::Hello => Action::ClientHello,
-            Self::Key { .. } => Action::ClientKeyExchange,
+            Self::Hello => ExchangeAction::ClientHello,
+            Self::Key { .. } => ExchangeAction::ClientKeyExchange,
         };
         if action != wanted {
             let what = format!("expected {wanted:?} and got {action:?}");
@@ -119,7 +119,7 @@ fn refusal(fault: &Fault) -> ExchangeReply {
     let outcome = Err(failed(&message));
     let code = format!("KeyExchangeError.{}", fault.name());
     ExchangeReply {
-        message: Some(Action::Error.message(&Refusal { code, message })),
+        message: Some(ExchangeAction::Error.message(&Refusal { code, message })),
         outcome,
     }
 }
@@ -131,7 +131,7 @@ fn client_hello(json: &[u8]) -> Result<(EncryptionState, Bytes), Fault> {
     let iv = iv.ok_or_else(|| Fault::new("IVDecodeError", "the IV is not 16 bytes in Base64"))?;
     let suite = Suite::named(&hello.cipher_suite)
         .ok_or_else(|| Fault::new("UnknownCipherSuiteError", "there is no such cipher suite"))?;
-    let answer = Action::AgentHello.message(&AgentHello {
+    let answer = ExchangeAction::AgentHello.message(&AgentHello {
         client_certificate: false,
     });
     Ok((EncryptionState::Key { suite, iv }, answer))
@@ -144,7 +144,7 @@ fn client_key(
     kms: &Kms,
 ) -> Result<(EncryptionState, Bytes), Fault> {
     let name = "ClientKeyExchangeParseError";
-    let action = Action::AgentKeyExchange;
+    let action = ExchangeAction::AgentKeyExchange;
     let (key, answer) = match suite {
         Suite::Kms => {
             let sent: KmsKey = read(json, name)?;

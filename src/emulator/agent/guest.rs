@@ -4,7 +4,7 @@ use super::chunk::Chunker;
 use super::failure::SessionFailure;
 use super::options::AgentOptions;
 use super::spec::SessionSpec;
-use super::tcp::{Ends, TCP_CHUNK};
+use super::tcp::{Addresses, TCP_CHUNK};
 use bytes::Bytes;
 use std::future::{Future, pending};
 use std::io;
@@ -47,7 +47,7 @@ pub(super) struct Open {
     /// No output is read before this time.
     not_before: Option<Instant>,
     /// The addresses of a connection.
-    ends: Option<Ends>,
+    ends: Option<Addresses>,
     #[cfg(unix)]
     child: Option<tokio::process::Child>,
 }
@@ -75,7 +75,7 @@ pub(super) enum GuestEvent {
 
 impl GuestStage {
     /// The addresses of the connection, if there is one.
-    pub(super) fn ends(&self) -> Option<Ends> {
+    pub(super) fn ends(&self) -> Option<Addresses> {
         match self {
             Self::Open(open) => open.ends,
             _ => None,

@@ -59,10 +59,10 @@ pub(super) async fn connect(
 }
 
 /// The two ends of a connection: this side's, then the target's.
-pub(super) type Ends = (SocketAddr, SocketAddr);
+pub(super) type Addresses = (SocketAddr, SocketAddr);
 
 /// The end of the session when a read has failed, or has shown the end of the stream.
-pub(super) fn read_failure(ends: Option<Ends>, end: io::Result<usize>) -> SessionFailure {
+pub(super) fn read_failure(ends: Option<Addresses>, end: io::Result<usize>) -> SessionFailure {
     // A connection that was reset at once has no addresses any more.
     let target = ends.map(|(_, target)| target.to_string());
     let cause = match (end, ends) {

@@ -10,7 +10,7 @@ use super::kms;
 use super::list_sessions::describe_terminal_sessions;
 use super::params::{Params, region, required};
 use super::reply::{ApiResult, ErrorReply, response};
-use super::request::{ApiRequest, Call};
+use super::request::{ApiRequest, VerifiedCall};
 use super::sae::{TOKEN_PATH, get_webshell_token};
 use super::start_session::start_terminal_session;
 use super::sts;
@@ -59,7 +59,12 @@ fn answer(shared: &Shared, host: &str, outcome: ApiResult) -> Response<String> {
     response
 }
 
-fn dispatch(shared: &Shared, incoming: &ApiRequest<'_>, call: &Call, host: &str) -> ApiResult {
+fn dispatch(
+    shared: &Shared,
+    incoming: &ApiRequest<'_>,
+    call: &VerifiedCall,
+    host: &str,
+) -> ApiResult {
     let (action, params) = (call.action.as_str(), &call.params);
     let of_sts = sts::ACTIONS.contains(&action);
     count(shared, action, params)?;

@@ -3,7 +3,7 @@
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given, required};
 use super::reply::ApiResult;
-use super::request::Call;
+use super::request::VerifiedCall;
 use crate::emulator::state::kms::Kms;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use serde_json::json;
 pub(crate) const VERSION: &str = "2016-01-20";
 
 /// Answers a call of KMS's API.
-pub(crate) fn handle(kms: &Kms, call: &Call) -> ApiResult {
+pub(crate) fn handle(kms: &Kms, call: &VerifiedCall) -> ApiResult {
     match call.action.as_str() {
         "GenerateDataKey" => generate_data_key(kms, &call.params),
         "Decrypt" => decrypt(kms, &call.params),

@@ -26,7 +26,7 @@ pub(crate) struct ApiRequest<'a> {
 
 /// A verified call.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct VerifiedCall {
     /// The API's name.
     pub action: String,
     /// Its version.

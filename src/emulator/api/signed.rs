@@ -2,7 +2,7 @@
 
 use super::codes::{refuse, refuse_because};
 use super::reply::ErrorReply;
-use super::request::{ApiRequest, Call, Pairs};
+use super::request::{ApiRequest, Pairs, VerifiedCall};
 use super::sts;
 use crate::emulator::state::identities::{Caller, Identities, Key};
 use crate::openapi::signature;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// A call with the result of its signature's check, which counts only if its clock is right.
 pub(crate) struct SignedCall {
-    pub(crate) call: Call,
+    pub(crate) call: VerifiedCall,
     pub(crate) timestamp: String,
     /// A call that nobody signs needs none.
     pub(crate) nonce: Option<String>,
@@ -33,7 +33,7 @@ pub(crate) fn unsigned(params: Pairs) -> Result<SignedCall, ErrorReply> {
     let mut take = |name: &str| named.remove(name).ok_or_else(|| mandatory(name));
     let (action, version) = (take("Action")?, take("Version")?);
     let (timestamp, nonce) = (take("Timestamp")?, take("SignatureNonce").ok());
-    let call = Call {
+    let call = VerifiedCall {
         action,
         version,
         params: without_form(named),
@@ -81,7 +81,7 @@ pub(crate) fn v1(
         || signature::v1_string_to_sign(incoming.method.as_str(), &params),
     );
     Ok(SignedCall {
-        call: Call {
+        call: VerifiedCall {
             action,
             version,
             params: without_form(named),
@@ -133,7 +133,7 @@ pub(crate) fn acs3(
     });
     let params = query.into_iter().chain(form);
     let params = params.filter(|(name, _)| name != "Format").collect();
-    let call = Call {
+    let call = VerifiedCall {
         action,
         version,
         params,

@@ -9,7 +9,7 @@
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given, instance_ids, region};
 use super::reply::{ApiResult, ErrorReply};
-use super::request::Call;
+use super::request::VerifiedCall;
 use crate::emulator::agent::options::Generation;
 use crate::emulator::agent::spec::{SessionEncryption, SessionSpec};
 use crate::emulator::fleet::instance::InstanceState;
@@ -20,7 +20,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Answers the call.
-pub(crate) fn start_terminal_session(shared: &Shared, call: &Call, host: &str) -> ApiResult {
+pub(crate) fn start_terminal_session(
+    shared: &Shared,
+    call: &VerifiedCall,
+    host: &str,
+) -> ApiResult {
     let params = &call.params;
     let region = region(params)?;
     if shared.options.session_manager_off {

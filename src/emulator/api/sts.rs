@@ -8,7 +8,7 @@
 use super::codes::{refuse, refuse_because};
 use super::params::{Params, given, required};
 use super::reply::{ApiResult, ErrorReply};
-use super::request::Call;
+use super::request::VerifiedCall;
 use crate::emulator::state::Shared;
 use crate::emulator::state::clock::{api_time, later};
 use crate::emulator::state::identities::{ACCOUNT, Caller};
@@ -28,7 +28,7 @@ pub(crate) const UNSIGNED: &str = "AssumeRoleWithOIDC";
 pub(crate) const ACTIONS: [&str; 3] = ["GetCallerIdentity", "AssumeRole", UNSIGNED];
 
 /// Answers a call of STS's API.
-pub(crate) fn handle(shared: &Shared, call: &Call) -> ApiResult {
+pub(crate) fn handle(shared: &Shared, call: &VerifiedCall) -> ApiResult {
     match call.action.as_str() {
         "GetCallerIdentity" => Ok(get_caller_identity(&call.caller)),
         "AssumeRole" => assume_role(shared, &call.params),

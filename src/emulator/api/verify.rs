@@ -6,7 +6,7 @@
 
 use super::codes::{refuse, refuse_because};
 use super::reply::ErrorReply;
-use super::request::{ApiRequest, Call, pairs};
+use super::request::{ApiRequest, VerifiedCall, pairs};
 use super::signed::{acs3, is_unsigned, unsigned, v1};
 use crate::emulator::state::clock::{self, ServiceClock};
 use crate::emulator::state::identities::Identities;
@@ -21,7 +21,7 @@ pub(crate) fn verify(
     clock: &ServiceClock,
     skew: Option<Duration>,
     store: &Store,
-) -> Result<Call, ErrorReply> {
+) -> Result<VerifiedCall, ErrorReply> {
     if !matches!(*incoming.method, Method::GET | Method::POST) {
         return Err(refuse("UnsupportedHTTPMethod"));
     }

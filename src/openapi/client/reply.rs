@@ -14,7 +14,7 @@ use url::form_urlencoded;
 const LONGEST_GLANCE: usize = 200;
 
 /// A whole HTTP reply.
-pub(crate) struct Reply<'a> {
+pub(crate) struct HttpReply<'a> {
     /// The action that was called.
     pub(crate) action: &'a str,
     /// The HTTP status.
@@ -54,7 +54,7 @@ struct ErrorBody {
     request_id: Option<String>,
 }
 
-impl Reply<'_> {
+impl HttpReply<'_> {
     /// The typed reply, or the error that came instead. The credentials and the string that was
     /// signed are needed to keep them out of the error.
     ///

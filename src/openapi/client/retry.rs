@@ -31,7 +31,7 @@ impl Default for Retry {
 
 /// A failed attempt.
 #[derive(Debug)]
-pub struct Failed {
+pub struct FailedAttempt {
     /// The error to report if this attempt was the last.
     pub error: Error,
     /// Whether another attempt may fare better.
@@ -51,7 +51,7 @@ pub enum Again {
     After(Duration),
 }
 
-impl From<Error> for Failed {
+impl From<Error> for FailedAttempt {
     fn from(error: Error) -> Self {
         Self {
             error,
@@ -73,7 +73,7 @@ impl Retry {
         mut attempt: impl FnMut() -> F,
     ) -> Result<T>
     where
-        F: Future<Output = Result<T, Failed>>,
+        F: Future<Output = Result<T, FailedAttempt>>,
     {
         let deadline = Instant::now() + limit;
         let mut last = Error::Timeout {
@@ -112,8 +112,8 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(300);
 
-    fn failure(again: Again, text: &str) -> Failed {
-        Failed {
+    fn failure(again: Again, text: &str) -> FailedAttempt {
+        FailedAttempt {
             error: Error::Lost(text.into()),
             again,
         }
@@ -186,7 +186,7 @@ mod tests {
         let hangs = Retry::default().run(
             "the call",
             LIMIT,
-            std::future::pending::<Result<(), Failed>>,
+            std::future::pending::<Result<(), FailedAttempt>>,
         );
         let error = hangs.await.expect_err("a timeout");
         assert_eq!(error.to_string(), "the call took longer than 300s");

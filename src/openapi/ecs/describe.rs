@@ -1,6 +1,6 @@
 //! The actions of ECS that look at sessions, regions and the account, and the one that installs an agent.
 
-use super::{Done, VERSION};
+use super::{EmptyReply, VERSION};
 use crate::error::Result;
 use crate::openapi::client::{Action, Client};
 use crate::openapi::lenient;
@@ -135,7 +135,7 @@ impl Action for InstallCloudAssistant {
     const NAME: &'static str = "InstallCloudAssistant";
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = false;
-    type Reply = Done;
+    type Reply = EmptyReply;
 }
 
 /// The regions there are: `DescribeRegions`.

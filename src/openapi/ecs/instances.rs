@@ -16,7 +16,7 @@ pub struct Query {
     /// Their ids; any when empty.
     pub ids: Vec<String>,
     /// Their name.
-    pub name: Option<Name>,
+    pub name: Option<NameFilter>,
     /// One of their addresses. Instances that have it as their private address come before those that
     /// have it as a public one, and these before those that have it as their elastic one: if there is
     /// any, the later ones are not asked for.
@@ -29,7 +29,7 @@ pub struct Query {
 
 /// A name to look for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Name {
+pub enum NameFilter {
     /// Exactly this, which is a name of an instance, or else the host name of a managed one.
     Exact(String),
     /// Names that match this pattern, in which `*` is any characters.
@@ -50,7 +50,7 @@ impl Query {
     #[must_use]
     pub fn name(name: impl Into<String>) -> Self {
         Self {
-            name: Some(Name::Exact(name.into())),
+            name: Some(NameFilter::Exact(name.into())),
             ..Self::default()
         }
     }
@@ -85,8 +85,8 @@ impl Query {
         let host_name = host_name.filter(|_| instance.is_managed());
         let named = match &self.name {
             None => true,
-            Some(Name::Exact(wanted)) => [name, host_name].contains(&Some(wanted)),
-            Some(Name::Like(wanted)) => [name, host_name]
+            Some(NameFilter::Exact(wanted)) => [name, host_name].contains(&Some(wanted)),
+            Some(NameFilter::Like(wanted)) => [name, host_name]
                 .into_iter()
                 .flatten()
                 .any(|name| pattern::matches(name, wanted)),
@@ -136,7 +136,7 @@ impl Address {
 
 /// The result of a search.
 #[derive(Debug)]
-pub struct Found {
+pub struct FoundInstances {
     /// The instances, those of ECS first, in the service's order.
     pub instances: Vec<Instance>,
     /// The refusal, if the service refused to list managed instances: some regions have none, and some
@@ -154,7 +154,7 @@ pub async fn find(
     query: &Query,
     most: Option<usize>,
     limit: Duration,
-) -> Result<Found> {
+) -> Result<FoundInstances> {
     let mut found = find_by_name(client, query, most, limit).await?;
     if found.instances.is_empty() && found.unseen.is_none() {
         found.instances = find_by_host_name(client, query, limit).await?;
@@ -172,7 +172,7 @@ pub(crate) async fn find_by_name(
     query: &Query,
     most: Option<usize>,
     limit: Duration,
-) -> Result<Found> {
+) -> Result<FoundInstances> {
     let search = Search {
         client,
         query,
@@ -184,7 +184,7 @@ pub(crate) async fn find_by_name(
         None => vec![None],
     };
     let name = match &query.name {
-        Some(Name::Exact(name)) => Some(name.clone()),
+        Some(NameFilter::Exact(name)) => Some(name.clone()),
         _ => None,
     };
     let mut first = kinds.first().copied();
@@ -212,7 +212,7 @@ pub(crate) async fn find_by_name(
             break;
         }
     }
-    Ok(Found { instances, unseen })
+    Ok(FoundInstances { instances, unseen })
 }
 
 /// Finds the managed instances whose host name is exactly the query's name. The service can't look for it,
@@ -225,7 +225,7 @@ pub(crate) async fn find_by_host_name(
     query: &Query,
     limit: Duration,
 ) -> Result<Vec<Instance>> {
-    if !matches!(query.name, Some(Name::Exact(_))) {
+    if !matches!(query.name, Some(NameFilter::Exact(_))) {
         return Ok(vec![]);
     }
     let search = Search {
@@ -257,7 +257,7 @@ impl Search<'_> {
         };
         let base = DescribeInstances {
             instance_name: self.query.name.as_ref().map(|name| match name {
-                Name::Exact(name) | Name::Like(name) => name.clone(),
+                NameFilter::Exact(name) | NameFilter::Like(name) => name.clone(),
             }),
             status: self.query.status.clone(),
             private_ip_addresses: address(Address::Private),
@@ -334,11 +334,11 @@ pub(crate) fn told(
     keys: &crate::config::credentials::Credentials,
 ) -> [Result<Vec<Instance>>; 2] {
     use crate::config::credentials::Credentials;
-    use crate::openapi::client::{Action as _, reply::Reply};
+    use crate::openapi::client::{Action as _, reply::HttpReply};
 
     fn page<T: serde::de::DeserializeOwned>(body: &[u8], keys: &Credentials) -> Result<Vec<T>> {
         let (action, status) = (DescribeInstances::NAME, 200);
-        let reply = Reply {
+        let reply = HttpReply {
             action,
             status,
             body,

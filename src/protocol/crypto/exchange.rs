@@ -3,7 +3,8 @@
 use super::cipher::{BLOCK, Cipher, KEY};
 use super::fault::{ExchangeFailure, Fault};
 use super::message::{
-    Action, AgentHello, ClientHello, EcdheAnswer, EcdheKey, Empty, KmsKey, Refusal, Suite, read,
+    AgentHello, ClientHello, EcdheAnswer, EcdheKey, Empty, ExchangeAction, KmsKey, Refusal, Suite,
+    read,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -104,7 +105,7 @@ impl Exchange {
             KeySource::Ecdhe(_) => Suite::Ecdhe,
             KeySource::Kms { .. } => Suite::Kms,
         };
-        Action::ClientHello.message(&ClientHello {
+        ExchangeAction::ClientHello.message(&ClientHello {
             cipher_suite: suite.name().into(),
             encrypt_iv: STANDARD.encode(self.iv),
         })
@@ -115,16 +116,16 @@ impl Exchange {
     /// # Errors
     /// [`ExchangeFailure`]: the exchange is over, and so is the session.
     pub fn receive(&mut self, message: &[u8]) -> Result<Step, ExchangeFailure> {
-        let (action, json) = Action::split(message)?;
+        let (action, json) = ExchangeAction::split(message)?;
         match (action, self.key_sent) {
-            (Action::Error, _) => Err(refused(json)),
-            (Action::AgentHello, false) => Ok(Step::Send(self.answer(json)?)),
-            (Action::AgentKeyExchange, true) => Ok(Step::Done(self.finish(json)?)),
+            (ExchangeAction::Error, _) => Err(refused(json)),
+            (ExchangeAction::AgentHello, false) => Ok(Step::Send(self.answer(json)?)),
+            (ExchangeAction::AgentKeyExchange, true) => Ok(Step::Done(self.finish(json)?)),
             (action, sent) => {
                 let wanted = if sent {
-                    Action::AgentKeyExchange
+                    ExchangeAction::AgentKeyExchange
                 } else {
-                    Action::AgentHello
+                    ExchangeAction::AgentHello
                 };
                 let what = format!("expected {wanted:?} and got {action:?}");
                 Err(Fault::new("WrongActionTypeError", what).into())
@@ -139,7 +140,7 @@ impl Exchange {
             return Err(Fault::new("ClientCertificateError", what));
         }
         self.key_sent = true;
-        let action = Action::ClientKeyExchange;
+        let action = ExchangeAction::ClientKeyExchange;
         Ok(match &self.source {
             KeySource::Ecdhe(pair) => action.message(&EcdheKey {
                 client_pub: pair.public(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The type of a message of the exchange: its first byte (`aliyun_assist_client`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub enum ExchangeAction {
     /// 0, from the client: [`ClientHello`].
     ClientHello,
     /// 1, from the agent: [`AgentHello`].
@@ -92,7 +92,7 @@ pub struct Refusal {
     pub message: String,
 }
 
-impl Action {
+impl ExchangeAction {
     fn byte(self) -> u8 {
         match self {
             Self::ClientHello => 0,

@@ -16,7 +16,7 @@ pub(super) enum Flush {
 
 /// Messages that never wait behind data, in the order in which they are sent.
 #[derive(Debug, Default)]
-pub(super) struct Control {
+pub(super) struct ControlMessages {
     pub(super) sync: bool,
     pub(super) ping: bool,
     pub(super) close: bool,

@@ -3,7 +3,7 @@
 use super::Session;
 use super::due::Flush;
 use super::end_notice::EndNotice;
-use super::receive_window::Verdict;
+use super::receive_window::Arrival;
 use crate::error::Error;
 use crate::protocol::channel::{Ending, Event, Incoming, Now};
 use crate::protocol::crypto::{ExchangeFailure, Privacy};
@@ -57,12 +57,12 @@ impl Session {
         }
         self.prove_resume(news);
         match self.receive_window.judge(frame.output_seq, now.at) {
-            Verdict::Duplicate => return,
-            Verdict::Gap { ask } => {
+            Arrival::Duplicate => return,
+            Arrival::Gap { ask } => {
                 self.due.sync |= ask;
                 return;
             }
-            Verdict::Take => {}
+            Arrival::Take => {}
         }
         self.prove_resume(true);
         if frame.output_seq > 0 {

@@ -30,7 +30,7 @@ pub(super) struct ReceiveWindow {
 
 /// How to treat an output message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Arrival {
     /// It is the next one.
     Take,
     /// It was taken before.
@@ -56,23 +56,23 @@ impl ReceiveWindow {
     }
 
     /// Judges the output numbered `seq`; 0 is an old agent's, which is always taken.
-    pub(super) fn judge(&mut self, seq: u32, now: Instant) -> Verdict {
+    pub(super) fn judge(&mut self, seq: u32, now: Instant) -> Arrival {
         if seq == 0 {
             self.unnumbered = true;
-            return Verdict::Take;
+            return Arrival::Take;
         }
         if seq <= self.taken {
-            return Verdict::Duplicate;
+            return Arrival::Duplicate;
         }
         if seq == self.taken.wrapping_add(1) {
             self.taken = seq;
             self.reconnected();
-            return Verdict::Take;
+            return Arrival::Take;
         }
         let ask = self.asked.is_none();
         self.answered = !ask;
         self.asked.get_or_insert(now);
-        Verdict::Gap { ask }
+        Arrival::Gap { ask }
     }
 
     /// Whether something is known to be missing.
@@ -114,7 +114,7 @@ impl ReceiveWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Verdict::{Duplicate, Gap, Take};
+    use Arrival::{Duplicate, Gap, Take};
 
     #[test]
     fn each_number_is_taken_once_and_in_order() {

@@ -21,7 +21,7 @@ const LONGEST: usize = 8 * 1024;
 
 /// Bytes that are held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Held {
+pub(super) enum HeldBack {
     /// Nothing.
     Nothing,
     /// Bytes that an object could begin with, too few to be sure of one.
@@ -83,12 +83,12 @@ impl StatusScanner {
 
     /// The bytes that are held back now.
     #[must_use]
-    pub(super) fn held(&self) -> Held {
+    pub(super) fn held(&self) -> HeldBack {
         match self.bytes.len() {
-            0 => Held::Nothing,
-            _ if self.whole => Held::Whole,
-            len if len < START.len() => Held::Start,
-            _ => Held::Part,
+            0 => HeldBack::Nothing,
+            _ if self.whole => HeldBack::Whole,
+            len if len < START.len() => HeldBack::Start,
+            _ => HeldBack::Part,
         }
     }
 
@@ -317,15 +317,15 @@ mod tests {
             scanner.feed(bytes, |bytes| output.extend_from_slice(bytes));
             (output, scanner.held())
         };
-        assert_eq!(feed(b"a{"), (b"a".to_vec(), Held::Start));
-        assert_eq!(feed(b"b"), (b"{b".to_vec(), Held::Nothing));
-        assert_eq!(feed(b"{{"), (b"{".to_vec(), Held::Start));
-        assert_eq!(feed(&SUCCESS.as_bytes()[1..30]), (vec![], Held::Part));
-        assert_eq!(feed(&SUCCESS.as_bytes()[30..]), (vec![], Held::Whole));
+        assert_eq!(feed(b"a{"), (b"a".to_vec(), HeldBack::Start));
+        assert_eq!(feed(b"b"), (b"{b".to_vec(), HeldBack::Nothing));
+        assert_eq!(feed(b"{{"), (b"{".to_vec(), HeldBack::Start));
+        assert_eq!(feed(&SUCCESS.as_bytes()[1..30]), (vec![], HeldBack::Part));
+        assert_eq!(feed(&SUCCESS.as_bytes()[30..]), (vec![], HeldBack::Whole));
         let endless = [&SUCCESS.as_bytes()[..33], &[b','; LONGEST]].concat();
         let (output, held) = feed(&endless);
         assert_eq!(output, [SUCCESS.as_bytes(), &endless].concat());
-        assert_eq!(held, Held::Nothing);
+        assert_eq!(held, HeldBack::Nothing);
     }
 
     proptest! {

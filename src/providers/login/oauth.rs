@@ -9,7 +9,7 @@ use crate::config::profile::{Profile, quoted};
 use crate::config::source::StoredLogin;
 use crate::error::{Error, Result};
 use crate::openapi::sts::TemporaryCredentials;
-use crate::providers::http::{Answer, problem, send};
+use crate::providers::http::{HttpAnswer, problem, send};
 use crate::providers::world::{Occasion, World};
 use reqwest::RequestBuilder;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -191,7 +191,7 @@ async fn use_up(
 }
 
 /// The error for the server's refusal. The journal is then removed, unless the token was sent before.
-fn refused(answer: &Answer, journal: Journal, was_sent: bool) -> Error {
+fn refused(answer: &HttpAnswer, journal: Journal, was_sent: bool) -> Error {
     let error = answer.success().err();
     let error = error.unwrap_or_else(|| answer.bad(tr!("is a refusal")));
     match error {
@@ -221,7 +221,7 @@ async fn exchange(
     url: &Url,
     request: RequestBuilder,
     token: &str,
-) -> Result<Answer> {
+) -> Result<HttpAnswer> {
     let request = request.header("accept", "application/json");
     send(&world.network, url, request, &[token], world.limit).await
 }

@@ -18,39 +18,42 @@ use std::time::Duration;
 
 const TOOLS: &str = "? stty dd id base64 -w full setsid gzip;";
 
-fn client(several: bool) -> (Client, Yield) {
+fn client(several: bool) -> (RunnerClient, Yield) {
     let compress = true;
-    (Client::new(Options { compress, several }), Yield::default())
+    (
+        RunnerClient::new(Options { compress, several }),
+        Yield::default(),
+    )
 }
 
-fn nonce(client: &Client) -> &str {
+fn nonce(client: &RunnerClient) -> &str {
     match &client.phase {
         Phase::Starting(hello) => hello.nonce(),
         _ => panic!("it was said"),
     }
 }
 
-fn command() -> Command {
-    Command {
+fn command() -> RemoteCommand {
+    RemoteCommand {
         what: What::Line(b"true".to_vec()),
-        ..Command::default()
+        ..RemoteCommand::default()
     }
 }
 
 /// A client whose command has started; what it has sent is taken away.
-fn started(several: bool) -> (Client, Yield) {
+fn started(several: bool) -> (RunnerClient, Yield) {
     let (mut client, mut out) = client(several);
     client.start(command(), &mut out);
     assert!(out.remote.is_empty());
     let hello = format!("motd\r\n{}{TOOLS}", nonce(&client));
     client.receive(Instant::now(), hello.as_bytes(), &mut out);
-    assert_eq!(out.events.pop_front(), Some(Event::Ready));
+    assert_eq!(out.events.pop_front(), Some(RunnerEvent::Ready));
     out.remote.clear();
     (client, out)
 }
 
 /// The bytes that the runner writes for these lines.
-fn lines(client: &Client, lines: &[Line<'_>]) -> Vec<u8> {
+fn lines(client: &RunnerClient, lines: &[Line<'_>]) -> Vec<u8> {
     let lines = lines.iter().map(|line| {
         let mut whole = client.mark.clone().into_bytes();
         whole.extend(line.encode());
@@ -60,13 +63,13 @@ fn lines(client: &Client, lines: &[Line<'_>]) -> Vec<u8> {
     lines.collect::<Vec<_>>().concat()
 }
 
-fn receive(client: &mut Client, what: &[Line<'_>], out: &mut Yield) {
+fn receive(client: &mut RunnerClient, what: &[Line<'_>], out: &mut Yield) {
     let bytes = lines(client, what);
     client.receive(Instant::now(), &bytes, out);
 }
 
 /// A stream as the runner encodes it, chunk by chunk, its last line included.
-fn encode(client: &Client, stream: Stream, chunks: &[(Vec<u8>, bool)]) -> Vec<Vec<u8>> {
+fn encode(client: &RunnerClient, stream: Stream, chunks: &[(Vec<u8>, bool)]) -> Vec<Vec<u8>> {
     let (mut number, mut encoded) = (0, Vec::new());
     for (chunk, compressed) in chunks {
         let bytes = if *compressed {
@@ -100,12 +103,12 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn sentinel(client: &Client) -> Vec<u8> {
+fn sentinel(client: &RunnerClient) -> Vec<u8> {
     format!("{}\n", client.sentinel).into_bytes()
 }
 
 /// An ending of a command that has written nothing.
-fn quiet_end(client: &Client) -> Vec<u8> {
+fn quiet_end(client: &RunnerClient) -> Vec<u8> {
     let chunks = [(sentinel(client), false)];
     let streams = [Stream::Output, Stream::Error];
     streams
@@ -167,8 +170,8 @@ proptest! {
         let clear = |chunks: &[(Vec<u8>, bool)]| chunks.iter().flat_map(|(chunk, _)| chunk.clone()).collect::<Vec<_>>();
         prop_assert!(out.stdout == clear(&out_chunks));
         prop_assert!(out.stderr == clear(&err_chunks));
-        out.events.retain(|event| *event != Event::Note(Note::Noise));
-        prop_assert_eq!(out.events, [Event::Ended(7)]);
+        out.events.retain(|event| *event != RunnerEvent::Note(Note::Noise));
+        prop_assert_eq!(out.events, [RunnerEvent::Ended(7)]);
     }
 
     #[test]
@@ -198,7 +201,7 @@ proptest! {
         let clear: Vec<u8> = chunks.iter().flat_map(|(chunk, _)| chunk.clone()).collect();
         prop_assert!(clear.starts_with(&out.stdout));
         // A last line that is lost is waited for; any other fault is a failure.
-        let failed = matches!(out.events.back(), Some(Event::Failed(Failure::Damaged(_))));
+        let failed = matches!(out.events.back(), Some(RunnerEvent::Failed(Failure::Damaged(_))));
         prop_assert!(failed || (fault == Fault::Lose && at == stream.len() && out.events.is_empty()));
     }
 
@@ -215,7 +218,7 @@ proptest! {
         }
         if !marked {
             prop_assert!(out.stdout.is_empty() && out.stderr.is_empty());
-            prop_assert!(out.events.iter().all(|event| *event == Event::Note(Note::Noise)));
+            prop_assert!(out.events.iter().all(|event| *event == RunnerEvent::Note(Note::Noise)));
         }
     }
 }
@@ -234,10 +237,10 @@ fn the_runner_goes_when_the_other_side_is_ready_and_not_before() {
     let (len, rest) = text.split_at(8);
     let (runner, frame) = rest.split_at(len.parse().unwrap());
     assert!(runner.contains(&client.mark) && runner.contains(&client.sentinel));
-    let (Frame::Script, len) = Frame::decode(frame.as_bytes()).unwrap() else {
+    let (RunnerFrame::Script, len) = RunnerFrame::decode(frame.as_bytes()).unwrap() else {
         panic!("{frame}");
     };
-    assert_eq!(frame.len(), Frame::HEADER + len);
+    assert_eq!(frame.len(), RunnerFrame::HEADER + len);
     assert!(frame.ends_with(r#"_o "$SHELL" -c 'true'"#), "{frame}");
 }
 
@@ -247,7 +250,7 @@ fn what_is_missing_is_named_and_what_is_no_shell_is_quoted() {
     let hello = format!("{}? stty base64 -w;", nonce(&without_dd));
     without_dd.receive(Instant::now(), hello.as_bytes(), &mut out);
     let missing = Failure::Missing("dd");
-    assert_eq!(out.events, [Event::Failed(missing)]);
+    assert_eq!(out.events, [RunnerEvent::Failed(missing)]);
     assert!(out.remote.is_empty());
     let (mut none, mut out) = client(false);
     none.receive(Instant::now(), b"sh: not found\r\n", &mut out);
@@ -309,7 +312,7 @@ fn children_that_hold_the_streams_have_a_second() {
         client.wake(by, &mut out);
         assert_eq!(
             (out.events.pop_front(), &*out.stdout),
-            (Some(Event::Ended(4)), &b"done\nlate\n"[..])
+            (Some(RunnerEvent::Ended(4)), &b"done\nlate\n"[..])
         );
         if several {
             assert_eq!(out.remote.split(), "k0000000");
@@ -324,7 +327,7 @@ fn children_that_hold_the_streams_have_a_second() {
             client.start(command(), &mut out);
             assert!(out.remote.is_empty() && !client.wants_input());
             receive(&mut client, &[Line::Idle], &mut out);
-            assert_eq!(out.events, [Event::Idle]);
+            assert_eq!(out.events, [RunnerEvent::Idle]);
             client.start(command(), &mut out);
             assert!(out.remote.starts_with(b"x0"));
         }
@@ -332,13 +335,13 @@ fn children_that_hold_the_streams_have_a_second() {
 }
 
 /// A runner's command that has ended with 0, with input on its way, before the runner is ready for the next.
-fn ended() -> (Client, Yield) {
+fn ended() -> (RunnerClient, Yield) {
     let (mut client, mut out) = started(true);
     client.input(b"for its child", &mut out);
     let end = quiet_end(&client);
     client.receive(Instant::now(), &end, &mut out);
     receive(&mut client, &[Line::Status(Some(0))], &mut out);
-    assert_eq!(out.events.pop_front(), Some(Event::Ended(0)));
+    assert_eq!(out.events.pop_front(), Some(RunnerEvent::Ended(0)));
     assert!(out.remote.split().ends_with(b"e0000000"));
     (client, out)
 }
@@ -370,15 +373,15 @@ fn a_runner_that_can_not_be_cleared_takes_no_other_command() {
     client.start(command(), &mut out);
     client.wake(by, &mut out);
     let held = Failure::InputHeld;
-    assert_eq!(out.events.pop_front(), Some(Event::Failed(held)));
+    assert_eq!(out.events.pop_front(), Some(RunnerEvent::Failed(held)));
     receive(&mut client, &[Line::Idle], &mut out);
     assert!(out.remote.is_empty() && out.events.is_empty());
     client.start(command(), &mut out);
-    assert_eq!(out.events, [Event::Failed(Failure::Cut)]);
+    assert_eq!(out.events, [RunnerEvent::Failed(Failure::Cut)]);
     // The same if one of its processes was killed meanwhile.
     let (mut client, mut out) = ended();
     receive(&mut client, &[Line::Disturbed], &mut out);
-    assert_eq!(out.events, [Event::Failed(Failure::Disturbed)]);
+    assert_eq!(out.events, [RunnerEvent::Failed(Failure::Disturbed)]);
 }
 
 #[test]
@@ -390,7 +393,7 @@ fn the_next_command_does_not_wait_for_the_runner_to_say_that_it_is_ready() {
     client.receive(Instant::now(), &end, &mut out);
     assert!(out.remote.is_empty());
     receive(&mut client, &[Line::Status(Some(3))], &mut out);
-    assert_eq!(out.events.pop_front(), Some(Event::Ended(3)));
+    assert_eq!(out.events.pop_front(), Some(RunnerEvent::Ended(3)));
     let sent = out.remote.split();
     assert!(sent.starts_with(b"e0000000x0"), "{sent:?}");
     client.input(b"for the second", &mut out);
@@ -404,11 +407,11 @@ fn the_next_command_does_not_wait_for_the_runner_to_say_that_it_is_ready() {
         &mut out,
     );
     client.receive(Instant::now(), &end, &mut out);
-    assert_eq!(out.events, [Event::Ended(4)]);
+    assert_eq!(out.events, [RunnerEvent::Ended(4)]);
     assert!(client.is_free());
     assert_eq!(out.remote.split(), "e0000000");
     receive(&mut client, &[Line::Idle], &mut out);
-    assert_eq!(out.events.pop_back(), Some(Event::Idle));
+    assert_eq!(out.events.pop_back(), Some(RunnerEvent::Idle));
 }
 
 #[test]
@@ -425,7 +428,7 @@ fn an_end_that_is_no_end_of_the_commands_is_a_failure() {
     for (said, failure) in killed {
         let (mut client, mut out) = started(false);
         receive(&mut client, said, &mut out);
-        assert_eq!(out.events, [Event::Failed(failure)]);
+        assert_eq!(out.events, [RunnerEvent::Failed(failure)]);
         assert_eq!(client.ended(), None);
     }
     let (mut client, mut out) = started(false);
@@ -440,7 +443,7 @@ fn an_end_that_is_no_end_of_the_commands_is_a_failure() {
     };
     receive(&mut client, &[end], &mut out);
     let cut: Damage = "a stream was cut";
-    assert_eq!(out.events, [Event::Failed(Failure::Damaged(cut))]);
+    assert_eq!(out.events, [RunnerEvent::Failed(Failure::Damaged(cut))]);
 }
 
 #[test]
@@ -465,11 +468,11 @@ fn a_window_keeps_a_slow_link_busy() {
         while let Some((_, bytes)) = there.pop_front_if(|(at, _)| *at <= time) {
             arrived.put_slice(&bytes);
         }
-        while let Some((_, len)) = Frame::decode(&arrived) {
-            if arrived.len() < Frame::HEADER + len {
+        while let Some((_, len)) = RunnerFrame::decode(&arrived) {
+            if arrived.len() < RunnerFrame::HEADER + len {
                 break;
             }
-            let _ = arrived.split_to(Frame::HEADER + len);
+            let _ = arrived.split_to(RunnerFrame::HEADER + len);
             taken += len;
             back.push_back((time + DELAY, lines(&client, &[Line::Credit])));
         }

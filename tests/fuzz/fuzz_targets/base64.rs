@@ -2,7 +2,7 @@
 #![no_main]
 
 use axt::remote::codec::{Data, LINE, Line, Stream};
-use axt::remote::{Client, Command, Event, Options, What, Yield};
+use axt::remote::{RunnerClient, RemoteCommand, RunnerEvent, Options, What, Yield};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
@@ -20,15 +20,15 @@ fuzz_target!(|data: &[u8]| {
     };
     let data = data.repeat(1 + usize::from(times % 16));
     let (mut client, mut out) = (
-        Client::new(Options {
+        RunnerClient::new(Options {
             compress: false,
             several: false,
         }),
         Yield::default(),
     );
-    let command = Command {
+    let command = RemoteCommand {
         what: What::Line(b"true".to_vec()),
-        ..Command::default()
+        ..RemoteCommand::default()
     };
     client.start(command, &mut out);
     let nonce = between(client.command_line(), "_m=", ";").to_owned();
@@ -58,7 +58,7 @@ fuzz_target!(|data: &[u8]| {
     for piece in stream.chunks(usize::from(piece).max(1)) {
         client.receive(now, piece, &mut out);
     }
-    let failed = |event: &Event| matches!(event, Event::Failed(_));
+    let failed = |event: &RunnerEvent| matches!(event, RunnerEvent::Failed(_));
     assert!(!out.events.iter().any(failed), "{:?}", out.events);
     // The end may be held back, as it could be the stream's last line.
     assert!(data.starts_with(&out.stdout), "{:?}", out.events);

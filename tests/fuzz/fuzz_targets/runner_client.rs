@@ -2,8 +2,8 @@
 //! nothing follows a failure, and noise is never output.
 #![no_main]
 
-use axt::remote::codec::Frame;
-use axt::remote::{Client, Command, Event, Options, Signal, What, Yield};
+use axt::remote::codec::RunnerFrame;
+use axt::remote::{RunnerClient, RemoteCommand, RunnerEvent, Options, Signal, What, Yield};
 use libfuzzer_sys::fuzz_target;
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     rest.split_once(after).expect("it has an end").0
 }
 
-fn command() -> Command {
-    Command {
+fn command() -> RemoteCommand {
+    RemoteCommand {
         what: What::Line(b"true".to_vec()),
-        ..Command::default()
+        ..RemoteCommand::default()
     }
 }
 
@@ -26,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let several = choice & 1 == 1;
     let compress = choice & 2 == 2;
-    let mut client = Client::new(Options { compress, several });
+    let mut client = RunnerClient::new(Options { compress, several });
     let (mut now, mut out) = (Instant::now(), Yield::default());
     client.start(command(), &mut out);
     let nonce = between(client.command_line(), "_m=", ";").to_owned();
@@ -59,10 +59,10 @@ fuzz_target!(|data: &[u8]| {
         for event in std::mem::take(&mut out.events) {
             assert!(!failed, "{event:?} after a failure");
             match event {
-                Event::Ended(_) => assert!(std::mem::take(&mut running), "it ended twice"),
-                Event::Idle => running = true,
-                Event::Failed(_) => failed = true,
-                Event::Ready | Event::Note(_) => {}
+                RunnerEvent::Ended(_) => assert!(std::mem::take(&mut running), "it ended twice"),
+                RunnerEvent::Idle => running = true,
+                RunnerEvent::Failed(_) => failed = true,
+                RunnerEvent::Ready | RunnerEvent::Note(_) => {}
             }
         }
         if failed {
@@ -72,8 +72,8 @@ fuzz_target!(|data: &[u8]| {
         }
         let mut sent = &out.remote.split()[..];
         while !sent.is_empty() {
-            let (_, len) = Frame::decode(sent).expect("it sends frames");
-            sent = &sent[Frame::HEADER + len..];
+            let (_, len) = RunnerFrame::decode(sent).expect("it sends frames");
+            sent = &sent[RunnerFrame::HEADER + len..];
         }
     }
 });

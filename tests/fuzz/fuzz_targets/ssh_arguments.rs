@@ -1,7 +1,7 @@
 //! Any arguments and any configuration file are read or refused; what comes after `--` stays as it is.
 #![no_main]
 
-use axt::cli::ssh::{Files, Request, Task, request};
+use axt::cli::ssh::{Files, SshRequest, Task, request};
 use libfuzzer_sys::fuzz_target;
 use std::ffi::OsString;
 use std::io;
@@ -30,7 +30,7 @@ fuzz_target!(|data: &[u8]| {
     args.splice(0..0, ["-oSessionType=default", "i-1", "--", "word"].map(OsString::from));
     let expected = args.get(3..).unwrap_or_default().join(" ".as_ref());
     match request(args, &files) {
-        Ok(Request::Run(plan)) => assert_eq!(plan.task, Task::Command(expected)),
+        Ok(SshRequest::Run(plan)) => assert_eq!(plan.task, Task::Command(expected)),
         other => panic!("{other:?}"),
     }
 });

@@ -33,7 +33,7 @@ pub(crate) struct Attach<'a> {
     /// Standard input. A later session gets what this one did not read.
     pub(crate) stdin: &'a mut Stdin,
     /// The options that the session was started with.
-    pub(crate) run: &'a cli::Run,
+    pub(crate) run: &'a cli::RunArgs,
     /// A terminal session: raw mode, sizes, escapes.
     pub(crate) terminal: bool,
     /// The network, for connecting again.

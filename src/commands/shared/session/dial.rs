@@ -6,7 +6,7 @@ use crate::net::{Early, Network};
 use crate::protocol::channel::Incoming;
 use crate::protocol::session;
 use crate::pump::Link;
-use crate::wire::{self, Target};
+use crate::wire::{self, SessionUrl};
 use futures_util::future::BoxFuture;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 /// Connects within `limit`. The connection that was begun `early` is used if it goes there.
 pub(super) async fn dial(
     network: Network,
-    target: Target,
+    target: SessionUrl,
     early: Option<Early>,
     limit: Duration,
 ) -> Result<Link> {
@@ -71,7 +71,7 @@ pub(super) async fn heard(mut link: Link, patience: Duration) -> Result<Link> {
 /// Connects again: to resume the channel `resume`, or to open the session if there is no channel yet.
 pub(crate) fn redial(
     network: &Network,
-    target: &Target,
+    target: &SessionUrl,
     resume: Option<String>,
     limit: Duration,
 ) -> BoxFuture<'static, Result<Link>> {

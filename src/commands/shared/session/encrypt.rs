@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 /// [`StartTerminalSession`] would be refused for is found before that.
 pub(crate) async fn exchange(
     context: &Context,
-    args: &cli::Session,
+    args: &cli::SessionArgs,
     request: &StartTerminalSession,
 ) -> Result<Option<Exchange>> {
     let Some(encryption) = &request.encryption else {
@@ -37,7 +37,7 @@ pub(crate) async fn exchange(
     Ok(Some(Exchange::new(iv, source)))
 }
 
-async fn data_key(context: &Context, args: &cli::Session, key_id: &str) -> Result<KeySource> {
+async fn data_key(context: &Context, args: &cli::SessionArgs, key_id: &str) -> Result<KeySource> {
     let client = context.client_at(Product::Kms, args.kms_endpoint.as_deref())?;
     let call = GenerateDataKey::under(key_id);
     let data_key = client.call(&call, args.connection.connect_timeout).await?;

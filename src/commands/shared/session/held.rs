@@ -14,7 +14,7 @@ use crate::protocol::session::{InputFrom, Session};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
 use crate::remote::typed_line;
 use crate::share::{Ask, Commands, Ends, Said};
-use crate::wire::Target;
+use crate::wire::SessionUrl;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,11 +24,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// The settings that sessions are started with.
-pub(crate) struct Opening<'a> {
+pub(crate) struct SessionSettings<'a> {
     /// The way to the service.
     pub(crate) context: &'a Context,
     /// The session's options.
-    pub(crate) args: &'a cli::Session,
+    pub(crate) args: &'a cli::SessionArgs,
     /// Everything that has to be over before the process ends.
     pub(crate) tasks: &'a TaskTracker,
     /// Ends every session.
@@ -36,7 +36,7 @@ pub(crate) struct Opening<'a> {
 }
 
 /// The session. Dropping it ends it.
-pub(crate) struct Held {
+pub(crate) struct HeldSession {
     /// The streams of its command.
     pub(crate) ends: Ends,
     said: mpsc::UnboundedReceiver<Said>,
@@ -49,11 +49,11 @@ pub(crate) struct Held {
     over: bool,
 }
 
-impl Held {
+impl HeldSession {
     /// Starts the session that is asked for and waits until its runner is there. `open` is dropped
     /// when it is over.
     pub(crate) async fn open(
-        opening: &Opening<'_>,
+        opening: &SessionSettings<'_>,
         request: StartTerminalSession,
         open: impl Send + 'static,
     ) -> Result<Self> {
@@ -90,7 +90,7 @@ impl Held {
     /// Starts the session; what is returned runs it to its end.
     async fn start(
         &self,
-        opening: &Opening<'_>,
+        opening: &SessionSettings<'_>,
         mut request: StartTerminalSession,
         filter: Commands,
         controls: mpsc::Receiver<Control>,
@@ -188,7 +188,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldSession {
     fn drop(&mut self) {
         self.ends.end();
         let _ = self.control.try_send(Control::Stop(Stop::Signal(1)));
@@ -209,7 +209,7 @@ fn why(outcome: Outcome) -> Error {
 /// The pump's host for a held session.
 struct HeldHost {
     network: Network,
-    target: Target,
+    target: SessionUrl,
     limit: Duration,
     up: Arc<AtomicBool>,
 }

@@ -27,7 +27,7 @@ const LINGER: Duration = Duration::from_secs(5);
 /// service would refuse.
 pub(crate) fn request(
     context: &Context,
-    args: &cli::Session,
+    args: &cli::SessionArgs,
     (target, id): (Option<&str>, &str),
     remote: &Remote,
 ) -> Result<StartTerminalSession> {
@@ -103,7 +103,7 @@ impl PortSession {
             impl AsyncWrite + Send + Unpin,
         ),
         control: mpsc::Receiver<Control>,
-        (ports, args): (&cli::Ports, &cli::Session),
+        (ports, args): (&cli::Ports, &cli::SessionArgs),
         notices: impl FnMut(Notice) + Send,
     ) -> Outcome {
         let mut options = session::protocol_options(args);

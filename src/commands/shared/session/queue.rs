@@ -37,7 +37,11 @@ pub(super) struct Queue<'a> {
 
 impl<'a> Queue<'a> {
     /// The wait for a session in this region begins.
-    pub(super) fn new(context: &'a Context, region: &'a str, args: &cli::Session) -> Result<Self> {
+    pub(super) fn new(
+        context: &'a Context,
+        region: &'a str,
+        args: &cli::SessionArgs,
+    ) -> Result<Self> {
         let limit = args.queue_timeout;
         let is_paced = args.start_rate > 0 && !limit.is_zero();
         let file = context.starts_file(region)?.filter(|_| is_paced);

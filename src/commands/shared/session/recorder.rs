@@ -2,7 +2,7 @@
 
 use crate::cli::{self, Global};
 use crate::error::{Error, Result};
-use crate::recording::{Format, Names, NewFile, Pattern, Recording, Start};
+use crate::recording::{Format, Names, NewFile, Pattern, Recording, RecordingStart};
 use crate::terminal::{Size, Stdin};
 use crate::ui::Ui;
 use jiff::Timestamp;
@@ -33,7 +33,7 @@ impl Recorder {
     /// [`Error::Usage`] if the options make no sense here, or there is such a file; [`Error::Config`] if there
     /// can be none.
     pub(crate) fn prepare(
-        args: &cli::Record,
+        args: &cli::RecordArgs,
         global: &Global,
         terminal: bool,
         host: &str,
@@ -95,7 +95,7 @@ impl Recorder {
             },
         };
         let Size { rows, cols } = Size::current().unwrap_or_default();
-        let start = Start {
+        let start = RecordingStart {
             cols,
             rows,
             unix_seconds: Timestamp::now().as_second().try_into().unwrap_or_default(),
@@ -159,10 +159,10 @@ impl Recorded {
     }
 
     /// Standard input, of which note is taken if that is wanted.
-    pub(crate) fn of_input<'a>(this: Option<&Self>, stdin: &'a mut Stdin) -> Keys<'a> {
+    pub(crate) fn of_input<'a>(this: Option<&Self>, stdin: &'a mut Stdin) -> RecordedStdin<'a> {
         let wanted = this.filter(|recorded| recorded.with_input);
         let recording = wanted.map(|recorded| recorded.recording.clone());
-        Keys { stdin, recording }
+        RecordedStdin { stdin, recording }
     }
 
     /// Takes note of the terminal's size.
@@ -198,12 +198,12 @@ impl Recorded {
 }
 
 /// Standard input, and the recording that takes note of it.
-pub(crate) struct Keys<'a> {
+pub(crate) struct RecordedStdin<'a> {
     stdin: &'a mut Stdin,
     recording: Option<Recording>,
 }
 
-impl AsyncRead for Keys<'_> {
+impl AsyncRead for RecordedStdin<'_> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -2,16 +2,16 @@
 
 use super::key::key;
 use super::reach::{PATIENCE, answer, greeted, knock, reach};
-use super::start::Start;
-use crate::cli::{Connect, Global, Session, Sharing};
+use super::start::StartMessage;
+use crate::cli::{Connect, Global, SessionArgs, Sharing};
 use crate::commands::exec::{GRACE, Program, passed_on};
 use crate::commands::shared::context::Context;
 use crate::commands::shared::stops::{Stops, exit_of};
 use crate::error::{Error, Result, Stop};
 use crate::exit::Exit;
 use crate::openapi::ecs::StartTerminalSession;
-use crate::remote::{Command, Signal};
-use crate::share::{Answer, Asked, Conn, Place, Run};
+use crate::remote::{RemoteCommand, Signal};
+use crate::share::{Answer, Asked, Conn, HolderFiles, Run};
 use crate::terminal::stdin_is_terminal;
 use crate::ui::Ui;
 use std::fs::File;
@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 pub(super) const QUIET: Duration = Duration::from_secs(10);
 
 /// A command whose session may be shared.
-pub(crate) struct Shared<'a> {
+pub(crate) struct ShareRequest<'a> {
     /// The way to the service.
     pub(crate) context: &'a Context,
     /// The options of every command.
@@ -32,7 +32,7 @@ pub(crate) struct Shared<'a> {
     /// Whether and how it is shared.
     pub(crate) sharing: &'a Sharing,
     /// The session's options.
-    pub(crate) session: &'a Session,
+    pub(crate) session: &'a SessionArgs,
     /// The request for a session of its own.
     pub(crate) request: &'a StartTerminalSession,
     /// Tells the user something.
@@ -45,7 +45,7 @@ pub(crate) struct Shared<'a> {
 /// # Errors
 /// [`Error::Io`] if this process can't listen to signals; [`Error::Stopped`].
 pub(crate) async fn run(
-    shared: &Shared<'_>,
+    shared: &ShareRequest<'_>,
     args: &Connect,
     program: Option<&Program>,
 ) -> Result<Option<Exit>> {
@@ -82,7 +82,10 @@ pub(crate) async fn run(
 
 /// The process id of this command's holder, if there is one. With `end`, it is asked to end, at once or
 /// after the commands that are running.
-pub(crate) async fn ask(shared: &Shared<'_>, end: Option<bool>) -> Result<Option<u32>, String> {
+pub(crate) async fn ask(
+    shared: &ShareRequest<'_>,
+    end: Option<bool>,
+) -> Result<Option<u32>, String> {
     let (_, place) = place(shared)?;
     let conn = knock(&place).await.map_err(|error| error.to_string())?;
     let Some(mut conn) = conn else {
@@ -96,18 +99,18 @@ pub(crate) async fn ask(shared: &Shared<'_>, end: Option<bool>) -> Result<Option
 }
 
 /// The key and the files of the holder of this command's sessions.
-fn place(shared: &Shared<'_>) -> Result<(String, Place), String> {
+fn place(shared: &ShareRequest<'_>) -> Result<(String, HolderFiles), String> {
     let kms = shared.session.kms_endpoint.as_deref();
     let key = key(shared.context, shared.sharing, shared.request, kms);
     let key = key.map_err(|error| error.to_string())?;
-    let place = Place::of(&key, &|name| std::env::var_os(name));
+    let place = HolderFiles::of(&key, &|name| std::env::var_os(name));
     let place = place.map_err(|error| error.to_string())?;
     Ok((key, place))
 }
 
 /// The command, if it can run in a shared session.
 fn shareable<'a>(
-    session: &Session,
+    session: &SessionArgs,
     is_raw: bool,
     program: Option<&'a Program>,
 ) -> Result<&'a Program, &'static str> {
@@ -120,7 +123,7 @@ fn shareable<'a>(
 }
 
 /// Whether such a session can be shared.
-pub(super) fn check(session: &Session) -> Result<(), &'static str> {
+pub(super) fn check(session: &SessionArgs) -> Result<(), &'static str> {
     #[cfg(feature = "emulator")]
     if session.connection.emulator {
         return Err(tr!("the emulator ends with this process"));
@@ -133,8 +136,8 @@ pub(super) fn check(session: &Session) -> Result<(), &'static str> {
 
 /// Hands the command over; from then on the holder runs it. Nothing of it has begun after a failure.
 pub(super) async fn hand_over(
-    shared: &Shared<'_>,
-    command: &Command,
+    shared: &ShareRequest<'_>,
+    command: &RemoteCommand,
     has_stdin: bool,
     streams: [BorrowedFd<'_>; 3],
 ) -> Result<Conn, String> {
@@ -143,7 +146,7 @@ pub(super) async fn hand_over(
     let keep = sharing.keep();
     let start = async || {
         let options = (shared.global, shared.session);
-        let start = Start::of(shared.context, options, shared.request, &key, sharing).await;
+        let start = StartMessage::of(shared.context, options, shared.request, &key, sharing).await;
         start.map_err(|error| error.to_string())
     };
     let mut conn = reach(&place, keep.is_some(), start).await?;

@@ -1,9 +1,9 @@
 //! Runs a command in a session that is held, with streams that are this process's own.
 
-use super::hand_over::{QUIET, Shared, check, hand_over};
+use super::hand_over::{QUIET, ShareRequest, check, hand_over};
 use super::reach::PATIENCE;
 use crate::error::Error;
-use crate::remote::{Command, Signal};
+use crate::remote::{RemoteCommand, Signal};
 use crate::share::{Answer, Asked, Conn};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -18,8 +18,8 @@ pub(crate) struct Lent {
 /// Hands a command over with these streams: standard input, if it has one, output and error. Nothing of it
 /// has begun after a failure, which says why.
 pub(crate) async fn lend(
-    shared: &Shared<'_>,
-    command: &Command,
+    shared: &ShareRequest<'_>,
+    command: &RemoteCommand,
     stdin: Option<OwnedFd>,
     [stdout, stderr]: [OwnedFd; 2],
 ) -> Result<Lent, String> {

@@ -6,7 +6,7 @@ mod lent;
 mod reach;
 mod start;
 
-pub(crate) use hand_over::{Shared, ask, run};
+pub(crate) use hand_over::{ShareRequest, ask, run};
 pub(crate) use lent::lend;
 pub(crate) use reach::{answer, greeted, knock};
-pub(crate) use start::Start;
+pub(crate) use start::StartMessage;

@@ -1,7 +1,7 @@
 //! Reaching a holder: by its socket, or by starting it.
 
-use super::start::{Start, changed_variables};
-use crate::share::{Answer, Asked, Conn, Place};
+use super::start::{StartMessage, changed_variables};
+use crate::share::{Answer, Asked, Conn, HolderFiles};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -21,7 +21,7 @@ const START: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(5);
 
 /// Connects to the holder at this place; `None` if there is none.
-pub(crate) async fn knock(place: &Place) -> io::Result<Option<Conn>> {
+pub(crate) async fn knock(place: &HolderFiles) -> io::Result<Option<Conn>> {
     match UnixStream::connect(&place.socket).await {
         Ok(stream) => Conn::of(stream).map(Some),
         Err(error) => match error.kind() {
@@ -64,9 +64,9 @@ pub(crate) async fn answer(
 /// Connects to the holder at this place and waits for its greeting. Where there is none, and this process
 /// is the first to see that, `start` is asked for what to start one with.
 pub(super) async fn reach(
-    place: &Place,
+    place: &HolderFiles,
     starts: bool,
-    start: impl AsyncFnOnce() -> Result<Start, String>,
+    start: impl AsyncFnOnce() -> Result<StartMessage, String>,
 ) -> Result<Conn, String> {
     let text = |error: io::Error| error.to_string();
     let by = Instant::now() + PATIENCE;
@@ -92,7 +92,7 @@ pub(super) async fn reach(
 }
 
 /// Starts a holder, gives it the lock, and waits for its greeting.
-async fn launch(start: &Start, lock: &File) -> Result<Conn, String> {
+async fn launch(start: &StartMessage, lock: &File) -> Result<Conn, String> {
     let (ours, its) = Socket::pair().map_err(|error| error.to_string())?;
     let mut conn = Conn::new(ours).map_err(|error| error.to_string())?;
     let started = spawn(its);
@@ -128,15 +128,15 @@ mod tests {
     use tempfile::TempDir;
 
     /// A place of its own, and its directory.
-    fn place() -> (Place, TempDir) {
+    fn place() -> (HolderFiles, TempDir) {
         let dir = tempfile::tempdir().unwrap();
         let runtime = dir.path().as_os_str().to_owned();
         let env = move |name: &str| (name == "XDG_RUNTIME_DIR").then(|| runtime.clone());
-        (Place::of(&"a".repeat(32), &env).unwrap(), dir)
+        (HolderFiles::of(&"a".repeat(32), &env).unwrap(), dir)
     }
 
     /// The reason why there is no holder, and how long it took to see that.
-    async fn seen(place: &Place) -> (String, Duration) {
+    async fn seen(place: &HolderFiles) -> (String, Duration) {
         let begun = Instant::now();
         let start = async || Err("one would be started".to_owned());
         let why = reach(place, true, start).await.err().unwrap();

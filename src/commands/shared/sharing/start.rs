@@ -1,7 +1,7 @@
 //! The start message of a new holder, sent over the socket that is its standard input.
 
-use crate::cli::{Global, Session, Sharing};
-use crate::commands::shared::context::{Context, Lookup};
+use crate::cli::{Global, SessionArgs, Sharing};
+use crate::commands::shared::context::{Context, EnvLookup};
 use crate::config::credentials::Credentials;
 use crate::config::env::process_env;
 use crate::error::Result;
@@ -32,7 +32,7 @@ const PATHS: [&str; 10] = [
 
 /// The start message of a holder. It has no `Debug`, as it holds secrets.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Start {
+pub(crate) struct StartMessage {
     /// The version of axt that wrote the message.
     pub(crate) version: String,
     /// The name of the holder's socket.
@@ -40,7 +40,7 @@ pub(crate) struct Start {
     /// The way to the service.
     global: Global,
     /// The session's options.
-    pub(crate) session: Session,
+    pub(crate) session: SessionArgs,
     /// The instance.
     pub(crate) instance: String,
     /// How long it holds sessions after their last command.
@@ -48,12 +48,12 @@ pub(crate) struct Start {
     /// Variables with secret values, which are kept out of the holder's environment.
     variables: BTreeMap<String, String>,
     /// The credentials to begin with.
-    credentials: Held,
+    credentials: PassedCredentials,
 }
 
 /// Credentials, as they are passed on.
 #[derive(Serialize, Deserialize)]
-struct Held {
+struct PassedCredentials {
     access_key_id: String,
     access_key_secret: String,
     security_token: Option<String>,
@@ -61,11 +61,11 @@ struct Held {
     source: String,
 }
 
-impl Start {
+impl StartMessage {
     /// The start message for a holder of the sessions that `request` asks for.
     pub(super) async fn of(
         context: &Context,
-        (global, session): (&Global, &Session),
+        (global, session): (&Global, &SessionArgs),
         request: &StartTerminalSession,
         key: &str,
         sharing: &Sharing,
@@ -88,7 +88,7 @@ impl Start {
             instance: request.instance_id.clone(),
             keep: sharing.keep().unwrap_or_default(),
             variables: variables.collect(),
-            credentials: Held {
+            credentials: PassedCredentials {
                 access_key_id: credentials.access_key_id,
                 access_key_secret: credentials.access_key_secret.expose_secret().to_owned(),
                 security_token: credentials
@@ -103,7 +103,7 @@ impl Start {
     /// The way to the service, which begins with the credentials that were given.
     pub(crate) fn context(&mut self) -> Result<Context> {
         let variables = std::mem::take(&mut self.variables);
-        let env: Lookup =
+        let env: EnvLookup =
             Arc::new(move |name| variables.get(name).cloned().or_else(|| process_env(name)));
         let limit = self.session.connection.connect_timeout;
         let context = Context::with_env(&self.global, limit, env)?;

@@ -2,7 +2,7 @@
 
 use crate::commands::shared::session::stdio;
 use crate::error::{Error, Result, Stop};
-use crate::terminal::choice::{Answer, Choice, Key, Keys};
+use crate::terminal::choice::{Choice, Key, KeyReader, KeyResult};
 use crate::terminal::{self, Screen, Signal, Signals, Size};
 use crate::ui::Ui;
 use std::cell::Cell;
@@ -43,7 +43,7 @@ pub(crate) async fn choose(question: String, rows: Vec<Vec<String>>, ui: &Ui) ->
     let screen = Screen::take().map_err(io)?;
     ui.paint(ENTER);
     let mut choice = Choice::new(question, rows);
-    let mut keys = Keys::default();
+    let mut keys = KeyReader::default();
     // Between a stop and what tells that it is over, the screen is the shell's.
     let is_shown = Cell::new(true);
     let suspend = || {
@@ -85,9 +85,9 @@ pub(crate) async fn choose(question: String, rows: Vec<Vec<String>>, ui: &Ui) ->
             }
         };
         match pressed.map(|key| choice.press(key, size)) {
-            Some(Answer::Chosen(place)) => break Ok(place),
-            Some(Answer::Cancelled) => break Err(Stop::Signal(INTERRUPT)),
-            Some(Answer::Open) | None => {}
+            Some(KeyResult::Chosen(place)) => break Ok(place),
+            Some(KeyResult::Cancelled) => break Err(Stop::Signal(INTERRUPT)),
+            Some(KeyResult::Open) | None => {}
         }
     };
     ui.paint(LEAVE);

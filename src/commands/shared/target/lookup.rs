@@ -6,7 +6,7 @@ use crate::commands::shared::table::table;
 use crate::error::{Error, Result};
 use crate::names::cache::NameCache;
 use crate::names::meaning::Search;
-use crate::names::outcome::Outcome;
+use crate::names::outcome::SearchOutcome;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::describe::region_ids;
 use crate::openapi::ecs::instances::{Instance, find_by_host_name, find_by_name, is_refusal};
@@ -42,15 +42,15 @@ impl Lookup {
     /// may be asked. The context's region becomes the instance's.
     pub(crate) async fn settle(&self, context: &mut Context, may_ask: bool) -> Result<Instance> {
         let instance = match self.outcome(context).await? {
-            Outcome::One(instance) => {
+            SearchOutcome::One(instance) => {
                 self.remember(context, &instance)?;
                 *instance
             }
-            Outcome::Several(instances) if may_ask && choose::can_ask() => {
+            SearchOutcome::Several(instances) if may_ask && choose::can_ask() => {
                 let question = tr!("Which instance is {host:?}?", host = self.host);
                 choose_from(instances, question, &self.ui).await?
             }
-            Outcome::Several(instances) => return Err(ambiguous(&self.host, &instances)),
+            SearchOutcome::Several(instances) => return Err(ambiguous(&self.host, &instances)),
         };
         tracing::info!("{:?} is {} in {}", self.host, instance.id, instance.region);
         context.enter(&instance.region);
@@ -60,14 +60,14 @@ impl Lookup {
     /// The one instance that the target names.
     pub(crate) async fn one(&self, context: &Context) -> Result<Instance> {
         match self.outcome(context).await? {
-            Outcome::One(instance) => Ok(*instance),
-            Outcome::Several(instances) => Err(ambiguous(&self.host, &instances)),
+            SearchOutcome::One(instance) => Ok(*instance),
+            SearchOutcome::Several(instances) => Err(ambiguous(&self.host, &instances)),
         }
     }
 
-    async fn outcome(&self, context: &Context) -> Result<Outcome> {
+    async fn outcome(&self, context: &Context) -> Result<SearchOutcome> {
         let (answers, asked) = self.answers(context).await?;
-        Outcome::of(&self.host, answers, &asked)
+        SearchOutcome::of(&self.host, answers, &asked)
     }
 
     /// All instances that were found, and the regions that were asked.

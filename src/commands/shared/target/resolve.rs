@@ -73,7 +73,7 @@ pub(crate) async fn now(
 pub(crate) async fn for_session(
     context: &mut Context,
     global: &Global,
-    args: &cli::Session,
+    args: &cli::SessionArgs,
     target: Option<&str>,
     may: May,
 ) -> Result<Resolved> {
@@ -114,7 +114,7 @@ pub(crate) async fn for_session(
 /// `request` and `resolved` then name that instance.
 pub(crate) async fn start(
     context: &Context,
-    args: &cli::Session,
+    args: &cli::SessionArgs,
     request: &mut StartTerminalSession,
     resolved: &mut Resolved,
     from: InputFrom,

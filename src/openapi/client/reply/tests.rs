@@ -22,7 +22,7 @@ struct Typed {
 }
 
 fn read(status: u16, body: &[u8]) -> Result<Typed, ApiError> {
-    Reply {
+    HttpReply {
         action: "StartTerminalSession",
         status,
         body,
