@@ -220,7 +220,7 @@ pub(crate) struct RunArgs {
     /// Set a variable for the command; without a value, to what it is here (repeatable)
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = variable)]
     pub(crate) env: Vec<Variable>,
-    /// Compress what goes to and fro where that pays and the instance has gzip
+    /// Compress the traffic where that helps and the instance has gzip
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) compress: Compress,
     /// Give the command no standard input
@@ -334,7 +334,7 @@ pub(crate) struct SessionArgs {
     /// as many at once; 0: no limit
     #[arg(long, value_name = "N", env = "AXT_START_RATE", default_value = "15", value_parser = clap::value_parser!(u32).range(..=1000), hide_short_help = true)]
     pub(crate) start_rate: u32,
-    /// Idempotence token of the call that starts the session [default: a new UUID]
+    /// Idempotency token of the call that starts the session [default: a new UUID]
     #[arg(long, value_name = "TOKEN")]
     pub(crate) client_token: Option<String>,
     /// Use this session URL instead of asking the API for a session; `-` reads it from stdin
@@ -363,7 +363,7 @@ pub(crate) struct Connection {
     /// the ports of old agents 170s]
     #[arg(long, value_name = "DURATION", value_parser = keepalive)]
     pub(crate) keepalive: Option<Duration>,
-    /// Take the connection for dead after this much silence of the gateway; 0 for never
+    /// Treat the connection as dead after this much silence of the gateway; 0 for never
     #[arg(long, value_name = "DURATION", default_value = "45s", value_parser = duration)]
     pub(crate) dead_after: Duration,
     /// Send no more bytes per second than this, such as 200K [default: the service's limit]

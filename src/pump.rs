@@ -358,7 +358,7 @@ impl Pump<'_> {
                     None => self.conclude(Outcome::Stopped(stop)),
                 }
             }
-            Some(Control::ReportsEnd) => self.channel.learn_that_it_reports_its_end(),
+            Some(Control::ReportsEnd) => self.channel.set_reports_end(),
             Some(Control::Unread) => self.linger.want_no_answer(),
             Some(Control::Filter) => self.filter.wake(now.at, &mut self.flow),
             // The senders are gone, and with them everything that could stop the session: that counts as a

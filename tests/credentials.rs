@@ -401,7 +401,7 @@ fn what_is_missing_is_said_at_once() {
         let home = user.home.path().to_str().unwrap();
         insta::allow_duplicates! {
             insta::assert_snapshot!(done.stderr.replace(home, "~"), @r"
-            axt: no region given, and no usable credentials: there are none in the environment and no profile in ~/.aliyun/config.json
+            axt: no region given, and no usable credentials: none in the environment, and no profile in ~/.aliyun/config.json
             axt: hint: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`; then give --region or set ALIBABA_CLOUD_REGION_ID, unless the profile has a region_id
             ");
         }

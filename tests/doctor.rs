@@ -294,7 +294,7 @@ fn settings_in_trouble_are_told() {
     });
     assert_snapshot!(all.concat(), @r"
     fail | settings | no region given | give --region, set ALIBABA_CLOUD_REGION_ID, or put region_id into the profile
-    fail | credentials | no usable credentials: there are none in the environment and no profile in a configuration file (switched off, or the home directory is not known) | set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`
+    fail | credentials | no usable credentials: none in the environment, and no profile in a configuration file (switched off, or the home directory is not known) | set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`
     fail | identity | GetCallerIdentity: SignatureDoesNotMatch: Specified signature is not matched with our calculation. (the server signed the same text, so the AccessKey secret is wrong) (HTTP 400) | the AccessKey secret doesn't belong to the AccessKey id: check both for missing characters
     fail | settings | the endpoint must not carry a user name or a password | correct the option or variable
     ");

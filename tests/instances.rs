@@ -214,11 +214,11 @@ fn answers_that_make_no_sense_end_with_an_error() {
         ),
         (
             r#"{"Instances":{"Instance":7}}"#,
-            "the answer lacks what it should hold",
+            "the answer has missing or mistyped fields",
         ),
         (
             r#"{"Instances":{"Instance":[{"InstanceId":"i-1","Tags":{"Tag":"x"}}]}}"#,
-            "the answer lacks what it should hold",
+            "the answer has missing or mistyped fields",
         ),
         ("<html>", "the answer is 6 bytes of HTML"),
     ] {

@@ -159,7 +159,7 @@ fn all_processes_keep_one_pace() {
     fs::write(&file, &hour).unwrap();
     let refused = run(&[]);
     assert_eq!(refused.status, 255);
-    let said = "until this session may be started, as others are started before it, and --queue-timeout is 60s";
+    let said = "longer than --queue-timeout 60s, as others are started before it";
     assert!(refused.stderr.contains(said), "{}", refused.stderr);
     assert_eq!(fs::read_to_string(&file).unwrap().split(' ').count(), 2);
     // Another region or account, and who wants no pace, are not concerned.

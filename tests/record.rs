@@ -193,7 +193,7 @@ fn a_file_that_exists_and_names_that_are_none_are_refused_before_the_session() {
     for (name, says) in [
         (there.to_str().unwrap(), "exists already"),
         ("-", "not to standard output"),
-        ("a%q", "%q stands for nothing"),
+        ("a%q", "unknown placeholder %q"),
         (missing.to_str().unwrap(), "the recording can't be written"),
     ] {
         let mut axt = recorded(&cloud, Path::new(name), &["-t"]);

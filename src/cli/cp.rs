@@ -18,7 +18,7 @@ pub(crate) struct Cp {
     /// Give copies the mode and the time of their source
     #[arg(short, long)]
     pub(crate) preserve: bool,
-    /// Compress what goes to and fro where that pays and the instance has gzip
+    /// Compress the traffic where that helps and the instance has gzip
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) compress: Compress,
     /// The options that share the session with later commands.

@@ -7,7 +7,7 @@ use std::time::Duration;
 /// `axt doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
-    /// The instance, as for `axt connect`; USER@ names the user there. Without it, all but the instance
+    /// The instance, as for `axt connect`; USER@ names the user there. Without it, only local and account checks
     #[arg(value_name = "[USER@]TARGET")]
     pub(crate) target: Option<String>,
     /// Install the Cloud Assistant agent if it is missing; asks first

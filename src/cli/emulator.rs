@@ -47,7 +47,7 @@ pub(crate) struct Emulator {
 pub(crate) enum GuestKind {
     /// A shell or a command on a terminal, or a TCP connection
     Pty,
-    /// Whatever is sent, sent back
+    /// Echo what is sent
     Echo,
 }
 

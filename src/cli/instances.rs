@@ -5,7 +5,7 @@ use clap::Args;
 /// `axt instances`.
 #[derive(Debug, Args)]
 pub(crate) struct Instances {
-    /// List what fits: an id, a name (* is any characters), tag:KEY=VALUE, tag:KEY, an IP address, a status
+    /// List matching instances: an id, a name (* is any characters), tag:KEY=VALUE, tag:KEY, an IP address, a status
     ///
     /// An id is i-… or mi-…, a status is running, stopped, starting, stopping, pending, connected or
     /// disconnected. Any other text is a name, and so is what follows name:. Of several ids, names and

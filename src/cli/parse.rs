@@ -297,7 +297,7 @@ fn with_variables(axt: Command, typed: &Ids) -> Command {
     let overruled = overruled(&command, typed);
     map_args(axt, &|arg| {
         let id = arg.get_id().as_str();
-        let counts = !says_nothing(&arg) && !overruled.contains(id) && !typed.contains(id);
+        let counts = !is_ignored(&arg) && !overruled.contains(id) && !typed.contains(id);
         let arg = if counts { arg } else { without_variable(arg) };
         // A value may be a secret, such as a password in a URL.
         let arg = arg.hide_env_values(true);
@@ -323,7 +323,7 @@ pub(super) fn map_args(command: Command, change: &impl Fn(Arg) -> Arg) -> Comman
 
 /// Whether the argument's variable has no effect although it is set: an empty one counts as unset, as with
 /// Alibaba Cloud's own, and so does a switch that is off.
-fn says_nothing(arg: &Arg) -> bool {
+fn is_ignored(arg: &Arg) -> bool {
     let value = arg.get_env().and_then(var_os);
     let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
     let off = |value: &OsString| {

@@ -1,6 +1,6 @@
 //! `axt connect`: a shell, or a command with its status.
 
-use super::doctor::explain::{explained, wondering};
+use super::doctor::explain::{explained, with_explanation};
 use super::exec::{self, Exec, TypeAhead};
 use super::shared::context::Context;
 use super::shared::plan::{self, Plan, command, is_at_terminal, is_terminal};
@@ -278,7 +278,7 @@ async fn connect(
     };
     let session = attach.run(Box::new(channel), link, filter, stops);
     let whose = (context, &args.session, request.instance_id.as_str());
-    let outcome = wondering(session, answered, whose).await?;
+    let outcome = with_explanation(session, answered, whose).await?;
     let exit = conclude(outcome)?;
     if let Some(hint) = plan.hint(exit) {
         ui.hint(hint);

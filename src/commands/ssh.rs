@@ -38,7 +38,7 @@ pub(crate) async fn run(global: &Global, args: Ssh, ui: &Ui) -> anyhow::Result<E
             None => Err(Error::Usage(tr!("there is nothing to do").into()).into()),
         };
     };
-    let no_task = || Error::Usage(tr!("there is no such task for ssh").into());
+    let no_task = || Error::Usage(tr!("internal error: no such task for ssh").into());
     let session = match &*task {
         Command::Connect(connect) => &connect.session,
         Command::Proxy(proxy) => &proxy.session,

@@ -50,7 +50,7 @@ fn message(error: &Error) -> String {
             tr!("can't connect to {to}: {cause}", to, cause = line(cause))
         }
         Error::Queue { wait, limit } => tr!(
-            "it is {wait:.1?} until this session may be started, as others are started before it, and --queue-timeout is {limit:?}",
+            "the wait for this session would be {wait:.1?}, longer than --queue-timeout {limit:?}, as others are started before it",
             wait,
             limit
         ),

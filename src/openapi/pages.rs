@@ -37,7 +37,7 @@ pub(crate) trait Paged: Action<Reply = Page<<Self as Paged>::Item>> {
     const LARGEST: usize;
 
     /// Asks for the page of this token, the first one without, and for so many items.
-    fn turn_to(&mut self, token: Option<String>, size: usize);
+    fn set_page(&mut self, token: Option<String>, size: usize);
 }
 
 /// The items of `query`'s list, each passed through `take`; all of them, or the first `most`. Each page may
@@ -57,7 +57,7 @@ pub(crate) async fn all<A: Paged, T>(
     let (mut taken, mut token) = (vec![], None);
     let mut seen = HashSet::new();
     while taken.len() < most {
-        query.turn_to(token.take(), A::LARGEST.min(most - taken.len()));
+        query.set_page(token.take(), A::LARGEST.min(most - taken.len()));
         let page = client.call(&query, limit).await?;
         for item in page.items {
             taken.extend(take(item)?);

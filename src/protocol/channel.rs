@@ -183,7 +183,7 @@ pub trait Channel {
     }
 
     /// Notes that it is known to.
-    fn learn_that_it_reports_its_end(&mut self) {}
+    fn set_reports_end(&mut self) {}
 
     /// Whether output that comes now can be an answer to the user.
     fn is_answering(&self) -> bool {

@@ -21,7 +21,7 @@ const AHEAD: Duration = Duration::from_secs(15 * 60);
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// The longest sleep in one piece. A machine that slept itself has missed the time in between.
-const NAP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// How long to wait after a renewal that failed; it doubles up to the second value.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(15 * 60));
@@ -288,7 +288,7 @@ async fn renew_in_time(provider: Weak<Inner>) {
         let left = inner.world.clock.until(due);
         if !left.is_zero() {
             drop(inner);
-            sleep(left.min(NAP)).await;
+            sleep(left.min(LONGEST_SLEEP)).await;
             continue;
         }
         let once = inner.asking.lock().await;

@@ -23,7 +23,7 @@ impl Pump<'_> {
     /// attempt displaces, or another client, which ends the session here.
     pub(super) fn displaced(&mut self, error: Error) {
         let now = clock::now().at;
-        if self.options.resume && self.wire.may_be_own_doing(now) {
+        if self.options.resume && self.wire.may_be_abandoned_attempt(now) {
             self.broke(error.to_string(), true);
         } else {
             self.fail(error);

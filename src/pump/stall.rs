@@ -10,7 +10,7 @@ const LATE: Duration = Duration::from_millis(500);
 const LONG: Duration = Duration::from_secs(5);
 
 /// How long after a stop it may be the cause of the session's end.
-const EXPLAINS: Duration = Duration::from_secs(60);
+const BLAME_WINDOW: Duration = Duration::from_secs(60);
 
 /// The next wake-up, and the last one that came late.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ impl StallDetector {
 
     /// Adds the last stop to an error that it has probably caused.
     pub(super) fn explain(&self, now: Instant, error: Error) -> Error {
-        let recent = self.last.filter(|(at, _)| now < *at + EXPLAINS);
+        let recent = self.last.filter(|(at, _)| now < *at + BLAME_WINDOW);
         match recent {
             Some((_, span)) if is_of_session(&error) => Error::AfterStop {
                 // Whole seconds are said.

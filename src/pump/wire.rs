@@ -137,7 +137,7 @@ impl Wire {
 
     /// Whether an abandoned attempt may be the reason why the gateway says that another connection has the
     /// session, or that there is none. That is assumed [`MAX_RETRIES`] times.
-    pub(super) fn may_be_own_doing(&mut self, now: Instant) -> bool {
+    pub(super) fn may_be_abandoned_attempt(&mut self, now: Instant) -> bool {
         let recent = self
             .abandoned_at
             .is_some_and(|at| now < at + ARRIVES_WITHIN);
@@ -155,7 +155,7 @@ impl Wire {
             self.abandoned_attempt(now);
         }
         let unknown = matches!(error, Error::Refused { status: 404, .. });
-        is_lasting(error) && !(unknown && self.may_be_own_doing(now))
+        is_lasting(error) && !(unknown && self.may_be_abandoned_attempt(now))
     }
 
     /// Plans the next attempt. A connection over which the session made no progress counts as a failed

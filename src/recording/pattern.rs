@@ -90,7 +90,7 @@ impl FromStr for Pattern {
 
 fn signs(found: &str) -> String {
     tr!(
-        "{found} stands for nothing: there are %h (target), %s (session), %t (time) and %% (a percent sign)",
+        "unknown placeholder {found}; known: %h (target), %s (session), %t (time) and %% (a percent sign)",
         found
     )
 }

@@ -5,7 +5,7 @@ use crate::remote::{RemoteCommand, Signal};
 
 /// A request to the filter. Send the pump [`crate::pump::Control::Filter`] after it.
 #[derive(Debug)]
-pub(crate) enum Ask {
+pub(crate) enum FilterRequest {
     /// Start this command, with or without standard input. It may be sent only while the filter is free.
     Start(RemoteCommand, bool),
     /// Send this signal to the command.
@@ -16,7 +16,7 @@ pub(crate) enum Ask {
 
 /// A message about the session or its command.
 #[derive(Debug)]
-pub(crate) enum Said {
+pub(crate) enum SessionMessage {
     /// The runner is there, and free.
     Ready,
     /// Something that the command's user may want to know.

@@ -3,7 +3,7 @@
 //! The pump has the same reader and writers for as long as the session lives. They never fail towards it:
 //! what is wrong with a command's streams is that command's matter.
 
-use super::ask::Ask;
+use super::ask::FilterRequest;
 use super::streams::Streams;
 use crate::pump::Control;
 use crate::terminal::Stdout;
@@ -37,7 +37,7 @@ struct Shared {
     state: Mutex<State>,
     /// Notified when the state has changed.
     changed: Notify,
-    asks: mpsc::UnboundedSender<Ask>,
+    asks: mpsc::UnboundedSender<FilterRequest>,
     control: mpsc::Sender<Control>,
 }
 
@@ -55,7 +55,10 @@ struct State {
 
 impl Ends {
     /// Ends without streams. The filter gets a message when a command's input ends.
-    pub(crate) fn new(asks: mpsc::UnboundedSender<Ask>, control: mpsc::Sender<Control>) -> Self {
+    pub(crate) fn new(
+        asks: mpsc::UnboundedSender<FilterRequest>,
+        control: mpsc::Sender<Control>,
+    ) -> Self {
         Self(Arc::new(Shared {
             state: Mutex::default(),
             changed: Notify::new(),
@@ -215,7 +218,7 @@ impl AsyncRead for Ends {
         state.reader = Some(cx.waker().clone());
         match read {
             Ok(()) => {
-                let _ = self.0.asks.send(Ask::InputEnd);
+                let _ = self.0.asks.send(FilterRequest::InputEnd);
                 // If the queue is full, the pump is about to wake anyway.
                 let _ = self.0.control.try_send(Control::Filter);
             }

@@ -1,6 +1,6 @@
 //! The filter of a shared session, which runs one command after another by the runner's client.
 
-use super::ask::{Ask, Said};
+use super::ask::{FilterRequest, SessionMessage};
 use super::ends::Ends;
 use crate::error::Error;
 use crate::protocol::channel::Ending;
@@ -19,8 +19,8 @@ pub(crate) struct Commands {
     stdin: bool,
     produced: Yield,
     ends: Ends,
-    asked: mpsc::UnboundedReceiver<Ask>,
-    said: mpsc::UnboundedSender<Said>,
+    asked: mpsc::UnboundedReceiver<FilterRequest>,
+    said: mpsc::UnboundedSender<SessionMessage>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +36,8 @@ impl Commands {
     /// A filter for a new session.
     pub(crate) fn new(
         ends: Ends,
-        asked: mpsc::UnboundedReceiver<Ask>,
-        said: mpsc::UnboundedSender<Said>,
+        asked: mpsc::UnboundedReceiver<FilterRequest>,
+        said: mpsc::UnboundedSender<SessionMessage>,
     ) -> Self {
         Self {
             client: RunnerClient::new(Options {
@@ -59,9 +59,9 @@ impl Commands {
         self.client.command_line()
     }
 
-    fn answer(&mut self, ask: Ask) {
+    fn answer(&mut self, ask: FilterRequest) {
         match ask {
-            Ask::Start(command, stdin) => {
+            FilterRequest::Start(command, stdin) => {
                 self.stage = Stage::Runs;
                 self.stdin = stdin;
                 match command.what {
@@ -74,18 +74,18 @@ impl Commands {
                 }
             }
             // Nothing has begun that could get the signal.
-            Ask::Signal(signal) if self.script.take().is_some() => {
+            FilterRequest::Signal(signal) if self.script.take().is_some() => {
                 self.stage = Stage::Told;
-                self.say(Said::Ended(128 + signal.number()));
+                self.say(SessionMessage::Ended(128 + signal.number()));
             }
-            Ask::Signal(signal) if self.stage == Stage::Runs => {
+            FilterRequest::Signal(signal) if self.stage == Stage::Runs => {
                 self.client.signal(signal, &mut self.produced);
             }
-            Ask::InputEnd if self.stage == Stage::Runs => {
+            FilterRequest::InputEnd if self.stage == Stage::Runs => {
                 self.start_script(true);
                 self.client.input_end(&mut self.produced);
             }
-            Ask::Signal(_) | Ask::InputEnd => {}
+            FilterRequest::Signal(_) | FilterRequest::InputEnd => {}
         }
     }
 
@@ -111,11 +111,11 @@ impl Commands {
         }
         for event in std::mem::take(&mut self.produced.events) {
             match event {
-                RunnerEvent::Ready => self.say(Said::Ready),
-                RunnerEvent::Note(note) => self.say(Said::Note(note.to_string())),
+                RunnerEvent::Ready => self.say(SessionMessage::Ready),
+                RunnerEvent::Note(note) => self.say(SessionMessage::Note(note.to_string())),
                 RunnerEvent::Ended(status) => {
                     self.stage = Stage::Told;
-                    self.say(Said::Ended(status));
+                    self.say(SessionMessage::Ended(status));
                 }
                 RunnerEvent::Failed(failure) => {
                     flow.ending = Some(Ending::Failed(Error::Remote(failure.to_string())));
@@ -125,11 +125,11 @@ impl Commands {
         }
         if self.stage == Stage::Told && self.client.is_free() {
             self.stage = Stage::Free;
-            self.say(Said::Free);
+            self.say(SessionMessage::Free);
         }
     }
 
-    fn say(&self, said: Said) {
+    fn say(&self, said: SessionMessage) {
         // The receiver is gone when the session's user has dropped it.
         let _ = self.said.send(said);
     }

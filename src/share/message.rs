@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A request to a holder.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Asked {
+pub(crate) enum HolderRequest {
     /// Find a session for this command. Standard input, output and error come with the message.
     Run(Box<Run>),
     /// Run the command: the answer to [`Answer::Ready`].
@@ -49,7 +49,7 @@ pub(crate) enum Answer {
     Wait,
     /// The reason why the start of a session waits, as text for the command's user.
     Say(String),
-    /// A session is free. Nothing runs before [`Asked::Go`].
+    /// A session is free. Nothing runs before [`HolderRequest::Go`].
     Ready,
     /// The command is refused, for this reason.
     Refused(String),
@@ -66,7 +66,7 @@ pub(crate) enum Answer {
         /// The advice.
         hint: Option<String>,
     },
-    /// The answer to [`Asked::Ping`].
+    /// The answer to [`HolderRequest::Ping`].
     Pong,
     /// The sessions and commands.
     Status(HolderStatus),

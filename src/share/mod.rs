@@ -29,14 +29,14 @@ mod place;
 mod starts_file;
 mod streams;
 
-pub(crate) use ask::{Ask, Said};
+pub(crate) use ask::{FilterRequest, SessionMessage};
 #[cfg(unix)]
 pub(crate) use conn::Conn;
 pub(crate) use ends::{Broken, Ends};
 pub(crate) use filter::Commands;
 pub(crate) use governor::Pace;
 #[cfg(unix)]
-pub(crate) use message::{Answer, Asked, HolderStatus, Run};
+pub(crate) use message::{Answer, HolderRequest, HolderStatus, Run};
 #[cfg(unix)]
 pub(crate) use place::{HolderFiles, all};
 pub(crate) use starts_file::StartsFile;

@@ -90,7 +90,7 @@ impl Choice {
             at: 0,
             top: 0,
         };
-        choice.sift();
+        choice.apply_filter();
         choice
     }
 
@@ -100,15 +100,15 @@ impl Choice {
         match key {
             Key::Char(c) => {
                 self.filter.push(c);
-                self.sift();
+                self.apply_filter();
             }
             Key::Backspace => {
                 self.filter.pop();
-                self.sift();
+                self.apply_filter();
             }
             Key::Clear => {
                 self.filter.clear();
-                self.sift();
+                self.apply_filter();
             }
             Key::Move(by) => self.go(by),
             Key::Page(by) => self.go(by.saturating_mul(page)),
@@ -131,7 +131,7 @@ impl Choice {
 
     /// Finds the rows that match the filter: those that hold each of its words, and those whose number
     /// begins with it. A whole number chooses its row.
-    fn sift(&mut self) {
+    fn apply_filter(&mut self) {
         let filter = self.filter.to_lowercase();
         let words: Vec<&str> = filter.split_whitespace().collect();
         let number = words.first().filter(|_| words.len() == 1);

@@ -76,7 +76,7 @@ fn option(word: &str, typed: &Typed) -> Option<String> {
             )
         }
         "p" => tr!(
-            "there is no port of sshd's to choose: leave -p out; `axt forward` and `axt proxy` reach ports"
+            "axt does not connect to sshd's port: leave -p out; `axt forward` and `axt proxy` reach ports"
         )
             .into(),
         "i" => match value.filter(|value| is_instance(value)) {

@@ -166,7 +166,7 @@ impl Arguments {
     fn option(&mut self, option: char, parser: &mut lexopt::Parser) -> Result<(), String> {
         let settings = &mut self.wanted.settings;
         match option {
-            '1' => return Err(tr!("-1: version 1 of the protocol is gone").into()),
+            '1' => return Err(tr!("-1: version 1 of the protocol is not supported").into()),
             'C' => settings.compression = Some(true),
             'G' => self.print = true,
             'g' => settings.gateway_ports = Some(true),

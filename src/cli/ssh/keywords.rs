@@ -122,7 +122,7 @@ const REFUSED: [(&str, RefusedKeyword); 15] = [
     ),
     (
         "EnableEscapeCommandline",
-        refused(NO, both!("there is no command line behind ~C")),
+        refused(NO, both!("the ~C command line is not supported")),
     ),
     (
         "ForkAfterAuthentication",

@@ -195,7 +195,7 @@ fn possible(settings: &SshSettings) -> Result<(), String> {
     let mut refused: Vec<String> = refused.map(|c| c.text.clone()).collect();
     if let Some(port) = settings.port.filter(|port| *port != 22) {
         refused.push(tr!(
-            "port {port}: there is no port of sshd's to choose; leave it out, or reach a port by `axt forward` or `axt proxy`",
+            "port {port}: axt does not connect to sshd's port; leave it out, or reach a port by `axt forward` or `axt proxy`",
             port
         ));
     }

@@ -1,6 +1,6 @@
 //! Work with files that would keep the session waiting.
 
-use super::trouble::Trouble;
+use super::failure::CopyFailure;
 use std::io;
 
 /// Does it on another thread.
@@ -9,8 +9,8 @@ use std::io;
 /// The system's, as what is wrong with the file.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, Trouble> {
+) -> Result<T, CopyFailure> {
     let done = tokio::task::spawn_blocking(work).await;
     let done = done.unwrap_or_else(|error| Err(io::Error::other(error)));
-    done.map_err(|error| Trouble::local(&error))
+    done.map_err(|error| CopyFailure::local(&error))
 }

@@ -1,10 +1,10 @@
 //! Copies one file from the instance.
 
 use super::blocking::blocking;
+use super::failure::CopyFailure;
 use super::job::CopyJob;
 use super::meter::Meter;
 use super::part::{Part, digest};
-use super::trouble::Trouble;
 use crate::copy::{
     BLOCK, Digests, FileState, FileType, Hasher, RemotePath, RemoteSource, Script, Verb,
     mode_for_new,
@@ -18,23 +18,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Copies a file to this place, which is no directory.
 ///
 /// # Errors
-/// [`Trouble`].
+/// [`CopyFailure`].
 pub(super) async fn file(
     job: &mut CopyJob<'_>,
     from: &RemotePath,
     name: &str,
     to: &Path,
-) -> Result<(), Trouble> {
-    let local = |error: io::Error| Trouble::local(&error);
+) -> Result<(), CopyFailure> {
+    let local = |error: io::Error| CopyFailure::local(&error);
     let here = existing(to)?;
     let part = Part::open(to, job.afresh).map_err(|error| part_trouble(&error))?;
     let size = part.size().map_err(local)?;
     let found = look(job, from, size).await;
     let (digests, state, whole, blocks) = match found {
         Ok(found) => found,
-        Err(trouble) => {
+        Err(failure) => {
             part.discard_if_empty();
-            return Err(trouble);
+            return Err(failure);
         }
     };
     let mode = match &here {
@@ -67,9 +67,9 @@ pub(super) async fn file(
         );
     }
     let left = state.size - have * BLOCK;
-    if let Err(trouble) = Trouble::check_room(room(&part.file), left) {
+    if let Err(failure) = CopyFailure::check_room(room(&part.file), left) {
         part.discard_if_empty();
-        return Err(trouble);
+        return Err(failure);
     }
     job.meter.expect(left);
     let (file, hasher) = part.keep(have, digests).map_err(local)?;
@@ -78,7 +78,7 @@ pub(super) async fn file(
     let (digest, complete) = got;
     if !complete || digest != whole {
         part.discard();
-        return Err(Trouble::other_bytes(digests));
+        return Err(CopyFailure::other_bytes(digests));
     }
     blocking(move || part.finish(mode, time)).await?;
     job.copied(name, state.size, digests);
@@ -88,20 +88,20 @@ pub(super) async fn file(
 /// Copies a file to standard output.
 ///
 /// # Errors
-/// [`Trouble`].
+/// [`CopyFailure`].
 pub(super) async fn stdout(
     job: &mut CopyJob<'_>,
     from: &RemotePath,
     name: &str,
     stdout: impl Write + Send + 'static,
-) -> Result<(), Trouble> {
+) -> Result<(), CopyFailure> {
     let (digests, state, whole, _) = look(job, from, 0).await?;
     job.meter.expect(state.size);
     let hasher = Hasher::new(digests);
     let receiving = Receiving::new(stdout, hasher, state.size, job.meter.clone());
     let (digest, complete) = get(job, from, 0, &state, receiving).await?;
     if !complete || digest != whole {
-        return Err(Trouble::file(tr!(
+        return Err(CopyFailure::file(tr!(
             "it changed while it was read, or arrived damaged ({name} does not agree): what was written to standard output is not right",
             name = digests.name()
         )));
@@ -116,24 +116,24 @@ async fn look(
     job: &mut CopyJob<'_>,
     from: &RemotePath,
     part: u64,
-) -> Result<(Digests, FileState, String, String), Trouble> {
+) -> Result<(Digests, FileState, String, String), CopyFailure> {
     let script = Script::new(Verb::Source)
         .set("p", &from.path)
         .set("n", part.to_string());
     let (done, said) = job.side.ask(script).await?;
     if done.status != 0 {
-        return Err(Trouble::remote(&done));
+        return Err(CopyFailure::remote(&done));
     }
-    let source = RemoteSource::parse(&said).ok_or_else(Trouble::nonsense)?;
+    let source = RemoteSource::parse(&said).ok_or_else(CopyFailure::unexpected_answer)?;
     match (source.kind, source.file) {
         (FileType::File, Some((state, whole, blocks))) => {
             Ok((source.digests, state, whole, blocks))
         }
-        (FileType::Missing, _) => Err(Trouble::file(tr!(
+        (FileType::Missing, _) => Err(CopyFailure::file(tr!(
             "on the instance: No such file or directory"
         ))),
-        (FileType::Directory, _) => Err(Trouble::file(tr!("Is a directory (-r copies it)"))),
-        _ => Err(Trouble::file(tr!("it is no regular file"))),
+        (FileType::Directory, _) => Err(CopyFailure::file(tr!("Is a directory (-r copies it)"))),
+        _ => Err(CopyFailure::file(tr!("not a regular file"))),
     }
 }
 
@@ -144,7 +144,7 @@ async fn get<W: Write + Send + 'static>(
     have: u64,
     state: &FileState,
     receiving: Receiving<W>,
-) -> Result<(String, bool), Trouble> {
+) -> Result<(String, bool), CopyFailure> {
     let blocks = state.size.div_ceil(BLOCK) - have;
     let script = Script::new(Verb::Get)
         .set("p", &from.path)
@@ -154,12 +154,12 @@ async fn get<W: Write + Send + 'static>(
     let done = job.side.run(script, None::<io::Empty>, receiving).await?;
     if let Some(error) = done.local {
         return Err(match error.kind() {
-            io::ErrorKind::BrokenPipe => Trouble::OutputClosed,
-            _ => Trouble::local(&error),
+            io::ErrorKind::BrokenPipe => CopyFailure::OutputClosed,
+            _ => CopyFailure::local(&error),
         });
     }
     if done.status != 0 {
-        return Err(Trouble::remote(&done));
+        return Err(CopyFailure::remote(&done));
     }
     let after = done.errors.lines().last().and_then(FileState::parse);
     let so_far = so_far.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,26 +168,28 @@ async fn get<W: Write + Send + 'static>(
 }
 
 /// The file that is at the place already, if it can be replaced.
-fn existing(to: &Path) -> Result<Option<Metadata>, Trouble> {
+fn existing(to: &Path) -> Result<Option<Metadata>, CopyFailure> {
     match fs::symlink_metadata(to) {
-        Ok(data) if data.is_dir() => Err(Trouble::file(tr!("there is a directory of this name"))),
+        Ok(data) if data.is_dir() => {
+            Err(CopyFailure::file(tr!("there is a directory of this name")))
+        }
         Ok(data) if data.is_file() => Ok(Some(data)),
         // It is replaced, not followed.
         Ok(data) if data.is_symlink() => Ok(None),
-        Ok(_) => Err(Trouble::file(tr!(
-            "what is there is no regular file; - writes to standard output"
+        Ok(_) => Err(CopyFailure::file(tr!(
+            "the destination is not a regular file; - writes to standard output"
         ))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Trouble::local(&error)),
+        Err(error) => Err(CopyFailure::local(&error)),
     }
 }
 
-fn part_trouble(error: &io::Error) -> Trouble {
+fn part_trouble(error: &io::Error) -> CopyFailure {
     match error.kind() {
-        io::ErrorKind::AlreadyExists => Trouble::file(tr!(
-            "its part, *.axt-part, is there and is no file of this user's own"
+        io::ErrorKind::AlreadyExists => CopyFailure::file(tr!(
+            "the partial file *.axt-part is not a regular file of this user"
         )),
-        _ => Trouble::local(error),
+        _ => CopyFailure::local(error),
     }
 }
 

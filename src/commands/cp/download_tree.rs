@@ -2,10 +2,10 @@
 
 use super::blocking::blocking;
 use super::download::{self, local_path};
+use super::failure::CopyFailure;
 use super::job::CopyJob;
 use super::part::{digest, set_attributes};
 use super::together::{WantedFile, unpack};
-use super::trouble::Trouble;
 use crate::copy::batch::{self, SMALL};
 use crate::copy::{
     Digests, FileType, Listing, RemotePath, Script, TreeEntry, Verb, is_part, mode_for_new,
@@ -34,7 +34,7 @@ pub(super) async fn copy(
     job: &mut CopyJob<'_>,
     from: &RemotePath,
     to: &Path,
-) -> Result<bool, Trouble> {
+) -> Result<bool, CopyFailure> {
     let (done, said) = job
         .side
         .ask(Script::new(Verb::Tree).set("p", &from.path))
@@ -43,18 +43,18 @@ pub(super) async fn copy(
         return Ok(false);
     }
     if done.status != 0 && said.is_empty() {
-        return Err(Trouble::remote(&done));
+        return Err(CopyFailure::remote(&done));
     }
     let Some(listing) = Listing::parse(&said) else {
-        return Err(Trouble::file(tr!(
-            "on the instance: what is in it can't be told, or changed while it was listed"
+        return Err(CopyFailure::file(tr!(
+            "on the instance: the directory can't be listed, or it changed meanwhile"
         )));
     };
     let to = match (to.is_dir(), from.name().map(local_path)) {
         (true, Some(Some(name))) => to.join(name),
         (true, Some(None)) => {
-            return Err(Trouble::file(tr!(
-                "it has no name that a directory here can have"
+            return Err(CopyFailure::file(tr!(
+                "its name is not valid for a directory on this system"
             )));
         }
         _ => to.to_owned(),
@@ -74,7 +74,7 @@ pub(super) async fn copy(
 }
 
 impl Tree<'_, '_> {
-    async fn all(mut self, listing: &Listing) -> Result<(), Trouble> {
+    async fn all(mut self, listing: &Listing) -> Result<(), CopyFailure> {
         let (mut small, mut large, mut links, mut later) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for entry in &listing.entries {
@@ -96,7 +96,7 @@ impl Tree<'_, '_> {
                     small.push((entry, place));
                 }
                 FileType::File => large.push((entry, place)),
-                _ => self.failed(entry, tr!("it is no regular file, directory or link")),
+                _ => self.failed(entry, tr!("not a regular file, directory or link")),
             }
         }
         let mut small = small.into_iter().peekable();
@@ -112,7 +112,7 @@ impl Tree<'_, '_> {
             let from = self.from.join(&entry.path);
             let name = self.name(entry);
             match download::file(self.job, &from, &name, &place).await {
-                Err(Trouble::File(why)) => self.job.failed(&name, &why),
+                Err(CopyFailure::File(why)) => self.job.failed(&name, &why),
                 other => other?,
             }
         }
@@ -148,11 +148,11 @@ impl Tree<'_, '_> {
             return Err(tr!("its directory is missing here").into());
         }
         if is_part(&entry.path) {
-            return Err(tr!("its name is that of a part of axt cp's: it is left out").into());
+            return Err(tr!("skipped: the name is reserved for partial files of axt cp").into());
         }
         let mut place = self.to.to_owned();
         for name in entry.path.split(|byte| *byte == b'/') {
-            place.push(local_path(name).ok_or(tr!("it has no name that a file here can have"))?);
+            place.push(local_path(name).ok_or(tr!("its name is not valid for a file on this system"))?);
         }
         Ok(place)
     }
@@ -177,7 +177,7 @@ impl Tree<'_, '_> {
     }
 
     /// Whether a file is here already. It gets its mode and time then, if that is wanted.
-    async fn is_unchanged(&mut self, entry: &TreeEntry, place: &Path) -> Result<bool, Trouble> {
+    async fn is_unchanged(&mut self, entry: &TreeEntry, place: &Path) -> Result<bool, CopyFailure> {
         let here = fs::symlink_metadata(place);
         let is_alike = here.is_ok_and(|data| data.is_file() && data.len() == entry.state.size);
         if !is_alike || entry.digest.is_none() {
@@ -197,7 +197,7 @@ impl Tree<'_, '_> {
         });
         let same = match same.await {
             // What can't be read may be replaced all the same.
-            Err(Trouble::File(_)) => false,
+            Err(CopyFailure::File(_)) => false,
             other => other?,
         };
         if same {
@@ -211,7 +211,7 @@ impl Tree<'_, '_> {
     async fn together<'e>(
         &mut self,
         batch: Vec<(&'e TreeEntry, PathBuf)>,
-    ) -> Result<Vec<(&'e TreeEntry, PathBuf)>, Trouble> {
+    ) -> Result<Vec<(&'e TreeEntry, PathBuf)>, CopyFailure> {
         let paths = batch.iter().map(|(entry, _)| &*entry.path);
         let script = Script::new(Verb::Pack)
             .set("p", &self.from.path)
@@ -231,7 +231,7 @@ impl Tree<'_, '_> {
         self.job
             .meter
             .expect(batch.iter().map(|(entry, _)| entry.state.size).sum());
-        let (reader, writer) = io::pipe().map_err(|error| Trouble::local(&error))?;
+        let (reader, writer) = io::pipe().map_err(|error| CopyFailure::local(&error))?;
         let (digests, meter) = (self.digests, self.job.meter.clone());
         let unpacking =
             tokio::task::spawn_blocking(move || unpack(reader, wanted, digests, &meter));

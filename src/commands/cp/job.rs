@@ -1,10 +1,10 @@
 //! The state that the files of one copy share: the session, the options, the counts.
 
 use super::done::ScriptResult;
+use super::failure::CopyFailure;
 use super::meter::Meter;
 use super::remote_side::RemoteSide;
 use super::run_id::RunId;
-use super::trouble::Trouble;
 use crate::copy::{Digests, Script, Verb};
 use crate::ui::Ui;
 
@@ -62,18 +62,18 @@ impl<'a> CopyJob<'a> {
     /// Asks the remote side something about a file to which others may be copying.
     ///
     /// # Errors
-    /// [`Trouble::All`] when the session ends; [`Trouble::File`] for a text that fails, or if another copy has
+    /// [`CopyFailure::All`] when the session ends; [`CopyFailure::File`] for a text that fails, or if another copy has
     /// the file.
     pub(super) async fn ask_locked(
         &mut self,
         script: impl Fn() -> Script,
-    ) -> Result<Vec<u8>, Trouble> {
+    ) -> Result<Vec<u8>, CopyFailure> {
         loop {
             let (done, said) = self.side.ask(self.lockable(script())).await?;
             match self.settled(&done, &said) {
                 Ok(true) => return Ok(said),
                 Ok(false) => {}
-                Err(trouble) => return Err(trouble),
+                Err(failure) => return Err(failure),
             }
         }
     }
@@ -84,14 +84,14 @@ impl<'a> CopyJob<'a> {
     }
 
     /// Whether a text has done its work. If not, it may be asked again: the run that was in its way is over.
-    fn settled(&mut self, done: &ScriptResult, said: &[u8]) -> Result<bool, Trouble> {
+    fn settled(&mut self, done: &ScriptResult, said: &[u8]) -> Result<bool, CopyFailure> {
         match done.status {
             0 => Ok(true),
             LOCKED => {
                 let token = String::from_utf8_lossy(said);
                 let token = token.trim();
                 if token == self.dead || !self.run.is_of_a_dead_run(token) {
-                    return Err(Trouble::file(tr!(
+                    return Err(CopyFailure::file(tr!(
                         "another axt cp copies to it; if that one was killed on another machine, its session is over within 3 minutes"
                     )));
                 }
@@ -99,7 +99,7 @@ impl<'a> CopyJob<'a> {
                 tracing::info!("what a killed run has left behind is taken over");
                 Ok(false)
             }
-            _ => Err(Trouble::remote(done)),
+            _ => Err(CopyFailure::remote(done)),
         }
     }
 

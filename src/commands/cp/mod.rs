@@ -4,16 +4,16 @@ mod blocking;
 mod done;
 mod download;
 mod download_tree;
+mod failure;
 mod job;
-#[cfg(unix)]
-mod lent;
 mod meter;
 mod part;
 mod remote_side;
 mod run_id;
+#[cfg(unix)]
+mod shared_session;
 mod small;
 mod together;
-mod trouble;
 mod upload;
 mod upload_tree;
 mod walk;
@@ -35,6 +35,7 @@ use crate::printable::escaped;
 use crate::protocol::session::DEFAULT_RATE;
 use crate::terminal::stderr_is_terminal;
 use crate::ui::Ui;
+use failure::CopyFailure;
 use job::CopyJob;
 use remote_side::RemoteSide;
 use run_id::RunId;
@@ -46,7 +47,6 @@ pub(crate) use together::unpacked_as;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use trouble::Trouble;
 
 /// How long ending the session may take.
 const END: Duration = Duration::from_secs(5);
@@ -202,7 +202,7 @@ async fn down_one(
     name: &str,
     to: Option<&Path>,
     recursive: bool,
-) -> Result<(), Trouble> {
+) -> Result<(), CopyFailure> {
     let Some(to) = to else {
         return download::stdout(job, from, name, io::stdout()).await;
     };
@@ -214,8 +214,8 @@ async fn down_one(
     }
     match from.name().and_then(download::local_path) {
         Some(base) => download::file(job, from, name, &to.join(base)).await,
-        None => Err(Trouble::file(tr!(
-            "it has no name that a file here can have"
+        None => Err(CopyFailure::file(tr!(
+            "its name is not valid for a file on this system"
         ))),
     }
 }
@@ -225,16 +225,16 @@ fn shown(path: &Path) -> String {
 }
 
 /// Takes note of what became of a file. Returns how to end, if nothing more is to be copied.
-fn note(job: &mut CopyJob<'_>, name: &str, done: Result<(), Trouble>) -> Result<Option<Exit>> {
+fn note(job: &mut CopyJob<'_>, name: &str, done: Result<(), CopyFailure>) -> Result<Option<Exit>> {
     const SIGPIPE: u8 = 13;
     match done {
         Ok(()) => Ok(None),
-        Err(Trouble::File(why)) => {
+        Err(CopyFailure::File(why)) => {
             job.failed(name, &why);
             Ok(None)
         }
-        Err(Trouble::OutputClosed) => Ok(Some(Exit::Signal(SIGPIPE))),
-        Err(Trouble::All(error)) => Err(error),
+        Err(CopyFailure::OutputClosed) => Ok(Some(Exit::Signal(SIGPIPE))),
+        Err(CopyFailure::All(error)) => Err(error),
     }
 }
 

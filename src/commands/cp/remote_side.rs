@@ -2,7 +2,7 @@
 
 use super::done::{Collected, MOST_ERRORS, ScriptResult};
 #[cfg(unix)]
-use super::lent;
+use super::shared_session;
 use crate::commands::exec::is_no_shell;
 use crate::commands::shared::session::held::{HeldSession, SessionSettings};
 #[cfg(unix)]
@@ -11,7 +11,7 @@ use crate::copy::Script;
 use crate::error::{Error, Result};
 use crate::openapi::ecs::StartTerminalSession;
 use crate::remote::{RemoteCommand, Signal, What};
-use crate::share::{Ask, Broken, Said, Streams};
+use crate::share::{Broken, FilterRequest, SessionMessage, Streams};
 use crate::terminal::{Stdin, Stdout};
 use std::io::{self, Read, Write};
 
@@ -89,7 +89,7 @@ impl<'a> RemoteSide<'a> {
         #[cfg(unix)]
         let (input, output) = match self.shared.as_ref() {
             None => (input, output),
-            Some(shared) => match lent::run(shared, &command, input, output).await {
+            Some(shared) => match shared_session::run(shared, &command, input, output).await {
                 Ok(done) => return done,
                 Err((why, input, output)) => {
                     tracing::info!("no shared session ({why}): this copy has its own");
@@ -125,7 +125,7 @@ async fn run(
     let errors = Collected::new(MOST_ERRORS);
     let streams = Streams::own(stdin, Stdout::new(output), Stdout::new(errors.clone()));
     held.ends.begin(streams);
-    held.ask(Ask::Start(command, has_input));
+    held.ask(FilterRequest::Start(command, has_input));
     let (status, local) = until_ended(held).await?;
     held.ends.delivered().await;
     // What could not be written shows at the latest now.
@@ -134,7 +134,7 @@ async fn run(
         local => local,
     };
     held.ends.end();
-    while !matches!(next(held).await?, Said::Free) {}
+    while !matches!(next(held).await?, SessionMessage::Free) {}
     let errors = String::from_utf8_lossy(&errors.take()).into_owned();
     Ok(ScriptResult {
         status,
@@ -151,14 +151,14 @@ async fn until_ended(held: &mut HeldSession) -> Result<(u8, Option<io::Error>)> 
         let said = tokio::select! {
             broken = ends.broken(), if local.is_none() => {
                 local = Some(local_error(broken));
-                held.ask(Ask::Signal(Signal::Hup));
+                held.ask(FilterRequest::Signal(Signal::Hup));
                 continue;
             }
             said = next(held) => said?,
         };
         match said {
-            Said::Ended(status) => return Ok((status, local)),
-            Said::Note(note) => tracing::info!("{note}"),
+            SessionMessage::Ended(status) => return Ok((status, local)),
+            SessionMessage::Note(note) => tracing::info!("{note}"),
             _ => {}
         }
     }
@@ -172,9 +172,9 @@ async fn failed_in_the_end(held: &HeldSession) -> Option<io::Error> {
     }
 }
 
-async fn next(held: &mut HeldSession) -> Result<Said> {
+async fn next(held: &mut HeldSession) -> Result<SessionMessage> {
     match held.next().await {
-        Said::Over(error) => Err(plainly(error)),
+        SessionMessage::Over(error) => Err(plainly(error)),
         said => Ok(said),
     }
 }

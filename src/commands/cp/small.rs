@@ -1,9 +1,9 @@
 //! Sends small files to the instance together, as a tar archive.
 
 use super::blocking::blocking;
+use super::failure::CopyFailure;
 use super::job::CopyJob;
 use super::meter::Meter;
-use super::trouble::Trouble;
 use crate::copy::{Digests, RemotePath, Script, Verb, misplaced};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -50,7 +50,7 @@ pub(super) async fn send(
     to: &RemotePath,
     digests: Digests,
     files: Vec<Small>,
-) -> Result<(), Trouble> {
+) -> Result<(), CopyFailure> {
     let mut folders: BTreeMap<Vec<u8>, Vec<Small>> = BTreeMap::new();
     for file in files {
         let parent = file.split().0.to_vec();
@@ -83,22 +83,22 @@ pub(super) async fn send(
     let script = job.lockable(script);
     let (done, said) = job.side.ask_with(script, Some(input)).await?;
     let reason = match (&done.local, done.status) {
-        (Some(error), _) => Some(Trouble::local(error)),
+        (Some(error), _) => Some(CopyFailure::local(error)),
         (None, 0) => None,
-        _ => Some(Trouble::remote(&done)),
+        _ => Some(CopyFailure::remote(&done)),
     };
-    if let Some(Trouble::File(why)) = reason {
+    if let Some(CopyFailure::File(why)) = reason {
         files
             .iter()
             .for_each(|(_, file)| job.failed(&file.name, &why));
         return Ok(());
     }
     for (number, is_other) in misplaced(&said) {
-        let trouble = match is_other {
-            true => Trouble::other_bytes(digests),
-            false => Trouble::file(tr!("on the instance: it can't be moved to its place")),
+        let failure = match is_other {
+            true => CopyFailure::other_bytes(digests),
+            false => CopyFailure::file(tr!("on the instance: it can't be moved to its place")),
         };
-        if let (Some(at), Trouble::File(why)) = (number.checked_sub(1), trouble) {
+        if let (Some(at), CopyFailure::File(why)) = (number.checked_sub(1), failure) {
             failed.entry(at).or_insert(why);
         }
     }

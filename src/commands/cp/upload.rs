@@ -1,10 +1,10 @@
 //! Copies one file to the instance.
 
 use super::blocking::blocking;
+use super::failure::CopyFailure;
 use super::job::{CopyJob, OTHER_BYTES, attributes};
 use super::meter::Meter;
 use super::part::digest;
-use super::trouble::Trouble;
 use crate::copy::{BLOCK, FileType, Hasher, Look, RemotePath, Script, Verb};
 use crate::copy::{mode_for_new, touch_time};
 use std::fs::{File, Metadata};
@@ -22,17 +22,19 @@ struct LocalSource {
 }
 
 impl LocalSource {
-    fn open(path: &Path) -> Result<Self, Trouble> {
-        let data = std::fs::metadata(path).map_err(|error| Trouble::local(&error))?;
+    fn open(path: &Path) -> Result<Self, CopyFailure> {
+        let data = std::fs::metadata(path).map_err(|error| CopyFailure::local(&error))?;
         if data.is_dir() {
-            return Err(Trouble::file(tr!("Is a directory (-r copies it)")));
+            return Err(CopyFailure::file(tr!("Is a directory (-r copies it)")));
         }
         if !data.is_file() {
-            let why = tr!("it is no regular file; - copies standard input");
-            return Err(Trouble::file(why));
+            let why = tr!("not a regular file; - copies standard input");
+            return Err(CopyFailure::file(why));
         }
-        let file = File::open(path).map_err(|error| Trouble::local(&error))?;
-        let data = file.metadata().map_err(|error| Trouble::local(&error))?;
+        let file = File::open(path).map_err(|error| CopyFailure::local(&error))?;
+        let data = file
+            .metadata()
+            .map_err(|error| CopyFailure::local(&error))?;
         Ok(Self {
             file,
             size: data.len(),
@@ -45,13 +47,13 @@ impl LocalSource {
 /// Copies a file to a place, or, if it may have this name there, into the place if that is a directory.
 ///
 /// # Errors
-/// [`Trouble`].
+/// [`CopyFailure`].
 pub(super) async fn file(
     job: &mut CopyJob<'_>,
     path: &Path,
     name: &str,
     (to, base): (&RemotePath, Option<&[u8]>),
-) -> Result<(), Trouble> {
+) -> Result<(), CopyFailure> {
     let source = LocalSource::open(path)?;
     let (look, place) = look(job, to, base, source.size).await?;
     let have = look.part.as_ref().filter(|_| !job.afresh);
@@ -60,7 +62,7 @@ pub(super) async fn file(
     let hashed = source
         .file
         .try_clone()
-        .map_err(|error| Trouble::local(&error))?;
+        .map_err(|error| CopyFailure::local(&error))?;
     let digested = blocking(move || digest(&hashed, digests, size, blocks)).await?;
     let mode = mode(job, &look, source.mode);
     let time = match job.preserve {
@@ -71,7 +73,7 @@ pub(super) async fn file(
         if job.preserve {
             let (done, _) = job.side.ask(attributes(&place.path, mode, &time)).await?;
             if done.status != 0 {
-                return Err(Trouble::remote(&done));
+                return Err(CopyFailure::remote(&done));
             }
         }
         job.unchanged(name);
@@ -83,7 +85,7 @@ pub(super) async fn file(
         .is_some_and(|(_, part)| *part == digested.blocks);
     let blocks = if agrees { blocks } else { 0 };
     let left = size - blocks * BLOCK;
-    Trouble::check_room(look.room, left)?;
+    CopyFailure::check_room(look.room, left)?;
     if blocks > 0 {
         tracing::info!(
             "{name}: {} of {size} bytes are there already",
@@ -97,16 +99,16 @@ pub(super) async fn file(
         .set("want", &digested.whole)
         .set("time", time);
     let sending = Sending::new(source, blocks * BLOCK, job.meter.clone());
-    let sending = sending.map_err(|error| Trouble::local(&error))?;
+    let sending = sending.map_err(|error| CopyFailure::local(&error))?;
     let put = job.lockable(put);
     let done = job.side.run(put, Some(sending), io::sink()).await?;
     if let Some(error) = done.local {
-        return Err(Trouble::local(&error));
+        return Err(CopyFailure::local(&error));
     }
     match done.status {
         0 => job.copied(name, size, digests),
-        OTHER_BYTES => return Err(Trouble::other_bytes(digests)),
-        _ => return Err(Trouble::remote(&done)),
+        OTHER_BYTES => return Err(CopyFailure::other_bytes(digests)),
+        _ => return Err(CopyFailure::remote(&done)),
     }
     Ok(())
 }
@@ -114,12 +116,12 @@ pub(super) async fn file(
 /// Copies standard input to a place.
 ///
 /// # Errors
-/// [`Trouble`].
+/// [`CopyFailure`].
 pub(super) async fn stdin(
     job: &mut CopyJob<'_>,
     stdin: impl Read + Send + 'static,
     to: &RemotePath,
-) -> Result<(), Trouble> {
+) -> Result<(), CopyFailure> {
     let (look, place) = look(job, to, None, 0).await?;
     let mode = mode(job, &look, 0o666);
     let script = put(&place, &look, mode).set("time", "");
@@ -133,10 +135,10 @@ pub(super) async fn stdin(
     let first = job.lockable(first);
     let done = job.side.run(first, Some(hashing), io::sink()).await?;
     if let Some(error) = done.local {
-        return Err(Trouble::local(&error));
+        return Err(CopyFailure::local(&error));
     }
     if done.status != 0 {
-        return Err(Trouble::remote(&done));
+        return Err(CopyFailure::remote(&done));
     }
     let (hasher, size) = {
         let state = hasher.lock().unwrap_or_else(PoisonError::into_inner);
@@ -150,8 +152,8 @@ pub(super) async fn stdin(
     let (done, _) = job.side.ask(second).await?;
     match done.status {
         0 => job.copied("-", size, look.digests),
-        OTHER_BYTES => return Err(Trouble::other_bytes(look.digests)),
-        _ => return Err(Trouble::remote(&done)),
+        OTHER_BYTES => return Err(CopyFailure::other_bytes(look.digests)),
+        _ => return Err(CopyFailure::remote(&done)),
     }
     Ok(())
 }
@@ -162,7 +164,7 @@ async fn look(
     to: &RemotePath,
     name: Option<&[u8]>,
     size: u64,
-) -> Result<(Look, RemotePath), Trouble> {
+) -> Result<(Look, RemotePath), CopyFailure> {
     let answer = job.ask_locked(|| {
         Script::new(Verb::Look)
             .set("p", &to.path)
@@ -170,14 +172,14 @@ async fn look(
             .set("m", if to.is_directory { "1" } else { "" })
             .set("n", size.to_string())
     });
-    let look = Look::parse(&answer.await?).ok_or_else(Trouble::nonsense)?;
+    let look = Look::parse(&answer.await?).ok_or_else(CopyFailure::unexpected_answer)?;
     let place = match name {
         Some(name) if look.is_in_directory => to.join(name),
         _ => to.clone(),
     };
     match look.kind {
-        FileType::Directory => Err(Trouble::file(tr!("there is a directory of this name"))),
-        FileType::Other => Err(Trouble::file(tr!("what is there is no regular file"))),
+        FileType::Directory => Err(CopyFailure::file(tr!("there is a directory of this name"))),
+        FileType::Other => Err(CopyFailure::file(tr!("the destination is not a regular file"))),
         _ => Ok((look, place)),
     }
 }

@@ -1,10 +1,10 @@
 //! Copies trees and many files to the instance: small files together, as a tar archive.
 
 use super::blocking::blocking;
+use super::failure::CopyFailure;
 use super::job::CopyJob;
 use super::part::digest;
 use super::small::{Small, send};
-use super::trouble::Trouble;
 use super::upload::{self, mode_of, seconds};
 use super::walk::{Item, Walk};
 use crate::copy::batch::{self, SMALL};
@@ -41,7 +41,7 @@ pub(super) async fn copy(
     job: &mut CopyJob<'_>,
     sources: &[&Path],
     to: &RemotePath,
-) -> Result<(), Trouble> {
+) -> Result<(), CopyFailure> {
     let base = |path: &Path| {
         path.file_name()
             .unwrap_or_default()
@@ -58,7 +58,7 @@ pub(super) async fn copy(
             .set("b", one.as_deref().unwrap_or_default())
             .set("m", if to.is_directory { "1" } else { "" })
     });
-    let root = Root::parse(&answer.await?).ok_or_else(Trouble::nonsense)?;
+    let root = Root::parse(&answer.await?).ok_or_else(CopyFailure::unexpected_answer)?;
     let place = match &one {
         Some(name) if root.is_in_directory => to.join(name),
         _ => to.clone(),
@@ -95,7 +95,7 @@ pub(super) async fn copy(
 
 impl Tree<'_, '_> {
     /// Copies some of it.
-    async fn some(&mut self, items: Vec<Item>) -> Result<(), Trouble> {
+    async fn some(&mut self, items: Vec<Item>) -> Result<(), CopyFailure> {
         let found = self.look(items).await?;
         let mut files = Vec::new();
         let mut make = Script::new(Verb::Make).set("p", &self.place.path);
@@ -123,7 +123,7 @@ impl Tree<'_, '_> {
                     Err(error) => self.job.failed(&found.name, &error.to_string()),
                 }
             } else if !found.data.is_file() {
-                let why = tr!("it is no regular file, directory or link");
+                let why = tr!("not a regular file, directory or link");
                 self.job.failed(&found.name, why);
             } else {
                 files.push(found);
@@ -146,7 +146,7 @@ impl Tree<'_, '_> {
             (true, FileType::Link) => Err(tr!("there is a symbolic link of this name")),
             (true, _) => Err(tr!("there is a file of this name")),
             (false, FileType::Directory) => Err(tr!("there is a directory of this name")),
-            (false, FileType::Other) => Err(tr!("what is there is no regular file")),
+            (false, FileType::Other) => Err(tr!("the destination is not a regular file")),
         };
         if checked.is_err() && found.data.is_dir() {
             self.missing.insert(path.clone());
@@ -155,7 +155,7 @@ impl Tree<'_, '_> {
     }
 
     /// Looks at what is where these are to go.
-    async fn look(&mut self, items: Vec<Item>) -> Result<Vec<Inspected>, Trouble> {
+    async fn look(&mut self, items: Vec<Item>) -> Result<Vec<Inspected>, CopyFailure> {
         let mut found = Vec::new();
         for mut item in items {
             let name = escaped(&item.local.to_string_lossy());
@@ -163,7 +163,7 @@ impl Tree<'_, '_> {
             match std::mem::replace(&mut item.data, Err(gone)) {
                 Err(error) => self.job.failed(&name, &error.to_string()),
                 Ok(_) if is_part(&item.path) => {
-                    let why = tr!("its name is that of a part of axt cp's: it is left out");
+                    let why = tr!("skipped: the name is reserved for partial files of axt cp");
                     self.job.failed(&name, why);
                 }
                 Ok(data) => {
@@ -183,9 +183,9 @@ impl Tree<'_, '_> {
             .names(paths);
         let (done, said) = self.job.side.ask(script).await?;
         if done.status != 0 {
-            return Err(Trouble::remote(&done));
+            return Err(CopyFailure::remote(&done));
         }
-        let there = names(&said, found.len()).ok_or_else(Trouble::nonsense)?;
+        let there = names(&said, found.len()).ok_or_else(CopyFailure::unexpected_answer)?;
         for (found, there) in found.iter_mut().zip(there) {
             found.there = there;
         }
@@ -193,13 +193,13 @@ impl Tree<'_, '_> {
     }
 
     /// Makes directories and links, of these names.
-    async fn make(&mut self, script: Script, made: &[String]) -> Result<(), Trouble> {
+    async fn make(&mut self, script: Script, made: &[String]) -> Result<(), CopyFailure> {
         if made.is_empty() {
             return Ok(());
         }
         let (done, said) = self.job.side.ask(script).await?;
         if done.status != 0 {
-            return Err(Trouble::remote(&done));
+            return Err(CopyFailure::remote(&done));
         }
         for (number, why) in failures(&said) {
             let name = number.checked_sub(1).and_then(|at| made.get(at));
@@ -209,7 +209,7 @@ impl Tree<'_, '_> {
     }
 
     /// Copies files, save those that are the same already.
-    async fn files(&mut self, files: Vec<Inspected>) -> Result<(), Trouble> {
+    async fn files(&mut self, files: Vec<Inspected>) -> Result<(), CopyFailure> {
         let theirs = self.digests(&files).await?;
         let (mut small, mut large) = (Vec::new(), Vec::new());
         let mut known = Vec::new();
@@ -270,7 +270,7 @@ impl Tree<'_, '_> {
                 break;
             }
             let size = batch.iter().map(|file| file.size).sum();
-            Trouble::check_room(self.root.room, size)?;
+            CopyFailure::check_room(self.root.room, size)?;
             self.root.room = self.root.room.map(|room| room - size);
             send(self.job, &self.place, self.root.digests, batch).await?;
         }
@@ -278,7 +278,7 @@ impl Tree<'_, '_> {
             let place = self.place.join(&found.item.path);
             let copied = upload::file(self.job, &found.item.local, &found.name, (&place, None));
             match copied.await {
-                Err(Trouble::File(why)) => self.job.failed(&found.name, &why),
+                Err(CopyFailure::File(why)) => self.job.failed(&found.name, &why),
                 other => other?,
             }
         }
@@ -286,7 +286,7 @@ impl Tree<'_, '_> {
     }
 
     /// The digests of those files that have the right size at the instance.
-    async fn digests(&mut self, files: &[Inspected]) -> Result<Vec<Option<String>>, Trouble> {
+    async fn digests(&mut self, files: &[Inspected]) -> Result<Vec<Option<String>>, CopyFailure> {
         let is_alike = |found: &Inspected| {
             let state = found.there.1.as_ref();
             state.is_some_and(|s| s.kind == FileType::File && s.size == found.data.len())
@@ -301,7 +301,7 @@ impl Tree<'_, '_> {
             .names(paths);
         let (done, said) = self.job.side.ask(script).await?;
         if done.status != 0 {
-            return Err(Trouble::remote(&done));
+            return Err(CopyFailure::remote(&done));
         }
         let said = String::from_utf8_lossy(&said);
         let mut lines = said.lines();
@@ -319,7 +319,7 @@ impl Tree<'_, '_> {
     }
 
     /// Gives directories their modes and times, the innermost first: nothing more is put into them.
-    async fn finish(mut self) -> Result<(), Trouble> {
+    async fn finish(mut self) -> Result<(), CopyFailure> {
         let later = std::mem::take(&mut self.later);
         let mut later = later.into_iter().rev().peekable();
         loop {
@@ -344,7 +344,7 @@ impl Tree<'_, '_> {
 async fn digests_of(
     files: impl Iterator<Item = &Inspected>,
     digests: Digests,
-) -> Result<Vec<io::Result<String>>, Trouble> {
+) -> Result<Vec<io::Result<String>>, CopyFailure> {
     let files = files.map(|found| (found.item.local.clone(), found.data.len()));
     let files: Vec<_> = files.collect();
     let digest_of = move |(path, size): (PathBuf, u64)| {

@@ -46,7 +46,7 @@ pub(crate) async fn explained(
 }
 
 /// Runs `session`. If the instance `id` takes long to answer, tells the user what may be the reason.
-pub(crate) async fn wondering<T>(
+pub(crate) async fn with_explanation<T>(
     session: impl Future<Output = T>,
     answered: CancellationToken,
     (context, args, id): (&Context, &cli::SessionArgs, &str),
@@ -54,7 +54,9 @@ pub(crate) async fn wondering<T>(
     let wonder = async {
         let slow = tokio::time::sleep(args.connection.connect_timeout / 3);
         if args.wss_url.is_none() && answered.run_until_cancelled(slow).await.is_some() {
-            let reasons = answered.run_until_cancelled(suspect(context, id)).await;
+            let reasons = answered
+                .run_until_cancelled(possible_reasons(context, id))
+                .await;
             let reasons = reasons.unwrap_or_default();
             let say = |reason: &String| context.say(&tr!("no answer yet: {reason}", reason));
             reasons.iter().for_each(say);
@@ -69,7 +71,7 @@ pub(crate) async fn wondering<T>(
 }
 
 /// Finds why the instance `id` may take long to answer, one line for each reason.
-async fn suspect(context: &Context, id: &str) -> Vec<String> {
+async fn possible_reasons(context: &Context, id: &str) -> Vec<String> {
     let looking = timeout(EXPLAINING, look(context, id, Symptom::Instance)).await;
     let findings = looking.ok().and_then(Result::ok).unwrap_or_default();
     let fails = |finding: &Finding| finding.verdict == Verdict::Fail;

@@ -78,7 +78,7 @@ impl Events {
 
     /// A socket can't be opened, and is left out.
     pub(crate) fn not_listening(&self, error: &Error) {
-        report::failure_of(&self.ui, tr!("a forward is left out"), error, self.json);
+        report::failure_of(&self.ui, tr!("a forward could not be opened"), error, self.json);
     }
 
     /// Other machines can reach a socket.

@@ -1,13 +1,13 @@
 //! `axt forward`: local TCP ports that lead to an instance, one session for each connection.
 //!
 //! `listen` binds the sockets, `connection` serves an accepted connection, `tunnel` is the session that
-//! carries it, `departure` notices that its client is gone, `starter` starts sessions, `warm` keeps some in
+//! carries it, `client_gone` notices that its client is gone, `starter` starts sessions, `warm` keeps some in
 //! reserve, `socks` reads the requests of `-D`'s clients, `child` runs the program of `--exec`, `events`
 //! tells the user what happens.
 
 mod child;
+mod client_gone;
 mod connection;
-mod departure;
 mod events;
 mod listen;
 mod socks;
@@ -112,7 +112,7 @@ fn limits(args: &Forward) -> Result<usize> {
         tr!("--wss-url is for one connection: it can't serve --dynamic or --warm").to_owned()
     } else if reserved >= limit {
         tr!(
-            "--warm keeps {reserved} sessions in reserve, which leaves none of {limit} to connections",
+            "--warm keeps {reserved} sessions in reserve, and --max-sessions {limit} leaves none for connections",
             reserved,
             limit
         )

@@ -1,6 +1,6 @@
 //! A session that carries one local connection, and may be opened before that connection comes.
 
-use super::departure::departure;
+use super::client_gone::client_gone;
 use super::events::Traffic;
 use super::starter::Starter;
 use crate::commands::shared::session::port::PortSession;
@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// How long after the opening an agent's refusal may arrive, unless a lost packet delays it.
-const MOMENT: Duration = Duration::from_millis(300);
+const REFUSAL_WINDOW: Duration = Duration::from_millis(300);
 
 /// A running session.
 pub(crate) struct Tunnel {
@@ -129,7 +129,7 @@ impl Tunnel {
             // As the user wants it: as soon as the session is open.
             InputFrom::Start { queued: false } => Instant::now(),
             // Input need not wait, but a refused port would be noticed.
-            InputFrom::Start { queued: true } => Instant::now() + MOMENT,
+            InputFrom::Start { queued: true } => Instant::now() + REFUSAL_WINDOW,
             InputFrom::Grace | InputFrom::FirstOutput => self.begun + GRACE,
         };
         tokio::select! {
@@ -218,7 +218,7 @@ async fn steered(
 /// Waits until a client that has ended its input stops reading too.
 async fn gone(input_ended: oneshot::Receiver<ClientAddresses>) {
     match input_ended.await {
-        Ok(Some((client, here))) => departure(client, here).await,
+        Ok(Some((client, here))) => client_gone(client, here).await,
         // A socket without a peer has no reader.
         Ok(None) => {}
         Err(_) => pending().await,

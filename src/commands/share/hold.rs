@@ -19,15 +19,15 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// How long the start message may take to come.
-const GIVEN: Duration = Duration::from_secs(10);
+const START_MESSAGE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Holds sessions as the start message says, which comes over the socket that is its standard input.
 pub(super) async fn run() -> anyhow::Result<Exit> {
     let mut conn = detach().map_err(|source| Error::Io {
-        what: tr!("a holder is started by --share"),
+        what: tr!("`axt share hold` is started by --share, not by hand"),
         source,
     })?;
-    let given = timeout(GIVEN, conn.receive::<StartMessage>()).await;
+    let given = timeout(START_MESSAGE_LIMIT, conn.receive::<StartMessage>()).await;
     let given = given.map_err(|_| anyhow!(tr!("no start message came")))??;
     let mut start = given.ok_or_else(|| anyhow!(tr!("no start message came")))?;
     let lock = conn.take_descriptors();

@@ -22,7 +22,7 @@ const TURN: Duration = Duration::from_secs(10);
 
 /// How long a command waits for a session whose last command is over before another one is started, which takes
 /// longer.
-const FREED: Duration = Duration::from_secs(1);
+const FREE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long ending the sessions may take.
 const END: Duration = Duration::from_secs(5);
@@ -189,12 +189,12 @@ impl Holder {
     pub(super) async fn turn(self: &Arc<Self>) -> Result<Turn, String> {
         let permit = timeout(TURN, Arc::clone(&self.places).acquire_owned()).await;
         let permit = permit.ok().and_then(std::result::Result::ok);
-        let full = || tr!("all sessions that are held have a command").to_owned();
+        let full = || tr!("all shared sessions are busy").to_owned();
         let permit = permit.ok_or_else(full)?;
         self.state().waiting += 1;
         let _waiting = Waiting(self);
         // None has become free in time.
-        let _ = timeout(FREED, self.none_is_about_to_be_free()).await;
+        let _ = timeout(FREE_LIMIT, self.none_is_about_to_be_free()).await;
         let mut failed = None;
         loop {
             let freed = self.freed.notified();

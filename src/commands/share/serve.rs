@@ -3,7 +3,9 @@
 use super::holder::{Clearing, CommandCount, Holder, Turn};
 use crate::commands::shared::session::held::HeldSession;
 use crate::remote::Signal;
-use crate::share::{Answer, Ask, Asked, Broken, Conn, Run, Said, Streams};
+use crate::share::{
+    Answer, Broken, Conn, FilterRequest, HolderRequest, Run, SessionMessage, Streams,
+};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
@@ -12,14 +14,14 @@ use std::time::Duration;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
 /// How long a client may take to send its request, and to send `Go`.
-const SAYS: Duration = Duration::from_secs(10);
+const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
 /// How often a client whose command waits for a session gets [`Answer::Wait`].
 const TICK: Duration = Duration::from_millis(250);
 
 /// How long a command may take to end after a hangup, and its runner to be free after that. The session is
 /// ended when either takes longer.
-const CLEARS: Duration = Duration::from_secs(5);
+const CLEAR_LIMIT: Duration = Duration::from_secs(5);
 
 impl Holder {
     /// Answers one connection.
@@ -31,13 +33,13 @@ impl Holder {
         if conn.send(&hello, &[]).await.is_err() {
             return;
         }
-        let answer = match timeout(SAYS, conn.receive::<Asked>()).await {
-            Ok(Ok(Some(Asked::Run(run)))) => {
+        let answer = match timeout(REQUEST_LIMIT, conn.receive::<HolderRequest>()).await {
+            Ok(Ok(Some(HolderRequest::Run(run)))) => {
                 let counted = counted.unwrap_or_else(|| self.count());
                 return self.run(conn, *run, counted).await;
             }
-            Ok(Ok(Some(Asked::Status))) => Answer::Status(self.status()),
-            Ok(Ok(Some(Asked::End { at_once }))) => {
+            Ok(Ok(Some(HolderRequest::Status))) => Answer::Status(self.status()),
+            Ok(Ok(Some(HolderRequest::End { at_once }))) => {
                 let _ = conn.send(&Answer::Ending, &[]).await;
                 return self.close(at_once);
             }
@@ -53,7 +55,7 @@ impl Holder {
         }
         let streams = <[OwnedFd; 3]>::try_from(conn.take_descriptors());
         let Ok(streams) = streams else {
-            return refuse(conn, tr!("its streams did not come with it")).await;
+            return refuse(conn, tr!("the standard streams were not passed")).await;
         };
         let mut turn = match self.wait_for_turn(&mut conn).await {
             Some(Ok(turn)) => turn,
@@ -69,17 +71,17 @@ impl Holder {
         };
         let goes = async {
             conn.send(&Answer::Ready, &[]).await.ok()?;
-            conn.receive::<Asked>().await.ok()?
+            conn.receive::<HolderRequest>().await.ok()?
         };
-        let goes = timeout(SAYS, goes).await;
+        let goes = timeout(REQUEST_LIMIT, goes).await;
         let session = turn.session.take();
         let Some(session) = session else { return };
-        if !matches!(goes, Ok(Some(Asked::Go))) {
+        if !matches!(goes, Ok(Some(HolderRequest::Go))) {
             turn.session = Some(session);
             return self.put_back(turn);
         }
         session.ends.begin(streams);
-        session.ask(Ask::Start(run.command, run.stdin));
+        session.ask(FilterRequest::Start(run.command, run.stdin));
         let mut running = Running {
             holder: Arc::clone(&self),
             session,
@@ -107,7 +109,7 @@ impl Holder {
                     let fact = said.borrow_and_update().clone();
                     conn.send(&Answer::Say(fact), &[]).await.ok()?;
                 }
-                _ = conn.receive::<Asked>() => return None,
+                _ = conn.receive::<HolderRequest>() => return None,
             }
         }
     }
@@ -139,8 +141,8 @@ enum Stage {
 }
 
 enum Wake {
-    Said(Said),
-    Asked(io::Result<Option<Asked>>),
+    SessionMessage(SessionMessage),
+    HolderRequest(io::Result<Option<HolderRequest>>),
     Broken(Broken),
     Delivered,
     Time,
@@ -160,16 +162,16 @@ impl Running {
                 if free {
                     return true;
                 }
-                self.give_up.get_or_insert(Instant::now() + CLEARS);
+                self.give_up.get_or_insert(Instant::now() + CLEAR_LIMIT);
             }
             match self.wake().await {
-                Wake::Said(Said::Over(error)) => {
+                Wake::SessionMessage(SessionMessage::Over(error)) => {
                     self.over(&error).await;
                     return false;
                 }
-                Wake::Said(Said::Free) => free = true,
-                Wake::Said(said) => self.said(said).await,
-                Wake::Asked(asked) => self.asked(asked).await,
+                Wake::SessionMessage(SessionMessage::Free) => free = true,
+                Wake::SessionMessage(said) => self.said(said).await,
+                Wake::HolderRequest(asked) => self.asked(asked).await,
                 Wake::Broken(broken) => self.broken(broken).await,
                 Wake::Delivered => {
                     if let Stage::Writes(status) = self.stage {
@@ -189,31 +191,35 @@ impl Running {
         tokio::select! {
             biased;
             broken = ends.broken(), if !is_told => Wake::Broken(broken),
-            asked = self.conn.receive(), if !is_told => Wake::Asked(asked),
-            said = self.session.next() => Wake::Said(said),
+            asked = self.conn.receive(), if !is_told => Wake::HolderRequest(asked),
+            said = self.session.next() => Wake::SessionMessage(said),
             () = ends.delivered(), if is_over => Wake::Delivered,
             () = sleep_until(give_up.unwrap_or_else(Instant::now)), if give_up.is_some() => Wake::Time,
         }
     }
 
-    async fn said(&mut self, said: Said) {
+    async fn said(&mut self, said: SessionMessage) {
         match said {
-            Said::Note(note) if self.stage == Stage::Runs => self.tell(&Answer::Log(note)).await,
-            Said::Ended(status) if self.stage == Stage::Runs => self.stage = Stage::Writes(status),
+            SessionMessage::Note(note) if self.stage == Stage::Runs => {
+                self.tell(&Answer::Log(note)).await
+            }
+            SessionMessage::Ended(status) if self.stage == Stage::Runs => {
+                self.stage = Stage::Writes(status)
+            }
             _ => {}
         }
     }
 
-    async fn asked(&mut self, asked: io::Result<Option<Asked>>) {
+    async fn asked(&mut self, asked: io::Result<Option<HolderRequest>>) {
         match (asked, self.stage) {
-            (Ok(Some(Asked::Signal(signal))), Stage::Runs) => {
-                self.session.ask(Ask::Signal(signal));
+            (Ok(Some(HolderRequest::Signal(signal))), Stage::Runs) => {
+                self.session.ask(FilterRequest::Signal(signal));
             }
             // What it wrote is no longer waited for.
-            (Ok(Some(Asked::Signal(_))), Stage::Writes(status)) => {
+            (Ok(Some(HolderRequest::Signal(_))), Stage::Writes(status)) => {
                 self.ended(status).await;
             }
-            (Ok(Some(Asked::Ping)), _) => self.tell(&Answer::Pong).await,
+            (Ok(Some(HolderRequest::Ping)), _) => self.tell(&Answer::Pong).await,
             (Ok(Some(_)), _) => {}
             (Ok(None) | Err(_), _) => self.hang_up(),
         }
@@ -241,7 +247,7 @@ impl Running {
                 self.tell(&failed).await;
             }
             Stage::Writes(status) => {
-                let _ = timeout(CLEARS, self.session.ends.delivered()).await;
+                let _ = timeout(CLEAR_LIMIT, self.session.ends.delivered()).await;
                 self.ended(status).await;
             }
             Stage::Clears => {}
@@ -262,13 +268,13 @@ impl Running {
     /// Nobody waits for the command any more.
     fn hang_up(&mut self) {
         if self.stage == Stage::Runs {
-            self.session.ask(Ask::Signal(Signal::Hup));
+            self.session.ask(FilterRequest::Signal(Signal::Hup));
         }
         self.stage = Stage::Clears;
     }
 
     /// If the other side has gone, the connection says so.
     async fn tell(&mut self, answer: &Answer) {
-        let _ = timeout(CLEARS, self.conn.send(answer, &[])).await;
+        let _ = timeout(CLEAR_LIMIT, self.conn.send(answer, &[])).await;
     }
 }

@@ -1,11 +1,11 @@
 //! `axt share status` and `axt share stop`: asks every holder of this user.
 
 use crate::cli::{ShareStatus, ShareStop};
-use crate::commands::shared::sharing::{answer, greeted, knock};
+use crate::commands::shared::sharing::{answer, connect_to_holder, greeted};
 use crate::commands::shared::table::table;
 use crate::exit::Exit;
 use crate::json;
-use crate::share::{Answer, Asked, HolderFiles, HolderStatus, all};
+use crate::share::{Answer, HolderFiles, HolderRequest, HolderStatus, all};
 use crate::terminal;
 use crate::ui::Ui;
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,7 +13,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// How long a holder may take to answer.
-const ANSWERS: Duration = Duration::from_secs(2);
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
 /// A holder that answers.
 struct Found {
@@ -83,12 +83,18 @@ async fn end(found: &Found) -> Result<(), String> {
         let pid = pid.ok_or(tr!("it reports no process id"))?;
         return kill_process(pid, Signal::TERM).map_err(|error| error.to_string());
     }
-    let conn = knock(&found.place)
+    let conn = connect_to_holder(&found.place)
         .await
         .map_err(|error| error.to_string())?;
     let Some(mut conn) = conn else { return Ok(()) };
-    greeted(&mut conn, ANSWERS).await?;
-    match answer(&mut conn, &Asked::End { at_once: true }, ANSWERS).await? {
+    greeted(&mut conn, ANSWER_LIMIT).await?;
+    match answer(
+        &mut conn,
+        &HolderRequest::End { at_once: true },
+        ANSWER_LIMIT,
+    )
+    .await?
+    {
         Answer::Ending => Ok(()),
         _ => Err(tr!("it does not answer as a holder does").into()),
     }
@@ -107,14 +113,16 @@ async fn find() -> anyhow::Result<Vec<Found>> {
 }
 
 async fn look(place: HolderFiles) -> Result<Option<Found>, String> {
-    let conn = knock(&place).await.map_err(|error| error.to_string())?;
+    let conn = connect_to_holder(&place)
+        .await
+        .map_err(|error| error.to_string())?;
     let Some(mut conn) = conn else {
         return Ok(None);
     };
-    let (version, pid) = greeted(&mut conn, ANSWERS).await?;
+    let (version, pid) = greeted(&mut conn, ANSWER_LIMIT).await?;
     let status = match version == env!("CARGO_PKG_VERSION") {
         false => None,
-        true => match answer(&mut conn, &Asked::Status, ANSWERS).await? {
+        true => match answer(&mut conn, &HolderRequest::Status, ANSWER_LIMIT).await? {
             Answer::Status(status) => Some(status),
             _ => return Err(tr!("it does not answer as a holder does").into()),
         },

@@ -14,7 +14,7 @@ pub(crate) mod stdio;
 
 use super::context::Context;
 use crate::cli;
-use crate::commands::doctor::explain::wondering;
+use crate::commands::doctor::explain::with_explanation;
 use crate::error::{ApiError, Error, Result};
 use crate::names;
 use crate::net::Network;
@@ -183,7 +183,7 @@ impl Started {
                 InputFrom::Grace | InputFrom::Start { .. } => GRACE,
             };
             let whose = (context, args, request.instance_id.as_str());
-            let hearing = wondering(heard(link, patience), CancellationToken::new(), whose);
+            let hearing = with_explanation(heard(link, patience), CancellationToken::new(), whose);
             Ok((target, Some(hearing.await?)))
         };
         let connected = tokio::select! {

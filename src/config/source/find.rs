@@ -31,7 +31,7 @@ pub(crate) fn find(
 /// The role of the instance, where nothing is configured.
 fn guess(looked: &str, env: Env<'_>) -> Result<CredentialSource> {
     let nothing = tr!(
-        "there are none in the environment and no profile in {looked}",
+        "none in the environment, and no profile in {looked}",
         looked
     );
     if is_on(env, "ALIBABA_CLOUD_ECS_METADATA_DISABLED") {

@@ -448,7 +448,7 @@ fn files_are_looked_for_in_order() {
         ),
         (
             6,
-            "there are none in the environment and no profile in ~/.aliyun/config.json: instance role None true",
+            "none in the environment, and no profile in ~/.aliyun/config.json: instance role None true",
         ),
     ] {
         assert_eq!(Home::new(&all[from..]).told(None, &[]), told);

@@ -53,7 +53,7 @@ impl Relay<'_> {
         if let Some(cut) = self.faults.inward(&frame) {
             return Ok(Some(End::Cut(cut)));
         }
-        self.deaf_until = self.faults.deafness().map(|time| now + time);
+        self.deaf_until = self.faults.read_pause().map(|time| now + time);
         if self.faults.swallows_input() {
             return Ok(None);
         }

@@ -98,7 +98,7 @@ impl ConnectionFaults {
     }
 
     /// For how long nothing is to be read from now on: at most once, in a session's first connection.
-    pub(crate) fn deafness(&mut self) -> Option<Duration> {
+    pub(crate) fn read_pause(&mut self) -> Option<Duration> {
         let deaf = self.faults.deaf_after_in?;
         if self.nth > 0 || !self.inward.reached(deaf.amount) {
             return None;

@@ -98,12 +98,12 @@ impl Faults {
 }
 
 fn after(slot: &mut Option<After>, text: &str) -> Result<(), &'static str> {
-    let wrong = tr!("no AMOUNT[:TIMES] such as 5, 64K or 5:1");
+    let wrong = tr!("expected AMOUNT[:TIMES], such as 5, 64K or 5:1");
     optional(slot, text, |text| text.parse().map_err(|()| wrong))
 }
 
 fn for_a_time(slot: &mut Option<ForATime>, text: &str) -> Result<(), &'static str> {
-    let wrong = tr!("no AMOUNT:TIME such as 64K:50s");
+    let wrong = tr!("expected AMOUNT:TIME, such as 64K:50s");
     optional(slot, text, |text| {
         let (amount, time) = text.split_once(':').ok_or(wrong)?;
         Ok(ForATime {
@@ -114,7 +114,7 @@ fn for_a_time(slot: &mut Option<ForATime>, text: &str) -> Result<(), &'static st
 }
 
 fn api_error(list: &mut Vec<ApiFault>, text: &str) -> Result<(), &'static str> {
-    list.push(text.parse().map_err(|()| tr!("no CODE[:COUNT]"))?);
+    list.push(text.parse().map_err(|()| tr!("expected CODE[:COUNT]"))?);
     Ok(())
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn set<T>(table: &[Setting<T>], target: &mut T, name: &str, value: &s
         let names: Vec<_> = table.iter().map(|(name, _, _)| *name).collect();
         let known = names.join(", ");
         return Err(Error::Usage(tr!(
-            "no setting {name:?}; there are: {known}",
+            "unknown setting {name:?}; known: {known}",
             name,
             known
         )));

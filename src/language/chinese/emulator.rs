@@ -20,10 +20,10 @@ macro_rules! chinese_emulator {
     ("unknown word {word:?}; the words are {words}") => ("未知的单词 {word:?}；可用的有 {words}");
     ("{value:?} is not a region id") => ("{value:?} 不是地域 ID");
     ("{text:?}: an instance id begins with i- or mi-") => ("{text:?}：实例 ID 应以 i- 或 mi- 开头");
-    ("no AMOUNT[:TIMES] such as 5, 64K or 5:1") => ("格式应为 AMOUNT[:TIMES]，例如 5、64K 或 5:1");
-    ("no AMOUNT:TIME such as 64K:50s") => ("格式应为 AMOUNT:TIME，例如 64K:50s");
-    ("no CODE[:COUNT]") => ("格式应为 CODE[:COUNT]");
-    ("no setting {name:?}; there are: {known}") => ("没有设置项 {name:?}；可用的有：{known}");
+    ("expected AMOUNT[:TIMES], such as 5, 64K or 5:1") => ("格式应为 AMOUNT[:TIMES]，例如 5、64K 或 5:1");
+    ("expected AMOUNT:TIME, such as 64K:50s") => ("格式应为 AMOUNT:TIME，例如 64K:50s");
+    ("expected CODE[:COUNT]") => ("格式应为 CODE[:COUNT]");
+    ("unknown setting {name:?}; known: {known}") => ("没有设置项 {name:?}；可用的有：{known}");
     ("neither a duration such as 90s nor none") => ("既不是时长（例如 90s），也不是 none");
     ("neither a number nor none") => ("既不是数字，也不是 none");
     ("neither a size such as 2048 or 64K nor none") => ("既不是大小（例如 2048 或 64K），也不是 none");

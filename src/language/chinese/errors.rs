@@ -19,7 +19,7 @@ macro_rules! chinese_errors {
     ("no region given") => ("未指定地域");
     ("no region given, and no usable credentials: {problem}") => ("未指定地域，也没有可用的凭证：{problem}");
     ("can't connect to {to}: {cause}") => ("无法连接到 {to}：{cause}");
-    ("it is {wait:.1?} until this session may be started, as others are started before it, and --queue-timeout is {limit:?}") => ("其他会话排在前面，本会话还需等待 {wait:.1?} 才能启动，而 --queue-timeout 为 {limit:?}");
+    ("the wait for this session would be {wait:.1?}, longer than --queue-timeout {limit:?}, as others are started before it") => ("其他会话排在前面，本会话还需等待 {wait:.1?} 才能启动，而 --queue-timeout 为 {limit:?}");
     ("the session could not be resumed") => ("无法恢复会话");
     ("the gateway refused the session") => ("网关拒绝了会话");
     ("protocol error: {what}") => ("协议错误：{what}");

@@ -9,7 +9,7 @@ macro_rules! chinese_forwarding {
     ("listening on {at} for {remote} through {via}") => ("正在监听 {at}，经由 {via} 转发到 {remote}");
     ("listening on {at} for {remote} of {via}") => ("正在监听 {at}，转发到 {via} 的{remote}");
     ("listening on {at} as a SOCKS proxy through {via}") => ("正在监听 {at}，作为经由 {via} 的 SOCKS 代理");
-    ("a forward is left out") => ("已跳过一个转发");
+    ("a forward could not be opened") => ("已跳过一个转发");
     ("warning: {at} is not a loopback address: anyone who can reach this machine can use the forward") => ("警告：{at} 不是回环地址：任何能访问本机的人都可以使用此转发");
     ("accepting connections on {at} failed, will try again: {error}") => ("在 {at} 上接受连接失败，将重试：{error}");
     ("connection {connection} from {peer} waits: {limit} sessions are open, the most that --max-sessions allows") => ("来自 {peer} 的连接 {connection} 正在等待：已打开 {limit} 个会话，达到 --max-sessions 的上限");
@@ -24,7 +24,7 @@ macro_rules! chinese_forwarding {
     ("; ports below 1024 are for privileged users") => ("；1024 以下的端口只有特权用户可以使用");
     ("can't listen") => ("无法监听");
     ("--wss-url is for one connection: it can't serve --dynamic or --warm") => ("--wss-url 只能用于一个连接：不能与 --dynamic 或 --warm 一起使用");
-    ("--warm keeps {reserved} sessions in reserve, which leaves none of {limit} to connections") => ("--warm 保留 {reserved} 个备用会话，{limit} 个会话中没有剩余可供连接使用");
+    ("--warm keeps {reserved} sessions in reserve, and --max-sessions {limit} leaves none for connections") => ("--warm 保留 {reserved} 个备用会话，{limit} 个会话中没有剩余可供连接使用");
     ("not a SOCKS request (first byte {other})") => ("不是 SOCKS 请求（第一个字节为 {other}）");
     ("it insists on authentication, which this proxy does not support") => ("客户端要求认证，而此代理不支持认证");
     ("its SOCKS request is malformed") => ("SOCKS 请求的格式错误");

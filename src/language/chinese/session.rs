@@ -19,11 +19,11 @@ macro_rules! chinese_session {
     ("the session ended with status {status} before the command did") => ("命令尚未结束，会话已以状态 {status} 结束");
     ("the service gave no web page for this shell; without --print-url axt opens the shell") => ("服务没有为此 Shell 提供网页；不使用 --print-url 时，axt 会直接打开 Shell");
     ("anyone with this address has the shell: keep it secret") => ("任何人得到此地址都能使用该 Shell：请保密");
-    ("a holder is started by --share") => ("会话保持进程由 --share 启动");
+    ("`axt share hold` is started by --share, not by hand") => ("会话保持进程由 --share 启动");
     ("no start message came") => ("没有收到启动消息");
     ("the start message is invalid") => ("启动消息无效");
-    ("all sessions that are held have a command") => ("保持的所有会话都在执行命令");
-    ("its streams did not come with it") => ("没有随消息收到输入输出流");
+    ("all shared sessions are busy") => ("保持的所有会话都在执行命令");
+    ("the standard streams were not passed") => ("没有随消息收到输入输出流");
     ("the process {pid}: {why}") => ("进程 {pid}：{why}");
     ("it reports no process id") => ("没有报告进程 ID");
     ("it does not answer as a holder does") => ("响应不是来自会话保持进程");
@@ -114,7 +114,7 @@ macro_rules! chinese_session {
     ("the connection's task ended") => ("连接的任务已结束");
     ("a recording goes to a file, not to standard output: give a name") => ("录制内容应写入文件，而不是标准输出：请指定文件名");
     ("a % at the end") => ("末尾的 %");
-    ("{found} stands for nothing: there are %h (target), %s (session), %t (time) and %% (a percent sign)") => ("{found} 没有含义：可用 %h（目标）、%s（会话）、%t（时间）和 %%（百分号）");
+    ("unknown placeholder {found}; known: %h (target), %s (session), %t (time) and %% (a percent sign)") => ("{found} 没有含义：可用 %h（目标）、%s（会话）、%t（时间）和 %%（百分号）");
     ("a line does not end") => ("某一行没有结束");
     ("a line is malformed") => ("某一行的格式错误");
     ("a line for an unknown command") => ("有一行属于未知的命令");

@@ -41,7 +41,7 @@ macro_rules! chinese_settings {
     ("correct or unset {variable}, or name a profile with --profile") => ("请更正或取消设置 {variable}，或用 --profile 指定 profile");
     ("{present} is set and {absent} is not") => ("已设置 {present}，但未设置 {absent}");
     ("set {absent} too, or unset {present}") => ("请同时设置 {absent}，或取消设置 {present}");
-    ("there are none in the environment and no profile in {looked}") => ("环境变量中没有凭证，{looked} 中也没有 profile");
+    ("none in the environment, and no profile in {looked}") => ("环境变量中没有凭证，{looked} 中也没有 profile");
     ("set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`") => ("请设置 ALIBABA_CLOUD_ACCESS_KEY_ID 和 ALIBABA_CLOUD_ACCESS_KEY_SECRET，或运行 `aliyun configure`");
     ("run `aliyun configure --mode {mode} --profile {profile}`") => ("请运行 `aliyun configure --mode {mode} --profile {profile}`");
     ("correct the file, or name a profile of another with --profile") => ("请更正该文件，或用 --profile 指定其他 profile");

@@ -69,9 +69,9 @@ macro_rules! chinese_targets {
     ("this machine's clock is {size:?} ahead of the server's") => ("本机时间比服务器快 {size:?}");
     ("line {line}, column {column}") => ("第 {line} 行，第 {column} 列");
     ("the answer is empty") => ("响应为空");
-    ("the answer lacks what it should hold, or holds it in another type ({place})") => ("响应中缺少应有的内容，或其类型不同（{place}）");
+    ("the answer has missing or mistyped fields ({place})") => ("响应中缺少应有的内容，或其类型不同（{place}）");
     ("the answer is {length} bytes of HTML or XML and not JSON") => ("响应是 {length} 字节的 HTML 或 XML，而不是 JSON");
-    ("the answer breaks off after {length} bytes") => ("响应在 {length} 字节后中断");
+    ("the answer is truncated after {length} bytes") => ("响应在 {length} 字节后中断");
     ("the answer is not JSON ({place})") => ("响应不是 JSON（{place}）");
     ("the answer is not the API's: {line}") => ("响应不是来自该 API：{line}");
     ("(the server signed the same text, so the AccessKey secret is wrong)") => ("（服务器签名的文本相同，因此 AccessKey Secret 不正确）");

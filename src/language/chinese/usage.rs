@@ -28,7 +28,7 @@ macro_rules! chinese_usage {
     ("no key is needed: `axt connect {target}`, or `axt ssh {target}` for what calls ssh") => ("不需要密钥：请用 `axt connect {target}`；调用 ssh 的程序可用 `axt ssh {target}`");
     ("try `{line}`") => ("请尝试 `{line}`");
     ("try `axt forward {target} {word} {default}`") => ("请尝试 `axt forward {target} {word} {default}`");
-    ("there is no port of sshd's to choose: leave -p out; `axt forward` and `axt proxy` reach ports") => ("不存在可选择的 sshd 端口：请去掉 -p；`axt forward` 和 `axt proxy` 可以连接端口");
+    ("axt does not connect to sshd's port: leave -p out; `axt forward` and `axt proxy` reach ports") => ("不存在可选择的 sshd 端口：请去掉 -p；`axt forward` 和 `axt proxy` 可以连接端口");
     ("try `axt connect {instance}`") => ("请尝试 `axt connect {instance}`");
     ("no key is needed: leave -i out") => ("不需要密钥：请去掉 -i");
     ("the service opens no ports on the instance: there are no remote forwards") => ("服务不会在实例上打开端口：不支持远程转发");
@@ -44,7 +44,7 @@ macro_rules! chinese_usage {
     ("a host is missing\n{usage}{hint}") => ("缺少主机\n{usage}{hint}");
     ("the host") => ("主机");
     ("{text:?} is not of the form [user@]host\n{usage}") => ("{text:?} 的格式不是 [user@]host\n{usage}");
-    ("-1: version 1 of the protocol is gone") => ("-1：协议版本 1 已不再使用");
+    ("-1: version 1 of the protocol is not supported") => ("-1：协议版本 1 已不再使用");
     ("-P: its meaning differs between versions of ssh") => ("-P：它的含义在不同版本的 ssh 中不同");
     ("-y: axt does not write to syslog; -E names a file") => ("-y：axt 不写入 syslog；可用 -E 指定日志文件");
     ("-{option}: a value is missing") => ("-{option}：缺少值");
@@ -68,7 +68,7 @@ macro_rules! chinese_usage {
     ("axt can't choose the local address of its connections") => ("axt 不能指定连接的本地地址");
     ("axt can't choose the interface of its connections") => ("axt 不能指定连接的网络接口");
     ("axt closes no idle channels") => ("axt 不会关闭空闲的通道");
-    ("there is no command line behind ~C") => ("不支持 ~C 命令行");
+    ("the ~C command line is not supported") => ("不支持 ~C 命令行");
     ("axt stays in the foreground; `axt forward TARGET -L … --exec -- COMMAND` runs a program beside a forward") => ("axt 在前台运行；`axt forward TARGET -L … --exec -- COMMAND` 可在转发的同时运行程序");
     ("the service carries no agent connections") => ("服务不支持转发认证代理（ssh-agent）连接");
     ("the service carries no X11 connections") => ("服务不支持 X11 连接");
@@ -83,7 +83,7 @@ macro_rules! chinese_usage {
     ("{name}: forwards have sessions of their own; `axt forward` starts and ends them") => ("{name}：端口转发有自己的会话；请用 `axt forward` 启动和结束");
     ("proxy: axt can't share a connection this way") => ("proxy：axt 不支持以这种方式共享连接");
     ("{name:?} is not one of check, exit and stop") => ("{name:?} 不是 check、exit 或 stop");
-    ("port {port}: there is no port of sshd's to choose; leave it out, or reach a port by `axt forward` or `axt proxy`") => ("port {port}：不存在可选择的 sshd 端口；请去掉它，或用 `axt forward` 或 `axt proxy` 连接端口");
+    ("port {port}: axt does not connect to sshd's port; leave it out, or reach a port by `axt forward` or `axt proxy`") => ("port {port}：不存在可选择的 sshd 端口；请去掉它，或用 `axt forward` 或 `axt proxy` 连接端口");
     ("{target:?} can't be the name of an instance") => ("{target:?} 不能作为实例的名称");
     ("-O and -W exclude each other") => ("-O 和 -W 不能同时使用");
     ("-s: the subsystem's name is missing") => ("-s：缺少子系统的名称");

@@ -82,7 +82,7 @@ impl HttpReply<'_> {
                 retry_after: None,
             })
         });
-        Err(reply.unwrap_or_else(|| self.unexpected(&self.glance(credentials))))
+        Err(reply.unwrap_or_else(|| self.unexpected(&self.excerpt(credentials))))
     }
 
     /// An error of axt's own about a reply that makes no sense.
@@ -103,7 +103,7 @@ impl HttpReply<'_> {
             tr!("the answer is empty").into()
         } else if error.is_data() {
             tr!(
-                "the answer lacks what it should hold, or holds it in another type ({place})",
+                "the answer has missing or mistyped fields ({place})",
                 place
             )
         } else if self.body.trim_ascii_start().starts_with(b"<") {
@@ -112,15 +112,15 @@ impl HttpReply<'_> {
                 length
             )
         } else if error.is_eof() {
-            tr!("the answer breaks off after {length} bytes", length)
+            tr!("the answer is truncated after {length} bytes", length)
         } else {
             tr!("the answer is not JSON ({place})", place)
         })
     }
 
     /// The beginning of an answer that is no error of the API's: a proxy's page, XML.
-    fn glance(&self, credentials: &Credentials) -> String {
-        let text = scrub(&String::from_utf8_lossy(self.body), credentials);
+    fn excerpt(&self, credentials: &Credentials) -> String {
+        let text = redact(&String::from_utf8_lossy(self.body), credentials);
         let line: String = printable::line(&text)
             .chars()
             .take(LONGEST_GLANCE)
@@ -137,7 +137,7 @@ fn explain(message: &str, credentials: &Credentials, string_to_sign: &str) -> St
     // A signature error repeats what the server would have signed: every parameter, the key's id.
     let lower = message.to_ascii_lowercase();
     let Some(at) = lower.find("server string to sign is") else {
-        return scrub(message, credentials);
+        return redact(message, credentials);
     };
     let stated = message.get(..at).unwrap_or_default().trim_end();
     let verdict = if message.contains(string_to_sign) {
@@ -145,11 +145,11 @@ fn explain(message: &str, credentials: &Credentials, string_to_sign: &str) -> St
     } else {
         tr!("(the server signed another text than axt)")
     };
-    scrub(&format!("{stated} {verdict}"), credentials)
+    redact(&format!("{stated} {verdict}"), credentials)
 }
 
 /// Takes secrets out and shortens the AccessKey id to its ends.
-fn scrub(text: &str, credentials: &Credentials) -> String {
+fn redact(text: &str, credentials: &Credentials) -> String {
     let token = credentials.security_token.as_ref();
     let secrets = [Some(&credentials.access_key_secret), token];
     let secrets = secrets.into_iter().flatten();

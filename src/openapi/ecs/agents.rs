@@ -60,7 +60,7 @@ impl Paged for DescribeCloudAssistantStatus {
     // With ids, the service leaves the size of a page out of account.
     const LARGEST: usize = MOST_IDS;
 
-    fn turn_to(&mut self, token: Option<String>, _: usize) {
+    fn set_page(&mut self, token: Option<String>, _: usize) {
         self.next_token = token;
     }
 }

@@ -100,7 +100,7 @@ impl Paged for DescribeTerminalSessions {
     type Item = SessionRecord;
     const LARGEST: usize = 100;
 
-    fn turn_to(&mut self, token: Option<String>, size: usize) {
+    fn set_page(&mut self, token: Option<String>, size: usize) {
         self.next_token = token;
         self.max_results = size;
     }

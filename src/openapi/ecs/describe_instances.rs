@@ -43,7 +43,7 @@ impl Paged for DescribeInstances {
     const LARGEST: usize = 100;
 
     // What a filter lets through that has no effect must not cost a call for every few instances.
-    fn turn_to(&mut self, token: Option<String>, _: usize) {
+    fn set_page(&mut self, token: Option<String>, _: usize) {
         self.next_token = token;
         self.max_results = Self::LARGEST;
     }

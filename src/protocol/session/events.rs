@@ -196,7 +196,7 @@ impl Channel for Session {
         self.options.port && !self.may_dial_anew()
     }
 
-    fn learn_that_it_reports_its_end(&mut self) {
+    fn set_reports_end(&mut self) {
         self.options.reports_close = true;
         let keepalive = self.options.keepalive.interval(self.may_dial_anew());
         self.liveness.set_keepalive(keepalive);

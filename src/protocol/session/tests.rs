@@ -783,7 +783,7 @@ fn an_agent_that_reports_its_targets_close_is_known_by_its_version_or_told() {
         frame.output_seq = u32::from(version >= Version::V1_02);
         rig.receive(&frame);
         if told {
-            rig.session.learn_that_it_reports_its_end();
+            rig.session.set_reports_end();
         }
         rig.pass(60 * SECOND);
         // It dials nothing anew, so that it is kept alive as any other.

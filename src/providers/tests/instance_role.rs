@@ -120,7 +120,7 @@ async fn without_any_configuration_the_instance_is_asked_for_a_second() {
     let told = refused(&world(&server), home.source(&[(name, &url)])).await;
     assert_eq!(begun.elapsed(), Duration::from_secs(1));
     assert!(
-        told.starts_with("there are none in the environment and no profile in /"),
+        told.starts_with("none in the environment, and no profile in /"),
         "{told}"
     );
     assert!(

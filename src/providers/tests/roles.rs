@@ -138,7 +138,7 @@ async fn what_sts_refuses_is_told_with_the_profile() {
         (
             200,
             r#"{"Credentials":"hush"}"#.into(),
-            "lacks what it should hold",
+            "has missing or mistyped fields",
         ),
         (200, "<html>".into(), "HTML or XML and not JSON"),
         (302, "https://elsewhere.example/".into(), "HTTP 302"),

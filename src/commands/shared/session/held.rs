@@ -13,7 +13,7 @@ use crate::protocol::channel::{Channel as _, Ending};
 use crate::protocol::session::{InputFrom, Session};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
 use crate::remote::typed_line;
-use crate::share::{Ask, Commands, Ends, Said};
+use crate::share::{Commands, Ends, FilterRequest, SessionMessage};
 use crate::wire::SessionUrl;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
@@ -39,8 +39,8 @@ pub(crate) struct SessionSettings<'a> {
 pub(crate) struct HeldSession {
     /// The streams of its command.
     pub(crate) ends: Ends,
-    said: mpsc::UnboundedReceiver<Said>,
-    asks: mpsc::UnboundedSender<Ask>,
+    said: mpsc::UnboundedReceiver<SessionMessage>,
+    asks: mpsc::UnboundedSender<FilterRequest>,
     control: mpsc::Sender<Control>,
     /// Its connection is there.
     #[cfg_attr(not(unix), allow(dead_code, reason = "holders are for Unix"))]
@@ -76,12 +76,12 @@ impl HeldSession {
             let error = running.await;
             tracing::info!(%error, "a held session is over");
             drop(open);
-            let _ = say.send(Said::Over(error));
+            let _ = say.send(SessionMessage::Over(error));
         });
         loop {
             match held.next().await {
-                Said::Ready => return Ok(held),
-                Said::Over(error) => return Err(error),
+                SessionMessage::Ready => return Ok(held),
+                SessionMessage::Over(error) => return Err(error),
                 _ => {}
             }
         }
@@ -160,16 +160,18 @@ impl HeldSession {
     }
 
     /// Asks something of the session.
-    pub(crate) fn ask(&self, ask: Ask) {
+    pub(crate) fn ask(&self, ask: FilterRequest) {
         let _ = self.asks.send(ask);
         // If there is no room, it is about to be woken.
         let _ = self.control.try_send(Control::Filter);
     }
 
     /// Waits for the next message of the session and its command. Cancelling loses nothing.
-    pub(crate) async fn next(&mut self) -> Said {
+    pub(crate) async fn next(&mut self) -> SessionMessage {
         let said = self.said.recv().await;
-        said.unwrap_or_else(|| Said::Over(Error::Lost(tr!("the session has ended").into())))
+        said.unwrap_or_else(|| {
+            SessionMessage::Over(Error::Lost(tr!("the session has ended").into()))
+        })
     }
 
     /// Whether its connection is there.
@@ -182,7 +184,7 @@ impl HeldSession {
     #[cfg(unix)]
     pub(crate) fn is_over(&mut self) -> bool {
         while let Ok(said) = self.said.try_recv() {
-            self.over |= matches!(said, Said::Over(_));
+            self.over |= matches!(said, SessionMessage::Over(_));
         }
         self.over
     }

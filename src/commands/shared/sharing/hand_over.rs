@@ -1,7 +1,7 @@
 //! The command's side of a shared session: hands the command over, passes signals on and takes its status.
 
 use super::key::key;
-use super::reach::{PATIENCE, answer, greeted, knock, reach};
+use super::reach::{PATIENCE, answer, connect_to_holder, greeted, reach};
 use super::start::StartMessage;
 use crate::cli::{Connect, Global, SessionArgs, Sharing};
 use crate::commands::exec::{GRACE, Program, passed_on};
@@ -11,7 +11,7 @@ use crate::error::{Error, Result, Stop};
 use crate::exit::Exit;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::remote::{RemoteCommand, Signal};
-use crate::share::{Answer, Asked, Conn, HolderFiles, Run};
+use crate::share::{Answer, Conn, HolderFiles, HolderRequest, Run};
 use crate::terminal::stdin_is_terminal;
 use crate::ui::Ui;
 use std::fs::File;
@@ -87,13 +87,15 @@ pub(crate) async fn ask(
     end: Option<bool>,
 ) -> Result<Option<u32>, String> {
     let (_, place) = place(shared)?;
-    let conn = knock(&place).await.map_err(|error| error.to_string())?;
+    let conn = connect_to_holder(&place)
+        .await
+        .map_err(|error| error.to_string())?;
     let Some(mut conn) = conn else {
         return Ok(None);
     };
     let (_, pid) = greeted(&mut conn, PATIENCE).await?;
     if let Some(at_once) = end {
-        answer(&mut conn, &Asked::End { at_once }, PATIENCE).await?;
+        answer(&mut conn, &HolderRequest::End { at_once }, PATIENCE).await?;
     }
     Ok(Some(pid))
 }
@@ -150,7 +152,7 @@ pub(super) async fn hand_over(
         start.map_err(|error| error.to_string())
     };
     let mut conn = reach(&place, keep.is_some(), start).await?;
-    let run = Asked::Run(Box::new(Run {
+    let run = HolderRequest::Run(Box::new(Run {
         command: command.clone(),
         stdin: has_stdin,
         keep,
@@ -178,7 +180,7 @@ pub(super) async fn hand_over(
             None => return Err(tr!("it has ended").into()),
         }
     }
-    conn.send(&Asked::Go, &[]).await.map_err(lost)?;
+    conn.send(&HolderRequest::Go, &[]).await.map_err(lost)?;
     Ok(conn)
 }
 
@@ -309,7 +311,7 @@ impl<'a> Follow<'a> {
         let now = Instant::now();
         self.stopping = Some((stop, now + grace));
         self.kill_at = (stop == Stop::Timeout).then_some(now + GRACE);
-        self.ask(&Asked::Signal(signal)).await;
+        self.ask(&HolderRequest::Signal(signal)).await;
         None
     }
 
@@ -321,7 +323,7 @@ impl<'a> Follow<'a> {
             return Some(exit_of(stop));
         }
         if self.kill_at.take_if(|at| *at <= now).is_some() {
-            self.ask(&Asked::Signal(Signal::Kill)).await;
+            self.ask(&HolderRequest::Signal(Signal::Kill)).await;
         }
         if self.quiet_at <= now {
             if self.asked {
@@ -332,13 +334,13 @@ impl<'a> Follow<'a> {
             }
             self.asked = true;
             self.quiet_at = now + QUIET;
-            self.ask(&Asked::Ping).await;
+            self.ask(&HolderRequest::Ping).await;
         }
         None
     }
 
     /// Sends a request. A broken connection shows when the answer is read.
-    async fn ask(&mut self, asked: &Asked) {
+    async fn ask(&mut self, asked: &HolderRequest) {
         let _ = timeout(PATIENCE, self.conn.send(asked, &[])).await;
     }
 }

@@ -1,12 +1,12 @@
 //! Handing a command over to the process that holds sessions for it, which is started if there is none.
 
 mod hand_over;
+mod held_command;
 mod key;
-mod lent;
 mod reach;
 mod start;
 
 pub(crate) use hand_over::{ShareRequest, ask, run};
-pub(crate) use lent::lend;
-pub(crate) use reach::{answer, greeted, knock};
+pub(crate) use held_command::start_command;
+pub(crate) use reach::{answer, connect_to_holder, greeted};
 pub(crate) use start::StartMessage;

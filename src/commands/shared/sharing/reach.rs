@@ -1,7 +1,7 @@
 //! Reaching a holder: by its socket, or by starting it.
 
 use super::start::{StartMessage, changed_variables};
-use crate::share::{Answer, Asked, Conn, HolderFiles};
+use crate::share::{Answer, Conn, HolderFiles, HolderRequest};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -21,7 +21,7 @@ const START: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_millis(5);
 
 /// Connects to the holder at this place; `None` if there is none.
-pub(crate) async fn knock(place: &HolderFiles) -> io::Result<Option<Conn>> {
+pub(crate) async fn connect_to_holder(place: &HolderFiles) -> io::Result<Option<Conn>> {
     match UnixStream::connect(&place.socket).await {
         Ok(stream) => Conn::of(stream).map(Some),
         Err(error) => match error.kind() {
@@ -48,7 +48,7 @@ pub(crate) async fn greeted(conn: &mut Conn, limit: Duration) -> Result<(String,
 /// The reason why there is no answer within `limit`.
 pub(crate) async fn answer(
     conn: &mut Conn,
-    asked: &Asked,
+    asked: &HolderRequest,
     limit: Duration,
 ) -> Result<Answer, String> {
     let answer = async {
@@ -71,7 +71,7 @@ pub(super) async fn reach(
     let text = |error: io::Error| error.to_string();
     let by = Instant::now() + PATIENCE;
     loop {
-        if let Some(mut conn) = knock(place).await.map_err(text)? {
+        if let Some(mut conn) = connect_to_holder(place).await.map_err(text)? {
             let (version, _) = greeted(&mut conn, PATIENCE).await?;
             if version != env!("CARGO_PKG_VERSION") {
                 return Err(tr!("the holder is axt {version}", version));

@@ -103,12 +103,12 @@ fn what_is_not_the_apis() {
         (
             200,
             r#"{"SessionId":"hush"#,
-            "the answer breaks off after 18 bytes",
+            "the answer is truncated after 18 bytes",
         ),
         (
             200,
             r#"{"SessionId":["hush"]}"#,
-            "lacks what it should hold",
+            "has missing or mistyped fields",
         ),
         (200, "hush", "the answer is not JSON (line 1, column 1)"),
     ] {

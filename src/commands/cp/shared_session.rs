@@ -1,7 +1,7 @@
 //! Runs a text in a session that others may use too: by way of pipes, whose other ends its holder gets.
 
 use super::done::{Collected, MOST_ERRORS, ScriptResult};
-use crate::commands::shared::sharing::{ShareRequest, lend};
+use crate::commands::shared::sharing::{ShareRequest, start_command};
 use crate::error::{Error, Result};
 use crate::remote::{RemoteCommand, Signal};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -30,8 +30,9 @@ where
         Err(error) => return Err((error.to_string(), input, output)),
     };
     let stdin = input.is_some().then(|| stdin.into());
-    let lent = match lend(shared, command, stdin, [stdout.into(), stderr.into()]).await {
-        Ok(lent) => lent,
+    let running = match start_command(shared, command, stdin, [stdout.into(), stderr.into()]).await
+    {
+        Ok(running) => running,
         Err(why) => return Err((why, input, output)),
     };
     let (signal, mut signals) = mpsc::channel(1);
@@ -48,12 +49,12 @@ where
     let errors = Collected::new(MOST_ERRORS);
     let (said, writing) = (errors.clone(), failed.clone());
     let errors_end = spawn_blocking(move || receive(errors_from, said, &writing));
-    let status = match lent.status(&mut signals).await {
+    let status = match running.status(&mut signals).await {
         Ok(status) => status,
         Err(error) => return Ok(Err(error)),
     };
     if output.await.is_err() || errors_end.await.is_err() {
-        let what = tr!("what came could not be written").to_owned();
+        let what = tr!("the received data could not be written").to_owned();
         return Ok(Err(Error::Lost(what)));
     }
     let mut local = failed.error.lock().unwrap_or_else(PoisonError::into_inner);

@@ -14,7 +14,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Waits until the client's end of a connection is gone; for ever where that can't be known.
-pub(crate) async fn departure(client: SocketAddr, here: SocketAddr) {
+pub(crate) async fn client_gone(client: SocketAddr, here: SocketAddr) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     while !is_gone(client, here) {
         sleep(backoff.next()).await;

@@ -4,25 +4,25 @@ use super::hand_over::{QUIET, ShareRequest, check, hand_over};
 use super::reach::PATIENCE;
 use crate::error::Error;
 use crate::remote::{RemoteCommand, Signal};
-use crate::share::{Answer, Asked, Conn};
+use crate::share::{Answer, Conn, HolderRequest};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// A command that runs in a session that is held.
-pub(crate) struct Lent {
+pub(crate) struct HeldCommand {
     conn: Conn,
 }
 
 /// Hands a command over with these streams: standard input, if it has one, output and error. Nothing of it
 /// has begun after a failure, which says why.
-pub(crate) async fn lend(
+pub(crate) async fn start_command(
     shared: &ShareRequest<'_>,
     command: &RemoteCommand,
     stdin: Option<OwnedFd>,
     [stdout, stderr]: [OwnedFd; 2],
-) -> Result<Lent, String> {
+) -> Result<HeldCommand, String> {
     check(shared.session)?;
     let has_stdin = stdin.is_some();
     let stdin = match stdin {
@@ -34,10 +34,10 @@ pub(crate) async fn lend(
     };
     let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
     let conn = hand_over(shared, command, has_stdin, streams).await?;
-    Ok(Lent { conn })
+    Ok(HeldCommand { conn })
 }
 
-impl Lent {
+impl HeldCommand {
     /// Waits for the command's status. Each signal that comes is sent to it.
     pub(crate) async fn status(
         mut self,
@@ -47,7 +47,7 @@ impl Lent {
         loop {
             let answer = tokio::select! {
                 Some(signal) = signals.recv() => {
-                    self.ask(&Asked::Signal(signal)).await;
+                    self.ask(&HolderRequest::Signal(signal)).await;
                     continue;
                 }
                 answer = timeout(QUIET, self.conn.receive::<Answer>()) => answer,
@@ -59,7 +59,7 @@ impl Lent {
                 Ok(Ok(Some(Answer::Pong | Answer::Wait))) => asked = false,
                 Err(_) if !asked => {
                     asked = true;
-                    self.ask(&Asked::Ping).await;
+                    self.ask(&HolderRequest::Ping).await;
                 }
                 _ => {
                     let what =
@@ -71,7 +71,7 @@ impl Lent {
     }
 
     /// A fault of the connection shows in the answers.
-    async fn ask(&mut self, asked: &Asked) {
+    async fn ask(&mut self, asked: &HolderRequest) {
         let _ = timeout(PATIENCE, self.conn.send(asked, &[])).await;
     }
 }

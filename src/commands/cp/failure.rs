@@ -8,7 +8,7 @@ use std::io;
 
 /// A failure.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum CopyFailure {
     /// Nothing more can be copied.
     All(Error),
     /// This file can't be copied: why.
@@ -17,13 +17,13 @@ pub(super) enum Trouble {
     OutputClosed,
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for CopyFailure {
     fn from(error: Error) -> Self {
         Self::All(error)
     }
 }
 
-impl Trouble {
+impl CopyFailure {
     /// Something that is wrong with a file.
     pub(super) fn file(why: impl Into<String>) -> Self {
         Self::File(why.into())
@@ -61,7 +61,7 @@ impl Trouble {
     /// Whether there is room for so many bytes, as far as that is known.
     ///
     /// # Errors
-    /// [`Trouble::File`] if there is not.
+    /// [`CopyFailure::File`] if there is not.
     pub(super) fn check_room(room: Option<u64>, needed: u64) -> Result<(), Self> {
         match room {
             Some(room) if room < needed => Err(Self::File(tr!(
@@ -74,9 +74,9 @@ impl Trouble {
     }
 
     /// An answer that makes no sense.
-    pub(super) fn nonsense() -> Self {
+    pub(super) fn unexpected_answer() -> Self {
         Self::file(tr!(
-            "on the instance: what looks at files gave no sensible answer"
+            "on the instance: unexpected answer from the file check"
         ))
     }
 }
