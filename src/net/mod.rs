@@ -18,7 +18,7 @@ use proxy::{Proxies, Proxy};
 use std::ffi::OsString;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use target::Destination;
 use tls::Tls;
@@ -70,6 +70,7 @@ struct Inner {
     connect_timeout: Duration,
     proxies: Arc<Proxies>,
     tls: Tls,
+    http: OnceLock<reqwest::Client>,
 }
 
 /// How a target would be reached, in words when displayed.
@@ -114,16 +115,26 @@ impl Network {
                 connect_timeout: options.connect_timeout,
                 proxies: Arc::new(Proxies::new(options.proxy, options.no_proxy)),
                 tls: Tls::new(options.cert_file, options.cert_dir),
+                http: OnceLock::new(),
             }),
         }
     }
 
-    /// A pooled HTTP/1.1 client that uses the proxies and the trust of [`dial`](Self::dial).
+    /// The HTTP/1.1 client, which uses the proxies and the trust of [`dial`](Self::dial). All callers have
+    /// the same one, so that a connection that one call has made serves the next.
     ///
     /// It follows no redirects. The connect timeout bounds each new connection; the caller bounds
     /// the time of a whole request. Call [`check`](Self::check) on a URL before it is requested,
     /// and [`explain`](Self::explain) on an error.
     pub fn http_client(&self) -> Result<reqwest::Client> {
+        if let Some(client) = self.inner.http.get() {
+            return Ok(client.clone());
+        }
+        let client = self.new_http_client()?;
+        Ok(self.inner.http.get_or_init(|| client).clone())
+    }
+
+    fn new_http_client(&self) -> Result<reqwest::Client> {
         let proxies = Arc::clone(&self.inner.proxies);
         let proxy = reqwest::Proxy::custom(move |url| {
             let proxy = Destination::of(url).and_then(|target| proxies.towards(&target));
