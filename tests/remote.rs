@@ -117,6 +117,7 @@ impl Machine {
     fn start_with(&self, options: Options, env: &[(&str, &str)]) -> Runner {
         let client = RunnerClient::new(options);
         let words = shlex::split(client.command_line()).unwrap();
+        support::signals::heed();
         let (pty, pts) = open().unwrap();
         let command = pty_process::blocking::Command::new(&words[0])
             .args(&words[1..])

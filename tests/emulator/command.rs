@@ -1,11 +1,15 @@
 //! `axt emulator` as a process of its own.
 
+#[path = "../support/signals.rs"]
+mod signals;
+
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
 /// axt with nothing configured.
 fn axt(args: &[&str]) -> Command {
+    signals::heed();
     let mut command = Command::new(env!("CARGO_BIN_EXE_axt"));
     command
         .env_clear()

@@ -239,6 +239,8 @@ pub(crate) fn axt<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) 
 
 /// A program in an environment that holds nothing for axt.
 fn unconfigured(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    #[cfg(unix)]
+    super::signals::heed();
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

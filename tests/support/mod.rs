@@ -19,6 +19,8 @@ pub(crate) mod screen;
 pub(crate) mod services;
 #[cfg(all(feature = "emulator", unix))]
 pub(crate) mod sharing;
+#[cfg(unix)]
+pub(crate) mod signals;
 #[cfg(feature = "emulator")]
 pub(crate) mod sshd;
 pub(crate) mod tap;
