@@ -62,7 +62,11 @@ pub(super) async fn deliver(
     bytes: &mut BytesMut,
 ) -> Result<(), Outcome> {
     let written = async {
+        let count = bytes.len();
         writer.write_all_buf(bytes).await?;
+        if count > 0 {
+            tracing::trace!(bytes = count, "output written");
+        }
         writer.flush().await
     };
     written.await.map_err(write_failure)
