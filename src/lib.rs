@@ -14,18 +14,18 @@
 //!   there, without a socket or a clock, and are tested on a virtual clock.
 //!   [`protocol::channel::Channel`] is the interface of a session; a [`protocol::filter::Filter`]
 //!   translates between the session's bytes and the user's.
-//! - [`remote`] is what runs on the instance for a command, as shell texts, and its client without IO:
+//! - [`remote`] is what runs on the instance for a command, as shell scripts, and its client without IO:
 //!   two exact streams, input in a window, signals, a status.
-//! - [`pump`] joins the local side, one wire and one channel in a single `select!`. While the wire is
+//! - `pump` joins the local side, one wire and one channel in a single `select!`. While the wire is
 //!   stuck, it still serves output, escapes and signals; when the wire breaks, it connects again.
-//! - [`wire`] is the WebSocket. [`net`] connects to any host, and chooses proxy and TLS for the API and
+//! - `wire` is the WebSocket. [`net`] connects to any host, and chooses proxy and TLS for the API and
 //!   the WebSocket alike. [`openapi`] signs and makes the API's calls; lists in pages
 //!   (`openapi::pages`) and the instances of an account (`openapi::ecs`) are there. [`terminal`] has raw mode, the
 //!   size, the keyboard and the signals.
-//! - [`recording`] writes what a terminal shows into a file that asciinema plays. `terminal::Stdout` shows it every
-//!   byte that goes to the terminal; `commands/shared/recorder` decides whether there is one, and where.
+//! - `recording` writes what a terminal shows into a file that asciinema plays. `terminal::Stdout` shows it every
+//!   byte that goes to the terminal; `commands/common/session/recorder` decides whether there is one, and where.
 //! - `names` knows how instances are named: what a TARGET may mean, what the answers to a search mean, and
-//!   what of it is remembered, all without a call. `commands/shared/target` makes the calls: it finds the
+//!   what of it is remembered, all without a call. `commands/common/target` makes the calls: it finds the
 //!   instance of a TARGET, and makes sure of one that was only remembered while its session is started.
 //!   `terminal::choice` is the list from which a user chooses one of several.
 //! - [`config`] reads files and the environment: settings, profiles, and a description of where the
@@ -38,14 +38,14 @@
 //!   `commands/completion` has the shells' scripts, and the targets that are known without a call.
 //! - `share` is the filter that runs one command after another in a session, and what passes between a command
 //!   and the process that holds sessions for later commands: the socket and who may use it, messages with
-//!   descriptors. The process itself is `commands/share`, and `commands/shared/sharing` hands a command over
+//!   descriptors. The process itself is `commands/share`, and `commands/common/sharing` hands a command over
 //!   to it. `share::governor` is the pace at which all processes of a user together start sessions;
-//!   `commands/shared/session/queue` waits for it, and for the service's limits.
-//! - `copy` is `axt cp` without IO: how its paths are written, the texts that run at the remote side, what
-//!   these say, and what is left to be copied. `commands/cp` runs the texts one after another in a session that
-//!   is held (`commands/shared/session/held`), and has the local files.
+//!   `commands/common/session/queue` waits for it, and for the service's limits.
+//! - `copy` is `axt cp` without IO: how its paths are written, the scripts that run at the remote side, what
+//!   these say, and what is left to be copied. `commands/cp` runs the scripts one after another in a session that
+//!   is held (`commands/common/session/held`), and has the local files.
 //! - [`commands`] is the only layer that may use every other one, with one file or folder for each
-//!   command. Code that several commands need is in `commands/shared`: the way to the service
+//!   command. Code that several commands need is in `commands/common`: the way to the service
 //!   (`context`), the instance of a TARGET (`target`), starting and ending a session, joining it to the
 //!   terminal or to a port (`session`), what is remembered of earlier runs (`remembered`), signals and time
 //!   limits (`stops`), showing failures (`report`). `exec` makes a filter of [`remote`]. `commands/doctor` finds the reason of a failure. `commands/ssh` does
@@ -60,8 +60,8 @@
 //! Chinese texts. Help, the log, JSON, and what is sent or kept are English.
 //!
 //! Failures are values: [`error`] has their types, `hints` what to do about them, [`exit`] the exit
-//! status. A panic is a fault of axt's: `commands/shared/panics` gives the terminal back and ends the process, as
-//! nothing is unwound. Only [`ui`] prints; `json` makes the documents of `--json`, and has their schema. Text from
+//! status. A panic is a fault of axt's: `commands/common/panics` gives the terminal back and ends the process, as
+//! nothing is unwound. Only `ui` prints; `json` makes the documents of `--json`, and has their schema. Text from
 //! others passes `printable` first. `tests/imports.rs` has the table of which layer may import which;
 //! neither layers nor files import each other in a circle.
 //!
@@ -96,11 +96,11 @@ pub(crate) mod printable;
 mod process;
 pub mod protocol;
 pub(crate) mod providers;
-pub mod pump;
-pub mod recording;
+pub(crate) mod pump;
+pub(crate) mod recording;
 pub mod remote;
 pub(crate) mod share;
 mod size;
 pub mod terminal;
-pub mod ui;
-pub mod wire;
+pub(crate) mod ui;
+pub(crate) mod wire;

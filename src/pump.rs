@@ -17,8 +17,8 @@ mod typing;
 mod user;
 mod wire;
 
-pub use clock::now;
-pub use contract::{Control, Host, Link, Notice, Options, Outcome};
+pub(crate) use clock::now;
+pub(crate) use contract::{Control, Host, Link, Notice, Options, Outcome};
 
 use crate::error::Error;
 use crate::protocol::channel::{Channel, Ending, Event, Incoming, Now};
@@ -47,7 +47,7 @@ const TYPED_CHUNK: usize = 4 * 1024;
 
 /// One session, between the user's streams and the WebSocket. There is one loop for all kinds of them: what
 /// runs is small, and so is the program.
-pub struct Pump<'h> {
+pub(crate) struct Pump<'h> {
     channel: Box<dyn Channel + Send + 'h>,
     filter: Box<dyn Filter + Send + 'h>,
     user: User<'h>,
@@ -80,7 +80,7 @@ enum Wake {
 
 impl<'h> Pump<'h> {
     /// Makes a pump of its parts; [`Pump::run`] adds the connection.
-    pub fn new(
+    pub(crate) fn new(
         channel: Box<dyn Channel + Send + 'h>,
         filter: Box<dyn Filter + Send + 'h>,
         (reader, writer): (
@@ -119,7 +119,7 @@ impl<'h> Pump<'h> {
 
     /// Adds a writer for standard error. It does not wait for the one of standard output.
     #[must_use]
-    pub fn with_errors(mut self, errors: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+    pub(crate) fn with_errors(mut self, errors: impl AsyncWrite + Send + Unpin + 'static) -> Self {
         self.user.errors = Some(Box::new(errors));
         self
     }
@@ -127,7 +127,7 @@ impl<'h> Pump<'h> {
 
 impl Pump<'_> {
     /// Runs the session over `link` until it has ended and its last byte is delivered.
-    pub async fn run(mut self, mut link: Link) -> Outcome {
+    pub(crate) async fn run(mut self, mut link: Link) -> Outcome {
         let mut now = clock::now();
         let (first, since) = (link.first.take(), link.since);
         // A gateway that has been waited for without a word has used its time.

@@ -42,7 +42,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 
 /// The URL of a session, parsed, with its token. `Debug` shows the host alone, as the rest is secret.
 #[derive(Clone)]
-pub struct SessionUrl {
+pub(crate) struct SessionUrl {
     url: Url,
     /// Sent as `x-acs-session-token`.
     token: Option<SecretString>,
@@ -64,7 +64,7 @@ impl SessionUrl {
     ///
     /// # Errors
     /// [`Error::Usage`] if the URL can't be read or is not a WebSocket's; it is not repeated.
-    pub fn session(url: &SecretString, token: Option<SecretString>) -> Result<Self> {
+    pub(crate) fn session(url: &SecretString, token: Option<SecretString>) -> Result<Self> {
         let mut url = parse(url)?;
         if let Some(query) = url.query() {
             let query = query.replacen("sessionid=", "sessionId=", 1);
@@ -79,7 +79,7 @@ impl SessionUrl {
     }
 
     /// A web shell's URL, which carries its token itself.
-    pub fn webshell(url: &SecretString, origin: &'static str) -> Result<Self> {
+    pub(crate) fn webshell(url: &SecretString, origin: &'static str) -> Result<Self> {
         Ok(Self {
             url: parse(url)?,
             token: None,
@@ -90,13 +90,13 @@ impl SessionUrl {
 
     /// The URL, for dialling.
     #[must_use]
-    pub fn url(&self) -> &Url {
+    pub(crate) fn url(&self) -> &Url {
         &self.url
     }
 
     /// This target with the request to resume the channel `id`.
     #[must_use]
-    pub fn resuming(&self, id: &str) -> Self {
+    pub(crate) fn resuming(&self, id: &str) -> Self {
         let mut target = self.clone();
         target.url.query_pairs_mut().append_pair("channelId", id);
         target.resuming = true;
@@ -105,7 +105,7 @@ impl SessionUrl {
 
     /// The gateway's host name or address.
     #[must_use]
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
 
@@ -168,7 +168,7 @@ fn parse(text: &SecretString) -> Result<Url> {
 /// # Errors
 /// [`Error::Refused`] when the gateway answers with another status than 101; [`Error::Connect`]
 /// when it answers no HTTP at all.
-pub async fn open<S>(
+pub(crate) async fn open<S>(
     target: &SessionUrl,
     stream: S,
 ) -> Result<(mpsc::Sender<Outgoing>, mpsc::Receiver<Incoming>)>

@@ -762,8 +762,8 @@ fn of_a_tree_all_is_copied_that_can_be() {
     assert_eq!(done.status, 1, "{done:?}");
     for (name, why) in [
         ("folder", "there is a directory of this name"),
-        ("x.axt-part", "is left out"),
-        ("socket", "no regular file"),
+        ("x.axt-part", "is reserved"),
+        ("socket", "not a regular file"),
         ("dir", "symbolic link"),
         ("dir/inside", ""),
     ] {

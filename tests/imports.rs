@@ -44,7 +44,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     (
         "providers",
-        &["config", "net", "openapi", "kept", "error", "printable"],
+        &[
+            "config",
+            "net",
+            "openapi",
+            "kept",
+            "backoff",
+            "error",
+            "printable",
+        ],
     ),
     ("kept", &[]),
     ("names", &["openapi", "kept", "error"]),
@@ -88,8 +96,12 @@ const PARTS: [(&str, &str, &[&str]); 11] = [
     ("cli", "config", &["blocks", "env", "settings"]),
     ("names", "openapi", &["ecs", "region", "signature"]),
     ("cli", "openapi", &["ecs", "region"]),
-    // The names of limits, faults and states, for the help text.
-    ("cli", "emulator", &["Faults", "INSTANCE_WORDS", "Limits"]),
+    // The values that options take, and their names for the help text.
+    (
+        "cli",
+        "emulator",
+        &["Faults", "INSTANCE_WORDS", "Instance", "Limits", "Options"],
+    ),
 ];
 
 /// Longer files hide something; tests in files of their own are not counted.

@@ -1,5 +1,10 @@
 //! The grammar of `axt emulator`.
 
+use crate::emulator::Faults;
+use crate::emulator::Instance;
+use crate::emulator::Limits;
+use crate::emulator::Options;
+use crate::error::Result;
 use clap::{Args, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,19 +25,19 @@ pub(crate) struct Emulator {
     #[arg(long, value_name = "PATH")]
     pub(crate) shell: Option<PathBuf>,
     /// Change a limit; repeatable
-    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME=VALUE", value_delimiter = ',', value_parser = limit)]
     pub(crate) limit: Vec<String>,
     /// Add a fault; repeatable
-    #[arg(long, value_name = "NAME[=VALUE]", value_delimiter = ',')]
+    #[arg(long, value_name = "NAME[=VALUE]", value_delimiter = ',', value_parser = fault)]
     pub(crate) fault: Vec<String>,
     /// Describe an instance, as in i-1:stopped or i-2:windows:name=web-2:ip=10.0.0.2; repeatable
     #[arg(long, value_name = "ID[:WORD]...", value_delimiter = ',')]
-    pub(crate) instance: Vec<String>,
+    pub(crate) instance: Vec<Instance>,
     /// Read instances from a JSON file, such as what `aliyun ecs DescribeInstances` printed
     #[arg(long, value_name = "FILE")]
     pub(crate) instances: Option<PathBuf>,
     /// Deny an action as RAM would, such as ecs:StartTerminalSession; repeatable
-    #[arg(long, value_name = "ACTION", value_delimiter = ',')]
+    #[arg(long, value_name = "ACTION", value_delimiter = ',', value_parser = denied)]
     pub(crate) deny: Vec<String>,
     /// Switch Session Manager off for the account
     #[arg(long)]
@@ -51,6 +56,26 @@ pub(crate) enum GuestKind {
     Echo,
 }
 
+/// Checks a value of `--limit`, so that an error names the option or the variable that it is from.
+fn limit(text: &str) -> Result<String> {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    Limits::default().set(name, value)?;
+    Ok(text.to_owned())
+}
+
+/// Checks a value of `--fault`.
+fn fault(text: &str) -> Result<String> {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    Faults::default().set(name, value)?;
+    Ok(text.to_owned())
+}
+
+/// Checks a value of `--deny`.
+fn denied(text: &str) -> Result<String> {
+    Options::default().deny(text)?;
+    Ok(text.to_owned())
+}
+
 /// The names that `--limit`, `--fault` and `--instance` take, for the long help.
 fn settings() -> String {
     let indented = |text: String| {
@@ -60,8 +85,8 @@ fn settings() -> String {
     let inferred = "The emulator follows the public documents and the published code of the agent and the clients.\nNo published agent speaks protocol version 1.02: numbers, Sync and resuming follow the browser client alone.";
     format!(
         "{inferred}\n\nLimits (--limit):\n{}\nFaults (--fault); an AMOUNT is a number of messages, or a size such as 64K:\n{}\nWords of --instance: {}",
-        indented(crate::emulator::Limits::help()),
-        indented(crate::emulator::Faults::help()),
+        indented(Limits::help()),
+        indented(Faults::help()),
         crate::emulator::INSTANCE_WORDS,
     )
 }

@@ -1,8 +1,8 @@
 //! `axt config`: what is configured, and where each value comes from.
 
-use super::shared::context::Context;
-use super::shared::table::table;
-use super::shared::target::resolve;
+use super::common::context::Context;
+use super::common::table::table;
+use super::common::target::resolve;
 use crate::cli::{ConfigShow, Global};
 use crate::config::settings::{Settings, Source, Sourced};
 use crate::exit::Exit;

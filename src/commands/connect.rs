@@ -1,20 +1,20 @@
 //! `axt connect`: a shell, or a command with its status.
 
-use super::doctor::explain::{explained, with_explanation};
-use super::exec::{self, Exec, TypeAhead};
-use super::shared::context::Context;
-use super::shared::plan::{self, Plan, command, is_at_terminal, is_terminal};
-use super::shared::remembered::plain_shells::PlainShells;
-use super::shared::session;
-use super::shared::session::about::About;
-use super::shared::session::attach::{Attach, CTRL_D};
-use super::shared::session::encrypt;
-use super::shared::session::recorder::Recorder;
-use super::shared::session::stdio;
+use super::common::context::Context;
+use super::common::exec::{self, Exec, TypeAhead};
+use super::common::plan::{self, Plan, command, is_at_terminal, is_terminal};
+use super::common::remembered::plain_shells::PlainShells;
+use super::common::session;
+use super::common::session::about::About;
+use super::common::session::attach::{Attach, CTRL_D};
+use super::common::session::encrypt;
+use super::common::session::recorder::Recorder;
+use super::common::session::stdio;
 #[cfg(unix)]
-use super::shared::sharing;
-use super::shared::stops::{Stops, conclude};
-use super::shared::target::resolve::{self, May, Resolved};
+use super::common::sharing;
+use super::common::stops::{Stops, conclude};
+use super::common::target::resolve::{self, May, Resolved};
+use super::doctor::explain::{explained, with_explanation};
 use crate::cli::{Connect, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;

@@ -70,8 +70,7 @@ fn options(global: &Global, args: &cli::Emulator) -> Result<Options> {
     for action in &args.deny {
         options.deny(action)?;
     }
-    let instances = args.instance.iter().map(|text| text.parse());
-    options.instances = instances.collect::<Result<_>>()?;
+    options.instances.clone_from(&args.instance);
     if let Some(file) = &args.instances {
         let text = fs::read_to_string(file).map_err(|source| Error::Io {
             what: tr!("can't read the file that --instances names"),

@@ -1,7 +1,8 @@
 //! The commands, one file or folder each. They may use every layer, but not each other, except for `ssh`,
-//! which is made of others. Code that several of them need is in `shared`; what explains a failed connect
+//! which is made of others. Code that several of them need is in `common`; what explains a failed connect
 //! is in `doctor`.
 
+mod common;
 mod completion;
 mod config;
 mod connect;
@@ -9,7 +10,6 @@ mod cp;
 mod doctor;
 #[cfg(feature = "emulator")]
 mod emulator;
-pub mod exec;
 mod forward;
 mod generate;
 mod instances;
@@ -17,7 +17,6 @@ mod proxy;
 mod sessions;
 #[cfg(unix)]
 mod share;
-mod shared;
 mod ssh;
 mod webshell;
 
@@ -36,8 +35,8 @@ use crate::providers;
 use crate::ui::Ui;
 #[cfg(not(unix))]
 use anyhow::anyhow;
+use common::{report, stops};
 use futures_util::future::LocalBoxFuture;
-use shared::{report, stops};
 
 /// Runs the command, shows its failure if there is one, and returns the exit status.
 #[must_use]
@@ -54,8 +53,8 @@ pub fn run(cli: Cli) -> Exit {
         | Command::Webshell(_) => Exit::Failed,
         _ => Exit::Unsuccessful,
     };
-    shared::panics::end_with(failed, &ui, as_json);
-    let done = shared::log::start(&cli.global, &ui).and_then(|()| dispatch(cli, &ui));
+    common::panics::end_with(failed, &ui, as_json);
+    let done = common::log::start(&cli.global, &ui).and_then(|()| dispatch(cli, &ui));
     done.unwrap_or_else(|error| {
         if let Some(Error::Stopped(stop)) = error.downcast_ref() {
             return stops::exit_of(*stop);

@@ -1,11 +1,11 @@
 //! `axt proxy`: joins stdin and stdout to a port, for ssh's `ProxyCommand` and the like.
 
+use super::common::context::Context;
+use super::common::session::port::{self, PortSession};
+use super::common::session::stdio;
+use super::common::stops::{Stops, conclude};
+use super::common::target::resolve::{self, May, Resolved};
 use super::doctor::explain::explained;
-use super::shared::context::Context;
-use super::shared::session::port::{self, PortSession};
-use super::shared::session::stdio;
-use super::shared::stops::{Stops, conclude};
-use super::shared::target::resolve::{self, May, Resolved};
 use crate::cli::{Global, Proxy, Remote};
 use crate::error::Stop;
 use crate::exit::Exit;

@@ -1,9 +1,9 @@
 //! `axt sessions`: lists the records of sessions, and ends sessions.
 
-use super::shared::context::Context;
-use super::shared::report;
-use super::shared::table::{columns, fitted, table};
-use super::shared::target::resolve;
+use super::common::context::Context;
+use super::common::report;
+use super::common::table::{columns, fitted, table};
+use super::common::target::resolve;
 use crate::cli::{Global, Sessions, SessionsEnd, SessionsList};
 use crate::error::Result;
 use crate::exit::Exit;

@@ -1,10 +1,10 @@
 //! `axt ssh` and `axt ssh-config`: ssh's ways, by what other commands do.
 
+use super::common::context::Context;
+use super::common::stops;
+use super::common::target::resolve::{self, May};
+use super::common::{session, sharing};
 use super::forward::{self, Beside};
-use super::shared::context::Context;
-use super::shared::stops;
-use super::shared::target::resolve::{self, May};
-use super::shared::{session, sharing};
 
 use super::{connect, proxy};
 use crate::cli::ssh::MasterCommand;

@@ -1,14 +1,14 @@
 //! `axt webshell`: a shell in a pod of SAE, or a command with its status.
 
-use super::exec::Exec;
-use super::shared::context::Context;
-use super::shared::plan::{self, Plan, is_terminal};
-use super::shared::session::about::About;
-use super::shared::session::attach::{Attach, CTRL_D};
-use super::shared::session::recorder::Recorder;
-use super::shared::session::stdio;
-use super::shared::session::{Started, unless_zero};
-use super::shared::stops::{Stops, conclude};
+use super::common::context::Context;
+use super::common::exec::Exec;
+use super::common::plan::{self, Plan, is_terminal};
+use super::common::session::about::About;
+use super::common::session::attach::{Attach, CTRL_D};
+use super::common::session::recorder::Recorder;
+use super::common::session::stdio;
+use super::common::session::{Started, unless_zero};
+use super::common::stops::{Stops, conclude};
 use crate::cli::{Global, Webshell};
 use crate::exit::Exit;
 use crate::openapi::endpoint::Product;

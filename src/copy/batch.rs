@@ -1,11 +1,11 @@
-//! How many files one text is about.
+//! How many files one script is about.
 
 use std::iter::Peekable;
 
 /// Files up to this size travel together, in bytes.
 pub(crate) const SMALL: u64 = 256 * 1024;
 
-/// The most names that one text is given.
+/// The most names that one script is given.
 const NAMES: usize = 500;
 
 /// The most bytes that these names may have: they are arguments.
@@ -15,7 +15,7 @@ const NAME_BYTES: usize = 48 * 1024;
 /// interrupted is sent again.
 const CONTENT: u64 = 4 * 1024 * 1024;
 
-/// Takes so many things that one text can be about them. Each has the length of its name and the size of
+/// Takes so many things that one script can be about them. Each has the length of its name and the size of
 /// what travels for it. Nothing is left when there is no more.
 pub(crate) fn next<T>(
     things: &mut Peekable<impl Iterator<Item = T>>,

@@ -1,4 +1,4 @@
-//! Copying files without IO: where they are, the texts that run at the remote side and what these say, what
+//! Copying files without IO: where they are, the scripts that run at the remote side and what these say, what
 //! is left to be copied, and how it is verified.
 //!
 //! Every file goes to a part beside its place, `NAME.axt-part`. Its digest is compared before the part is

@@ -1,6 +1,6 @@
 //! Where a file is to go at the remote side.
 
-/// A path of the instance, as the texts there take it: it begins with `/` or `./`.
+/// A path of the instance, as the scripts there take it: it begins with `/` or `./`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RemotePath {
     /// The path.

@@ -1,4 +1,4 @@
-//! The texts that run at the remote side of a copy: variables, what all of them need, and what one does.
+//! The scripts that run at the remote side of a copy: variables, what all of them need, and what one does.
 
 use crate::remote::{code, quote};
 
@@ -50,7 +50,7 @@ impl Verb {
     }
 }
 
-/// A text that is being made.
+/// A script that is being made.
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
     verb: Verb,
@@ -61,7 +61,7 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// A text without variables.
+    /// A script without variables.
     #[must_use]
     pub(crate) fn new(verb: Verb) -> Self {
         Self {
@@ -71,7 +71,7 @@ impl Script {
         }
     }
 
-    /// Sets a variable of the text.
+    /// Sets a variable of the script.
     #[must_use]
     pub(crate) fn set(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.text.extend(name.bytes());
@@ -81,7 +81,7 @@ impl Script {
         self
     }
 
-    /// Sets the arguments of the text: names in a directory.
+    /// Sets the arguments of the script: names in a directory.
     #[must_use]
     pub(crate) fn names<'a>(mut self, names: impl IntoIterator<Item = &'a [u8]>) -> Self {
         self.text.extend(b"set --");
@@ -93,7 +93,7 @@ impl Script {
         self
     }
 
-    /// Calls a function of the text's.
+    /// Calls a function of the script's.
     pub(crate) fn call<'a>(&mut self, function: &str, words: impl IntoIterator<Item = &'a [u8]>) {
         self.calls.extend(function.bytes());
         for word in words {
@@ -103,7 +103,7 @@ impl Script {
         self.calls.push(b'\n');
     }
 
-    /// The whole text.
+    /// The whole script.
     #[must_use]
     pub(crate) fn finish(self) -> Vec<u8> {
         let mut text = self.text;

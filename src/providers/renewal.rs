@@ -4,6 +4,7 @@ use super::http::problem;
 use super::obtain::obtain;
 use super::sts;
 use super::world::{Occasion, World};
+use crate::backoff::Backoff;
 use crate::config::credentials::{Credentials, CredentialsProvider};
 use crate::config::source::{CredentialSource, Mode};
 use crate::error::{Error, Result};
@@ -23,7 +24,7 @@ const MARGIN: Duration = Duration::from_secs(10);
 /// The longest sleep in one piece. A machine that slept itself has missed the time in between.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// How long to wait after a renewal that failed; it doubles up to the second value.
+/// The first and the longest pause after a renewal that failed.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(15 * 60));
 
 /// Reads the source again, which the user may have changed since: a profile has other keys.
@@ -276,7 +277,7 @@ fn keys(credentials: &Credentials) -> (&str, &str, Option<&str>) {
 
 /// Renews the credentials whenever it is time, as long as somebody has the provider.
 async fn renew_in_time(provider: Weak<Inner>) {
-    let mut pause = PAUSE.0;
+    let mut backoff = Backoff::new(PAUSE.0, PAUSE.1);
     loop {
         let Some(inner) = provider.upgrade() else {
             return;
@@ -300,11 +301,11 @@ async fn renew_in_time(provider: Weak<Inner>) {
         drop(once);
         drop(inner);
         match renewed {
-            Ok(_) => pause = PAUSE.0,
+            Ok(_) => backoff.restart(),
             Err(error) => {
+                let pause = backoff.next();
                 tracing::debug!(%error, ?pause, "the credentials could not be renewed");
                 sleep(pause).await;
-                pause = (pause * 2).min(PAUSE.1);
             }
         }
     }

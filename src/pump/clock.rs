@@ -4,6 +4,6 @@ use crate::protocol::channel::Now;
 
 /// The current time.
 #[must_use]
-pub fn now() -> Now {
+pub(crate) fn now() -> Now {
     Now::at(tokio::time::Instant::now().into_std())
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 /// A connection: two bounded queues to and from the wire. Dropping it gives the connection up, and leaves
 /// the session as it is.
 #[derive(Debug)]
-pub struct Link {
+pub(crate) struct Link {
     /// Towards the gateway.
     pub outgoing: mpsc::Sender<Outgoing>,
     /// From the gateway; ends when the connection does.
@@ -26,7 +26,10 @@ pub struct Link {
 impl Link {
     /// A connection of these queues.
     #[must_use]
-    pub fn new(outgoing: mpsc::Sender<Outgoing>, incoming: mpsc::Receiver<Incoming>) -> Self {
+    pub(crate) fn new(
+        outgoing: mpsc::Sender<Outgoing>,
+        incoming: mpsc::Receiver<Incoming>,
+    ) -> Self {
         Self {
             outgoing,
             incoming,
@@ -38,7 +41,7 @@ impl Link {
 
 /// A request of the user's side to a running session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Control {
+pub(crate) enum Control {
     /// The terminal's new size.
     Resize {
         /// Lines.
@@ -58,7 +61,7 @@ pub enum Control {
 
 /// A message for the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
+pub(crate) enum Notice {
     /// The session is open.
     Opened,
     /// The connection was lost; axt reconnects.
@@ -87,7 +90,7 @@ pub enum Notice {
 }
 
 /// The code that runs a pump: it connects again, and shows messages.
-pub trait Host {
+pub(crate) trait Host {
     /// Makes a new connection for the channel `resume`. A refusal ends the session; after
     /// any other error it is tried again.
     fn reconnect(&mut self, resume: Option<String>) -> BoxFuture<'static, Result<Link, Error>>;
@@ -104,7 +107,7 @@ pub trait Host {
 
 /// How a run ended.
 #[derive(Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// By the remote side, or by a failure.
     Ended(Ending),
     /// By `~.`.
@@ -119,7 +122,7 @@ pub enum Outcome {
 
 /// The options of a pump.
 #[derive(Debug)]
-pub struct Options {
+pub(crate) struct Options {
     /// Watch for escape sequences.
     pub escape: Option<Escape>,
     /// Reconnect when the connection breaks.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// A version of the format.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub(crate) enum Format {
     /// The format that asciinema 2 writes, and that every player reads.
     #[default]
     V2,
@@ -16,7 +16,7 @@ pub enum Format {
 
 /// The facts that are known when a recording begins.
 #[derive(Debug, Clone)]
-pub struct RecordingStart {
+pub(crate) struct RecordingStart {
     /// Columns of the terminal.
     pub cols: u16,
     /// Its rows.
@@ -32,7 +32,7 @@ pub struct RecordingStart {
 /// Makes lines of what happens, each a whole one with its newline. Times count from the recording's start and
 /// never go back.
 #[derive(Debug)]
-pub struct Encoder {
+pub(crate) struct Encoder {
     format: Format,
     output: Text,
     input: Text,
@@ -43,7 +43,7 @@ pub struct Encoder {
 impl Encoder {
     /// An encoder, and the line that begins the recording.
     #[must_use]
-    pub fn new(format: Format, start: &RecordingStart) -> (Self, String) {
+    pub(crate) fn new(format: Format, start: &RecordingStart) -> (Self, String) {
         let encoder = Self {
             format,
             output: Text::default(),
@@ -54,24 +54,24 @@ impl Encoder {
     }
 
     /// Bytes that were shown. No line comes of the mere beginning of a character.
-    pub fn output(&mut self, at: Duration, bytes: &[u8]) -> Option<String> {
+    pub(crate) fn output(&mut self, at: Duration, bytes: &[u8]) -> Option<String> {
         let text = self.output.push(bytes);
         self.event(at, "o", &text)
     }
 
     /// Bytes that were typed.
-    pub fn input(&mut self, at: Duration, bytes: &[u8]) -> Option<String> {
+    pub(crate) fn input(&mut self, at: Duration, bytes: &[u8]) -> Option<String> {
         let text = self.input.push(bytes);
         self.event(at, "i", &text)
     }
 
     /// The terminal's new size.
-    pub fn resize(&mut self, at: Duration, cols: u16, rows: u16) -> Option<String> {
+    pub(crate) fn resize(&mut self, at: Duration, cols: u16, rows: u16) -> Option<String> {
         self.event(at, "r", &format!("{cols}x{rows}"))
     }
 
     /// The end, with the status of the program if it is known. Version 2 has no place for it.
-    pub fn end(&mut self, at: Duration, status: Option<u8>) -> Option<String> {
+    pub(crate) fn end(&mut self, at: Duration, status: Option<u8>) -> Option<String> {
         let (output, input) = (self.output.end(), self.input.end());
         let status = status.filter(|_| self.format == Format::V3);
         let status = status.map(|status| status.to_string()).unwrap_or_default();

@@ -5,6 +5,6 @@ mod file;
 mod pattern;
 mod text;
 
-pub use encoder::{Encoder, Format, RecordingStart};
+pub(crate) use encoder::{Format, RecordingStart};
 pub(crate) use file::{NewFile, Recording};
 pub(crate) use pattern::{Names, Pattern};

@@ -13,7 +13,7 @@
 //!   standard error, events and a deadline out.
 //! - [`Terminal`] is the same for a program that has the session's terminal, whose bytes go as they
 //!   are: only its status comes behind the mark.
-//! - `scripts` makes the texts: what the tools at the remote side allow, and what a command needs.
+//! - `scripts` makes the scripts: what the tools at the remote side allow, and what a command needs.
 //!
 //! A runner may run several commands ([`Options::several`]): the next one may be given as soon as
 //! [`RunnerEvent::Ended`] has come, and starts when the runner has said [`RunnerEvent::Idle`]. A runner that has

@@ -1,4 +1,4 @@
-//! The texts that run at the remote side: the first stage, the runner, and what sets a command up.
+//! The scripts that run at the remote side: the first stage, the runner, and what sets a command up.
 
 use super::tools::Tools;
 use serde::{Deserialize, Serialize};
@@ -105,7 +105,7 @@ pub(super) fn login(word: &str, env: &[(String, Vec<u8>)]) -> (String, Vec<Strin
     }
 }
 
-/// A value for a text in single quotes: as it is, or in double quotes.
+/// A value for a script in single quotes: as it is, or in double quotes.
 fn in_double_quotes(value: &[u8]) -> Option<String> {
     let value = std::str::from_utf8(value).ok()?;
     if value.contains(['\'', '!']) || value.chars().any(char::is_control) {
@@ -199,7 +199,7 @@ fn exports(env: &[(String, Vec<u8>)]) -> Vec<u8> {
     text
 }
 
-/// The text that runs one command in the runner with this mark. `group`: its process leads a group.
+/// The script that runs one command in the runner with this mark. `group`: its process leads a group.
 pub(super) fn setup(command: &RemoteCommand, group: bool, mark: &str) -> Vec<u8> {
     let minus = if group { "-" } else { "" };
     // As with ssh, what has no terminal knows none.
@@ -328,13 +328,13 @@ pub fn quote(word: &[u8]) -> Vec<u8> {
     quoted
 }
 
-/// The lines of a text that are code, without their indentation.
+/// The lines of a script that are code, without their indentation.
 pub(crate) fn code(text: &str) -> impl Iterator<Item = &str> {
     let lines = text.lines().map(str::trim);
     lines.filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
-/// The text without the spaces that no shell needs.
+/// The script without the spaces that no shell needs.
 fn tight(text: &str) -> String {
     let mut text = text.to_owned();
     for (wide, narrow) in [

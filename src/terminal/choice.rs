@@ -8,7 +8,7 @@ const GAP: usize = 2;
 
 /// A list to choose from.
 #[derive(Debug)]
-pub struct Choice {
+pub(crate) struct Choice {
     question: String,
     rows: Vec<Row>,
     /// Width of each column, and of the numbers.
@@ -32,7 +32,7 @@ struct Row {
 
 /// A key that the list understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     /// A character.
     Char(char),
     /// Takes the last character of the filter away.
@@ -55,7 +55,7 @@ pub enum Key {
 
 /// The result of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyResult {
+pub(crate) enum KeyResult {
     /// The choice goes on.
     Open,
     /// The row with this place in the list.
@@ -67,7 +67,7 @@ pub enum KeyResult {
 impl Choice {
     /// A choice between rows, whose cells hold no control characters.
     #[must_use]
-    pub fn new(question: String, rows: Vec<Vec<String>>) -> Self {
+    pub(crate) fn new(question: String, rows: Vec<Vec<String>>) -> Self {
         let mut widths = Vec::new();
         for row in &rows {
             widths.resize(widths.len().max(row.len()), 0);
@@ -95,7 +95,7 @@ impl Choice {
     }
 
     /// Acts on a key, on a terminal of this size.
-    pub fn press(&mut self, key: Key, size: Size) -> KeyResult {
+    pub(crate) fn press(&mut self, key: Key, size: Size) -> KeyResult {
         let page = isize::try_from(seen(size)).unwrap_or(1);
         match key {
             Key::Char(c) => {
@@ -151,7 +151,7 @@ impl Choice {
     /// The text that draws the list on a whole terminal of this size: the question, the rows around the
     /// chosen one, and the filter with the cursor behind it.
     #[must_use]
-    pub fn screen(&mut self, size: Size) -> String {
+    pub(crate) fn screen(&mut self, size: Size) -> String {
         let seen = seen(size);
         let cols = usize::from(size.cols);
         self.top = self.top.clamp((self.at + 1).saturating_sub(seen), self.at);
@@ -239,13 +239,13 @@ fn cut_before(text: &str, cols: usize) -> String {
 
 /// Reads keys from bytes, which may arrive in any pieces.
 #[derive(Debug, Default)]
-pub struct KeyReader {
+pub(crate) struct KeyReader {
     pending: Vec<u8>,
 }
 
 impl KeyReader {
     /// Takes a byte. Returns the key that it completes, if there is one.
-    pub fn feed(&mut self, byte: u8) -> Option<Key> {
+    pub(crate) fn feed(&mut self, byte: u8) -> Option<Key> {
         self.pending.push(byte);
         let key = match self.pending.as_slice() {
             [b'\r' | b'\n'] => Some(Key::Enter),
@@ -272,7 +272,7 @@ impl KeyReader {
 
     /// Whether a lone Escape has been pressed, unless more comes at once.
     #[must_use]
-    pub fn is_escape(&self) -> bool {
+    pub(crate) fn is_escape(&self) -> bool {
         self.pending == [0x1b]
     }
 }

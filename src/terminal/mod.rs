@@ -1,7 +1,7 @@
 //! The user's terminal: raw mode that is always undone, its size, the keyboard, the signals.
 
 mod banner;
-pub mod choice;
+pub(crate) mod choice;
 mod display;
 #[cfg(target_os = "linux")]
 mod keyboard;

@@ -1,7 +1,7 @@
 //! The targets that are known without a call: host blocks, and the instances that are remembered.
 
 use crate::cli::{Candidate, Global};
-use crate::commands::shared::context::Context;
+use crate::commands::common::context::Context;
 use crate::config::blocks::Blocks;
 use crate::config::env::process_env;
 use crate::names::cache::NameCache;

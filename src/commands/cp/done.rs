@@ -1,12 +1,12 @@
-//! How a text at the remote side ended, and what it said.
+//! How a script at the remote side ended, and what it said.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The most that is kept of a text's standard error.
+/// The most that is kept of a script's standard error.
 pub(super) const MOST_ERRORS: usize = 16 * 1024;
 
-/// How a text ended.
+/// How a script ended.
 #[derive(Debug)]
 pub(super) struct ScriptResult {
     /// Its exit status.

@@ -16,7 +16,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The status of a text that is to list what is no directory.
+/// The status of a script that is to list what is no directory.
 const NO_DIRECTORY: u8 = 6;
 
 /// A tree that is being copied.
@@ -152,7 +152,9 @@ impl Tree<'_, '_> {
         }
         let mut place = self.to.to_owned();
         for name in entry.path.split(|byte| *byte == b'/') {
-            place.push(local_path(name).ok_or(tr!("its name is not valid for a file on this system"))?);
+            place.push(
+                local_path(name).ok_or(tr!("its name is not valid for a file on this system"))?,
+            );
         }
         Ok(place)
     }

@@ -62,7 +62,7 @@ impl<'a> CopyJob<'a> {
     /// Asks the remote side something about a file to which others may be copying.
     ///
     /// # Errors
-    /// [`CopyFailure::All`] when the session ends; [`CopyFailure::File`] for a text that fails, or if another copy has
+    /// [`CopyFailure::All`] when the session ends; [`CopyFailure::File`] for a script that fails, or if another copy has
     /// the file.
     pub(super) async fn ask_locked(
         &mut self,
@@ -78,12 +78,12 @@ impl<'a> CopyJob<'a> {
         }
     }
 
-    /// The same text, which can take a lock.
+    /// The same script, which can take a lock.
     pub(super) fn lockable(&self, script: Script) -> Script {
         script.set("token", &self.run.token).set("free", &self.dead)
     }
 
-    /// Whether a text has done its work. If not, it may be asked again: the run that was in its way is over.
+    /// Whether a script has done its work. If not, it may be asked again: the run that was in its way is over.
     fn settled(&mut self, done: &ScriptResult, said: &[u8]) -> Result<bool, CopyFailure> {
         match done.status {
             0 => Ok(true),
@@ -124,10 +124,10 @@ impl<'a> CopyJob<'a> {
     }
 }
 
-/// The status of a text that finds the lock taken.
+/// The status of a script that finds the lock taken.
 const LOCKED: u8 = 4;
 
-/// The status of a text that got other bytes than it was to get.
+/// The status of a script that got other bytes than it was to get.
 pub(super) const OTHER_BYTES: u8 = 5;
 
 impl Tally {
@@ -159,7 +159,7 @@ impl Tally {
     }
 }
 
-/// The text that gives a file its mode and time.
+/// The script that gives a file its mode and time.
 pub(super) fn attributes(path: &[u8], mode: u32, time: &str) -> Script {
     Script::new(Verb::Attributes)
         .set("p", path)

@@ -1,6 +1,6 @@
 //! How much was copied: for a line on the terminal while it goes on, and for the end.
 
-use crate::commands::shared::table::cut;
+use crate::commands::common::table::cut;
 use crate::terminal::{Size, stderr_is_terminal};
 use crate::ui::Ui;
 use jiff::SignedDuration;

@@ -18,14 +18,14 @@ mod upload;
 mod upload_tree;
 mod walk;
 
-use super::doctor::explain::explained;
-use super::shared::context::Context;
-use super::shared::session;
-use super::shared::session::held::SessionSettings;
+use super::common::context::Context;
+use super::common::session;
+use super::common::session::held::SessionSettings;
 #[cfg(unix)]
-use super::shared::sharing;
-use super::shared::stops::Stops;
-use super::shared::target::resolve::{self, May};
+use super::common::sharing;
+use super::common::stops::Stops;
+use super::common::target::resolve::{self, May};
+use super::doctor::explain::explained;
 use crate::cli::{Compress, Cp, Global};
 use crate::config::env::{process_env, state_dir};
 use crate::copy::{CopyDirection, RemotePath};

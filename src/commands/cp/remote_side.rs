@@ -1,12 +1,12 @@
-//! The remote side of a copy: a session in which texts run one after another.
+//! The remote side of a copy: a session in which scripts run one after another.
 
 use super::done::{Collected, MOST_ERRORS, ScriptResult};
 #[cfg(unix)]
 use super::shared_session;
-use crate::commands::exec::is_no_shell;
-use crate::commands::shared::session::held::{HeldSession, SessionSettings};
+use crate::commands::common::exec::is_no_shell;
+use crate::commands::common::session::held::{HeldSession, SessionSettings};
 #[cfg(unix)]
-use crate::commands::shared::sharing;
+use crate::commands::common::sharing;
 use crate::copy::Script;
 use crate::error::{Error, Result};
 use crate::openapi::ecs::StartTerminalSession;
@@ -15,7 +15,7 @@ use crate::share::{Broken, FilterRequest, SessionMessage, Streams};
 use crate::terminal::{Stdin, Stdout};
 use std::io::{self, Read, Write};
 
-/// The most that is kept of what a text says; more is an error of its own.
+/// The most that is kept of what a script writes; more is an error of its own.
 const MOST_SAID: usize = 64 * 1024 * 1024;
 
 /// The session: one that is shared, or one of this process's own.
@@ -32,7 +32,7 @@ pub(super) struct RemoteSide<'a> {
 }
 
 impl<'a> RemoteSide<'a> {
-    /// A session that is started when the first text is to run.
+    /// A session that is started when the first script is to run.
     pub(super) fn new(
         opening: &'a SessionSettings<'a>,
         request: StartTerminalSession,
@@ -54,7 +54,7 @@ impl<'a> RemoteSide<'a> {
         self.shared = Some(shared);
     }
 
-    /// Runs a text without input. Returns what it says, too.
+    /// Runs a script without input. Returns what it says, too.
     pub(super) async fn ask(&mut self, script: Script) -> Result<(ScriptResult, Vec<u8>)> {
         self.ask_with(script, None::<io::Empty>).await
     }
@@ -70,7 +70,7 @@ impl<'a> RemoteSide<'a> {
         Ok((done, said.take()))
     }
 
-    /// Runs a text with this input, and lets it write there.
+    /// Runs a script with this input, and lets it write there.
     ///
     /// # Errors
     /// The failure that ended the session.

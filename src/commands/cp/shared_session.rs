@@ -1,7 +1,7 @@
-//! Runs a text in a session that others may use too: by way of pipes, whose other ends its holder gets.
+//! Runs a script in a session that others may use too: by way of pipes, whose other ends its holder gets.
 
 use super::done::{Collected, MOST_ERRORS, ScriptResult};
-use crate::commands::shared::sharing::{ShareRequest, start_command};
+use crate::commands::common::sharing::{ShareRequest, start_command};
 use crate::error::{Error, Result};
 use crate::remote::{RemoteCommand, Signal};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};

@@ -179,7 +179,9 @@ async fn look(
     };
     match look.kind {
         FileType::Directory => Err(CopyFailure::file(tr!("there is a directory of this name"))),
-        FileType::Other => Err(CopyFailure::file(tr!("the destination is not a regular file"))),
+        FileType::Other => Err(CopyFailure::file(tr!(
+            "the destination is not a regular file"
+        ))),
         _ => Ok((look, place)),
     }
 }

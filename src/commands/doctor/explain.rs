@@ -3,9 +3,9 @@
 use super::checks;
 use super::finding::{Finding, Verdict};
 use crate::cli;
-use crate::commands::shared::context::Context;
-use crate::commands::shared::report;
-use crate::commands::shared::stops::Stops;
+use crate::commands::common::context::Context;
+use crate::commands::common::report;
+use crate::commands::common::stops::Stops;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::hints;

@@ -1,7 +1,7 @@
 //! The checks that need no signed call: settings, credentials, the clock.
 
 use super::finding::Finding;
-use crate::commands::shared::context::Context;
+use crate::commands::common::context::Context;
 use crate::config::settings::{Settings, Sourced};
 use crate::error::Error;
 use crate::openapi::client::clock::ClockSkew;

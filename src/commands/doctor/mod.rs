@@ -8,9 +8,9 @@ mod report;
 mod trial;
 
 use crate::cli::{Doctor, Global};
-use crate::commands::shared::context::Context;
-use crate::commands::shared::stops::Stops;
-use crate::commands::shared::target::resolve;
+use crate::commands::common::context::Context;
+use crate::commands::common::stops::Stops;
+use crate::commands::common::target::resolve;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::names::meaning::Meaning;

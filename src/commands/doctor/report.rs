@@ -1,7 +1,7 @@
 //! The doctor's report: all findings in order, as text or JSON.
 
 use super::finding::{Finding, Fix, Verdict};
-use crate::commands::shared::table::table;
+use crate::commands::common::table::table;
 use crate::json;
 use crate::printable::escaped;
 use serde_json::json;

@@ -2,8 +2,8 @@
 //! and each phase is timed.
 
 use super::finding::{Finding, Verdict};
-use crate::commands::shared::session::{end_by_token, may_have_started};
-use crate::commands::shared::stops::Stops;
+use crate::commands::common::session::{end_by_token, may_have_started};
+use crate::commands::common::stops::Stops;
 use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Client;

@@ -1,7 +1,7 @@
 //! The events of `axt forward`: lines on stderr, or with `--json` one object a line on stdout.
 
 use crate::cli::Remote;
-use crate::commands::shared::report;
+use crate::commands::common::report;
 use crate::error::Error;
 use crate::json;
 use crate::ui::Ui;
@@ -78,7 +78,12 @@ impl Events {
 
     /// A socket can't be opened, and is left out.
     pub(crate) fn not_listening(&self, error: &Error) {
-        report::failure_of(&self.ui, tr!("a forward could not be opened"), error, self.json);
+        report::failure_of(
+            &self.ui,
+            tr!("a forward could not be opened"),
+            error,
+            self.json,
+        );
     }
 
     /// Other machines can reach a socket.

@@ -18,7 +18,7 @@ mod warm;
 #[cfg(feature = "fuzzing")]
 pub(crate) use socks::request as socks_request;
 
-use super::shared::context::Context;
+use super::common::context::Context;
 use crate::cli::{Forward, Global, Listen};
 use crate::error::{Error, Result};
 use crate::exit::Exit;

@@ -101,7 +101,7 @@ async fn version_five(
         let _ = stream.write_all(&[5, 0xff]).await;
         return Err(tr!("it insists on authentication, which this proxy does not support").into());
     }
-    stream.write_all(&[5, 0]).await.map_err(words)?;
+    stream.write_all(&[5, 0]).await.map_err(describe)?;
     let [version, command, _, kind] = array(stream).await?;
     if version != 5 {
         return Err(tr!("its SOCKS request is malformed").into());
@@ -180,18 +180,18 @@ fn name(bytes: &[u8]) -> Result<String, String> {
 }
 
 async fn byte<S: AsyncRead + Unpin>(stream: &mut S) -> Result<u8, String> {
-    stream.read_u8().await.map_err(words)
+    stream.read_u8().await.map_err(describe)
 }
 
 async fn array<S: AsyncRead + Unpin, const N: usize>(stream: &mut S) -> Result<[u8; N], String> {
     let mut bytes = [0; N];
-    stream.read_exact(&mut bytes).await.map_err(words)?;
+    stream.read_exact(&mut bytes).await.map_err(describe)?;
     Ok(bytes)
 }
 
 async fn bytes<S: AsyncRead + Unpin>(stream: &mut S, length: usize) -> Result<Vec<u8>, String> {
     let mut bytes = vec![0; length];
-    stream.read_exact(&mut bytes).await.map_err(words)?;
+    stream.read_exact(&mut bytes).await.map_err(describe)?;
     Ok(bytes)
 }
 
@@ -209,7 +209,7 @@ async fn until_zero<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Vec<u8>, Str
     }
 }
 
-fn words(error: std::io::Error) -> String {
+fn describe(error: std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::UnexpectedEof => {
             tr!("it closed the connection before it sent a request").into()

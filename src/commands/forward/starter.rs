@@ -1,11 +1,11 @@
 //! Starts the sessions of a listener that may run for weeks: each session has its own URL.
 
 use crate::cli::{Forward, Global, Remote};
-use crate::commands::shared::context::Context;
-use crate::commands::shared::session::Started;
-use crate::commands::shared::session::confirmation::Confirmation;
-use crate::commands::shared::session::port::{self, PortSession};
-use crate::commands::shared::target::resolve::{self, May};
+use crate::commands::common::context::Context;
+use crate::commands::common::session::Started;
+use crate::commands::common::session::confirmation::Confirmation;
+use crate::commands::common::session::port::{self, PortSession};
+use crate::commands::common::target::resolve::{self, May};
 use crate::error::{Error, Result};
 use crate::openapi::client::Client;
 use crate::openapi::ecs::StartTerminalSession;

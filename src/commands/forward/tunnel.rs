@@ -3,7 +3,7 @@
 use super::client_gone::client_gone;
 use super::events::Traffic;
 use super::starter::Starter;
-use crate::commands::shared::session::port::PortSession;
+use crate::commands::common::session::port::PortSession;
 use crate::error::{Error, Result};
 use crate::protocol::channel::Ending;
 use crate::protocol::filter::Stop;

@@ -3,10 +3,10 @@
 mod filter;
 mod inventory;
 
-use super::shared::context::Context;
-use super::shared::report;
-use super::shared::table::{columns, fitted, table};
-use super::shared::target::lookup::{REGIONS_AT_ONCE, regions};
+use super::common::context::Context;
+use super::common::report;
+use super::common::table::{columns, fitted, table};
+use super::common::target::lookup::{REGIONS_AT_ONCE, regions};
 use crate::cli::{self, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;

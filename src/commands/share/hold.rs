@@ -1,7 +1,7 @@
 //! `axt share hold`: the process that holds sessions, until they have been idle for long enough.
 
 use super::holder::Holder;
-use crate::commands::shared::sharing::StartMessage;
+use crate::commands::common::sharing::StartMessage;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::share::{Conn, HolderFiles};

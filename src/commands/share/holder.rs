@@ -1,9 +1,9 @@
 //! The state of a holder: its sessions, the commands that run in them, and when it ends.
 
-use crate::commands::shared::context::Context;
-use crate::commands::shared::session;
-use crate::commands::shared::session::held::{HeldSession, SessionSettings};
-use crate::commands::shared::sharing::StartMessage;
+use crate::commands::common::context::Context;
+use crate::commands::common::session;
+use crate::commands::common::session::held::{HeldSession, SessionSettings};
+use crate::commands::common::sharing::StartMessage;
 use crate::error::Result;
 use crate::share::{Conn, HolderStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,7 @@
 //! One connection to a holder: its requests, and its command from the hand-over to the end.
 
 use super::holder::{Clearing, CommandCount, Holder, Turn};
-use crate::commands::shared::session::held::HeldSession;
+use crate::commands::common::session::held::HeldSession;
 use crate::remote::Signal;
 use crate::share::{
     Answer, Broken, Conn, FilterRequest, HolderRequest, Run, SessionMessage, Streams,

@@ -1,13 +1,15 @@
 //! `axt share status` and `axt share stop`: asks every holder of this user.
 
 use crate::cli::{ShareStatus, ShareStop};
-use crate::commands::shared::sharing::{answer, connect_to_holder, greeted};
-use crate::commands::shared::table::table;
+use crate::commands::common::report;
+use crate::commands::common::sharing::{answer, connect_to_holder, greeted};
+use crate::commands::common::table::table;
 use crate::exit::Exit;
 use crate::json;
 use crate::share::{Answer, HolderFiles, HolderRequest, HolderStatus, all};
 use crate::terminal;
 use crate::ui::Ui;
+use anyhow::anyhow;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use std::time::Duration;
@@ -51,7 +53,8 @@ pub(super) async fn stop(args: &ShareStop, ui: &Ui) -> anyhow::Result<Exit> {
         }
         let ended = end(&found).await;
         if let Err(why) = &ended {
-            ui.error(&tr!("the process {pid}: {why}", pid = found.pid, why), None);
+            let what = tr!("the process {pid}: {why}", pid = found.pid, why);
+            report::failure(ui, &anyhow!(what), args.json);
         }
         all_end &= ended.is_ok();
         let mut value = json_of(&found);

@@ -1,4 +1,4 @@
-//! The texts under every shell that may be `sh` at the remote side.
+//! The scripts under every shell that may be `sh` at the remote side.
 
 use super::{Script, Verb};
 use crate::copy::{
@@ -58,7 +58,7 @@ impl Machine<'_> {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // A text that fails reads nothing.
+        // A script that fails reads nothing.
         let _ = child.stdin.take().unwrap().write_all(input);
         child.wait_with_output().unwrap()
     }

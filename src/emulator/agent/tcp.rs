@@ -52,7 +52,7 @@ pub(super) async fn connect(
         Ok(Err(error)) if error.raw_os_error().is_none() => {
             format!("dial tcp: lookup {host}: no such host")
         }
-        Ok(Err(error)) => format!("dial tcp {target}: connect: {}", words(&error)),
+        Ok(Err(error)) => format!("dial tcp {target}: connect: {}", describe(&error)),
         Err(_) => format!("dial tcp {target}: i/o timeout"),
     };
     Err(doing.failed(target, cause))
@@ -68,15 +68,15 @@ pub(super) fn read_failure(ends: Option<Addresses>, end: io::Result<usize>) -> S
     let cause = match (end, ends) {
         (Ok(_), _) => "EOF".to_owned(),
         (Err(error), Some((own, target))) => {
-            format!("read tcp {own}->{target}: read: {}", words(&error))
+            format!("read tcp {own}->{target}: read: {}", describe(&error))
         }
-        (Err(error), None) => format!("read tcp: read: {}", words(&error)),
+        (Err(error), None) => format!("read tcp: read: {}", describe(&error)),
     };
     Doing::Reading.failed(target.unwrap_or_default(), cause)
 }
 
 /// What Go calls the system's error: the system's words, without a capital.
-fn words(error: &io::Error) -> String {
+fn describe(error: &io::Error) -> String {
     let text = error.to_string().to_lowercase();
     text.split(" (os error")
         .next()

@@ -1,4 +1,4 @@
-//! CallCounts the API's calls, and refuses them when there are too many.
+//! Counts the API's calls, and refuses them when there are too many.
 
 use super::clock::later;
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ struct CallCounts {
 }
 
 impl Calls {
-    /// CallCounts a call. The result is how long the caller should wait, if this is one too many: `limit`
+    /// Counts a call. The result is how long the caller should wait, if this is one too many: `limit`
     /// is how many there may be in each window of time. (How the service counts is inferred.)
     pub(crate) fn count(
         &self,

@@ -61,7 +61,7 @@ macro_rules! chinese_session {
     ("the session has ended") => ("会话已结束");
     ("the session ended before the command did") => ("会话在命令结束之前结束");
     ("the process that held the session was told to end") => ("保持会话的进程被要求结束");
-    ("the service encrypts terminals only: --encrypt can't go with a port; what is forwarded should be encrypted by itself, as ssh is") => ("服务只加密终端会话：--encrypt 不能用于端口；转发的数据应自行加密，例如 ssh");
+    ("the service encrypts terminals only: no port goes with --encrypt, AXT_ENCRYPT or `encrypt` in axt's configuration file; what is forwarded should be encrypted by itself, as ssh is") => ("服务只加密终端会话：--encrypt、AXT_ENCRYPT 或 axt 配置文件中的 `encrypt` 都不能用于端口；转发的数据应自行加密，例如 ssh");
     ("waiting for up to {left}s: the service takes no more sessions for now in {region} ({error})") => ("最多等待 {left}s：服务目前不接受地域 {region} 中更多的会话（{error}）");
     ("waiting {seconds}s: other commands start sessions first") => ("等待 {seconds}s：其他命令先启动会话");
     ("--record-input needs --record FILE") => ("--record-input 需要 --record FILE");

@@ -102,10 +102,7 @@ impl HttpReply<'_> {
         self.unexpected(&if self.body.trim_ascii().is_empty() {
             tr!("the answer is empty").into()
         } else if error.is_data() {
-            tr!(
-                "the answer has missing or mistyped fields ({place})",
-                place
-            )
+            tr!("the answer has missing or mistyped fields ({place})", place)
         } else if self.body.trim_ascii_start().starts_with(b"<") {
             tr!(
                 "the answer is {length} bytes of HTML or XML and not JSON",

@@ -340,7 +340,7 @@ async fn replies_that_make_no_sense_are_named() {
         (truncated.clone(), "the connection was lost: 127.0.0.1:"),
         (
             answer("200 OK", close, SESSION.trim_end_matches('}')),
-            "the answer breaks off",
+            "the answer is truncated",
         ),
         (
             "SSH-2.0-OpenSSH_9.9\r\n\r\n Connection: close".into(),

@@ -1,8 +1,8 @@
 //! Looks for the instances that a TARGET may mean, and remembers which one it was.
 
 use super::choose;
-use crate::commands::shared::context::Context;
-use crate::commands::shared::table::table;
+use crate::commands::common::context::Context;
+use crate::commands::common::table::table;
 use crate::error::{Error, Result};
 use crate::names::cache::NameCache;
 use crate::names::meaning::Search;

@@ -3,9 +3,9 @@
 use super::choose;
 use super::lookup::{Lookup, choose_from};
 use crate::cli::{self, Global};
-use crate::commands::shared::context::Context;
-use crate::commands::shared::session::Started;
-use crate::commands::shared::session::confirmation::Confirmation;
+use crate::commands::common::context::Context;
+use crate::commands::common::session::Started;
+use crate::commands::common::session::confirmation::Confirmation;
 use crate::error::{Error, Result};
 use crate::names::cache::NameCache;
 use crate::names::meaning::{Meaning, Search};

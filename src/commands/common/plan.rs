@@ -1,7 +1,7 @@
 //! The plan of a session, from the arguments: its program, and whether it has a terminal.
 
 use crate::cli::{self, Compress, bytes_of};
-use crate::commands::exec;
+use crate::commands::common::exec;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::remote::{RemoteCommand, What, quote_all};

@@ -1,7 +1,7 @@
 //! The start message of a new holder, sent over the socket that is its standard input.
 
 use crate::cli::{Global, SessionArgs, Sharing};
-use crate::commands::shared::context::{Context, EnvLookup};
+use crate::commands::common::context::{Context, EnvLookup};
 use crate::config::credentials::Credentials;
 use crate::config::env::process_env;
 use crate::error::Result;

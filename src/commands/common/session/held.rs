@@ -4,8 +4,8 @@
 use super::confirmation::Confirmation;
 use super::{Started, dial, encrypt};
 use crate::cli;
-use crate::commands::shared::context::Context;
-use crate::commands::shared::session;
+use crate::commands::common::context::Context;
+use crate::commands::common::session;
 use crate::error::{Error, Result, Stop};
 use crate::net::Network;
 use crate::openapi::ecs::StartTerminalSession;

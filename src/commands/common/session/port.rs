@@ -2,8 +2,8 @@
 
 use super::dial;
 use crate::cli::{self, Remote};
-use crate::commands::shared::context::Context;
-use crate::commands::shared::session::{self, Started};
+use crate::commands::common::context::Context;
+use crate::commands::common::session::{self, Started};
 use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Action as _;
@@ -33,7 +33,7 @@ pub(crate) fn request(
 ) -> Result<StartTerminalSession> {
     if args.encrypt.is_some() {
         let what = tr!(
-            "the service encrypts terminals only: --encrypt can't go with a port; what is forwarded should be encrypted by itself, as ssh is"
+            "the service encrypts terminals only: no port goes with --encrypt, AXT_ENCRYPT or `encrypt` in axt's configuration file; what is forwarded should be encrypted by itself, as ssh is"
         );
         return Err(Error::Usage(what.into()));
     }

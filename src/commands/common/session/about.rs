@@ -1,6 +1,6 @@
 //! The two lines of `~s` about a session: its identity and its state.
 
-use crate::commands::shared::table::cut;
+use crate::commands::common::table::cut;
 use crate::protocol::channel::Condition;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;

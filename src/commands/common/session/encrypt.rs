@@ -1,7 +1,7 @@
 //! Prepares an encrypted session: random numbers, and for `kms:` a data key from KMS.
 
 use crate::cli;
-use crate::commands::shared::context::Context;
+use crate::commands::common::context::Context;
 use crate::error::{Error, Result};
 use crate::openapi::client::Action as _;
 use crate::openapi::ecs::{Encryption, StartTerminalSession};

@@ -1,7 +1,7 @@
 //! The key of shared sessions: a digest of everything that decides which sessions a command can use.
 
 use crate::cli::Sharing;
-use crate::commands::shared::context::Context;
+use crate::commands::common::context::Context;
 use crate::config::source::{CredentialSource, Mode, Role};
 use crate::error::Result;
 use crate::openapi::ecs::StartTerminalSession;
@@ -96,7 +96,7 @@ fn assumed(role: &Role, parts: &mut Vec<String>) {
 mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
-    use crate::commands::shared::session;
+    use crate::commands::common::session;
     use clap::Parser as _;
     use std::sync::Arc;
     use std::time::Duration;

@@ -1,6 +1,7 @@
 //! Code that several commands need.
 
 pub(crate) mod context;
+pub(crate) mod exec;
 pub(crate) mod log;
 pub(crate) mod panics;
 pub(crate) mod plan;

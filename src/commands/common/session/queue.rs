@@ -3,7 +3,7 @@
 
 use crate::backoff::Backoff;
 use crate::cli;
-use crate::commands::shared::context::Context;
+use crate::commands::common::context::Context;
 use crate::error::{Error, Result};
 use crate::share::{Pace, StartsFile};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Lets the user choose on the terminal, which is given back as it was.
 
-use crate::commands::shared::session::stdio;
+use crate::commands::common::session::stdio;
 use crate::error::{Error, Result, Stop};
 use crate::terminal::choice::{Choice, Key, KeyReader, KeyResult};
 use crate::terminal::{self, Screen, Signal, Signals, Size};
