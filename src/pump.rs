@@ -17,7 +17,7 @@ mod typing;
 mod user;
 mod wire;
 
-pub(crate) use clock::now;
+pub(crate) use clock::{now, runtime_begins};
 pub(crate) use contract::{Control, Host, Link, Notice, Options, Outcome};
 
 use crate::error::Error;

@@ -96,6 +96,7 @@ fn dispatch(cli: Cli, ui: &Ui) -> anyhow::Result<Exit> {
 /// not waited for. The command's state is in a box: on the stack it would be there more than once, and stay
 /// in memory.
 fn block_on(command: LocalBoxFuture<'_, anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    crate::pump::runtime_begins();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

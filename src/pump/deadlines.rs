@@ -1,7 +1,7 @@
 //! The loop's timers: stops, late openings, attempts to reconnect, long silences.
 
 use super::wire::WireState;
-use super::{Notice, Outcome, Pump};
+use super::{Notice, Outcome, Pump, clock};
 use crate::error::Error;
 use crate::protocol::channel::{Incoming, Now};
 use std::time::Instant;
@@ -12,7 +12,7 @@ impl Pump<'_> {
         let stop_by = self.stopping.map(|(_, by)| by);
         let linger_by = self.linger_by();
         let times = [
-            self.channel.deadline(now),
+            self.channel_deadline(now),
             self.filter.deadline(),
             self.wire.retry_at(),
             self.open_by(),
@@ -20,6 +20,12 @@ impl Pump<'_> {
             linger_by,
         ];
         times.into_iter().flatten().min()
+    }
+
+    /// Of the channel, only heartbeats and pings are far ahead: they may be late.
+    fn channel_deadline(&self, now: Now) -> Option<Instant> {
+        let at = self.channel.deadline(now)?;
+        Some(clock::wake_up_for(now.at, at))
     }
 
     fn open_by(&self) -> Option<Instant> {
