@@ -54,6 +54,33 @@ fn of_several_the_user_chooses_one_and_what_he_types_then_is_the_shells() {
 }
 
 #[test]
+fn a_remembered_name_that_a_second_instance_has_by_now_is_chosen_from() {
+    let cloud = cloud(["i-a:name=web".to_owned()]);
+    let words = "connect web --name-cache 0 -c true";
+    let screen = start(&cloud, words, 10, 60);
+    assert_eq!(screen.end().code(), Some(0));
+    let instances = ["i-a:name=web", "i-b:name=web"];
+    let instances = instances.map(|text| text.parse().unwrap());
+    cloud.emulator.set_instances(instances.to_vec());
+    for _ in 0..2 {
+        let screen = start(&cloud, words, 10, 60);
+        screen.wait_text("Which instance is \"web\"? (2 of 2)");
+        screen.type_text("i-b\r");
+        assert_eq!(screen.end().code(), Some(0));
+    }
+    // What was chosen is not remembered, and nothing ran in the session that was started meanwhile.
+    let mut ids = reached(&cloud);
+    ids.sort();
+    assert_eq!(ids, ["i-a", "i-a", "i-b", "i-b"]);
+    let sessions = cloud.emulator.sessions().into_iter();
+    let connected = sessions.filter(|session| !session.connections.is_empty());
+    let mut ids: Vec<_> = connected.map(|session| session.instance_id).collect();
+    ids.sort();
+    assert_eq!(ids, ["i-a", "i-b", "i-b"]);
+    cloud.assert_all_ended();
+}
+
+#[test]
 fn a_choice_that_is_left_gives_the_terminal_back() {
     let cloud = twins();
     for (keys, status) in [("we\x03", 130), ("\x1b", 130), ("3\r", 255)] {

@@ -46,26 +46,24 @@ impl Lookup {
                 self.remember(context, &instance)?;
                 *instance
             }
-            SearchOutcome::Several(instances) if may_ask && choose::can_ask() => {
-                let question = tr!("Which instance is {host:?}?", host = self.host);
-                choose_from(instances, question, &self.ui).await?
-            }
-            SearchOutcome::Several(instances) => return Err(ambiguous(&self.host, &instances)),
+            SearchOutcome::Several(instances) => self.choose(instances, may_ask).await?,
         };
         tracing::info!("{:?} is {} in {}", self.host, instance.id, instance.region);
         context.enter(&instance.region);
         Ok(instance)
     }
 
-    /// The one instance that the target names.
-    pub(crate) async fn one(&self, context: &Context) -> Result<Instance> {
-        match self.outcome(context).await? {
-            SearchOutcome::One(instance) => Ok(*instance),
-            SearchOutcome::Several(instances) => Err(ambiguous(&self.host, &instances)),
+    /// The instance that the user chooses from several, if the user may be asked.
+    pub(crate) async fn choose(&self, instances: Vec<Instance>, may_ask: bool) -> Result<Instance> {
+        if !(may_ask && choose::can_ask()) {
+            return Err(ambiguous(&self.host, &instances));
         }
+        let question = tr!("Which instance is {host:?}?", host = self.host);
+        choose_from(instances, question, &self.ui).await
     }
 
-    async fn outcome(&self, context: &Context) -> Result<SearchOutcome> {
+    /// What the target names.
+    pub(crate) async fn outcome(&self, context: &Context) -> Result<SearchOutcome> {
         let (answers, asked) = self.answers(context).await?;
         SearchOutcome::of(&self.host, answers, &asked)
     }

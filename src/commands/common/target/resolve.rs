@@ -9,14 +9,14 @@ use crate::commands::common::session::confirmation::Confirmation;
 use crate::error::{Error, Result};
 use crate::names::cache::NameCache;
 use crate::names::meaning::{Meaning, Search};
-use crate::names::outcome::check_is_up;
+use crate::names::outcome::{SearchOutcome, check_is_up};
 use crate::names::target::Target;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::ecs::instances::{Instance, Query};
 use crate::openapi::endpoint::Product;
 use crate::protocol::session::InputFrom;
 use crate::ui::Ui;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 /// The permissions of a command when it resolves a target.
@@ -32,8 +32,15 @@ pub(crate) struct May {
 pub(crate) struct Resolved {
     /// Its id.
     pub(crate) id: String,
-    /// The look-up that must confirm a remembered instance before any of the user's data is sent to it.
-    doubt: Option<Lookup>,
+    /// An instance that is only remembered.
+    doubt: Option<Doubt>,
+}
+
+/// What must confirm a remembered instance before any of the user's data is sent to it.
+struct Doubt {
+    lookup: Lookup,
+    /// The user may be asked which instance is meant.
+    may_ask: bool,
 }
 
 impl Resolved {
@@ -98,7 +105,8 @@ pub(crate) async fn for_session(
             if let Some(region) = lookup.first_region() {
                 context.enter(region);
             }
-            let doubt = (!is_young).then_some(lookup);
+            let may_ask = may.ask && !global.never_asks;
+            let doubt = (!is_young).then_some(Doubt { lookup, may_ask });
             return Ok(Resolved { id, doubt });
         }
     }
@@ -109,9 +117,9 @@ pub(crate) async fn for_session(
     Ok(certain(instance.id))
 }
 
-/// Starts the session that `request` asks for, whose input may go `from` then on. If the instance is only remembered, it is looked up
-/// meanwhile; if the target is another instance now, the session is ended and one is started there.
-/// `request` and `resolved` then name that instance.
+/// Starts the session that `request` asks for, whose input may go `from` then on. If the instance is only
+/// remembered, it is looked up meanwhile; if the target is another instance now, the session is ended and one
+/// is started there. `request` and `resolved` then name that instance.
 pub(crate) async fn start(
     context: &Context,
     args: &cli::SessionArgs,
@@ -120,50 +128,18 @@ pub(crate) async fn start(
     from: InputFrom,
     stop: impl Future<Output = Error>,
 ) -> Result<Started> {
-    let Some(lookup) = resolved.doubt.take() else {
+    let Some(Doubt { lookup, may_ask }) = resolved.doubt.take() else {
         let given = Confirmation::given();
         return Started::start(context, args, request.clone(), &given, from, stop).await;
     };
     let mut stop = pin!(stop);
-    let mut checking = pin!(lookup.one(context));
-    let mut checked = None;
-    let (confirm, confirmation) = Confirmation::later();
-    let is_right = |instance: &Instance| instance.id == request.instance_id && instance.is_up();
-    let started = {
-        let mut starting = pin!(Started::start(
-            context,
-            args,
-            request.clone(),
-            &confirmation,
-            from,
-            stop.as_mut()
-        ));
-        loop {
-            tokio::select! {
-                started = &mut starting => break started,
-                instance = &mut checking, if checked.is_none() => {
-                    confirm.send_replace(Some(instance.as_ref().is_ok_and(is_right)));
-                    checked = Some(instance);
-                }
-            }
-        }
-    };
+    let how = (args, from);
+    let (started, found) = start_and_look(context, how, request, &lookup, stop.as_mut()).await;
     if let Err(Error::Stopped(_)) = started {
         return started;
     }
-    let checked = match checked {
-        Some(checked) => checked,
-        None => tokio::select! {
-            instance = &mut checking => instance,
-            error = stop.as_mut() => Err(error),
-        },
-    };
-    let agreed = checked.and_then(|instance| {
-        check_is_up(&lookup.host, &instance)?;
-        Ok(instance)
-    });
-    if let Ok(instance) = &agreed
-        && instance.id == request.instance_id
+    if let Ok(SearchOutcome::One(instance)) = &found
+        && is_same(instance, request)
     {
         lookup.remember(context, instance)?;
         return started;
@@ -171,24 +147,87 @@ pub(crate) async fn start(
     if let Ok(started) = &started {
         started.end().await;
     }
-    let instance = agreed.inspect_err(|error| {
-        if matches!(error, Error::Target { .. }) {
-            lookup.forget(context);
+    if matches!(
+        found,
+        Ok(SearchOutcome::Several(_)) | Err(Error::Target { .. })
+    ) {
+        lookup.forget(context);
+    }
+    let instance = match found? {
+        SearchOutcome::One(instance) => {
+            check_is_up(&lookup.host, &instance).inspect_err(|_| lookup.forget(context))?;
+            lookup.remember(context, &instance)?;
+            *instance
         }
-    })?;
+        SearchOutcome::Several(instances) => {
+            let instance = lookup.choose(instances, may_ask).await?;
+            check_is_up(&lookup.host, &instance)?;
+            instance
+        }
+    };
     tracing::info!(
         "{:?} is now {}: ending the session on {}",
         lookup.host,
         instance.id,
         request.instance_id
     );
-    lookup.remember(context, &instance)?;
     resolved.id.clone_from(&instance.id);
     request.instance_id.clone_from(&instance.id);
     request.client_token = StartTerminalSession::new("").client_token;
     let client = context.client_in(Product::Ecs, &instance.region)?;
     let given = Confirmation::given();
     Started::by(context, args, &client, request.clone(), &given, from, stop).await
+}
+
+/// Starts the session, and looks up meanwhile what the target names: before that is the session's instance,
+/// nothing is connected to.
+async fn start_and_look(
+    context: &Context,
+    (args, from): (&cli::SessionArgs, InputFrom),
+    request: &StartTerminalSession,
+    lookup: &Lookup,
+    mut stop: Pin<&mut impl Future<Output = Error>>,
+) -> (Result<Started>, Result<SearchOutcome>) {
+    let (confirm, confirmation) = Confirmation::later();
+    let mut looking = pin!(async {
+        let found = lookup.outcome(context).await;
+        let is_right = matches!(&found, Ok(SearchOutcome::One(one)) if is_same(one, request));
+        confirm.send_replace(Some(is_right));
+        found
+    });
+    let mut found = None;
+    let started = {
+        let request = request.clone();
+        let stopped = stop.as_mut();
+        let mut starting = pin!(Started::start(
+            context,
+            args,
+            request,
+            &confirmation,
+            from,
+            stopped
+        ));
+        loop {
+            tokio::select! {
+                started = &mut starting => break started,
+                outcome = &mut looking, if found.is_none() => found = Some(outcome),
+            }
+        }
+    };
+    let found = match (found, &started) {
+        (Some(found), _) => found,
+        (None, Err(Error::Stopped(stop))) => Err(Error::Stopped(*stop)),
+        (None, _) => tokio::select! {
+            found = looking => found,
+            error = stop => Err(error),
+        },
+    };
+    (started, found)
+}
+
+/// Whether this is the instance of the session that was asked for, and can take one.
+fn is_same(instance: &Instance, request: &StartTerminalSession) -> bool {
+    instance.id == request.instance_id && instance.is_up()
 }
 
 /// The instance that the user chooses from all.
