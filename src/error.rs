@@ -98,7 +98,7 @@ pub enum Error {
         /// The session was to be resumed.
         resuming: bool,
     },
-    /// The other side broke the protocol.
+    /// The gateway or the agent broke the protocol.
     Protocol(String),
     /// The remote side or the service ended the session, and not normally.
     Ended {

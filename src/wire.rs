@@ -27,7 +27,7 @@ const QUEUE: usize = 64;
 /// The most bytes read at once. The decoder asks for no more than what it lacks of a message.
 const READ: usize = 32 * 1024;
 
-/// The largest message taken from the other side; the service sends 2 KiB at most.
+/// The largest message taken from the gateway; the service sends 2 KiB at most.
 const MAX_MESSAGE: usize = 1024 * 1024;
 
 /// The most bytes kept for a gateway that doesn't read: without a limit, the answers to a flood of pings
@@ -37,7 +37,7 @@ const MAX_UNSENT: usize = 1024 * 1024;
 /// So many characters of a secret are enough to know it by.
 const SECRET_BEGINNING: usize = 8;
 
-/// How long the other side may take to answer the closing frame.
+/// How long the gateway may take to answer the closing frame.
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// The URL of a session, parsed, with its token. `Debug` shows the host alone, as the rest is secret.

@@ -50,7 +50,7 @@ impl Early {
                 return None;
             }
         };
-        // The other side waits for a request, so all that can be read is the end.
+        // The gateway waits for a request, so all that can be read is the end.
         let closed = stream.read(&mut [0]).now_or_never().is_some();
         (!closed).then_some(stream)
     }
@@ -96,7 +96,7 @@ mod tests {
         let early = network(None).dial_early(&url).unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
         drop(accepted);
-        // The end arrives some time after the other side has closed.
+        // The end arrives some time after the gateway has closed.
         let mut stream = early.dialing.await.unwrap().unwrap();
         assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
         let early = Early {

@@ -42,7 +42,7 @@ pub enum Incoming {
     Closed(Option<u16>),
     /// The connection broke; the text says why.
     Failed(String),
-    /// The other side broke the WebSocket protocol; the text says how.
+    /// The gateway broke the WebSocket protocol; the text says how.
     Invalid(String),
 }
 
@@ -133,10 +133,10 @@ pub trait Channel {
     /// Takes bytes from the user, which are delivered once and in order.
     fn write(&mut self, now: Now, bytes: &[u8]);
 
-    /// Notes that the input has ended: find out when the other side has taken all of it.
+    /// Notes that the input has ended: find out when the agent has taken all of it.
     fn input_ended(&mut self) {}
 
-    /// Whether the other side has shown, since [`Channel::input_ended`], that it has taken everything
+    /// Whether the agent has shown, since [`Channel::input_ended`], that it has taken everything
     /// written before.
     fn drained(&self) -> bool {
         true
@@ -164,7 +164,7 @@ pub trait Channel {
     fn wake(&mut self, now: Now);
 
     /// Notes that this process did not run for `span`. What arrived meanwhile is not read yet, so the
-    /// silence until now says nothing about the other side.
+    /// silence until now says nothing about the gateway.
     fn stalled(&mut self, now: Now, span: Duration);
 
     /// Whether the remote side is known to take input.

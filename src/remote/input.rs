@@ -35,7 +35,7 @@ const PAUSE: u32 = 15;
 /// are under way, and less than a frame and what the caller pushes at once wait here.
 #[derive(Debug)]
 pub(super) struct Input {
-    /// Whether the other side can decompress.
+    /// Whether the remote side can decompress.
     compress: bool,
     /// Frames that go uncompressed before the next attempt.
     pause: u32,

@@ -140,7 +140,7 @@ pub(super) fn options(axt: &Command) -> Vec<Arg> {
     keys.options.into_values().cloned().map(alone).collect()
 }
 
-/// Whether the options of a command can't be in the file: the emulator's describe the other side.
+/// Whether the options of a command can't be in the file: the emulator's describe instances.
 fn is_apart(command: &Command) -> bool {
     command.get_name() == "emulator"
 }

@@ -32,7 +32,7 @@ pub struct SshPlan {
     pub connect_timeout: Option<Duration>,
     /// A heartbeat after this much silence; never 0.
     pub keepalive: Option<Duration>,
-    /// The other side's silence after which the network counts as dead.
+    /// The silence of the gateway after which the network counts as dead.
     pub dead_after: Option<Duration>,
     /// The escape character of terminal sessions.
     pub escape_char: Option<EscapeChar>,

@@ -65,7 +65,7 @@ impl Known<'_> {
                 if self.may_begin(&known.target) {
                     self.add_target(&known.target, &id, region, is_own);
                 }
-                // Whoever types an id begins with it.
+                // A user who types an id begins with it.
                 if !id.is_empty() && !self.start.is_empty() && self.may_begin(&id) {
                     let word = if is_own { id } else { format!("{id}.{region}") };
                     self.add(word, &known.target);

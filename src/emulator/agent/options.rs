@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The other side of a session.
+/// The program that a session runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Guest {
     /// A program on a PTY, or a TCP connection if the session has a port.
@@ -48,7 +48,7 @@ impl Generation {
 /// The behaviour of the agent.
 #[derive(Debug, Clone)]
 pub struct AgentOptions {
-    /// The other side of a session.
+    /// The program that a session runs.
     pub guest: Guest,
     /// The shell of sessions without a CommandLine; when `None`, the user's, `$SHELL` or `/bin/sh`.
     pub shell: Option<PathBuf>,

@@ -41,7 +41,7 @@ impl Cipher {
     ///
     /// # Errors
     /// A length that is 0 or not a multiple of 16, or a wrong padding. Either means that the
-    /// other side sent something else than what was agreed on.
+    /// peer sent something else than what was agreed on.
     pub fn unseal(&self, sealed: &[u8]) -> Result<Bytes, Fault> {
         unseal(&*self.aes, &self.iv, sealed)
     }

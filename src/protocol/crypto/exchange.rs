@@ -34,7 +34,7 @@ impl KeyPair {
         STANDARD.encode(self.0.public_key().to_sec1_point(false).as_bytes())
     }
 
-    /// The key that this pair and the other side's public key result in.
+    /// The key that this pair and the peer's public key result in.
     ///
     /// # Errors
     /// A [`Fault`] called `name` when `public` is not Base64 of an uncompressed point on the curve.

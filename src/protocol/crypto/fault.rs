@@ -1,6 +1,6 @@
 //! The reasons for refusing a key exchange, or a message after it.
 
-/// A mistake of the other side, with the name that agents use in `KeyExchangeError.<Name>`, or a similar
+/// A mistake of the peer, with the name that agents use in `KeyExchangeError.<Name>`, or a similar
 /// name for a mistake that only a client can find.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("KeyExchangeError.{name}: {what}")]

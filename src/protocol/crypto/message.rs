@@ -161,7 +161,7 @@ impl Suite {
 /// # Errors
 /// [`Fault`]; nothing of the JSON is repeated in it.
 pub fn read<T: DeserializeOwned>(json: &[u8], name: &'static str) -> Result<T, Fault> {
-    // serde_json's own message would quote the other side's text.
+    // serde_json's own message would quote the peer's text.
     serde_json::from_slice(json).map_err(|error| {
         let what = if error.is_eof() {
             "the message is cut off"

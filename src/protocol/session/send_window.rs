@@ -27,7 +27,7 @@ pub(super) struct SendWindow {
     stale: u32,
 }
 
-/// The other side asked for a message that is no longer kept.
+/// The agent asked for a message that is no longer kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Forgotten {
     /// The message asked for.
@@ -65,7 +65,7 @@ impl SendWindow {
         }
     }
 
-    /// The other side has everything up to and including `seq`. Says whether that was news. A number
+    /// The agent has everything up to and including `seq`. Says whether that was news. A number
     /// that was never sent says nothing.
     pub(super) fn acknowledge(&mut self, seq: u32) -> bool {
         if seq <= self.acknowledged || seq > self.last {
@@ -79,7 +79,7 @@ impl SendWindow {
         true
     }
 
-    /// The other side asks for everything from `seq` on, which also acknowledges what came before.
+    /// The agent asks for everything from `seq` on, which also acknowledges what came before.
     /// Requests for what it has acknowledged come late, and those beyond the next number make no
     /// sense: neither has an effect.
     ///
@@ -105,7 +105,7 @@ impl SendWindow {
         Ok(())
     }
 
-    /// A new connection: what has to be sent again is for the other side to say anew.
+    /// A new connection: what has to be sent again is for the agent to say anew.
     pub(super) fn reconnected(&mut self) {
         self.again = None;
         self.stale = 0;
