@@ -62,6 +62,7 @@ impl Attach<'_> {
         stops: Stops,
     ) -> Result<Outcome> {
         let started = self.started.clone();
+        // From here on every way out gives the terminal back and ends the session.
         let screen = started.or_end(async { self.screen() }).await?;
         let stdout = started.or_end(async { stdio::stdout(&screen) });
         let stdout = stdout.await.inspect_err(|_| {
@@ -70,6 +71,7 @@ impl Attach<'_> {
         })?;
         let (control, from_signals) = mpsc::channel(8);
         if self.terminal {
+            // The channel keeps the size until the session has opened.
             let size = Size::current().unwrap_or_default();
             let _ = control.try_send(resized(size, self.recorded.as_ref()));
         }
@@ -89,15 +91,7 @@ impl Attach<'_> {
             recorded: self.recorded.clone(),
         };
         let signals = tokio::spawn(signals.run(stops.signals));
-        let watches = self.terminal && terminal::stdin_is_terminal();
-        let escape = self.run.escape_char.0.filter(|_| watches);
-        let options = pump::Options {
-            escape: escape.map(Escape::new),
-            resume: self.resume,
-            open_within: Some(self.connect_timeout),
-            linger: None,
-            trusts_end: true,
-        };
+        let options = self.options();
         let mut host = AttachedHost {
             ui: self.ui.clone(),
             lost_line,
@@ -120,11 +114,13 @@ impl Attach<'_> {
         let outcome = pump.run(link).await;
         // What follows may listen to signals itself: two listeners would both suspend the process.
         signals.abort();
+        // Before anything is said: messages are for a terminal as the user has it.
         screen.leave();
         self.ui.draw_by(None);
         if let Some((recorded, watch)) = watch {
             recorded.end(status(&outcome), &watch, self.ui);
         }
+        // It began beside the last output.
         if let Some(ending) = host.ending {
             let _ = ending.await;
         }
@@ -132,6 +128,20 @@ impl Attach<'_> {
             self.ui.say(tr!("session ended"));
         }
         Ok(outcome)
+    }
+
+    fn options(&self) -> pump::Options {
+        // What comes from a file or a program is data, as with ssh.
+        let watches = self.terminal && terminal::stdin_is_terminal();
+        let escape = self.run.escape_char.0.filter(|_| watches);
+        pump::Options {
+            escape: escape.map(Escape::new),
+            resume: self.resume,
+            open_within: Some(self.connect_timeout),
+            // The remote program ends the session, or the user does.
+            linger: None,
+            trusts_end: true,
+        }
     }
 
     /// Puts the terminal into raw mode, if this is a terminal session.
