@@ -9,11 +9,12 @@ mod support;
 use axt::emulator::{Cut, Options};
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use support::axt::{finish, run, success, until};
+use support::axt::{AXT, finish, run, success, until};
+use support::screen::Screen;
 use support::sharing::{Sharing, is_running};
 
 fn sharing(limits: &[(&str, &str)]) -> Sharing {
@@ -240,4 +241,59 @@ fn a_full_disk_hinders_nobody() {
         assert_eq!(run(stop, b"").status, 0);
         until("no session is left", || sharing.all_ended());
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_write_that_fails_at_the_very_end_is_told_instead_of_the_status() {
+    let sharing = Sharing::new();
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut to_nowhere = sharing.command(&["-n", "-c", "echo hi"]);
+    let done = to_nowhere.stdout(full()).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(255), "{said}");
+    assert!(said.contains("writing output failed"), "{said}");
+    let mut errors = sharing.command(&["-n", "-c", "echo hi >&2"]);
+    let done = errors.stderr(full()).output().unwrap();
+    assert_eq!(done.status.code(), Some(255));
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut unread = sharing.command(&["-n", "-c", "echo hi"]);
+    let done = unread.stdout(writer).output().unwrap();
+    assert_eq!(done.status.code(), Some(141));
+    assert_eq!(sharing.started(), 1);
+}
+
+#[test]
+fn under_sshs_name_sessions_are_shared_too() {
+    let sharing = Sharing::new();
+    // Not a symbolic link, which leads to axt's own name.
+    let folder = tempfile::tempdir_in(Path::new(AXT).parent().unwrap()).unwrap();
+    let program = folder.path().join("axt-ssh");
+    fs::hard_link(AXT, &program).unwrap();
+    for _ in 0..2 {
+        let mut ssh = sharing.cloud.outside(&program);
+        ssh.env("XDG_RUNTIME_DIR", sharing.runtime.path());
+        ssh.args(["-S", "/tmp/%h", "-o", "ControlMaster=auto"]);
+        ssh.args(["-o", "ControlPersist=60", "-T", "i-test", "echo shared"]);
+        assert_eq!(run(ssh, b"").text(), "shared\n");
+    }
+    assert_eq!((sharing.started(), sharing.holders().len()), (1, 1));
+}
+
+#[test]
+fn what_is_typed_reaches_the_command_where_nothing_can_be_shared() {
+    let sharing = Sharing::new();
+    fs::create_dir(sharing.folder()).unwrap();
+    let open = |mode| fs::set_permissions(sharing.folder(), fs::Permissions::from_mode(mode));
+    open(0o755).unwrap();
+    let screen = Screen::start(&sharing.command(&["-c", "cat"]), 10, 80);
+    for line in ["one", "two", "three"] {
+        screen.type_text(&format!("{line}\n"));
+        // As it is typed, and from the command.
+        screen.wait_times(line, 2);
+    }
+    screen.type_text("\u{4}");
+    assert!(screen.end().success());
+    open(0o700).unwrap();
 }

@@ -93,7 +93,7 @@ impl Ends {
         self.state().under_way += bytes;
     }
 
-    /// Waits until all output is written.
+    /// Waits until all output is written, or can't be: [`Ends::failure`] tells.
     pub(crate) async fn delivered(&self) {
         self.wait(|state| (state.under_way == 0).then_some(()))
             .await;
@@ -109,6 +109,12 @@ impl Ends {
     /// Waits until a stream fails.
     pub(crate) async fn broken(&self) -> Broken {
         self.wait(|state| state.broken.take()).await
+    }
+
+    /// The failure of a stream, if there was one.
+    #[cfg(unix)]
+    pub(crate) fn failure(&self) -> Option<Broken> {
+        self.state().broken.take()
     }
 
     async fn flush(&self, mut writer: Stdout, is_output: bool) {

@@ -239,26 +239,33 @@ impl Running {
 
     async fn over(&mut self, error: &crate::error::Error) {
         match self.stage {
-            Stage::Runs => {
+            Stage::Writes(status) if self.is_written().await => self.ended(status).await,
+            Stage::Runs | Stage::Writes(_) => {
                 let failed = Answer::Failed {
                     what: error.to_string(),
                     hint: error.hint(),
                 };
                 self.tell(&failed).await;
             }
-            Stage::Writes(status) => {
-                let _ = timeout(CLEAR_LIMIT, self.session.ends.delivered()).await;
-                self.ended(status).await;
-            }
             Stage::Clears => {}
         }
     }
 
-    /// Tells the status. The session counts as nearly free before a client that has it can come again.
+    /// Tells the status, or why not all of the output could be written. The session counts as nearly free
+    /// before a client that has it can come again.
     async fn ended(&mut self, status: u8) {
         self.clears();
-        self.tell(&Answer::Ended(status)).await;
+        match self.session.ends.failure() {
+            Some(broken) => self.broken(broken).await,
+            None => self.tell(&Answer::Ended(status)).await,
+        }
         self.stage = Stage::Clears;
+    }
+
+    /// Whether all of the output is written in time.
+    async fn is_written(&self) -> bool {
+        let written = timeout(CLEAR_LIMIT, self.session.ends.delivered()).await;
+        written.is_ok()
     }
 
     fn clears(&mut self) {

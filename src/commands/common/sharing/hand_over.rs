@@ -17,6 +17,7 @@ use crate::ui::Ui;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -65,10 +66,15 @@ pub(crate) async fn run(
         source,
     })?;
     let handing = async {
-        let stdin = stdin(program.stdin).map_err(|error| error.to_string())?;
+        let (stdin, typed) = stdin(program.stdin).map_err(|error| error.to_string())?;
         let (stdout, stderr) = (io::stdout(), io::stderr());
         let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-        hand_over(shared, &program.command, program.stdin, streams).await
+        let conn = hand_over(shared, &program.command, program.stdin, streams).await?;
+        // Before, a session of the command's own might still need what is typed.
+        if let Some(typed) = typed {
+            let _ = typed.send(());
+        }
+        Ok::<_, String>(conn)
     };
     let handed = tokio::select! {
         handed = handing => handed,
@@ -185,18 +191,23 @@ pub(super) async fn hand_over(
 }
 
 /// The standard input for the command. Input from a terminal is read by this process, which is the one in
-/// the terminal's foreground: it stops reading when the command ends or the process is in the background.
-fn stdin(wanted: bool) -> io::Result<OwnedFd> {
+/// the terminal's foreground: it stops reading when the command ends or the process is in the background. It
+/// begins to read when it is told to by the sender.
+fn stdin(wanted: bool) -> io::Result<(OwnedFd, Option<SyncSender<()>>)> {
     if !wanted {
-        return Ok(File::open("/dev/null")?.into());
+        return Ok((File::open("/dev/null")?.into(), None));
     }
     let own = io::stdin().as_fd().try_clone_to_owned()?;
     if !stdin_is_terminal() {
-        return Ok(own);
+        return Ok((own, None));
     }
+    let (begin, begins) = sync_channel(1);
     let (reader, mut writer) = io::pipe()?;
     let mut terminal = File::from(own);
     let copy = move || {
+        if begins.recv().is_err() {
+            return;
+        }
         let mut typed = [0; 4096];
         while let Ok(count @ 1..) = terminal.read(&mut typed) {
             if writer
@@ -209,7 +220,7 @@ fn stdin(wanted: bool) -> io::Result<OwnedFd> {
     };
     let thread = std::thread::Builder::new().name("stdin".into());
     thread.stack_size(64 * 1024).spawn(copy)?;
-    Ok(reader.into())
+    Ok((reader.into(), Some(begin)))
 }
 
 /// A command that runs in a shared session.

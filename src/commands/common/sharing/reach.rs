@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as Socket;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -108,7 +109,8 @@ fn spawn(its: Socket) -> io::Result<()> {
     // This closes descriptors that this process has inherited. Its own are never passed on.
     close_fds::set_fds_cloexec(3, &[]);
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["share", "hold"]);
+    // Under ssh's name it would read its arguments as ssh does.
+    command.arg0("axt").args(["share", "hold"]);
     command.stdin(Stdio::from(OwnedFd::from(its)));
     command.stdout(Stdio::null()).stderr(Stdio::null());
     for (name, value) in changed_variables() {
