@@ -1,4 +1,4 @@
-//! The README's examples, run one after the other as they stand there.
+//! The README's examples, run one after the other as they stand there, and the same ones in the Chinese README.
 
 #![cfg(all(unix, feature = "emulator"))]
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
@@ -10,6 +10,7 @@ use std::process::Command;
 use support::axt::{AXT, run};
 
 const README: &str = include_str!("../README.md");
+const CHINESE: &str = include_str!("../README.zh-CN.md");
 
 /// Each example is shown before it is run, so that a failure says where it was. The emulator that the first ones
 /// start ends with the shell.
@@ -18,7 +19,7 @@ const BEFORE: &str = "set -ev; trap 'kill $!' EXIT";
 #[test]
 fn the_examples_work_from_the_first_to_the_last() {
     let home = tempfile::tempdir().unwrap();
-    let examples: Vec<String> = examples().collect();
+    let examples = blocks(README, &["sh"]);
     assert!(examples.len() >= 8, "the blocks are gone");
     let script = format!("{BEFORE}\n{}\n", examples.join("\n"));
     let mut shell = Command::new("sh");
@@ -45,18 +46,57 @@ fn the_two_commands_are_there() {
 }
 
 #[test]
+fn the_chinese_one_has_the_same_examples() {
+    let without_comments = |block: String| {
+        let lines = block.lines().filter(|line| !line.starts_with('#'));
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let examples = |readme| blocks(readme, &["sh", "console", "text"]).into_iter();
+    let english: Vec<String> = examples(README).map(without_comments).collect();
+    let chinese: Vec<String> = examples(CHINESE).map(without_comments).collect();
+    assert_eq!(english, chinese);
+}
+
+/// An interactive zsh takes `#` for a word, and what follows for arguments.
+#[test]
+fn no_command_has_a_comment_on_its_line() {
+    for block in [README, CHINESE]
+        .map(|readme| blocks(readme, &["sh", "console"]))
+        .concat()
+    {
+        let mut end = None;
+        for line in block.lines() {
+            match end {
+                Some(word) if line == word => end = None,
+                Some(_) => {}
+                None => {
+                    assert!(!line.starts_with('#') && !line.contains(" #"), "{line}");
+                    let words = line
+                        .split_once("<<'")
+                        .and_then(|(_, rest)| rest.split_once('\''));
+                    end = words.map(|(word, _)| word);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn it_is_no_longer_than_one_reads() {
     assert!(README.lines().count() <= 400);
 }
 
-/// The blocks of the shell's language.
-fn examples() -> impl Iterator<Item = String> {
-    let mut lines = README.lines();
-    std::iter::from_fn(move || {
-        lines.by_ref().find(|line| *line == "```sh")?;
+/// The blocks of these languages.
+fn blocks(readme: &str, languages: &[&str]) -> Vec<String> {
+    let mut lines = readme.lines();
+    let mut blocks = Vec::new();
+    while let Some(fence) = lines.by_ref().find(|line| line.starts_with("```")) {
         let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-        Some(block.join("\n"))
-    })
+        if languages.contains(&fence.trim_start_matches('`')) {
+            blocks.push(block.join("\n"));
+        }
+    }
+    blocks
 }
 
 /// `PATH` with the binary under test first.

@@ -38,8 +38,9 @@ fn greeting(emulator: &Emulator) -> String {
     let lines = emulator.exports().into_iter();
     // Addresses, keys and regions have no characters that need quoting.
     let lines = lines.map(|(name, value)| format!("export {name}={value}\n"));
-    // A token or profile of another account would be used before, or with, these keys.
-    let others = "unset ALIBABA_CLOUD_SECURITY_TOKEN AXT_PROFILE";
+    // A token or profile of another account would be used before, or with, these keys. An empty variable counts as
+    // unset, and fish has no `unset`.
+    let others = "export ALIBABA_CLOUD_SECURITY_TOKEN=\nexport AXT_PROFILE=";
     format!(
         "# axt emulator on {}\n{}{others}\n",
         emulator.api_url(),

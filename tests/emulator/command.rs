@@ -1,8 +1,11 @@
 //! `axt emulator` as a process of its own.
 
+#[path = "../support/need.rs"]
+mod need;
 #[path = "../support/signals.rs"]
 mod signals;
 
+use need::need;
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
@@ -22,6 +25,7 @@ fn axt(args: &[&str]) -> Command {
 /// A running emulator, with what it exports.
 struct Running {
     child: Child,
+    said: String,
     exports: HashMap<String, String>,
 }
 
@@ -33,8 +37,8 @@ impl Running {
     fn from(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-        // The address, then four variables, while it runs.
-        let lines: Vec<String> = lines.take(5).map(Result::unwrap).collect();
+        // The address, then six variables, while it runs.
+        let lines: Vec<String> = lines.take(7).map(Result::unwrap).collect();
         assert!(
             lines[0].starts_with("# axt emulator on http://127.0.0.1:"),
             "{lines:?}"
@@ -47,7 +51,12 @@ impl Running {
             .iter()
             .map(|line| export(line).unwrap())
             .collect();
-        Self { child, exports }
+        let said = lines.join("\n");
+        Self {
+            child,
+            said,
+            exports,
+        }
     }
 
     fn connect(&self, id: &str) -> Output {
@@ -87,6 +96,34 @@ fn a_client_in_another_process_finds_it() {
         (Some(7), &b"over there\n"[..])
     );
     assert_eq!(emulator.connect("i-off").status.code(), Some(255));
+    assert_eq!(emulator.end("-TERM"), Some(0));
+}
+
+#[test]
+fn every_shell_reads_what_it_prints() {
+    let emulator = Running::new(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("emulator.env");
+    std::fs::write(&file, &emulator.said).unwrap();
+    for shell in ["sh", "zsh", "fish"] {
+        let Some(shell) = need(shell) else {
+            continue;
+        };
+        let mut command = Command::new(&shell);
+        command
+            .env_clear()
+            .env("HOME", folder.path())
+            .env("AXT", env!("CARGO_BIN_EXE_axt"))
+            .env("FILE", &file)
+            // What would be used in place of the emulator's.
+            .env("ALIBABA_CLOUD_SECURITY_TOKEN", "of-another-account")
+            .env("AXT_PROFILE", "another")
+            .args(["-c", r#". "$FILE"; "$AXT" connect i-one -n echo there"#]);
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(said, "", "{}", shell.display());
+        assert_eq!(output.stdout, b"there\n", "{}", shell.display());
+    }
     assert_eq!(emulator.end("-TERM"), Some(0));
 }
 
