@@ -6,7 +6,7 @@ use super::common::plan::{self, Plan, command, is_at_terminal, is_terminal};
 use super::common::remembered::plain_shells::PlainShells;
 use super::common::session;
 use super::common::session::about::About;
-use super::common::session::attach::{Attach, CTRL_D};
+use super::common::session::attach::Attach;
 use super::common::session::encrypt;
 use super::common::session::recorder::Recorder;
 use super::common::session::stdio;
@@ -24,6 +24,7 @@ use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::{Filter, Plain};
 use crate::protocol::session::{InputFrom, Session};
 use crate::pump::now;
+use crate::remote::END_OF_FILE;
 use crate::terminal::Stdin;
 use crate::ui::Ui;
 use tokio_util::sync::CancellationToken;
@@ -271,7 +272,7 @@ async fn connect(
         recorded,
     };
     let answered = attach.answered.clone();
-    let end_of_file = if plan.terminal { CTRL_D } else { b"" };
+    let end_of_file = if plan.terminal { END_OF_FILE } else { b"" };
     let filter: Box<dyn Filter + Send> = match exec {
         Some(exec) => Box::new(exec),
         None => Box::new(Plain { end_of_file }),

@@ -4,7 +4,7 @@ use super::common::context::Context;
 use super::common::exec::Exec;
 use super::common::plan::{self, Plan, is_terminal};
 use super::common::session::about::About;
-use super::common::session::attach::{Attach, CTRL_D};
+use super::common::session::attach::Attach;
 use super::common::session::recorder::Recorder;
 use super::common::session::stdio;
 use super::common::session::{Started, unless_zero};
@@ -17,6 +17,7 @@ use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::{Filter, Plain};
 use crate::protocol::webshell::{self, Webshell as Shell};
 use crate::pump::now;
+use crate::remote::END_OF_FILE;
 use crate::terminal::{self, Size};
 use crate::ui::Ui;
 use crate::wire::SessionUrl;
@@ -74,7 +75,7 @@ pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Res
             Box::new(exec)
         }
         None => Box::new(Plain {
-            end_of_file: CTRL_D,
+            end_of_file: END_OF_FILE,
         }),
     };
     let outcome = attach.run(Box::new(channel), link, filter, stops).await;

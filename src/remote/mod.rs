@@ -40,5 +40,6 @@ pub use event::{Failure, Note, Options, RunnerEvent, Signal, Yield};
 pub use script::StdinScript;
 pub(crate) use scripts::code;
 pub use scripts::{RemoteCommand, What, interpreter, quote, quote_all, typed_line};
+pub(crate) use terminal::END_OF_FILE;
 pub use terminal::Terminal;
 pub use tools::Tools;

@@ -19,7 +19,7 @@ const PATH: usize = 4096;
 const CONTROL: char = '\u{1e}';
 
 /// A terminal's end-of-file character.
-const END_OF_FILE: &[u8] = b"\x04";
+pub(crate) const END_OF_FILE: &[u8] = b"\x04";
 
 /// A program on a terminal, seen from the client.
 #[derive(Debug)]

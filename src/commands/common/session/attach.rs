@@ -23,9 +23,6 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A terminal's end-of-file character.
-pub(crate) const CTRL_D: &[u8] = b"\x04";
-
 /// The parts of a session that its channel, connection and filter leave open.
 pub(crate) struct Attach<'a> {
     /// Tells the user something.
