@@ -105,6 +105,36 @@ fn a_refused_session_is_said_in_the_language_with_its_code_as_it_is() {
 }
 
 #[test]
+fn sentences_are_put_together_as_chinese_is_written() {
+    let cloud = Cloud::new();
+    for (words, expected) in [
+        (
+            "sessions list --instance i-test",
+            "最近四周内，地域 cn-hangzhou 的实例 i-test 上没有会话",
+        ),
+        ("sessions list", "最近四周内，地域 cn-hangzhou 中没有会话"),
+        (
+            "instances nothing-like-it",
+            "没有实例符合 nothing-like-it（搜索范围：cn-hangzhou）",
+        ),
+        (
+            "--endpoint http://example.com sessions list",
+            "接入点（http://example.com/）必须使用 https：http 只用于回环地址",
+        ),
+    ] {
+        let mut command = cloud.axt(words.split_whitespace());
+        command.env("AXT_LANG", "zh");
+        let done = run(command, b"");
+        let said = done.stderr.lines().find(|line| line.contains(expected));
+        assert_eq!(
+            said,
+            Some(&*format!("axt: {expected}")),
+            "{words}: {done:?}"
+        );
+    }
+}
+
+#[test]
 fn what_programs_read_is_english() {
     let cloud = Cloud::new();
     for words in [

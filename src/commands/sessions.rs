@@ -106,14 +106,21 @@ async fn end(client: &Client, args: SessionsEnd, ui: &Ui) -> anyhow::Result<Exit
 
 /// The message where there is nothing to list.
 fn nothing(args: &SessionsList, region: &str) -> String {
-    let of_instance = args.instance.as_ref().map(|id| tr!(" of {id}", id));
     let which = args.session.as_ref().map(|id| format!(" {id}"));
-    tr!(
-        "no session{which}{of_instance} in {region} in the last four weeks",
-        which = which.unwrap_or_default(),
-        of_instance = of_instance.unwrap_or_default(),
-        region
-    )
+    let which = which.unwrap_or_default();
+    match &args.instance {
+        Some(id) => tr!(
+            "no session{which} of {id} in {region} in the last four weeks",
+            which,
+            id,
+            region
+        ),
+        None => tr!(
+            "no session{which} in {region} in the last four weeks",
+            which,
+            region
+        ),
+    }
 }
 
 /// The records as a table, for a terminal of so many columns or for a program.
@@ -184,7 +191,7 @@ fn closed(connection: &ConnectionRecord) -> String {
     let code = connection.closed_reason.as_deref().unwrap_or_default();
     let words = hints::closed_reason(code).unwrap_or(code);
     match &connection.failed_detail {
-        Some(detail) if !words.is_empty() => format!("{words} ({detail})"),
+        Some(detail) if !words.is_empty() => tr!("{what} ({more})", what = words, more = detail),
         _ => words.to_owned(),
     }
 }

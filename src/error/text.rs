@@ -32,7 +32,9 @@ impl fmt::Display for ApiError {
 fn message(error: &Error) -> String {
     match error {
         Error::Usage(problem) | Error::Target { problem, .. } => problem.clone(),
-        Error::Config { path, problem } => format!("{}: {problem}", path.display()),
+        Error::Config { path, problem } => {
+            tr!("{what}: {why}", what = path.display(), why = problem)
+        }
         Error::Credentials { problem, .. } => {
             let problem = escaped(problem);
             tr!("no usable credentials: {problem}", problem)
@@ -66,7 +68,8 @@ fn message(error: &Error) -> String {
                 true => tr!("the session could not be resumed"),
                 false => tr!("the gateway refused the session"),
             };
-            format!("{refused}: HTTP {status}{}", after_colon(detail))
+            let given = format!("HTTP {status}{}", after_colon(detail));
+            tr!("{what}: {why}", what = refused, why = given)
         }
         Error::Protocol(what) => tr!("protocol error: {what}", what = line(what)),
         Error::Ended { code, detail } => ended(code, detail),
@@ -83,7 +86,7 @@ fn message(error: &Error) -> String {
             "the remote side sent nothing for {span:?} after the input had ended: its answer may be incomplete",
             span
         ),
-        Error::Io { what, source } => format!("{what}: {source}"),
+        Error::Io { what, source } => tr!("{what}: {why}", what, why = source),
     }
 }
 
@@ -97,7 +100,7 @@ fn ended(code: &str, detail: &str) -> String {
     match hints::close_meaning(code, detail) {
         // Such a meaning is a sentence, in both languages.
         Some(meaning) if meaning.0.starts_with("the session ") => {
-            tr!("{meaning} ({given})", meaning = meaning.text(), given)
+            tr!("{what} ({more})", what = meaning.text(), more = given)
         }
         Some(meaning) => {
             let meaning = meaning.text();

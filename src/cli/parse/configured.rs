@@ -291,7 +291,7 @@ fn values(arg: &Arg, value: &Value) -> Result<Vec<OsString>, String> {
 fn takes(arg: &Arg) -> String {
     let name = arg.get_long().unwrap_or_default();
     let written = arg.get_value_names().and_then(|names| names.first());
-    let written = written.map_or(tr!("a string"), |written| written.as_str());
+    let written = written.map_or("VALUE", |written| written.as_str());
     let lists = matches!(arg.get_action(), ArgAction::Append);
     let or_list = if lists {
         tr!(", or a list of such strings")

@@ -163,7 +163,7 @@ fn with_variables(line: &str, error: &clap::Error, variables: &[(String, String)
 
 /// The parser's own way to begin a line, in axt's.
 fn reworded(line: &str) -> String {
-    const MORE: &str = "For more information, try";
+    const MORE: &str = "For more information, try ";
     const NO_NUMBER: [&str; 2] = [
         "invalid digit found in string",
         "cannot parse integer from empty string",
@@ -174,7 +174,13 @@ fn reworded(line: &str) -> String {
     match line.trim_start().split_once(": ") {
         Some(("tip", tip)) => format!("hint: {tip}"),
         Some(("Usage", usage)) => format!("usage: {usage}"),
-        _ => line.replacen(MORE, &format!("{HINT}{}", tr!("for more, try")), 1),
+        _ => match line.strip_prefix(MORE) {
+            Some(option) => {
+                let option = option.trim_end_matches('.');
+                format!("{HINT}{}", tr!("for more, try {option}.", option))
+            }
+            None => line,
+        },
     }
 }
 

@@ -16,7 +16,10 @@ pub(crate) fn failure(ui: &Ui, error: &anyhow::Error, as_json: bool) {
 
 /// Shows the failure of one thing among several, `subject`.
 pub(crate) fn failure_of(ui: &Ui, subject: &str, error: &Error, as_json: bool) {
-    let (message, hint) = (format!("{subject}: {error}"), error.hint());
+    let (message, hint) = (
+        tr!("{what}: {why}", what = subject, why = error),
+        error.hint(),
+    );
     match as_json {
         true => ui.bare(&json::failure(&message, hint.as_deref(), Some(error))),
         false => ui.error(&message, hint.as_deref()),
@@ -28,8 +31,7 @@ fn describe(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
+            text = tr!("{what}: {why}", what = text, why = cause);
         }
     }
     text

@@ -147,15 +147,13 @@ impl Tally {
                 name
             ));
         }
-        for (count, what) in [
-            (self.unchanged, tr!("unchanged")),
-            (self.failed, tr!("not copied")),
-        ] {
-            if count > 0 {
-                parts.push(format!("{} {what}", files(count)));
-            }
+        if self.unchanged > 0 {
+            parts.push(tr!("{files} unchanged", files = files(self.unchanged)));
         }
-        parts.join("; ")
+        if self.failed > 0 {
+            parts.push(tr!("{files} not copied", files = files(self.failed)));
+        }
+        parts.join(tr!("; "))
     }
 }
 

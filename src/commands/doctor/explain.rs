@@ -120,7 +120,7 @@ async fn explain(context: &Context, id: &str, error: &Error) -> Vec<String> {
 fn line(finding: Finding) -> String {
     // The text may quote the API. It must stay on one line.
     escaped(&match finding.remedy {
-        Some(remedy) => format!("{}: {remedy}", finding.text),
+        Some(remedy) => tr!("{what}: {why}", what = finding.text, why = remedy),
         None => finding.text,
     })
 }

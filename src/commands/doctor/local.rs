@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use crate::commands::common::context::Context;
-use crate::config::settings::{Settings, Sourced};
+use crate::config::settings::{ConnectionType, Settings, Source, Sourced};
 use crate::error::Error;
 use crate::openapi::client::clock::ClockSkew;
 use crate::openapi::client::reply::shortened;
@@ -46,7 +46,11 @@ pub(crate) fn configuration(settings: &Settings) -> Finding {
 /// Tells each setting with its source.
 pub(crate) fn region_and_endpoint(settings: &Settings) -> Finding {
     fn shown<T>(value: &Sourced<T>, text: &str) -> String {
-        format!("{text} ({})", value.source)
+        let source = match &value.source {
+            Source::Default => tr!("default").to_owned(),
+            source => source.to_string(),
+        };
+        tr!("{what} ({more})", what = text, more = source)
     }
     let Some(region) = &settings.region else {
         return Finding::of(&Error::NoRegion);
@@ -61,10 +65,11 @@ pub(crate) fn region_and_endpoint(settings: &Settings) -> Finding {
             Err(error) => return Finding::of(&error),
         }
     }
-    text += &tr!(
-        ", {network}",
-        network = shown(network, network.value.as_str())
-    );
+    let kind = match network.value {
+        ConnectionType::Internet => tr!("Internet"),
+        ConnectionType::Intranet => tr!("Intranet"),
+    };
+    text += &tr!(", {network}", network = shown(network, kind));
     Finding::ok(text)
 }
 

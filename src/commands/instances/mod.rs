@@ -59,7 +59,8 @@ pub(crate) async fn run(global: &Global, args: cli::Instances, ui: &Ui) -> anyho
         match list {
             Ok(list) => {
                 for (what, error) in &list.unknown {
-                    report::failure_of(ui, &format!("{region}: {what}"), error, args.json);
+                    let subject = tr!("{what}: {why}", what = region, why = what);
+                    report::failure_of(ui, &subject, error, args.json);
                 }
                 let is_all = list.is_whole && args.filters.is_empty();
                 let names = NameCache::new(context.cache.as_deref(), &account, region);
@@ -106,7 +107,7 @@ async fn list(
                     instance.agent = Some(agent);
                 }
             }
-            Err(error) => unknown.push(("agents", error)),
+            Err(error) => unknown.push((tr!("agents"), error)),
         }
     }
     Ok(Listed {

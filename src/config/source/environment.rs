@@ -152,10 +152,18 @@ fn with_role(keys: Credentials, env: Env<'_>) -> Result<CredentialSource> {
     let Some(role) = Role::from_env(env).filter(|_| oidc.is_none()) else {
         return Ok(from);
     };
-    role.check()
-        .map_err(|(what, problem)| bad("ALIBABA_CLOUD_ROLE_ARN", &format!("{what}: {problem}")))?;
+    role.check().map_err(|(what, problem)| {
+        bad(
+            "ALIBABA_CLOUD_ROLE_ARN",
+            &tr!("{what}: {why}", what, why = problem),
+        )
+    })?;
     let from = Box::new(from);
-    let name = format!("ALIBABA_CLOUD_ROLE_ARN with {name}");
+    let name = tr!(
+        "{variable} with {keys}",
+        variable = "ALIBABA_CLOUD_ROLE_ARN",
+        keys = name
+    );
     Ok(named(&name, Mode::AssumeRole { from, role }))
 }
 
@@ -176,7 +184,7 @@ fn oidc(env: Env<'_>) -> Result<Option<CredentialSource>> {
         (Some(_), Some(_), None) => return Err(half(PROVIDER, "ALIBABA_CLOUD_ROLE_ARN")),
     };
     role.check()
-        .map_err(|(what, problem)| format!("{what}: {problem}"))
+        .map_err(|(what, problem)| tr!("{what}: {why}", what, why = problem))
         .and_then(|()| same_account(&provider_arn, &role))
         .map_err(|problem| bad(PROVIDER, &problem))?;
     let token_file = PathBuf::from(token_file);
@@ -205,7 +213,7 @@ fn remedy(variable: &str) -> String {
 
 fn bad(variable: &str, problem: &str) -> Error {
     Error::Credentials {
-        problem: format!("{variable}: {problem}"),
+        problem: tr!("{what}: {why}", what = variable, why = problem),
         remedy: remedy(variable),
     }
 }

@@ -105,7 +105,7 @@ impl CredentialSource {
         };
         let remedy = remedy.filter(|remedy| !remedy.is_empty());
         Error::Credentials {
-            problem: format!("{}: {problem}", self.name),
+            problem: tr!("{what}: {why}", what = self.name, why = problem),
             remedy: remedy.unwrap_or_else(|| self.remedy.clone()),
         }
     }

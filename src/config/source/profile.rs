@@ -46,9 +46,13 @@ fn chained(profile: &Profile, env: Env<'_>, seen: &mut Vec<String>) -> Result<Cr
             let uri = uri.or_else(|| set(env, "ALIBABA_CLOUD_CREDENTIALS_URI"));
             let uri = uri.ok_or_else(|| fields.missing("credentials_uri"))?;
             let url = credentials_uri(&uri, env);
-            Mode::Uri(
-                url.map_err(|problem| fields.problem(&format!("credentials_uri: {problem}")))?,
-            )
+            Mode::Uri(url.map_err(|problem| {
+                fields.problem(&tr!(
+                    "{what}: {why}",
+                    what = "credentials_uri",
+                    why = problem
+                ))
+            })?)
         }
         "CloudSSO" => Mode::CloudSso(fields.login()),
         "OAuth" => Mode::OAuth(fields.login()),
@@ -75,7 +79,12 @@ impl Fields<'_> {
 
     fn name(&self) -> String {
         let (profile, path) = (self.profile.name(), self.profile.path().display());
-        format!("profile {profile} ({}, {path})", self.mode)
+        tr!(
+            "profile {profile} ({mode}, {path})",
+            profile,
+            mode = self.mode,
+            path
+        )
     }
 
     fn remedy(&self) -> String {
@@ -92,7 +101,7 @@ impl Fields<'_> {
 
     fn problem(&self, problem: &str) -> Error {
         Error::Credentials {
-            problem: format!("{}: {problem}", self.name()),
+            problem: tr!("{what}: {why}", what = self.name(), why = problem),
             remedy: self.remedy(),
         }
     }
@@ -158,7 +167,7 @@ impl Fields<'_> {
             },
         };
         role.check()
-            .map_err(|(what, problem)| self.problem(&format!("{what}: {problem}")))?;
+            .map_err(|(what, problem)| self.problem(&tr!("{what}: {why}", what, why = problem)))?;
         Ok(role)
     }
 
@@ -179,7 +188,11 @@ impl Fields<'_> {
             NoProfile::Missing {
                 error: Error::Config { problem, .. },
                 ..
-            } => self.problem(&format!("source_profile: {problem}")),
+            } => self.problem(&tr!(
+                "{what}: {why}",
+                what = "source_profile",
+                why = problem
+            )),
             other => other.into(),
         })?;
         chained(&next, self.env, seen)
@@ -230,7 +243,7 @@ impl Fields<'_> {
             ),
         };
         Error::Credentials {
-            problem: format!("{}: {why}", self.name()),
+            problem: tr!("{what}: {why}", what = self.name(), why),
             remedy: instead.to_owned(),
         }
     }

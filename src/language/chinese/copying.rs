@@ -22,8 +22,8 @@ macro_rules! chinese_copying {
     ("1 file") => ("1 个文件");
     ("{count} files") => ("{count} 个文件");
     ("{copied}, {bytes} bytes: {name} verified") => ("{copied}，{bytes} 字节：{name} 校验通过");
-    ("unchanged") => ("个未变化");
-    ("not copied") => ("个未复制");
+    ("{files} unchanged") => ("{files}未变化");
+    ("{files} not copied") => ("{files}未复制");
     ("the received data could not be written") => ("收到的内容无法写入");
     (" of {total}") => ("，共 {total}");
     (", {left} left") => ("，剩余 {left}");

@@ -32,7 +32,7 @@ macro_rules! chinese_doctor {
     ("no Cloud Assistant agent is installed") => ("未安装云助手 Agent");
     ("`axt doctor {id} --fix` installs it; restart the instance then") => ("`axt doctor {id} --fix` 可以安装它；之后请重启实例");
     ("of unknown version") => ("版本未知");
-    ("unknown system") => ("未知系统");
+    ("unknown system") => ("未知");
     ("{version} on {os}") => ("{version}，系统 {os}");
     ("last heartbeat at {time}") => ("最近一次心跳时间为 {time}");
     ("no heartbeat yet") => ("尚无心跳");
@@ -41,7 +41,7 @@ macro_rules! chinese_doctor {
     ("check that the instance and its aliyun service are running, and that it reaches Cloud Assistant's servers") => ("请确认实例及其 aliyun 服务正在运行，且能访问云助手的服务器");
     ("the API did not say whether the agent is online ({heard})") => ("API 没有返回 Agent 是否在线（{heard}）");
     ("check Cloud Assistant in the ECS console") => ("请在 ECS 控制台检查云助手");
-    ("a newer one") => ("更新的版本");
+    ("a newer one") => ("较新的版本");
     ("one newer than {minimum}") => ("高于 {minimum} 的版本");
     ("the agent is {version}, and sessions need {needs}") => ("Agent 版本为 {version}，会话需要{needs}");
     ("update the agent: Cloud Assistant in the ECS console, or its upgrade command on the instance") => ("请升级 Agent：在 ECS 控制台的云助手中，或在实例上运行其升级命令");
@@ -67,6 +67,9 @@ macro_rules! chinese_doctor {
     ("region {region}") => ("地域 {region}");
     (", endpoint {url}") => ("，接入点 {url}");
     (", {network}") => ("，{network}");
+    ("Internet") => ("公网");
+    ("Intranet") => ("内网");
+    ("default") => ("默认");
     ("lasting") => ("长期凭证");
     ("temporary") => ("临时凭证");
     ("temporary until {expires}") => ("临时凭证，有效期至 {expires}");

@@ -28,7 +28,10 @@ macro_rules! chinese_errors {
     ("no answer came to the input that was sent early: the agent may have dropped it") => ("提前发送的输入没有得到响应：Agent 可能已将其丢弃");
     ("{error} (axt had been stopped for {span:?})") => ("{error}（axt 曾被挂起 {span:?}）");
     ("the remote side sent nothing for {span:?} after the input had ended: its answer may be incomplete") => ("输入结束后，远端在 {span:?} 内没有发送任何内容：它的响应可能不完整");
-    ("{meaning} ({given})") => ("{meaning}（{given}）");
+    ("{what}: {why}") => ("{what}：{why}");
+    ("{what} ({more})") => ("{what}（{more}）");
+    ("; ") => ("；");
+    (", ") => ("，");
     ("the session ended: {meaning} ({given})") => ("会话已结束：{meaning}（{given}）");
     ("the session ended: no reason was given") => ("会话已结束：未说明原因");
     ("the session ended: {given}") => ("会话已结束：{given}");

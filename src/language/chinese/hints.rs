@@ -42,7 +42,7 @@ macro_rules! chinese_hints {
     ("no such AccessKey: check ALIBABA_CLOUD_ACCESS_KEY_ID or the profile") => ("AccessKey 不存在：请检查 ALIBABA_CLOUD_ACCESS_KEY_ID 或 profile");
     ("the AccessKey is disabled: enable it in the RAM console or use another") => ("AccessKey 已被禁用：请在 RAM 控制台启用它，或使用其他 AccessKey");
     ("these are temporary credentials: set ALIBABA_CLOUD_SECURITY_TOKEN as well") => ("这是临时凭证：请同时设置 ALIBABA_CLOUD_SECURITY_TOKEN");
-    ("the temporary credentials have expired: get new ones. axt renews those that it obtains itself, as for a profile of a role or a login, but not those that it is given: in a profile of the mode StsToken, or in variables, as by `aliyun axt`") => ("临时凭证已过期：请重新获取。axt 会自动更新由它自己获取的凭证，例如角色或登录类 profile 的凭证，但不会更新直接给定的凭证：StsToken 模式的 profile 中的凭证，或通过环境变量传入的凭证（例如 `aliyun axt` 传入的凭证）");
+    ("the temporary credentials have expired: get new ones. axt renews those that it obtains itself, as for a profile of a role or a login, but not those that it is given: in a profile of the mode StsToken, or in variables, as by `aliyun axt`") => ("临时凭证已过期：请重新获取。axt 会自动续期由它自己获取的凭证，例如角色或登录类 profile 的凭证，但不会续期直接给定的凭证：StsToken 模式的 profile 中的凭证，或通过环境变量传入的凭证（例如 `aliyun axt` 传入的凭证）");
     ("AccessKey and security token don't belong together: set all three values again") => ("AccessKey 与安全令牌（Security Token）不匹配：请重新设置全部三个值");
     ("the security token is damaged or belongs to other credentials: set all three values again") => ("安全令牌（Security Token）已损坏或属于其他凭证：请重新设置全部三个值");
     ("the account is under risk control: ask its owner or Alibaba Cloud's support") => ("账号处于风险控制状态：请联系账号所有者或阿里云客服");

@@ -3,7 +3,7 @@
 #[rustfmt::skip]
 macro_rules! chinese_settings {
     ("line {line}: {what}") => ("第 {line} 行：{what}");
-    ("{what}: a host block begins with [host.\"NAME\"]") => ("{what}：host 块应以 [host.\"NAME\"] 开头");
+    ("{what}: a host block begins with [host.\"NAME\"]") => ("{what}：主机块应以 [host.\"NAME\"] 开头");
     ("host is not a table") => ("host 不是表");
     ("host.{name} is not a table") => ("host.{name} 不是表");
     ("a date") => ("日期");
@@ -12,13 +12,16 @@ macro_rules! chinese_settings {
     ("profile {name:?} (from {source}) was asked for, and there is no configuration file: it is switched off, or the home directory is not known") => ("指定了 profile {name:?}（来自 {source}），但没有配置文件：配置文件已被禁用，或主目录未知");
     ("type is missing") => ("缺少 type");
     ("{kind:?} is not a type of credentials") => ("{kind:?} 不是有效的凭证类型");
-    ("section [{name}]: {problem}") => ("[{name}] 段：{problem}");
+    ("profile {profile} ({mode}, {path})") => ("profile {profile}（{mode}，{path}）");
+    ("{variable} with {keys}") => ("{variable}（使用 {keys}）");
+    ("section [{name}]: {problem}") => ("[{name}] 节：{problem}");
     ("the file is not a JSON object") => ("该文件不是 JSON 对象");
     ("\"current\" is not a string") => ("\"current\" 不是字符串");
     ("\"profiles\" is not a list") => ("\"profiles\" 不是列表");
-    ("a whole number") => ("一个整数");
-    ("true or false") => ("true 或 false");
-    ("profile {name:?}: {field} is not {kind}") => ("profile {name:?}：{field} 不是{kind}");
+    ("a whole number") => ("整数");
+    ("true or false") => ("布尔值（true 或 false）");
+    ("a string") => ("字符串");
+    ("profile {name:?}: {field} is not {kind}") => ("profile {name:?}：{field} 应为{kind}");
     ("none") => ("（无）");
     ("no profile {wanted:?}; the file has {known}") => ("没有 profile {wanted:?}；该文件中有 {known}");
     ("not valid JSON: {error}") => ("不是有效的 JSON：{error}");
@@ -128,7 +131,7 @@ macro_rules! chinese_settings {
     (", a redirect, which is not followed") => ("，这是一个重定向，axt 不会跟随");
     ("is HTTP {status}{said}") => ("为 HTTP {status}{said}");
     ("the answer of {from} {problem}") => ("{from} 的响应{problem}");
-    ("no RAM role of an instance ({why})") => ("没有实例 RAM 角色（{why}）");
+    ("no RAM role of an instance ({why})") => ("没有可用的实例 RAM 角色（{why}）");
     ("the RAM role {role} of this instance") => ("此实例的 RAM 角色 {role}");
     ("the metadata service doesn't answer within 1 s") => ("元数据服务在 1 s 内没有响应");
     ("the instance has no RAM role") => ("实例没有 RAM 角色");
@@ -141,19 +144,19 @@ macro_rules! chinese_settings {
     ("it can't be read: {error}") => ("无法读取：{error}");
     ("it is longer than 64 KiB") => ("超过 64 KiB");
     ("it is empty") => ("为空");
-    ("the renewed credentials are of {now}, and the run began as {known}") => ("更新后的凭证属于 {now}，而运行开始时为 {known}");
+    ("the renewed credentials are of {now}, and the run began as {known}") => ("续期后的凭证属于 {now}，而运行开始时为 {known}");
     ("the answer's Code is not Success") => ("响应中的 Code 不是 Success");
     ("its login expired at {expires}") => ("登录已于 {expires} 过期");
     ("cloud_sso_sign_in_url is not a URL") => ("cloud_sso_sign_in_url 不是 URL");
     ("it is read-only") => ("文件为只读");
     ("the profile {profile} is no longer there") => ("profile {profile} 已不存在");
     ("it belongs to another user") => ("属于其他用户");
-    ("the login has to be renewed, and {path} can't be written: {why}") => ("需要更新登录，但无法写入 {path}：{why}");
-    ("check that this user can write to the file and its directory, and that the disk has room: a renewed login that can't be written is lost") => ("请确认当前用户可以写入该文件及其目录，且磁盘有剩余空间：更新后的登录如果无法写入就会丢失");
+    ("the login has to be renewed, and {path} can't be written: {why}") => ("需要续期登录，但无法写入 {path}：{why}");
+    ("check that this user can write to the file and its directory, and that the disk has room: a renewed login that can't be written is lost") => ("请确认当前用户可以写入该文件及其目录，且磁盘有剩余空间：续期后的登录如果无法写入就会丢失");
     ("run `aliyun configure --mode OAuth{flag} --profile {profile}`") => ("请运行 `aliyun configure --mode OAuth{flag} --profile {profile}`");
     ("its login expired at {end}") => ("登录已于 {end} 过期");
     ("its login has expired") => ("登录已过期");
-    ("is a refusal") => ("是拒绝");
+    ("is a refusal") => ("表示拒绝");
     ("{problem}; an earlier run sent the same refresh token and got no answer, which may have used it up") => ("{problem}；之前的一次运行发送了相同的 Refresh Token 但没有得到响应，该令牌可能已被使用");
     ("oauth_site_type is {site:?}, not CN or INTL") => ("oauth_site_type 的值为 {site:?}，应为 CN 或 INTL");
     ($other:tt) => (chinese_copying!($other));

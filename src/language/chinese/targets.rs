@@ -2,13 +2,14 @@
 
 #[rustfmt::skip]
 macro_rules! chinese_targets {
-    (" of {id}") => ("的实例 {id} 上");
-    ("no session{which}{of_instance} in {region} in the last four weeks") => ("最近四周内，地域 {region}{of_instance}没有会话{which}");
+    ("no session{which} of {id} in {region} in the last four weeks") => ("最近四周内，地域 {region} 的实例 {id} 上没有会话{which}");
+    ("no session{which} in {region} in the last four weeks") => ("最近四周内，地域 {region} 中没有会话{which}");
     ("{upcall:?} is not one of list, all, map:GROUP and reverse:NODE") => ("{upcall:?} 不是 list、all、map:GROUP 或 reverse:NODE");
+    ("agents") => ("Agent");
     ("managed instances") => ("托管实例");
     ("any of {regions} regions") => ("{regions} 个地域");
-    ("there are no instances in {place} that this identity may see") => ("{place} 中没有此身份可见的实例");
-    ("no instance in {place} fits {filters}") => ("{place} 中没有实例符合 {filters}");
+    ("there are no instances in {place} that this identity may see") => ("没有此身份可见的实例（搜索范围：{place}）");
+    ("no instance in {place} fits {filters}") => ("没有实例符合 {filters}（搜索范围：{place}）");
     ("the terminal can't be used to choose") => ("无法使用终端进行选择");
     ("Which instance is {host:?}?") => ("{host:?} 是哪个实例？");
     ("{region} could not be searched: {error}") => ("无法搜索地域 {region}：{error}");
@@ -25,17 +26,17 @@ macro_rules! chinese_targets {
     ("name: needs a name after it") => ("name: 之后需要名称");
     ("{text:?} is not of the form tag:KEY=VALUE") => ("{text:?} 的格式不是 tag:KEY=VALUE");
     ("its agent has no connection to the service: check that the machine and its agent are running") => ("其 Agent 没有连接到服务：请确认该机器及其 Agent 正在运行");
-    ("start it first") => ("请先启动它");
+    ("start it first") => ("请先启动该实例");
     ("a session needs a running instance: wait until it is running") => ("会话需要运行中的实例：请等待其进入运行中状态");
     ("{host:?} is {id}, which is {status:?}") => ("{host:?} 是 {id}，其状态为 {status:?}");
-    ("any region") => ("任何地域");
-    ("{first} or {second}") => ("{first} 或 {second}");
+    ("any region") => ("所有地域");
+    ("{first} or {second}") => ("{first} 和 {second}");
     ("any of {many} regions") => ("{many} 个地域");
     ("{suffix:?} is not a region id") => ("{suffix:?} 不是地域 ID");
     ("an instance id is i- or mi-, then letters, digits and -") => ("实例 ID 由 i- 或 mi- 开头，后跟字母、数字和 -");
     ("names are compared exactly") => ("名称需要完全一致");
     ("names are compared exactly; --region looks in another region, --all-regions in all") => ("名称需要完全一致；--region 可指定其他地域，--all-regions 可搜索所有地域");
-    ("there is no instance {host:?} in {place}") => ("{place} 中没有实例 {host:?}");
+    ("there is no instance {host:?} in {place}") => ("没有实例 {host:?}（搜索范围：{place}）");
     ("the call of {name} to {host}") => ("对 {host} 的 {name} 调用");
     ("the answer is longer than 1 MiB") => ("响应超过 1 MiB");
     ("an answer of {host}") => ("{host} 的响应");
@@ -52,11 +53,11 @@ macro_rules! chinese_targets {
     ("encryption can't be combined with a port or a target server") => ("加密不能与端口或目标服务器同时使用");
     ("encryption with KMS needs the id of a key") => ("使用 KMS 加密需要密钥 ID");
     ("{region:?} is not a region id such as cn-hangzhou") => ("{region:?} 不是地域 ID，地域 ID 的形式如 cn-hangzhou");
-    ("the endpoint {problem}") => ("接入点 {problem}");
+    ("the endpoint {problem}") => ("接入点{problem}");
     ("is not a URL: {error}") => ("不是 URL：{error}");
     ("must not carry a user name or a password") => ("不能包含用户名或密码");
     ("must be a base URL, without query or fragment") => ("必须是基础 URL，不能包含查询参数或片段");
-    ("{url} must be https: http is for loopback addresses only") => ("{url} 必须使用 https：http 只用于回环地址");
+    ("{url} must be https: http is for loopback addresses only") => ("（{url}）必须使用 https：http 只用于回环地址");
     ("must be https, and not {scheme}") => ("必须使用 https，而不是 {scheme}");
     ("the data key is not 32 bytes in Base64") => ("数据密钥不是 Base64 编码的 32 字节");
     ("the answer points to a page that was read before") => ("响应指向已经读取过的一页");

@@ -4,6 +4,7 @@ use crate::commands::common::table::cut;
 use crate::protocol::channel::Condition;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
+use unicode_width::UnicodeWidthStr as _;
 
 /// The columns of a line, without the prefix of axt's messages.
 const COLUMNS: usize = 75;
@@ -48,11 +49,11 @@ impl About {
         let place = Some(self.place.clone()).filter(|place| !place.is_empty());
         let names: Vec<String> = place.into_iter().chain(session).collect();
         // The time stays, whatever the names are.
-        let mut names = names.join(", ");
-        cut(&mut names, COLUMNS.saturating_sub(since.len() + 2));
+        let mut names = names.join(tr!(", "));
+        cut(&mut names, COLUMNS.saturating_sub(since.width() + 2));
         let first = match names.is_empty() {
             true => since,
-            false => format!("{names}, {since}"),
+            false => [names, since].join(tr!(", ")),
         };
         let mut second = fares(condition);
         cut(&mut second, COLUMNS);
@@ -97,7 +98,7 @@ fn short(time: Duration) -> String {
 
 /// A number of bytes in a few characters, as sizes are written for axt.
 fn size(bytes: u64) -> String {
-    let (mut tenths, mut unit) = (bytes.saturating_mul(10), "");
+    let (mut tenths, mut unit) = (bytes.saturating_mul(10), "B");
     for larger in ["K", "M", "G", "T"] {
         if tenths < 10_240 {
             break;
@@ -105,7 +106,7 @@ fn size(bytes: u64) -> String {
         (tenths, unit) = (tenths / 1024, larger);
     }
     match (unit, tenths) {
-        (unit, tenths) if unit.is_empty() || tenths >= 100 => format!("{}{unit}", tenths / 10),
+        (unit, tenths) if unit == "B" || tenths >= 100 => format!("{}{unit}", tenths / 10),
         (unit, tenths) => format!("{}.{}{unit}", tenths / 10, tenths % 10),
     }
 }
@@ -113,7 +114,6 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use unicode_width::UnicodeWidthStr as _;
 
     fn about(place: &str, session: Option<&str>) -> About {
         About {
@@ -142,7 +142,7 @@ mod tests {
         let session = about("i-bp1i7gg30r52z2em4xyz", Some("s-hz023od0x9abcd"));
         insta::assert_snapshot!(session.lines(&condition(), now()), @r"
         i-bp1i7gg30r52z2em4xyz, session s-hz023od0x9abcd, since 09:15:46Z (2h 5m)
-        round trip 23ms, 1023 out, 3.3M in, uncompressed, 0 resumes
+        round trip 23ms, 1023B out, 3.3M in, uncompressed, 0 resumes
         ");
         let pod = Condition {
             round_trip: None,
@@ -151,7 +151,7 @@ mod tests {
         };
         insta::assert_snapshot!(about("pod-1", None).lines(&pod, now()), @r"
         pod-1, since 09:15:46Z (2h 5m)
-        connected, 1023 out, 3.3M in, uncompressed, can't be resumed
+        connected, 1023B out, 3.3M in, uncompressed, can't be resumed
         ");
     }
 
@@ -177,8 +177,8 @@ mod tests {
     #[test]
     fn sizes_are_short() {
         for (bytes, text) in [
-            (0, "0"),
-            (1023, "1023"),
+            (0, "0B"),
+            (1023, "1023B"),
             (1024, "1.0K"),
             (10_239, "9.9K"),
             (10_240, "10K"),
