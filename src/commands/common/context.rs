@@ -5,7 +5,9 @@ use crate::cli::{Connection, Global};
 use crate::config::credentials::{Credentials, CredentialsProvider};
 use crate::config::env::{cache_dir, process_env, state_dir};
 use crate::config::settings::{ConnectionType, Flags, Settings, Signature, Source, Sourced};
-use crate::config::source::{CredentialSource, Mode, Sts};
+#[cfg(unix)]
+use crate::config::source::CredentialSource;
+use crate::config::source::Sts;
 use crate::error::{Error, Result};
 use crate::names::cache::digest;
 use crate::net::Network;
@@ -211,14 +213,9 @@ impl Context {
         });
     }
 
-    /// A text that tells the account from others without a call: the AccessKey's id, or where the
-    /// credentials come from, and the endpoint. It holds no secret.
+    /// A text that tells the account from others without a call, for digests only.
     pub(crate) fn account(&self) -> Result<String> {
-        let source = self.settings.credential_source(&*self.env)?;
-        let who = match source.mode {
-            Mode::Keys(keys) => keys.access_key_id,
-            _ => source.name,
-        };
+        let who = self.settings.credential_source(&*self.env)?.account();
         let endpoint = self.settings.endpoint.as_ref();
         let endpoint = endpoint.map_or("", |endpoint| endpoint.value.as_str());
         Ok(format!("{who} {endpoint}"))

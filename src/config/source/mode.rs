@@ -91,6 +91,23 @@ impl CredentialSource {
         matches!(&self.mode, Mode::InstanceRole(role) if role.is_a_guess)
     }
 
+    /// A text that tells its account from others without a call. It is for digests only: a command line or
+    /// a URL may hold secrets.
+    pub(crate) fn account(&self) -> String {
+        match &self.mode {
+            Mode::Keys(keys) => keys.access_key_id.clone(),
+            Mode::AssumeRole { role, .. } | Mode::Oidc { role, .. } => role.arn.clone(),
+            Mode::InstanceRole(role) => format!("instance role {:?}", role.name),
+            Mode::External { command, .. } => format!("{} {command}", self.name),
+            Mode::Uri(url) => url.to_string(),
+            Mode::CloudSso(login) | Mode::OAuth(login) => {
+                let path = std::path::absolute(&login.path);
+                let path = path.unwrap_or_else(|_| login.path.clone());
+                format!("{} {}", path.display(), login.profile)
+            }
+        }
+    }
+
     /// The error for credentials that can't be had from this source.
     pub(crate) fn failed(&self, error: &Error) -> Error {
         let (problem, remedy) = match error {

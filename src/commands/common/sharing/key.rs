@@ -1,26 +1,25 @@
 //! The key of shared sessions: a digest of everything that decides which sessions a command can use.
 
+use super::start::{absolute, absolute_value};
 use crate::cli::Sharing;
 use crate::commands::common::context::Context;
 use crate::config::source::{CredentialSource, Mode, Role};
 use crate::error::Result;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::signature::sha256_hex;
+use std::ffi::OsString;
+use url::Url;
 
-/// The variables that say how servers are reached and trusted.
-const NETWORK: [&str; 8] = [
-    "HTTPS_PROXY",
-    "https_proxy",
-    "ALL_PROXY",
-    "all_proxy",
-    "NO_PROXY",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-];
+/// The variables that name proxies.
+const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
-/// The key of the sessions that `request` asks for, in hexadecimal digits. No call is made for it, and no
-/// secret is part of it.
+/// The variables that name what is reached without a proxy.
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+/// The variables that name the files of trusted certificates.
+const TRUST: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// The key of the sessions that `request` asks for, in hexadecimal digits. No call is made for it.
 pub(super) fn key(
     context: &Context,
     sharing: &Sharing,
@@ -40,31 +39,51 @@ pub(super) fn key(
         kms_endpoint.unwrap_or_default().to_owned(),
         format!("{:?}", sharing.path()),
     ];
-    parts.extend(NETWORK.map(|name| {
-        let value = std::env::var(name).unwrap_or_default();
-        without_user(&value).to_owned()
-    }));
+    parts.extend(network(|name| std::env::var_os(name)));
     source(&context.credential_source()?, &mut parts);
     // With their lengths, so that no two lists of parts are one text.
     let parts = parts.iter().map(|part| format!("{}:{part}", part.len()));
     Ok(sha256_hex(parts.collect::<String>().as_bytes()))
 }
 
-/// A proxy's address without the user and the password.
-fn without_user(value: &str) -> &str {
-    value.rsplit_once('@').map_or(value, |(_, host)| host)
+/// How servers are reached and trusted, as the environment says it.
+fn network(variable: impl Fn(&str) -> Option<OsString>) -> impl Iterator<Item = String> {
+    // Not as text only: two values that are no UTF-8 are not the same.
+    let value = move |name: &str| variable(name).unwrap_or_default();
+    let as_is = move |name: &str| match TRUST.contains(&name) {
+        true => absolute_value(name, &value(name)),
+        false => value(name),
+    };
+    let names = PROXIES.into_iter().chain(NO_PROXY).chain(TRUST);
+    names.map(move |name| match as_is(name).into_string() {
+        Ok(proxy) if PROXIES.contains(&name) => without_password(&proxy),
+        Ok(text) => text,
+        Err(other) => format!("{other:?}"),
+    })
 }
 
-/// The source of the credentials, without secrets.
+/// A proxy's address without the password, which may change.
+fn without_password(proxy: &str) -> String {
+    let with_scheme = match proxy.contains("://") {
+        true => proxy.to_owned(),
+        false => format!("http://{proxy}"),
+    };
+    let Ok(mut url) = Url::parse(&with_scheme) else {
+        return proxy.to_owned();
+    };
+    // It fails for a URL without a host, which has no password.
+    let _ = url.set_password(None);
+    url.into()
+}
+
+/// The source of the credentials.
 fn source(from: &CredentialSource, parts: &mut Vec<String>) {
-    parts.push(from.name.clone());
+    parts.extend([from.name.clone(), from.account()]);
     match &from.mode {
-        Mode::Keys(keys) => parts.push(keys.access_key_id.clone()),
         Mode::AssumeRole { from, role } => {
             assumed(role, parts);
             source(from, parts);
         }
-        Mode::InstanceRole(role) => parts.push(format!("{:?}", role.name)),
         Mode::Oidc {
             provider_arn,
             token_file,
@@ -72,23 +91,20 @@ fn source(from: &CredentialSource, parts: &mut Vec<String>) {
         } => {
             assumed(role, parts);
             parts.push(provider_arn.clone());
-            parts.push(token_file.display().to_string());
+            parts.push(absolute(token_file).display().to_string());
         }
-        Mode::External { profile, .. } => parts.push(profile.clone()),
-        Mode::Uri(url) => parts.push(without_user(url.as_str()).to_owned()),
-        Mode::CloudSso(login) | Mode::OAuth(login) => {
-            parts.push(login.path.display().to_string());
-            parts.push(login.profile.clone());
-        }
+        _ => {}
     }
 }
 
+/// How a role is assumed.
 fn assumed(role: &Role, parts: &mut Vec<String>) {
+    let sts = &role.sts;
     parts.extend([
-        role.arn.clone(),
         role.session_name.clone(),
         format!("{:?}", role.policy),
         format!("{:?}", role.external_id),
+        format!("{:?} {:?} {}", sts.endpoint, sts.region, sts.vpc),
     ]);
 }
 
@@ -98,6 +114,8 @@ mod tests {
     use crate::cli::{Cli, Command};
     use crate::commands::common::session;
     use clap::Parser as _;
+    use std::collections::BTreeSet;
+    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -170,8 +188,52 @@ mod tests {
     }
 
     #[test]
-    fn a_proxys_password_is_left_out() {
-        assert_eq!(without_user("http://me:secret@proxy:1"), "proxy:1");
-        assert_eq!(without_user("http://proxy:1"), "http://proxy:1");
+    fn every_source_of_credentials_and_every_sts_has_a_key_of_its_own() {
+        const ROLE: (&str, &str) = ("ALIBABA_CLOUD_ROLE_ARN", "acs:ram::1:role/a");
+        const STS: &str = "ALIBABA_CLOUD_STS_ENDPOINT";
+        const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
+        const SOURCES: [&[(&str, &str)]; 6] = [
+            &[(URI, "http://127.0.0.1:1/creds?user=alice@corp.com")],
+            &[(URI, "http://127.0.0.1:1/creds?user=bob@corp.com")],
+            &[(URI, "http://t1:a@127.0.0.1:1/creds")],
+            &[(URI, "http://t2:b@127.0.0.1:1/creds")],
+            &[KEYS[0], KEYS[1], ROLE, (STS, "sts.one.example")],
+            &[KEYS[0], KEYS[1], ROLE, (STS, "sts.two.example")],
+        ];
+        let keys = BTreeSet::from(SOURCES.map(|variables| key_of("", variables)));
+        assert_eq!(keys.len(), SOURCES.len());
+    }
+
+    fn network_with(name: &'static str, value: &[u8]) -> Vec<String> {
+        let value = OsString::from_vec(value.to_vec());
+        network(|other| (other == name).then(|| value.clone())).collect()
+    }
+
+    #[test]
+    fn of_a_proxy_all_but_the_password_is_part_of_the_key() {
+        let proxy = |url: &str| network_with("HTTPS_PROXY", url.as_bytes());
+        for (one, other) in [
+            ("http://me:secret@proxy:1", "http://me:new@proxy:1"),
+            ("me:secret@proxy:1", "http://me@proxy:1"),
+        ] {
+            assert_eq!(proxy(one), proxy(other), "{one}");
+            assert!(!proxy(one).concat().contains("secret"), "{one}");
+        }
+        for other in [
+            "http://bob:x@p:1",
+            "https://alice:x@p:1",
+            "http://alice:x@q:1",
+        ] {
+            assert_ne!(proxy("http://alice:x@p:1"), proxy(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn certificates_are_told_apart_by_their_whole_paths() {
+        let file = |path: &[u8]| network_with("SSL_CERT_FILE", path);
+        assert_ne!(file(b"/a\xff"), file(b""));
+        assert_ne!(file(b"/a\xff"), file(b"/a\xfe"));
+        let here = std::env::current_dir().unwrap().join("ca.pem");
+        assert_eq!(file(b"ca.pem"), file(here.as_os_str().as_bytes()));
     }
 }

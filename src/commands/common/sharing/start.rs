@@ -9,6 +9,7 @@ use crate::openapi::ecs::StartTerminalSession;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,11 +122,11 @@ impl StartMessage {
 
 /// The variables that a holder's environment lacks (`None`) or has with another value: secrets, and paths
 /// that mean something else in another directory.
-pub(super) fn changed_variables() -> impl Iterator<Item = (String, Option<PathBuf>)> {
+pub(super) fn changed_variables() -> impl Iterator<Item = (String, Option<OsString>)> {
     let paths = PATHS.iter().filter_map(|name| {
-        let value = PathBuf::from(std::env::var_os(name).filter(|value| !value.is_empty())?);
-        let is_relative = value.is_relative();
-        is_relative.then(|| ((*name).to_owned(), Some(absolute(&value))))
+        let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
+        let everywhere = absolute_value(name, &value);
+        (everywhere != value).then(|| ((*name).to_owned(), Some(everywhere)))
     });
     paths.chain(secret_variables().map(|(name, _)| (name, None)))
 }
@@ -136,6 +137,16 @@ fn secret_variables() -> impl Iterator<Item = (String, String)> {
     all.filter(|(name, _)| SECRET.iter().any(|end| name.ends_with(end)))
 }
 
-fn absolute(path: &Path) -> PathBuf {
+/// A variable's value that means the same in every directory: a path, or a list of them.
+pub(super) fn absolute_value(name: &str, value: &OsStr) -> OsString {
+    let list = std::env::split_paths(value).map(|path| absolute(&path));
+    match std::env::join_paths(list) {
+        Ok(list) if name == "SSL_CERT_DIR" => list,
+        _ => absolute(Path::new(value)).into(),
+    }
+}
+
+/// The same path for every directory.
+pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
