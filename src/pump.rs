@@ -300,6 +300,7 @@ impl Pump<'_> {
         }
         match wake {
             Wake::Received => {
+                self.host.heard();
                 for incoming in self.wire.batch.drain(..) {
                     if matches!(incoming, Incoming::Alive | Incoming::Pong(_)) {
                         tracing::trace!(?incoming, "a sign of life");
@@ -360,6 +361,7 @@ impl Pump<'_> {
             }
             Some(Control::ReportsEnd) => self.channel.set_reports_end(),
             Some(Control::Unread) => self.linger.want_no_answer(),
+            Some(Control::Probe) => self.channel.probe(),
             Some(Control::Filter) => self.filter.wake(now.at, &mut self.flow),
             // The senders are gone, and with them everything that could stop the session: that counts as a
             // hangup.

@@ -325,7 +325,11 @@ fn a_directory_that_is_not_the_users_alone_is_not_used() {
 #[test]
 fn status_and_stop_tell_what_is_held() {
     let sharing = Sharing::new();
-    assert_eq!(success(sharing.axt(&["share", "status"])), b"");
+    for command in ["status", "stop"] {
+        let none = run(sharing.axt(&["share", command]), b"");
+        let expected = (0, String::new(), "axt: no sessions are held\n");
+        assert_eq!((none.status, none.text(), &*none.stderr), expected);
+    }
     sharing.sh("true");
     let status = String::from_utf8(success(sharing.axt(&["share", "status"]))).unwrap();
     let pid = sharing.holder().as_raw_pid().to_string();

@@ -7,15 +7,17 @@
 mod support;
 
 use axt::emulator::{Cut, Options};
+use rustix::process::{Signal, kill_process};
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use support::axt::{AXT, finish, run, success, until};
 use support::screen::Screen;
-use support::sharing::{Sharing, is_running};
+use support::sharing::{Sharing, is_running, lines};
 
 fn sharing(limits: &[(&str, &str)]) -> Sharing {
     let mut options = Options::default();
@@ -129,7 +131,6 @@ fn a_master_that_is_told_to_stop_takes_no_more_and_finishes_what_runs() {
     until("its socket is gone", || sharing.sockets().is_empty());
     assert_eq!(run(ssh(&["i-test", "echo new"]), b"").text(), "new\n");
     assert!(is_running(holder) && sharing.holder() != holder);
-    use std::io::Write as _;
     running
         .stdin
         .take()
@@ -296,4 +297,134 @@ fn what_is_typed_reaches_the_command_where_nothing_can_be_shared() {
     screen.type_text("\u{4}");
     assert!(screen.end().success());
     open(0o700).unwrap();
+}
+
+#[test]
+fn a_limit_of_the_service_is_waited_for_once() {
+    let sharing = sharing(&[("per-region", "1")]);
+    let file = sharing.runtime.path().join("go");
+    let mut other = sharing.axt(&["connect", "i-other", "-c"]);
+    other.arg(format!(
+        "until test -e {}; do sleep 0.05; done",
+        file.display()
+    ));
+    let other = other.stdin(Stdio::null()).spawn().unwrap();
+    until("the region is full", || sharing.started() == 1);
+    let mut second = sharing.command(&["--queue-timeout", "1s", "-c", "true"]);
+    second.env_remove("AXT_LOG_FILE").env_remove("AXT_VERBOSE");
+    let done = run(second, b"");
+    assert_eq!(done.status, 255, "{done:?}");
+    let said = |what| done.stderr.matches(what).count();
+    assert_eq!(said("waiting for up to"), 1, "{}", done.stderr);
+    assert_eq!(said("SessionCount.ExceedLimit"), 2, "{}", done.stderr);
+    fs::write(&file, "").unwrap();
+    assert_eq!(finish(other).status, 0);
+}
+
+#[test]
+fn sessions_are_ended_with_a_hangup_of_their_commands() {
+    let sharing = Sharing::new();
+    let file = sharing.runtime.path().join("hung-up");
+    let mut running = sharing.starts(&format!(
+        "trap 'echo hung up >{}; exit' HUP; echo ready; while :; do sleep 0.05; done",
+        file.display()
+    ));
+    let mut stdout = BufReader::new(running.stdout.take().unwrap()).lines();
+    assert_eq!(stdout.next().unwrap().unwrap(), "ready");
+    success(sharing.axt(&["share", "stop"]));
+    // All is over when it says so.
+    assert!(sharing.sockets().is_empty() && sharing.all_ended());
+    assert_eq!(lines(&file), ["hung up"]);
+    let done = finish(running);
+    assert_eq!(done.status, 255);
+    assert!(done.stderr.contains("was told to end"), "{}", done.stderr);
+}
+
+#[test]
+fn a_holder_that_hangs_is_listed_and_killed() {
+    let sharing = Sharing::new();
+    sharing.sh("true");
+    let holder = sharing.holder();
+    let pid = holder.as_raw_pid();
+    kill_process(holder, Signal::STOP).unwrap();
+    let status = String::from_utf8(success(sharing.axt(&["share", "status"]))).unwrap();
+    assert_eq!(status, format!("no answer\t\t\t\t\t\t{pid}\n"));
+    let another = run(sharing.axt(&["share", "stop", "--instance", "i-1"]), b"");
+    assert_eq!(another.status, 1, "{another:?}");
+    assert!(another.stderr.contains("it does not answer"), "{another:?}");
+    let stopped = String::from_utf8(success(sharing.axt(&["share", "stop"]))).unwrap();
+    assert_eq!(stopped, format!("\t{pid}\tkilled\n"));
+    until("it has ended", || !is_running(holder));
+    for socket in sharing.sockets() {
+        fs::remove_file(socket).unwrap();
+    }
+    // Nobody has ended its session.
+    sharing.left.set(1);
+}
+
+#[test]
+fn a_directory_that_can_not_be_looked_into_is_reported() {
+    let sharing = Sharing::new();
+    sharing.sh("true");
+    let user = fs::metadata("/proc/self").unwrap().uid();
+    let open = sharing.runtime.path().join(format!("axt-{user}"));
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut stop = sharing.axt(&["share", "stop"]);
+    stop.env("TMPDIR", sharing.runtime.path());
+    let done = run(stop, b"");
+    assert_eq!(done.status, 1, "{done:?}");
+    assert!(done.text().ends_with("\tended\n"), "{done:?}");
+    assert!(done.stderr.contains("is open to other users"), "{done:?}");
+}
+
+#[test]
+fn a_time_that_can_not_be_counted_never_comes() {
+    let sharing = Sharing::new();
+    for _ in 0..2 {
+        let mut axt = sharing.axt(&["connect", "i-test", "--share", "9223372036854775807s"]);
+        axt.args(["-c", "echo held"]);
+        assert_eq!(run(axt, b"").text(), "held\n");
+    }
+    assert_eq!(sharing.started(), 1);
+}
+
+/// A message as it stands on a holder's socket.
+fn framed(json: &str) -> Vec<u8> {
+    let length = u32::try_from(json.len()).unwrap().to_be_bytes();
+    [&length[..], json.as_bytes()].concat()
+}
+
+#[test]
+fn each_fact_is_said_once() {
+    let sharing = Sharing::new();
+    sharing.sh("true");
+    let socket = sharing.sockets().remove(0);
+    success(sharing.axt(&["share", "stop"]));
+    let listener = UnixListener::bind(&socket).unwrap();
+    let other = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let hello = format!(
+            r#"{{"Hello":{{"version":"{}","pid":1}}}}"#,
+            env!("CARGO_PKG_VERSION")
+        );
+        stream.write_all(&framed(&hello)).unwrap();
+        stream.read_exact(&mut [0; 4]).unwrap();
+        for answer in [
+            r#"{"Say":"waiting for up to 60s"}"#,
+            r#"{"Say":"waiting for up to 59s"}"#,
+            r#"{"Say":"no answer yet: no agent"}"#,
+            r#"{"Refused":"enough"}"#,
+        ] {
+            stream.write_all(&framed(answer)).unwrap();
+        }
+    });
+    let mut axt = sharing.command(&["-c", "echo own"]);
+    axt.env_remove("AXT_LOG_FILE").env_remove("AXT_VERBOSE");
+    let done = run(axt, b"");
+    other.join().unwrap();
+    assert_eq!((done.status, done.text()), (0, "own\n".into()));
+    let said = "axt: waiting for up to 60s\naxt: no answer yet: no agent\n";
+    assert_eq!(done.stderr, said);
+    fs::remove_file(socket).unwrap();
 }

@@ -27,6 +27,7 @@ use crate::pump::now;
 use crate::remote::END_OF_FILE;
 use crate::terminal::Stdin;
 use crate::ui::Ui;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Runs `axt connect`.
@@ -58,8 +59,9 @@ pub(crate) async fn run_in(
     let target = args.target.as_deref();
     // A command that the call itself carries may reach the instance with the call, and a key has to be
     // certain.
+    let is_shared = args.sharing.is_wanted() && !plan.terminal;
     let may = May {
-        guess: verbatim.is_none() && !args.sharing.is_wanted(),
+        guess: verbatim.is_none() && !is_shared,
         ask: true,
     };
     let resolved = resolve::for_session(&mut context, global, &args.session, target, may);
@@ -71,7 +73,9 @@ pub(crate) async fn run_in(
     let recorder = Recorder::prepare(&args.record, global, plan.terminal, &host, ui)?;
     let mut request = session::request(&context, &args.session, target, &resolved.id);
     request.command_line = verbatim;
-    if let Some(exit) = in_shared_session(&context, global, &args, &plan, &request, ui).await? {
+    let by = args.run.timeout.map(|limit| Instant::now() + limit);
+    let way = (&context, by);
+    if let Some(exit) = in_shared_session(way, global, &args, &plan, &request, ui).await? {
         return Ok(exit);
     }
     let mut ends = UserTerminal {
@@ -79,7 +83,7 @@ pub(crate) async fn run_in(
         recorder,
     };
     let start = (&mut resolved, request);
-    let done = connect_by_shell(&context, &args, &plan, start, (&mut ends, ui)).await;
+    let done = connect_by_shell(way, &args, &plan, start, (&mut ends, ui)).await;
     explained(done, &context, &args.session, &resolved.id, ui).await
 }
 
@@ -98,7 +102,7 @@ fn joins(args: &Connect) -> bool {
 /// Runs the command in a shared session, if that is wanted and possible.
 #[cfg(unix)]
 async fn in_shared_session(
-    context: &Context,
+    (context, by): (&Context, Option<Instant>),
     global: &Global,
     args: &Connect,
     plan: &Plan,
@@ -113,7 +117,7 @@ async fn in_shared_session(
         request,
         ui,
     };
-    let done = sharing::run(&shared, args, plan.program.as_ref()).await?;
+    let done = sharing::run(&shared, args, plan.program.as_ref(), by).await?;
     if let Some(hint) = done.and_then(|exit| plan.hint(exit)) {
         ui.hint(hint);
     }
@@ -123,7 +127,7 @@ async fn in_shared_session(
 /// On this system every command has a session of its own.
 #[cfg(not(unix))]
 async fn in_shared_session(
-    _: &Context,
+    _: (&Context, Option<Instant>),
     _: &Global,
     args: &Connect,
     _: &Plan,
@@ -156,7 +160,7 @@ enum Runs<'a> {
 /// Runs the session. If the user's login shell is wanted and can't be started, as on Windows, the service's
 /// own shell runs instead.
 async fn connect_by_shell(
-    context: &Context,
+    (context, by): (&Context, Option<Instant>),
     args: &Connect,
     plan: &Plan,
     (resolved, mut request): (&mut Resolved, StartTerminalSession),
@@ -167,7 +171,7 @@ async fn connect_by_shell(
     let is_certain = resolved.is_certain();
     let mut run = async |request: &mut StartTerminalSession, runs| {
         let start = (request, &mut *resolved);
-        connect(context, args, plan, start, (runs, &mut *ends), ui).await
+        connect((context, by), args, plan, start, (runs, &mut *ends), ui).await
     };
     let Some(variables) = login else {
         return run(&mut request, Runs::Planned).await;
@@ -207,7 +211,7 @@ fn is_no_shell(error: &anyhow::Error) -> bool {
 
 /// Starts the session, runs it and ends it.
 async fn connect(
-    context: &Context,
+    (context, by): (&Context, Option<Instant>),
     args: &Connect,
     plan: &Plan,
     (request, resolved): (&mut StartTerminalSession, &mut Resolved),
@@ -226,7 +230,7 @@ async fn connect(
     if let Some(exec) = &exec {
         request.command_line = Some(exec.command_line().to_owned());
     }
-    let mut stops = Stops::listen(args.run.timeout)?;
+    let mut stops = Stops::until(by)?;
     let limit = args.session.connection.connect_timeout;
     // The key comes first: without it there is no use in a session.
     let preparing = encrypt::exchange(context, &args.session, request);

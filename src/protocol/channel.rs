@@ -167,6 +167,9 @@ pub trait Channel {
     /// silence until now says nothing about the gateway.
     fn stalled(&mut self, now: Now, span: Duration);
 
+    /// Asks the other side for a sign of life.
+    fn probe(&mut self) {}
+
     /// Whether the remote side is known to take input.
     fn is_ready(&self) -> bool {
         true

@@ -55,6 +55,8 @@ pub(crate) enum Control {
     Unread,
     /// The remote side is known to end the session when it has no more to say.
     ReportsEnd,
+    /// Ask the other side for a sign of life.
+    Probe,
     /// Wake the filter: something was asked of it past the pump.
     Filter,
 }
@@ -97,6 +99,9 @@ pub(crate) trait Host {
 
     /// Shows something to the user.
     fn notice(&mut self, notice: Notice);
+
+    /// Something came from the other side.
+    fn heard(&mut self) {}
 
     /// `~^Z`: stops the process and returns when it goes on. Only a terminal's user types that.
     fn suspend(&mut self) {}

@@ -93,6 +93,8 @@ struct Record {
     peers: Vec<Peer>,
     attempts: Vec<(Duration, Option<String>)>,
     notices: Vec<Notice>,
+    /// How often something was heard.
+    heard: usize,
 }
 
 struct TestHost {
@@ -126,6 +128,10 @@ impl Host for TestHost {
 
     fn notice(&mut self, notice: Notice) {
         self.record.lock().unwrap().notices.push(notice);
+    }
+
+    fn heard(&mut self) {
+        self.record.lock().unwrap().heard += 1;
     }
 }
 
@@ -282,6 +288,24 @@ async fn a_broken_session_goes_on_where_it_was() {
             .iter()
             .all(|(_, id)| id.as_deref() == Some("ch-1"))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_is_a_ping_whose_answer_is_heard() {
+    let mut rig = Rig::open([]).await;
+    let heard = || rig.record.lock().unwrap().heard;
+    let before = heard();
+    rig.control.send(Control::Probe).await.unwrap();
+    let peer = rig.peer.as_mut().unwrap();
+    let ping = peer.from_client.recv().await;
+    let Some(Outgoing::Ping(number)) = ping else {
+        panic!("{ping:?}");
+    };
+    assert_eq!(heard(), before);
+    peer.to_client.send(Incoming::Pong(number)).await.unwrap();
+    while heard() == before {
+        tokio::time::sleep(SECOND / 10).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

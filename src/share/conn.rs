@@ -35,8 +35,9 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    /// Takes a connected socket.
+    /// Takes a connected socket. What is none stays as it was.
     pub(crate) fn new(socket: Socket) -> io::Result<Self> {
+        rustix::net::getpeername(&socket)?;
         socket.set_nonblocking(true)?;
         UnixStream::from_std(socket).and_then(Self::of)
     }
@@ -56,6 +57,12 @@ impl Conn {
             received: Zeroizing::default(),
             descriptors: Vec::new(),
         })
+    }
+
+    /// The process at the other side.
+    pub(crate) fn peer(&self) -> Option<u32> {
+        let pid = self.stream.peer_cred().ok()?.pid()?;
+        u32::try_from(pid).ok()
     }
 
     /// Sends a message, with at most [`DESCRIPTORS`] descriptors.
@@ -212,6 +219,15 @@ mod tests {
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, "through");
+    }
+
+    #[tokio::test]
+    async fn what_is_no_socket_stays_as_it_was() {
+        let (reader, _writer) = io::pipe().unwrap();
+        let before = rustix::fs::fcntl_getfl(&reader).unwrap();
+        let same = OwnedFd::from(reader.try_clone().unwrap());
+        assert!(Conn::new(same.into()).is_err());
+        assert_eq!(rustix::fs::fcntl_getfl(&reader).unwrap(), before);
     }
 
     #[tokio::test]

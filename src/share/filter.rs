@@ -4,11 +4,16 @@ use super::ask::{FilterRequest, SessionMessage};
 use super::ends::Ends;
 use crate::error::Error;
 use crate::protocol::channel::Ending;
-use crate::protocol::filter::{Filter, Flow};
-use crate::remote::{Failure, Options, RunnerClient, RunnerEvent, StdinScript, What, Yield};
+use crate::protocol::filter::{Filter, Flow, Stop};
+use crate::remote::{
+    Failure, Options, RunnerClient, RunnerEvent, Signal, StdinScript, What, Yield,
+};
 use bytes::BufMut as _;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+
+/// How long a command may take to end when its session is to end.
+const HANG_UP: Duration = Duration::from_secs(3);
 
 /// The filter.
 pub(crate) struct Commands {
@@ -17,6 +22,8 @@ pub(crate) struct Commands {
     script: Option<StdinScript>,
     stage: Stage,
     stdin: bool,
+    /// The session is to end, and its command was told so.
+    is_stopped: bool,
     produced: Yield,
     ends: Ends,
     asked: mpsc::UnboundedReceiver<FilterRequest>,
@@ -47,6 +54,7 @@ impl Commands {
             script: None,
             stage: Stage::Free,
             stdin: false,
+            is_stopped: false,
             produced: Yield::default(),
             ends,
             asked,
@@ -113,6 +121,8 @@ impl Commands {
             match event {
                 RunnerEvent::Ready => self.say(SessionMessage::Ready),
                 RunnerEvent::Note(note) => self.say(SessionMessage::Note(note.to_string())),
+                // Its end was not its own.
+                RunnerEvent::Ended(_) if self.is_stopped => flow.ending = Some(Ending::Normal),
                 RunnerEvent::Ended(status) => {
                     self.stage = Stage::Told;
                     self.say(SessionMessage::Ended(status));
@@ -169,6 +179,12 @@ impl Filter for Commands {
                 limit,
             },
         }
+    }
+
+    fn stop(&mut self, _: Instant, _: Stop, flow: &mut Flow) -> Option<Duration> {
+        self.is_stopped = self.client.signal(Signal::Hup, &mut self.produced);
+        self.settle(flow);
+        self.is_stopped.then_some(HANG_UP)
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-/// How much later than when they were noted the starts may all be over: more than that is a damaged file.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// How much later than when they were noted the starts may all be over: more than that is a damaged file. Every
+/// start would have to wait until then.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
 
 /// How fast sessions may be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,6 +159,20 @@ mod tests {
         assert_eq!(wait, Ok(second(3)));
         // One that is set forward ends all waits.
         assert_eq!(starts.take(NOW, pace, LONG), Ok(second(0)));
+    }
+
+    #[test]
+    fn a_file_that_would_hinder_all_for_long_counts_as_damaged() {
+        let pace = Pace::new(15);
+        let wait_of = |later: Duration| {
+            let starts = Starts {
+                at: NOW,
+                next: NOW + later,
+            };
+            Starts::from_text(&starts.to_text()).take(NOW, pace, second(100_000))
+        };
+        assert_eq!(wait_of(second(1000)), Ok(second(1000) - pace.ahead));
+        assert_eq!(wait_of(second(2 * 60 * 60)), Ok(second(0)));
     }
 
     proptest! {

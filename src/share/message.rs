@@ -1,5 +1,6 @@
 //! The messages between a command and a holder.
 
+use crate::error::Error;
 use crate::remote::{RemoteCommand, Signal};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -51,7 +52,7 @@ pub(crate) enum Answer {
     Say(String),
     /// A session is free. Nothing runs before [`HolderRequest::Go`].
     Ready,
-    /// The command is refused, for this reason.
+    /// There is no session for the command, for this reason: it may have its own.
     Refused(String),
     /// Something for the command's log.
     Log(String),
@@ -59,7 +60,7 @@ pub(crate) enum Answer {
     Ended(u8),
     /// The command's standard output has no reader.
     OutputClosed,
-    /// The command's end is not known.
+    /// The command's end is not known, or no session can be started for it.
     Failed {
         /// The failure.
         what: String,
@@ -72,6 +73,16 @@ pub(crate) enum Answer {
     Status(HolderStatus),
     /// The holder is ending.
     Ending,
+}
+
+impl Answer {
+    /// What a command ends with because of this error.
+    pub(crate) fn failed(error: &Error) -> Self {
+        Self::Failed {
+            what: error.to_string(),
+            hint: error.hint(),
+        }
+    }
 }
 
 /// The state of a holder.

@@ -34,15 +34,20 @@ impl HolderFiles {
     pub(crate) fn of(name: &str, env: Env<'_>) -> io::Result<Self> {
         let name = name.get(..NAME).unwrap_or(name);
         let fits = |folder: &PathBuf| folder.as_os_str().len() + 1 + name.len() <= LONGEST;
-        let folder = folders(env).into_iter().find(fits);
-        let folder = folder.ok_or(io::ErrorKind::InvalidFilename)?;
-        let made = DirBuilder::new().mode(0o700).create(&folder);
-        made.or_else(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => Ok(()),
-            _ => Err(error),
-        })?;
-        check(&folder)?;
-        Ok(Self::at(folder.join(name)))
+        let mut unfit = io::ErrorKind::InvalidFilename.into();
+        for folder in folders(env).into_iter().filter(fits) {
+            match DirBuilder::new().mode(0o700).create(&folder) {
+                Err(error) if can_not_be_there(&error) => {
+                    unfit = error;
+                    continue;
+                }
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            check(&folder)?;
+            return Ok(Self::at(folder.join(name)));
+        }
+        Err(unfit)
     }
 
     fn at(socket: PathBuf) -> Self {
@@ -62,11 +67,16 @@ impl HolderFiles {
                 Err(TryLockError::Error(error)) => return Err(error),
             }
             // The process that had the lock may have removed the file in the meantime.
-            let (here, held) = (fs::metadata(&self.lock), file.metadata()?);
-            if here.is_ok_and(|here| (here.dev(), here.ino()) == (held.dev(), held.ino())) {
+            if self.is_locked_by(&file)? {
                 return Ok(Some(file));
             }
         }
+    }
+
+    /// Whether this file is the one that others try to lock.
+    fn is_locked_by(&self, lock: &File) -> io::Result<bool> {
+        let (here, held) = (fs::metadata(&self.lock), lock.metadata()?);
+        Ok(here.is_ok_and(|here| (here.dev(), here.ino()) == (held.dev(), held.ino())))
     }
 
     /// Listens on the socket, and replaces one that a killed holder has left. The caller must have the
@@ -82,8 +92,12 @@ impl HolderFiles {
         Ok(listener)
     }
 
-    /// Removes the files. The caller must have the lock.
-    pub(crate) fn clear(&self) {
+    /// Removes the files of the holder that has this lock. Where somebody has removed them, those that are
+    /// there now may be another holder's.
+    pub(crate) fn clear(&self, lock: &File) {
+        if !self.is_locked_by(lock).unwrap_or(false) {
+            return;
+        }
         for path in [&self.socket, &self.lock] {
             if let Err(error) = fs::remove_file(path) {
                 tracing::info!(%error, path = %path.display(), "it could not be removed");
@@ -92,26 +106,45 @@ impl HolderFiles {
     }
 }
 
-/// The places of this user that have a socket.
-///
-/// # Errors
-/// As [`HolderFiles::of`], but for directories that are not there.
-pub(crate) fn all(env: Env<'_>) -> io::Result<Vec<HolderFiles>> {
-    let mut places = Vec::new();
+/// The places of this user that have a socket, and what is wrong with directories that have none to be used.
+pub(crate) fn all(env: Env<'_>) -> (Vec<HolderFiles>, Vec<io::Error>) {
+    let (mut places, mut unfit) = (Vec::new(), Vec::new());
     for folder in folders(env) {
-        match check(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            checked => checked?,
-        }
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.file_name().is_some_and(|name| name.len() == NAME) {
-                places.push(HolderFiles::at(path));
-            }
+        match sockets(&folder) {
+            Ok(sockets) => places.extend(sockets.into_iter().map(HolderFiles::at)),
+            Err(error) if can_not_be_there(&error) => {}
+            Err(error) => unfit.push(error),
         }
     }
     places.sort_by(|one, other| one.socket.cmp(&other.socket));
-    Ok(places)
+    (places, unfit)
+}
+
+/// The sockets in a directory that is this user's alone.
+fn sockets(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    check(folder)?;
+    let mut sockets = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name.len() == NAME) {
+            sockets.push(path);
+        }
+    }
+    Ok(sockets)
+}
+
+/// Whether this error means that no holder can ever have made this directory. A full disk is no such error:
+/// all processes of a user have to choose the same directory.
+fn can_not_be_there(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
+    let kinds = [
+        NotADirectory,
+        NotFound,
+        PermissionDenied,
+        ReadOnlyFilesystem,
+    ];
+    // The system's own: `check` makes errors of these kinds too.
+    error.raw_os_error().is_some() && kinds.contains(&error.kind())
 }
 
 /// The directories that may be used, the best first. Under sudo, XDG_RUNTIME_DIR is that of another user.
@@ -168,15 +201,60 @@ mod tests {
         assert!(place.lock().unwrap().is_none());
         let listener = place.listen().unwrap();
         assert_eq!(mode(&place.socket), 0o600);
-        let found = all(&env(dir.path())).unwrap();
+        let (found, _) = all(&env(dir.path()));
         assert!(found.iter().any(|found| found.socket == place.socket));
         drop(listener);
         // A socket that nobody serves any more is replaced.
         drop(place.listen().unwrap());
-        place.clear();
+        place.clear(&lock);
         drop(lock);
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
         assert!(place.lock().unwrap().is_some());
+    }
+
+    #[test]
+    fn files_of_another_holder_are_left_where_somebody_removed_ones_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = HolderFiles::of(KEY, &env(dir.path())).unwrap();
+        let removed = place.lock().unwrap().unwrap();
+        fs::remove_dir_all(dir.path().join("axt")).unwrap();
+        let place = HolderFiles::of(KEY, &env(dir.path())).unwrap();
+        let _lock = place.lock().unwrap().unwrap();
+        let _listener = place.listen().unwrap();
+        place.clear(&removed);
+        assert!(place.socket.exists() && place.lock.exists());
+    }
+
+    #[test]
+    fn where_no_directory_can_be_made_the_next_one_is_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("missing");
+        let temporary = |name: &str| (name == "TMPDIR").then(|| missing.clone().into());
+        let place = HolderFiles::of(KEY, &temporary).unwrap();
+        let user = rustix::process::geteuid().as_raw();
+        assert!(place.socket.starts_with(format!("/tmp/axt-{user}")));
+    }
+
+    #[test]
+    fn a_directory_that_can_not_be_used_hides_no_holder_in_another_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = HolderFiles::of(KEY, &env(dir.path())).unwrap();
+        let _lock = place.lock().unwrap().unwrap();
+        let _listener = place.listen().unwrap();
+        let user = rustix::process::geteuid().as_raw();
+        let open = dir.path().join(format!("axt-{user}"));
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, Permissions::from_mode(0o755)).unwrap();
+        let env = |name: &str| {
+            ["XDG_RUNTIME_DIR", "TMPDIR"]
+                .contains(&name)
+                .then(|| dir.path().into())
+        };
+        let (found, unfit) = all(&env);
+        assert!(found.iter().any(|found| found.socket == place.socket));
+        let unfit: Vec<_> = unfit.iter().map(ToString::to_string).collect();
+        let expected = format!("{} is open to other users", open.display());
+        assert!(unfit.contains(&expected), "{unfit:?}");
     }
 
     #[test]

@@ -28,6 +28,8 @@ use crate::wire::SessionUrl;
 use confirmation::Confirmation;
 use dial::{dial, heard};
 use queue::Queue;
+#[cfg(unix)]
+pub(crate) use queue::fails_again;
 use secrecy::SecretString;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -20,10 +20,13 @@ pub(crate) struct Stops {
 impl Stops {
     /// Begins to listen; the time limit runs from now on.
     pub(crate) fn listen(limit: Option<Duration>) -> io::Result<Self> {
-        Ok(Self {
-            signals: Signals::listen()?,
-            by: limit.map(|limit| Instant::now() + limit),
-        })
+        Self::until(limit.map(|limit| Instant::now() + limit))
+    }
+
+    /// Begins to listen; the time limit ends then.
+    pub(crate) fn until(by: Option<Instant>) -> io::Result<Self> {
+        let signals = Signals::listen()?;
+        Ok(Self { signals, by })
     }
 
     /// Runs a step until it is done, or until something stops it.

@@ -15,11 +15,14 @@ use std::os::unix::net::UnixStream as Socket;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixListener;
-use tokio::sync::watch;
+use tokio::sync::broadcast;
 use tokio::time::timeout;
 
 /// How long the start message may take to come.
 const START_MESSAGE_LIMIT: Duration = Duration::from_secs(10);
+
+/// So many facts are kept for a command that is slow to take them.
+const KEPT_FACTS: usize = 16;
 
 /// Holds sessions as the start message says, which comes over the socket that is its standard input.
 pub(super) async fn run() -> anyhow::Result<Exit> {
@@ -30,17 +33,17 @@ pub(super) async fn run() -> anyhow::Result<Exit> {
     let given = timeout(START_MESSAGE_LIMIT, conn.receive::<StartMessage>()).await;
     let given = given.map_err(|_| anyhow!(tr!("no start message came")))??;
     let mut start = given.ok_or_else(|| anyhow!(tr!("no start message came")))?;
-    let lock = conn.take_descriptors();
-    if start.version != env!("CARGO_PKG_VERSION") || lock.is_empty() {
-        return Err(anyhow!(tr!("the start message is invalid")));
-    }
+    let lock = conn.take_descriptors().into_iter().next();
+    let is_valid = start.version == env!("CARGO_PKG_VERSION");
+    let lock = lock.filter(|_| is_valid).map(File::from);
+    let lock = lock.ok_or_else(|| anyhow!(tr!("the start message is invalid")))?;
     let place = HolderFiles::of(&start.key, &|name| std::env::var_os(name))?;
     let listener = UnixListener::from_std(place.listen()?)?;
     let mut signals = Signals::listen()?;
-    let says = watch::Sender::new(String::new());
+    let says = broadcast::Sender::new(KEPT_FACTS);
     let context = start.context()?.saying({
         let says = says.clone();
-        Box::new(move |fact| drop(says.send_replace(fact.to_owned())))
+        Box::new(move |fact| drop(says.send(fact.to_owned())))
     });
     let holder = Arc::new(Holder::new(context, start, says));
     tracing::info!("sessions are held");
@@ -49,7 +52,7 @@ pub(super) async fn run() -> anyhow::Result<Exit> {
     loop {
         if accepts && !holder.takes_more() {
             accepts = false;
-            place.clear();
+            place.clear(&lock);
         }
         tokio::select! {
             accepted = listener.accept(), if accepts => match accepted {
@@ -67,7 +70,7 @@ pub(super) async fn run() -> anyhow::Result<Exit> {
         }
     }
     if accepts {
-        place.clear();
+        place.clear(&lock);
     }
     drop(listener);
     holder.end().await;

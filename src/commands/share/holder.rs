@@ -5,11 +5,11 @@ use crate::commands::common::session;
 use crate::commands::common::session::held::{HeldSession, SessionSettings};
 use crate::commands::common::sharing::StartMessage;
 use crate::error::Result;
-use crate::share::{Conn, HolderStatus};
+use crate::share::{Answer, Conn, HolderStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,7 +25,7 @@ const TURN: Duration = Duration::from_secs(10);
 const FREE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long ending the sessions may take.
-const END: Duration = Duration::from_secs(5);
+const END: Duration = Duration::from_secs(10);
 
 /// The holder.
 pub(super) struct Holder {
@@ -37,7 +37,7 @@ pub(super) struct Holder {
     /// Ends every session.
     ending: CancellationToken,
     /// The reason why the start of sessions waits, for the commands' users.
-    pub(super) says: watch::Sender<String>,
+    pub(super) says: broadcast::Sender<String>,
     /// One permit for each session, given in order.
     places: Arc<Semaphore>,
     state: Mutex<State>,
@@ -65,6 +65,8 @@ struct State {
     since: Instant,
     /// The holder takes no more commands.
     closed: bool,
+    /// The connections over which it was asked to end.
+    asked: Vec<Conn>,
 }
 
 /// A place among the sessions, and the session.
@@ -87,7 +89,11 @@ pub(super) struct SessionCount(Arc<Holder>);
 
 impl Holder {
     /// A holder that has no sessions yet.
-    pub(super) fn new(context: Context, start: StartMessage, says: watch::Sender<String>) -> Self {
+    pub(super) fn new(
+        context: Context,
+        start: StartMessage,
+        says: broadcast::Sender<String>,
+    ) -> Self {
         let state = State {
             idle: Vec::new(),
             clearing: 0,
@@ -98,6 +104,7 @@ impl Holder {
             keep: start.keep,
             since: Instant::now(),
             closed: false,
+            asked: Vec::new(),
         };
         Self {
             context,
@@ -136,7 +143,7 @@ impl Holder {
     }
 
     /// Starts a session, which is free for any command then. Returns why there is none, if that fails.
-    fn start(self: &Arc<Self>, state: &mut State) -> oneshot::Receiver<String> {
+    fn start(self: &Arc<Self>, state: &mut State) -> oneshot::Receiver<Answer> {
         state.starting += 1;
         let (fails, failed) = oneshot::channel();
         let holder = Arc::clone(self);
@@ -149,7 +156,10 @@ impl Holder {
                 Ok(session) => state.idle.push(session),
                 Err(error) => {
                     tracing::info!(%error, "a session could not be started");
-                    let _ = fails.send(error.to_string());
+                    let _ = fails.send(match session::fails_again(&error) {
+                        true => Answer::failed(&error),
+                        false => Answer::Refused(error.to_string()),
+                    });
                 }
             }
             drop(state);
@@ -186,10 +196,10 @@ impl Holder {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) async fn turn(self: &Arc<Self>) -> Result<Turn, String> {
+    pub(super) async fn turn(self: &Arc<Self>) -> Result<Turn, Answer> {
         let permit = timeout(TURN, Arc::clone(&self.places).acquire_owned()).await;
         let permit = permit.ok().and_then(std::result::Result::ok);
-        let full = || tr!("all shared sessions are busy").to_owned();
+        let full = || Answer::Refused(tr!("all shared sessions are busy").into());
         let permit = permit.ok_or_else(full)?;
         self.state().waiting += 1;
         let _waiting = Waiting(self);
@@ -257,8 +267,12 @@ impl Holder {
     }
 
     /// Takes no more commands, and ends those that run if they are to end at once.
-    pub(super) fn close(&self, at_once: bool) {
-        self.state().closed = true;
+    /// The connection of whoever asked for it ends with this process.
+    pub(super) fn close(&self, at_once: bool, asked: Conn) {
+        let mut state = self.state();
+        state.closed = true;
+        state.asked.push(asked);
+        drop(state);
         if at_once {
             self.ending.cancel();
         }
@@ -324,7 +338,9 @@ impl Holder {
     /// When the sessions have been held for long enough; `None` while a command runs.
     fn due(&self) -> Option<Instant> {
         let state = self.state();
-        (state.commands == 0).then_some(state.since + state.keep)
+        // A time that can't be counted never comes.
+        let due = state.since.checked_add(state.keep);
+        due.filter(|_| state.commands == 0)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -41,7 +41,7 @@ impl Holder {
             Ok(Ok(Some(HolderRequest::Status))) => Answer::Status(self.status()),
             Ok(Ok(Some(HolderRequest::End { at_once }))) => {
                 let _ = conn.send(&Answer::Ending, &[]).await;
-                return self.close(at_once);
+                return self.close(at_once, conn);
             }
             _ => return,
         };
@@ -59,7 +59,10 @@ impl Holder {
         };
         let mut turn = match self.wait_for_turn(&mut conn).await {
             Some(Ok(turn)) => turn,
-            Some(Err(why)) => return refuse(conn, &why).await,
+            Some(Err(why)) => {
+                let _ = conn.send(&why, &[]).await;
+                return;
+            }
             None => return,
         };
         let streams = match Streams::passed(streams, run.stdin) {
@@ -97,19 +100,29 @@ impl Holder {
 
     /// Waits for a session, and tells the other side meanwhile that this process lives. `None` if the
     /// other side has gone.
-    async fn wait_for_turn(self: &Arc<Self>, conn: &mut Conn) -> Option<Result<Turn, String>> {
-        let mut turn = pin!(self.turn());
+    async fn wait_for_turn(self: &Arc<Self>, conn: &mut Conn) -> Option<Result<Turn, Answer>> {
+        let mut turn = pin!(self.live_turn());
         let (mut ticks, mut said) = (interval(TICK), self.says.subscribe());
         loop {
             tokio::select! {
                 biased;
                 turn = &mut turn => return Some(turn),
                 _ = ticks.tick() => conn.send(&Answer::Wait, &[]).await.ok()?,
-                Ok(()) = said.changed() => {
-                    let fact = said.borrow_and_update().clone();
+                fact = said.recv() => if let Ok(fact) = fact {
                     conn.send(&Answer::Say(fact), &[]).await.ok()?;
-                }
+                },
                 _ = conn.receive::<HolderRequest>() => return None,
+            }
+        }
+    }
+
+    /// Waits for a place, and for a session whose connection is alive.
+    async fn live_turn(self: &Arc<Self>) -> Result<Turn, Answer> {
+        loop {
+            let turn = self.turn().await?;
+            match &turn.session {
+                Some(session) if !session.is_alive().await => self.put_back(turn),
+                _ => return Ok(turn),
             }
         }
     }
@@ -238,16 +251,13 @@ impl Running {
     }
 
     async fn over(&mut self, error: &crate::error::Error) {
+        if self.stage == Stage::Clears {
+            return;
+        }
+        let written = timeout(CLEAR_LIMIT, self.session.ends.delivered()).await;
         match self.stage {
-            Stage::Writes(status) if self.is_written().await => self.ended(status).await,
-            Stage::Runs | Stage::Writes(_) => {
-                let failed = Answer::Failed {
-                    what: error.to_string(),
-                    hint: error.hint(),
-                };
-                self.tell(&failed).await;
-            }
-            Stage::Clears => {}
+            Stage::Writes(status) if written.is_ok() => self.ended(status).await,
+            _ => self.tell(&Answer::failed(error)).await,
         }
     }
 
@@ -260,12 +270,6 @@ impl Running {
             None => self.tell(&Answer::Ended(status)).await,
         }
         self.stage = Stage::Clears;
-    }
-
-    /// Whether all of the output is written in time.
-    async fn is_written(&self) -> bool {
-        let written = timeout(CLEAR_LIMIT, self.session.ends.delivered()).await;
-        written.is_ok()
     }
 
     fn clears(&mut self) {

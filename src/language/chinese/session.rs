@@ -25,6 +25,9 @@ macro_rules! chinese_session {
     ("all shared sessions are busy") => ("保持的所有会话都在执行命令");
     ("the standard streams were not passed") => ("没有随消息收到输入输出流");
     ("the process {pid}: {why}") => ("进程 {pid}：{why}");
+    ("it does not end") => ("没有结束");
+    ("no sessions are held") => ("没有保持的会话");
+    ("no sessions with {id} are held") => ("没有保持与 {id} 的会话");
     ("it reports no process id") => ("没有报告进程 ID");
     ("it does not answer as a holder does") => ("响应不是来自会话保持进程");
     ("the log can't be written: {error}") => ("无法写入日志：{error}");

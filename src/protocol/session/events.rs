@@ -92,6 +92,10 @@ impl Channel for Session {
         self.due.close = true;
     }
 
+    fn probe(&mut self) {
+        self.due.ping = true;
+    }
+
     fn wants_send(&self, now: Now) -> bool {
         let data = self.data_due() && self.bucket.wait_until(now.at).is_none();
         self.up && (self.control_due() || data)

@@ -17,11 +17,21 @@ use crate::share::{Commands, Ends, FilterRequest, SessionMessage};
 use crate::wire::SessionUrl;
 use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+/// After so long without a sign of life a connection may be dead: a network that fails says nothing.
+#[cfg(unix)]
+const FRESH: Duration = Duration::from_secs(5);
+
+/// How long a connection may take to show that it is alive.
+#[cfg(unix)]
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// The settings that sessions are started with.
 pub(crate) struct SessionSettings<'a> {
@@ -42,9 +52,8 @@ pub(crate) struct HeldSession {
     said: mpsc::UnboundedReceiver<SessionMessage>,
     asks: mpsc::UnboundedSender<FilterRequest>,
     control: mpsc::Sender<Control>,
-    /// Its connection is there.
     #[cfg_attr(not(unix), allow(dead_code, reason = "holders are for Unix"))]
-    up: Arc<AtomicBool>,
+    connection: Arc<Connection>,
     #[cfg_attr(not(unix), allow(dead_code, reason = "holders are for Unix"))]
     over: bool,
 }
@@ -62,13 +71,12 @@ impl HeldSession {
         let (control, controls) = mpsc::channel(8);
         let ends = Ends::new(asks.clone(), control.clone());
         let filter = Commands::new(ends.clone(), asked, say.clone());
-        let up = Arc::new(AtomicBool::new(true));
         let mut held = Self {
             ends,
             said,
             asks,
             control,
-            up,
+            connection: Arc::default(),
             over: false,
         };
         let running = held.start(opening, request, filter, controls).await?;
@@ -129,7 +137,7 @@ impl HeldSession {
             network: context.network.clone(),
             target: started.target.clone(),
             limit,
-            up: Arc::clone(&self.up),
+            connection: Arc::clone(&self.connection),
         };
         let (ends, control) = (self.ends.clone(), self.control.clone());
         let ending = opening.ending.clone();
@@ -174,10 +182,20 @@ impl HeldSession {
         })
     }
 
-    /// Whether its connection is there.
+    /// Whether its connection is there, as far as is known.
     #[cfg(unix)]
     pub(crate) fn is_up(&self) -> bool {
-        self.up.load(Ordering::Relaxed)
+        self.connection.is_up()
+    }
+
+    /// Whether its connection shows that it is there.
+    #[cfg(unix)]
+    pub(crate) async fn is_alive(&self) -> bool {
+        let probe = || {
+            // If there is no room, what is asked for already shows it.
+            let _ = self.control.try_send(Control::Probe);
+        };
+        self.connection.is_alive(probe).await
     }
 
     /// Whether it is over. What else was said while no command ran is of no interest.
@@ -208,12 +226,58 @@ fn why(outcome: Outcome) -> Error {
     }
 }
 
+/// What is known of a session's connection.
+struct Connection {
+    /// It was lost, and there is no new one yet.
+    is_broken: AtomicBool,
+    /// It did not answer in time.
+    is_silent: AtomicBool,
+    /// When something last came.
+    heard: watch::Sender<Instant>,
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self {
+            is_broken: AtomicBool::new(false),
+            is_silent: AtomicBool::new(false),
+            heard: watch::Sender::new(Instant::now()),
+        }
+    }
+}
+
+impl Connection {
+    fn heard(&self) {
+        self.is_silent.store(false, Relaxed);
+        self.heard.send_replace(Instant::now());
+    }
+
+    #[cfg(unix)]
+    fn is_up(&self) -> bool {
+        !self.is_broken.load(Relaxed) && !self.is_silent.load(Relaxed)
+    }
+
+    /// Whether it is alive. If nothing came for a while, `probe` has to make something come.
+    #[cfg(unix)]
+    async fn is_alive(&self, probe: impl FnOnce()) -> bool {
+        let mut heard = self.heard.subscribe();
+        if heard.borrow().elapsed() < FRESH {
+            return true;
+        }
+        probe();
+        let answered = timeout(ANSWER_LIMIT, heard.changed()).await;
+        let is_alive = answered.is_ok_and(|heard| heard.is_ok());
+        self.is_silent.store(!is_alive, Relaxed);
+        is_alive
+    }
+}
+
 /// The pump's host for a held session.
 struct HeldHost {
     network: Network,
     target: SessionUrl,
     limit: Duration,
-    up: Arc<AtomicBool>,
+    connection: Arc<Connection>,
 }
 
 impl Host for HeldHost {
@@ -224,9 +288,36 @@ impl Host for HeldHost {
     fn notice(&mut self, notice: Notice) {
         tracing::info!(?notice);
         match notice {
-            Notice::Reconnecting { .. } => self.up.store(false, Ordering::Relaxed),
-            Notice::Resumed => self.up.store(true, Ordering::Relaxed),
+            Notice::Reconnecting { .. } => self.connection.is_broken.store(true, Relaxed),
+            Notice::Resumed => self.connection.is_broken.store(false, Relaxed),
             _ => {}
         }
+    }
+
+    fn heard(&mut self) {
+        self.connection.heard();
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use tokio::time::sleep;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_was_silent_has_to_show_that_it_is_alive() {
+        let connection = Connection::default();
+        let unasked = || panic!("it was heard of just now");
+        assert!(connection.is_alive(unasked).await);
+        sleep(FRESH).await;
+        assert!(connection.is_alive(|| connection.heard()).await);
+        assert!(connection.is_alive(unasked).await);
+        sleep(FRESH).await;
+        let begun = Instant::now();
+        assert!(!connection.is_alive(|| {}).await && !connection.is_up());
+        assert!(begun.elapsed() <= ANSWER_LIMIT * 11 / 10);
+        // A late answer counts too.
+        connection.heard();
+        assert!(connection.is_up());
     }
 }

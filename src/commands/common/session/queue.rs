@@ -151,6 +151,16 @@ fn asked_pause(error: &Error) -> Duration {
     }
 }
 
+/// Whether a session that is asked for after this failure would fail in the same way, after the same wait.
+#[cfg(unix)]
+pub(crate) fn fails_again(error: &Error) -> bool {
+    let has_waited = matches!(
+        error,
+        Error::Queue { .. } | Error::Timeout { .. } | Error::AgentTimeout { .. } | Error::Remote(_)
+    );
+    has_waited || is_limit(error)
+}
+
 /// Whether the service takes no more for now: too many calls, or too many sessions in the region or of the
 /// instance.
 pub(super) fn is_limit(error: &Error) -> bool {
@@ -161,5 +171,30 @@ pub(super) fn is_limit(error: &Error) -> bool {
             code == "Aborted" && reason == "ConnectionCountExceedLimit"
         }
         _ => false,
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_waited_for_in_vain_fails_again() {
+        let limit = Duration::from_secs(3);
+        let what = "the answer";
+        let ended = |code: &str, detail: &str| Error::Ended {
+            code: code.into(),
+            detail: detail.into(),
+        };
+        for (error, fails) in [
+            (Error::Queue { wait: limit, limit }, true),
+            (Error::AgentTimeout { what, limit }, true),
+            (ended("Aborted", "ConnectionCountExceedLimit"), true),
+            (ended("Aborted", "InstanceNotRunning"), false),
+            (Error::Lost("reset".into()), false),
+            (Error::NoRegion, false),
+        ] {
+            assert_eq!(fails_again(&error), fails, "{error}");
+        }
     }
 }

@@ -40,7 +40,32 @@ pub(crate) struct ShareRequest<'a> {
     pub(crate) ui: &'a Ui,
 }
 
-/// Runs a command in a shared session. `None` means that nothing has begun and the command needs a session
+/// Why a command was not handed over. Nothing of it has begun.
+pub(super) enum NotHeld {
+    /// A session of its own may do.
+    Refused(String),
+    /// A session of its own would fail in the same way, after the same wait.
+    Failed {
+        /// The failure.
+        what: String,
+        /// The advice.
+        hint: Option<String>,
+    },
+}
+
+impl From<String> for NotHeld {
+    fn from(why: String) -> Self {
+        Self::Refused(why)
+    }
+}
+
+impl From<&str> for NotHeld {
+    fn from(why: &str) -> Self {
+        Self::Refused(why.into())
+    }
+}
+
+/// Runs a command in a shared session, until the time limit ends. `None` means that nothing has begun and the command needs a session
 /// of its own; the log says why.
 ///
 /// # Errors
@@ -49,6 +74,7 @@ pub(crate) async fn run(
     shared: &ShareRequest<'_>,
     args: &Connect,
     program: Option<&Program>,
+    by: Option<Instant>,
 ) -> Result<Option<Exit>> {
     if !shared.sharing.is_wanted() {
         return Ok(None);
@@ -61,7 +87,7 @@ pub(crate) async fn run(
         Ok(program) => program,
         Err(why) => return own(why),
     };
-    let mut stops = Stops::listen(args.run.timeout).map_err(|source| Error::Io {
+    let mut stops = Stops::until(by).map_err(|source| Error::Io {
         what: tr!("signals can't be caught"),
         source,
     })?;
@@ -74,7 +100,7 @@ pub(crate) async fn run(
         if let Some(typed) = typed {
             let _ = typed.send(());
         }
-        Ok::<_, String>(conn)
+        Ok::<_, NotHeld>(conn)
     };
     let handed = tokio::select! {
         handed = handing => handed,
@@ -82,7 +108,11 @@ pub(crate) async fn run(
     };
     match handed {
         Ok(conn) => Ok(Some(Follow::new(conn, stops, shared.ui).run().await)),
-        Err(why) => own(&why),
+        Err(NotHeld::Refused(why)) => own(&why),
+        Err(NotHeld::Failed { what, hint }) => {
+            shared.ui.error(&what, hint.as_deref());
+            Ok(Some(Exit::Failed))
+        }
     }
 }
 
@@ -148,7 +178,7 @@ pub(super) async fn hand_over(
     command: &RemoteCommand,
     has_stdin: bool,
     streams: [BorrowedFd<'_>; 3],
-) -> Result<Conn, String> {
+) -> Result<Conn, NotHeld> {
     let (key, place) = place(shared)?;
     let sharing = shared.sharing;
     let keep = sharing.keep();
@@ -166,7 +196,7 @@ pub(super) async fn hand_over(
     let lost = |error: io::Error| error.to_string();
     let sent = timeout(PATIENCE, conn.send(&run, &streams)).await;
     sent.map_err(|_| tr!("it does not answer"))?.map_err(lost)?;
-    let mut told = false;
+    let mut told = Vec::new();
     loop {
         let answer = timeout(PATIENCE, conn.receive::<Answer>()).await;
         match answer
@@ -174,14 +204,18 @@ pub(super) async fn hand_over(
             .map_err(lost)?
         {
             Some(Answer::Wait) => {}
-            // Of several sessions that wait for the same, one is enough.
-            Some(Answer::Say(_)) if told => {}
             Some(Answer::Say(fact)) => {
-                told = true;
-                shared.ui.say(&fact);
+                // Of several sessions that wait for the same, one is enough: they differ in numbers.
+                let gist = fact.split(|c: char| c.is_ascii_digit()).next();
+                let gist = gist.unwrap_or_default().to_owned();
+                if !told.contains(&gist) {
+                    told.push(gist);
+                    shared.ui.say(&fact);
+                }
             }
             Some(Answer::Ready) => break,
-            Some(Answer::Refused(why)) => return Err(why),
+            Some(Answer::Refused(why)) => return Err(why.into()),
+            Some(Answer::Failed { what, hint }) => return Err(NotHeld::Failed { what, hint }),
             Some(_) => return Err(tr!("it does not answer as a holder does").into()),
             None => return Err(tr!("it has ended").into()),
         }

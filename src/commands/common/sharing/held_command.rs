@@ -1,6 +1,6 @@
 //! Runs a command in a session that is held, with streams that are this process's own.
 
-use super::hand_over::{QUIET, ShareRequest, check, hand_over};
+use super::hand_over::{NotHeld, QUIET, ShareRequest, check, hand_over};
 use super::reach::PATIENCE;
 use crate::error::Error;
 use crate::remote::{RemoteCommand, Signal};
@@ -33,8 +33,10 @@ pub(crate) async fn start_command(
         }
     };
     let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-    let conn = hand_over(shared, command, has_stdin, streams).await?;
-    Ok(HeldCommand { conn })
+    match hand_over(shared, command, has_stdin, streams).await {
+        Ok(conn) => Ok(HeldCommand { conn }),
+        Err(NotHeld::Refused(why) | NotHeld::Failed { what: why, .. }) => Err(why),
+    }
 }
 
 impl HeldCommand {

@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep, timeout};
 /// How long a holder may be silent before it has taken a command.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a holder may take to start.
-const START: Duration = Duration::from_secs(5);
+/// How long a holder may take to start: longer, as many may be started at once.
+const START: Duration = Duration::from_secs(2);
 
 /// How often a socket is tried whose holder is being started.
 const RETRY: Duration = Duration::from_millis(5);
