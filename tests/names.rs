@@ -245,6 +245,20 @@ fn a_name_takes_two_calls_and_none_while_it_is_young() {
 }
 
 #[test]
+fn a_terminal_is_not_held_up_by_a_look_up_though_commands_share_sessions() {
+    let cloud = cloud(&FLEET);
+    assert_eq!(axt(&cloud, "connect web-1 --command true").status, 0);
+    let words = "connect web-1 --name-cache 0 --share 1m -v -t --command true";
+    let mut terminal = cloud.axt(words.split(' '));
+    terminal
+        .env_remove("AXT_LOG_FILE")
+        .env_remove("AXT_VERBOSE");
+    let done = run(terminal, b"");
+    assert_eq!(done.status, 0, "{done:?}");
+    assert!(done.stderr.contains("as remembered"), "{}", done.stderr);
+}
+
+#[test]
 fn a_name_with_a_region_takes_two_calls_in_each_of_two_regions() {
     let cloud = cloud(&FLEET);
     let done = axt(&cloud, "connect web-1.cn-beijing --command true");

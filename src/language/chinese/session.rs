@@ -85,7 +85,6 @@ macro_rules! chinese_session {
     ("the process that holds the session sent an invalid message") => ("会话保持进程发送了无效的消息");
     ("the process that held the session has ended before the command did: its status is not known") => ("会话保持进程在命令结束之前结束：命令的状态未知");
     ("the process that holds the session does not answer: the command's status is not known") => ("会话保持进程没有响应：命令的状态未知");
-    ("the process that holds the session has ended, or does not answer") => ("会话保持进程已结束或没有响应");
     ("the holder is axt {version}") => ("会话保持进程的版本为 axt {version}");
     ("there is no holder") => ("没有会话保持进程");
     ("the holder does not answer") => ("会话保持进程没有响应");

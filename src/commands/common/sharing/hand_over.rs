@@ -1,5 +1,6 @@
 //! The command's side of a shared session: hands the command over, passes signals on and takes its status.
 
+use super::command_conn::CommandConn;
 use super::key::key;
 use super::reach::{PATIENCE, answer, connect_to_holder, greeted, reach};
 use super::start::StartMessage;
@@ -18,11 +19,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
-
-/// How long a holder may be silent while it runs a command, until it is asked whether it is there.
-pub(super) const QUIET: Duration = Duration::from_secs(10);
 
 /// A command whose session may be shared.
 pub(crate) struct ShareRequest<'a> {
@@ -259,19 +256,16 @@ fn stdin(wanted: bool) -> io::Result<(OwnedFd, Option<SyncSender<()>>)> {
 
 /// A command that runs in a shared session.
 struct Follow<'a> {
-    conn: Conn,
+    conn: CommandConn,
     stops: Stops,
     ui: &'a Ui,
     /// The stop that was passed on, and how long the command has to end.
     stopping: Option<(Stop, Instant)>,
     kill_at: Option<Instant>,
-    /// When the holder has been silent for too long.
-    quiet_at: Instant,
-    asked: bool,
 }
 
 enum Wake {
-    Answer(io::Result<Option<Answer>>),
+    Answer(std::result::Result<Answer, &'static str>),
     Stop(Stop),
     Time,
 }
@@ -279,13 +273,11 @@ enum Wake {
 impl<'a> Follow<'a> {
     fn new(conn: Conn, stops: Stops, ui: &'a Ui) -> Self {
         Self {
-            conn,
+            conn: CommandConn::new(conn),
             stops,
             ui,
             stopping: None,
             kill_at: None,
-            quiet_at: Instant::now() + QUIET,
-            asked: false,
         }
     }
 
@@ -293,15 +285,14 @@ impl<'a> Follow<'a> {
     async fn run(mut self) -> Exit {
         loop {
             let by = self.stopping.map(|(_, by)| by);
-            let due = by.into_iter().chain(self.kill_at).chain([self.quiet_at]);
-            let due = due.min().unwrap_or(self.quiet_at);
+            let due = by.into_iter().chain(self.kill_at).min();
             let wake = tokio::select! {
-                answer = self.conn.receive() => Wake::Answer(answer),
+                answer = self.conn.next() => Wake::Answer(answer),
                 stop = self.stops.next() => Wake::Stop(stop),
-                () = sleep_until(due) => Wake::Time,
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Wake::Time,
             };
             let exit = match wake {
-                Wake::Answer(answer) => self.answered(answer),
+                Wake::Answer(answer) => Some(self.answered(answer)),
                 Wake::Stop(stop) => self.stop(stop).await,
                 Wake::Time => self.time_passed().await,
             };
@@ -311,31 +302,19 @@ impl<'a> Follow<'a> {
         }
     }
 
-    fn answered(&mut self, answer: io::Result<Option<Answer>>) -> Option<Exit> {
-        self.quiet_at = Instant::now() + QUIET;
-        self.asked = false;
+    fn answered(&self, answer: std::result::Result<Answer, &str>) -> Exit {
         let exit = match answer {
-            Ok(Some(Answer::Log(line))) => {
-                tracing::info!("{line}");
-                return None;
-            }
-            Ok(Some(Answer::Pong | Answer::Wait)) => return None,
-            Ok(Some(Answer::Ended(status))) => Exit::Remote(status),
-            Ok(Some(Answer::OutputClosed)) => Exit::Signal(13),
-            Ok(Some(Answer::Failed { what, hint })) => self.failed(&what, hint.as_deref()),
-            Ok(Some(_)) => self.failed(
+            Ok(Answer::Ended(status)) => Exit::Remote(status),
+            Ok(Answer::OutputClosed) => Exit::Signal(13),
+            Ok(Answer::Failed { what, hint }) => self.failed(&what, hint.as_deref()),
+            Ok(_) => self.failed(
                 tr!("the process that holds the session sent an invalid message"),
                 None,
             ),
-            Ok(None) | Err(_) => self.failed(
-                tr!(
-                    "the process that held the session has ended before the command did: its status is not known"
-                ),
-                None,
-            ),
+            Err(why) => self.failed(why, None),
         };
         let stopped = self.stopping.map(|(stop, _)| exit_of(stop));
-        Some(stopped.unwrap_or(exit))
+        stopped.unwrap_or(exit)
     }
 
     fn failed(&self, what: &str, hint: Option<&str>) -> Exit {
@@ -356,7 +335,7 @@ impl<'a> Follow<'a> {
         let now = Instant::now();
         self.stopping = Some((stop, now + grace));
         self.kill_at = (stop == Stop::Timeout).then_some(now + GRACE);
-        self.ask(&HolderRequest::Signal(signal)).await;
+        self.conn.send(&HolderRequest::Signal(signal)).await;
         None
     }
 
@@ -368,24 +347,8 @@ impl<'a> Follow<'a> {
             return Some(exit_of(stop));
         }
         if self.kill_at.take_if(|at| *at <= now).is_some() {
-            self.ask(&HolderRequest::Signal(Signal::Kill)).await;
-        }
-        if self.quiet_at <= now {
-            if self.asked {
-                let what = tr!(
-                    "the process that holds the session does not answer: the command's status is not known"
-                );
-                return Some(self.failed(what, None));
-            }
-            self.asked = true;
-            self.quiet_at = now + QUIET;
-            self.ask(&HolderRequest::Ping).await;
+            self.conn.send(&HolderRequest::Signal(Signal::Kill)).await;
         }
         None
-    }
-
-    /// Sends a request. A broken connection shows when the answer is read.
-    async fn ask(&mut self, asked: &HolderRequest) {
-        let _ = timeout(PATIENCE, self.conn.send(asked, &[])).await;
     }
 }

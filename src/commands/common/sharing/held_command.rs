@@ -1,18 +1,17 @@
 //! Runs a command in a session that is held, with streams that are this process's own.
 
-use super::hand_over::{NotHeld, QUIET, ShareRequest, check, hand_over};
-use super::reach::PATIENCE;
+use super::command_conn::CommandConn;
+use super::hand_over::{NotHeld, ShareRequest, check, hand_over};
 use crate::error::Error;
 use crate::remote::{RemoteCommand, Signal};
-use crate::share::{Answer, Conn, HolderRequest};
+use crate::share::{Answer, HolderRequest};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 /// A command that runs in a session that is held.
 pub(crate) struct HeldCommand {
-    conn: Conn,
+    conn: CommandConn,
 }
 
 /// Hands a command over with these streams: standard input, if it has one, output and error. Nothing of it
@@ -34,7 +33,9 @@ pub(crate) async fn start_command(
     };
     let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
     match hand_over(shared, command, has_stdin, streams).await {
-        Ok(conn) => Ok(HeldCommand { conn }),
+        Ok(conn) => Ok(HeldCommand {
+            conn: CommandConn::new(conn),
+        }),
         Err(NotHeld::Refused(why) | NotHeld::Failed { what: why, .. }) => Err(why),
     }
 }
@@ -45,35 +46,21 @@ impl HeldCommand {
         mut self,
         signals: &mut mpsc::Receiver<Signal>,
     ) -> Result<u8, Error> {
-        let mut asked = false;
         loop {
             let answer = tokio::select! {
                 Some(signal) = signals.recv() => {
-                    self.ask(&HolderRequest::Signal(signal)).await;
+                    self.conn.send(&HolderRequest::Signal(signal)).await;
                     continue;
                 }
-                answer = timeout(QUIET, self.conn.receive::<Answer>()) => answer,
+                answer = self.conn.next() => answer,
             };
-            match answer {
-                Ok(Ok(Some(Answer::Ended(status)))) => return Ok(status),
-                Ok(Ok(Some(Answer::Failed { what, .. }))) => return Err(Error::Lost(what)),
-                Ok(Ok(Some(Answer::Log(line)))) => tracing::info!("{line}"),
-                Ok(Ok(Some(Answer::Pong | Answer::Wait))) => asked = false,
-                Err(_) if !asked => {
-                    asked = true;
-                    self.ask(&HolderRequest::Ping).await;
-                }
-                _ => {
-                    let what =
-                        tr!("the process that holds the session has ended, or does not answer");
-                    return Err(Error::Lost(what.into()));
-                }
-            }
+            let why = match answer {
+                Ok(Answer::Ended(status)) => return Ok(status),
+                Ok(Answer::Failed { what, .. }) => what,
+                Ok(_) => tr!("the process that holds the session sent an invalid message").into(),
+                Err(why) => why.into(),
+            };
+            return Err(Error::Lost(why));
         }
-    }
-
-    /// A fault of the connection shows in the answers.
-    async fn ask(&mut self, asked: &HolderRequest) {
-        let _ = timeout(PATIENCE, self.conn.send(asked, &[])).await;
     }
 }

@@ -1,5 +1,6 @@
 //! Handing a command over to the process that holds sessions for it, which is started if there is none.
 
+mod command_conn;
 mod hand_over;
 mod held_command;
 mod key;
