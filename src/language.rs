@@ -86,7 +86,18 @@ pub(crate) fn chosen(variable: impl Fn(&str) -> Option<String>) -> Result<Langua
     let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
         .into_iter()
         .find_map(given);
+    let locale = locale.filter(|locale| is_utf8(locale));
     Ok(locale.and_then(|locale| named(&locale)).unwrap_or_default())
+}
+
+/// Whether a terminal of this locale shows UTF-8, which is all that axt writes. A locale that names no encoding
+/// is taken for one.
+fn is_utf8(locale: &str) -> bool {
+    let Some((_, encoding)) = locale.split_once('.') else {
+        return true;
+    };
+    let encoding = encoding.split('@').next().unwrap_or_default();
+    ["utf-8", "utf8"].contains(&&*encoding.to_ascii_lowercase())
 }
 
 /// The language of a locale, as in `zh_CN.UTF-8` or `en`.
@@ -115,6 +126,10 @@ mod tests {
             ("LANG=zh_CN LC_MESSAGES=zh_CN LC_ALL=C", English),
             ("LANG=zh_CN LC_ALL= LC_MESSAGES=", Chinese),
             ("LC_ALL=zha_CN", English),
+            ("LC_ALL=zh_CN.GBK", English),
+            ("LANG=zh_CN.gb18030@radical", English),
+            ("LANG=zh_CN.utf8@radical", Chinese),
+            ("LC_ALL=zh_CN.GBK AXT_LANG=zh", Chinese),
             ("LC_ALL=zh_CN AXT_LANG=en", English),
             ("LC_ALL=C AXT_LANG=zh-CN", Chinese),
             ("LC_ALL=C AXT_LANG=zh_CN.UTF-8", Chinese),
