@@ -136,15 +136,20 @@ fn listing(sessions: &[SessionRecord], now: Timestamp, columns: Option<usize>) -
         "CLIENT",
         "PRINCIPAL",
     ];
-    let mut rows: Vec<_> = sessions.iter().map(|session| row(session, now)).collect();
+    let rows = sessions.iter().map(|session| row(session, now));
     match columns {
         Some(columns) => {
-            for [_, _, _, _, started, ..] in &mut rows {
+            let for_people = sessions.iter().zip(rows).map(|(session, mut row)| {
+                let [_, _, _, _, started, _, closed, ..] = &mut row;
                 *started = to_the_minute(started);
-            }
-            fitted(header, &rows, 2, columns)
+                *closed = session.connections.last().map(reason).unwrap_or_default();
+                row
+            });
+            let rows: Vec<_> = for_people.collect();
+            let whole = ["SESSION", "INSTANCE", "STARTED"];
+            fitted(header, &rows, &whole, columns)
         }
-        None => table(header, &rows, false),
+        None => table(header, &rows.collect::<Vec<_>>(), false),
     }
 }
 
@@ -160,18 +165,18 @@ fn row(session: &SessionRecord, now: Timestamp) -> [String; 9] {
         of_last(|connection| &connection.status).unwrap_or_default(),
         text(&session.creation_time),
         duration(&session.connections, now).unwrap_or_default(),
-        last.map(closed).unwrap_or_default(),
+        of_last(|connection| &connection.closed_reason).unwrap_or_default(),
         text(&session.client_ip),
         principal.join(" ").trim().to_owned(),
     ]
 }
 
-/// A time without what few users need of it; what is no time stays.
+/// A time without what few users need of it, as records are four weeks old at most; what is no time stays.
 fn to_the_minute(time: &str) -> String {
     let parsed: Result<Timestamp, jiff::Error> = time.parse();
     parsed.map_or_else(
         |_| time.to_owned(),
-        |time| time.strftime("%Y-%m-%d %H:%MZ").to_string(),
+        |time| time.strftime("%m-%d %H:%MZ").to_string(),
     )
 }
 
@@ -187,7 +192,7 @@ fn duration(connections: &[ConnectionRecord], now: Timestamp) -> Option<String> 
 }
 
 /// The reason why a connection was closed, in words.
-fn closed(connection: &ConnectionRecord) -> String {
+fn reason(connection: &ConnectionRecord) -> String {
     let code = connection.closed_reason.as_deref().unwrap_or_default();
     let words = hints::closed_reason(code).unwrap_or(code);
     match &connection.failed_detail {
@@ -214,7 +219,7 @@ mod tests {
                 }]},
             },
             {
-                "SessionId": "s-2", "CreationTime": "2024-01-19T08:00:00Z",
+                "SessionId": "s-2", "CreationTime": "2024-01-19T08:00:00Z", "Username": "ecs-assist-user",
                 "Connections": [{"Status": "Connected", "StartTime": "2024-01-19T08:00:00Z", "InstanceId": "i-2"}],
             },
             {"SessionId": "s-3\x1b[2J", "Connections": null},
@@ -226,16 +231,16 @@ mod tests {
     fn records_are_shown_as_a_table() {
         let now = "2024-01-19T09:30:01Z".parse().unwrap();
         insta::assert_snapshot!(listing(&records(), now, Some(200)), @r"
-        SESSION           INSTANCE                USER    STATE      STARTED            DURATION   CLOSED                                           CLIENT       PRINCIPAL
-        s-hz023od0x9****  i-bp1i7gg30r52z2em****  管理员  Failed     2024-01-19 09:15Z  6s         the Cloud Assistant agent is too old: update it  192.168.1.1  RAMUser 123456xxxx
-        s-2               i-2                     -       Connected  2024-01-19 08:00Z  1h 30m 1s  -                                                -            -
-        s-3\u{1b}[2J      -                       -       -          -                  -          -                                                -            -
+        SESSION           INSTANCE                USER             STATE      STARTED       DURATION   CLOSED                                           CLIENT       PRINCIPAL
+        s-hz023od0x9****  i-bp1i7gg30r52z2em****  管理员           Failed     01-19 09:15Z  6s         the Cloud Assistant agent is too old: update it  192.168.1.1  RAMUser 123456xxxx
+        s-2               i-2                     ecs-assist-user  Connected  01-19 08:00Z  1h 30m 1s  -                                                -            -
+        s-3\u{1b}[2J      -                       -                -          -             -          -                                                -            -
         ");
         insta::assert_snapshot!(listing(&records(), now, Some(80)), @r"
-        SESSION           INSTANCE                USER    STATE      STARTED
-        s-hz023od0x9****  i-bp1i7gg30r52z2em****  管理员  Failed     2024-01-19 09:15Z
-        s-2               i-2                     -       Connected  2024-01-19 08:00Z
-        s-3\u{1b}[2J      -                       -       -          -
+        SESSION           INSTANCE                USER           STATE      STARTED
+        s-hz023od0x9****  i-bp1i7gg30r52z2em****  管理员         Failed     01-19 09:15Z
+        s-2               i-2                     ecs-assist-u…  Connected  01-19 08:00Z
+        s-3\u{1b}[2J      -                       -              -          -
         ");
         let piped = listing(&records(), now, None);
         assert!(
@@ -243,19 +248,21 @@ mod tests {
             "{piped}"
         );
         assert!(!piped.contains('\x1b'));
+        // Programs get the service's own word for it.
+        assert!(piped.contains("\tAgentNeedUpgrade\t"), "{piped}");
     }
 
     #[test]
     fn reasons_are_told_in_words() {
-        let closed_by = |reason: &str, detail: Option<&str>| {
-            closed(&ConnectionRecord {
-                closed_reason: Some(reason.into()),
+        let closed_by = |code: &str, detail: Option<&str>| {
+            reason(&ConnectionRecord {
+                closed_reason: Some(code.into()),
                 failed_detail: detail.map(Into::into),
                 ..ConnectionRecord::default()
             })
         };
         assert_eq!(closed_by("ClientClosed", None), "the client ended it");
         assert_eq!(closed_by("Unheard", Some("of")), "Unheard (of)");
-        assert_eq!(closed(&ConnectionRecord::default()), "");
+        assert_eq!(reason(&ConnectionRecord::default()), "");
     }
 }

@@ -23,7 +23,7 @@ pub(crate) fn table<const N: usize>(
     terminal: bool,
 ) -> String {
     if terminal {
-        return fitted(header, rows, N, usize::MAX);
+        return fitted(header, rows, &[], usize::MAX);
     }
     let cells = rows
         .iter()
@@ -32,13 +32,12 @@ pub(crate) fn table<const N: usize>(
 }
 
 /// Formats a table for a terminal of so many columns: what is too wide is cut, the widest cells first, but
-/// never those of the first `whole` columns, by which rows are told apart. Where cutting is not enough, the last
-/// columns are left out.
+/// never those of the `whole` columns. Where cutting is not enough, the last columns are left out.
 #[must_use]
 pub(crate) fn fitted<const N: usize>(
     header: [&str; N],
     rows: &[[String; N]],
-    whole: usize,
+    whole: &[&str],
     columns: usize,
 ) -> String {
     let or_dash = |cell: &String| match cell.is_empty() {
@@ -57,7 +56,7 @@ pub(crate) fn fitted<const N: usize>(
     }
     let mut least = widths.map(|width| width.min(LEAST));
     for (at, least) in least.iter_mut().enumerate() {
-        let uncut = if at < whole {
+        let uncut = if whole.contains(&header[at]) {
             widths[at]
         } else {
             header[at].width()
@@ -147,24 +146,24 @@ mod tests {
             ],
             ["i-2".into(), "web".into(), String::new()],
         ];
-        insta::assert_snapshot!(fitted(["ID", "NAME", "TAGS"], &rows, 1, 36), @r"
+        insta::assert_snapshot!(fitted(["ID", "NAME", "TAGS"], &rows, &["ID"], 36), @r"
         ID            NAME        TAGS
         i-bp1example  一个很长…   env=produ…
         i-2           web         -
         ");
         for columns in 0..60 {
-            let text = fitted(["ID", "NAME", "TAGS"], &rows, 1, columns);
+            let text = fitted(["ID", "NAME", "TAGS"], &rows, &["ID"], columns);
             assert!(text.contains("i-bp1example"), "{text}");
             let fits = |line: &str| line.width() <= columns.max(12);
             assert!(text.lines().all(fits), "{columns}: {text}");
         }
-        insta::assert_snapshot!(fitted(["ID", "NAME", "TAGS"], &rows, 1, 35), @r"
+        insta::assert_snapshot!(fitted(["ID", "NAME", "TAGS"], &rows, &["ID"], 35), @r"
         ID            NAME
         i-bp1example  一个很长的名字
         i-2           web
         ");
         assert_eq!(
-            fitted(["ID", "NAME", "TAGS"], &rows, 1, 99),
+            fitted(["ID", "NAME", "TAGS"], &rows, &["ID"], 99),
             table(["ID", "NAME", "TAGS"], &rows, true)
         );
     }

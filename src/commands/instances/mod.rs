@@ -165,7 +165,7 @@ fn listing(instances: &[Instance], columns: Option<usize>) -> String {
     ];
     let rows: Vec<_> = instances.iter().map(row).collect();
     match columns {
-        Some(columns) => fitted(header, &rows, 1, columns),
+        Some(columns) => fitted(header, &rows, &["ID"], columns),
         None => table(header, &rows, false),
     }
 }
