@@ -15,7 +15,7 @@ use tokens::{end_of_item, is_punct, is_test_attribute};
 const ENGLISH: &[(&str, &str, &str)] = &[
     ("cli/emulator.rs", "", "help"),
     ("cli/invocation.rs", "No ControlPath specified for", "other programs look for it"),
-    ("cli/openssh.rs", "\\\nssh's options:", "help"),
+    ("cli/openssh.rs", "\\\nOPTIONS OF SSH", "help"),
     ("cli/parse/habits.rs", "axt ", "a command line"),
     ("cli/parse/habits.rs", "rsync ", "a command line"),
     ("cli/parse/usage.rs", "", "the parser's own words"),

@@ -76,15 +76,29 @@ fn denied(text: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// The names that `--limit`, `--fault` and `--instance` take, for the long help.
+/// The sections of the help about what `--limit`, `--fault` and `--instance` take.
 fn settings() -> String {
     let indented = |text: String| {
         let lines = text.lines().map(|line| format!("  {line}\n"));
         lines.collect::<String>()
     };
-    let inferred = "The emulator follows the public documents and the published code of the agent and the clients.\nNo published agent speaks protocol version 1.02: numbers, Sync and resuming follow the browser client alone.";
     format!(
-        "{inferred}\n\nLimits (--limit):\n{}\nFaults (--fault); an AMOUNT is a number of messages, or a size such as 64K:\n{}\nWords of --instance: {}",
+        "\
+LIMITS
+What --limit takes; none lifts a limit.
+
+{}
+FAULTS
+What --fault takes. An AMOUNT is a number of messages, or a size such as 64K.
+
+{}
+INSTANCES
+The words of --instance: {}
+
+WHAT IS INFERRED
+The emulator follows the public documents and the published code of the agent
+and the clients. No published agent speaks protocol version 1.02: numbers, Sync
+and resuming follow the browser client alone.",
         indented(Limits::help()),
         indented(Faults::help()),
         crate::emulator::INSTANCE_WORDS,

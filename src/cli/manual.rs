@@ -1,7 +1,8 @@
 //! The texts of help and manual pages that are not in the grammar: examples, escapes, statuses, variables, files.
 //!
 //! The texts are in files of their own. A heading is a line of capitals. A line that is indented by two spaces
-//! names something, and the lines below that are indented by six explain it. Other lines are plain text.
+//! names something, and the lines below that are indented by six explain it, or the rest of its line behind two
+//! spaces does. Other lines are plain text. What a command's grammar has as its text after the help is written so too.
 
 use clap::Command;
 
@@ -74,19 +75,35 @@ impl Page {
             .chain(escapes)
             .chain([self.status])
     }
+
+    /// The command with the texts in its long help, and in that of its own commands.
+    fn add_to(&self, command: Command) -> Command {
+        let command = command.mut_subcommands(|below| self.add_to(below));
+        self.add_to_one(command)
+    }
+
+    fn add_to_one(&self, command: Command) -> Command {
+        let own = own(&command).map(|own| headed(&own));
+        let all: Vec<String> = own.into_iter().chain(self.help().map(headed)).collect();
+        command.after_long_help(all.join("\n\n"))
+    }
+}
+
+/// The text that the grammar itself has after a command's long help.
+fn own(command: &Command) -> Option<String> {
+    command.get_after_long_help().map(ToString::to_string)
 }
 
 /// The grammar, with the texts in every command's long help.
 pub(super) fn with_help(axt: Command) -> Command {
-    axt.mut_subcommands(|command| match Page::of(command.get_name()) {
-        Some(page) => {
-            let own = command.get_after_long_help().map(ToString::to_string);
-            let texts = page.help().map(headed);
-            let all: Vec<String> = own.into_iter().chain(texts).collect();
-            command.after_long_help(all.join("\n\n"))
-        }
+    let axt = axt.mut_subcommands(|command| match Page::of(command.get_name()) {
+        Some(page) => page.add_to(command),
         None => command,
-    })
+    });
+    match Page::of("axt") {
+        Some(page) => page.add_to_one(axt),
+        None => axt,
+    }
 }
 
 /// A text with its headings as the help has them.
@@ -101,13 +118,14 @@ fn headed(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The sections of a command's manual page that are not of the grammar, in the language of `man`. `command` is
-/// its first word.
+/// The sections of a command's manual page beside its options, in the language of `man`. `first` is its first word.
 #[must_use]
-pub(crate) fn sections(command: &str) -> String {
-    let page = Page::of(command).into_iter();
-    let own = page.flat_map(|page| page.help().chain([page.notes]));
-    own.chain([ENVIRONMENT, FILES]).map(roff).collect()
+pub(crate) fn sections(first: &str, command: &Command) -> String {
+    let own = own(command).map(|own| roff(&own));
+    let page = Page::of(first).into_iter();
+    let texts = page.flat_map(|page| page.help().chain([page.notes]));
+    let texts = texts.chain([ENVIRONMENT, FILES]).map(roff);
+    own.into_iter().chain(texts).collect()
 }
 
 fn roff(text: &str) -> String {
@@ -120,7 +138,11 @@ fn roff(text: &str) -> String {
         if is_heading(line) {
             page += &format!(".SH \"{line}\"\n");
         } else if let Some(name) = name {
+            let (name, explained) = name.split_once("  ").unwrap_or((name, ""));
             page += &format!(".TP\n\\fB{}\\fR\n", escaped(name).replace('-', "\\-"));
+            if !explained.is_empty() {
+                page += &format!("{}\n", escaped(explained.trim()));
+            }
         } else if line.is_empty() {
             page += if after_name { "" } else { ".PP\n" };
         } else {
@@ -177,6 +199,21 @@ mod tests {
     }
 
     #[test]
+    fn the_long_help_of_every_command_has_examples_and_statuses() {
+        fn check(command: &Command) {
+            let text = own(command).unwrap_or_default();
+            for part in ["Examples:", "Exit status:"] {
+                assert_eq!(text.matches(part).count(), 1, "{command}: {text}");
+            }
+            let below = command
+                .get_subcommands()
+                .filter(|below| !below.is_hide_set());
+            below.for_each(check);
+        }
+        check(&with_help(command()));
+    }
+
+    #[test]
     fn examples_are_of_the_grammar() {
         for page in PAGES {
             let lines = page.examples.lines();
@@ -196,14 +233,15 @@ mod tests {
 
     #[test]
     fn a_text_becomes_help_and_a_page() {
-        let text = "EXIT STATUS\nSome text.\n\n  ~.\n      .a b\\c\n  x-y\n      It's.\n";
+        let text =
+            "EXIT STATUS\nSome text.\n\n  ~.\n      .a b\\c\n  x-y\n      It's.\n  z    Last.\n";
         assert_eq!(
             headed(text),
-            "Exit status:\nSome text.\n\n  ~.\n      .a b\\c\n  x-y\n      It's."
+            "Exit status:\nSome text.\n\n  ~.\n      .a b\\c\n  x-y\n      It's.\n  z    Last."
         );
         assert_eq!(
             roff(text),
-            ".SH \"EXIT STATUS\"\nSome text.\n.TP\n\\fB\\(ti.\\fR\n\\&.a b\\ec\n.TP\n\\fBx\\-y\\fR\nIt\\(aqs.\n"
+            ".SH \"EXIT STATUS\"\nSome text.\n.TP\n\\fB\\(ti.\\fR\n\\&.a b\\ec\n.TP\n\\fBx\\-y\\fR\nIt\\(aqs.\n.TP\n\\fBz\\fR\nLast.\n"
         );
     }
 }

@@ -6,19 +6,26 @@ use clap::Args;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 
-/// The part of the help that lists ssh's options.
+/// The section of the help that lists ssh's options.
 const OPTIONS: &str = "\
-ssh's options:
-  -l USER  -t -tt -T  -n  -q  -v -vv -vvv  -C  -N  -e CHAR  -E FILE  -F FILE  -L ...  -g  -D ...
-  -W HOST:PORT  -s sftp  -O check|exit|stop  -G  -V  -p 22    as in ssh(1)
-  -o KEY=VALUE  User HostName RequestTTY SendEnv SetEnv ConnectTimeout ServerAliveInterval
-                ServerAliveCountMax BatchMode LogLevel EscapeChar Compression LocalForward
-                DynamicForward GatewayPorts ExitOnForwardFailure ClearAllForwardings RemoteCommand
-                StdinNull SessionType ControlMaster ControlPath ControlPersist IgnoreUnknown
-  -i -4 -6 -a -x -c -m ...    without effect: there are no keys, ciphers or ports of sshd's here
-  -R -A -X -Y -w -J -f -b     refused: the service can't do it
-
-A configuration file is read only if -F names it: its Host, Match and Include lines count.";
+OPTIONS OF SSH
+  -l USER, -t, -tt, -T, -n, -q, -v, -vv, -vvv, -C, -N, -e CHAR, -E FILE
+      As in ssh(1).
+  -L ..., -g, -D ..., -W HOST:PORT, -s sftp, -O check|exit|stop, -G, -V, -p 22
+      As in ssh(1).
+  -F FILE
+      A configuration file is read only if this names it: its Host, Match and
+      Include lines count.
+  -o KEY=VALUE
+      User, HostName, RequestTTY, SendEnv, SetEnv, ConnectTimeout,
+      ServerAliveInterval, ServerAliveCountMax, BatchMode, LogLevel, EscapeChar,
+      Compression, LocalForward, DynamicForward, GatewayPorts,
+      ExitOnForwardFailure, ClearAllForwardings, RemoteCommand, StdinNull,
+      SessionType, ControlMaster, ControlPath, ControlPersist, IgnoreUnknown.
+  -i, -4, -6, -a, -x, -c, -m, ...
+      Without effect: there are no keys, ciphers or ports of sshd's here.
+  -R, -A, -X, -Y, -w, -J, -f, -b
+      Refused: the service can't do it.";
 
 /// `axt ssh`.
 #[derive(Debug, Default, Args)]

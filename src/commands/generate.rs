@@ -42,12 +42,13 @@ fn shows_by_man(page: &str) -> bool {
 
 /// The page of a command, in the language of `man`: what the grammar says, then the texts beside it.
 fn page(words: &[String]) -> anyhow::Result<String> {
-    let mut axt = grammar();
+    // `axt help` has no page.
+    let mut axt = grammar().disable_help_subcommand(true);
     axt.build();
     let (mut command, mut name) = (&axt, "axt".to_owned());
     for word in words {
         let below = command.find_subcommand(word);
-        let below = below.filter(|below| !below.is_hide_set() && below.get_name() != "help");
+        let below = below.filter(|below| !below.is_hide_set());
         command = below.ok_or_else(|| no_page(&words.join(" "), command))?;
         name = format!("{name}-{}", command.get_name());
     }
@@ -73,7 +74,7 @@ fn page(words: &[String]) -> anyhow::Result<String> {
     }
     // Two breaks around an empty line are one, or `mandoc` warns of them.
     let page = String::from_utf8_lossy(&page).replace(".br\n\n.br\n", ".sp\n");
-    Ok(page + &manual::sections(first))
+    Ok(page + &manual::sections(first, &command))
 }
 
 /// The message where there is no such page.
@@ -95,6 +96,11 @@ mod tests {
     fn a_page_has_what_the_grammar_says_and_the_texts_beside_it() {
         let connect = page(&["connect".to_owned()]).unwrap();
         assert!(connect.contains("Start no more sessions"), "{connect}");
+        let ssh = page(&["ssh".to_owned()]).unwrap();
+        assert!(
+            ssh.contains(".SH \"OPTIONS OF SSH\"") && ssh.contains("IgnoreUnknown"),
+            "{ssh}"
+        );
         let page = page(&["sessions".to_owned(), "list".to_owned()]).unwrap();
         assert!(page.contains(".TH AXT-SESSIONS-LIST 1"), "{page}");
         for section in ["NAME", "SYNOPSIS", "OPTIONS", "EXAMPLES", "EXIT STATUS"] {
@@ -107,7 +113,9 @@ mod tests {
         for words in ["conect", "help", "share hold", "connect list"] {
             let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
             let refused = page(&words).unwrap_err().to_string();
-            assert!(refused.contains("there is no command"), "{refused}");
+            let (what, known) = refused.split_once(": there are ").unwrap_or((&refused, ""));
+            assert!(what.starts_with("there is no command"), "{refused}");
+            assert!(!known.contains("help"), "{refused}");
         }
     }
 }
