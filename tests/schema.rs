@@ -98,6 +98,40 @@ fn events_are_as_the_schema_says() {
 }
 
 #[test]
+fn mistakes_in_the_file_and_the_variables_are_one_line_of_json() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config.toml"), "bogus = 1\nother = 2\n").unwrap();
+    let mut schema = Schema::new();
+    for (variable, value, code) in [
+        (
+            "AXT_CONFIG_DIR",
+            folder.path().to_str().unwrap(),
+            "ConfigurationFile",
+        ),
+        ("AXT_LANG", "xx", "Usage"),
+    ] {
+        let mut command = axt(["instances", "--json"]);
+        command.env(variable, value).env("LC_ALL", "zh_CN.UTF-8");
+        let done = run(command, b"");
+        assert_eq!((done.status, &*done.text()), (2, ""), "{variable}");
+        assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+        let failure = schema.check("failure", &done.stderr);
+        assert_eq!(failure["error"]["code"], code, "{failure}");
+    }
+}
+
+#[test]
+fn a_usage_error_is_one_sentence_in_json() {
+    let done = run(axt(["sessions", "end", "--json"]), b"");
+    let failure = Schema::new().check("failure", &done.stderr);
+    assert_eq!(
+        failure["error"]["message"],
+        "the following required arguments were not provided: <ID>...; \
+         usage: axt sessions end [OPTIONS] <ID>..."
+    );
+}
+
+#[test]
 fn failures_are_one_line_of_json() {
     let mut options = Options::default();
     options.deny("DescribeTerminalSessions").unwrap();
@@ -111,6 +145,7 @@ fn failures_are_one_line_of_json() {
             1,
         ),
         (&["instances", "--json", "--bogus"], "Usage", 2),
+        (&["sessions", "end", "--json"], "Usage", 2),
     ] {
         let done = ask(&cloud, args);
         assert_eq!(done.status, status, "{args:?}: {}", done.stderr);

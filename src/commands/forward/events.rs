@@ -153,7 +153,8 @@ impl Events {
             peer = name.peer,
             why
         );
-        self.tell(&text, name.object("closed", json!({"error": why})));
+        let more = json!({"sent": 0, "received": 0, "error": why, "hint": null});
+        self.tell(&text, name.object("closed", more));
     }
 
     /// No session can be kept in reserve for now.
