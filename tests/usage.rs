@@ -52,6 +52,16 @@ fn a_usage_error_is_told_in_lines_of_axts() {
     axt: invalid value 'few' for '--limit <N>': it takes a whole number
     axt: hint: for more, try '--help'.
     ");
+    insta::assert_snapshot!(refused(&[], "sessions list --limit"), @r"
+    exit 2
+    axt: a value is required for '--limit <N>' but none was supplied
+    axt: hint: it takes a whole number
+    ");
+    insta::assert_snapshot!(refused(&[("AXT_NO_RESUME", "maybe")], "connect i-1"), @r"
+    exit 255
+    axt: invalid value 'maybe' for AXT_NO_RESUME: it takes 1 or 0, true or false, yes or no, on or off
+    axt: hint: for more, try '--help'.
+    ");
     insta::assert_snapshot!(refused(&variables, "webshell"), @r"
     exit 255
     axt: the following required arguments were not provided:

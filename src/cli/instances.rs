@@ -24,7 +24,7 @@ pub(crate) struct Instances {
     /// Print the variables of one host
     #[arg(long, requires = "inventory", value_name = "NAME")]
     pub(crate) host: Option<String>,
-    /// Answer an upcall of ClusterShell's: list, all, map:GROUP or reverse:NODE
-    #[arg(long, value_name = "UPCALL", conflicts_with_all = ["json", "inventory"])]
+    /// Answer an upcall of ClusterShell's
+    #[arg(long, value_name = "list|all|map:GROUP|reverse:NODE", conflicts_with_all = ["json", "inventory"])]
     pub(crate) groups: Option<String>,
 }

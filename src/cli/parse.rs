@@ -13,10 +13,10 @@ use super::{Cli, Command as Chosen, Global};
 use crate::config::env::process_env;
 use crate::config::settings::Source;
 use crate::copy::Endpoint;
+use crate::error::Error;
 use crate::exit::Exit;
 use crate::language;
 use crate::names::target::Target;
-use crate::ui::Ui;
 use clap::builder::{BoolishValueParser, Resettable};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
@@ -177,11 +177,10 @@ fn configured(axt: &Command, args: &[OsString], typed: &Typed) -> Result<Configu
     let host = host.map(|target| target.instance);
     let configured = match language::chosen(process_env) {
         Ok(_) => Configured::read(grammar, &typed.ids, host.as_deref()),
-        Err(problem) => Err(vec![problem]),
+        Err(problem) => Err(vec![Error::Usage(problem)]),
     };
-    configured.map_err(|problems| {
-        let ui = Ui::default();
-        problems.iter().for_each(|problem| ui.error(problem, None));
+    configured.map_err(|mistakes| {
+        usage::show_mistakes(&mistakes, asks_for_json(args));
         usage_error(axt, args)
     })
 }

@@ -55,7 +55,7 @@ impl FromStr for ConnectionType {
         match text.to_ascii_lowercase().as_str() {
             "internet" | "public" => Ok(Self::Internet),
             "intranet" | "vpc" => Ok(Self::Intranet),
-            _ => Err(tr!("{text:?} is neither internet nor intranet", text)),
+            _ => Err(tr!("it is internet or intranet").to_owned()),
         }
     }
 }
@@ -77,7 +77,7 @@ impl FromStr for Signature {
         match text.to_ascii_lowercase().as_str() {
             "v1" => Ok(Self::V1),
             "v3" => Ok(Self::V3),
-            _ => Err(tr!("{text:?} is neither v1 nor v3", text)),
+            _ => Err(tr!("it is v1 or v3").to_owned()),
         }
     }
 }
@@ -221,7 +221,8 @@ fn from_profile(profile: &Profile, field: &str) -> Result<Option<Sourced<String>
 fn connection(text: &Sourced<String>) -> Result<Sourced<ConnectionType>> {
     let value = text.value.parse().map_err(|error| {
         Error::Usage(tr!(
-            "the endpoint type from {source}: {error}",
+            "the endpoint type {value:?} from {source}: {error}",
+            value = text.value,
             source = text.source,
             error
         ))

@@ -178,11 +178,8 @@ impl Options {
     pub fn deny(&mut self, action: &str) -> Result<()> {
         let name = action.rsplit_once(':').map_or(action, |(_, name)| name);
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric()) {
-            let what = tr!(
-                "{action:?} is not an action such as ecs:StartTerminalSession",
-                action
-            );
-            return Err(Error::Usage(what));
+            let what = tr!("an action has the form ecs:StartTerminalSession");
+            return Err(Error::Usage(what.to_owned()));
         }
         self.denied.push(name.to_owned());
         Ok(())

@@ -5,6 +5,7 @@ use super::conflicts::{Ids, overruled};
 use crate::config::blocks::{Blocks, Entry, Value, problem};
 use crate::config::env::process_env;
 use crate::config::settings::{Source, Sourced};
+use crate::error::Error;
 use crate::names::meaning::Meaning;
 use crate::names::target::Target;
 use crate::pattern;
@@ -40,13 +41,13 @@ impl Configured {
     /// variable is set keep that. `axt` is the whole grammar.
     ///
     /// # Errors
-    /// Every mistake in the file, a line each.
+    /// Every mistake in the file.
     pub(super) fn read(
         axt: impl FnOnce() -> Command,
         typed: &Ids,
         host: Option<&str>,
-    ) -> Result<Self, Vec<String>> {
-        let blocks = Blocks::load(&process_env).map_err(|error| vec![error.to_string()])?;
+    ) -> Result<Self, Vec<Error>> {
+        let blocks = Blocks::load(&process_env).map_err(|error| vec![error])?;
         let Some(blocks) = blocks else {
             return Ok(Self::default());
         };
@@ -63,7 +64,7 @@ impl Configured {
         axt: &Command,
         mut taken: Ids,
         host: Option<&str>,
-    ) -> Result<Self, Vec<String>> {
+    ) -> Result<Self, Vec<Error>> {
         let keys = Keys::of(axt);
         keys.check(blocks)?;
         let fits = |block: &str| host.is_some_and(|host| pattern::matches(host, block));
@@ -129,9 +130,10 @@ pub(crate) fn file_problems(text: &str) -> Vec<String> {
         axt
     });
     let read = Blocks::parse("config.toml".into(), text);
-    let read = read.map_err(|error| vec![error.to_string()]);
+    let read = read.map_err(|error| vec![error]);
     let read = read.and_then(|blocks| Configured::of(&blocks, &AXT, Ids::new(), Some("web")));
-    read.err().unwrap_or_default()
+    let wrong = read.err().unwrap_or_default();
+    wrong.iter().map(ToString::to_string).collect()
 }
 
 /// The options that can be in the file, each once, without its relations to other options.
@@ -199,15 +201,15 @@ impl<'a> Keys<'a> {
     }
 
     /// Fails if a key in the file is not an option, or a value is not valid for its option.
-    fn check(&self, blocks: &Blocks) -> Result<(), Vec<String>> {
+    fn check(&self, blocks: &Blocks) -> Result<(), Vec<Error>> {
         let defaults = blocks.defaults.iter().map(|entry| (entry, false));
         let hosts = blocks.hosts.iter().flat_map(|host| &host.entries);
         let entries = defaults.chain(hosts.map(|entry| (entry, true)));
         let wrong = entries.filter_map(|(entry, in_block)| {
             let what = self.check_entry(entry, in_block).err()?;
-            Some(problem(&blocks.path, entry.line, &what).to_string())
+            Some(problem(&blocks.path, entry.line, &what))
         });
-        let wrong: Vec<String> = wrong.collect();
+        let wrong: Vec<Error> = wrong.collect();
         if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
@@ -323,7 +325,10 @@ pub(super) fn accept(arg: &Arg, values: &[OsString]) -> Result<(), String> {
         return Ok(());
     };
     if let Some(ContextValue::Strings(known)) = error.get(ContextKind::ValidValue) {
-        return Err(tr!("it is one of {known}", known = known.join(", ")));
+        return Err(match known.is_empty() {
+            true => tr!("it is empty").to_owned(),
+            false => tr!("it is one of {known}", known = known.join(", ")),
+        });
     }
     let reason = error.source().map(ToString::to_string);
     Err(reason.unwrap_or_else(|| takes(arg)))

@@ -41,12 +41,28 @@ pub(super) fn show(
     }
 }
 
+/// Shows what is wrong in axt's own file or its variables.
+pub(super) fn show_mistakes(mistakes: &[Error], as_json: bool) {
+    let ui = Ui::default();
+    let texts: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    match as_json {
+        true => ui.bare(&json::failure(&texts.join("; "), None, mistakes.first())),
+        false => texts.iter().for_each(|text| ui.error(text, None)),
+    }
+}
+
 /// The error as JSON.
 fn one_line(lines: &[String], hint: Option<&str>) -> String {
     let own = lines.iter().find_map(|line| line.strip_prefix(HINT));
     let facts = lines.iter().filter(|line| !line.starts_with(HINT));
-    let facts: Vec<&str> = facts.map(String::as_str).collect();
-    let message = facts.join("; ");
+    let message = facts.fold(String::new(), |before, fact| {
+        let between = match before.chars().last() {
+            None => "",
+            Some(':') => " ",
+            Some(_) => "; ",
+        };
+        before + between + fact.trim()
+    });
     json::failure(&message, hint.or(own), Some(&Error::Usage(message.clone())))
 }
 
@@ -120,7 +136,8 @@ pub(super) fn wanted(error: &clap::Error, axt: &Command) -> Option<String> {
         return None;
     };
     let arg = find(axt, name).filter(|_| is_missing)?;
-    accept(arg, &[OsString::new()]).err()
+    let wanted = accept(arg, &[OsString::new()]).err()?;
+    Some(in_own_words(wanted)).filter(|wanted| wanted != tr!("it is empty"))
 }
 
 /// The argument that errors call by this name.
@@ -164,13 +181,7 @@ fn with_variables(line: &str, error: &clap::Error, variables: &[(String, String)
 /// The parser's own way to begin a line, in axt's.
 fn reworded(line: &str) -> String {
     const MORE: &str = "For more information, try ";
-    const NO_NUMBER: [&str; 2] = [
-        "invalid digit found in string",
-        "cannot parse integer from empty string",
-    ];
-    let line = NO_NUMBER.iter().fold(line.to_owned(), |line, theirs| {
-        line.replace(theirs, "it takes a whole number")
-    });
+    let line = in_own_words(line.to_owned());
     match line.trim_start().split_once(": ") {
         Some(("tip", tip)) => format!("hint: {tip}"),
         Some(("Usage", usage)) => format!("usage: {usage}"),
@@ -182,6 +193,24 @@ fn reworded(line: &str) -> String {
             None => line,
         },
     }
+}
+
+/// The text, with what parsers say of a value in axt's words.
+fn in_own_words(text: String) -> String {
+    const NUMBER: &str = "it takes a whole number";
+    const SWITCH: &str = "it takes 1 or 0, true or false, yes or no, on or off";
+    let words = [
+        ("invalid digit found in string", NUMBER),
+        ("cannot parse integer from empty string", NUMBER),
+        ("value was not a boolean", SWITCH),
+        (
+            "invalid socket address syntax",
+            "it takes ADDRESS:PORT, such as 127.0.0.1:0",
+        ),
+    ];
+    words
+        .iter()
+        .fold(text, |text, (theirs, own)| text.replace(theirs, own))
 }
 
 #[cfg(test)]
@@ -200,6 +229,43 @@ mod tests {
         without_far_tips(&mut error);
         let lines = lines(&error, &[]);
         lines.into_iter().find(|line| line.contains("similar"))
+    }
+
+    /// Shows every option of the commands, with the command.
+    fn for_options(command: &Command, see: &mut impl FnMut(&Command, &Arg)) {
+        let takes_value = |arg: &&Arg| arg.get_long().is_some() && arg.get_action().takes_values();
+        let options = command.get_arguments().filter(takes_value);
+        options.for_each(|option| see(command, option));
+        for below in command.get_subcommands() {
+            for_options(below, see);
+        }
+    }
+
+    #[test]
+    fn an_option_without_its_value_says_what_it_takes() {
+        let mut axt = Cli::command();
+        axt.build();
+        let mut said = 0;
+        for_options(&axt, &mut |command, option| {
+            let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
+            let name = ContextValue::String(option.to_string());
+            error.insert(ContextKind::InvalidArg, name);
+            error.insert(
+                ContextKind::InvalidValue,
+                ContextValue::String(String::new()),
+            );
+            let hint = wanted(&error, &axt).unwrap_or_default();
+            said += usize::from(!hint.is_empty());
+            for bad in ["\"\"", "invalid", "parse", "one of \n"] {
+                let hint = format!("{hint}\n");
+                assert!(
+                    !hint.contains(bad),
+                    "{} {option}: {hint}",
+                    command.get_name()
+                );
+            }
+        });
+        assert!(said > 50, "{said}");
     }
 
     #[test]

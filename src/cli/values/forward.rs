@@ -70,7 +70,7 @@ pub(crate) fn local(text: &str) -> Result<Listen, String> {
 pub(crate) fn dynamic(text: &str) -> Result<Listen, String> {
     let parts = split(text)?;
     let (bind, port) = match &parts[..] {
-        [port] => (None, port),
+        [port] if !port.is_empty() => (None, port),
         [bind, port] => (Some(bind.as_str()), port),
         _ => return Err(tr!("expected [BIND:]PORT").into()),
     };

@@ -126,7 +126,7 @@ fn endpoint_and_network_follow_the_same_rule() {
     let error = resolve(&odd, &[]).expect_err("a pigeon").to_string();
     assert_eq!(
         error,
-        "the endpoint type from profile odd: \"carrier pigeon\" is neither internet nor intranet"
+        "the endpoint type \"carrier pigeon\" from profile odd: it is internet or intranet"
     );
 }
 

@@ -199,7 +199,7 @@ impl FromStr for Instance {
         let mut words = text.split(':');
         let mut instance = Self::new(words.next().unwrap_or_default(), InstanceState::Running);
         if !instance.id.starts_with("i-") && !instance.id.starts_with("mi-") {
-            let what = tr!("{text:?}: an instance id begins with i- or mi-", text);
+            let what = tr!("an instance id begins with i- or mi-").to_owned();
             return Err(Error::Usage(what));
         }
         for word in words {

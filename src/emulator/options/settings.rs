@@ -21,6 +21,9 @@ pub(crate) fn set<T>(table: &[Setting<T>], target: &mut T, name: &str, value: &s
     let Some((_, _, read)) = table.iter().find(|(known, _, _)| *known == name) else {
         let names: Vec<_> = table.iter().map(|(name, _, _)| *name).collect();
         let known = names.join(", ");
+        if name.is_empty() {
+            return Err(Error::Usage(tr!("it is one of {known}", known)));
+        }
         return Err(Error::Usage(tr!(
             "unknown setting {name:?}; known: {known}",
             name,

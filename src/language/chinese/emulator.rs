@@ -6,7 +6,7 @@ macro_rules! chinese_emulator {
     ("{problem}; --allow-remote permits it") => ("{problem}；--allow-remote 可允许这样做");
     ("WARNING: other machines can reach this emulator, without TLS. Anyone who reads its credentials from the network gets a shell here as you.") => ("警告：其他机器可以访问此模拟器，且没有 TLS。任何从网络上读到其凭证的人，都能以您的身份在本机获得 Shell。");
     ("can't read the file that --instances names") => ("无法读取 --instances 指定的文件");
-    ("{action:?} is not an action such as ecs:StartTerminalSession") => ("{action:?} 不是操作名称，例如 ecs:StartTerminalSession");
+    ("an action has the form ecs:StartTerminalSession") => ("操作名称的格式如 ecs:StartTerminalSession");
     ("{address} can be reached from other machines, and everybody who has its credentials can get a shell") => ("其他机器可以访问 {address}，任何有其凭证的人都能获得 Shell");
     ("can't start the emulator") => ("无法启动模拟器");
     ("the instances are not JSON: {error}") => ("实例列表不是 JSON：{error}");
@@ -19,7 +19,7 @@ macro_rules! chinese_emulator {
     ("a tag has no TagKey") => ("标签没有 TagKey");
     ("unknown word {word:?}; the words are {words}") => ("未知的单词 {word:?}；可用的有 {words}");
     ("{value:?} is not a region id") => ("{value:?} 不是地域 ID");
-    ("{text:?}: an instance id begins with i- or mi-") => ("{text:?}：实例 ID 应以 i- 或 mi- 开头");
+    ("an instance id begins with i- or mi-") => ("实例 ID 应以 i- 或 mi- 开头");
     ("expected AMOUNT[:TIMES], such as 5, 64K or 5:1") => ("格式应为 AMOUNT[:TIMES]，例如 5、64K 或 5:1");
     ("expected AMOUNT:TIME, such as 64K:50s") => ("格式应为 AMOUNT:TIME，例如 64K:50s");
     ("expected CODE[:COUNT]") => ("格式应为 CODE[:COUNT]");

@@ -28,10 +28,10 @@ macro_rules! chinese_settings {
     ("can't be read: {error}") => ("无法读取：{error}");
     ("longer than 1 MiB; not a configuration file") => ("超过 1 MiB；不是配置文件");
     ("not UTF-8") => ("不是 UTF-8");
-    ("{text:?} is neither internet nor intranet") => ("{text:?} 既不是 internet 也不是 intranet");
-    ("{text:?} is neither v1 nor v3") => ("{text:?} 既不是 v1 也不是 v3");
+    ("it is internet or intranet") => ("取值为 internet 或 intranet");
+    ("it is v1 or v3") => ("取值为 v1 或 v3");
     ("a configuration file (switched off, or the home directory is not known)") => ("配置文件（已被禁用，或主目录未知）");
-    ("the endpoint type from {source}: {error}") => ("接入点类型（来自 {source}）：{error}");
+    ("the endpoint type {value:?} from {source}: {error}") => ("接入点类型 {value:?}（来自 {source}）：{error}");
     ("the AccessKey is temporary (STS), and its security token is missing") => ("AccessKey 是临时的（STS），但缺少安全令牌（Security Token）");
     ("unset {disabled}, or choose another source of credentials") => ("请取消设置 {disabled}，或选择其他凭证来源");
     ("{disabled} forbids using the instance's metadata service") => ("{disabled} 禁止使用实例的元数据服务");

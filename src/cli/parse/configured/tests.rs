@@ -4,7 +4,7 @@ use super::*;
 use crate::cli::parse::grammar;
 
 /// The options in force for this host, with these options given already, or the error.
-fn found(text: &str, host: Option<&str>, taken: &[&str]) -> Result<Configured, Vec<String>> {
+fn found(text: &str, host: Option<&str>, taken: &[&str]) -> Result<Configured, Vec<Error>> {
     let blocks = Blocks::parse("c.toml".into(), text).expect("TOML");
     let mut axt = grammar();
     axt.build();
@@ -30,7 +30,9 @@ fn said(text: &str, host: Option<&str>, taken: &[&str]) -> String {
 }
 
 fn wrong(text: &str) -> String {
-    found(text, None, &[]).expect_err(text).join("\n")
+    let wrong = found(text, None, &[]).expect_err(text);
+    let lines = wrong.iter().map(|error| format!("{error}\n"));
+    lines.collect()
 }
 
 const FILE: &str = "\
