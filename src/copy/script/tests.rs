@@ -6,7 +6,7 @@ use crate::copy::{
 };
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -148,10 +148,14 @@ fn locks_of_the_living_hold_and_of_the_dead_do_not() {
         };
         let lock = machine.at("f.axt-lock");
         let mut sleeps = Command::new("sleep").arg("100").spawn().unwrap();
-        let began = began(sleeps.id());
+        let (first, began) = (began(1), began(sleeps.id()));
         for (holder, status) in [
             (format!("another {} {began}", sleeps.id()), 4),
             (format!("another {} 5", sleeps.id()), 0),
+            // No process of a copy: a signal to it would reach all processes.
+            (format!("ours 1 {first}"), 0),
+            (format!("ours 01 {first}"), 0),
+            ("* * *".to_owned(), 0),
             ("another 999999999 5".to_owned(), 0),
             (format!("dead {} {began}", sleeps.id()), 0),
         ] {
@@ -234,6 +238,48 @@ fn small_files_are_unpacked_where_they_belong() {
             ["one", "two", "three"]
         );
         tree_is_listed(machine);
+    });
+}
+
+#[test]
+fn what_another_user_s_lock_names_is_not_killed() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    on_all(|machine| {
+        let mut sleeps = Command::new("sleep").arg("100").spawn().unwrap();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", sleeps.id())).unwrap();
+        let began = stat.rsplit(')').next().unwrap().split_whitespace().nth(19);
+        let lock = machine.at("f.axt-lock");
+        for token in ["ours", "dead"] {
+            symlink(format!("{token} {} {}", sleeps.id(), began.unwrap()), &lock).unwrap();
+            std::os::unix::fs::lchown(&lock, Some(65_534), Some(65_534)).unwrap();
+            let done = machine.run(look("./f", "", 0), b"");
+            assert_eq!(done.status.code(), Some(4), "{:?}", machine.shell);
+            assert!(sleeps.try_wait().unwrap().is_none(), "{:?}", machine.shell);
+            fs::remove_file(&lock).unwrap();
+        }
+        sleeps.kill().unwrap();
+        sleeps.wait().unwrap();
+    });
+}
+
+#[test]
+fn a_lock_that_can_not_be_removed_is_an_error() {
+    on_all(|machine| {
+        let tools = machine.at("tools");
+        fs::create_dir(&tools).unwrap();
+        fs::write(
+            tools.join("rm"),
+            "#!/bin/sh\necho it is not yours >&2; exit 1\n",
+        )
+        .unwrap();
+        fs::set_permissions(tools.join("rm"), fs::Permissions::from_mode(0o755)).unwrap();
+        symlink("another 999999999 5", machine.at("f.axt-lock")).unwrap();
+        let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+        let done = machine.run(look("./f", "", 0).set("PATH", path), b"");
+        assert_eq!(done.status.code(), Some(1), "{:?}", machine.shell);
+        assert_eq!(done.stderr, b"it is not yours\n", "{:?}", machine.shell);
     });
 }
 

@@ -10,6 +10,7 @@
 # needed; variables come before this text; ls is for where there is no stat.
 LC_ALL=C
 export LC_ALL
+set -f
 how='' l='' s=''
 [ "$HOME" ] || eval "HOME=~$USER"
 cd "$HOME" 2>/dev/null || cd /
@@ -108,27 +109,36 @@ began() {
 
 # Takes a lock: a symbolic link to a text with the copy's token and the process that has it. One whose
 # process is gone counts for nothing; neither does one of this copy's, or of the copy that `free` names, for
-# that one is known to be dead.
+# that one is known to be dead. What another user's lock names is never killed: anyone may write any number.
 lock() {
     me="$token $$ $(began $$)"
     until ln -s "$me" "$1" 2>/dev/null; do
-        set -- "$1" $(readlink "$1")
+        # One call tells owner and text, so that both are of the same link.
+        x=$(ls -ldn "$1")
+        set -- "$1" $x
+        owner=$4
+        set -- "$1" ${x##* -> }
         if [ $# != 4 ]; then
             ln -s "$me" "$1"
             exit 1
         fi
-        if [ "$(began $3)" = "$4" ]; then
-            if [ "$2" != "$free" ] && [ "$2" != "$token" ]; then
-                echo "$2"
-                exit 4
-            fi
-            kill -9 -$3 || kill -9 $3
-            for i in 1 2 3 4 5; do
-                [ "$(began $3)" = "$4" ] || break
-                sleep $((i / 2))
-            done
-        fi 2>/dev/null
-        rm -f "$1"
+        case $3 in
+        1 | 0* | *[!0-9]*) ;;
+        *)
+            if [ "$(began $3)" = "$4" ]; then
+                if [ "$owner" != "$(id -u)" ] || { [ "$2" != "$free" ] && [ "$2" != "$token" ]; }; then
+                    echo "$2"
+                    exit 4
+                fi
+                kill -9 -$3 || kill -9 $3
+                for i in 1 2 3 4 5; do
+                    [ "$(began $3)" = "$4" ] || break
+                    sleep $((i / 2))
+                done
+            fi 2>/dev/null
+            ;;
+        esac
+        rm -f "$1" || exit 1
     done
     lock=$1
     has_lock || no "$1: it can't be locked"
@@ -137,5 +147,6 @@ lock() {
 }
 
 has_lock() {
-    [ "$(readlink "$lock")" = "$me" ]
+    x=$(ls -ldn "$lock")
+    [ "${x##* -> }" = "$me" ]
 }
