@@ -2,6 +2,10 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// For so long the file of a run that was killed is kept.
+const KEPT: Duration = Duration::from_hours(24);
 
 /// The token. A file of its name is locked for as long as the run lives, however it ends.
 pub(super) struct RunId {
@@ -34,7 +38,7 @@ impl RunId {
             return false;
         };
         let path = folder.join(token);
-        let is_dead = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+        let is_dead = is_unlocked(&path);
         if is_dead {
             let _ = fs::remove_file(path);
         }
@@ -58,7 +62,24 @@ fn make(folder: &Path, token: &str) -> std::io::Result<File> {
     builder.create(folder)?;
     let file = File::create_new(folder.join(token))?;
     file.lock()?;
+    remove_old(folder);
     Ok(file)
+}
+
+/// Removes the files of runs that were killed so long ago that no later run meets anything of theirs.
+fn remove_old(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    for entry in entries.filter_map(Result::ok) {
+        let changed = entry.metadata().and_then(|data| data.modified());
+        let age = changed.ok().and_then(|changed| changed.elapsed().ok());
+        if age.is_some_and(|age| age > KEPT) && is_unlocked(&entry.path()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn is_unlocked(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| file.try_lock().is_ok())
 }
 
 #[cfg(test)]
@@ -79,6 +100,14 @@ mod tests {
         for token in ["", "../x", &"0".repeat(32)] {
             assert!(!other.is_of_a_dead_run(token), "{token}");
         }
+        // The file of a run that was killed long ago goes, but not that of a long run.
+        let long_ago = std::time::SystemTime::now() - 2 * KEPT;
+        let old = File::create_new(dir.path().join("copies").join(&killed)).unwrap();
+        old.set_modified(long_ago).unwrap();
+        one.lock.as_ref().unwrap().set_modified(long_ago).unwrap();
+        drop(RunId::new(folder.clone()));
+        assert!(!dir.path().join("copies").join(&killed).exists());
+        assert!(!other.is_of_a_dead_run(&one.token));
         drop((one, other));
         assert_eq!(fs::read_dir(dir.path().join("copies")).unwrap().count(), 0);
         assert!(!RunId::new(None).is_of_a_dead_run(&killed));
