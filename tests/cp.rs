@@ -293,7 +293,9 @@ fn parts_follow_no_link_and_links_are_replaced() {
     for aim in ["precious", "missing", "/dev/null"] {
         symlink(aim, copies.there("a.axt-part")).unwrap();
         let _ = fs::remove_file(copies.there("a"));
-        symlink(aim, copies.there("a")).unwrap();
+        if !aim.starts_with('/') {
+            symlink(aim, copies.there("a")).unwrap();
+        }
         copies.copies([copies.here("a").as_os_str(), &copies.at("a")]);
         assert!(fs::symlink_metadata(copies.there("a")).unwrap().is_file());
         assert!(fs::read(copies.there("a")).unwrap() == bytes);
@@ -805,6 +807,303 @@ fn of_a_tree_all_is_copied_that_can_be() {
     assert_eq!(names(&copies.here("elsewhere")), [""; 0]);
     assert_eq!(fs::read(back.join("linked")).unwrap(), b"linked");
     assert!(fs::symlink_metadata(back.join("linked")).unwrap().is_file());
+}
+
+/// A copy of a new tree is killed when `part` has begun; the same command ends it.
+fn interrupted_tree(copies: &Copies, args: &[&OsStr], part: &Path) {
+    let mut child = copies.starts(args);
+    until("some of it has come", || {
+        size(part) > 0 || child.try_wait().unwrap().is_some()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(part.exists(), "it was killed too late");
+    let done = copies.cp(args);
+    assert_eq!((done.status, &*done.stderr), (0, ""), "{done:?}");
+}
+
+#[test]
+fn an_interrupted_copy_of_a_tree_goes_on_in_the_same_directory() {
+    let copies = Copies::over(steady());
+    let top = copies.here("top");
+    fs::create_dir_all(top.join("a")).unwrap();
+    fs::write(top.join("a/small"), "small").unwrap();
+    fs::write(top.join("large"), noise(3_000_000, 15)).unwrap();
+    // Modes that every umask leaves as they are.
+    for (name, bits) in [
+        ("", 0o710),
+        ("a", 0o500),
+        ("large", 0o600),
+        ("a/small", 0o600),
+    ] {
+        fs::set_permissions(top.join(name), fs::Permissions::from_mode(bits)).unwrap();
+    }
+    let expected = tree(&top);
+    let (there, back) = (copies.at("new"), copies.here("back"));
+    let up = ["-r".as_ref(), top.as_os_str(), &there];
+    interrupted_tree(&copies, &up, &copies.there("new/large.axt-part"));
+    assert_eq!(tree(&copies.there("new")), expected);
+    assert_eq!(mode(&copies.there("new")) & 0o700, 0o700);
+    let umask = mode(&copies.there("new"));
+    let down = ["-r".as_ref(), there.as_os_str(), back.as_os_str()];
+    interrupted_tree(&copies, &down, &back.join("large.axt-part"));
+    assert_eq!(tree(&back), expected);
+    assert_eq!(mode(&back), umask);
+    // What was interrupted before may be another tree: it is left alone.
+    fs::write(back.join(".axt-new"), "other").unwrap();
+    copies.copies(down);
+    assert_eq!(tree(&back.join("new")), expected);
+}
+
+/// An emulator whose machine has this tool in place of its own.
+fn with_tool(folder: &Path, name: &str, does: &str) -> Cloud {
+    for tools in [Path::new("/usr/bin"), Path::new("/bin")] {
+        for tool in names(tools).into_iter().filter(|tool| tool != name) {
+            // One of the folders may be a link to the other.
+            let _ = symlink(tools.join(&tool), folder.join(&tool));
+        }
+    }
+    fs::write(folder.join(name), format!("#!/bin/sh\n{does}\n")).unwrap();
+    fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut options = unlimited();
+    options.agent.path = Some(folder.into());
+    Cloud::with(options)
+}
+
+#[test]
+fn what_can_not_be_listed_is_a_failure_and_the_rest_is_copied() {
+    let tools = tempfile::tempdir().unwrap();
+    let find = "/usr/bin/find \"$@\"; echo \"find: './shut': Permission denied\" >&2; exit 1";
+    let copies = Copies::over(with_tool(tools.path(), "find", find));
+    fs::create_dir_all(copies.there("top/shut")).unwrap();
+    fs::write(copies.there("top/f"), "abc").unwrap();
+    let done = copies.cp([
+        "-r".as_ref(),
+        copies.at("top").as_os_str(),
+        copies.here("top").as_os_str(),
+    ]);
+    assert_eq!(done.status, 1, "{done:?}");
+    assert_eq!(
+        done.stderr.matches("'./shut': Permission denied").count(),
+        1,
+        "{done:?}"
+    );
+    assert_eq!(fs::read(copies.here("top/f")).unwrap(), b"abc");
+}
+
+#[test]
+fn where_there_is_no_room_each_file_is_named_and_the_rest_is_copied() {
+    let tools = tempfile::tempdir().unwrap();
+    let df = "echo Filesystem; echo /dev/a 9 8 1 90% /";
+    let copies = Copies::over(with_tool(tools.path(), "df", df));
+    let top = copies.here("top");
+    fs::create_dir_all(top.join("dir")).unwrap();
+    fs::write(top.join("same"), noise(300_000, 16)).unwrap();
+    fs::write(top.join("small"), noise(2_000, 17)).unwrap();
+    fs::write(top.join("larger"), noise(3_000, 18)).unwrap();
+    fs::create_dir(copies.there("top")).unwrap();
+    fs::copy(top.join("same"), copies.there("top/same")).unwrap();
+    let done = copies.cp(["-r".as_ref(), top.as_os_str(), &copies.at("")]);
+    assert_eq!(done.status, 1, "{done:?}");
+    for name in ["small", "larger"] {
+        let line = format!("{}: there is no room", top.join(name).display());
+        assert!(done.stderr.contains(&line), "{line}: {done:?}");
+    }
+    assert_eq!(names(&copies.there("top")), ["dir", "same"]);
+}
+
+#[test]
+fn two_copies_into_one_directory_do_not_exclude_each_other() {
+    let copies = Copies::over(steady());
+    for top in ["one", "two"] {
+        fs::create_dir(copies.here(top)).unwrap();
+        for number in 0..12 {
+            let path = copies.here(top).join(format!("{top} {number}"));
+            fs::write(path, noise(200_000, number)).unwrap();
+        }
+    }
+    let starts = |top: &str| {
+        let from = copies.here(top).join(".");
+        copies.starts(["-r".as_ref(), from.as_os_str(), &copies.at("")])
+    };
+    let children = [starts("one"), starts("two")];
+    for child in children {
+        let done = finish(child);
+        assert_eq!((done.status, &*done.stderr), (0, ""), "{done:?}");
+    }
+    for top in ["one", "two"] {
+        for name in names(&copies.here(top)) {
+            assert!(copies.there(name).exists());
+        }
+    }
+    assert_eq!(names(&copies.there("")).len(), 24);
+}
+
+#[test]
+fn devices_are_not_replaced_through_links() {
+    let copies = Copies::new();
+    fs::write(copies.here("null"), "x").unwrap();
+    fs::write(copies.there("null"), "x").unwrap();
+    for folder in [copies.here("d"), copies.there("d")] {
+        fs::create_dir(&folder).unwrap();
+        symlink("/dev/null", folder.join("null")).unwrap();
+    }
+    let up = [copies.here("null").into(), copies.at("d/null")];
+    let down = [copies.at("null"), copies.here("d/null").into()];
+    for args in [up, down] {
+        let done = copies.cp(args);
+        assert!(
+            done.status == 1 && done.stderr.contains("not a regular file"),
+            "{done:?}"
+        );
+    }
+    for folder in ["here/d", "there/d"] {
+        let link = copies.dir.path().join(folder).join("null");
+        assert_eq!(fs::read_link(link).unwrap(), Path::new("/dev/null"));
+    }
+}
+
+#[test]
+fn a_file_that_does_not_tell_its_size_is_no_empty_file() {
+    let copies = Copies::new();
+    let info = OsString::from("/proc/cpuinfo");
+    let args = [
+        [info.clone(), copies.at("x")],
+        ["i-test:/proc/cpuinfo".into(), copies.here("x").into()],
+    ];
+    for (args, said) in args
+        .into_iter()
+        .zip(["its size says", "its size is not known"])
+    {
+        let done = copies.cp(args);
+        assert!(done.status == 1 && done.stderr.contains(said), "{done:?}");
+    }
+    assert_eq!(names(&copies.here("")), [""; 0]);
+    assert!(!copies.there("x").exists());
+    let done = run(copies.axt([OsStr::new("-"), &copies.at("x")]), b"piped");
+    assert_eq!(done.status, 0, "{done:?}");
+}
+
+#[test]
+fn the_longest_names_are_copied_too() {
+    let copies = Copies::new();
+    fs::create_dir(copies.here("top")).unwrap();
+    for (length, size) in [(246, 10), (247, 20), (255, 30), (254, 300_000)] {
+        let name = "n".repeat(length);
+        fs::write(copies.here("top").join(&name), noise(size, 19)).unwrap();
+        let from = copies.here("top").join(&name);
+        copies.copies([from.as_os_str(), &copies.at("")]);
+        fs::remove_file(copies.there(&name)).unwrap();
+        copies.copies([from.as_os_str(), &copies.at(&name)]);
+        copies.copies([copies.at(&name).as_os_str(), copies.here("").as_os_str()]);
+        assert!(fs::read(copies.here(&name)).unwrap() == fs::read(from).unwrap());
+    }
+    symlink("aim", copies.here("top").join("l".repeat(255))).unwrap();
+    let (top, back) = (copies.here("top"), copies.here("back"));
+    copies.copies(["-r".as_ref(), top.as_os_str(), &copies.at("top")]);
+    copies.copies([
+        "-r".as_ref(),
+        copies.at("top").as_os_str(),
+        back.as_os_str(),
+    ]);
+    assert_eq!(tree(&back), tree(&top));
+}
+
+#[test]
+fn names_and_places_are_those_that_cp_gives() {
+    let copies = Copies::new();
+    for top in ["a", "b"] {
+        fs::create_dir_all(copies.here(top).join("x")).unwrap();
+        fs::write(copies.here(top).join("x/f"), top).unwrap();
+        fs::create_dir_all(copies.there(top)).unwrap();
+        fs::write(copies.there(top).join("f"), top).unwrap();
+    }
+    // The content of a directory, into one that is there.
+    fs::create_dir(copies.there("ex")).unwrap();
+    copies.copies([
+        "-r".as_ref(),
+        copies.here("a/.").as_os_str(),
+        &copies.at("ex"),
+    ]);
+    assert_eq!(names(&copies.there("ex")), ["x"]);
+    // A slash does not ask for a directory that is there.
+    copies.copies([
+        "-r".as_ref(),
+        copies.here("a").as_os_str(),
+        &copies.at("new/"),
+    ]);
+    assert_eq!(names(&copies.there("new")), ["x"]);
+    // Two of one name.
+    fs::create_dir(copies.there("two")).unwrap();
+    let up = ["a/x/f", "b/x/f"].map(|path| copies.here(path).into_os_string());
+    let down = ["a/f", "b/f"].map(|path| copies.at(path));
+    fs::create_dir(copies.here("two")).unwrap();
+    for (froms, to) in [(up, copies.at("two")), (down, copies.here("two").into())] {
+        let done = copies.cp(froms.into_iter().chain([to]));
+        assert!(done.status == 1 && done.stderr.contains("b/"), "{done:?}");
+        assert!(
+            done.stderr.contains("another SRC has the same name"),
+            "{done:?}"
+        );
+        assert_eq!(done.stderr.lines().count(), 1, "{done:?}");
+    }
+    assert_eq!(fs::read(copies.there("two/f")).unwrap(), b"a");
+    assert_eq!(fs::read(copies.here("two/f")).unwrap(), b"a");
+    // Through a link that the user named.
+    fs::create_dir(copies.here("real")).unwrap();
+    symlink("real", copies.here("link")).unwrap();
+    copies.copies([
+        "-r".as_ref(),
+        copies.at("ex/.").as_os_str(),
+        copies.here("link").as_os_str(),
+    ]);
+    assert_eq!(names(&copies.here("real")), ["x"]);
+}
+
+#[test]
+fn a_file_that_is_replaced_keeps_its_group() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    if !rustix::process::geteuid().is_root() {
+        // Others have no group to give.
+        return;
+    }
+    let copies = Copies::new();
+    for folder in ["here/d", "there/d"] {
+        let folder = copies.dir.path().join(folder);
+        fs::create_dir(&folder).unwrap();
+        for name in ["one", "large"] {
+            fs::write(folder.join(name), folder.as_os_str().as_encoded_bytes()).unwrap();
+        }
+    }
+    let kept = |path: &Path| {
+        let data = fs::metadata(path).unwrap();
+        (data.uid(), data.gid())
+    };
+    for (owner, name) in [((0, 7), "one"), ((5, 7), "large")] {
+        let paths = [copies.here("d").join(name), copies.there("d").join(name)];
+        for path in &paths {
+            chown(path, Some(owner.0), Some(owner.1)).unwrap();
+        }
+        if name == "large" {
+            fs::write(&paths[0], noise(300_000, 20)).unwrap();
+        }
+    }
+    let (here, there) = (copies.here("d"), copies.there("d"));
+    copies.copies(["-r".as_ref(), here.as_os_str(), &copies.at("")]);
+    for name in ["one", "large"] {
+        assert!(fs::read(there.join(name)).unwrap() == fs::read(here.join(name)).unwrap());
+        fs::write(there.join(name), "changed").unwrap();
+    }
+    fs::write(there.join("large"), noise(300_000, 21)).unwrap();
+    copies.copies([
+        "-r".as_ref(),
+        copies.at("d").as_os_str(),
+        copies.here("").as_os_str(),
+    ]);
+    for folder in [here, there] {
+        assert_eq!(kept(&folder.join("one")), (0, 7));
+        assert_eq!(kept(&folder.join("large")), (5, 7));
+    }
 }
 
 #[test]

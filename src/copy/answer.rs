@@ -26,8 +26,8 @@ pub(crate) struct FileState {
     pub(crate) mode: u32,
     /// Bytes.
     pub(crate) size: u64,
-    /// When its content changed, in seconds since 1970.
-    pub(crate) time: i64,
+    /// When its content changed, in seconds since 1970; `None` where there is no tool that tells it.
+    pub(crate) time: Option<i64>,
     /// User and group, by number.
     pub(crate) owner: String,
 }
@@ -71,7 +71,10 @@ impl FileState {
         let mut words = line.split_ascii_whitespace();
         let (kind, mode) = mode(words.next()?)?;
         let size = words.next()?.parse().ok()?;
-        let time = words.next()?.parse().ok()?;
+        let time = match words.next()? {
+            "-" => None,
+            seconds => Some(seconds.parse().ok()?),
+        };
         let owner = words.next()?;
         let is_owner = |c: char| c.is_ascii_digit() || c == ':';
         let valid = words.next().is_none() && owner.chars().all(is_owner);
@@ -208,7 +211,7 @@ mod tests {
             Some((FileType::Directory, 0o755, 4096))
         );
         assert_eq!(
-            state("-rwsr-xr-T 7 0 1:2"),
+            state("-rwsr-xr-T 7 - 1:2"),
             Some((FileType::File, 0o5754, 7))
         );
         for line in [

@@ -29,11 +29,26 @@ pub(crate) const BLOCK: u64 = 64 * 1024;
 /// The ending of a part file's name, after the file's own name.
 pub(crate) const PART: &str = ".axt-part";
 
+/// The name of the file that marks a directory which a copy has made and not completed.
+pub(crate) const NEW: &str = ".axt-new";
+
 /// The same of its lock, at the remote side.
 const LOCK: &str = ".axt-lock";
 
-/// Whether a name is that of a part or a lock.
+/// What the names of a part and a lock begin with, where the file's own name is too long for that.
 #[must_use]
-pub(crate) fn is_part(name: &[u8]) -> bool {
-    name.ends_with(PART.as_bytes()) || name.ends_with(LOCK.as_bytes())
+pub(crate) fn short_stem(name: &[u8]) -> Option<String> {
+    const MOST: usize = 255 - PART.len();
+    (name.len() > MOST).then(|| {
+        let mut hasher = Hasher::new(Digests::Sha256);
+        hasher.update(name);
+        format!(".{}", hasher.finish())
+    })
+}
+
+/// Whether a path ends with the name of a part, a lock or a mark.
+#[must_use]
+pub(crate) fn is_part(path: &[u8]) -> bool {
+    let mut endings = [PART, LOCK, NEW].into_iter();
+    endings.any(|ending| path.ends_with(ending.as_bytes()))
 }

@@ -1,5 +1,7 @@
 //! Where a file is to go at the remote side.
 
+use super::short_stem;
+
 /// A path of the instance, as the scripts there take it: it begins with `/` or `./`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RemotePath {
@@ -35,6 +37,17 @@ impl RemotePath {
     pub(crate) fn name(&self) -> Option<&[u8]> {
         let last = self.path.rsplit(|byte| *byte == b'/').next()?;
         (!matches!(last, b"" | b"." | b"..")).then_some(last)
+    }
+
+    /// What the paths of its part and its lock begin with.
+    #[must_use]
+    pub(crate) fn stem(&self) -> Vec<u8> {
+        let at = self.path.iter().rposition(|byte| *byte == b'/');
+        let (folder, name) = self.path.split_at(at.map_or(0, |at| at + 1));
+        match short_stem(name) {
+            Some(short) => [folder, short.as_bytes()].concat(),
+            None => self.path.clone(),
+        }
     }
 
     /// A name in this directory.
@@ -77,5 +90,10 @@ mod tests {
         assert_eq!(RemotePath::of(b"a/b/").name(), Some(&b"b"[..]));
         assert_eq!(RemotePath::of(b"a/..").name(), None);
         assert_eq!(RemotePath::of(b"/").join(b"x").path, b"//x");
+        let folder = RemotePath::of(b"a");
+        for (length, stem) in [(246, 4 + 246), (247, 4 + 65), (255, 4 + 65)] {
+            let place = folder.join(&b"n".repeat(length));
+            assert_eq!(place.stem().len(), stem);
+        }
     }
 }

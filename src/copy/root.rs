@@ -14,8 +14,8 @@ pub(crate) struct Root {
     pub(crate) is_new: bool,
     /// The permissions that new files do not get (umask).
     pub(crate) umask: u32,
-    /// The number of the user there.
-    user: String,
+    /// The numbers of the user and the group there.
+    owner: String,
     /// Bytes that there is room for, if that is known.
     pub(crate) room: Option<u64>,
     /// There is a tar.
@@ -30,7 +30,7 @@ impl Root {
         let digests = Digests::of_tool(lines.next()?);
         let flags = lines.next()?;
         let umask = u32::from_str_radix(lines.next()?, 8).ok()?;
-        let user = lines.next()?.to_owned();
+        let owner = lines.next()?.to_owned();
         let mut room_here = None;
         let mut has_tar = false;
         for line in lines {
@@ -44,16 +44,16 @@ impl Root {
             is_in_directory: flags.contains('/'),
             is_new: flags.contains('n'),
             umask,
-            user,
+            owner,
             room: room_here,
             has_tar,
         })
     }
 
-    /// Whether a file belongs to the user there.
+    /// Whether a file belongs to the user and the group there, as new ones do.
     #[must_use]
     pub(crate) fn owns(&self, state: &FileState) -> bool {
-        state.owner.split(':').next() == Some(&self.user)
+        state.owner == self.owner
     }
 }
 
@@ -95,13 +95,14 @@ pub(crate) fn failures(answer: &[u8]) -> Vec<(usize, String)> {
 }
 
 /// Reads the answer of `unpack.sh`: the numbers, from 1, of the files that were not put in place, each with
-/// whether it is other than what was sent.
+/// the reason; without one it is other than what was sent.
 #[must_use]
-pub(crate) fn misplaced(answer: &[u8]) -> Vec<(usize, bool)> {
+pub(crate) fn misplaced(answer: &[u8]) -> Vec<(usize, Option<String>)> {
     let text = String::from_utf8_lossy(answer);
     let lines = text.lines().filter_map(|line| {
         let (number, why) = line.split_once(' ')?;
-        Some((number.parse().ok()?, why == "d"))
+        let why = Some(why.to_owned()).filter(|why| why != "d");
+        Some((number.parse().ok()?, why))
     });
     lines.collect()
 }
@@ -112,12 +113,13 @@ mod tests {
 
     #[test]
     fn answers_are_read() {
-        let root = Root::parse(b"sha256sum\n/n\n0022\n5\n/dev/a 9 8 7 50% /\n/bin/tar\n").unwrap();
+        let root =
+            Root::parse(b"sha256sum\n/n\n0022\n5:6\n/dev/a 9 8 7 50% /\n/bin/tar\n").unwrap();
         assert!(root.is_in_directory && root.is_new && root.has_tar);
         assert_eq!((root.umask, root.room), (0o022, Some(7 * 1024)));
         let state = |owner| FileState::parse(&format!("81a4 1 1 {owner}")).unwrap();
-        assert!(root.owns(&state("5:0")) && !root.owns(&state("50:5")));
-        let bare = Root::parse(b"cksum\n\n077\n0\n").unwrap();
+        assert!(root.owns(&state("5:6")) && !root.owns(&state("5:5")));
+        let bare = Root::parse(b"cksum\n\n077\n0:0\n").unwrap();
         assert!(!bare.is_in_directory && !bare.has_tar && bare.room.is_none());
         assert_eq!(Root::parse(b"cksum\n\n9\n0\n"), None);
         let found = names(b"nfd\n81a4 3 1 0:0\n41ed 1 1 0:0\n", 3).unwrap();
@@ -128,6 +130,9 @@ mod tests {
         );
         assert!(names(b"nf\n", 2).is_none() && names(b"n\n", 2).is_none());
         assert_eq!(failures(b"2 no: a\nb\0x\0"), [(2, "no: a\nb".into())]);
-        assert_eq!(misplaced(b"1 d\n7 m\nx\n"), [(1, true), (7, false)]);
+        assert_eq!(
+            misplaced(b"1 d\n7 no: a\nx\n"),
+            [(1, None), (7, Some("no: a".into()))]
+        );
     }
 }

@@ -81,6 +81,13 @@ impl Script {
         self
     }
 
+    /// Sets a variable to words of a command, which `eval` takes apart.
+    #[must_use]
+    pub(crate) fn set_words(self, name: &str, words: &[Vec<u8>]) -> Self {
+        let words: Vec<_> = words.iter().map(|word| quote(word)).collect();
+        self.set(name, words.join(&b' '))
+    }
+
     /// Sets the arguments of the script: names in a directory.
     #[must_use]
     pub(crate) fn names<'a>(mut self, names: impl IntoIterator<Item = &'a [u8]>) -> Self {

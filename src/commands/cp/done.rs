@@ -3,6 +3,12 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// The status of a script that finds the lock taken.
+pub(super) const LOCKED: u8 = 4;
+
+/// The status of a script that got other bytes than it was to get.
+pub(super) const OTHER_BYTES: u8 = 5;
+
 /// The most that is kept of a script's standard error.
 pub(super) const MOST_ERRORS: usize = 16 * 1024;
 

@@ -1,10 +1,11 @@
 //! Copies one file from the instance.
 
 use super::blocking::blocking;
+use super::digested::digest;
 use super::failure::CopyFailure;
 use super::job::CopyJob;
 use super::meter::Meter;
-use super::part::{Part, digest};
+use super::part::Part;
 use crate::copy::{
     BLOCK, Digests, FileState, FileType, Hasher, RemotePath, RemoteSource, Script, Verb,
     mode_for_new,
@@ -41,17 +42,21 @@ pub(super) async fn file(
         Some(data) if !job.preserve => mode_of(data),
         _ => mode_for_new(state.mode, job.umask, job.preserve),
     };
-    let time = job.preserve.then_some(state.time);
-    if let Some(data) = here.filter(|data| data.is_file() && data.len() == state.size) {
-        let path = to.to_owned();
-        let digested = blocking(move || digest(&File::open(path)?, digests, data.len(), 0));
-        if digested.await?.whole == whole {
+    let time = job.time_of(&state);
+    if let Some(data) = here
+        .as_ref()
+        .filter(|data| data.is_file() && data.len() == state.size)
+    {
+        let (path, size) = (to.to_owned(), data.len());
+        let digested = blocking(move || digest(&File::open(path)?, digests, size, 0));
+        // What can't be read may be replaced all the same.
+        if digested.await.is_ok_and(|digested| digested.whole == whole) {
             part.discard();
             if job.preserve {
                 let file = File::options().read(true).open(to).map_err(local)?;
                 super::part::set_attributes(&file, mode, time).map_err(local)?;
             }
-            job.unchanged(name);
+            job.unchanged(name, state.size);
             return Ok(());
         }
     }
@@ -71,7 +76,7 @@ pub(super) async fn file(
         part.discard_if_empty();
         return Err(failure);
     }
-    job.meter.expect(left);
+    job.meter.settle(state.size, left);
     let (file, hasher) = part.keep(have, digests).map_err(local)?;
     let receiving = Receiving::new(file, hasher, left, job.meter.clone());
     let got = get(job, from, have, &state, receiving).await?;
@@ -80,7 +85,7 @@ pub(super) async fn file(
         part.discard();
         return Err(CopyFailure::other_bytes(digests));
     }
-    blocking(move || part.finish(mode, time)).await?;
+    blocking(move || part.finish(mode, time, here.as_ref())).await?;
     job.copied(name, state.size, digests);
     Ok(())
 }
@@ -126,13 +131,22 @@ async fn look(
     }
     let source = RemoteSource::parse(&said).ok_or_else(CopyFailure::unexpected_answer)?;
     match (source.kind, source.file) {
+        (FileType::File, Some((state, whole, _)))
+            if state.size == 0 && whole != Hasher::new(source.digests).finish() =>
+        {
+            Err(CopyFailure::file(tr!(
+                "its size is not known before it is read: axt exec TARGET cat FILE reads it"
+            )))
+        }
         (FileType::File, Some((state, whole, blocks))) => {
             Ok((source.digests, state, whole, blocks))
         }
         (FileType::Missing, _) => Err(CopyFailure::file(tr!(
             "on the instance: No such file or directory"
         ))),
-        (FileType::Directory, _) => Err(CopyFailure::file(tr!("Is a directory (-r copies it)"))),
+        (FileType::Directory, _) => Err(CopyFailure::file(tr!(
+            "Is a directory (-r copies it, but not to standard output)"
+        ))),
         _ => Err(CopyFailure::file(tr!("not a regular file"))),
     }
 }
@@ -174,14 +188,19 @@ fn existing(to: &Path) -> Result<Option<Metadata>, CopyFailure> {
             Err(CopyFailure::file(tr!("there is a directory of this name")))
         }
         Ok(data) if data.is_file() => Ok(Some(data)),
-        // It is replaced, not followed.
-        Ok(data) if data.is_symlink() => Ok(None),
+        // It is replaced, not followed, unless it leads to a device or the like.
+        Ok(data) if data.is_symlink() && is_replaceable(to) => Ok(None),
         Ok(_) => Err(CopyFailure::file(tr!(
             "the destination is not a regular file; - writes to standard output"
         ))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(CopyFailure::local(&error)),
     }
+}
+
+/// Whether a link leads to nothing, to a file or to a directory.
+pub(super) fn is_replaceable(link: &Path) -> bool {
+    fs::metadata(link).map_or(true, |data| data.is_file() || data.is_dir())
 }
 
 fn part_trouble(error: &io::Error) -> CopyFailure {

@@ -1,14 +1,15 @@
 //! Copies a tree from the instance: small files together, as a tar archive.
 
 use super::blocking::blocking;
-use super::download::{self, local_path};
+use super::digested::digest;
+use super::download::{self, local_path, mode_of};
 use super::failure::CopyFailure;
 use super::job::CopyJob;
-use super::part::{digest, set_attributes};
+use super::part::{part_path, set_attributes};
 use super::together::{WantedFile, unpack};
 use crate::copy::batch::{self, SMALL};
 use crate::copy::{
-    Digests, FileType, Listing, RemotePath, Script, TreeEntry, Verb, is_part, mode_for_new,
+    Digests, FileType, Listing, NEW, RemotePath, Script, TreeEntry, Verb, is_part, mode_for_new,
 };
 use crate::printable::escaped;
 use std::collections::HashSet;
@@ -33,6 +34,7 @@ struct Tree<'j, 'a> {
 pub(super) async fn copy(
     job: &mut CopyJob<'_>,
     from: &RemotePath,
+    name: &str,
     to: &Path,
 ) -> Result<bool, CopyFailure> {
     let (done, said) = job
@@ -50,14 +52,17 @@ pub(super) async fn copy(
             "on the instance: the directory can't be listed, or it changed meanwhile"
         )));
     };
-    let to = match (to.is_dir(), from.name().map(local_path)) {
-        (true, Some(Some(name))) => to.join(name),
-        (true, Some(None)) => {
-            return Err(CopyFailure::file(tr!(
-                "its name is not valid for a directory on this system"
-            )));
-        }
-        _ => to.to_owned(),
+    if done.status != 0 {
+        job.not_listed(name, &done);
+    }
+    let mark = from.name().unwrap_or_default();
+    let to = match (to.is_dir() && !is_marked(to, mark), from.name()) {
+        (true, Some(name)) => to.join(local_path(name).ok_or_else(|| {
+            CopyFailure::file(tr!("its name is not valid for a directory on this system"))
+        })?),
+        // A link that the user named leads there.
+        (true, None) => fs::canonicalize(to).map_err(|error| CopyFailure::local(&error))?,
+        (false, _) => to.to_owned(),
     };
     if !listing.has_tar {
         tracing::info!("tar is missing on the instance: small files are copied one by one");
@@ -69,6 +74,10 @@ pub(super) async fn copy(
         digests: listing.digests,
         folders: HashSet::new(),
     };
+    let files = listing.entries.iter();
+    let files = files.filter(|entry| entry.state.kind == FileType::File);
+    let total = files.fold(0_u64, |sum, entry| sum.saturating_add(entry.state.size));
+    tree.job.meter.expect_all(total);
     tree.all(&listing).await?;
     Ok(true)
 }
@@ -111,9 +120,8 @@ impl Tree<'_, '_> {
         for (entry, place) in large {
             let from = self.from.join(&entry.path);
             let name = self.name(entry);
-            match download::file(self.job, &from, &name, &place).await {
-                Err(CopyFailure::File(why)) => self.job.failed(&name, &why),
-                other => other?,
+            if let Err(failure) = download::file(self.job, &from, &name, &place).await {
+                self.job.all_failed([&name], failure)?;
             }
         }
         for (entry, place) in links {
@@ -122,7 +130,10 @@ impl Tree<'_, '_> {
             }
         }
         for (entry, place, mode) in later.into_iter().rev() {
-            let time = self.job.preserve.then_some(entry.state.time);
+            if entry.path.is_empty() {
+                let _ = fs::remove_file(place.join(NEW));
+            }
+            let time = self.job.time_of(&entry.state);
             let set = File::open(place).and_then(|folder| set_attributes(&folder, mode, time));
             if let Err(error) = set {
                 self.failed(entry, &error.to_string());
@@ -159,23 +170,33 @@ impl Tree<'_, '_> {
         Ok(place)
     }
 
-    /// Makes a directory. Returns the mode that it gets in the end, if that is another.
+    /// Makes a directory. Returns the mode that it gets in the end, if that is another: it is new, or an
+    /// interrupted copy made it.
     fn directory(&mut self, entry: &TreeEntry, place: &Path) -> Result<Option<u32>, String> {
         let mode = mode_for_new(entry.state.mode, self.job.umask, self.job.preserve);
+        let is_top = entry.path.is_empty();
+        let mark = self.from.name().unwrap_or_default();
         let is_new = match fs::symlink_metadata(place) {
-            Ok(data) if data.is_dir() => false,
+            Ok(data) if data.is_dir() && is_top => is_marked(place, mark),
+            Ok(data) if data.is_dir() => mode_of(&data) == mode | 0o700,
             Ok(data) if data.is_symlink() => {
                 return Err(tr!("there is a symbolic link of this name").into());
             }
             Ok(_) => return Err(tr!("there is a file of this name").into()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_private(place).map_err(|error| error.to_string())?;
+                make_private(place)
+                    .and_then(|()| match is_top {
+                        true => fs::write(place.join(NEW), mark),
+                        false => set_attributes(&File::open(place)?, mode | 0o700, None),
+                    })
+                    .map_err(|error| error.to_string())?;
                 true
             }
             Err(error) => return Err(error.to_string()),
         };
         self.folders.insert(entry.path.clone());
-        Ok((is_new || self.job.preserve).then_some(mode))
+        let is_open = !is_top && mode & 0o700 == 0o700;
+        Ok((self.job.preserve || (is_new && !is_open)).then_some(mode))
     }
 
     /// Whether a file is here already. It gets its mode and time then, if that is wanted.
@@ -187,13 +208,13 @@ impl Tree<'_, '_> {
         }
         let (path, digests, size) = (place.to_owned(), self.digests, entry.state.size);
         let preserve = self.job.preserve;
-        let (mode, time) = (entry.state.mode, entry.state.time);
+        let (mode, time) = (entry.state.mode, self.job.time_of(&entry.state));
         let wanted = entry.digest.clone();
         let same = blocking(move || {
             let file = File::open(path)?;
             let same = Some(digest(&file, digests, size, 0)?.whole) == wanted;
             if same && preserve {
-                set_attributes(&file, mode, Some(time))?;
+                set_attributes(&file, mode, time)?;
             }
             Ok(same)
         });
@@ -204,7 +225,7 @@ impl Tree<'_, '_> {
         };
         if same {
             let name = self.name(entry);
-            self.job.unchanged(&name);
+            self.job.unchanged(&name, size);
         }
         Ok(same)
     }
@@ -224,15 +245,12 @@ impl Tree<'_, '_> {
                 size: entry.state.size,
                 mode: mode_for_new(entry.state.mode, self.job.umask, self.job.preserve),
                 keeps_mode: !self.job.preserve,
-                time: self.job.preserve.then_some(entry.state.time),
+                time: self.job.time_of(&entry.state),
                 digest: entry.digest.clone(),
             };
             (entry.path.clone(), wanted)
         });
         let wanted = wanted.collect();
-        self.job
-            .meter
-            .expect(batch.iter().map(|(entry, _)| entry.state.size).sum());
         let (reader, writer) = io::pipe().map_err(|error| CopyFailure::local(&error))?;
         let (digests, meter) = (self.digests, self.job.meter.clone());
         let unpacking =
@@ -263,7 +281,14 @@ impl Tree<'_, '_> {
     }
 }
 
-/// Makes a directory that only its user can enter, until all is in it.
+/// Whether an interrupted copy of a tree of this name has made a directory.
+fn is_marked(folder: &Path, name: &[u8]) -> bool {
+    let mark = folder.join(NEW);
+    let is_file = fs::symlink_metadata(&mark).is_ok_and(|data| data.is_file());
+    is_file && fs::read(&mark).is_ok_and(|found| found == name)
+}
+
+/// Makes a directory that only its user can enter.
 fn make_private(place: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -281,8 +306,7 @@ fn link(entry: &TreeEntry, place: &Path) -> io::Result<()> {
         Ok(data) if data.is_symlink() && fs::read_link(place)? == target => return Ok(()),
         _ => {}
     }
-    let mut part = place.as_os_str().to_owned();
-    part.push(crate::copy::PART);
+    let part = part_path(place);
     if fs::symlink_metadata(&part).is_ok_and(|data| data.is_symlink()) {
         fs::remove_file(&part)?;
     }

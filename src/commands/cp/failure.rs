@@ -1,6 +1,6 @@
 //! The failures of a copy: of one file, or of all of it.
 
-use super::done::ScriptResult;
+use super::done::{LOCKED, ScriptResult};
 use crate::copy::Digests;
 use crate::error::Error;
 use crate::printable::line;
@@ -39,15 +39,25 @@ impl CopyFailure {
 
     /// The remote side's own description of its failure.
     pub(super) fn remote(done: &ScriptResult) -> Self {
+        if done.status == LOCKED {
+            return Self::file(tr!(
+                "another axt cp copies to it; if that one was killed on another machine, its session is over within 3 minutes"
+            ));
+        }
         let mut lines = done.errors.lines().map(str::trim);
         let said = lines.rfind(|line| !line.is_empty());
-        Self::File(match said {
-            Some(said) => tr!("on the instance: {said}", said = line(said)),
-            None => tr!(
+        match said {
+            Some(said) => Self::said(said),
+            None => Self::File(tr!(
                 "on the instance: it failed with status {status}",
                 status = done.status
-            ),
-        })
+            )),
+        }
+    }
+
+    /// A line that a tool of the remote side has written.
+    pub(super) fn said(said: &str) -> Self {
+        Self::File(tr!("on the instance: {said}", said = line(said)))
     }
 
     /// The bytes that arrived are not those that were to be copied.

@@ -1,11 +1,11 @@
 //! The state that the files of one copy share: the session, the options, the counts.
 
-use super::done::ScriptResult;
+use super::done::{LOCKED, ScriptResult};
 use super::failure::CopyFailure;
 use super::meter::Meter;
 use super::remote_side::RemoteSide;
 use super::run_id::RunId;
-use crate::copy::{Digests, Script, Verb};
+use crate::copy::{Digests, FileState, PART, Script};
 use crate::ui::Ui;
 
 /// A copy of one or more files.
@@ -59,6 +59,18 @@ impl<'a> CopyJob<'a> {
         }
     }
 
+    /// Asks the remote side something.
+    ///
+    /// # Errors
+    /// [`CopyFailure::All`] when the session ends; [`CopyFailure::File`] for a script that fails.
+    pub(super) async fn ask(&mut self, script: Script) -> Result<Vec<u8>, CopyFailure> {
+        let (done, said) = self.side.ask(script).await?;
+        match done.status {
+            0 => Ok(said),
+            _ => Err(CopyFailure::remote(&done)),
+        }
+    }
+
     /// Asks the remote side something about a file to which others may be copying.
     ///
     /// # Errors
@@ -78,6 +90,11 @@ impl<'a> CopyJob<'a> {
         }
     }
 
+    /// The name of the directories that this run uses for the parts of small files.
+    pub(super) fn folder_of_parts(&self) -> String {
+        format!(".{}{PART}", self.run.token)
+    }
+
     /// The same script, which can take a lock.
     pub(super) fn lockable(&self, script: Script) -> Script {
         script.set("token", &self.run.token).set("free", &self.dead)
@@ -91,9 +108,7 @@ impl<'a> CopyJob<'a> {
                 let token = String::from_utf8_lossy(said);
                 let token = token.trim();
                 if token == self.dead || !self.run.is_of_a_dead_run(token) {
-                    return Err(CopyFailure::file(tr!(
-                        "another axt cp copies to it; if that one was killed on another machine, its session is over within 3 minutes"
-                    )));
+                    return Err(CopyFailure::remote(done));
                 }
                 token.clone_into(&mut self.dead);
                 tracing::info!("what a killed run has left behind is taken over");
@@ -101,6 +116,14 @@ impl<'a> CopyJob<'a> {
             }
             _ => Err(CopyFailure::remote(done)),
         }
+    }
+
+    /// The time that a copy of this file gets, if it is to have its source's.
+    pub(super) fn time_of(&self, state: &FileState) -> Option<i64> {
+        if self.preserve && state.time.is_none() {
+            tracing::info!("the instance has no stat, which tells times: they are not kept");
+        }
+        state.time.filter(|_| self.preserve)
     }
 
     /// A file was copied, and its digest compared.
@@ -112,9 +135,38 @@ impl<'a> CopyJob<'a> {
     }
 
     /// A file was the same already.
-    pub(super) fn unchanged(&mut self, name: &str) {
+    pub(super) fn unchanged(&mut self, name: &str, bytes: u64) {
+        self.meter.settle(bytes, 0);
         tracing::info!("{name}: unchanged");
         self.tally.unchanged += 1;
+    }
+
+    /// Some of a tree could not be listed: each line of the script's standard error says what and why.
+    pub(super) fn not_listed(&mut self, name: &str, done: &ScriptResult) {
+        let lines: Vec<_> = done.errors.lines().map(str::trim).collect();
+        let said = lines.iter().filter(|line| !line.is_empty());
+        let mut why: Vec<_> = said.map(|line| CopyFailure::said(line)).collect();
+        if why.is_empty() {
+            why.push(CopyFailure::remote(done));
+        }
+        for why in why {
+            if let CopyFailure::File(why) = why {
+                self.failed(name, &why);
+            }
+        }
+    }
+
+    /// Files of these names could not be copied. What is wrong with more than them is handed back.
+    pub(super) fn all_failed<'n>(
+        &mut self,
+        names: impl IntoIterator<Item = &'n String>,
+        failure: CopyFailure,
+    ) -> Result<(), CopyFailure> {
+        let CopyFailure::File(why) = failure else {
+            return Err(failure);
+        };
+        names.into_iter().for_each(|name| self.failed(name, &why));
+        Ok(())
     }
 
     /// A file could not be copied.
@@ -123,12 +175,6 @@ impl<'a> CopyJob<'a> {
         self.ui.error(&format!("{name}: {why}"), None);
     }
 }
-
-/// The status of a script that finds the lock taken.
-const LOCKED: u8 = 4;
-
-/// The status of a script that got other bytes than it was to get.
-pub(super) const OTHER_BYTES: u8 = 5;
 
 impl Tally {
     /// All of it in one line.
@@ -155,14 +201,6 @@ impl Tally {
         }
         parts.join(tr!("; "))
     }
-}
-
-/// The script that gives a file its mode and time.
-pub(super) fn attributes(path: &[u8], mode: u32, time: &str) -> Script {
-    Script::new(Verb::Attributes)
-        .set("p", path)
-        .set("mode", format!("{mode:o}"))
-        .set("time", time)
 }
 
 #[cfg(test)]

@@ -33,6 +33,10 @@ struct Counts {
     moved: AtomicU64,
     /// Bytes that are to be copied, as far as that is known.
     total: AtomicU64,
+    /// The files that come count in the total already.
+    is_counted: AtomicBool,
+    /// More is to be copied whose size is not known yet.
+    is_open: AtomicBool,
     drawn: AtomicBool,
 }
 
@@ -45,6 +49,37 @@ impl Meter {
     /// So many more bytes are to go over.
     pub(super) fn expect(&self, bytes: u64) {
         self.0.total.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The files that come have so many bytes, all together.
+    pub(super) fn expect_all(&self, bytes: u64) {
+        self.expect(bytes);
+        self.0.is_counted.store(true, Ordering::Relaxed);
+    }
+
+    /// Of a file of this size so many bytes are to go over.
+    pub(super) fn settle(&self, size: u64, left: u64) {
+        if !self.0.is_counted.load(Ordering::Relaxed) {
+            return self.expect(left);
+        }
+        // A file may have another size by now than it had when all were counted.
+        let less = |total: u64| Some(total.saturating_sub(size - left));
+        let total = &self.0.total;
+        let _ = total.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// Another source begins, which may be the last one.
+    pub(super) fn begin(&self, is_last: bool) {
+        self.0.is_counted.store(false, Ordering::Relaxed);
+        self.0.is_open.store(!is_last, Ordering::Relaxed);
+    }
+
+    /// The bytes that are to be copied in all; 0 if that is not known yet.
+    fn total(&self) -> u64 {
+        match self.0.is_open.load(Ordering::Relaxed) {
+            true => 0,
+            false => self.0.total.load(Ordering::Relaxed),
+        }
     }
 
     /// Draws the line again and again, where there is a terminal to draw on. `limit` is the rate that can't be
@@ -73,7 +108,7 @@ impl Meter {
                 continue;
             };
             let rate = rate(moved - before, since.elapsed());
-            let total = self.0.total.load(Ordering::Relaxed);
+            let total = self.total();
             self.0.drawn.store(true, Ordering::Relaxed);
             // A line that is too wide would go on in the next one, where it is not cleared.
             let columns = Size::current().map_or(80, |size| usize::from(size.cols));
@@ -151,6 +186,19 @@ fn amount(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_total_is_told_when_it_is_known() {
+        let meter = Meter::default();
+        meter.begin(false);
+        meter.settle(10, 7);
+        assert_eq!(meter.total(), 0);
+        meter.begin(true);
+        meter.expect_all(100);
+        meter.settle(30, 0);
+        meter.settle(20, 15);
+        assert_eq!(meter.total(), 7 + 65);
+    }
 
     #[test]
     fn the_line_tells_bytes_rate_and_time() {

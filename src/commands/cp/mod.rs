@@ -1,6 +1,7 @@
 //! `axt cp`: copies files to an instance or from one, verified and resumable.
 
 mod blocking;
+mod digested;
 mod done;
 mod download;
 mod download_tree;
@@ -39,6 +40,7 @@ use failure::CopyFailure;
 use job::CopyJob;
 use remote_side::RemoteSide;
 use run_id::RunId;
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,6 +49,8 @@ pub(crate) use together::unpacked_as;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use upload::LocalSource;
+use walk::base;
 
 /// How long ending the session may take.
 const END: Duration = Duration::from_secs(5);
@@ -147,6 +151,7 @@ async fn up(
     let mut to = to.clone();
     to.is_directory |= sources.len() > 1;
     let mut files = Vec::new();
+    let mut taken = HashSet::new();
     for source in sources {
         match source {
             None => {
@@ -156,18 +161,30 @@ async fn up(
             Some(path) if path.is_dir() && !recursive => {
                 job.failed(&shown(path), tr!("Is a directory (-r copies it)"));
             }
+            Some(path) if !is_first(&mut taken, base(path)) => {
+                job.failed(
+                    &shown(path),
+                    tr!("another SRC has the same name: it would take its place"),
+                );
+            }
             Some(path) => files.push(path.as_path()),
         }
     }
     let done = match *files.as_slice() {
         [] => return Ok(None),
         [path] if !path.is_dir() => {
-            let base = path.file_name().unwrap_or_default().as_encoded_bytes();
             let name = shown(path);
-            let done = upload::file(job, path, &name, (&to, Some(base))).await;
+            let done = match LocalSource::open(path) {
+                Ok(source) => upload::file(job, source, &name, (&to, Some(base(path)))).await,
+                Err(failure) => Err(failure),
+            };
             return note(job, &name, done);
         }
-        _ => upload_tree::copy(job, &files, &to).await,
+        _ => {
+            // For one directory a place that is not there is made.
+            to.is_directory = sources.len() > 1;
+            upload_tree::copy(job, &files, &to).await
+        }
     };
     let name = escaped(&String::from_utf8_lossy(&to.path));
     note(job, &name, done)
@@ -185,9 +202,18 @@ async fn down(
         let what = tr!("{to}: no such directory", to = shown(to));
         return Err(Error::Usage(what));
     }
-    for source in sources {
+    let mut taken = HashSet::new();
+    for (index, source) in sources.iter().enumerate() {
         let from = RemotePath::of(source);
         let name = escaped(&String::from_utf8_lossy(source));
+        job.meter.begin(index + 1 == sources.len());
+        if !is_first(&mut taken, from.name().unwrap_or_default()) && to.is_some() {
+            job.failed(
+                &name,
+                tr!("another SRC has the same name: it would take its place"),
+            );
+            continue;
+        }
         let done = down_one(job, &from, &name, to, recursive).await;
         if let Some(exit) = note(job, &name, done)? {
             return Ok(Some(exit));
@@ -206,7 +232,7 @@ async fn down_one(
     let Some(to) = to else {
         return download::stdout(job, from, name, io::stdout()).await;
     };
-    if recursive && download_tree::copy(job, from, to).await? {
+    if recursive && download_tree::copy(job, from, name, to).await? {
         return Ok(());
     }
     if !to.is_dir() {
@@ -218,6 +244,11 @@ async fn down_one(
             "its name is not valid for a file on this system"
         ))),
     }
+}
+
+/// Whether no other source has this name, of those that have one.
+fn is_first(taken: &mut HashSet<Vec<u8>>, name: &[u8]) -> bool {
+    name.is_empty() || taken.insert(name.to_vec())
 }
 
 fn shown(path: &Path) -> String {

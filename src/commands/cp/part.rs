@@ -1,16 +1,13 @@
 //! The local part of a file: what has come of it, locked, until it takes the file's place.
 
-use crate::copy::{BLOCK, Digests, Hasher, PART};
+use super::digested::hash;
+use crate::copy::{BLOCK, Digests, Hasher, PART, short_stem};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io::{self, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-
-/// Bytes read at once.
-const CHUNK: usize = 64 * 1024;
 
 /// The part of a file. Dropped, it stays for the next run.
 #[derive(Debug)]
@@ -21,15 +18,6 @@ pub(super) struct Part {
     target: PathBuf,
 }
 
-/// The digests of a file: of the whole, and of its first blocks.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Digested {
-    /// Of all of it.
-    pub(super) whole: String,
-    /// Of the blocks that were asked for.
-    pub(super) blocks: String,
-}
-
 impl Part {
     /// Opens the part of `target`, and makes it if there is none, or `afresh`. No link is followed.
     ///
@@ -37,9 +25,7 @@ impl Part {
     /// The system's; of kind `WouldBlock` where another copy has it, of kind `AlreadyExists` for what is no
     /// file of this user's own.
     pub(super) fn open(target: &Path, afresh: bool) -> io::Result<Self> {
-        let mut name: OsString = target.as_os_str().to_owned();
-        name.push(PART);
-        let path = PathBuf::from(name);
+        let path = part_path(target);
         loop {
             let file = match options().create_new(true).open(&path) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => existing(&path)?,
@@ -80,14 +66,21 @@ impl Part {
         file.set_len(blocks * BLOCK)?;
         file.rewind()?;
         let mut hasher = Hasher::new(digests);
-        copy_into(&file, &mut hasher, u64::MAX)?;
+        hash(&file, &mut hasher, u64::MAX)?;
         file.seek(SeekFrom::End(0))?;
         Ok((file, hasher))
     }
 
-    /// Puts it in its place, on the disk too, with this mode and time.
-    pub(super) fn finish(self, mode: u32, time: Option<i64>) -> io::Result<()> {
+    /// Puts it in its place, on the disk too, with this mode and time, and with the owner of the file that it
+    /// replaces, as far as that is allowed.
+    pub(super) fn finish(
+        self,
+        mode: u32,
+        time: Option<i64>,
+        replaced: Option<&Metadata>,
+    ) -> io::Result<()> {
         let folder = parent(&self.target).to_owned();
+        keep_owner(&self.file, replaced);
         set_attributes(&self.file, mode, time)?;
         self.file.sync_all()?;
         self.place()?;
@@ -115,6 +108,17 @@ impl Part {
     }
 }
 
+/// Where the part of `target` is.
+pub(super) fn part_path(target: &Path) -> PathBuf {
+    let name = target.file_name().unwrap_or_default();
+    let mut part = match short_stem(name.as_encoded_bytes()) {
+        Some(short) => short.into(),
+        None => name.to_owned(),
+    };
+    part.push(PART);
+    target.with_file_name(part)
+}
+
 /// Writes parts of one tree to the disk: one by one takes seconds.
 ///
 /// # Errors
@@ -138,45 +142,6 @@ pub(super) fn sync_together<'a>(parts: impl Iterator<Item = &'a Part> + Clone) -
     }
 }
 
-/// The digests of `size` bytes of a file, from its beginning.
-///
-/// # Errors
-/// The system's; of kind `UnexpectedEof` for a file that is shorter.
-pub(super) fn digest(
-    mut file: &File,
-    digests: Digests,
-    size: u64,
-    blocks: u64,
-) -> io::Result<Digested> {
-    file.rewind()?;
-    let mut hasher = Hasher::new(digests);
-    let beginning = blocks * BLOCK;
-    copy_into(file, &mut hasher, beginning)?;
-    let blocks = hasher.clone().finish();
-    let rest = size.saturating_sub(beginning);
-    if copy_into(file, &mut hasher, rest)? < rest {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    let whole = hasher.finish();
-    Ok(Digested { whole, blocks })
-}
-
-/// Adds up to so many bytes of a file to a digest. Returns how many there were.
-fn copy_into(mut file: &File, hasher: &mut Hasher, most: u64) -> io::Result<u64> {
-    let mut chunk = vec![0; CHUNK];
-    let mut left = most;
-    while left > 0 {
-        let room = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-        let count = file.read(chunk.get_mut(..room).unwrap_or_default())?;
-        if count == 0 {
-            break;
-        }
-        hasher.update(chunk.get(..count).unwrap_or_default());
-        left -= count as u64;
-    }
-    Ok(most - left)
-}
-
 /// Gives a file this mode and, if there is one, this time, in seconds since 1970.
 ///
 /// # Errors
@@ -185,6 +150,23 @@ pub(super) fn set_attributes(file: &File, mode: u32, time: Option<i64>) -> io::R
     set_mode(file, mode)?;
     time.map_or(Ok(()), |time| file.set_modified(at(time)))
 }
+
+/// Gives a file the user and the group of the one that it replaces, or at least the group, where that is allowed.
+#[cfg(unix)]
+pub(super) fn keep_owner(file: &File, replaced: Option<&Metadata>) {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    if let Some(data) = replaced {
+        let both = fchown(file, Some(data.uid()), Some(data.gid()));
+        let done = both.or_else(|_| fchown(file, None, Some(data.gid())));
+        if let Err(error) = done {
+            tracing::info!(%error, "the file does not keep its owner");
+        }
+    }
+}
+
+/// Files have no such owners on this system.
+#[cfg(not(unix))]
+pub(super) fn keep_owner(_: &File, _: Option<&Metadata>) {}
 
 /// A time in seconds since 1970.
 fn at(seconds: i64) -> SystemTime {
@@ -212,7 +194,8 @@ fn options() -> OpenOptions {
 
 /// Opens a part that is there, if it is a file of this user's own.
 fn existing(path: &Path) -> io::Result<File> {
-    let own = |data: &Metadata| data.is_file() && is_own(data);
+    // One with a second name is some other file, too.
+    let own = |data: &Metadata| data.is_file() && is_own(data) && has_one_name(data);
     let foreign = || io::Error::from(io::ErrorKind::AlreadyExists);
     // Before it is opened, for that may do something to a device.
     if !own(&fs::symlink_metadata(path)?) {
@@ -227,20 +210,30 @@ fn is_own(data: &Metadata) -> bool {
     std::os::unix::fs::MetadataExt::uid(data) == rustix::process::geteuid().as_raw()
 }
 
+#[cfg(unix)]
+fn has_one_name(data: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::nlink(data) == 1
+}
+
+#[cfg(not(unix))]
+fn has_one_name(_: &Metadata) -> bool {
+    true
+}
+
 #[cfg(not(unix))]
 fn is_own(_: &Metadata) -> bool {
     true
 }
 
 #[cfg(unix)]
-fn is_same(here: &Metadata, file: &File) -> bool {
+pub(super) fn is_same(here: &Metadata, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let id = |data: &Metadata| (data.dev(), data.ino());
     file.metadata().is_ok_and(|data| id(&data) == id(here))
 }
 
 #[cfg(not(unix))]
-fn is_same(_: &Metadata, _: &File) -> bool {
+pub(super) fn is_same(_: &Metadata, _: &File) -> bool {
     true
 }
 
@@ -272,8 +265,11 @@ pub(super) fn sync_folder(folder: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::digested::{digest, digest_of_all};
     use super::*;
     use std::io::Write as _;
+
+    const CHUNK: usize = BLOCK as usize;
 
     #[test]
     fn a_part_is_gone_on_with_and_takes_its_place_whole() {
@@ -292,9 +288,12 @@ mod tests {
         let size = whole.len() as u64;
         let digested = digest(&part.file, Digests::Sha256, size, 1).unwrap();
         assert_eq!(digested.whole, hasher.finish());
-        assert!(digest(&part.file, Digests::Sha256, size + 1, 1).is_err());
+        for (said, right) in [(size, true), (size - 1, false), (size + 1, false)] {
+            let digested = digest_of_all(&part.file, Digests::Sha256, said, 1);
+            assert_eq!(digested.is_ok(), right);
+        }
         assert!(!target.exists());
-        part.finish(0o640, Some(86_400)).unwrap();
+        part.finish(0o640, Some(86_400), None).unwrap();
         assert_eq!(fs::read(&target).unwrap(), whole);
         let data = fs::metadata(&target).unwrap();
         assert_eq!(data.modified().unwrap(), at(86_400));
@@ -315,7 +314,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn no_link_is_followed() {
+    fn no_link_is_written_through() {
         let dir = tempfile::tempdir().unwrap();
         let (target, other) = (dir.path().join("file"), dir.path().join("other"));
         fs::write(&other, "precious").unwrap();
@@ -330,6 +329,9 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
             fs::remove_file(link).unwrap();
         }
+        fs::hard_link(&other, dir.path().join("file.axt-part")).unwrap();
+        let error = Part::open(&target, true).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&other).unwrap(), b"precious");
         assert!(!dir.path().join("missing").exists());
     }

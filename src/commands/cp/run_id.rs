@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// For so long the file of a run that was killed is kept.
-const KEPT: Duration = Duration::from_hours(24);
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The token. A file of its name is locked for as long as the run lives, however it ends.
 pub(super) struct RunId {

@@ -1,14 +1,16 @@
 //! Sends small files to the instance together, as a tar archive.
 
 use super::blocking::blocking;
+use super::download::local_path;
 use super::failure::CopyFailure;
 use super::job::CopyJob;
 use super::meter::Meter;
+use super::walk::open;
 use crate::copy::{Digests, RemotePath, Script, Verb, misplaced};
 use std::collections::BTreeMap;
-use std::fs::File;
+use std::fs::Metadata;
 use std::io::{self, Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 use tar::{Builder, Header};
 
@@ -21,8 +23,8 @@ pub(super) struct Small {
     pub(super) path: Vec<u8>,
     /// Its name in messages.
     pub(super) name: String,
-    /// Bytes.
-    pub(super) size: u64,
+    /// What the walk has met there.
+    pub(super) data: Metadata,
     /// The mode that it gets.
     pub(super) mode: u32,
     /// The time that it gets, in seconds since 1970, if it is to keep one.
@@ -32,6 +34,11 @@ pub(super) struct Small {
 }
 
 impl Small {
+    /// Bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.data.len()
+    }
+
     /// The directory that it goes to, and its name there.
     fn split(&self) -> (&[u8], &[u8]) {
         match self.path.iter().rposition(|byte| *byte == b'/') {
@@ -56,26 +63,15 @@ pub(super) async fn send(
         let parent = file.split().0.to_vec();
         folders.entry(parent).or_default().push(file);
     }
-    let mut script = Script::new(Verb::Unpack).set("p", &to.path);
-    for (number, (parent, files)) in folders.iter().enumerate() {
-        let number = number.to_string();
-        let parent = [b"./", &**parent].concat();
-        let sums: Vec<_> = files.iter().map(|file| file.digest.as_str()).collect();
-        let sums = sums.join("\n");
-        let names = files.iter().map(|file| [b"./", file.split().1].concat());
-        let names: Vec<_> = names.collect();
-        let words = [number.as_bytes(), &parent, sums.as_bytes()].into_iter();
-        script.call("files", words.chain(names.iter().map(Vec::as_slice)));
-    }
-    script.call("rm", [&b"-rf"[..], b"./.axt-part"]);
-    let files: Vec<(usize, Small)> = folders
-        .into_values()
-        .enumerate()
-        .flat_map(|(number, files)| files.into_iter().map(move |file| (number, file)))
-        .collect();
+    let part = job.folder_of_parts();
+    let script = script(to, &part, &folders);
+    let files: Vec<Small> = folders.into_values().flatten().collect();
     // No larger than one batch.
-    let (files, mut failed, archive) = blocking(move || archive(files)).await?;
-    job.meter.expect(archive.len() as u64);
+    let (files, mut failed, archive) = blocking(move || archive(files, &part)).await?;
+    // The files count already.
+    let content: u64 = files.iter().map(Small::size).sum();
+    let around = (archive.len() as u64).saturating_sub(content);
+    job.meter.expect(around);
     let input = Metered {
         archive: Cursor::new(archive),
         meter: job.meter.clone(),
@@ -87,50 +83,80 @@ pub(super) async fn send(
         (None, 0) => None,
         _ => Some(CopyFailure::remote(&done)),
     };
-    if let Some(CopyFailure::File(why)) = reason {
-        files
-            .iter()
-            .for_each(|(_, file)| job.failed(&file.name, &why));
-        return Ok(());
+    if let Some(failure) = reason {
+        return job.all_failed(files.iter().map(|file| &file.name), failure);
     }
-    for (number, is_other) in misplaced(&said) {
-        let failure = match is_other {
-            true => CopyFailure::other_bytes(digests),
-            false => CopyFailure::file(tr!("on the instance: it can't be moved to its place")),
+    for (number, why) in misplaced(&said) {
+        let failure = match why {
+            None => CopyFailure::other_bytes(digests),
+            Some(why) => CopyFailure::said(&why),
         };
         if let (Some(at), CopyFailure::File(why)) = (number.checked_sub(1), failure) {
             failed.entry(at).or_insert(why);
         }
     }
-    for (at, (_, file)) in files.iter().enumerate() {
+    for (at, file) in files.iter().enumerate() {
         match failed.get(&at) {
             Some(why) => job.failed(&file.name, why),
-            None => job.copied(&file.name, file.size, digests),
+            None => job.copied(&file.name, file.size(), digests),
         }
     }
     Ok(())
 }
 
-/// Files, those of them that could not be read, and an archive of the others.
-type Archived = (Vec<(usize, Small)>, BTreeMap<usize, String>, Vec<u8>);
+/// The script that takes the files of these directories.
+fn script(to: &RemotePath, part: &str, folders: &BTreeMap<Vec<u8>, Vec<Small>>) -> Script {
+    let (mut parts, mut paths, mut sums) = (Vec::new(), Vec::new(), Vec::new());
+    for (parent, files) in folders {
+        let part = [b"./", &**parent, b"/", part.as_bytes()].concat();
+        for file in files {
+            paths.push([&part, &b"/"[..], file.split().1].concat());
+            sums.push(file.digest.as_str());
+        }
+        parts.push(part);
+    }
+    let mut script = Script::new(Verb::Unpack)
+        .set("p", &to.path)
+        .set_words("parts", &parts)
+        .set_words("files", &paths)
+        .set("want", sums.join("\n"));
+    for (parent, files) in folders {
+        let parent = [b"./", &**parent].concat();
+        let names = files.iter().map(|file| [b"./", file.split().1].concat());
+        let names: Vec<_> = names.collect();
+        let words = names.iter().map(Vec::as_slice);
+        script.call("place", std::iter::once(&*parent).chain(words));
+    }
+    script.call("exit", [&b"0"[..]]);
+    script
+}
 
-/// Makes an archive in which each file stands in the directory with its number.
-fn archive(files: Vec<(usize, Small)>) -> io::Result<Archived> {
+/// Files, those of them that could not be read, and an archive of the others.
+type Archived = (Vec<Small>, BTreeMap<usize, String>, Vec<u8>);
+
+/// Makes an archive in which each file stands in the directory for parts that is in its own one.
+fn archive(files: Vec<Small>, part: &str) -> io::Result<Archived> {
     let mut failed = BTreeMap::new();
     let mut builder = Builder::new(Vec::new());
-    for (at, (number, file)) in files.iter().enumerate() {
-        let content = match read(&file.local, file.size) {
+    for (at, file) in files.iter().enumerate() {
+        let content = match read(file) {
             Ok(content) => content,
             Err(error) => {
                 failed.insert(at, error.to_string());
                 continue;
             }
         };
-        let mut header = Header::new_gnu();
+        let (parent, name) = file.split();
+        let path = [parent, part.as_bytes(), name].join(&b'/');
+        let path = PathBuf::from(local_path(&path).unwrap_or_default());
+        // Any tar knows this kind. It has no room for the longest paths.
+        let mut header = Header::new_ustar();
+        if header.set_path(&path).is_err() {
+            header = Header::new_gnu();
+        }
         header.set_size(content.len() as u64);
         header.set_mode(file.mode & 0o7777);
         header.set_mtime(time(file.time));
-        let path = Path::new(&number.to_string()).join(file.local.file_name().unwrap_or_default());
         builder.append_data(&mut header, path, &*content)?;
     }
     Ok((files, failed, builder.into_inner()?))
@@ -151,10 +177,11 @@ impl Read for Metered {
 }
 
 /// The content of a file that has this size.
-fn read(path: &Path, size: u64) -> io::Result<Vec<u8>> {
+fn read(file: &Small) -> io::Result<Vec<u8>> {
     let mut content = Vec::new();
-    File::open(path)?.take(size + 1).read_to_end(&mut content)?;
-    match content.len() as u64 == size {
+    let opened = open(&file.local, &file.data)?;
+    opened.take(file.size() + 1).read_to_end(&mut content)?;
+    match content.len() as u64 == file.size() {
         true => Ok(content),
         false => Err(io::Error::other(tr!("it changed while it was read"))),
     }

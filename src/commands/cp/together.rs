@@ -2,17 +2,21 @@
 //!
 //! Of the archive only what was asked for is taken, and its names lead nowhere: each has its place here.
 
+use super::download::{is_replaceable, mode_of};
 use super::meter::Meter;
-use super::part::{Part, parent, set_attributes, sync_folder, sync_together};
+use super::part::{Part, keep_owner, parent, set_attributes, sync_folder, sync_together};
 use crate::copy::{Digests, Hasher};
 use std::collections::{HashMap, HashSet};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::{self, Read, Write as _};
 use std::path::PathBuf;
 use tar::Archive;
 
 /// So many parts are open at once, at most: some systems let a process have 256 files.
 const OPEN: usize = 64;
+
+/// The most that an archive has for an entry besides its content and its name, in bytes; and at its end.
+const MOST_AROUND: u64 = 16 * 1024;
 
 /// A file that was asked for.
 #[derive(Debug)]
@@ -106,13 +110,16 @@ impl Taking {
 }
 
 fn take(
-    archive: &mut impl Read,
+    archive: impl Read,
     wanted: &mut HashMap<Vec<u8>, WantedFile>,
     digests: Digests,
     meter: &Meter,
     taking: &mut Taking,
 ) -> io::Result<()> {
-    for entry in Archive::new(archive).entries()? {
+    // What an archive says of its entries is kept while it is read.
+    let names = wanted.keys().map(|name| MOST_AROUND + name.len() as u64);
+    let most = names.sum::<u64>() + wanted.values().map(|file| file.size).sum::<u64>();
+    for entry in Archive::new(archive.take(most + MOST_AROUND)).entries()? {
         let mut entry = entry?;
         let path = entry.path_bytes().into_owned();
         let path = path.strip_prefix(b"./").unwrap_or(&path).to_vec();
@@ -148,18 +155,19 @@ fn take(
 /// The part of a file, with its content, mode and time.
 fn part(file: &WantedFile, content: &[u8]) -> io::Result<Part> {
     let here = fs::symlink_metadata(&file.place).ok();
-    if here
-        .as_ref()
-        .is_some_and(|data| !data.is_file() && !data.is_symlink())
-    {
+    let is_replaced =
+        |data: &Metadata| data.is_file() || (data.is_symlink() && is_replaceable(&file.place));
+    if !here.as_ref().is_none_or(is_replaced) {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    let mode = match here.filter(|data| data.is_file() && file.keeps_mode) {
-        Some(data) => super::download::mode_of(&data),
+    let replaced = here.filter(Metadata::is_file);
+    let mode = match replaced.as_ref().filter(|_| file.keeps_mode) {
+        Some(data) => mode_of(data),
         None => file.mode,
     };
     let mut part = Part::open(&file.place, true)?;
     let written = part.file.write_all(content);
+    keep_owner(&part.file, replaced.as_ref());
     match written.and_then(|()| set_attributes(&part.file, mode, file.time)) {
         Ok(()) => Ok(part),
         Err(error) => {
@@ -232,5 +240,27 @@ mod tests {
         assert_eq!(names, ["good"]);
         assert_eq!(fs::read(dir.path().join("good")).unwrap(), b"good");
         assert!(!dir.path().parent().unwrap().join("out").exists());
+    }
+
+    #[test]
+    fn a_name_without_an_end_does_not_fill_the_memory() {
+        let mut header = Header::new_gnu();
+        header.set_entry_type(EntryType::GNULongName);
+        header.set_size(1 << 32);
+        header.set_cksum();
+        let read = std::cell::Cell::new(0_usize);
+        struct Endless<'a>(&'a std::cell::Cell<usize>);
+        impl Read for Endless<'_> {
+            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                self.0.set(self.0.get() + buf.len());
+                buf.fill(b'n');
+                Ok(buf.len())
+            }
+        }
+        let archive = header.as_bytes().chain(Endless(&read));
+        let (mut wanted, mut taking) = (HashMap::new(), Taking::default());
+        let meter = Meter::default();
+        take(archive, &mut wanted, Digests::Sha256, &meter, &mut taking).unwrap_err();
+        assert!(read.get() < 1 << 20, "{}", read.get());
     }
 }

@@ -1,10 +1,12 @@
 //! Copies one file to the instance.
 
 use super::blocking::blocking;
+use super::digested::digest_of_all;
+use super::done::OTHER_BYTES;
 use super::failure::CopyFailure;
-use super::job::{CopyJob, OTHER_BYTES, attributes};
+use super::job::CopyJob;
 use super::meter::Meter;
-use super::part::digest;
+use super::walk;
 use crate::copy::{BLOCK, FileType, Hasher, Look, RemotePath, Script, Verb};
 use crate::copy::{mode_for_new, touch_time};
 use std::fs::{File, Metadata};
@@ -14,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// A file of this machine's that is being copied.
-struct LocalSource {
+pub(super) struct LocalSource {
     file: File,
     size: u64,
     modified: Option<SystemTime>,
@@ -22,7 +24,8 @@ struct LocalSource {
 }
 
 impl LocalSource {
-    fn open(path: &Path) -> Result<Self, CopyFailure> {
+    /// A file that the user named.
+    pub(super) fn open(path: &Path) -> Result<Self, CopyFailure> {
         let data = std::fs::metadata(path).map_err(|error| CopyFailure::local(&error))?;
         if data.is_dir() {
             return Err(CopyFailure::file(tr!("Is a directory (-r copies it)")));
@@ -31,10 +34,13 @@ impl LocalSource {
             let why = tr!("not a regular file; - copies standard input");
             return Err(CopyFailure::file(why));
         }
-        let file = File::open(path).map_err(|error| CopyFailure::local(&error))?;
-        let data = file
-            .metadata()
-            .map_err(|error| CopyFailure::local(&error))?;
+        Self::of(walk::open(path, &data)).map_err(|error| CopyFailure::local(&error))
+    }
+
+    /// This file, if it could be opened.
+    pub(super) fn of(file: io::Result<File>) -> io::Result<Self> {
+        let file = file?;
+        let data = file.metadata()?;
         Ok(Self {
             file,
             size: data.len(),
@@ -50,11 +56,10 @@ impl LocalSource {
 /// [`CopyFailure`].
 pub(super) async fn file(
     job: &mut CopyJob<'_>,
-    path: &Path,
+    source: LocalSource,
     name: &str,
     (to, base): (&RemotePath, Option<&[u8]>),
 ) -> Result<(), CopyFailure> {
-    let source = LocalSource::open(path)?;
     let (look, place) = look(job, to, base, source.size).await?;
     let have = look.part.as_ref().filter(|_| !job.afresh);
     let blocks = have.map_or(0, |(size, _)| size.min(&source.size) / BLOCK);
@@ -63,20 +68,23 @@ pub(super) async fn file(
         .file
         .try_clone()
         .map_err(|error| CopyFailure::local(&error))?;
-    let digested = blocking(move || digest(&hashed, digests, size, blocks)).await?;
+    let digested = blocking(move || digest_of_all(&hashed, digests, size, blocks)).await?;
     let mode = mode(job, &look, source.mode);
     let time = match job.preserve {
         true => seconds(source.modified).map_or_else(String::new, touch_time),
         false => String::new(),
     };
     if look.digest.as_ref() == Some(&digested.whole) {
-        if job.preserve {
-            let (done, _) = job.side.ask(attributes(&place.path, mode, &time)).await?;
-            if done.status != 0 {
-                return Err(CopyFailure::remote(&done));
-            }
+        if job.preserve || look.part.is_some() {
+            let mode = job.preserve.then(|| format!("{mode:o}"));
+            let script = Script::new(Verb::Attributes)
+                .set("p", &place.path)
+                .set("stem", place.stem())
+                .set("mode", mode.unwrap_or_default())
+                .set("time", time);
+            job.ask(script).await?;
         }
-        job.unchanged(name);
+        job.unchanged(name, size);
         return Ok(());
     }
     let agrees = look
@@ -92,7 +100,7 @@ pub(super) async fn file(
             blocks * BLOCK
         );
     }
-    job.meter.expect(left);
+    job.meter.settle(size, left);
     let put = put(&place, &look, mode)
         .set("k", blocks.to_string())
         .set("n", size.to_string())
@@ -144,6 +152,7 @@ pub(super) async fn stdin(
         let state = hasher.lock().unwrap_or_else(PoisonError::into_inner);
         state.clone()
     };
+    job.meter.expect(size);
     let second = script
         .set("k", "-")
         .set("n", size.to_string())
@@ -169,6 +178,8 @@ async fn look(
         Script::new(Verb::Look)
             .set("p", &to.path)
             .set("b", name.unwrap_or_default())
+            .set("stem", to.stem())
+            .set("stem_in", to.join(name.unwrap_or_default()).stem())
             .set("m", if to.is_directory { "1" } else { "" })
             .set("n", size.to_string())
     });
@@ -201,6 +212,7 @@ fn put(place: &RemotePath, look: &Look, mode: u32) -> Script {
     let owner = state.map(|state| state.owner.clone());
     Script::new(Verb::Put)
         .set("p", &place.path)
+        .set("stem", place.stem())
         .set("owner", owner.unwrap_or_default())
         .set("mode", format!("{mode:o}"))
 }

@@ -1,18 +1,18 @@
 //! Copies trees and many files to the instance: small files together, as a tar archive.
 
 use super::blocking::blocking;
+use super::digested::digest_of_all;
 use super::failure::CopyFailure;
 use super::job::CopyJob;
-use super::part::digest;
 use super::small::{Small, send};
-use super::upload::{self, mode_of, seconds};
-use super::walk::{Item, Walk};
+use super::upload::{self, LocalSource, mode_of, seconds};
+use super::walk::{Item, Walk, base, open, size_of_all};
 use crate::copy::batch::{self, SMALL};
-use crate::copy::{Digests, FileState, FileType, RemotePath, Root, Script, Verb};
+use crate::copy::{Digests, FileState, FileType, NEW, RemotePath, Root, Script, Verb};
 use crate::copy::{failures, is_part, mode_for_new, names, touch_time};
 use crate::printable::escaped;
 use std::collections::HashSet;
-use std::fs::{File, Metadata};
+use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -42,22 +42,15 @@ pub(super) async fn copy(
     sources: &[&Path],
     to: &RemotePath,
 ) -> Result<(), CopyFailure> {
-    let base = |path: &Path| {
-        path.file_name()
-            .unwrap_or_default()
-            .as_encoded_bytes()
-            .to_vec()
-    };
     let one = match sources {
-        [one] => Some(base(one)),
+        [one] => Some(base(one).to_vec()),
         _ => None,
     };
-    let answer = job.ask_locked(|| {
-        Script::new(Verb::Root)
-            .set("p", &to.path)
-            .set("b", one.as_deref().unwrap_or_default())
-            .set("m", if to.is_directory { "1" } else { "" })
-    });
+    let script = Script::new(Verb::Root)
+        .set("p", &to.path)
+        .set("b", one.as_deref().unwrap_or_default())
+        .set("m", if to.is_directory { "1" } else { "" });
+    let answer = job.ask(job.lockable(script));
     let root = Root::parse(&answer.await?).ok_or_else(CopyFailure::unexpected_answer)?;
     let place = match &one {
         Some(name) if root.is_in_directory => to.join(name),
@@ -67,14 +60,16 @@ pub(super) async fn copy(
         tracing::info!("tar is missing on the instance: small files are copied one by one");
     }
     let named = sources.iter().map(|path| {
-        let below = if one.is_some() {
-            Vec::new()
-        } else {
-            base(path)
+        let below = match one {
+            Some(_) => Vec::new(),
+            None => base(path).to_vec(),
         };
         (PathBuf::from(path), below)
     });
     let named: Vec<_> = named.collect();
+    let sized = named.clone();
+    let total = blocking(move || Ok(size_of_all(sized))).await?;
+    job.meter.expect_all(total);
     let mut items = Walk::new(named.into_iter()).peekable();
     let mut tree = Tree {
         job,
@@ -97,29 +92,22 @@ impl Tree<'_, '_> {
     /// Copies some of it.
     async fn some(&mut self, items: Vec<Item>) -> Result<(), CopyFailure> {
         let found = self.look(items).await?;
-        let mut files = Vec::new();
-        let mut make = Script::new(Verb::Make).set("p", &self.place.path);
-        let mut made = Vec::new();
+        let (mut files, mut folders, mut links) = (Vec::new(), Vec::new(), Vec::new());
         for found in found {
-            let path = [b"./", &*found.item.path].concat();
             if let Err(why) = self.check_place(&found) {
                 self.job.failed(&found.name, why);
             } else if found.data.is_dir() {
-                let is_top = found.item.path.is_empty() && self.root.is_new;
-                let is_new = is_top || found.there.0 == FileType::Missing;
                 let wanted = mode_for_new(mode_of(&found.data), self.root.umask, self.job.preserve);
-                let mode = format!("{:o}", wanted | 0o700);
-                make.call("directory", [mode.as_bytes(), &path]);
-                if self.job.preserve || is_top || (is_new && wanted & 0o700 != 0o700) {
+                let mode = wanted | 0o700;
+                if self.keeps_attributes(&found, wanted) {
                     self.attributes_later(&found, wanted);
                 }
-                made.push(found.name);
+                if found.there.0 == FileType::Missing {
+                    folders.push((mode, found));
+                }
             } else if found.data.is_symlink() {
                 match std::fs::read_link(&found.item.local) {
-                    Ok(target) => {
-                        make.call("link", [target.as_os_str().as_encoded_bytes(), &path]);
-                        made.push(found.name);
-                    }
+                    Ok(target) => links.push((target, found)),
                     Err(error) => self.job.failed(&found.name, &error.to_string()),
                 }
             } else if !found.data.is_file() {
@@ -129,8 +117,40 @@ impl Tree<'_, '_> {
                 files.push(found);
             }
         }
-        self.make(make, &made).await?;
+        self.folders_and_links(folders, links).await?;
         self.files(files).await
+    }
+
+    /// Whether a directory gets this mode in the end: it is new, or an interrupted copy made it.
+    fn keeps_attributes(&self, found: &Inspected, wanted: u32) -> bool {
+        let is_top = found.item.path.is_empty() && self.root.is_new;
+        let there = found.there.1.as_ref();
+        let is_new = there.is_none_or(|there| there.mode == wanted | 0o700);
+        self.job.preserve || is_top || (is_new && wanted & 0o700 != 0o700)
+    }
+
+    /// Makes directories with modes, and links to paths.
+    async fn folders_and_links(
+        &mut self,
+        folders: Vec<(u32, Inspected)>,
+        links: Vec<(PathBuf, Inspected)>,
+    ) -> Result<(), CopyFailure> {
+        let mut script = Script::new(Verb::Make).set("p", &self.place.path);
+        let path = |found: &Inspected| [b"./", &*found.item.path].concat();
+        for alike in folders.chunk_by(|(one, _), (other, _)| one == other) {
+            let mode = alike.first().map_or(0, |(mode, _)| *mode);
+            let mut words = vec![format!("{mode:o}").into_bytes()];
+            words.extend(alike.iter().map(|(_, found)| path(found)));
+            script.call("directories", words.iter().map(Vec::as_slice));
+        }
+        for (target, found) in &links {
+            let target = target.as_os_str().as_encoded_bytes();
+            script.call("link", [target, &path(found)]);
+        }
+        let folders = folders.into_iter().map(|(_, found)| found.name);
+        let links = links.into_iter().map(|(_, found)| found.name);
+        let made: Vec<_> = folders.chain(links).collect();
+        self.make(script, &made).await
     }
 
     /// Whether something can be put in its place.
@@ -181,11 +201,18 @@ impl Tree<'_, '_> {
         let script = Script::new(Verb::Names)
             .set("p", &self.place.path)
             .names(paths);
-        let (done, said) = self.job.side.ask(script).await?;
-        if done.status != 0 {
-            return Err(CopyFailure::remote(&done));
-        }
-        let there = names(&said, found.len()).ok_or_else(CopyFailure::unexpected_answer)?;
+        let said = self.job.ask(script).await;
+        let count = found.len();
+        let there =
+            said.and_then(|said| names(&said, count).ok_or_else(CopyFailure::unexpected_answer));
+        let there = match there {
+            Ok(there) => there,
+            Err(failure) => {
+                let names = found.iter().map(|found| &found.name);
+                self.job.all_failed(names, failure)?;
+                return Ok(Vec::new());
+            }
+        };
         for (found, there) in found.iter_mut().zip(there) {
             found.there = there;
         }
@@ -197,10 +224,10 @@ impl Tree<'_, '_> {
         if made.is_empty() {
             return Ok(());
         }
-        let (done, said) = self.job.side.ask(script).await?;
-        if done.status != 0 {
-            return Err(CopyFailure::remote(&done));
-        }
+        let said = match self.job.ask(self.job.lockable(script)).await {
+            Ok(said) => said,
+            Err(failure) => return self.job.all_failed(made, failure),
+        };
         for (number, why) in failures(&said) {
             let name = number.checked_sub(1).and_then(|at| made.get(at));
             self.job.failed(name.map_or("?", String::as_str), &why);
@@ -248,16 +275,16 @@ impl Tree<'_, '_> {
                 if self.job.preserve {
                     self.attributes_later(&found, mode);
                 }
-                self.job.unchanged(&found.name);
+                self.job.unchanged(&found.name, found.data.len());
             } else if is_small {
                 small.push(Small {
-                    size: found.data.len(),
                     time: seconds(found.data.modified().ok()).filter(|_| self.job.preserve),
                     local: found.item.local,
                     path: found.item.path,
                     name: found.name,
                     mode,
                     digest: ours,
+                    data: found.data,
                 });
             } else {
                 large.push(found);
@@ -265,21 +292,30 @@ impl Tree<'_, '_> {
         }
         let mut small = small.into_iter().peekable();
         loop {
-            let batch = batch::next(&mut small, |file: &Small| (file.path.len() + 80, file.size));
+            let batch = batch::next(&mut small, |file: &Small| {
+                (2 * file.path.len() + 100, file.size())
+            });
             if batch.is_empty() {
                 break;
             }
-            let size = batch.iter().map(|file| file.size).sum();
-            CopyFailure::check_room(self.root.room, size)?;
+            let size = batch.iter().map(Small::size).sum();
+            if let Err(failure) = CopyFailure::check_room(self.root.room, size) {
+                let names = batch.iter().map(|file| &file.name);
+                self.job.all_failed(names, failure)?;
+                continue;
+            }
             self.root.room = self.root.room.map(|room| room - size);
             send(self.job, &self.place, self.root.digests, batch).await?;
         }
         for found in large {
             let place = self.place.join(&found.item.path);
-            let copied = upload::file(self.job, &found.item.local, &found.name, (&place, None));
-            match copied.await {
-                Err(CopyFailure::File(why)) => self.job.failed(&found.name, &why),
-                other => other?,
+            let source = LocalSource::of(open(&found.item.local, &found.data));
+            let copied = match source {
+                Ok(source) => upload::file(self.job, source, &found.name, (&place, None)).await,
+                Err(error) => Err(CopyFailure::local(&error)),
+            };
+            if let Err(failure) = copied {
+                self.job.all_failed([&found.name], failure)?;
             }
         }
         Ok(())
@@ -299,10 +335,11 @@ impl Tree<'_, '_> {
         let script = Script::new(Verb::Digests)
             .set("p", &self.place.path)
             .names(paths);
-        let (done, said) = self.job.side.ask(script).await?;
-        if done.status != 0 {
-            return Err(CopyFailure::remote(&done));
-        }
+        let said = match self.job.ask(script).await {
+            // All are copied then.
+            Err(CopyFailure::File(_)) => Vec::new(),
+            said => said?,
+        };
         let said = String::from_utf8_lossy(&said);
         let mut lines = said.lines();
         let digests = files.iter().map(|found| match is_alike(found) {
@@ -330,6 +367,10 @@ impl Tree<'_, '_> {
             let mut script = Script::new(Verb::Make).set("p", &self.place.path);
             let mut named = Vec::new();
             for (path, mode, time) in batch {
+                if path.is_empty() && self.root.is_new {
+                    let mark = [b"./", NEW.as_bytes()].concat();
+                    script.call("rm", [&b"-f"[..], &mark]);
+                }
                 let mode = format!("{mode:o}");
                 let there = [b"./", &*path].concat();
                 script.call("attributes", [mode.as_bytes(), time.as_bytes(), &there]);
@@ -345,10 +386,10 @@ async fn digests_of(
     files: impl Iterator<Item = &Inspected>,
     digests: Digests,
 ) -> Result<Vec<io::Result<String>>, CopyFailure> {
-    let files = files.map(|found| (found.item.local.clone(), found.data.len()));
+    let files = files.map(|found| (found.item.local.clone(), found.data.clone()));
     let files: Vec<_> = files.collect();
-    let digest_of = move |(path, size): (PathBuf, u64)| {
-        let digested = digest(&File::open(path)?, digests, size, 0)?;
+    let digest_of = move |(path, data): (PathBuf, Metadata)| {
+        let digested = digest_of_all(&open(&path, &data)?, digests, data.len(), 0)?;
         Ok(digested.whole)
     };
     blocking(move || Ok(files.into_iter().map(digest_of).collect())).await

@@ -1,8 +1,10 @@
 //! Walks over local trees: what is in them, directories before what is in them.
 
+use super::part::is_same;
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
-use std::path::PathBuf;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// One thing in a tree, or why it can't be looked at.
 #[derive(Debug)]
@@ -48,6 +50,48 @@ impl Walk {
     }
 }
 
+/// The name that a copy of this gets in a directory: none for what ends with `.` or `..`, for its content goes
+/// into the directory itself.
+pub(super) fn base(path: &Path) -> &[u8] {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let is_separator = |byte: &u8| std::path::is_separator(char::from(*byte));
+    let end = bytes.iter().rposition(|byte| !is_separator(byte));
+    let bare = bytes.get(..=end.unwrap_or(0)).unwrap_or_default();
+    match bare.rsplit(is_separator).next() {
+        None | Some(b"." | b"..") => b"",
+        Some(_) => path.file_name().unwrap_or_default().as_encoded_bytes(),
+    }
+}
+
+/// The bytes of the files that a walk over these comes to.
+pub(super) fn size_of_all(named: Vec<(PathBuf, Vec<u8>)>) -> u64 {
+    let found = Walk::new(named.into_iter()).filter_map(|item| item.data.ok());
+    let files = found.filter(Metadata::is_file);
+    files.map(|data| data.len()).sum()
+}
+
+/// Opens a file that the walk has met, unless something else has taken its place since.
+///
+/// # Errors
+/// The system's, and one for what is another file.
+pub(super) fn open(path: &Path, met: &Metadata) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        // Opening a pipe would wait.
+        options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    // The number of a file that is gone may be another's by now.
+    match is_same(met, &file) && file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other(tr!("it changed while it was read"))),
+    }
+}
+
 impl Iterator for Walk {
     type Item = Item;
 
@@ -72,6 +116,23 @@ impl Iterator for Walk {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_takes_the_place_of_a_file_is_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |path: &str| dir.path().join(path);
+        fs::write(at("secret"), "secret").unwrap();
+        fs::write(at("file"), "file").unwrap();
+        let met = fs::symlink_metadata(at("file")).unwrap();
+        assert!(open(&at("file"), &met).is_ok());
+        fs::remove_file(at("file")).unwrap();
+        std::os::unix::fs::symlink("secret", at("file")).unwrap();
+        assert!(open(&at("file"), &met).is_err());
+        fs::remove_file(at("file")).unwrap();
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("file"), mode).unwrap();
+        assert!(open(&at("file"), &met).is_err());
+    }
 
     #[test]
     fn directories_come_before_what_is_in_them_and_links_are_not_followed() {

@@ -85,6 +85,7 @@ fn sum(bytes: &[u8]) -> String {
 fn put(path: &str, k: &str, size: usize, want: &str) -> Script {
     Script::new(Verb::Put)
         .set("p", path)
+        .set("stem", path)
         .set("k", k)
         .set("n", size.to_string())
         .set("want", want)
@@ -97,6 +98,8 @@ fn look(path: &str, name: &str, size: usize) -> Script {
     Script::new(Verb::Look)
         .set("p", path)
         .set("b", name)
+        .set("stem", path)
+        .set("stem_in", format!("{path}/{name}"))
         .set("m", "")
         .set("n", size.to_string())
 }
@@ -124,7 +127,7 @@ fn a_file_is_taken_in_two_goes() {
             (FileType::File, Some(&want))
         );
         let state = said.state.unwrap();
-        assert_eq!((state.mode, state.time), (0o640, 1_000_000_000));
+        assert_eq!((state.mode, state.time), (0o640, Some(1_000_000_000)));
         let source = Script::new(Verb::Source).set("p", path).set("n", "150000");
         let source = RemoteSource::parse(&machine.says(source, b"")).unwrap();
         let blocks = sum(&bytes[..131_072]);
@@ -181,25 +184,28 @@ fn locks_of_the_living_hold_and_of_the_dead_do_not() {
 #[test]
 fn small_files_are_unpacked_where_they_belong() {
     on_all(|machine| {
-        let root = Script::new(Verb::Root)
-            .set("p", "./t")
-            .set("b", "")
-            .set("m", "");
-        let root = Root::parse(&machine.says(root, b"")).unwrap();
+        let root = Root::parse(&machine.says(root("./t", ""), b"")).unwrap();
         assert!(root.is_new && root.has_tar);
         let mut make = Script::new(Verb::Make).set("p", "./t");
-        make.call("directory", [&b"755"[..], b"./a"]);
+        make.call("directories", [&b"755"[..], b"./a"]);
         make.call("link", [&b"-to\n"[..], b"./l"]);
-        make.call("directory", [&b"755"[..], b"./l"]);
+        make.call("directories", [&b"2755"[..], b"./a", b"./l", b"./s"]);
         make.call("attributes", [&b"700"[..], b"200109090146.40", b"./a"]);
+        make.call("rm", [&b"-f"[..], b"./.axt-new"]);
         let failed = failures(&machine.says(make, b""));
-        assert_eq!(failed, [(3, "it is a symbolic link".into())]);
+        assert_eq!(failed, [(4, "it is a symbolic link".into())]);
+        let mode = fs::metadata(machine.at("t/s"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o7777, 0o2755, "{:?}", machine.shell);
+        fs::remove_dir(machine.at("t/s")).unwrap();
         let mut archive = tar::Builder::new(Vec::new());
         for (path, content) in [
-            ("0/x\ny", "one"),
-            ("0/b\\n", "two"),
-            ("1/z", "three"),
-            ("1/w", "bad"),
+            ("a/.ours.axt-part/x\ny", "one"),
+            ("a/.ours.axt-part/b\\n", "two"),
+            (".ours.axt-part/z", "three"),
+            (".ours.axt-part/w", "bad"),
         ] {
             let mut header = tar::Header::new_gnu();
             header.set_size(content.len() as u64);
@@ -210,25 +216,14 @@ fn small_files_are_unpacked_where_they_belong() {
                 .unwrap();
         }
         let archive = archive.into_inner().unwrap();
-        let mut unpack = Script::new(Verb::Unpack).set("p", "./t");
-        let sums = [sum(b"one"), sum(b"two")].join("\n");
-        let words = [&b"0"[..], b"./a", sums.as_bytes(), b"./x\ny", b"./b\\n"];
-        unpack.call("files", words);
-        let sums = [sum(b"three"), sum(b"four"), sum(b"")].join("\n");
-        let words = [
-            &b"1"[..],
-            b"./.",
-            sums.as_bytes(),
-            b"./z",
-            b"./w",
-            b"./missing",
-        ];
-        unpack.call("files", words);
-        unpack.call("rm", [&b"-rf"[..], b"./.axt-part"]);
+        let sums = ["one", "two", "three", "four", ""].map(|text| sum(text.as_bytes()));
+        let names: [&[u8]; 5] = [b"./x\ny", b"./b\\n", b"./z", b"./w", b"./missing"];
+        let mut unpack = unpack(&[b"./a", b"./."], &[&names[..2], &names[2..]], &sums);
+        unpack.call("exit", [&b"0"[..]]);
         let said = machine.says(unpack, &archive);
         assert_eq!(
             misplaced(&said),
-            [(4, true), (5, true)],
+            [(4, None), (5, None)],
             "{:?}",
             machine.shell
         );
@@ -239,6 +234,227 @@ fn small_files_are_unpacked_where_they_belong() {
         );
         tree_is_listed(machine);
     });
+}
+
+/// A script that takes files with these digests into folders.
+fn unpack(folders: &[&[u8]], files: &[&[&[u8]]], sums: &[String]) -> Script {
+    let part = |folder: &&[u8]| [folder, &b"/.ours.axt-part"[..]].concat();
+    let parts: Vec<_> = folders.iter().map(part).collect();
+    let named = parts.iter().zip(files);
+    let paths = named.flat_map(|(part, names)| {
+        names
+            .iter()
+            .map(move |name| [part, &b"/"[..], &name[2..]].concat())
+    });
+    let mut unpack = Script::new(Verb::Unpack)
+        .set("p", "./t")
+        .set_words("parts", &parts)
+        .set_words("files", &paths.collect::<Vec<_>>())
+        .set("want", sums.join("\n"));
+    for (folder, names) in folders.iter().zip(files) {
+        unpack.call(
+            "place",
+            std::iter::once(*folder).chain(names.iter().copied()),
+        );
+    }
+    unpack
+}
+
+fn root(path: &str, name: &str) -> Script {
+    Script::new(Verb::Root)
+        .set("p", path)
+        .set("b", name)
+        .set("m", "")
+}
+
+#[test]
+fn why_a_file_is_not_put_in_its_place_is_told() {
+    on_all(|machine| {
+        fs::create_dir_all(machine.at("t/f")).unwrap();
+        let tools = machine.at("tools");
+        tool(
+            &tools,
+            "tar",
+            "cat >/dev/null; echo tar: f: No space left >&2; echo 'tar: Exiting with failure' >&2; exit 2",
+        );
+        let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+        let script = unpack(&[b"./."], &[&[b"./x"]], &[sum(b"x")]).set("PATH", path);
+        let said = misplaced(&machine.says(script, &[]));
+        assert_eq!(
+            said,
+            [(1, Some("tar: f: No space left".into()))],
+            "{:?}",
+            machine.shell
+        );
+        // A directory in the way, and a folder that is none.
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o640);
+        archive
+            .append_data(&mut header, ".ours.axt-part/f", &b""[..])
+            .unwrap();
+        let archive = archive.into_inner().unwrap();
+        fs::write(machine.at("t/none"), "").unwrap();
+        let files: [&[&[u8]]; 2] = [&[b"./f"], &[b"./x"]];
+        let script = unpack(&[b"./.", b"./none"], &files, &[sum(b""), sum(b"x")]);
+        let done = machine.run(script, &archive);
+        let mut said = misplaced(&done.stdout);
+        said.sort();
+        let why = |at: usize| said[at].1.as_deref().unwrap();
+        assert_eq!(said.len(), 2, "{:?} {said:?}", machine.shell);
+        assert!(why(0).contains("irectory"), "{:?} {said:?}", machine.shell);
+        assert!(
+            why(1).contains("Not a directory"),
+            "{:?} {said:?}",
+            machine.shell
+        );
+        let left = fs::read_dir(machine.at("t")).unwrap().count();
+        assert_eq!(left, 2, "{:?}", machine.shell);
+    });
+}
+
+#[test]
+fn a_directory_is_new_until_its_copy_is_complete() {
+    on_all(|machine| {
+        let asked = |path: &str, name: &str| {
+            let said = machine.says(root(path, name), b"");
+            let root = Root::parse(&said).unwrap();
+            (root.is_in_directory, root.is_new)
+        };
+        assert_eq!(asked("./t", "app"), (false, true), "{:?}", machine.shell);
+        // Interrupted, and again.
+        assert_eq!(asked("./t", "app"), (false, true), "{:?}", machine.shell);
+        // Another tree is no part of that copy.
+        assert_eq!(asked("./t", "other"), (true, true), "{:?}", machine.shell);
+        assert_eq!(asked("./t", "other"), (true, true), "{:?}", machine.shell);
+        fs::remove_file(machine.at("t/.axt-new")).unwrap();
+        assert_eq!(asked("./t", "other"), (true, true), "{:?}", machine.shell);
+        fs::remove_file(machine.at("t/other/.axt-new")).unwrap();
+        assert_eq!(asked("./t", "other"), (true, false), "{:?}", machine.shell);
+    });
+}
+
+#[test]
+fn parts_of_runs_that_are_over_are_removed() {
+    on_all(|machine| {
+        let mut sleeps = Command::new("sleep").arg("100").spawn().unwrap();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", sleeps.id())).unwrap();
+        let began = stat.rsplit(')').next().unwrap().split_whitespace().nth(19);
+        for (token, holder) in [
+            ("0dead", "0dead 999999999 5".to_owned()),
+            ("0live", format!("0live {} {}", sleeps.id(), began.unwrap())),
+        ] {
+            let part = format!("t/a/.{token}.axt-part");
+            fs::create_dir_all(machine.at(&part)).unwrap();
+            fs::write(machine.at(&part).join("x"), "x").unwrap();
+            symlink(holder, machine.at(&format!("t/.{token}.axt-lock"))).unwrap();
+        }
+        machine.says(root("./t", ""), b"");
+        assert!(
+            !machine.at("t/a/.0dead.axt-part").exists(),
+            "{:?}",
+            machine.shell
+        );
+        assert!(
+            machine.at("t/a/.0live.axt-part/x").exists(),
+            "{:?}",
+            machine.shell
+        );
+        let left = fs::read_dir(machine.at("t")).unwrap().count();
+        assert_eq!(left, 2, "{:?}", machine.shell);
+        sleeps.kill().unwrap();
+        sleeps.wait().unwrap();
+    });
+}
+
+#[test]
+fn links_to_devices_are_not_taken_for_files() {
+    on_all(|machine| {
+        symlink("/dev/null", machine.at("device")).unwrap();
+        symlink("nowhere", machine.at("nowhere")).unwrap();
+        let kind = |name: &str| {
+            let said = machine.says(look(&format!("./{name}"), "", 0), b"");
+            Look::parse(&said).unwrap().kind
+        };
+        assert_eq!(kind("device"), FileType::Other, "{:?}", machine.shell);
+        assert_eq!(kind("nowhere"), FileType::File, "{:?}", machine.shell);
+        let asked = [&b"device"[..], b"nowhere"];
+        let script = Script::new(Verb::Names).set("p", "./.").names(asked);
+        let said = names(&machine.says(script, b""), 2).unwrap();
+        let kinds = [said[0].0, said[1].0];
+        assert_eq!(
+            kinds,
+            [FileType::Other, FileType::Link],
+            "{:?}",
+            machine.shell
+        );
+    });
+}
+
+#[test]
+fn without_stat_only_times_are_unknown() {
+    let tools = tempfile::tempdir().unwrap();
+    for folder in ["/usr/bin", "/bin"] {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name() != "stat" {
+                let _ = symlink(entry.path(), tools.path().join(entry.file_name()));
+            }
+        }
+    }
+    on_all(|machine| {
+        fs::write(machine.at("f"), "abc").unwrap();
+        fs::set_permissions(machine.at("f"), fs::Permissions::from_mode(0o4751)).unwrap();
+        for (name, kind) in [("f", FileType::File), ("new", FileType::Missing)] {
+            let script = look(&format!("./{name}"), "", 3);
+            let script = script.set("PATH", tools.path().to_str().unwrap());
+            let said = Look::parse(&machine.says(script, b"")).unwrap();
+            assert_eq!(said.kind, kind, "{:?}", machine.shell);
+            let state = said.state.map(|state| (state.mode, state.size, state.time));
+            let expected = (kind == FileType::File).then_some((0o4751, 3, None));
+            assert_eq!(state, expected, "{:?}", machine.shell);
+        }
+    });
+}
+
+#[test]
+fn what_can_not_be_listed_is_told_once() {
+    on_all(|machine| {
+        fs::create_dir_all(machine.at("t/d")).unwrap();
+        fs::write(machine.at("t/f"), "abc").unwrap();
+        let tools = machine.at("tools");
+        tool(
+            &tools,
+            "find",
+            "/usr/bin/find \"$@\"; echo \"find: './d': Permission denied\" >&2; exit 1",
+        );
+        let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+        let tree = Script::new(Verb::Tree).set("p", "./t").set("PATH", path);
+        let done = machine.run(tree, b"");
+        assert_eq!(done.status.code(), Some(1), "{:?}", machine.shell);
+        assert_eq!(Listing::parse(&done.stdout).unwrap().entries.len(), 3);
+        assert_eq!(done.stderr, b"find: './d': Permission denied\n");
+    });
+}
+
+#[test]
+fn a_part_with_a_second_name_is_not_gone_on_with() {
+    on_all(|machine| {
+        let bytes = vec![7; 65_536];
+        fs::write(machine.at("precious"), &bytes).unwrap();
+        fs::hard_link(machine.at("precious"), machine.at("f.axt-part")).unwrap();
+        let more = [&bytes[..], b"more"].concat();
+        let done = machine.run(put("./f", "1", more.len(), &sum(&more)), b"more");
+        assert_eq!(done.status.code(), Some(1), "{:?}", machine.shell);
+        assert!(fs::read(machine.at("precious")).unwrap() == bytes);
+    });
+}
+
+/// Makes a program in a folder.
+fn tool(folder: &Path, name: &str, does: &str) {
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join(name), format!("#!/bin/sh\n{does}\n")).unwrap();
+    fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
@@ -268,13 +484,7 @@ fn what_another_user_s_lock_names_is_not_killed() {
 fn a_lock_that_can_not_be_removed_is_an_error() {
     on_all(|machine| {
         let tools = machine.at("tools");
-        fs::create_dir(&tools).unwrap();
-        fs::write(
-            tools.join("rm"),
-            "#!/bin/sh\necho it is not yours >&2; exit 1\n",
-        )
-        .unwrap();
-        fs::set_permissions(tools.join("rm"), fs::Permissions::from_mode(0o755)).unwrap();
+        tool(&tools, "rm", "echo it is not yours >&2; exit 1");
         symlink("another 999999999 5", machine.at("f.axt-lock")).unwrap();
         let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
         let done = machine.run(look("./f", "", 0).set("PATH", path), b"");

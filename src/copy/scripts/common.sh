@@ -12,6 +12,8 @@ LC_ALL=C
 export LC_ALL
 set -f
 how='' l='' s=''
+nl='
+'
 [ "$HOME" ] || eval "HOME=~$USER"
 cd "$HOME" 2>/dev/null || cd /
 
@@ -79,7 +81,7 @@ state() {
 # The same from what ls writes; the time is not known.
 states() {
     while read -r a b c d e f; do
-        echo "$a $e 0 $c:$d"
+        echo "$a $e - $c:$d"
     done
 }
 

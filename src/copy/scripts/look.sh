@@ -1,6 +1,6 @@
 #!/bin/sh
 # Looks at where a file is to go: p, or b in the directory p; n is the file's size, m is set if p has to be a
-# directory.
+# directory. The paths of the part and the lock begin with stem, or with stem_in for b.
 #
 # It follows common.sh. Standard output, a line each: the kind of digests, the path's kind ("/" behind it if it
 # is in the directory p), mode, size, time and owner; the digest if it is of the same size; the part's
@@ -9,24 +9,28 @@
 # shellcheck disable=SC2154 # Variables come before this text.
 into=
 if [ -d "$p" ]; then
-    [ -z "$b" ] || p=$p/$b into=/
+    [ -z "$b" ] || p=$p/$b stem=$stem_in into=/
 elif [ "$m" ]; then
     no "$p: no such directory"
 fi
 [ -d "${p%/*}/" ] || no "${p%/*}: no such directory"
-lock "$p.axt-lock"
-part=$p.axt-part
+lock "$stem.axt-lock"
+part=$stem.axt-part
 echo "${h%% *}"
 if [ -d "$p" ]; then
     echo "d$into"
-elif [ -f "$p" ] || [ -h "$p" ]; then
+elif [ -f "$p" ]; then
     echo "f$into"
 elif [ -e "$p" ]; then
+    # A link that leads to such a thing is none to replace either.
     echo "o$into"
+elif [ -h "$p" ]; then
+    echo "f$into"
 else
     echo "n$into"
 fi
-state "$p" 2>/dev/null || echo
+s=$(state "$p" 2>/dev/null)
+echo "$s"
 if [ -f "$p" ] && [ ! -h "$p" ] && [ "$(size "$p")" -eq "$n" ]; then
     sum <"$p"
 else

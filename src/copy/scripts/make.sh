@@ -11,14 +11,22 @@ failed() {
     printf '%s %s\0' "$i" "$1"
 }
 
-# A directory $2, with the mode $1 if it is new.
-directory() {
-    i=$((i + 1))
-    if [ -h "$2" ]; then
-        failed 'it is a symbolic link'
-    elif [ ! -d "$2" ]; then
-        e=$(mkdir "$2" 2>&1 && chmod "$1" "$2" 2>&1) || failed "$e"
+# Directories $2… with the mode $1: by one call, unless something is in the way.
+directories() {
+    mode=$1
+    shift
+    if mkdir -m "$mode" "$@" 2>/dev/null; then
+        i=$((i + $#))
+        return
     fi
+    for f; do
+        i=$((i + 1))
+        if [ -h "$f" ]; then
+            failed 'it is a symbolic link'
+        elif [ ! -d "$f" ]; then
+            e=$(mkdir -m "$mode" "$f" 2>&1) || failed "$e"
+        fi
+    done
 }
 
 # A link $2 to $1, in place of what is no directory.
@@ -32,18 +40,18 @@ x" ] || return 0
         failed 'Is a directory'
         return
     fi
-    e=$(rm -f "$2.axt-part" 2>&1 && ln -s -- "$1" "$2.axt-part" 2>&1) || {
+    part=${2%/*}/.$token.axt-part
+    e=$(rm -f "$part" 2>&1 && ln -s -- "$1" "$part" 2>&1) || {
         failed "$e"
         return
     }
     # mv would move it into what the old one leads to.
     [ ! -h "$2" ] || [ ! -d "$2" ] || rm -f "$2"
-    e=$(mv -f "$2.axt-part" "$2" 2>&1) || failed "$e"
+    e=$(mv -f "$part" "$2" 2>&1) || failed "$e"
 }
 
 # The mode $1 and, if it is not empty, the time $2 for $3.
 attributes() {
     i=$((i + 1))
-    e=$(chmod "$1" "$3" 2>&1) || failed "$e"
-    [ -z "$2" ] || e=$(TZ=UTC0 touch -t "$2" "$3" 2>&1) || failed "$e"
+    e=$({ chmod "$1" "$3" && { [ -z "$2" ] || TZ=UTC0 touch -t "$2" "$3"; }; } 2>&1) || failed "$e"
 }

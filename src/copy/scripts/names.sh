@@ -7,7 +7,9 @@
 # shellcheck disable=SC2154 # Variables come before this text.
 cd "$p" || exit 1
 for f; do
-    if [ -h "$f" ]; then
+    if [ -h "$f" ] && [ -e "$f" ] && [ ! -f "$f" ] && [ ! -d "$f" ]; then
+        s=${s}o
+    elif [ -h "$f" ]; then
         s=${s}l
     elif [ -d "$f" ]; then
         s=${s}d

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Takes a file from standard input: to p, by way of its part, of which the first k blocks are there already
+# Takes a file from standard input: to p, by way of its part, whose path begins with stem and of which the first k blocks are there already
 # (k is - if all of it is). n is the size and want the digest of the whole, - for what is not known before:
 # it is then kept as a part, and its size and digest are said. mode, owner and time, where they are not empty, are
 # what the file gets.
@@ -7,11 +7,14 @@
 # It follows common.sh. The part is made anew without following a link, and only one that is this user's own
 # is gone on with.
 #
-# shellcheck disable=SC2154 # Variables come before this text.
-lock "$p.axt-lock"
-part=$p.axt-part
+# shellcheck disable=SC2015,SC2046,SC2154 # ls gives no empty words; Variables come before this text.
+lock "$stem.axt-lock"
+part=$stem.axt-part
+# One with a second name is some other file, too.
 is_own() {
-    [ -f "$part" ] && [ ! -h "$part" ] && [ -O "$part" ]
+    [ -f "$part" ] && [ ! -h "$part" ] && [ -O "$part" ] || return 1
+    set -- $(ls -ldn "$part")
+    [ "$2" = 1 ]
 }
 umask 077
 case $k in
@@ -54,7 +57,7 @@ if [ "$d" != "$want" ]; then
     echo "$s $d"
     exit 5
 fi
-[ -z "$owner" ] || chown "$owner" "$part" 2>/dev/null
+[ -z "$owner" ] || chown "$owner" "$part" 2>/dev/null || chgrp "${owner#*:}" "$part" 2>/dev/null
 chmod "$mode" "$part" || exit 1
 if [ "$time" ]; then
     TZ=UTC0 touch -t "$time" "$part" || exit 1
@@ -62,3 +65,4 @@ fi
 has_lock || no "$p: another copy has taken its place"
 [ ! -d "$p" ] || no "$p: Is a directory"
 mv -f "$part" "$p" || exit 1
+[ -f "$p" ] && [ ! -h "$p" ] || no "$p: something else has taken its place"

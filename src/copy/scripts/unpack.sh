@@ -1,47 +1,47 @@
 #!/bin/sh
-# Takes small files from standard input, as a tar archive, into the directory p, by way of .axt-part in it.
-# There each directory that gets files has a number; a line for each follows this text.
+# Takes small files from standard input, as a tar archive, into directories below the directory p: each of these
+# gets a directory for parts, which is on the same file system, so that a file only has to be renamed.
 #
-# It follows common.sh. Standard output: for each file that is not put in its place, its number among all and
-# why: d if it is not what was sent, m if it can't be moved.
+# It follows common.sh. parts are these directories and files the files in them, as words of a command; want are
+# their digests, a line each. Calls of `place` follow this text. Standard output: for each file that is not put in
+# its place, its number among all and why: d if it is not what was sent.
 #
 # shellcheck disable=SC2154,SC2317 # Variables come before this text, and calls behind it.
 cd "$p" || exit 1
-lock ./.axt-lock
+# It is in nobody's way: it tells other runs that these parts are in use.
+lock "./.$token.axt-lock"
+trap 'eval "rm -rf $parts"; has_lock && rm -f "$lock"' EXIT
 umask 077
-rm -rf ./.axt-part
-mkdir ./.axt-part || exit 1
-# What is missing afterwards is told file by file.
-(cd ./.axt-part && tar -xopf -)
+eval "rm -rf $parts; mkdir -m 700 $parts" 2>/dev/null
+e=$(tar -xopf - 2>&1 | grep -v -e ': Exiting' -e 'not recoverable' -e 'time stamp' | tail -n 1)
+found=$(eval "sums $files")
+if [ "$found" != "$want" ]; then
+    i=0 found=$found$nl want=$want$nl
+    eval "set -- $files"
+    for f; do
+        i=$((i + 1)) d=${found%%"$nl"*} w=${want%%"$nl"*}
+        found=${found#*"$nl"} want=${want#*"$nl"}
+        [ "$d" != "$w" ] || continue
+        rm -f "$f"
+        x=$e
+        [ -d "${f%/*}" ] || x=$(mkdir "${f%/*}" 2>&1)
+        printf '%s %s\n' "$i" "${x:-d}"
+    done
+fi
+# To the disk, all at once: one by one takes seconds.
+eval "df -P $parts" 2>/dev/null | sed '1d;s/.*% *//' | sort -u | while IFS= read -r d; do
+    sync -f "$d" || sync
+done 2>/dev/null
 i=0
 
-# The files $4… of the directory $1, which go to $2 and have the digests $3.
-files() {
-    to=$2 want=$3
-    mkdir -p "./.axt-part/$1" && cd "./.axt-part/$1" || exit 1
-    shift 3
-    if [ "$(sums "$@")" != "$want" ]; then
-        for f; do
-            w=${want%%
-*}
-            want=${want#*
-}
-            # Some may be missing.
-            [ "$(sums "$f")" = "$w" ] || rm -rf "$f"
-        done
-    fi
-    n=$i
+# Puts files in their directory $1.
+place() {
+    to=$1 n=$i
+    shift
+    i=$((i + $#))
+    ! (cd "$to/.$token.axt-part" && mv -f "$@" ../) 2>/dev/null || return 0
     for f; do
-        i=$((i + 1))
-        [ -f "$f" ] || echo "$i d"
+        n=$((n + 1)) f=$to/.$token.axt-part/$f
+        [ ! -f "$f" ] || x=$(mv -f "$f" "$to/" 2>&1) || printf '%s %s\n' "$n" "${x##*"$nl"}"
     done
-    # To the disk, all at once: one by one takes seconds.
-    sync -f . 2>/dev/null
-    [ "$(readlink "../../$lock")" = "$me" ] || no 'another copy has taken its place'
-    mv -f "$@" "../../$to/" 2>/dev/null
-    for f; do
-        n=$((n + 1))
-        [ ! -f "$f" ] || echo "$n m"
-    done
-    cd ../..
 }

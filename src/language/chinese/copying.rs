@@ -5,6 +5,10 @@ macro_rules! chinese_copying {
     ("it changed while it was read, or arrived damaged ({name} does not agree): what was written to standard output is not right") => ("文件在读取过程中发生了变化，或到达时已损坏（{name} 不一致）：写到标准输出的内容不正确");
     ("on the instance: No such file or directory") => ("实例上没有该文件或目录");
     ("Is a directory (-r copies it)") => ("是一个目录（-r 可复制目录）");
+    ("its size is not known before it is read: axt exec TARGET cat FILE reads it") => ("读取之前无法得知其大小：可用 axt exec TARGET cat FILE 读取");
+    ("it is longer or shorter than its size says: - copies standard input") => ("内容的长度与文件大小不符：可用 - 复制标准输入");
+    ("another SRC has the same name: it would take its place") => ("另一个 SRC 同名，会被它取代");
+    ("Is a directory (-r copies it, but not to standard output)") => ("是一个目录（-r 可复制目录，但不能复制到标准输出）");
     ("not a regular file") => ("不是普通文件");
     ("there is a directory of this name") => ("存在同名的目录");
     ("the destination is not a regular file; - writes to standard output") => ("已存在的不是普通文件；- 表示写到标准输出");
@@ -31,7 +35,6 @@ macro_rules! chinese_copying {
     ("{to}: no such directory") => ("{to}：没有该目录");
     ("a thread can't be started") => ("无法启动线程");
     ("there is no POSIX shell ({code}): files can't be copied to or from Windows yet") => ("没有 POSIX Shell（{code}）：暂不支持与 Windows 之间复制文件");
-    ("on the instance: it can't be moved to its place") => ("实例上的错误：无法移动到目标位置");
     ("it changed while it was read") => ("文件在读取过程中发生了变化");
     ("another copy to it is under way") => ("另一个复制正在写入该文件");
     ("on the instance: {said}") => ("实例上的错误：{said}");
