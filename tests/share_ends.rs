@@ -341,6 +341,21 @@ fn sessions_are_ended_with_a_hangup_of_their_commands() {
 }
 
 #[test]
+fn a_command_that_waits_for_a_session_of_a_holder_that_ends_has_its_own() {
+    let sharing = sharing(&[("per-instance", "1")]);
+    let mut first = sharing.command(&["-c", "cat"]);
+    first.stdin(Stdio::piped()).stderr(Stdio::null());
+    let mut first = first.spawn().unwrap();
+    until("the first session runs", || sharing.started() == 1);
+    let second = sharing.starts("echo second");
+    until("it waits", || sharing.started() > 1);
+    success(sharing.axt(&["share", "stop"]));
+    first.wait().unwrap();
+    let done = finish(second);
+    assert_eq!((done.status, done.text()), (0, "second\n".into()));
+}
+
+#[test]
 fn a_holder_that_hangs_is_listed_and_killed() {
     let sharing = Sharing::new();
     sharing.sh("true");

@@ -35,7 +35,7 @@ pub(super) struct Holder {
     /// Everything that has to be over before the process ends.
     pub(super) tasks: TaskTracker,
     /// Ends every session.
-    ending: CancellationToken,
+    pub(super) ending: CancellationToken,
     /// The reason why the start of sessions waits, for the commands' users.
     pub(super) says: broadcast::Sender<String>,
     /// One permit for each session, given in order.

@@ -99,7 +99,7 @@ impl Holder {
     }
 
     /// Waits for a session, and tells the other side meanwhile that this process lives. `None` if the
-    /// other side has gone.
+    /// other side has gone, or this process is to end.
     async fn wait_for_turn(self: &Arc<Self>, conn: &mut Conn) -> Option<Result<Turn, Answer>> {
         let mut turn = pin!(self.live_turn());
         let (mut ticks, mut said) = (interval(TICK), self.says.subscribe());
@@ -107,6 +107,7 @@ impl Holder {
             tokio::select! {
                 biased;
                 turn = &mut turn => return Some(turn),
+                () = self.ending.cancelled() => return None,
                 _ = ticks.tick() => conn.send(&Answer::Wait, &[]).await.ok()?,
                 fact = said.recv() => if let Ok(fact) = fact {
                     conn.send(&Answer::Say(fact), &[]).await.ok()?;

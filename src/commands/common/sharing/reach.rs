@@ -2,6 +2,7 @@
 
 use super::start::{StartMessage, changed_variables};
 use crate::share::{Answer, Conn, HolderFiles, HolderRequest};
+use serde::Serialize;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -92,16 +93,22 @@ pub(super) async fn reach(
     }
 }
 
-/// Starts a holder, gives it the lock, and waits for its greeting.
+/// Starts a holder.
 async fn launch(start: &StartMessage, lock: &File) -> Result<Conn, String> {
     let (ours, its) = Socket::pair().map_err(|error| error.to_string())?;
     let mut conn = Conn::new(ours).map_err(|error| error.to_string())?;
     let started = spawn(its);
     started.map_err(|error| tr!("the holder can't be started: {error}", error))?;
-    let given = conn.send(start, &[lock.as_fd()]).await;
-    given.map_err(|error| tr!("the holder did not take its start message: {error}", error))?;
-    greeted(&mut conn, START).await?;
+    begin(&mut conn, start, lock).await?;
     Ok(conn)
+}
+
+/// Gives a new holder its start message and the lock, and waits for its greeting.
+async fn begin(conn: &mut Conn, start: &impl Serialize, lock: &File) -> Result<(), String> {
+    let given = timeout(START, conn.send(start, &[lock.as_fd()])).await;
+    let given = given.map_err(|_| tr!("it does not answer").to_owned())?;
+    given.map_err(|error| tr!("the holder did not take its start message: {error}", error))?;
+    greeted(conn, START).await.map(drop)
 }
 
 /// Starts a holder with `its` as its standard input. It inherits no other descriptor.
@@ -162,6 +169,17 @@ mod tests {
         // Nobody waits for one that was killed.
         let (why, spent) = seen(&here).await;
         assert_eq!((&*why, spent), ("one would be started", Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_hangs_while_it_starts_is_given_up_after_two_seconds() {
+        let (ours, _its) = Socket::pair().unwrap();
+        let mut conn = Conn::new(ours).unwrap();
+        let begun = Instant::now();
+        let lock = tempfile::tempfile().unwrap();
+        let why = begin(&mut conn, &"start", &lock).await.unwrap_err();
+        assert_eq!(why, "it does not answer");
+        assert!(begun.elapsed() < START * 11 / 10, "{:?}", begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
