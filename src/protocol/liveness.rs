@@ -60,6 +60,7 @@ impl Liveness {
 
     /// Anything at all was received.
     pub fn heard(&mut self, now: Now) {
+        self.notice_sleep(now);
         self.heard_at = now.at;
         self.received_at = now.at;
         self.pinged = false;
@@ -89,13 +90,17 @@ impl Liveness {
             return Some(Due::Dead);
         }
         let heartbeat = self.keepalive.map(|span| self.sent_at + span);
-        if heartbeat.is_some_and(|at| at <= now.at) {
-            self.pinged = true;
-            return Some(Due::Heartbeat);
-        }
-        let ping = self.ping_at().is_some_and(|at| at <= now.at);
-        self.pinged |= ping;
-        ping.then_some(Due::Ping)
+        let due = if heartbeat.is_some_and(|at| at <= now.at) {
+            Due::Heartbeat
+        } else if self.ping_at().is_some_and(|at| at <= now.at) {
+            Due::Ping
+        } else {
+            return None;
+        };
+        self.pinged = true;
+        // A ping that goes late leaves its answer as much time as any.
+        self.heard_at = self.heard_at.max(self.ping_began(now));
+        Some(due)
     }
 
     /// Tells how long nothing was received, up to the last [`poll`](Self::poll).
@@ -110,7 +115,10 @@ impl Liveness {
         let wall = Duration::from_millis(now.unix_ms.saturating_sub(self.last.unix_ms));
         self.last = now;
         if wall > ran + SLEPT {
-            self.stalled(now, wall.saturating_sub(ran));
+            let slept = wall.saturating_sub(ran);
+            // For the agent the time went on: it may wait for a heartbeat.
+            self.sent_at = self.sent_at.checked_sub(slept).unwrap_or(self.sent_at);
+            self.stalled(now, slept);
         }
     }
 
@@ -123,13 +131,18 @@ impl Liveness {
             self.heard_at = (self.heard_at + span).min(now.at);
         } else if self.dead_after.is_some() {
             self.pinged = false;
-            self.heard_at = now.at.checked_sub(self.patience()).unwrap_or(now.at);
+            self.heard_at = self.ping_began(now);
         }
     }
 
     /// The silence after which a ping is due: with the defaults, half of a heartbeat's interval.
     fn patience(&self) -> Duration {
         self.dead_after.unwrap_or_default() * 2 / 3
+    }
+
+    /// When the silence began that makes a ping due now.
+    fn ping_began(&self, now: Now) -> Instant {
+        now.at.checked_sub(self.patience()).unwrap_or(now.at)
     }
 
     fn ping_at(&self) -> Option<Instant> {
@@ -217,12 +230,34 @@ mod tests {
             at: t0.at + Duration::from_secs(1),
             unix_ms: t0.unix_ms + 3_600_000,
         };
-        assert_eq!(liveness.poll(woken), Some(Due::Ping));
+        // It goes with a ping.
+        assert_eq!(liveness.poll(woken), Some(Due::Heartbeat));
+        liveness.sent(woken);
         assert_eq!(liveness.poll(after(woken, Duration::from_secs(14))), None);
         assert_eq!(
             liveness.poll(after(woken, DEAD - PATIENCE)),
             Some(Due::Dead)
         );
+    }
+
+    #[test]
+    fn what_arrives_after_a_sleep_does_not_hide_that_a_heartbeat_is_due() {
+        let (t0, mut liveness) = start();
+        let woken = Now {
+            at: t0.at + Duration::from_secs(1),
+            unix_ms: t0.unix_ms + 126_000,
+        };
+        liveness.heard(woken);
+        assert_eq!(liveness.poll(woken), Some(Due::Heartbeat));
+    }
+
+    #[test]
+    fn the_answer_to_a_late_ping_has_its_time() {
+        let (t0, mut liveness) = start();
+        let late = after(t0, PATIENCE + Duration::from_secs(4));
+        assert_eq!(liveness.poll(late), Some(Due::Ping));
+        assert_eq!(liveness.deadline(), Some(late.at + (DEAD - PATIENCE)));
+        assert_eq!(liveness.describe_silence(), "nothing was received for 34s");
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Pump<'_> {
         times.into_iter().flatten().min()
     }
 
-    /// Of the channel, only heartbeats and pings are far ahead: they may be late.
+    /// Of the channel, what is far ahead may be late: heartbeats, pings, the limit of a silence.
     fn channel_deadline(&self, now: Now) -> Option<Instant> {
         let at = self.channel.deadline(now)?;
         Some(clock::wake_up_for(now.at, at))
