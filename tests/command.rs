@@ -944,3 +944,27 @@ fn what_a_remote_side_lacks_is_said_only_on_request() {
         "{done:?}"
     );
 }
+
+/// As with ssh: nohup opens /dev/null for writing only.
+#[test]
+fn a_standard_input_that_cannot_be_read_has_ended() {
+    let cloud = Cloud::new();
+    let share = tempfile::tempdir().unwrap();
+    let unreadable = || {
+        let write_only = std::fs::File::options().write(true).open("/dev/null");
+        [write_only.unwrap(), std::fs::File::open("/").unwrap()]
+    };
+    for args in [&["-c"][..], &["--share", "1m", "-c"]] {
+        for stdin in unreadable() {
+            let mut axt = cloud.axt(["connect", "i-test"]);
+            axt.args(args).arg("cat; echo end").stdin(stdin);
+            axt.env("XDG_RUNTIME_DIR", share.path());
+            axt.stdout(Stdio::piped()).stderr(Stdio::piped());
+            let done = finish(axt.spawn().unwrap());
+            assert_eq!((done.status, &*done.text()), (0, "end\n"), "{done:?}");
+        }
+    }
+    let mut stop = cloud.axt(["share", "stop"]);
+    stop.env("XDG_RUNTIME_DIR", share.path());
+    assert_eq!(run(stop, b"").status, 0);
+}

@@ -4,6 +4,7 @@
 //! waits for it and, at the same time, for the command to be over: what is typed later is not taken.
 
 use super::streams::Streams;
+use crate::terminal::stdin::end_of_unreadable;
 use crate::terminal::{Stdin, Stdout};
 use rustix::event::{PollFd, PollFlags, poll};
 use std::fs::File;
@@ -81,7 +82,7 @@ impl Read for Passed {
             match self.file.read(buf) {
                 // Another program that shares it has made it non-blocking, and was faster.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                done => return done,
+                done => return end_of_unreadable(done),
             }
         }
     }

@@ -171,6 +171,7 @@ fn read_once(reader: &mut impl Read, chunk: &mut [u8]) -> io::Result<usize> {
 mod unbuffered {
     //! Standard input without the standard library's buffer, which would read ahead.
 
+    use super::end_of_unreadable;
     use rustix::event::{PollFd, PollFlags, poll};
     use std::fs::File;
     use std::io::{self, Read};
@@ -195,11 +196,25 @@ mod unbuffered {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         poll(&mut [PollFd::new(&self.file, PollFlags::IN)], None)?;
                     }
-                    done => return done,
+                    done => return end_of_unreadable(done),
                 }
             }
         }
     }
+}
+
+/// A standard input that can't be read at all has ended, as with ssh: nohup opens /dev/null for writing
+/// only, and it may be a directory.
+#[cfg(unix)]
+pub(crate) fn end_of_unreadable(read: io::Result<usize>) -> io::Result<usize> {
+    use rustix::io::Errno;
+    read.or_else(|error| match Errno::from_io_error(&error) {
+        Some(Errno::BADF | Errno::ISDIR) => {
+            tracing::info!(%error, "standard input can't be read: it counts as ended");
+            Ok(0)
+        }
+        _ => Err(error),
+    })
 }
 
 #[cfg(test)]
