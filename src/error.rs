@@ -113,6 +113,8 @@ pub enum Error {
     Lost(String),
     /// Input was sent before the agent was known to take it, and nothing came back.
     EarlyInput,
+    /// The remote side closed while this many bytes of the input were still to be sent.
+    Unsent(usize),
     /// The session was lost while this process was stopped.
     AfterStop {
         /// For how long.
@@ -222,6 +224,7 @@ impl Error {
             Self::Remote(_) => "Remote",
             Self::Lost(_) => "ConnectionLost",
             Self::EarlyInput => "EarlyInput",
+            Self::Unsent(_) => "Unsent",
             Self::Silence(_) => "Silence",
             Self::Io { .. } => "InputOutput",
         }

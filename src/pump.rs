@@ -271,6 +271,7 @@ impl Pump<'_> {
     /// Sets the outcome, unless there is one. After a stop was requested, the stop is the outcome.
     fn conclude(&mut self, outcome: Outcome) {
         let dropped = self.channel.may_have_dropped_input();
+        let unsent = self.channel.unsent();
         let outcome = match (self.stopping, outcome) {
             (Some((stop, _)), _) => Outcome::Stopped(stop),
             (
@@ -278,6 +279,9 @@ impl Pump<'_> {
                 Outcome::UserLeft
                 | Outcome::Ended(Ending::Normal | Ending::Failed(Error::Silence(_))),
             ) if dropped => Outcome::Ended(Ending::Failed(Error::EarlyInput)),
+            (None, Outcome::Ended(Ending::Normal)) if unsent > 0 => {
+                Outcome::Ended(Ending::Failed(Error::Unsent(unsent)))
+            }
             (None, Outcome::Ended(Ending::Failed(error))) => {
                 let error = self.stall.explain(clock::now().at, error);
                 Outcome::Ended(Ending::Failed(error))

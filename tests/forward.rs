@@ -781,6 +781,26 @@ fn input_that_an_agent_may_have_dropped_resets_its_connection() {
     none_left(&cloud);
 }
 
+#[test]
+fn input_that_is_not_sent_when_the_remote_side_closes_resets_its_connection() {
+    let cloud = Cloud::new();
+    let port = peer::serve(|mut stream| {
+        stream.shutdown(Shutdown::Write).unwrap();
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let forward = Forward::start(&cloud, &["-L", &to(port)], 1);
+    let mut stream = forward.connect();
+    stream.write_all(b"first words").unwrap();
+    let error = read_all(&stream).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let told = forward.closed(1);
+    assert!(
+        told["error"].as_str().unwrap().contains("11 bytes"),
+        "{told}"
+    );
+    none_left(&cloud);
+}
+
 /// The instance `i-demo`, whose agent is of this version.
 fn of_version(version: &str) -> Cloud {
     let mut options = Options::default();

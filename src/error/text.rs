@@ -79,6 +79,10 @@ fn message(error: &Error) -> String {
             tr!("no answer came to the input that was sent early: the agent may have dropped it")
                 .into()
         }
+        Error::Unsent(bytes) => tr!(
+            "the remote side has closed the connection: at least {bytes} bytes of the input did not reach it",
+            bytes
+        ),
         Error::AfterStop { span, error } => {
             tr!("{error} (axt had been stopped for {span:?})", error, span)
         }

@@ -180,6 +180,11 @@ pub trait Channel {
         false
     }
 
+    /// How many bytes of input, all of which the remote side should get, were not sent.
+    fn unsent(&self) -> usize {
+        0
+    }
+
     /// Whether the remote side is known to end the session when it has no more to say.
     fn reports_end(&self) -> bool {
         false

@@ -25,6 +25,7 @@ macro_rules! chinese_errors {
     ("protocol error: {what}") => ("协议错误：{what}");
     ("on the instance: {what}") => ("实例上的错误：{what}");
     ("the connection was lost: {why}") => ("连接已断开：{why}");
+    ("the remote side has closed the connection: at least {bytes} bytes of the input did not reach it") => ("远端已关闭连接：至少有 {bytes} 字节的输入没有送达");
     ("no answer came to the input that was sent early: the agent may have dropped it") => ("提前发送的输入没有得到响应：Agent 可能已将其丢弃");
     ("{error} (axt had been stopped for {span:?})") => ("{error}（axt 曾被挂起 {span:?}）");
     ("the remote side sent nothing for {span:?} after the input had ended: its answer may be incomplete") => ("输入结束后，远端在 {span:?} 内没有发送任何内容：它的响应可能不完整");

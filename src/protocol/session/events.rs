@@ -196,6 +196,14 @@ impl Channel for Session {
         self.early_input
     }
 
+    fn unsent(&self) -> usize {
+        // What a shell has not read when it ends is nobody's.
+        match self.options.port {
+            true => self.input.len(),
+            false => 0,
+        }
+    }
+
     fn reports_end(&self) -> bool {
         self.options.port && !self.may_dial_anew()
     }

@@ -280,6 +280,22 @@ fn early_input_may_be_dropped_until_something_comes_back() {
 }
 
 #[test]
+fn what_a_port_holds_is_unsent_and_a_shell_owes_nothing() {
+    for (port, held) in [(true, 5), (false, 0)] {
+        let mut rig = Rig::new(Options {
+            port,
+            ..Options::default()
+        });
+        rig.status(&Status::Opened);
+        rig.write("GET /");
+        assert_eq!(rig.session.unsent(), held);
+        rig.output(1, 0, "hello");
+        assert_eq!(rig.inputs(), ["GET /"]);
+        assert_eq!(rig.session.unsent(), 0);
+    }
+}
+
+#[test]
 fn an_eager_session_holds_nothing() {
     let mut rig = Rig::new(Options {
         input_from: InputFrom::Start { queued: false },
