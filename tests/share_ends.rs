@@ -79,6 +79,17 @@ fn a_broken_connection_is_resumed_whether_a_command_runs_or_not() {
 }
 
 #[test]
+fn a_session_whose_network_is_dead_takes_no_command() {
+    let sharing = Sharing::new();
+    sharing.sh("true");
+    sharing.cloud.emulator.cut_connections(Cut::BlackHole);
+    // Shorter silences are trusted.
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(sharing.sh("echo next").text(), "next\n");
+    assert_eq!((sharing.started(), sharing.holders().len()), (2, 1));
+}
+
+#[test]
 fn the_holder_renews_its_credentials_by_their_source() {
     // The emulator's clock is going to be wrong.
     let sharing = sharing(&[("clock-skew", "none")]);
