@@ -13,6 +13,7 @@ use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, mpsc};
 use support::axt::{Cloud, Done, HANG, axt, finish, noise, run, success, unlimited, until};
+use support::schema::Schema;
 use support::sshd::free_port;
 use support::{need, peer};
 
@@ -36,8 +37,9 @@ impl Forward {
         let events = Arc::new(Mutex::new(Vec::new()));
         let (stdout, seen) = (child.stdout.take().unwrap(), events.clone());
         std::thread::spawn(move || {
+            let mut schema = Schema::new();
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let event = serde_json::from_str(&line).unwrap();
+                let event = schema.check("forwardEvent", &line);
                 seen.lock().unwrap().push(event);
             }
         });

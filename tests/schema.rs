@@ -1,4 +1,5 @@
-//! Everything that is printed with `--json` is what `axt schema` says.
+//! What is printed with `--json` is what `axt schema` says: one of each kind here, and all that other tests print by
+//! `support::axt::run`.
 
 #![cfg(all(unix, feature = "emulator"))]
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
@@ -6,41 +7,11 @@
 mod support;
 
 use axt::emulator::Options;
-use boon::{Compiler, Schemas};
-use serde_json::Value;
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use support::axt::{Cloud, Done, axt, run, success};
-
-/// The schema, compiled.
-struct Schema {
-    compiler: Compiler,
-    schemas: Schemas,
-}
-
-impl Schema {
-    fn new() -> Self {
-        let schema = serde_json::from_slice(&success(axt(["schema"]))).unwrap();
-        let mut compiler = Compiler::new();
-        compiler.add_resource("axt.json", schema).unwrap();
-        Self {
-            compiler,
-            schemas: Schemas::new(),
-        }
-    }
-
-    /// Fails unless the text is such a document.
-    fn check(&mut self, kind: &str, text: &str) -> Value {
-        let value: Value = serde_json::from_str(text).unwrap();
-        let place = format!("axt.json#/$defs/{kind}");
-        let index = self.compiler.compile(&place, &mut self.schemas).unwrap();
-        if let Err(error) = self.schemas.validate(&value, index) {
-            panic!("{kind}: {error:#}: {value}");
-        }
-        value
-    }
-}
+use support::schema::Schema;
 
 /// A program that is killed when the test is through with it.
 struct Killed(Child);
@@ -76,6 +47,18 @@ fn documents_are_as_the_schema_says() {
     let id = list["sessions"][0]["sessionId"].as_str().unwrap();
     let done = ask(&cloud, &["sessions", "end", id, "--json"]);
     schema.check("sessionsEnd", &done.text());
+}
+
+#[test]
+#[should_panic(expected = "anyOf")]
+fn what_is_of_no_kind_is_refused() {
+    Schema::new().check_run(r#"{"schemaVersion": 1, "sessions": [{}]}"#, "");
+}
+
+#[test]
+fn the_schema_is_printed() {
+    let printed = success(axt(["schema"]));
+    assert_eq!(printed, include_bytes!("../src/json/schema.json"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The real binary against an emulator of the test's own.
 
+use super::schema::Schema;
 use axt::config::credentials::Credentials;
 use axt::emulator::{Emulator, Options};
 use axt::net::{Network, NetworkOptions};
@@ -264,8 +265,9 @@ pub(crate) fn run(command: Command, stdin: &[u8]) -> Done {
     run_within(command, stdin, HANG)
 }
 
-/// The same for what may take longer.
+/// The same for what may take longer. What it prints with `--json` is as the schema says.
 pub(crate) fn run_within(mut command: Command, stdin: &[u8], limit: Duration) -> Done {
+    let as_json = prints_json(&command);
     command.stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -275,7 +277,16 @@ pub(crate) fn run_within(mut command: Command, stdin: &[u8], limit: Duration) ->
     let writer = std::thread::spawn(move || drop(pipe.write_all(&bytes)));
     let done = finish_within(child, limit);
     writer.join().unwrap();
+    if as_json {
+        Schema::new().check_run(&done.text(), &done.stderr);
+    }
     done
+}
+
+/// Whether it is axt with `--json`.
+fn prints_json(command: &Command) -> bool {
+    let own = command.get_args().take_while(|arg| *arg != "--");
+    command.get_program() == AXT && { own }.any(|arg| arg == "--json")
 }
 
 /// Waits for a child to end, but not forever.

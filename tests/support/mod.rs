@@ -14,6 +14,8 @@ pub(crate) mod peer;
 #[cfg(all(feature = "emulator", unix))]
 pub(crate) mod place;
 pub(crate) mod python;
+#[cfg(feature = "emulator")]
+pub(crate) mod schema;
 #[cfg(unix)]
 pub(crate) mod screen;
 pub(crate) mod services;
