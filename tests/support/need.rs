@@ -25,6 +25,7 @@ pub(crate) fn need(program: &str) -> Option<PathBuf> {
 ///
 /// # Panics
 /// With `AXT_REQUIRE_TOOLS=1`.
+#[allow(clippy::print_stderr, reason = "what is not tested is said")]
 pub(crate) fn missing(what: &str) {
     let required = std::env::var_os("AXT_REQUIRE_TOOLS").is_some_and(|v| v == "1");
     assert!(!required, "{what} and AXT_REQUIRE_TOOLS=1");
