@@ -247,6 +247,7 @@ impl Inner {
                 Err(error) if !before.has_expired(&self.world) => return Err(error),
                 Err(error) => {
                     tracing::debug!(%error, "the identity so far is not known");
+                    tracing::info!("the credentials are of {now} from now on");
                     now.clone()
                 }
             },
