@@ -22,7 +22,7 @@ use crate::names::target::Target;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::{Filter, Plain};
-use crate::protocol::session::{InputFrom, Session};
+use crate::protocol::session::{InputFrom, Options, Session};
 use crate::pump::now;
 use crate::remote::END_OF_FILE;
 use crate::terminal::Stdin;
@@ -157,6 +157,22 @@ enum Runs<'a> {
     ServiceShell(Vec<u8>),
 }
 
+impl Runs<'_> {
+    /// The filter of what runs, if it needs one, and what was typed for it already.
+    fn start(self, plan: &Plan) -> Result<(Option<Exec>, Vec<u8>)> {
+        Ok(match self {
+            Self::Planned => (
+                plan.program.as_ref().map(Exec::new).transpose()?,
+                Vec::new(),
+            ),
+            Self::LoginShell(variables, typed) => {
+                (Some(Exec::login_shell(variables, typed)), Vec::new())
+            }
+            Self::ServiceShell(typed) => (None, typed),
+        })
+    }
+}
+
 /// Runs the session. If the user's login shell is wanted and can't be started, as on Windows, the service's
 /// own shell runs instead.
 async fn connect_by_shell(
@@ -218,15 +234,7 @@ async fn connect(
     (runs, ends): (Runs<'_>, &mut UserTerminal),
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
-    let mut typed = Vec::new();
-    let exec = match runs {
-        Runs::Planned => plan.program.as_ref().map(Exec::new).transpose()?,
-        Runs::LoginShell(variables, typed) => Some(Exec::login_shell(variables, typed)),
-        Runs::ServiceShell(before) => {
-            typed = before;
-            None
-        }
-    };
+    let (exec, typed) = runs.start(plan)?;
     if let Some(exec) = &exec {
         request.command_line = Some(exec.command_line().to_owned());
     }
@@ -235,11 +243,7 @@ async fn connect(
     // The key comes first: without it there is no use in a session.
     let preparing = encrypt::exchange(context, &args.session, request);
     let exchange = stops.run(preparing).await?;
-    let mut options = session::protocol_options(&args.session);
-    if exec.is_none() && (args.raw_command || args.session.wss_url.is_some()) {
-        // A program of the user's own choice may wait to be spoken to, as no shell does.
-        options.input_from = InputFrom::Grace;
-    }
+    let options = options(args, exec.is_some());
     let stop = async { stops.next().await.into() };
     let from = options.input_from;
     let started = resolve::start(context, &args.session, request, resolved, from, stop).await?;
@@ -289,6 +293,15 @@ async fn connect(
         ui.hint(hint);
     }
     Ok(exit)
+}
+
+fn options(args: &Connect, has_filter: bool) -> Options {
+    let mut options = session::protocol_options(&args.session);
+    if !has_filter && (args.raw_command || args.session.wss_url.is_some()) {
+        // A program of the user's own choice may wait to be spoken to, as no shell does.
+        options.input_from = InputFrom::Grace;
+    }
+    options
 }
 
 /// The command that the agent runs itself, without a shell.
