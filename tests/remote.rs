@@ -340,6 +340,42 @@ impl Runner {
         String::from_utf8(self.out.stdout.split().to_vec()).unwrap()
     }
 
+    /// The tool that writes to the terminal what it reads from a pipe.
+    fn writer(&self) -> Pid {
+        let is = |id: &Pid, descriptor: u8, kind: &str| {
+            let file = format!("/proc/{}/fd/{descriptor}", id.as_raw_nonzero());
+            std::fs::read_link(file).is_ok_and(|target| target.to_string_lossy().starts_with(kind))
+        };
+        let mut all = self.processes().into_iter();
+        // Its shell has the same.
+        let writer = all.rfind(|id| is(id, 0, "pipe:") && is(id, 1, "/dev/pts/"));
+        writer.unwrap_or_else(|| panic!("{}: there is no writer", self.shell))
+    }
+
+    /// The agent's own child, those that it has started, and theirs.
+    fn processes(&self) -> Vec<Pid> {
+        let parent = |id: i32| {
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+            let (_, after) = stat.rsplit_once(')')?;
+            after.split_whitespace().nth(1)?.parse::<i32>().ok()
+        };
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let parents: Vec<_> = ids.filter_map(|id| Some((id, parent(id)?))).collect();
+        let mut found = vec![i32::try_from(self.child.id()).unwrap()];
+        let mut at = 0;
+        while let Some(of) = found.get(at).copied() {
+            at += 1;
+            found.extend(
+                parents
+                    .iter()
+                    .filter(|(_, parent)| *parent == of)
+                    .map(|(id, _)| *id),
+            );
+        }
+        found.into_iter().filter_map(Pid::from_raw).collect()
+    }
+
     /// The mark, as it was sent.
     fn mark(&self) -> Vec<u8> {
         let at = self
@@ -792,6 +828,20 @@ fn a_tool_of_the_runners_that_is_killed_ends_the_command_with_its_reason() {
             assert!(honest, "{} {tool}: {:?}", machine.shell, done.status);
             assert!(sent.starts_with(&done.stdout), "{} {tool}", machine.shell);
         }
+        machine.wait_until_only(|_| false);
+    });
+}
+
+#[test]
+fn without_its_writer_the_runner_ends_and_the_command_is_hung_up() {
+    on_all(|machine| {
+        let mut runner = machine.start();
+        runner.start("echo ready; exec sleep 1000");
+        kill_process(runner.writer(), Kill::KILL).unwrap();
+        while runner.step() {}
+        let failures = [RunnerEvent::Failed(Failure::Cut)];
+        assert!(runner.events.ends_with(&failures), "{:?}", runner.events);
+        // The session itself is still there.
         machine.wait_until_only(|_| false);
     });
 }

@@ -143,6 +143,7 @@ pub(super) fn runner(tools: &Tools, compress: bool, mark: &str, sentinel: &str) 
         ("_enc", "_e"),
         ("_work", "_b"),
         ("_feed", "_f"),
+        ("_stop", "_j"),
         ("_one", "_o"),
         ("HUP INT TERM QUIT", "1 2 15 3"),
     ] {
@@ -156,7 +157,7 @@ pub(super) fn runner(tools: &Tools, compress: bool, mark: &str, sentinel: &str) 
         // In one group with the command, which may have asked to go on.
         None => text
             .replace("setsid sh", "sh")
-            .replace("done\nkill -9 0\n", "done\n"),
+            .replace("_j\nkill -9 0\n", "_j\n"),
     };
     if !tools.has("full") {
         // Byte by byte: others may give up a block before it is whole.
@@ -352,6 +353,7 @@ fn tight(text: &str) -> String {
         (") ", ")"),
         (";;\n", ";;"),
         ("\n;;", ";;"),
+        (";;esac", ";esac"),
     ] {
         text = text.replace(wide, narrow);
     }
@@ -426,6 +428,11 @@ mod tests {
             text.contains("MIME::Base64") && text.contains("POSIX"),
             "{text}"
         );
+        // The command's own group is killed by nobody.
+        let last = "_j\nkill -9 0\n}";
+        assert!(text.contains(last));
+        let no_group = runner(&Tools::parse(b" stty dd id base64"), false, "M", "S");
+        assert!(!no_group.contains(last), "{no_group}");
     }
 
     #[test]

@@ -131,9 +131,7 @@ _one() {
                 {
                     _t
                     setsid sh -c "$_i" sh "$@" >&4 5>&5 6>&6 3>&- 4>&- 7>&-
-                    _s=$?
-                    [ $_s -lt 256 ] || _s=$((_s-128))
-                    echo s$_s >&6
+                    echo s$(($?>255?$?-128:$?)) >&6
                     echo $_y >&4
                     echo $_y >&5
                 } 6>&1 | (_guard >&3 4>&- 5>&-)
@@ -168,8 +166,16 @@ _work() {
     done
 }
 
-# At the terminal's end, the other processes' tools are ended, more than once, for one may be
-# starting just now; then what waits for a command that goes on all the same.
+# Ends the tools that are stuck, more than once, for one may be starting just now.
+_stop() {
+    for _h in 1 2; do
+        kill -USR2 0
+        sleep 1
+    done
+}
+
+# At the terminal's end, the other processes' tools are ended; then what waits for a command that goes
+# on all the same.
 _feed() {
     _d
     while _h=$(_r 8); do
@@ -185,15 +191,14 @@ _feed() {
         esac
     done
     exec >&-
-    for _h in 1 2; do
-        kill -USR2 0
-        sleep 1
-    done
+    _stop
     kill -9 0
 }
 
+# Without a writer nothing can be told: _feed stops as it does at the terminal's end.
 _t
 _feed | (_work 3>&1) | (
     _s
-    exec dd bs=64k
+    dd bs=64k
+    _stop
 )
