@@ -243,6 +243,7 @@ impl Pump<'_> {
                 self.opening.opened(now);
                 self.filter.output(now, &bytes, &mut self.flow);
             }
+            Event::ReportsEnd => self.host.notice(Notice::ReportsEnd),
             Event::Broken {
                 why,
                 resumable,

@@ -560,7 +560,7 @@ fn events_that_nobody_reads_end_it() {
 
 #[test]
 fn a_reserve_is_there_before_its_connection() {
-    let cloud = Cloud::new();
+    let cloud = of_version("2.2.3.1065");
     let port = peer::serve(|mut stream| {
         stream.write_all(b"early bird").unwrap();
         peer::echo(stream);
@@ -580,9 +580,37 @@ fn a_reserve_is_there_before_its_connection() {
     none_left(&cloud);
 }
 
+/// A reserve whose target has closed would be connected anew, and begin with what is of another connection.
+#[test]
+fn no_reserve_is_kept_before_the_agent_is_known_to_report_a_closed_target() {
+    for old in [true, false] {
+        let mut options = Options::default();
+        options.faults.old_agent = old;
+        let cloud = Cloud::with(options);
+        let port = peer::serve(|mut stream| {
+            stream.write_all(b"hi").unwrap();
+            peer::echo(stream);
+        });
+        let forward = Forward::start(&cloud, &["--warm", "1", "-L", &to(port)], 1);
+        until("a warning", || !forward.all("warning").is_empty());
+        assert_eq!(cloud.emulator.counts().created, 0);
+        let (mut first, mut hi) = (forward.connect(), [0; 2]);
+        first.read_exact(&mut hi).unwrap();
+        if old {
+            drop(first);
+            forward.closed(1);
+        } else {
+            until("a reserve", || cloud.emulator.counts().created == 2);
+        }
+        assert_eq!(forward.stop().status, 0);
+        assert_eq!(cloud.emulator.counts().created, if old { 1 } else { 2 });
+        none_left(&cloud);
+    }
+}
+
 #[test]
 fn a_reserve_that_ended_is_not_used() {
-    let cloud = Cloud::new();
+    let cloud = of_version("2.2.3.1065");
     let port = peer::serve(|mut stream| {
         stream.write_all(b"hi").unwrap();
         peer::echo(stream);

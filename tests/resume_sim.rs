@@ -487,7 +487,7 @@ impl Sim {
         while let Some(event) = self.client.poll_event() {
             match event {
                 Event::Output(bytes) => self.printed.got.extend_from_slice(&bytes),
-                Event::Opened | Event::Resumed => {
+                Event::Opened | Event::Resumed | Event::ReportsEnd => {
                     self.opened |= matches!(event, Event::Opened);
                     self.tell(&|| format!("{event:?}"));
                 }

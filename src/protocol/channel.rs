@@ -66,6 +66,8 @@ pub enum Event {
     Opened,
     /// Bytes for the user, exactly as sent, each once and in order.
     Output(Bytes),
+    /// The remote side has turned out to end the session when it has no more to say.
+    ReportsEnd,
     /// The connection is lost. If `resumable`, a new one may be given by [`Channel::connected`].
     Broken {
         /// The reason, as a text for the user.

@@ -170,6 +170,9 @@ impl Session {
             self.version = Some(version);
             let keepalive = self.options.keepalive.interval(self.may_dial_anew());
             self.liveness.set_keepalive(keepalive);
+            if self.options.port && !self.may_dial_anew() {
+                self.events.push_back(Event::ReportsEnd);
+            }
         }
     }
 

@@ -78,6 +78,8 @@ pub(crate) enum Notice {
         /// The time limit of a connection, which has passed.
         within: Duration,
     },
+    /// The remote side has turned out to end the session when it has no more to say.
+    ReportsEnd,
     /// The user's input has ended. Whether the remote side reports its own end is not known.
     InputEnded,
     /// The buffer for input is full, and the connection is lost.

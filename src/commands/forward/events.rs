@@ -167,6 +167,14 @@ impl Events {
         self.tell(&text, json!({"event": "warning", "message": text}));
     }
 
+    /// No session is kept in reserve until a connection has shown what the agent can.
+    pub(crate) fn no_reserve_yet(&self) {
+        let text = tr!(
+            "no session is kept in reserve yet: the agent is not known to report that a target has closed"
+        );
+        self.tell(text, json!({"event": "warning", "message": text}));
+    }
+
     /// No connection is accepted any more; the `open` ones have some time left.
     pub(crate) fn stopping(&self, open: usize) {
         let text = match open {

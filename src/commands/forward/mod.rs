@@ -189,7 +189,13 @@ impl Running {
             bound.push((listen, listeners, addresses));
         }
         let forwarder = self.forwarder.clone();
-        self.until_stopped(async move { forwarder.starter.ask_of_agent().await });
+        let warm = args.warm > 0;
+        self.until_stopped(async move {
+            forwarder.starter.ask_of_agent().await;
+            if warm && !forwarder.starter.reports_close.is_cancelled() {
+                forwarder.events.no_reserve_yet();
+            }
+        });
         let via = args.target.as_deref().unwrap_or(tr!("the instance"));
         for (index, (listen, listeners, addresses)) in bound.into_iter().enumerate() {
             let reserve = self.reserve(listen, args.warm);

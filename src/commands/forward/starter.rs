@@ -15,6 +15,7 @@ use crate::openapi::signature::sha256_hex;
 use crate::protocol::session::InputFrom;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio_util::sync::CancellationToken;
 
 /// Everything that starting a session needs.
 pub(crate) struct Starter {
@@ -28,6 +29,8 @@ pub(crate) struct Starter {
     asked: AtomicU64,
     /// The instance's agent, once it is known.
     agent: OnceLock<Agent>,
+    /// Cancelled once the agent is known to report that a target has closed.
+    pub(crate) reports_close: CancellationToken,
 }
 
 impl Starter {
@@ -52,6 +55,7 @@ impl Starter {
             client,
             asked: AtomicU64::new(0),
             agent: OnceLock::new(),
+            reports_close: CancellationToken::new(),
         };
         // A client of `-D` names the remote address later; any one will do for the check.
         let any = Remote::new(None, 1);
@@ -104,7 +108,7 @@ impl Starter {
         let input_from = port::input_from(&self.args.ports, queued.unwrap_or_default());
         let network = self.context.network.clone();
         let mut session = PortSession::dial(started, network, input_from, limit).await?;
-        session.reports_close = agent.is_some_and(Agent::reports_close);
+        session.reports_close = self.reports_close.is_cancelled();
         Ok(session)
     }
 
@@ -120,6 +124,9 @@ impl Starter {
             Ok(Some(agent)) => {
                 let queues = agent.queues_early_input();
                 tracing::info!(version = agent.version, queues, "the agent");
+                if agent.reports_close() {
+                    self.reports_close.cancel();
+                }
                 let _ = self.agent.set(agent);
             }
             Ok(None) => tracing::info!("the agent is not known"),

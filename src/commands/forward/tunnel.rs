@@ -161,12 +161,15 @@ impl Carrying {
     async fn carry(mut self, session: PortSession, open: oneshot::Sender<()>) -> Over {
         let started = session.started().clone();
         let mut open = Some(open);
-        let notices = |notice| {
-            if notice == Notice::Opened
-                && let Some(open) = open.take()
-            {
-                let _ = open.send(());
+        let reports_close = self.starter.reports_close.clone();
+        let notices = |notice| match notice {
+            Notice::Opened => {
+                if let Some(open) = open.take() {
+                    let _ = open.send(());
+                }
             }
+            Notice::ReportsEnd => reports_close.cancel(),
+            _ => {}
         };
         let args = self.starter.args();
         let (control, asked) = mpsc::channel(4);

@@ -17,6 +17,7 @@ macro_rules! chinese_forwarding {
     ("closed {connection}: {sent} bytes sent, {received} received") => ("连接 {connection} 已关闭：发送 {sent} 字节，接收 {received} 字节");
     ("closed {connection} from {peer}: {why}") => ("来自 {peer} 的连接 {connection} 已关闭：{why}");
     ("no session can be kept in reserve for {remote}: {error}") => ("无法保留到 {remote} 的备用会话：{error}");
+    ("no session is kept in reserve yet: the agent is not known to report that a target has closed") => ("暂不保留备用会话：不确定 Agent 是否会报告目标端口已关闭");
     ("stopping") => ("正在停止");
     ("stopping; 1 connection has 5s to end") => ("正在停止；1 个连接需在 5s 内结束");
     ("stopping; {n} connections have 5s to end") => ("正在停止；{n} 个连接需在 5s 内结束");
