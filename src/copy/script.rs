@@ -81,11 +81,22 @@ impl Script {
         self
     }
 
-    /// Sets a variable to words of a command, which `eval` takes apart.
+    /// Defines a function that runs a command with more words: paths, each of which goes on in the directory that
+    /// the variable `part` names, if there is a second half.
     #[must_use]
-    pub(crate) fn set_words(self, name: &str, words: &[Vec<u8>]) -> Self {
-        let words: Vec<_> = words.iter().map(|word| quote(word)).collect();
-        self.set(name, words.join(&b' '))
+    pub(crate) fn runs_with(mut self, function: &str, paths: &[(Vec<u8>, &[u8])]) -> Self {
+        self.text.extend(function.bytes());
+        self.text.extend(b"() {\n\"$@\"");
+        for (folder, name) in paths {
+            self.text.push(b' ');
+            self.text.extend(quote(&[folder, &b"/"[..]].concat()));
+            self.text.extend(b"\"$part\"");
+            if !name.is_empty() {
+                self.text.extend(quote(&[b"/", *name].concat()));
+            }
+        }
+        self.text.extend(b"\n}\n");
+        self
     }
 
     /// Sets the arguments of the script: names in a directory.

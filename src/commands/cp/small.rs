@@ -108,17 +108,18 @@ pub(super) async fn send(
 fn script(to: &RemotePath, part: &str, folders: &BTreeMap<Vec<u8>, Vec<Small>>) -> Script {
     let (mut parts, mut paths, mut sums) = (Vec::new(), Vec::new(), Vec::new());
     for (parent, files) in folders {
-        let part = [b"./", &**parent, b"/", part.as_bytes()].concat();
+        let parent = [b"./", &**parent].concat();
         for file in files {
-            paths.push([&part, &b"/"[..], file.split().1].concat());
+            paths.push((parent.clone(), file.split().1));
             sums.push(file.digest.as_str());
         }
-        parts.push(part);
+        parts.push((parent, &b""[..]));
     }
     let mut script = Script::new(Verb::Unpack)
         .set("p", &to.path)
-        .set_words("parts", &parts)
-        .set_words("files", &paths)
+        .set("part", part)
+        .runs_with("parts", &parts)
+        .runs_with("files", &paths)
         .set("want", sums.join("\n"));
     for (parent, files) in folders {
         let parent = [b"./", &**parent].concat();

@@ -238,18 +238,16 @@ fn small_files_are_unpacked_where_they_belong() {
 
 /// A script that takes files with these digests into folders.
 fn unpack(folders: &[&[u8]], files: &[&[&[u8]]], sums: &[String]) -> Script {
-    let part = |folder: &&[u8]| [folder, &b"/.ours.axt-part"[..]].concat();
-    let parts: Vec<_> = folders.iter().map(part).collect();
-    let named = parts.iter().zip(files);
-    let paths = named.flat_map(|(part, names)| {
-        names
-            .iter()
-            .map(move |name| [part, &b"/"[..], &name[2..]].concat())
-    });
+    let parts = folders.iter().map(|folder| (folder.to_vec(), &b""[..]));
+    let parts: Vec<_> = parts.collect();
+    let named = folders.iter().zip(files);
+    let paths =
+        named.flat_map(|(folder, names)| names.iter().map(|name| (folder.to_vec(), &name[2..])));
     let mut unpack = Script::new(Verb::Unpack)
         .set("p", "./t")
-        .set_words("parts", &parts)
-        .set_words("files", &paths.collect::<Vec<_>>())
+        .set("part", ".ours.axt-part")
+        .runs_with("parts", &parts)
+        .runs_with("files", &paths.collect::<Vec<_>>())
         .set("want", sums.join("\n"));
     for (folder, names) in folders.iter().zip(files) {
         unpack.call(
