@@ -1,7 +1,6 @@
 //! `axt emulator` as a process of its own.
 
 #[path = "../support/need.rs"]
-#[allow(clippy::print_stderr, reason = "what is skipped is told")]
 mod need;
 #[path = "../support/signals.rs"]
 mod signals;

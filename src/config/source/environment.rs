@@ -159,11 +159,7 @@ fn with_role(keys: Credentials, env: Env<'_>) -> Result<CredentialSource> {
         )
     })?;
     let from = Box::new(from);
-    let name = tr!(
-        "{variable} with {keys}",
-        variable = "ALIBABA_CLOUD_ROLE_ARN",
-        keys = name
-    );
+    let name = format!("ALIBABA_CLOUD_ROLE_ARN with {name}");
     Ok(named(&name, Mode::AssumeRole { from, role }))
 }
 

@@ -77,14 +77,10 @@ impl Fields<'_> {
         }
     }
 
+    /// It is the same in every language: commands that share a session compare it.
     fn name(&self) -> String {
         let (profile, path) = (self.profile.name(), self.profile.path().display());
-        tr!(
-            "profile {profile} ({mode}, {path})",
-            profile,
-            mode = self.mode,
-            path
-        )
+        format!("profile {profile} ({}, {path})", self.mode)
     }
 
     fn remedy(&self) -> String {

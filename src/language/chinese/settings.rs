@@ -12,8 +12,6 @@ macro_rules! chinese_settings {
     ("profile {name:?} (from {source}) was asked for, and there is no configuration file: it is switched off, or the home directory is not known") => ("指定了 profile {name:?}（来自 {source}），但没有配置文件：配置文件已被禁用，或主目录未知");
     ("type is missing") => ("缺少 type");
     ("{kind:?} is not a type of credentials") => ("{kind:?} 不是有效的凭证类型");
-    ("profile {profile} ({mode}, {path})") => ("profile {profile}（{mode}，{path}）");
-    ("{variable} with {keys}") => ("{variable}（使用 {keys}）");
     ("section [{name}]: {problem}") => ("[{name}] 节：{problem}");
     ("the file is not a JSON object") => ("该文件不是 JSON 对象");
     ("\"current\" is not a string") => ("\"current\" 不是字符串");
