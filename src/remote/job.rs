@@ -36,7 +36,12 @@ pub(super) struct Job {
     /// Its end has been reported to the user.
     told: bool,
     /// Its end has been sent to the runner.
+    end_sent: bool,
+    /// The runner has told all of it and knows its end: another command may follow.
     closed: bool,
+    /// When its end is sent although a part of what the runner has to tell is missing. The runner answers that
+    /// it is ready once nothing is left to be told: then a process of the runner's was killed.
+    ask: Option<Instant>,
 }
 
 impl Job {
@@ -53,7 +58,9 @@ impl Job {
             give_up: None,
             released: false,
             told: false,
+            end_sent: false,
             closed: false,
+            ask: None,
         }
     }
 
@@ -75,7 +82,7 @@ impl Job {
 
     /// When to call [`Job::wake`].
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.give_up
+        self.give_up.into_iter().chain(self.ask).min()
     }
 
     /// Takes what the runner says of this command.
@@ -90,9 +97,13 @@ impl Job {
     ) -> Result<(), Failure> {
         self.note(said, out)?;
         if self.has_ended() {
+            self.ask = None;
             self.tell_end(now, out);
-        } else if self.status.is_some() && self.is_complete() && self.give_up.is_none() {
-            self.give_up = Some(now + LINGER);
+        } else if self.status.is_some() && self.is_complete() {
+            self.ask = None;
+            self.give_up.get_or_insert(now + LINGER);
+        } else if self.is_over() && !self.end_sent {
+            self.ask.get_or_insert(now + LINGER);
         }
         Ok(())
     }
@@ -102,6 +113,9 @@ impl Job {
     /// # Errors
     /// They hold its standard input, and the runner can't take another command.
     pub(super) fn wake(&mut self, now: Instant, out: &mut Yield) -> Result<(), Failure> {
+        if self.ask.take_if(|at| *at <= now).is_some() {
+            self.send_end(out);
+        }
         let Some(by) = self.give_up.filter(|by| *by <= now) else {
             return Ok(());
         };
@@ -191,6 +205,20 @@ impl Job {
         self.output.is_complete() && self.error.is_complete()
     }
 
+    /// Whether the command itself has ended, whatever is missing.
+    fn is_over(&self) -> bool {
+        self.status.is_some() || self.is_complete()
+    }
+
+    /// Sends the end to the runner once. No input may follow.
+    fn send_end(&mut self, out: &mut Yield) {
+        self.input.close();
+        if !self.end_sent {
+            self.end_sent = true;
+            out.remote.put_slice(RunnerFrame::End.header(0).as_bytes());
+        }
+    }
+
     /// Tells the end once. A runner that goes on learns when the streams have ended, too.
     fn tell_end(&mut self, now: Instant, out: &mut Yield) {
         let Some(status) = self.status else { return };
@@ -202,7 +230,7 @@ impl Job {
             self.closed = self.several;
             self.give_up = self.several.then(|| now + CLEARED);
             if self.several {
-                out.remote.put_slice(RunnerFrame::End.header(0).as_bytes());
+                self.send_end(out);
             }
         }
     }

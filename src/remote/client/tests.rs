@@ -297,7 +297,7 @@ fn children_that_hold_the_streams_have_a_second() {
             &[Line::Status(Some(4)), data(Stream::Output, 1, &text)],
             &mut out,
         );
-        assert_eq!((client.deadline(), &*out.stdout), (None, &b"done\n"[..]));
+        assert_eq!(out.stdout, "done\n");
         receive(&mut client, &[data(Stream::Error, 1, &error)], &mut out);
         let by = client.deadline().unwrap();
         assert!(by >= start + LINGER);
@@ -444,6 +444,43 @@ fn an_end_that_is_no_end_of_the_commands_is_a_failure() {
     receive(&mut client, &[end], &mut out);
     let cut: Damage = "a stream was cut";
     assert_eq!(out.events, [RunnerEvent::Failed(Failure::Damaged(cut))]);
+}
+
+#[test]
+fn what_is_missing_at_the_end_is_asked_for() {
+    // The status alone, one stream with it, both streams without it.
+    for there in [&["s"][..], &["o", "s"], &["o", "e"]] {
+        for (several, comes) in [(false, true), (true, true), (false, false), (true, false)] {
+            let (mut client, mut out) = started(several);
+            let chunks = [(sentinel(&client), false)];
+            let part = |name: &str| match name {
+                "s" => lines(&client, &[Line::Status(Some(3))]),
+                "o" => encode(&client, Stream::Output, &chunks).concat(),
+                _ => encode(&client, Stream::Error, &chunks).concat(),
+            };
+            let first: Vec<u8> = there.iter().flat_map(|name| part(name)).collect();
+            let missing = ["s", "o", "e"]
+                .into_iter()
+                .filter(|name| !there.contains(name));
+            let rest: Vec<u8> = missing.flat_map(part).collect();
+            let now = Instant::now();
+            client.receive(now, &first, &mut out);
+            assert!(out.remote.is_empty() && client.deadline() == Some(now + LINGER));
+            client.wake(now + LINGER, &mut out);
+            assert_eq!(out.remote.split(), "e0000000");
+            // Once, and however long the answer takes.
+            assert!(out.events.is_empty() && client.deadline().is_none());
+            let end = if comes {
+                client.receive(now, &rest, &mut out);
+                RunnerEvent::Ended(3)
+            } else {
+                receive(&mut client, &[Line::Idle], &mut out);
+                RunnerEvent::Failed(Failure::Disturbed)
+            };
+            assert_eq!(out.events, [end]);
+            assert!(out.remote.is_empty());
+        }
+    }
 }
 
 #[test]
