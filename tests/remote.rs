@@ -278,8 +278,12 @@ impl Runner {
         self.run(line(command), stdin)
     }
 
-    fn go_on(&mut self, mut stdin: &[u8]) -> Done {
-        let mut ended = false;
+    fn go_on(&mut self, stdin: &[u8]) -> Done {
+        self.follow(Some(stdin))
+    }
+
+    /// Follows a command until its end. Without `stdin` its input stays open.
+    fn follow(&mut self, mut stdin: Option<&[u8]>) -> Done {
         let mut done = Done::default();
         loop {
             done.stdout.extend(self.out.stdout.split());
@@ -297,15 +301,14 @@ impl Runner {
             if done.status.is_some() || done.failure.is_some() {
                 return done;
             }
-            while self.client.wants_input() {
-                let (now, later) = stdin.split_at(stdin.len().min(32 * 1024));
-                stdin = later;
-                if !now.is_empty() {
-                    self.client.input(now, &mut self.out);
-                } else if !ended {
-                    ended = true;
+            while let Some(rest) = stdin.filter(|_| self.client.wants_input()) {
+                let (now, later) = rest.split_at(rest.len().min(32 * 1024));
+                if now.is_empty() {
                     self.client.input_end(&mut self.out);
+                } else {
+                    self.client.input(now, &mut self.out);
                 }
+                stdin = Some(later).filter(|_| !now.is_empty());
             }
             self.step();
         }
@@ -340,40 +343,31 @@ impl Runner {
         String::from_utf8(self.out.stdout.split().to_vec()).unwrap()
     }
 
-    /// The tool that writes to the terminal what it reads from a pipe.
-    fn writer(&self) -> Pid {
-        let is = |id: &Pid, descriptor: u8, kind: &str| {
+    /// The runner's processes whose standard input and output are the terminal or not, a shell before its
+    /// tools.
+    fn between(&self, input: bool, output: bool) -> Vec<Pid> {
+        let is_terminal = |id: &Pid, descriptor: u8| {
             let file = format!("/proc/{}/fd/{descriptor}", id.as_raw_nonzero());
-            std::fs::read_link(file).is_ok_and(|target| target.to_string_lossy().starts_with(kind))
+            std::fs::read_link(file).is_ok_and(|target| target.starts_with("/dev/pts"))
         };
-        let mut all = self.processes().into_iter();
-        // Its shell has the same.
-        let writer = all.rfind(|id| is(id, 0, "pipe:") && is(id, 1, "/dev/pts/"));
-        writer.unwrap_or_else(|| panic!("{}: there is no writer", self.shell))
+        let mut all = self.processes();
+        all.retain(|id| is_terminal(id, 0) == input && is_terminal(id, 1) == output);
+        all
     }
 
-    /// The agent's own child, those that it has started, and theirs.
+    /// The runner's processes. The command has a session of its own.
     fn processes(&self) -> Vec<Pid> {
-        let parent = |id: i32| {
-            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-            let (_, after) = stat.rsplit_once(')')?;
-            after.split_whitespace().nth(1)?.parse::<i32>().ok()
+        let session = self.child.id().to_string();
+        let is_ours = |id: i32| {
+            let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+            let fields = stat.rsplit(')').next().unwrap_or_default();
+            fields.split_whitespace().nth(3) == Some(&session)
         };
         let all = std::fs::read_dir("/proc").unwrap().flatten();
-        let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        let parents: Vec<_> = ids.filter_map(|id| Some((id, parent(id)?))).collect();
-        let mut found = vec![i32::try_from(self.child.id()).unwrap()];
-        let mut at = 0;
-        while let Some(of) = found.get(at).copied() {
-            at += 1;
-            found.extend(
-                parents
-                    .iter()
-                    .filter(|(_, parent)| *parent == of)
-                    .map(|(id, _)| *id),
-            );
-        }
-        found.into_iter().filter_map(Pid::from_raw).collect()
+        let ids = all.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let mut ours: Vec<_> = ids.filter(|id| is_ours(*id)).collect();
+        ours.sort_unstable();
+        ours.into_iter().filter_map(Pid::from_raw).collect()
     }
 
     /// The mark, as it was sent.
@@ -837,12 +831,63 @@ fn without_its_writer_the_runner_ends_and_the_command_is_hung_up() {
     on_all(|machine| {
         let mut runner = machine.start();
         runner.start("echo ready; exec sleep 1000");
-        kill_process(runner.writer(), Kill::KILL).unwrap();
+        let writer = runner.between(false, true).pop().unwrap();
+        kill_process(writer, Kill::KILL).unwrap();
         while runner.step() {}
         let failures = [RunnerEvent::Failed(Failure::Cut)];
         assert!(runner.events.ends_with(&failures), "{:?}", runner.events);
         // The session itself is still there.
         machine.wait_until_only(|_| false);
+    });
+}
+
+#[test]
+fn each_process_of_the_runner_may_be_killed() {
+    // The command's input stays open: no end of it may be needed to notice.
+    on_all(|machine| {
+        for victim in 0.. {
+            let go = machine.dir.path().join(format!("go-{victim}"));
+            let command = "echo ready; while [ ! -e GO ]; do sleep 0.02; done; echo out; echo err >&2; exit 3";
+            let mut runner = machine.start();
+            runner.start(&command.replace("GO", go.to_str().unwrap()));
+            let Some(victim) = runner.processes().get(victim).copied() else {
+                break;
+            };
+            kill_process(victim, Kill::KILL).unwrap();
+            std::fs::write(go, "").unwrap();
+            let done = runner.follow(None);
+            let honest = done == Done::ok(3, b"out\n", b"err\n");
+            assert!(
+                honest || done.failure.is_some(),
+                "{}: {done:?}",
+                machine.shell
+            );
+        }
+        machine.wait_until_only(|_| false);
+    });
+}
+
+#[test]
+fn when_the_session_goes_without_its_reader_the_command_is_hung_up() {
+    on_all(|machine| {
+        let mut runner = machine.start();
+        runner.start("echo ready; exec sleep 1000");
+        let reader = runner.between(true, false).remove(0);
+        kill_process(reader, Kill::KILL).unwrap();
+        drop(runner);
+        machine.wait_until_only(|_| false);
+        // The session goes when all shells do, whatever tools they leave.
+        let mut runner = machine.start();
+        runner.start("echo ready; exec sleep 1000");
+        for id in runner.processes() {
+            let name = std::fs::read_to_string(format!("/proc/{}/comm", id.as_raw_nonzero()));
+            if name.is_ok_and(|name| name.trim() == "sh") {
+                kill_process(id, Kill::KILL).unwrap();
+            }
+        }
+        while !runner.has_failed() {
+            runner.step();
+        }
     });
 }
 

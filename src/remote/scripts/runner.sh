@@ -36,10 +36,11 @@ _s() {
     trap '' HUP INT TERM QUIT USR1 USR2
 }
 
-# The same, save that their tools can be ended.
+# The same, save that their tools can be ended: by USR2, and by the kernel's HUP when the first of all
+# these processes has been killed. An agent does that; whoever is left must take it for the end.
 _d() {
     _s
-    trap _q=! USR2
+    trap _q=! HUP USR2
 }
 
 # Reads exactly so many bytes.
