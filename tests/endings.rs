@@ -10,8 +10,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use support::axt::{Cloud, Done, finish, run, until};
+use support::peer;
 
 fn start(mut command: Command) -> Child {
     command.stdin(Stdio::piped());
@@ -249,6 +251,52 @@ fn a_session_whose_start_is_not_answered_before_a_signal_is_ended() {
         assert_eq!(cloud.emulator.sessions().len(), 1);
         cloud.assert_all_ended();
     }
+}
+
+/// A relay that keeps the gateway's answer to a closing frame back; says so when that connection is gone.
+fn keeping_the_last_answer(target: SocketAddr) -> (SocketAddr, mpsc::Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (gone, is_gone) = mpsc::channel();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(target).unwrap());
+            let (mut from_client, mut to_server) = (client.try_clone().unwrap(), server);
+            let from_server = to_server.try_clone().unwrap();
+            let gone = gone.clone();
+            thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while let Ok(read @ 1..) = from_client.read(&mut buffer) {
+                    // The closing frame comes by itself.
+                    if buffer[0] == 0x88 {
+                        while let Ok(1..) = from_client.read(&mut buffer) {}
+                        return gone.send(()).unwrap();
+                    }
+                    to_server.write_all(&buffer[..read]).unwrap();
+                }
+            });
+            thread::spawn(move || pass(from_server, Some(client)));
+        }
+    });
+    (address, is_gone)
+}
+
+#[test]
+fn a_session_of_a_port_that_has_closed_is_ended_before_its_connection_is() {
+    let cloud = Cloud::new();
+    let (relay, is_gone) = keeping_the_last_answer(cloud.emulator.address());
+    let port = peer::serve(|mut stream| stream.write_all(b"bye").unwrap());
+    let port = port.to_string();
+    let mut command = cloud.axt(["proxy", "i-test", &port, "--target-server", "127.0.0.1"]);
+    command.env("AXT_ENDPOINT", format!("http://{relay}"));
+    let child = start(command);
+    until("the call", || {
+        cloud.emulator.calls("EndTerminalSession") == 1
+    });
+    assert_eq!(is_gone.try_recv(), Err(mpsc::TryRecvError::Empty));
+    let done = finish(child);
+    assert_eq!((done.status, done.text().as_str()), (0, "bye"));
+    assert_eq!(cloud.emulator.calls("EndTerminalSession"), 1);
 }
 
 /// A server on loopback that gives every request this answer.

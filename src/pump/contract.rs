@@ -109,7 +109,7 @@ pub(crate) trait Host {
     fn suspend(&mut self) {}
 
     /// The session is over; the last bytes are being delivered.
-    fn ending(&mut self) {}
+    fn ending(&mut self, _outcome: &Outcome) {}
 }
 
 /// How a run ended.

@@ -35,6 +35,7 @@ use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +66,8 @@ pub(crate) struct Started {
 struct Ender {
     client: Client,
     session_id: String,
+    /// Done once it was asked for, by whichever copy of this.
+    ended: Arc<OnceCell<()>>,
 }
 
 impl std::fmt::Debug for Ender {
@@ -243,7 +246,7 @@ impl Started {
         done
     }
 
-    /// Ends the session, so that it no longer counts against the region's limit. A failure is only logged:
+    /// Ends the session, once, so that it no longer counts against the region's limit. A failure is only logged:
     /// the user may lack the permission.
     pub(crate) async fn end(&self) {
         if let Some(ender) = &self.ender {
@@ -254,6 +257,10 @@ impl Started {
 
 impl Ender {
     async fn end(&self) {
+        self.ended.get_or_init(|| self.ask_for_end()).await;
+    }
+
+    async fn ask_for_end(&self) {
         let session_id = self.session_id.clone();
         let end = EndTerminalSession { session_id };
         match timeout(END, self.client.call(&end, END)).await {
@@ -293,7 +300,11 @@ pub(crate) async fn end_by_token(client: &Client, request: &StartTerminalSession
 
 fn ender(client: &Client, session_id: String) -> Ender {
     let client = client.clone();
-    Ender { client, session_id }
+    Ender {
+        client,
+        session_id,
+        ended: Arc::default(),
+    }
 }
 
 /// Whether the service may have started a session although the call failed.

@@ -219,7 +219,7 @@ impl Host for AttachedHost {
         suspend(&self.ui, &self.screen);
     }
 
-    fn ending(&mut self) {
+    fn ending(&mut self, _: &Outcome) {
         self.lost_line.hide();
         let started = self.started.clone();
         self.ending = Some(tokio::spawn(async move { started.end().await }));

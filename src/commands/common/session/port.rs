@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Action as _;
 use crate::openapi::ecs::StartTerminalSession;
+use crate::protocol::channel::Ending;
 use crate::protocol::port::Port;
 use crate::protocol::session::{InputFrom, Session};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
@@ -89,7 +90,7 @@ impl PortSession {
     }
 
     /// The session. End it when the run is over, not before: the API call could overtake what has been
-    /// sent.
+    /// sent. Where the remote side has ended it, the run has asked for the end already.
     #[must_use]
     pub(crate) fn started(&self) -> &Started {
         &self.started
@@ -156,7 +157,20 @@ impl<N: FnMut(Notice) + Send> Host for PortHost<'_, N> {
         (self.notices)(notice);
     }
 
-    fn ending(&mut self) {
+    fn ending(&mut self, outcome: &Outcome) {
         self.over.cancel();
+        if is_by_remote_side(outcome) {
+            let session = self.session.clone();
+            tokio::spawn(async move { session.end().await });
+        }
+    }
+}
+
+/// Whether nothing that was sent is still on its way: the API's call to end the session could overtake it.
+fn is_by_remote_side(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Ended(Ending::Failed(Error::Io { .. } | Error::Silence(_))) => false,
+        Outcome::Ended(_) => true,
+        _ => false,
     }
 }
