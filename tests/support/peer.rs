@@ -1,7 +1,7 @@
 //! Servers behind the instance, each connection on a thread of its own.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 
 /// Serves every connection until the test ends; returns the port.
 pub(crate) fn serve(act: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
@@ -29,6 +29,13 @@ pub(crate) fn echo(mut stream: TcpStream) {
             return;
         }
     }
+}
+
+/// Closes what it sends once something has come, and goes on reading.
+pub(crate) fn half_close(mut stream: TcpStream) {
+    stream.read_exact(&mut [0; 1000]).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let _ = stream.read_to_end(&mut Vec::new());
 }
 
 /// Answers one HTTP request with `body` and closes.
