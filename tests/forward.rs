@@ -870,6 +870,33 @@ fn input_waits_for_no_agent_that_is_known_to_keep_it() {
     drop((waiting, eager));
 }
 
+/// That holds for gateways that say nothing, too.
+#[test]
+fn input_waits_for_no_first_word_where_it_may_go_at_once() {
+    let mut options = Options::default();
+    options.faults.no_status = true;
+    let cloud = Cloud::with(options);
+    let port = peer::serve(peer::echo);
+    let (order, answers) = mpsc::channel();
+    let ways = [("held", &[][..]), ("eager", &["--eager"])];
+    let forwards = ways.map(|(name, eager)| {
+        let listen = to(port);
+        let args = [eager, &["-L", &listen]].concat();
+        (name, Forward::start(&cloud, &args, 1))
+    });
+    for (name, forward) in &forwards {
+        let (mut stream, order, name) = (forward.connect(), order.clone(), *name);
+        stream.write_all(b"anybody?").unwrap();
+        std::thread::spawn(move || {
+            let mut back = [0; 8];
+            stream.read_exact(&mut back).unwrap();
+            order.send(name).unwrap();
+        });
+    }
+    assert_eq!([(); 2].map(|()| answers.recv().unwrap()), ["eager", "held"]);
+    drop(forwards);
+}
+
 /// As after a new login in another terminal.
 #[test]
 fn keys_that_are_refused_are_read_again() {

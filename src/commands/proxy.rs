@@ -13,7 +13,6 @@ use crate::openapi::client::Client;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::ecs::agents::{Agent, agent};
 use crate::openapi::endpoint::Product;
-use crate::protocol::session::InputFrom;
 use crate::pump::{Control, Notice};
 use crate::terminal::{Screen, Signals};
 use crate::ui::Ui;
@@ -57,12 +56,11 @@ async fn join(
     let mut stops = Stops::listen(None)?;
     let limit = args.session.connection.connect_timeout;
     let stop = async { stops.next().await.into() };
-    let grace = InputFrom::Grace;
+    let from = port::input_from(&args.ports, false);
     let started =
-        resolve::start(context, &args.session, &mut request, resolved, grace, stop).await?;
-    let input_from = port::input_from(&args.ports, false);
+        resolve::start(context, &args.session, &mut request, resolved, from, stop).await?;
     let network = context.network.clone();
-    let dialing = PortSession::dial(started.clone(), network, input_from, limit);
+    let dialing = PortSession::dial(started.clone(), network, from, limit);
     let session = started.or_end(stops.run(dialing)).await?;
     let (control, asked) = mpsc::channel(8);
     stdio::tell_when_unread(control.clone());

@@ -42,6 +42,10 @@ use tokio_util::sync::CancellationToken;
 /// How long ending a session may take.
 const END: Duration = Duration::from_secs(2);
 
+/// How long input that may go at once waits for the gateway's first word: a refusal is that, and goes to the
+/// queue. Some gateways say nothing.
+const FIRST_WORD: Duration = Duration::from_millis(300);
+
 /// How long axt waits, after a stop, for the answer to a request for a session.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -185,7 +189,8 @@ impl Started {
             let patience = match from {
                 InputFrom::FirstOutput => limit,
                 // What waits to be spoken to gets its input then.
-                InputFrom::Grace | InputFrom::Start { .. } => GRACE,
+                InputFrom::Grace => GRACE,
+                InputFrom::Start { .. } => FIRST_WORD,
             };
             let whose = (context, args, request.instance_id.as_str());
             let hearing = with_explanation(heard(link, patience), CancellationToken::new(), whose);

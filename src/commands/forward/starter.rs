@@ -87,27 +87,24 @@ impl Starter {
             // The same token would give the same session again.
             request.client_token = nth_token(token, number);
         }
-        let (context, given, grace) = (&self.context, Confirmation::given(), InputFrom::Grace);
+        let (context, given, from) = (&self.context, Confirmation::given(), self.input_from());
         match &self.client {
-            Some(client) => Started::by(context, args, client, request, &given, grace, stop).await,
+            Some(client) => Started::by(context, args, client, request, &given, from, stop).await,
             None if number > 0 => {
                 let what = tr!(
                     "the URL of --wss-url is for one connection, and an earlier connection has used it"
                 );
                 Err(Error::Usage(what.into()))
             }
-            None => Started::start(context, args, request, &given, grace, stop).await,
+            None => Started::start(context, args, request, &given, from, stop).await,
         }
     }
 
     /// Connects to a session that was started.
     pub(crate) async fn dial(&self, started: Started) -> Result<PortSession> {
         let limit = self.args.session.connection.connect_timeout;
-        let agent = self.agent.get();
-        let queued = agent.and_then(Agent::queues_early_input);
-        let input_from = port::input_from(&self.args.ports, queued.unwrap_or_default());
         let network = self.context.network.clone();
-        let mut session = PortSession::dial(started, network, input_from, limit).await?;
+        let mut session = PortSession::dial(started, network, self.input_from(), limit).await?;
         session.reports_close = self.reports_close.is_cancelled();
         Ok(session)
     }
@@ -132,6 +129,12 @@ impl Starter {
             Ok(None) => tracing::info!("the agent is not known"),
             Err(error) => tracing::info!(%error, "the agent's version is not known"),
         }
+    }
+
+    /// When input may be sent, as far as the agent is known.
+    fn input_from(&self) -> InputFrom {
+        let queued = self.agent.get().and_then(Agent::queues_early_input);
+        port::input_from(&self.args.ports, queued.unwrap_or_default())
     }
 
     fn request(&self, remote: &Remote) -> Result<StartTerminalSession> {
