@@ -678,6 +678,8 @@ fn what_makes_no_sense_is_said_at_once() {
         (&["-L", "192.0.2.1:0:80"], 1, "hint: BIND has to be"),
         (&["-L", "0:80", "--exec"], 2, "CMD"),
         (&["-D", "0", "--encrypt", "auto"], 2, "--encrypt"),
+        (&["-L", "0:80", "--wss-url", "http://x"], 2, "wss://"),
+        (&["-L", "0:80", "--wss-url", ""], 2, "URL can't be read"),
         (&["-L", &format!("0:{}:80", "h".repeat(129))], 1, "128"),
     ] {
         let mut command = cloud.axt(["forward", "i-demo"]);

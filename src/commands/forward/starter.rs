@@ -13,6 +13,7 @@ use crate::openapi::ecs::agents::{Agent, agent};
 use crate::openapi::endpoint::Product;
 use crate::openapi::signature::sha256_hex;
 use crate::protocol::session::InputFrom;
+use crate::wire::SessionUrl;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,10 @@ pub(crate) struct Starter {
 impl Starter {
     /// Reads the settings, and fails for a mistake that would make every session fail.
     pub(crate) async fn new(mut context: Context, global: &Global, args: &Forward) -> Result<Self> {
+        // What standard input will say is not known yet.
+        if let Some(url) = args.session.wss_url.as_ref().filter(|url| *url != "-") {
+            SessionUrl::session(&url.clone().into(), None)?;
+        }
         let target = args.target.as_deref();
         // It may be long until the first connection: there is no hurry.
         let may = May {
