@@ -253,6 +253,25 @@ fn a_session_whose_start_is_not_answered_before_a_signal_is_ended() {
     }
 }
 
+#[test]
+fn a_second_signal_ends_the_wait_for_an_answer() {
+    let cloud = Cloud::new();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = cloud.axt(["proxy", "i-test", "22"]);
+    let address = silent.local_addr().unwrap();
+    command.env("AXT_ENDPOINT", format!("http://{address}"));
+    let mut child = start(command);
+    let _kept = silent.accept().unwrap();
+    until("it has ended", || {
+        // How often it has been told is not seen from here.
+        let _ = kill_process(Pid::from_child(&child), Signal::INT);
+        child.try_wait().unwrap().is_some()
+    });
+    let done = finish(child);
+    let said = "axt: a session may be left: axt sessions list shows it\n";
+    assert_eq!((done.status, done.stderr.as_str()), (130, said));
+}
+
 /// A relay that keeps the gateway's answer to a closing frame back; says so when that connection is gone.
 fn keeping_the_last_answer(target: SocketAddr) -> (SocketAddr, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -13,6 +13,7 @@ pub(crate) mod recorder;
 pub(crate) mod stdio;
 
 use super::context::Context;
+use super::stops::Stops;
 use crate::cli;
 use crate::commands::doctor::explain::with_explanation;
 use crate::error::{ApiError, Error, Result};
@@ -162,7 +163,10 @@ impl Started {
         let started = tokio::select! {
             answer = &mut answer => answer,
             error = stop.as_mut() => {
-                end_unanswered(client, request, answer).await;
+                let ending = end_unanswered(client, request, answer);
+                if is_stopped_again(ending).await {
+                    context.say(tr!("a session may be left: axt sessions list shows it"));
+                }
                 return Err(error);
             }
         };
@@ -273,6 +277,19 @@ impl Ender {
             Ok(Err(error)) => tracing::info!(%error, "the session could not be ended"),
             Err(_) => tracing::info!("ending the session took too long"),
         }
+    }
+}
+
+/// Whether a second signal comes before this is done.
+async fn is_stopped_again(ending: impl Future<Output = ()>) -> bool {
+    let mut ending = pin!(ending);
+    let Ok(mut stops) = Stops::listen(None) else {
+        ending.await;
+        return false;
+    };
+    tokio::select! {
+        () = &mut ending => false,
+        _ = stops.next() => true,
     }
 }
 
