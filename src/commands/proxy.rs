@@ -68,6 +68,11 @@ async fn join(
     let ends = async { Ok((stdio::stdin()?, stdio::stdout(&Screen::none())?)) };
     let ends = started.or_end(ends).await?;
     let notices = |notice| {
+        if notice == Notice::NoAnswerYet {
+            context.say(tr!(
+                "the remote side can't be told that the input has ended; waiting for its answer"
+            ));
+        }
         if notice == Notice::InputEnded
             && args.session.wss_url.is_none()
             && let Ok(client) = context.client(Product::Ecs)

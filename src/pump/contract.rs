@@ -82,6 +82,8 @@ pub(crate) enum Notice {
     ReportsEnd,
     /// The user's input has ended. Whether the remote side reports its own end is not known.
     InputEnded,
+    /// The user's input has ended, and the remote side, which can't be told, has been silent since.
+    NoAnswerYet,
     /// The buffer for input is full, and the connection is lost.
     InputFull,
     /// `~?`.

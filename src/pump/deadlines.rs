@@ -36,9 +36,15 @@ impl Pump<'_> {
     /// When the remote side will have been silent for long enough.
     fn linger_by(&self) -> Option<Instant> {
         let waits = self.opening.is_open() && self.wire.is_up() && self.flow.user.is_empty();
+        let wanted = self.silence_ends_it() || !self.linger.has_said();
+        self.linger.deadline().filter(|_| waits && wanted)
+    }
+
+    /// Whether a long silence ends the session. The user is only told of it where the remote side reports
+    /// its end.
+    fn silence_ends_it(&self) -> bool {
         let trusted = self.options.trusts_end && self.channel.reports_end();
-        let limited = !trusted || self.linger.wants_no_answer();
-        self.linger.deadline().filter(|_| waits && limited)
+        !trusted || self.linger.wants_no_answer()
     }
 
     pub(super) fn time_passed(&mut self, now: Now) {
@@ -55,7 +61,11 @@ impl Pump<'_> {
             self.wire.state = WireState::Dialing(self.host.reconnect(resume));
         }
         if self.linger_by().is_some_and(|by| by <= now.at) {
-            return self.conclude(self.linger.outcome());
+            if self.silence_ends_it() {
+                return self.conclude(self.linger.outcome());
+            }
+            self.linger.say();
+            self.host.notice(Notice::NoAnswerYet);
         }
         // While output can't be written, the WebSocket is not read: what waits there is a sign of life.
         if !self.has_room()

@@ -13,6 +13,8 @@ pub(super) struct Linger {
     quiet_since: Instant,
     /// Everything the user has sent is delivered, and no more will come.
     drained: bool,
+    /// The user has been told that the answer is waited for.
+    said: bool,
 }
 
 impl Linger {
@@ -22,6 +24,7 @@ impl Linger {
             span,
             quiet_since: now,
             drained: false,
+            said: false,
         }
     }
 
@@ -58,7 +61,17 @@ impl Linger {
         }
     }
 
-    /// When the silence will be long enough to end the session.
+    /// Notes that the user is told of the silence.
+    pub(super) fn say(&mut self) {
+        self.said = true;
+    }
+
+    /// Whether the user has been told of the silence.
+    pub(super) fn has_said(&self) -> bool {
+        self.said
+    }
+
+    /// When the silence will be long enough to end the session, or to tell the user.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let span = self.span.filter(|_| self.drained)?;
         Some(self.quiet_since + span)

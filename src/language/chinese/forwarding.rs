@@ -18,6 +18,7 @@ macro_rules! chinese_forwarding {
     ("closed {connection} from {peer}: {why}") => ("来自 {peer} 的连接 {connection} 已关闭：{why}");
     ("no session can be kept in reserve for {remote}: {error}") => ("无法保留到 {remote} 的备用会话：{error}");
     ("no session is kept in reserve yet: the agent is not known to report that a target has closed") => ("暂不保留备用会话：不确定 Agent 是否会报告目标端口已关闭");
+    ("the remote side can't be told that the input has ended; waiting for its answer") => ("无法通知远端输入已结束；正在等待它的响应");
     ("stopping") => ("正在停止");
     ("stopping; 1 connection has 5s to end") => ("正在停止；1 个连接需在 5s 内结束");
     ("stopping; {n} connections have 5s to end") => ("正在停止；{n} 个连接需在 5s 内结束");

@@ -48,14 +48,18 @@ impl Gateway {
     }
 }
 
-struct Nobody;
+/// Nobody who connects again; what is noticed is noted.
+#[derive(Default)]
+struct Nobody(Vec<Notice>);
 
 impl Host for Nobody {
     fn reconnect(&mut self, _: Option<String>) -> BoxFuture<'static, Result<Link, Error>> {
         Box::pin(std::future::ready(Err(Error::Lost("no way back".into()))))
     }
 
-    fn notice(&mut self, _: Notice) {}
+    fn notice(&mut self, notice: Notice) {
+        self.0.push(notice);
+    }
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -79,7 +83,7 @@ async fn left(linger: Duration, unread: bool) -> (Outcome, Vec<(Kind, Bytes)>, D
     if unread {
         control.send(Control::Unread).await.unwrap();
     }
-    let mut host = Nobody;
+    let mut host = Nobody::default();
     let options_of_port = session::Options {
         port: true,
         input_from: session::InputFrom::Grace,
@@ -125,7 +129,7 @@ async fn after_the_users_end_all_is_delivered_and_silence_is_a_failure() {
 
 /// The outcome of a session of this agent whose user leaves at once, and whose port answers after a minute and then
 /// ends; with `told` axt is told that the agent reports that end.
-async fn answered_late(version: Version, told: bool, trusts_end: bool) -> Outcome {
+async fn answered_late(version: Version, told: bool, trusts_end: bool) -> (Outcome, Vec<Notice>) {
     let (link, mut gateway) = Gateway::new();
     let output = move |seq: u32, text: &'static str| {
         let mut frame = Frame::new(Kind::Output, version, 1, text.into());
@@ -137,7 +141,7 @@ async fn answered_late(version: Version, told: bool, trusts_end: bool) -> Outcom
     if told {
         control.send(Control::ReportsEnd).await.unwrap();
     }
-    let mut host = Nobody;
+    let mut host = Nobody::default();
     let options_of_port = session::Options {
         port: true,
         ..session::Options::default()
@@ -168,7 +172,7 @@ async fn answered_late(version: Version, told: bool, trusts_end: bool) -> Outcom
             let _ = to_axt.send(last).await;
         }
     });
-    outcome
+    (outcome, host.0)
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,9 +183,11 @@ async fn an_agent_that_reports_the_end_is_waited_for_unless_a_limit_was_given() 
         (Version::V1_01, false, true, false),
         (Version::V1_02, false, false, false),
     ] {
-        let outcome = answered_late(version, told, trusts_end).await;
+        let (outcome, notices) = answered_late(version, told, trusts_end).await;
         let normal = matches!(outcome, Outcome::Ended(Ending::Normal));
         assert_eq!(normal, waits, "{version:?}: {outcome:?}");
+        let said = notices.iter().filter(|n| **n == Notice::NoAnswerYet);
+        assert_eq!(said.count(), usize::from(waits));
     }
 }
 
@@ -195,7 +201,7 @@ async fn what_a_heartbeat_provokes_is_not_waited_for_any_longer() {
     };
     gateway.to_axt.send(output("220 first")).await.unwrap();
     let (_control, asked) = mpsc::channel(1);
-    let mut host = Nobody;
+    let mut host = Nobody::default();
     let options_of_port = session::Options {
         port: true,
         keepalive: session::Keepalive::Every(13 * second),

@@ -199,7 +199,7 @@ impl Host for AttachedHost {
                     .show(tr!("connection lost, reconnecting… ~. ends"));
             }
             // A terminal's session is the remote side's to end.
-            Notice::InputEnded | Notice::ReportsEnd => {}
+            Notice::InputEnded | Notice::NoAnswerYet | Notice::ReportsEnd => {}
             Notice::NothingCame { within } => self.ui.say(&tr!(
                 "nothing has come from the instance for {within:?}; what you type is kept until something does",
                 within
