@@ -5,6 +5,7 @@ pub(crate) mod attach;
 pub(crate) mod confirmation;
 pub(crate) mod dial;
 pub(crate) mod encrypt;
+mod given_url;
 pub(crate) mod held;
 mod lost_line;
 pub(crate) mod port;
@@ -28,14 +29,13 @@ use crate::pump::Link;
 use crate::wire::SessionUrl;
 use confirmation::Confirmation;
 use dial::{dial, heard};
+use given_url::given_url;
 use queue::Queue;
 #[cfg(unix)]
 pub(crate) use queue::fails_again;
-use secrecy::SecretString;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::io::AsyncReadExt as _;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -52,9 +52,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The time limit for asking again for a session whose answer is missing.
 const AGAIN: Duration = Duration::from_secs(2);
-
-/// The most bytes of a URL that are read from stdin.
-const LONGEST_URL: usize = 64 * 1024;
 
 /// A session that can be connected to.
 #[derive(Debug, Clone)]
@@ -383,28 +380,4 @@ pub(crate) fn protocol_options(args: &cli::SessionArgs) -> session::Options {
 #[must_use]
 pub(crate) fn unless_zero(span: Duration) -> Option<Duration> {
     Some(span).filter(|span| !span.is_zero())
-}
-
-/// The session URL given by `--wss-url`; `-` reads its line from stdin.
-async fn given_url(given: &str) -> Result<SecretString> {
-    if given != "-" {
-        return Ok(given.into());
-    }
-    let (mut stdin, mut line) = (stdio::stdin()?, Vec::new());
-    // Read byte by byte: what follows the line is the command's input.
-    let mut byte = [0];
-    while line.len() < LONGEST_URL {
-        let read = stdin.read(&mut byte).await;
-        let read = read.map_err(|source| Error::Io {
-            what: tr!("reading the session URL failed"),
-            source,
-        })?;
-        if read == 0 || byte == *b"\n" {
-            break;
-        }
-        line.extend(byte);
-    }
-    let line = String::from_utf8(line)
-        .map_err(|_| Error::Usage(tr!("the session URL on stdin is not UTF-8").into()))?;
-    Ok(line.trim().into())
 }
