@@ -280,6 +280,12 @@ fn forwards(settings: &SshSettings, task: &Task) -> Result<Vec<Listen>, String> 
         .chain(&settings.dynamic_forwards);
     let all: Vec<Listen> = all.cloned().map(|listen| bound(listen, wide)).collect();
     if *task == Task::Forward && all.is_empty() {
+        if matches!(settings.control_master, Some("yes" | "auto")) {
+            return Err(tr!(
+                "-N: axt starts a shared session with its first command: give the commands themselves ControlMaster=auto, ControlPersist and the ControlPath"
+            )
+            .into());
+        }
         return Err(tr!("-N: without -L or -D there is nothing to do").into());
     }
     Ok(all)

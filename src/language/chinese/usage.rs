@@ -88,6 +88,7 @@ macro_rules! chinese_usage {
     ("-s: the subsystem's name is missing") => ("-s：缺少子系统的名称");
     ("-s: there is no subsystem {words:?}, only sftp") => ("-s：没有子系统 {words:?}，只有 sftp");
     ("RemoteCommand and a command in the arguments exclude each other") => ("RemoteCommand 不能与参数中的命令同时使用");
+    ("-N: axt starts a shared session with its first command: give the commands themselves ControlMaster=auto, ControlPersist and the ControlPath") => ("-N：axt 在运行第一条命令时才启动共享会话：请为各条命令本身指定 ControlMaster=auto、ControlPersist 和 ControlPath");
     ("-N: without -L or -D there is nothing to do") => ("-N：没有 -L 或 -D，没有要做的事情");
     ("{what}: axt does not know the token %{token}") => ("{what}：axt 不支持标记 %{token}");
     ("the local port can't be 0, as with ssh; `axt forward` takes any free one") => ("与 ssh 一样，本地端口不能为 0；`axt forward` 可使用任意空闲端口");
