@@ -624,6 +624,22 @@ fn what_is_missing_at_the_remote_side_is_named() {
 }
 
 #[test]
+fn on_windows_only_a_raw_command_runs() {
+    let mut options = unlimited();
+    options.instances = vec!["i-test:windows".parse().unwrap()];
+    let cloud = Cloud::with(options);
+    let done = cloud.connect(["-c", "true"], b"");
+    assert_eq!(done.status, 255);
+    assert!(done.stderr.contains("--raw-command"), "{done:?}");
+    let done = cloud.connect(["--raw-command", "-c", "echo hello"], b"");
+    assert!(done.stdout.starts_with(b"hello"), "{done:?}");
+    // Without a command, the service's own shell takes the place of the login shell.
+    let done = cloud.connect(["-t"], b"echo hello; exit\n");
+    let shown = String::from_utf8_lossy(&done.stdout);
+    assert!(shown.contains("hello\r\n"), "{shown}");
+}
+
+#[test]
 fn usage_errors_are_255_too() {
     for args in [
         &["connect"][..],

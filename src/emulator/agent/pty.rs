@@ -38,6 +38,9 @@ pub(crate) fn open(
     )?;
     let shell = options.shell.as_ref().unwrap_or(&account.shell);
     let (program, arguments) = command(spec.command_line.as_deref(), shell.into())?;
+    if spec.windows && program == "sh" {
+        return Err(SessionFailure::new("ShellCommandNotFound", "sh"));
+    }
     if !account.home.is_dir() {
         return Err(SessionFailure::new(
             "HomeDirNotFound",

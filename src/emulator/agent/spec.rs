@@ -7,6 +7,8 @@ pub(crate) struct SessionSpec {
     pub(crate) session_id: String,
     /// The instance's id, which is in every message of the agent.
     pub(crate) instance_id: String,
+    /// Whether the instance runs Windows, where there is no `sh`.
+    pub(crate) windows: bool,
     /// The command to run instead of a shell.
     pub(crate) command_line: Option<String>,
     /// The user who runs it; the emulator's own user when `None`.

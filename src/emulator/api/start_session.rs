@@ -12,7 +12,7 @@ use super::reply::{ApiResult, ErrorReply};
 use super::request::VerifiedCall;
 use crate::emulator::agent::options::Generation;
 use crate::emulator::agent::spec::{SessionEncryption, SessionSpec};
-use crate::emulator::fleet::instance::InstanceState;
+use crate::emulator::fleet::instance::{InstanceState, Os};
 use crate::emulator::random::random_text;
 use crate::emulator::state::Shared;
 use crate::emulator::state::store::{NewSession, StoredSession, TokenUse};
@@ -135,7 +135,8 @@ fn session_spec(shared: &Shared, params: &Params, region: &str) -> Result<Sessio
     if encryption.is_some() && port.is_some() {
         return Err(refuse("InvalidEncryptionOptions.Conflict"));
     }
-    if shared.fleet.get(region, instance_id).state == InstanceState::Missing {
+    let instance = shared.fleet.get(region, instance_id);
+    if instance.state == InstanceState::Missing {
         return Err(refuse("InvalidInstance.NotFound"));
     }
     if encryption.is_some() && shared.agent_options.generation == Generation::Old {
@@ -150,6 +151,7 @@ fn session_spec(shared: &Shared, params: &Params, region: &str) -> Result<Sessio
     Ok(SessionSpec {
         session_id: format!("s-{}", &random_text()[..20]),
         instance_id: (*instance_id).to_owned(),
+        windows: instance.os == Os::Windows,
         command_line,
         username,
         port,

@@ -74,7 +74,7 @@ pub enum Os {
     /// Linux.
     #[default]
     Linux,
-    /// Windows.
+    /// Windows: a CommandLine that starts `sh` fails there.
     Windows,
     /// FreeBSD.
     FreeBsd,
