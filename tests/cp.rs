@@ -168,8 +168,11 @@ fn what_is_the_same_is_left_alone() {
         fs::metadata(copies.there("a")).unwrap().modified().unwrap(),
         fs::metadata(copies.here("a")).unwrap().modified().unwrap(),
     );
+    // What an interrupted copy left behind is of no use then.
+    fs::write(copies.there("a.axt-part"), "sa").unwrap();
     copies.copies([copies.here("a").as_os_str(), &copies.at("a")]);
     copies.copies([copies.at("a").as_os_str(), copies.here("a").as_os_str()]);
+    assert_eq!(names(&copies.there("")), ["a"]);
     let after = (
         fs::metadata(copies.there("a")).unwrap().modified().unwrap(),
         fs::metadata(copies.here("a")).unwrap().modified().unwrap(),

@@ -3,6 +3,7 @@
 //!
 //! Every file goes to a part beside its place, `NAME.axt-part`. Its digest is compared before the part is
 //! renamed, so that what is in place is always whole. What a part holds of the same file is not copied again.
+//! The parts of small files, which travel together, are in a directory beside their places.
 
 mod answer;
 pub(crate) mod batch;

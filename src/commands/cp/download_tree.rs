@@ -5,7 +5,7 @@ use super::digested::digest;
 use super::download::{self, local_path, mode_of};
 use super::failure::CopyFailure;
 use super::job::CopyJob;
-use super::part::{part_path, set_attributes};
+use super::part::set_attributes;
 use super::together::{WantedFile, unpack};
 use crate::copy::batch::{self, SMALL};
 use crate::copy::{
@@ -306,7 +306,7 @@ fn link(entry: &TreeEntry, place: &Path) -> io::Result<()> {
         Ok(data) if data.is_symlink() && fs::read_link(place)? == target => return Ok(()),
         _ => {}
     }
-    let part = part_path(place);
+    let part = super::part::part_path(place);
     if fs::symlink_metadata(&part).is_ok_and(|data| data.is_symlink()) {
         fs::remove_file(&part)?;
     }
