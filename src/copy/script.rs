@@ -50,6 +50,9 @@ impl Verb {
     }
 }
 
+/// A directory, and a path in its directory for parts; none for that one itself.
+pub(crate) type PartPath<'p> = (&'p [u8], &'p [u8]);
+
 /// A script that is being made.
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
@@ -81,22 +84,36 @@ impl Script {
         self
     }
 
-    /// Defines a function that runs a command with more words: paths, each of which goes on in the directory that
-    /// the variable `part` names, if there is a second half.
+    /// Defines a function of lines, each of which runs a command with paths. They go on in the directory that the
+    /// variable `part` names, if there is a second half.
     #[must_use]
-    pub(crate) fn runs_with(mut self, function: &str, paths: &[(Vec<u8>, &[u8])]) -> Self {
+    pub(crate) fn define<'p>(
+        mut self,
+        function: &str,
+        lines: impl IntoIterator<Item = (String, Vec<PartPath<'p>>)>,
+    ) -> Self {
         self.text.extend(function.bytes());
-        self.text.extend(b"() {\n\"$@\"");
-        for (folder, name) in paths {
-            self.text.push(b' ');
-            self.text.extend(quote(&[folder, &b"/"[..]].concat()));
-            self.text.extend(b"\"$part\"");
-            if !name.is_empty() {
-                self.text.extend(quote(&[b"/", *name].concat()));
+        self.text.extend(b"() {\n:\n");
+        for (command, paths) in lines {
+            self.text.extend(command.bytes());
+            for (folder, name) in paths {
+                self.text.push(b' ');
+                self.text.extend(quote(&[folder, b"/"].concat()));
+                self.text.extend(b"\"$part\"");
+                if !name.is_empty() {
+                    self.text.extend(quote(&[b"/", name].concat()));
+                }
             }
+            self.text.push(b'\n');
         }
-        self.text.extend(b"\n}\n");
+        self.text.extend(b"}\n");
         self
+    }
+
+    /// Defines a function that runs any command with these paths.
+    #[must_use]
+    pub(crate) fn runs_with(self, function: &str, paths: Vec<PartPath<'_>>) -> Self {
+        self.define(function, [("\"$@\"".to_owned(), paths)])
     }
 
     /// Sets the arguments of the script: names in a directory.

@@ -5,9 +5,9 @@ use super::download::local_path;
 use super::failure::CopyFailure;
 use super::job::CopyJob;
 use super::meter::Meter;
-use super::walk::open;
+use super::walk::{open, split};
 use crate::copy::{Digests, RemotePath, Script, Verb, misplaced};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata;
 use std::io::{self, Cursor, Read};
 use std::path::PathBuf;
@@ -38,36 +38,47 @@ impl Small {
     pub(super) fn size(&self) -> u64 {
         self.data.len()
     }
-
-    /// The directory that it goes to, and its name there.
-    fn split(&self) -> (&[u8], &[u8]) {
-        match self.path.iter().rposition(|byte| *byte == b'/') {
-            Some(at) => {
-                let (parent, name) = self.path.split_at(at);
-                (parent, name.get(1..).unwrap_or_default())
-            }
-            None => (b".", &self.path),
-        }
-    }
 }
 
-/// Sends files, whose digests are compared before each takes its place in the directory `to`.
+/// What goes to one directory: paths below it, and the files.
+type Folder = Vec<(Vec<u8>, Small)>;
+
+/// Sends files, whose digests are compared before each takes its place in the directory `to`. `new` are directories
+/// below it in which nothing is yet, with their modes.
 pub(super) async fn send(
     job: &mut CopyJob<'_>,
     to: &RemotePath,
     digests: Digests,
     files: Vec<Small>,
+    new: &mut HashMap<Vec<u8>, u32>,
 ) -> Result<(), CopyFailure> {
-    let mut folders: BTreeMap<Vec<u8>, Vec<Small>> = BTreeMap::new();
+    let mut folders: BTreeMap<Vec<u8>, Folder> = BTreeMap::new();
+    let mut staged = BTreeMap::new();
     for file in files {
-        let parent = file.split().0.to_vec();
-        folders.entry(parent).or_default().push(file);
+        let (parent, _) = split(&file.path);
+        if let Some(mode) = new.remove(parent) {
+            staged.insert(parent.to_vec(), mode);
+        }
+        let folder = match staged.contains_key(parent) {
+            true => split(parent).0,
+            false => parent,
+        };
+        let rest = file.path.get(folder.len()..).unwrap_or_default();
+        let rest = rest.strip_prefix(b"/").unwrap_or(rest).to_vec();
+        let folder = folder.to_vec();
+        folders.entry(folder).or_default().push((rest, file));
     }
     let part = job.folder_of_parts();
-    let script = script(to, &part, &folders);
-    let files: Vec<Small> = folders.into_values().flatten().collect();
+    let script = script(to, &part, &folders, &staged);
+    let archived = folders.into_iter().flat_map(|(folder, files)| {
+        let path = move |rest: Vec<u8>| (folder.clone(), rest);
+        files
+            .into_iter()
+            .map(move |(rest, file)| (path(rest), file))
+    });
+    let archived: Vec<_> = archived.collect();
     // No larger than one batch.
-    let (files, mut failed, archive) = blocking(move || archive(files, &part)).await?;
+    let (files, mut failed, archive) = blocking(move || archive(archived, &part)).await?;
     // The files count already.
     let content: u64 = files.iter().map(Small::size).sum();
     let around = (archive.len() as u64).saturating_sub(content);
@@ -104,30 +115,55 @@ pub(super) async fn send(
     Ok(())
 }
 
-/// The script that takes the files of these directories.
-fn script(to: &RemotePath, part: &str, folders: &BTreeMap<Vec<u8>, Vec<Small>>) -> Script {
-    let (mut parts, mut paths, mut sums) = (Vec::new(), Vec::new(), Vec::new());
-    for (parent, files) in folders {
-        let parent = [b"./", &**parent].concat();
-        for file in files {
-            paths.push((parent.clone(), file.split().1));
-            sums.push(file.digest.as_str());
-        }
-        parts.push((parent, &b""[..]));
-    }
+/// The script that takes the files of these directories, of which some are staged with the files that they get.
+fn script(
+    to: &RemotePath,
+    part: &str,
+    folders: &BTreeMap<Vec<u8>, Folder>,
+    staged: &BTreeMap<Vec<u8>, u32>,
+) -> Script {
+    let there = |folder: &[u8]| match folder {
+        b"" => b"./.".to_vec(),
+        folder => [b"./", folder].concat(),
+    };
+    let folders: Vec<_> = folders
+        .iter()
+        .map(|(folder, files)| (there(folder), files))
+        .collect();
+    let staged: Vec<_> = staged
+        .iter()
+        .map(|(path, mode)| (there(split(path).0), split(path).1, *mode))
+        .collect();
+    let parts = folders.iter().map(|(folder, _)| (&**folder, &b""[..]));
+    let files = folders
+        .iter()
+        .flat_map(|(folder, files)| files.iter().map(|(rest, _)| (&**folder, &**rest)));
+    let alike = staged.chunk_by(|(.., one), (.., other)| one == other);
+    let stage = alike.map(|alike| {
+        let mode = alike.first().map_or(0, |(.., mode)| *mode);
+        let paths = alike.iter().map(|(folder, name, _)| (&**folder, *name));
+        (format!("mkdir -m {mode:o}"), paths.collect())
+    });
+    let sums = folders.iter().flat_map(|(_, files)| files.iter());
+    let sums: Vec<_> = sums.map(|(_, file)| &*file.digest).collect();
     let mut script = Script::new(Verb::Unpack)
         .set("p", &to.path)
         .set("part", part)
-        .runs_with("parts", &parts)
-        .runs_with("files", &paths)
+        .runs_with("parts", parts.collect())
+        .runs_with("files", files.collect())
+        .define("stage", stage)
         .set("want", sums.join("\n"));
-    for (parent, files) in folders {
-        let parent = [b"./", &**parent].concat();
-        let names = files.iter().map(|file| [b"./", file.split().1].concat());
-        let names: Vec<_> = names.collect();
+    for (folder, files) in &folders {
+        let first = |rest: &[u8]| rest.split(|byte| *byte == b'/').next().map(<[u8]>::to_vec);
+        let names = files.iter().filter_map(|(rest, _)| first(rest));
+        let names = names.map(|name| [b"./", &*name].concat());
+        // The files of one directory come one after another.
+        let mut names: Vec<_> = names.collect();
+        names.dedup();
         let words = names.iter().map(Vec::as_slice);
-        script.call("place", std::iter::once(&*parent).chain(words));
+        script.call("place", std::iter::once(&**folder).chain(words));
     }
+    script.call("files", [&b"left"[..]]);
     script.call("exit", [&b"0"[..]]);
     script
 }
@@ -135,11 +171,11 @@ fn script(to: &RemotePath, part: &str, folders: &BTreeMap<Vec<u8>, Vec<Small>>) 
 /// Files, those of them that could not be read, and an archive of the others.
 type Archived = (Vec<Small>, BTreeMap<usize, String>, Vec<u8>);
 
-/// Makes an archive in which each file stands in the directory for parts that is in its own one.
-fn archive(files: Vec<Small>, part: &str) -> io::Result<Archived> {
+/// Makes an archive in which each file stands in the directory for parts of the one that it goes to.
+fn archive(archived: Vec<((Vec<u8>, Vec<u8>), Small)>, part: &str) -> io::Result<Archived> {
     let mut failed = BTreeMap::new();
     let mut builder = Builder::new(Vec::new());
-    for (at, file) in files.iter().enumerate() {
+    for (at, ((folder, rest), file)) in archived.iter().enumerate() {
         let content = match read(file) {
             Ok(content) => content,
             Err(error) => {
@@ -147,8 +183,8 @@ fn archive(files: Vec<Small>, part: &str) -> io::Result<Archived> {
                 continue;
             }
         };
-        let (parent, name) = file.split();
-        let path = [parent, part.as_bytes(), name].join(&b'/');
+        let folder = if folder.is_empty() { b"." } else { &**folder };
+        let path = [folder, part.as_bytes(), rest].join(&b'/');
         let path = PathBuf::from(local_path(&path).unwrap_or_default());
         // Any tar knows this kind. It has no room for the longest paths.
         let mut header = Header::new_ustar();
@@ -160,6 +196,7 @@ fn archive(files: Vec<Small>, part: &str) -> io::Result<Archived> {
         header.set_mtime(time(file.time));
         builder.append_data(&mut header, path, &*content)?;
     }
+    let files = archived.into_iter().map(|(_, file)| file).collect();
     Ok((files, failed, builder.into_inner()?))
 }
 

@@ -1,17 +1,16 @@
 //! Copies trees and many files to the instance: small files together, as a tar archive.
 
 use super::blocking::blocking;
-use super::digested::digest_of_all;
 use super::failure::CopyFailure;
 use super::job::CopyJob;
 use super::small::{Small, send};
 use super::upload::{self, LocalSource, mode_of, seconds};
-use super::walk::{Item, Walk, base, open, size_of_all};
+use super::walk::{Item, Walk, base, digests_of, open, size_of_all, split};
 use crate::copy::batch::{self, SMALL};
-use crate::copy::{Digests, FileState, FileType, NEW, RemotePath, Root, Script, Verb};
+use crate::copy::{FileState, FileType, NEW, RemotePath, Root, Script, Verb};
 use crate::copy::{failures, is_part, mode_for_new, names, touch_time};
 use crate::printable::escaped;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -117,8 +116,8 @@ impl Tree<'_, '_> {
                 files.push(found);
             }
         }
-        self.folders_and_links(folders, links).await?;
-        self.files(files).await
+        let new = self.folders_and_links(folders, links).await?;
+        self.files(files, new).await
     }
 
     /// Whether a directory gets this mode in the end: it is new, or an interrupted copy made it.
@@ -129,12 +128,12 @@ impl Tree<'_, '_> {
         self.job.preserve || is_top || (is_new && wanted & 0o700 != 0o700)
     }
 
-    /// Makes directories with modes, and links to paths.
+    /// Makes directories with modes, and links to paths. Returns the directories in which nothing is then.
     async fn folders_and_links(
         &mut self,
         folders: Vec<(u32, Inspected)>,
         links: Vec<(PathBuf, Inspected)>,
-    ) -> Result<(), CopyFailure> {
+    ) -> Result<HashMap<Vec<u8>, u32>, CopyFailure> {
         let mut script = Script::new(Verb::Make).set("p", &self.place.path);
         let path = |found: &Inspected| [b"./", &*found.item.path].concat();
         for alike in folders.chunk_by(|(one, _), (other, _)| one == other) {
@@ -147,17 +146,25 @@ impl Tree<'_, '_> {
             let target = target.as_os_str().as_encoded_bytes();
             script.call("link", [target, &path(found)]);
         }
+        let mut new: HashMap<_, _> = folders
+            .iter()
+            .map(|(mode, found)| (found.item.path.clone(), *mode))
+            .collect();
+        let made = folders.iter().map(|(_, found)| found);
+        for found in made.chain(links.iter().map(|(_, found)| found)) {
+            new.remove(split(&found.item.path).0);
+        }
         let folders = folders.into_iter().map(|(_, found)| found.name);
         let links = links.into_iter().map(|(_, found)| found.name);
         let made: Vec<_> = folders.chain(links).collect();
-        self.make(script, &made).await
+        self.make(script, &made).await?;
+        Ok(new)
     }
 
     /// Whether something can be put in its place.
     fn check_place(&mut self, found: &Inspected) -> Result<(), &'static str> {
         let path = &found.item.path;
-        let parent = path.iter().rposition(|byte| *byte == b'/');
-        let parent = parent.and_then(|at| path.get(..at)).unwrap_or_default();
+        let (parent, _) = split(path);
         let checked = match (found.data.is_dir(), found.there.0) {
             _ if self.missing.contains(parent) => Err(tr!("its directory is missing there")),
             (_, FileType::Missing)
@@ -236,7 +243,11 @@ impl Tree<'_, '_> {
     }
 
     /// Copies files, save those that are the same already.
-    async fn files(&mut self, files: Vec<Inspected>) -> Result<(), CopyFailure> {
+    async fn files(
+        &mut self,
+        files: Vec<Inspected>,
+        mut new: HashMap<Vec<u8>, u32>,
+    ) -> Result<(), CopyFailure> {
         let theirs = self.digests(&files).await?;
         let (mut small, mut large) = (Vec::new(), Vec::new());
         let mut known = Vec::new();
@@ -253,7 +264,12 @@ impl Tree<'_, '_> {
                 false => large.push(found),
             }
         }
-        let ours = digests_of(known.iter().map(|(found, ..)| found), self.root.digests).await?;
+        let met = known
+            .iter()
+            .map(|(found, ..)| (found.item.local.clone(), found.data.clone()));
+        let met: Vec<_> = met.collect();
+        let digests = self.root.digests;
+        let ours = blocking(move || Ok(digests_of(&met, digests))).await?;
         for ((found, theirs, is_small), ours) in known.into_iter().zip(ours) {
             let ours = match ours {
                 Ok(ours) => ours,
@@ -305,7 +321,7 @@ impl Tree<'_, '_> {
                 continue;
             }
             self.root.room = self.root.room.map(|room| room - size);
-            send(self.job, &self.place, self.root.digests, batch).await?;
+            send(self.job, &self.place, self.root.digests, batch, &mut new).await?;
         }
         for found in large {
             let place = self.place.join(&found.item.path);
@@ -379,18 +395,4 @@ impl Tree<'_, '_> {
             self.make(script, &named).await?;
         }
     }
-}
-
-/// The digests of local files.
-async fn digests_of(
-    files: impl Iterator<Item = &Inspected>,
-    digests: Digests,
-) -> Result<Vec<io::Result<String>>, CopyFailure> {
-    let files = files.map(|found| (found.item.local.clone(), found.data.clone()));
-    let files: Vec<_> = files.collect();
-    let digest_of = move |(path, data): (PathBuf, Metadata)| {
-        let digested = digest_of_all(&open(&path, &data)?, digests, data.len(), 0)?;
-        Ok(digested.whole)
-    };
-    blocking(move || Ok(files.into_iter().map(digest_of).collect())).await
 }

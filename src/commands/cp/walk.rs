@@ -1,6 +1,8 @@
 //! Walks over local trees: what is in them, directories before what is in them.
 
+use super::digested::digest_of_all;
 use super::part::is_same;
+use crate::copy::Digests;
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -63,6 +65,17 @@ pub(super) fn base(path: &Path) -> &[u8] {
     }
 }
 
+/// The path of the directory that a path is in, and the name there.
+pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(at) => {
+            let (parent, name) = path.split_at(at);
+            (parent, name.get(1..).unwrap_or_default())
+        }
+        None => (b"", path),
+    }
+}
+
 /// The bytes of the files that a walk over these comes to.
 pub(super) fn size_of_all(named: Vec<(PathBuf, Vec<u8>)>) -> u64 {
     let found = Walk::new(named.into_iter()).filter_map(|item| item.data.ok());
@@ -90,6 +103,18 @@ pub(super) fn open(path: &Path, met: &Metadata) -> io::Result<File> {
         true => Ok(file),
         false => Err(io::Error::other(tr!("it changed while it was read"))),
     }
+}
+
+/// The digests of files that the walk has met.
+pub(super) fn digests_of(
+    files: &[(PathBuf, Metadata)],
+    digests: Digests,
+) -> Vec<io::Result<String>> {
+    let digest = |(path, met): &(PathBuf, Metadata)| {
+        let digested = digest_of_all(&open(path, met)?, digests, met.len(), 0)?;
+        Ok(digested.whole)
+    };
+    files.iter().map(digest).collect()
 }
 
 impl Iterator for Walk {

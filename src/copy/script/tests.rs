@@ -238,16 +238,15 @@ fn small_files_are_unpacked_where_they_belong() {
 
 /// A script that takes files with these digests into folders.
 fn unpack(folders: &[&[u8]], files: &[&[&[u8]]], sums: &[String]) -> Script {
-    let parts = folders.iter().map(|folder| (folder.to_vec(), &b""[..]));
-    let parts: Vec<_> = parts.collect();
+    let parts = folders.iter().map(|folder| (*folder, &b""[..]));
     let named = folders.iter().zip(files);
-    let paths =
-        named.flat_map(|(folder, names)| names.iter().map(|name| (folder.to_vec(), &name[2..])));
+    let paths = named.flat_map(|(folder, names)| names.iter().map(|name| (*folder, &name[2..])));
     let mut unpack = Script::new(Verb::Unpack)
         .set("p", "./t")
         .set("part", ".ours.axt-part")
-        .runs_with("parts", &parts)
-        .runs_with("files", &paths.collect::<Vec<_>>())
+        .runs_with("parts", parts.collect())
+        .runs_with("files", paths.collect())
+        .define("stage", [])
         .set("want", sums.join("\n"));
     for (folder, names) in folders.iter().zip(files) {
         unpack.call(
@@ -255,6 +254,7 @@ fn unpack(folders: &[&[u8]], files: &[&[&[u8]]], sums: &[String]) -> Script {
             std::iter::once(*folder).chain(names.iter().copied()),
         );
     }
+    unpack.call("files", [&b"left"[..]]);
     unpack
 }
 
@@ -306,6 +306,54 @@ fn why_a_file_is_not_put_in_its_place_is_told() {
             "{:?} {said:?}",
             machine.shell
         );
+        let left = fs::read_dir(machine.at("t")).unwrap().count();
+        assert_eq!(left, 2, "{:?}", machine.shell);
+    });
+}
+
+#[test]
+fn directories_in_which_nothing_is_yet_are_moved_with_their_files() {
+    on_all(|machine| {
+        for folder in ["empty", "taken"] {
+            fs::create_dir_all(machine.at("t").join(folder)).unwrap();
+        }
+        fs::write(machine.at("t/taken/other"), "stays").unwrap();
+        let mut archive = tar::Builder::new(Vec::new());
+        for name in ["empty", "taken"] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(name.len() as u64);
+            header.set_mode(0o640);
+            let path = format!(".ours.axt-part/{name}/f");
+            archive
+                .append_data(&mut header, path, name.as_bytes())
+                .unwrap();
+        }
+        let archive = archive.into_inner().unwrap();
+        let paths: [&[u8]; 2] = [b"empty", b"taken"];
+        let paths = paths.map(|path| (&b"./."[..], path));
+        let files: [&[u8]; 2] = [b"empty/f", b"taken/f"];
+        let files = files.map(|path| (&b"./."[..], path));
+        let mut unpack = Script::new(Verb::Unpack)
+            .set("p", "./t")
+            .set("part", ".ours.axt-part")
+            .runs_with("parts", vec![(&b"./."[..], &b""[..])])
+            .runs_with("files", files.to_vec())
+            .define("stage", [("mkdir -m 751".to_owned(), paths.to_vec())])
+            .set("want", [sum(b"empty"), sum(b"taken")].join("\n"));
+        unpack.call("place", [&b"./."[..], b"./empty", b"./taken"]);
+        unpack.call("files", [&b"left"[..]]);
+        let said = machine.says(unpack, &archive);
+        assert_eq!(misplaced(&said), [], "{:?}", machine.shell);
+        for name in ["empty", "taken"] {
+            let read = fs::read_to_string(machine.at("t").join(name).join("f")).unwrap();
+            assert_eq!(read, name, "{:?}", machine.shell);
+        }
+        let mode = fs::metadata(machine.at("t/empty"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o7777, 0o751, "{:?}", machine.shell);
+        assert!(machine.at("t/taken/other").exists(), "{:?}", machine.shell);
         let left = fs::read_dir(machine.at("t")).unwrap().count();
         assert_eq!(left, 2, "{:?}", machine.shell);
     });
