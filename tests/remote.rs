@@ -191,6 +191,17 @@ impl Machine {
             .unwrap()
     }
 
+    /// Ends the commands that nobody is left to end, once all else is gone.
+    fn end_orphans(&self) {
+        let sleeps = |id| {
+            std::fs::read(format!("/proc/{id}/cmdline"))
+                .is_ok_and(|text| text.starts_with(b"sleep"))
+        };
+        for id in self.wait_until_only(sleeps) {
+            let _ = kill_process(Pid::from_raw(id).unwrap(), Kill::KILL);
+        }
+    }
+
     /// Waits until of what was started there only these are left, and returns them.
     fn wait_until_only(&self, left: impl Fn(i32) -> bool) -> Vec<i32> {
         let begun = Instant::now();
@@ -781,14 +792,7 @@ fn commands_that_kill_what_runs_them_have_no_status() {
             "{}",
             machine.shell
         );
-        // Nobody is left that could end the command of that one.
-        let sleeps = |id| {
-            std::fs::read(format!("/proc/{id}/cmdline"))
-                .is_ok_and(|text| text.starts_with(b"sleep"))
-        };
-        for id in machine.wait_until_only(sleeps) {
-            let _ = kill_process(Pid::from_raw(id).unwrap(), Kill::KILL);
-        }
+        machine.end_orphans();
     });
 }
 
@@ -888,6 +892,8 @@ fn when_the_session_goes_without_its_reader_the_command_is_hung_up() {
         while !runner.has_failed() {
             runner.step();
         }
+        drop(runner);
+        machine.end_orphans();
     });
 }
 

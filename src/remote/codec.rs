@@ -21,7 +21,7 @@ pub enum RunnerFrame {
     Input,
     /// A chunk of standard input, compressed by gzip.
     CompressedInput,
-    /// The end of the command, for a runner that is to take another one.
+    /// The end of the command: no input follows, and the runner says when it is ready for another one.
     End,
     /// The arguments of `kill`.
     Signal,
