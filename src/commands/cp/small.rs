@@ -71,14 +71,20 @@ pub(super) async fn send(
     let part = job.folder_of_parts();
     let script = script(to, &part, &folders, &staged);
     let archived = folders.into_iter().flat_map(|(folder, files)| {
-        let path = move |rest: Vec<u8>| (folder.clone(), rest);
+        let folder = if folder.is_empty() {
+            b".".to_vec()
+        } else {
+            folder
+        };
+        let parts = [&*folder, part.as_bytes()].join(&b'/');
+        let path = move |rest: Vec<u8>| [&*parts, &*rest].join(&b'/');
         files
             .into_iter()
             .map(move |(rest, file)| (path(rest), file))
     });
     let archived: Vec<_> = archived.collect();
     // No larger than one batch.
-    let (files, mut failed, archive) = blocking(move || archive(archived, &part)).await?;
+    let (files, mut failed, archive) = blocking(move || archive(archived)).await?;
     // The files count already.
     let content: u64 = files.iter().map(Small::size).sum();
     let around = (archive.len() as u64).saturating_sub(content);
@@ -171,11 +177,11 @@ fn script(
 /// Files, those of them that could not be read, and an archive of the others.
 type Archived = (Vec<Small>, BTreeMap<usize, String>, Vec<u8>);
 
-/// Makes an archive in which each file stands in the directory for parts of the one that it goes to.
-fn archive(archived: Vec<((Vec<u8>, Vec<u8>), Small)>, part: &str) -> io::Result<Archived> {
+/// Makes an archive of files at these paths.
+fn archive(archived: Vec<(Vec<u8>, Small)>) -> io::Result<Archived> {
     let mut failed = BTreeMap::new();
     let mut builder = Builder::new(Vec::new());
-    for (at, ((folder, rest), file)) in archived.iter().enumerate() {
+    for (at, (path, file)) in archived.iter().enumerate() {
         let content = match read(file) {
             Ok(content) => content,
             Err(error) => {
@@ -183,9 +189,7 @@ fn archive(archived: Vec<((Vec<u8>, Vec<u8>), Small)>, part: &str) -> io::Result
                 continue;
             }
         };
-        let folder = if folder.is_empty() { b"." } else { &**folder };
-        let path = [folder, part.as_bytes(), rest].join(&b'/');
-        let path = PathBuf::from(local_path(&path).unwrap_or_default());
+        let path = PathBuf::from(local_path(path).unwrap_or_default());
         // Any tar knows this kind. It has no room for the longest paths.
         let mut header = Header::new_ustar();
         if header.set_path(&path).is_err() {
