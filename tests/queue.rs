@@ -152,11 +152,11 @@ fn all_processes_keep_one_pace() {
     };
     assert_eq!(run(&[]).text(), "done\n");
     let file = noted(&cloud);
-    // As others would leave it that start sessions for an hour.
+    // As others would leave it that start sessions for half an hour.
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let now = now.unwrap().as_micros();
-    let hour = format!("{now} {}", now + 3_600_000_000);
-    fs::write(&file, &hour).unwrap();
+    let busy = format!("{now} {}", now + 1_800_000_000);
+    fs::write(&file, &busy).unwrap();
     let refused = run(&[]);
     assert_eq!(refused.status, 255);
     let said = "longer than --queue-timeout 60s, as others are started before it";

@@ -102,7 +102,7 @@ fn look(session: &mut Session, now: Now, seen: &mut Seen) {
             Event::Output(bytes) => seen.shown += bytes.len(),
             Event::Ended(_) => seen.ended = true,
             Event::Broken { .. } | Event::Displaced(_) => seen.up = false,
-            Event::Opened | Event::Resumed => {}
+            Event::Opened | Event::Resumed | Event::ReportsEnd => {}
         }
     }
     assert!(seen.shown <= seen.given);

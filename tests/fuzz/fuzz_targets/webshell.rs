@@ -50,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
             match event {
                 Event::Output(bytes) => shown.extend_from_slice(&bytes),
                 Event::Ended(_) | Event::Broken { .. } => ended = true,
-                Event::Opened | Event::Resumed | Event::Displaced(_) => {}
+                Event::Opened | Event::Resumed | Event::Displaced(_) | Event::ReportsEnd => {}
             }
         }
         while let Some(message) = shell.poll_send(now) {
