@@ -5,8 +5,10 @@
 mod support;
 
 use axt::emulator::{Instance, Limits, Options, SessionInfo};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use support::axt::{Cloud, Done, run};
+use support::peer;
 
 /// An emulator with these instances, as `--instance` takes them.
 fn cloud(instances: &[&str]) -> Cloud {
@@ -166,7 +168,7 @@ fn every_command_that_takes_a_target_takes_names() {
     let number = port.local_addr().unwrap().port();
     std::thread::spawn(move || {
         while let Ok((mut client, _)) = port.accept() {
-            let _ = std::io::Write::write_all(&mut client, b"hello");
+            let _ = client.write_all(b"hello");
         }
     });
     let get = "exec 3<>/dev/tcp/127.0.0.1/$AXT_FORWARD_1_PORT; head -c 5 <&3";
@@ -175,12 +177,19 @@ fn every_command_that_takes_a_target_takes_names() {
     forward.arg(get);
     let proxy = format!("proxy web-1.cn-beijing {number}");
     let there = "ssh web-1.cn-beijing echo there";
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"copied").unwrap();
+    let copy = format!("cp -q web-1.cn-beijing:{} -", file.path().display());
     let commands = [
+        cloud.axt(copy.split(' ')),
         cloud.axt(there.split(' ')),
         cloud.axt(proxy.split(' ')),
         forward,
     ];
-    for (command, out) in commands.into_iter().zip(["there\n", "hello", "hello"]) {
+    for (command, out) in commands
+        .into_iter()
+        .zip(["copied", "there\n", "hello", "hello"])
+    {
         let done = run(command, b"");
         assert_eq!((done.status, &*done.text()), (0, out), "{}", done.stderr);
         let started = sessions.take(&cloud);
@@ -309,7 +318,11 @@ fn no_byte_goes_to_an_instance_whose_name_moved() {
     let cloud = cloud(&["i-old:name=web"]);
     let mut sessions = Sessions::new();
     let again = "connect web --name-cache 0 --command true";
-    for words in ["connect web --command true", "ssh -q web true"] {
+    let port = peer::serve(|mut stream| {
+        let _ = stream.write_all(b"hello");
+    });
+    let proxy = format!("proxy web {port}");
+    for words in ["connect web --command true", "ssh -q web true", &proxy] {
         cloud.emulator.set_instances(fleet(&["i-old:name=web"]));
         assert_eq!(axt(&cloud, again).status, 0);
         sessions.take(&cloud);
@@ -364,7 +377,8 @@ fn the_files_host_blocks_are_aliases() {
     let cloud = cloud(&FLEET);
     let dir = tempfile::tempdir().unwrap();
     let text = "[host.front]\ninstance = 'tag:role=front'\n[host.peking]\ninstance = 'web-1'\nregion = 'cn-beijing'\n\
-                [host.far]\ninstance = 'i-bj.cn-beijing'\n";
+                [host.far]\ninstance = 'i-bj.cn-beijing'\n\
+                [host.'i-*']\ninstance = 'web-1'\n";
     std::fs::write(dir.path().join("config.toml"), text).unwrap();
     let mut sessions = Sessions::new();
     for (target, id) in [
@@ -372,6 +386,8 @@ fn the_files_host_blocks_are_aliases() {
         ("peking", "i-bj"),
         ("far", "i-bj"),
         ("web-1", "i-web"),
+        // An id is its own instance, whatever the file says.
+        ("i-bj.cn-beijing", "i-bj"),
     ] {
         let mut command = cloud.axt(["connect", target, "--command", "true"]);
         command.env("AXT_CONFIG_DIR", dir.path());

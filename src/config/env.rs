@@ -93,3 +93,35 @@ fn own_dir(env: Env<'_>, variable: &str, default: &[&str]) -> Option<PathBuf> {
     let base = base.or_else(|| Some(home(env)?.join(default.iter().collect::<PathBuf>())))?;
     Some(base.join("axt"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_is_where_the_system_keeps_such_files() {
+        let at = |variables: &[(&str, &str)]| {
+            let env = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            config_dir(&env)
+        };
+        let (home, variable, root) = if cfg!(windows) {
+            ("USERPROFILE", "APPDATA", r"C:\set")
+        } else {
+            ("HOME", "XDG_CONFIG_HOME", "/set")
+        };
+        let base = std::path::Path::new(root);
+        let own = Some(base.join(".config").join("axt"));
+        assert_eq!(at(&[(home, root)]), own);
+        assert_eq!(at(&[(home, root), (variable, "relative")]), own);
+        assert_eq!(
+            at(&[(home, "/h"), (variable, root)]),
+            Some(base.join("axt"))
+        );
+        let all = [(home, "/h"), (variable, root), ("AXT_CONFIG_DIR", "given")];
+        assert_eq!(at(&all), Some("given".into()));
+        assert_eq!(at(&[]), None);
+    }
+}

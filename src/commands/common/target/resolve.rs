@@ -11,8 +11,8 @@ use crate::names::cache::NameCache;
 use crate::names::meaning::{Meaning, Search};
 use crate::names::outcome::{SearchOutcome, check_is_up};
 use crate::names::target::Target;
-use crate::openapi::ecs::StartTerminalSession;
 use crate::openapi::ecs::instances::{Instance, Query};
+use crate::openapi::ecs::{StartTerminalSession, check_instance_id};
 use crate::openapi::endpoint::Product;
 use crate::protocol::session::InputFrom;
 use crate::ui::Ui;
@@ -269,13 +269,15 @@ async fn any(context: &mut Context, global: &Global, may: May, limit: Duration) 
     Ok(instance.id)
 }
 
-/// Reads a target. The instance that axt's own file sets for it takes the place of what was typed.
+/// Reads a target. The instance that axt's own file sets for it takes the place of what was typed, unless that
+/// is an id: an id means its own instance always.
 ///
 /// # Errors
 /// [`Error::Usage`] if `--region` names another region.
 pub(crate) fn read(global: &Global, target: &str) -> Result<Target> {
     let mut target = Target::parse(target);
-    let alias = global.alias.as_ref().filter(|_| !target.is_forced_name());
+    let is_fixed = target.is_forced_name() || check_instance_id(&target.instance).is_ok();
+    let alias = global.alias.as_ref().filter(|_| !is_fixed);
     if let Some(alias) = alias {
         let meant = Target::parse(&alias.value);
         target.instance = meant.instance;
