@@ -118,6 +118,19 @@ fn all_is_well() {
 }
 
 #[test]
+fn the_identity_is_asked_of_the_sts_that_is_configured() {
+    let cloud = cloud(|_| {});
+    let mut command = cloud.axt(["doctor"]);
+    command.env("ALIBABA_CLOUD_STS_ENDPOINT", "http://127.0.0.1:1");
+    let done = run(command, b"");
+    assert_eq!(done.status, 1);
+    let told = done.text();
+    let identity = told.lines().find(|line| line.contains("identity"));
+    let identity = identity.unwrap_or_else(|| panic!("{told}"));
+    assert!(identity.contains("127.0.0.1:1"), "{identity}");
+}
+
+#[test]
 fn without_a_target_the_rest_is_looked_at() {
     assert_snapshot!(doctor(&cloud(|_| {}), &[]), @r"
     ok | configuration | no configuration file

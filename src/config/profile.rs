@@ -163,19 +163,27 @@ impl Profile {
             return Ok(mode);
         }
         // The order and the fields by which aliyun-cli guesses the mode of a profile without one.
-        let guesses = [
-            ("sts_token", "StsToken"),
-            ("ram_role_arn", "RamRoleArn"),
-            ("access_key_id", "AK"),
-            ("private_key", "RsaKeyPair"),
-            ("ram_role_name", "EcsRamRole"),
-            ("process_command", "External"),
-            ("oidc_token_file", "OIDC"),
-            ("cloud_sso_sign_in_url", "CloudSSO"),
-            ("bearer_token", "BearerToken"),
+        const PAIR: [&str; 2] = ["access_key_id", "access_key_secret"];
+        let guesses: [(&[&str], &str); 9] = [
+            (&[PAIR[0], PAIR[1], "sts_token"], "StsToken"),
+            (&[PAIR[0], PAIR[1], "ram_role_arn"], "RamRoleArn"),
+            (&PAIR, "AK"),
+            (&["private_key", "key_pair_name"], "RsaKeyPair"),
+            (&["ram_role_name"], "EcsRamRole"),
+            (&["process_command"], "External"),
+            (
+                &["oidc_provider_arn", "oidc_token_file", "ram_role_arn"],
+                "OIDC",
+            ),
+            (&["cloud_sso_sign_in_url"], "CloudSSO"),
+            (&["bearer_token"], "BearerToken"),
         ];
-        for (field, mode) in guesses {
-            if self.text(field)?.is_some() {
+        for (fields, mode) in guesses {
+            let mut set = true;
+            for field in fields {
+                set &= self.text(field)?.is_some();
+            }
+            if set {
                 return Ok(mode);
             }
         }
@@ -351,7 +359,7 @@ pub(crate) mod tests {
 
     const TWO: &str = "\u{feff}{\"current\":\"b\",\"profiles\":[
         {\"name\":\"a\",\"mode\":\"AK\",\"access_key_secret\":\"hush\",\"region_id\":7},
-        {\"name\":\"b\",\"sts_token\":\"hush\",\"endpoint\":\"\"}]}";
+        {\"name\":\"b\",\"access_key_id\":\"id\",\"access_key_secret\":\"hush\",\"sts_token\":\"hush\",\"endpoint\":\"\"}]}";
 
     #[cfg(unix)]
     #[test]

@@ -20,6 +20,7 @@ mod world;
 
 pub(crate) use login::oauth::finish;
 pub(crate) use renewal::{Provider, Reread};
+pub(crate) use sts::endpoint_of as sts_endpoint;
 pub(crate) use world::{Clock, World};
 
 #[cfg(test)]

@@ -79,10 +79,7 @@ pub(super) async fn identity(
     source: &CredentialSource,
     credentials: &Credentials,
 ) -> Result<String> {
-    let sts = match &source.mode {
-        Mode::AssumeRole { role, .. } | Mode::Oidc { role, .. } => &role.sts,
-        _ => &world.sts,
-    };
+    let sts = sts_of(world, source);
     let caller = call(world, sts, credentials, &GetCallerIdentity).await?;
     let account = caller.account_id.unwrap_or_default();
     let arn = caller.arn.unwrap_or_default();
@@ -91,6 +88,22 @@ pub(super) async fn identity(
         format!("role/{role}")
     });
     Ok(format!("{account} {}", role.unwrap_or(arn)))
+}
+
+/// The base URL of the STS that knows this source's credentials.
+///
+/// # Errors
+/// [`Error::Usage`](crate::error::Error::Usage) for an endpoint that can't be one.
+pub(crate) fn endpoint_of(world: &World, source: &CredentialSource) -> Result<Url> {
+    base(world, sts_of(world, source))
+}
+
+/// The STS of a source: a role may have its own.
+fn sts_of<'a>(world: &'a World, source: &'a CredentialSource) -> &'a Sts {
+    match &source.mode {
+        Mode::AssumeRole { role, .. } | Mode::Oidc { role, .. } => &role.sts,
+        _ => &world.sts,
+    }
 }
 
 /// The STS to ask. What is configured for STS wins over `--endpoint`, which counts on loopback only.

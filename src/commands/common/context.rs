@@ -5,15 +5,13 @@ use crate::cli::{Connection, Global};
 use crate::config::credentials::{Credentials, CredentialsProvider};
 use crate::config::env::{cache_dir, process_env, state_dir};
 use crate::config::settings::{ConnectionType, Flags, Settings, Signature, Source, Sourced};
-#[cfg(unix)]
-use crate::config::source::CredentialSource;
-use crate::config::source::Sts;
+use crate::config::source::{CredentialSource, Sts};
 use crate::error::{Error, Result};
 use crate::names::cache::digest;
 use crate::net::Network;
 use crate::openapi::client::Client;
 use crate::openapi::endpoint::{self, Product};
-use crate::providers::{Clock, Provider, Reread, World};
+use crate::providers::{self, Clock, Provider, Reread, World};
 use crate::share::StartsFile;
 use crate::ui::Ui;
 use std::path::PathBuf;
@@ -174,7 +172,10 @@ impl Context {
         let settings = &self.settings;
         let general = settings.endpoint.as_ref().map(|url| url.value.as_str());
         let given = endpoint.or(general);
-        let base = endpoint::base(product, region, settings.connection_type.value, given)?;
+        let base = match product {
+            Product::Sts => providers::sts_endpoint(&self.world(), &self.credential_source()?)?,
+            _ => endpoint::base(product, region, settings.connection_type.value, given)?,
+        };
         let client = Client::new(self.network.clone(), base, region, self.credentials()?)?;
         self.told.get_or_init(|| self.tell(&client));
         Ok(client.with_signature(self.signature))
@@ -248,7 +249,6 @@ impl Context {
     }
 
     /// The source of the credentials.
-    #[cfg(unix)]
     pub(crate) fn credential_source(&self) -> Result<CredentialSource> {
         self.settings.credential_source(&*self.env)
     }

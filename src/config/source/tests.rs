@@ -165,6 +165,16 @@ fn each_mode_of_a_profile() {
             format!(r#""sts_token":"hush!",{KEYS}"#),
             "profile p0 (StsToken, ~/.aliyun/config.json): id 4 Some(5)",
         ),
+        (
+            format!(r#""ram_role_arn":"{ROLE}","ram_role_name":"r""#),
+            "profile p0 (EcsRamRole, ~/.aliyun/config.json): instance role Some(\"r\") false",
+        ),
+        (
+            format!(
+                r#""ram_role_arn":"{ROLE}","oidc_provider_arn":"{PROVIDER}","oidc_token_file":"/t""#
+            ),
+            "profile p0 (OIDC, ~/.aliyun/config.json): role axt None None None (None, None, false) for /t",
+        ),
     ] {
         assert_eq!(profile(&fields, &[]), told);
     }
