@@ -285,8 +285,10 @@ impl Sim {
         if self.is_done() {
             return Ok(None);
         }
-        // The pump ends a session that does not open; nobody asks for an only output that is lost.
-        if !self.opened || (self.printed.got.is_empty() && self.connections == 1) {
+        // The pump ends a session that does not open; nobody asks for an only output that is lost. A port counts
+        // as open though the answer to an attempt without a channel's name is lost.
+        let first = self.connections == 1 || self.nameless;
+        if !self.opened || (self.printed.got.is_empty() && first) {
             return Ok(Some("nothing was ever heard".into()));
         }
         Err(format!(
