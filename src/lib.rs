@@ -48,9 +48,10 @@
 //!   command. Code that several commands need is in `commands/common`: the way to the service
 //!   (`context`), the instance of a TARGET (`target`), starting and ending a session, joining it to the
 //!   terminal or to a port (`session`), what is remembered of earlier runs (`remembered`), signals and time
-//!   limits (`stops`), showing failures (`report`). `exec` makes a filter of [`remote`]. `commands/doctor` finds the reason of a failure. `commands/ssh` does
-//!   what ssh's arguments ask for by `connect`, `proxy` and `forward`.
-//! - [`emulator`] is the other side of the wire: `api` is the signed API, `gateway` the WebSockets and
+//!   limits (`stops`), showing failures (`report`), and the filter that runs a command by [`remote`] (`exec`).
+//!   `commands/doctor` finds the reason of a failure. `commands/ssh` does what ssh's arguments ask for by
+//!   `connect`, `proxy` and `forward`.
+//! - [`emulator`] stands in for the service: `api` is the signed API, `gateway` the WebSockets and
 //!   `agent` the instances, with real terminals and TCP connections. `fleet` has the instances that there are,
 //!   with their names, addresses and tags, `state` what is remembered between calls, and `options` the
 //!   faults that a test can ask for.

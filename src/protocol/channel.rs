@@ -203,11 +203,11 @@ pub trait Channel {
     /// The id that a new connection must send to resume this session; `None` before it is known.
     fn resume_id(&self) -> Option<String>;
 
-    /// How the session fares.
+    /// The session's state.
     fn condition(&self) -> Condition;
 }
 
-/// How a session fares, for its user: no content.
+/// The state of a session, for its user: no content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     /// There is a connection.

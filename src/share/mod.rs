@@ -9,8 +9,8 @@
 //! - `place` is where sockets lie and who may have them. `conn` is a connection with messages and
 //!   descriptors, `message` what is said over it.
 //! - `streams` are a command's streams, `passed` those that came as descriptors, `ends` joins those of the
-//!   command that runs to the session's pump, and `filter` is the pump's filter for one command after another; `ask` is what passes between it
-//!   and whoever has the session.
+//!   command that runs to the session's pump, and `filter` is the pump's filter for one command after another.
+//!   `ask` has the messages between the filter and the owner of the session.
 //! - `governor` gives the starts of sessions their places in time, and `starts_file` is where all processes
 //!   of a user note them.
 

@@ -142,7 +142,7 @@ pub(super) fn options(axt: &Command) -> Vec<Arg> {
     keys.options.into_values().cloned().map(alone).collect()
 }
 
-/// Whether the options of a command can't be in the file: the emulator's describe instances.
+/// Returns whether a command's options can't be in the file. Those of the emulator can't: they describe instances.
 fn is_apart(command: &Command) -> bool {
     command.get_name() == "emulator"
 }

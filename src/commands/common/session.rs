@@ -43,8 +43,8 @@ use tokio_util::sync::CancellationToken;
 /// How long ending a session may take.
 const END: Duration = Duration::from_secs(2);
 
-/// How long input that may go at once waits for the gateway's first word: a refusal is that, and goes to the
-/// queue. Some gateways say nothing.
+/// The time that input which may go at once waits for the gateway's first word. A refusal is such a word, and
+/// goes to the queue. Some gateways say nothing.
 const FIRST_WORD: Duration = Duration::from_millis(300);
 
 /// How long axt waits, after a stop, for the answer to a request for a session.
@@ -277,7 +277,7 @@ impl Ender {
     }
 }
 
-/// Whether a second signal comes before this is done.
+/// Runs this to its end, or until a second signal comes. Returns whether one came.
 async fn is_stopped_again(ending: impl Future<Output = ()>) -> bool {
     let mut ending = pin!(ending);
     let Ok(mut stops) = Stops::listen(None) else {

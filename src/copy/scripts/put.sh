@@ -1,6 +1,6 @@
 #!/bin/sh
-# Takes a file from standard input: to p, by way of its part, whose path begins with stem and of which the first k blocks are there already
-# (k is - if all of it is). n is the size and want the digest of the whole, - for what is not known before:
+# Takes a file from standard input: to p, by way of its part. The part's path begins with stem, and its first k
+# blocks are there already (k is - if all of it is). n is the size and want the digest of the whole, - for what is not known before:
 # it is then kept as a part, and its size and digest are said. mode, owner and time, where they are not empty, are
 # what the file gets.
 #

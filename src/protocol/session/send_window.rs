@@ -10,8 +10,8 @@ pub(super) const KEEP: usize = 4 * 1024 * 1024;
 /// for long does so; an agent that goes on has lost what it had.
 const STALE: u32 = 20;
 
-/// Numbers client messages from 1 and remembers them until they are acknowledged. Beyond [`KEEP`] the oldest are forgotten: an agent that asks for one of
-/// those gets an error, never a stream with a hole.
+/// Numbers client messages from 1 and remembers them until they are acknowledged. Beyond [`KEEP`] the oldest
+/// are forgotten: an agent that asks for one of those gets an error, never a stream with a hole.
 #[derive(Debug, Default)]
 pub(super) struct SendWindow {
     /// The number of the newest message.

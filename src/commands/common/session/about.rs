@@ -55,13 +55,14 @@ impl About {
             true => since,
             false => [names, since].join(tr!(", ")),
         };
-        let mut second = fares(condition);
+        let mut second = describe(condition);
         cut(&mut second, COLUMNS);
         format!("{first}\n{second}")
     }
 }
 
-fn fares(condition: &Condition) -> String {
+/// The line of the session's state.
+fn describe(condition: &Condition) -> String {
     let link = match (condition.up, condition.round_trip) {
         (false, _) => tr!("connection lost").to_owned(),
         (true, None) => tr!("connected").to_owned(),
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn two_lines_name_the_session_and_how_it_fares() {
+    fn two_lines_name_the_session_and_its_state() {
         let session = about("i-bp1i7gg30r52z2em4xyz", Some("s-hz023od0x9abcd"));
         insta::assert_snapshot!(session.lines(&condition(), now()), @r"
         i-bp1i7gg30r52z2em4xyz, session s-hz023od0x9abcd, since 09:15:46Z (2h 5m)

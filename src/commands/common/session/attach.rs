@@ -128,7 +128,7 @@ impl Attach<'_> {
     }
 
     fn options(&self) -> pump::Options {
-        // What comes from a file or a program is data, as with ssh.
+        // Input from a file or a program is data, as with ssh: it has no escapes.
         let watches = self.terminal && terminal::stdin_is_terminal();
         let escape = self.run.escape_char.0.filter(|_| watches);
         pump::Options {

@@ -29,7 +29,7 @@ use tokio_util::task::TaskTracker;
 #[cfg(unix)]
 const FRESH: Duration = Duration::from_secs(5);
 
-/// How long a connection may take to show that it is alive.
+/// The time within which a live connection answers a ping.
 #[cfg(unix)]
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
@@ -182,13 +182,13 @@ impl HeldSession {
         })
     }
 
-    /// Whether its connection is there, as far as is known.
+    /// Returns whether the connection is up, as far as this process knows.
     #[cfg(unix)]
     pub(crate) fn is_up(&self) -> bool {
         self.connection.is_up()
     }
 
-    /// Whether its connection shows that it is there.
+    /// Returns whether the connection is alive. After a silence it has to answer a ping.
     #[cfg(unix)]
     pub(crate) async fn is_alive(&self) -> bool {
         let probe = || {
@@ -226,7 +226,7 @@ fn why(outcome: Outcome) -> Error {
     }
 }
 
-/// What is known of a session's connection.
+/// The state of a session's connection.
 struct Connection {
     /// It was lost, and there is no new one yet.
     is_broken: AtomicBool,

@@ -62,8 +62,8 @@ impl From<&str> for NotHeld {
     }
 }
 
-/// Runs a command in a shared session, until the time limit ends. `None` means that nothing has begun and the command needs a session
-/// of its own; the log says why.
+/// Runs a command in a shared session, until the time limit ends. `None` means that nothing has begun and the
+/// command needs a session of its own; the log says why.
 ///
 /// # Errors
 /// [`Error::Io`] if this process can't listen to signals; [`Error::Stopped`].
