@@ -70,6 +70,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "language",
             "pattern",
             "recording",
+            "remote",
             "size",
             "ui",
         ],
@@ -81,7 +82,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 ];
 
 /// What a layer may use of another, where not all of it.
-const PARTS: [(&str, &str, &[&str]); 11] = [
+const PARTS: [(&str, &str, &[&str]); 12] = [
     ("wire", "protocol", &["channel", "frame"]),
     ("pump", "protocol", &["channel", "escape", "filter"]),
     ("openapi", "config", &["credentials", "settings"]),
@@ -96,6 +97,7 @@ const PARTS: [(&str, &str, &[&str]); 11] = [
     ("cli", "config", &["blocks", "env", "settings"]),
     ("names", "openapi", &["ecs", "region", "signature"]),
     ("cli", "openapi", &["ecs", "region"]),
+    ("cli", "remote", &["sftp_server"]),
     // The values that options take, and their names for the help text.
     (
         "cli",

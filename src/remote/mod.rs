@@ -38,7 +38,7 @@ mod tools;
 pub use client::RunnerClient;
 pub use event::{Failure, Note, Options, RunnerEvent, Signal, Yield};
 pub use script::StdinScript;
-pub(crate) use scripts::code;
+pub(crate) use scripts::{code, sftp_server};
 pub use scripts::{RemoteCommand, What, interpreter, quote, quote_all, typed_line};
 pub(crate) use terminal::END_OF_FILE;
 pub use terminal::Terminal;

@@ -19,6 +19,18 @@ const TERMINAL: &str = include_str!("scripts/terminal.sh");
 /// A login shell on a terminal.
 const LOGIN: &str = include_str!("scripts/login.sh");
 
+/// The shell that becomes a command of the runner.
+const COMMAND: &str = include_str!("scripts/command.sh");
+
+/// What joins the pieces of a command that is too long for one argument.
+const PIECES: &str = include_str!("scripts/pieces.sh");
+
+/// The option that makes a shell a login shell.
+const LOGIN_OPTION: &str = include_str!("scripts/login_option.sh");
+
+/// What becomes an sftp-server.
+const SFTP_SERVER: &str = include_str!("scripts/sftp_server.sh");
+
 /// The service's limit for CommandLine, in characters.
 const LONGEST_COMMAND_LINE: usize = 512;
 
@@ -69,18 +81,21 @@ impl Default for What {
 /// The command line for the agent, which splits words as a shell would, expands nothing and starts `sh`.
 /// `nonce` announces the answer.
 pub(super) fn command_line(nonce: &str) -> String {
-    let lines: Vec<_> = code(BOOTSTRAP).collect();
-    let text = lines.join(";").replace("NONCE", nonce);
-    format!("sh -c '{}'", tight(&text))
+    format!("sh -c '{}'", one_line(BOOTSTRAP).replace("NONCE", nonce))
+}
+
+/// The command line for any shell of a user that becomes an sftp-server.
+#[must_use]
+pub(crate) fn sftp_server() -> String {
+    format!("exec sh -c '{}'", one_line(SFTP_SERVER))
 }
 
 /// The command line that makes the agent run a login shell with these variables; its status comes after a
 /// control character and `word`. Variables that can't be written there, or for which there is no room, are
 /// left out, the longest first; their names are returned.
 pub(super) fn login(word: &str, env: &[(String, Vec<u8>)]) -> (String, Vec<String>) {
-    let lines: Vec<_> = code(LOGIN).collect();
     let (first, second) = word.split_at(word.len() / 2);
-    let text = tight(&lines.join(";"))
+    let text = one_line(LOGIN)
         .replace("FIRST", first)
         .replace("SECOND", second);
     let mut left_out = Vec::new();
@@ -173,20 +188,40 @@ pub(super) fn runner(tools: &Tools, compress: bool, mark: &str, sentinel: &str) 
 
 /// The second stage that gives the terminal to a program.
 pub(super) fn terminal(command: &RemoteCommand, mark: &str) -> Vec<u8> {
-    let mut program = exports(&command.env);
-    if command.login {
-        program.extend(b"cd||cd /\n");
+    let mut text = second_stage(TERMINAL).replace("MARK", mark);
+    if !command.login {
+        text = text.replace("cd||cd /\n", "");
     }
-    program.extend(words("exec", command));
-    let text = second_stage(TERMINAL).replace("MARK", mark);
-    let (before, after) = text.split_once("PROGRAM").unwrap_or_default();
-    [before.as_bytes(), &program, after.as_bytes()].concat()
+    let text = filled(&text, "PROGRAM", &words("exec", command));
+    filled(&text, "EXPORTS", &exports(&command.env))
 }
 
 /// The beginning and this.
 fn second_stage(text: &str) -> String {
-    let lines: Vec<_> = code(SHELL).chain(code(text)).collect();
-    tight(&lines.join("\n"))
+    [lines(SHELL), lines(text)].join("\n")
+}
+
+/// The code of a script in lines.
+fn lines(script: &str) -> String {
+    tight(&code(script).collect::<Vec<_>>().join("\n"))
+}
+
+/// The code of a script in one line.
+fn one_line(script: &str) -> String {
+    tight(&code(script).collect::<Vec<_>>().join(";"))
+}
+
+/// The text with bytes in place of a word, which it has at most once.
+fn filled(text: impl AsRef<[u8]>, word: &str, bytes: &[u8]) -> Vec<u8> {
+    let text = text.as_ref();
+    match memchr::memmem::find(text, word.as_bytes()) {
+        Some(at) => {
+            let (before, after) = text.split_at(at);
+            let after = after.get(word.len()..).unwrap_or_default();
+            [before, bytes, after].concat()
+        }
+        None => text.to_vec(),
+    }
 }
 
 /// Sets and exports variables.
@@ -202,25 +237,20 @@ fn exports(env: &[(String, Vec<u8>)]) -> Vec<u8> {
 
 /// The script that runs one command in the runner with this mark. `group`: its process leads a group.
 pub(super) fn setup(command: &RemoteCommand, group: bool, mark: &str) -> Vec<u8> {
-    let minus = if group { "-" } else { "" };
-    // As with ssh, what has no terminal knows none.
-    let mut inner = format!("echo p{minus}$$>&6;unset TERM;").into_bytes();
-    if !group {
-        // The runner ends its own tools by this signal, in the group that is also the command's.
-        inner.extend(b"trap '' USR2;");
+    let mut shell = lines(COMMAND).replace("GROUP", if group { "-" } else { "" });
+    if group {
+        shell = shell.replace("trap '' USR2\n", "");
     }
-    if !command.env.is_empty() {
-        // A variable that the shell keeps for itself is told on the command's standard error.
-        inner.extend(b"exec 2>&5;");
-        inner.extend(exports(&command.env));
+    if command.env.is_empty() {
+        shell = shell.replace("exec 2>&5\nEXPORTS\n", "");
     }
-    inner.extend(br#"exec "$@" 2>&5 5>&- 6>&-"#);
+    let shell = filled(&shell, "EXPORTS", &exports(&command.env));
     let mut text = mark.as_bytes().to_vec();
     if command.uncompressed {
         text.extend(format!("_w={UNCOMPRESSED}\n").bytes());
     }
     text.extend(b"_i=");
-    text.extend(quote(&inner));
+    text.extend(quote(&shell));
     text.push(b'\n');
     text.extend(words("_o", command));
     text
@@ -235,12 +265,10 @@ fn words(run: &str, command: &RemoteCommand) -> Vec<u8> {
     let mut text = Vec::new();
     let login: &[u8] = if command.login { b" $_l" } else { b"" };
     if command.login {
-        // csh takes -l alone, if at all.
         let alone = matches!(command.what, What::Script(_));
-        let csh = if alone { "-l" } else { "" };
-        text.extend(b"case ");
-        text.extend(&shell);
-        text.extend(format!(" in */csh|csh)_l=;;*csh)_l={csh};;*)_l=-l;;esac\n").bytes());
+        let option = lines(LOGIN_OPTION).replace("ALONE", if alone { "-l" } else { "" });
+        text.extend(filled(&option, "INTERPRETER", &shell));
+        text.push(b'\n');
     }
     let mut run = |shell: &[u8], rest: &[&[u8]]| {
         text.extend(format!("{run} ").bytes());
@@ -251,8 +279,8 @@ fn words(run: &str, command: &RemoteCommand) -> Vec<u8> {
         What::Line(line) if line.len() <= PIECE => run(&shell, &[login, b" -c ", &quote(line)]),
         What::Line(line) => {
             let pieces: Vec<_> = line.chunks(PIECE).map(quote).collect();
-            let joined = br#" -c 'c=;for p;do c=$c$p;done;eval "set --;unset c p;$c"' sh "#;
-            run(&shell, &[login, joined, &pieces.join(&b' ')]);
+            let joined = format!(" -c '{}' sh ", one_line(PIECES));
+            run(&shell, &[login, joined.as_bytes(), &pieces.join(&b' ')]);
         }
         What::Script(None) => run(&shell, &[login]),
         What::Script(Some(program)) => {

@@ -4,18 +4,12 @@ use super::plan::{SshPlan, Task, TtyRequest};
 use super::values::LogLevel;
 use crate::cli::values::forward::{Listen, Remote};
 use crate::pattern::matches;
+use crate::remote::sftp_server;
 use std::ffi::OsString;
 use std::time::Duration;
 
 /// Sessions of one instance that the service lets be at once.
 const MOST_SESSIONS: u16 = 20;
-
-/// Runs the first sftp-server that is there, by `sh` whatever the user's shell is: one line, without
-/// anything that csh or fish would take for something else.
-const SFTP_SERVER: &str = "exec sh -c 'for p in /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh \
-/usr/libexec /usr/local/libexec /usr/lib/misc /usr/sbin /opt/homebrew/libexec /run/current-system/sw/libexec; \
-do test -x $p/sftp-server && exec $p/sftp-server; done; command -v sftp-server >/dev/null && exec sftp-server; \
-echo sftp-server is missing on the instance: install openssh-sftp-server or openssh-server >&2; exit 127'";
 
 /// The facts about this process that a plan depends on.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +30,7 @@ impl SshPlan {
             // What would use the master is what finds it.
             Task::Shell | Task::Master(..) => Some(self.connect(None, here)),
             Task::Command(text) => Some(self.connect(Some(text.clone()), here)),
-            Task::Subsystem(_) => Some(self.connect(Some(SFTP_SERVER.into()), here)),
+            Task::Subsystem(_) => Some(self.connect(Some(sftp_server().into()), here)),
         }
     }
 
