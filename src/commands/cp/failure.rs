@@ -1,6 +1,6 @@
 //! The failures of a copy: of one file, or of all of it.
 
-use super::done::{LOCKED, ScriptResult};
+use super::remote_side::done::{LOCKED, ScriptResult};
 use crate::copy::Digests;
 use crate::error::Error;
 use crate::printable::line;

@@ -1,9 +1,9 @@
 //! The state that the files of one copy share: the session, the options, the counts.
 
-use super::done::{LOCKED, ScriptResult};
 use super::failure::CopyFailure;
 use super::meter::Meter;
 use super::remote_side::RemoteSide;
+use super::remote_side::done::{LOCKED, ScriptResult};
 use super::run_id::RunId;
 use crate::copy::{Digests, FileState, PART, Script};
 use crate::ui::Ui;

@@ -1,23 +1,13 @@
 //! `axt cp`: copies files to an instance or from one, verified and resumable.
 
-mod blocking;
-mod digested;
-mod done;
 mod download;
-mod download_tree;
 mod failure;
 mod job;
+mod local;
 mod meter;
-mod part;
 mod remote_side;
 mod run_id;
-#[cfg(unix)]
-mod shared_session;
-mod small;
-mod together;
 mod upload;
-mod upload_tree;
-mod walk;
 
 use super::common::context::Context;
 use super::common::session;
@@ -36,21 +26,21 @@ use crate::printable::escaped;
 use crate::protocol::session::DEFAULT_RATE;
 use crate::terminal::stderr_is_terminal;
 use crate::ui::Ui;
+#[cfg(feature = "fuzzing")]
+pub(crate) use download::together::unpacked_as;
 use failure::CopyFailure;
 use job::CopyJob;
+use local::walk::base;
 use remote_side::RemoteSide;
 use run_id::RunId;
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-#[cfg(feature = "fuzzing")]
-pub(crate) use together::unpacked_as;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use upload::LocalSource;
-use walk::base;
+use upload::file::LocalSource;
 
 /// How long ending the session may take.
 const END: Duration = Duration::from_secs(5);
@@ -155,7 +145,7 @@ async fn up(
     for source in sources {
         match source {
             None => {
-                let done = upload::stdin(job, io::stdin(), &to).await;
+                let done = upload::file::stdin(job, io::stdin(), &to).await;
                 note(job, "-", done)?;
             }
             Some(path) if path.is_dir() && !recursive => {
@@ -175,7 +165,7 @@ async fn up(
         [path] if !path.is_dir() => {
             let name = shown(path);
             let done = match LocalSource::open(path) {
-                Ok(source) => upload::file(job, source, &name, (&to, Some(base(path)))).await,
+                Ok(source) => upload::file::copy(job, source, &name, (&to, Some(base(path)))).await,
                 Err(failure) => Err(failure),
             };
             return note(job, &name, done);
@@ -183,7 +173,7 @@ async fn up(
         _ => {
             // For one directory a place that is not there is made.
             to.is_directory = sources.len() > 1;
-            upload_tree::copy(job, &files, &to).await
+            upload::tree::copy(job, &files, &to).await
         }
     };
     let name = escaped(&String::from_utf8_lossy(&to.path));
@@ -230,16 +220,16 @@ async fn down_one(
     recursive: bool,
 ) -> Result<(), CopyFailure> {
     let Some(to) = to else {
-        return download::stdout(job, from, name, io::stdout()).await;
+        return download::file::stdout(job, from, name, io::stdout()).await;
     };
-    if recursive && download_tree::copy(job, from, name, to).await? {
+    if recursive && download::tree::copy(job, from, name, to).await? {
         return Ok(());
     }
     if !to.is_dir() {
-        return download::file(job, from, name, to).await;
+        return download::file::copy(job, from, name, to).await;
     }
-    match from.name().and_then(download::local_path) {
-        Some(base) => download::file(job, from, name, &to.join(base)).await,
+    match from.name().and_then(download::file::local_path) {
+        Some(base) => download::file::copy(job, from, name, &to.join(base)).await,
         None => Err(CopyFailure::file(tr!(
             "its name is not valid for a file on this system"
         ))),

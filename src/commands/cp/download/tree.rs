@@ -1,12 +1,12 @@
 //! Copies a tree from the instance: small files together, as a tar archive.
 
-use super::blocking::blocking;
-use super::digested::digest;
-use super::download::{self, local_path, mode_of};
-use super::failure::CopyFailure;
-use super::job::CopyJob;
-use super::part::set_attributes;
+use super::file::{self, local_path, mode_of};
 use super::together::{WantedFile, unpack};
+use crate::commands::cp::failure::CopyFailure;
+use crate::commands::cp::job::CopyJob;
+use crate::commands::cp::local::blocking::blocking;
+use crate::commands::cp::local::digest::digest;
+use crate::commands::cp::local::part::set_attributes;
 use crate::copy::batch::{self, SMALL};
 use crate::copy::{
     Digests, FileType, Listing, NEW, RemotePath, Script, TreeEntry, Verb, is_part, mode_for_new,
@@ -31,7 +31,7 @@ struct Tree<'j, 'a> {
 }
 
 /// Copies a tree to `to`, or into it. Returns `false` if what is to be copied is no directory.
-pub(super) async fn copy(
+pub(crate) async fn copy(
     job: &mut CopyJob<'_>,
     from: &RemotePath,
     name: &str,
@@ -120,7 +120,7 @@ impl Tree<'_, '_> {
         for (entry, place) in large {
             let from = self.from.join(&entry.path);
             let name = self.name(entry);
-            if let Err(failure) = download::file(self.job, &from, &name, &place).await {
+            if let Err(failure) = file::copy(self.job, &from, &name, &place).await {
                 self.job.all_failed([&name], failure)?;
             }
         }
@@ -306,7 +306,7 @@ fn link(entry: &TreeEntry, place: &Path) -> io::Result<()> {
         Ok(data) if data.is_symlink() && fs::read_link(place)? == target => return Ok(()),
         _ => {}
     }
-    let part = super::part::part_path(place);
+    let part = crate::commands::cp::local::part::part_path(place);
     if fs::symlink_metadata(&part).is_ok_and(|data| data.is_symlink()) {
         fs::remove_file(&part)?;
     }

@@ -9,18 +9,18 @@ const CHUNK: usize = 64 * 1024;
 
 /// The digests of a file: of the whole, and of its first blocks.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Digested {
+pub(crate) struct Digested {
     /// Of all of it.
-    pub(super) whole: String,
+    pub(crate) whole: String,
     /// Of the blocks that were asked for.
-    pub(super) blocks: String,
+    pub(crate) blocks: String,
 }
 
 /// The digests of `size` bytes of a file, from its beginning.
 ///
 /// # Errors
 /// The system's; of kind `UnexpectedEof` for a file that is shorter.
-pub(super) fn digest(
+pub(crate) fn digest(
     mut file: &File,
     digests: Digests,
     size: u64,
@@ -43,7 +43,7 @@ pub(super) fn digest(
 ///
 /// # Errors
 /// The system's, and one for a file that is not as long as it says, such as those of /proc.
-pub(super) fn digest_of_all(
+pub(crate) fn digest_of_all(
     mut file: &File,
     digests: Digests,
     size: u64,
@@ -65,7 +65,7 @@ pub(super) fn digest_of_all(
 }
 
 /// Adds up to so many bytes of a file to a digest. Returns how many there were.
-pub(super) fn hash(mut file: &File, hasher: &mut Hasher, most: u64) -> io::Result<u64> {
+pub(crate) fn hash(mut file: &File, hasher: &mut Hasher, most: u64) -> io::Result<u64> {
     let mut chunk = vec![0; CHUNK];
     let mut left = most;
     while left > 0 {

@@ -1,11 +1,11 @@
 //! Sends small files to the instance together, as a tar archive.
 
-use super::blocking::blocking;
-use super::download::local_path;
-use super::failure::CopyFailure;
-use super::job::CopyJob;
-use super::meter::Meter;
-use super::walk::{open, split};
+use crate::commands::cp::download::file::local_path;
+use crate::commands::cp::failure::CopyFailure;
+use crate::commands::cp::job::CopyJob;
+use crate::commands::cp::local::blocking::blocking;
+use crate::commands::cp::local::walk::{open, split};
+use crate::commands::cp::meter::Meter;
 use crate::copy::{Digests, RemotePath, Script, Verb, misplaced};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata;
@@ -16,26 +16,26 @@ use tar::{Builder, Header};
 
 /// A small file that is to be sent.
 #[derive(Debug)]
-pub(super) struct Small {
+pub(crate) struct Small {
     /// Where it is.
-    pub(super) local: PathBuf,
+    pub(crate) local: PathBuf,
     /// Where it goes, below the directory that everything is copied into.
-    pub(super) path: Vec<u8>,
+    pub(crate) path: Vec<u8>,
     /// Its name in messages.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// What the walk has met there.
-    pub(super) data: Metadata,
+    pub(crate) data: Metadata,
     /// The mode that it gets.
-    pub(super) mode: u32,
+    pub(crate) mode: u32,
     /// The time that it gets, in seconds since 1970, if it is to keep one.
-    pub(super) time: Option<i64>,
+    pub(crate) time: Option<i64>,
     /// Its digest.
-    pub(super) digest: String,
+    pub(crate) digest: String,
 }
 
 impl Small {
     /// Bytes.
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.data.len()
     }
 }
@@ -45,7 +45,7 @@ type Folder = Vec<(Vec<u8>, Small)>;
 
 /// Sends files, whose digests are compared before each takes its place in the directory `to`. `new` are directories
 /// below it in which nothing is yet, with their modes.
-pub(super) async fn send(
+pub(crate) async fn send(
     job: &mut CopyJob<'_>,
     to: &RemotePath,
     digests: Digests,

@@ -1,11 +1,11 @@
 //! Copies one file from the instance.
 
-use super::blocking::blocking;
-use super::digested::digest;
-use super::failure::CopyFailure;
-use super::job::CopyJob;
-use super::meter::Meter;
-use super::part::Part;
+use crate::commands::cp::failure::CopyFailure;
+use crate::commands::cp::job::CopyJob;
+use crate::commands::cp::local::blocking::blocking;
+use crate::commands::cp::local::digest::digest;
+use crate::commands::cp::local::part::Part;
+use crate::commands::cp::meter::Meter;
 use crate::copy::{
     BLOCK, Digests, FileState, FileType, Hasher, RemotePath, RemoteSource, Script, Verb,
     mode_for_new,
@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///
 /// # Errors
 /// [`CopyFailure`].
-pub(super) async fn file(
+pub(crate) async fn copy(
     job: &mut CopyJob<'_>,
     from: &RemotePath,
     name: &str,
@@ -54,7 +54,8 @@ pub(super) async fn file(
             part.discard();
             if job.preserve {
                 let file = File::options().read(true).open(to).map_err(local)?;
-                super::part::set_attributes(&file, mode, time).map_err(local)?;
+                crate::commands::cp::local::part::set_attributes(&file, mode, time)
+                    .map_err(local)?;
             }
             job.unchanged(name, state.size);
             return Ok(());
@@ -94,7 +95,7 @@ pub(super) async fn file(
 ///
 /// # Errors
 /// [`CopyFailure`].
-pub(super) async fn stdout(
+pub(crate) async fn stdout(
     job: &mut CopyJob<'_>,
     from: &RemotePath,
     name: &str,
@@ -199,7 +200,7 @@ fn existing(to: &Path) -> Result<Option<Metadata>, CopyFailure> {
 }
 
 /// Whether a link leads to nothing, to a file or to a directory.
-pub(super) fn is_replaceable(link: &Path) -> bool {
+pub(crate) fn is_replaceable(link: &Path) -> bool {
     fs::metadata(link).map_or(true, |data| data.is_file() || data.is_dir())
 }
 
@@ -228,26 +229,26 @@ fn room(part: &File) -> Option<u64> {
 
 /// A name of the instance's as one of this machine.
 #[cfg(unix)]
-pub(super) fn local_path(name: &[u8]) -> Option<OsString> {
+pub(crate) fn local_path(name: &[u8]) -> Option<OsString> {
     use std::os::unix::ffi::OsStringExt as _;
     Some(OsString::from_vec(name.to_vec()))
 }
 
 /// A name of the instance's as one of this machine, if it can be one.
 #[cfg(not(unix))]
-pub(super) fn local_path(name: &[u8]) -> Option<OsString> {
+pub(crate) fn local_path(name: &[u8]) -> Option<OsString> {
     let name = std::str::from_utf8(name).ok()?;
     let fits = !name.contains(['\\', ':', '*', '?', '"', '<', '>', '|']);
     fits.then(|| name.into())
 }
 
 #[cfg(unix)]
-pub(super) fn mode_of(data: &Metadata) -> u32 {
+pub(crate) fn mode_of(data: &Metadata) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&data.permissions()) & 0o7777
 }
 
 #[cfg(not(unix))]
-pub(super) fn mode_of(_: &Metadata) -> u32 {
+pub(crate) fn mode_of(_: &Metadata) -> u32 {
     0o644
 }
 

@@ -2,9 +2,11 @@
 //!
 //! Of the archive only what was asked for is taken, and its names lead nowhere: each has its place here.
 
-use super::download::{is_replaceable, mode_of};
-use super::meter::Meter;
-use super::part::{Part, keep_owner, parent, set_attributes, sync_folder, sync_together};
+use super::file::{is_replaceable, mode_of};
+use crate::commands::cp::local::part::{
+    Part, keep_owner, parent, set_attributes, sync_folder, sync_together,
+};
+use crate::commands::cp::meter::Meter;
 use crate::copy::{Digests, Hasher};
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
@@ -20,23 +22,23 @@ const MOST_AROUND: u64 = 16 * 1024;
 
 /// A file that was asked for.
 #[derive(Debug)]
-pub(super) struct WantedFile {
+pub(crate) struct WantedFile {
     /// Where it goes.
-    pub(super) place: PathBuf,
+    pub(crate) place: PathBuf,
     /// Bytes.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// The mode that it gets.
-    pub(super) mode: u32,
+    pub(crate) mode: u32,
     /// A file that is there keeps its mode instead.
-    pub(super) keeps_mode: bool,
+    pub(crate) keeps_mode: bool,
     /// The time that it gets, in seconds since 1970, if it is to have one.
-    pub(super) time: Option<i64>,
+    pub(crate) time: Option<i64>,
     /// Its digest.
-    pub(super) digest: Option<String>,
+    pub(crate) digest: Option<String>,
 }
 
 /// Reads an archive and puts each file in its place, if it is what was asked for. Returns the names of those.
-pub(super) fn unpack(
+pub(crate) fn unpack(
     mut archive: impl Read,
     mut wanted: HashMap<Vec<u8>, WantedFile>,
     digests: Digests,

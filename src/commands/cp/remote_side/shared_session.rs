@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 /// Runs it. If nothing of it has begun, the streams come back with the reason.
-pub(super) async fn run<R, W>(
+pub(crate) async fn run<R, W>(
     shared: &ShareRequest<'_>,
     command: &RemoteCommand,
     input: Option<R>,

@@ -1,6 +1,6 @@
 //! Walks over local trees: what is in them, directories before what is in them.
 
-use super::digested::digest_of_all;
+use super::digest::digest_of_all;
 use super::part::is_same;
 use crate::copy::Digests;
 use std::ffi::OsString;
@@ -10,17 +10,17 @@ use std::path::{Path, PathBuf};
 
 /// One thing in a tree, or why it can't be looked at.
 #[derive(Debug)]
-pub(super) struct Item {
+pub(crate) struct Item {
     /// Where it is.
-    pub(super) local: PathBuf,
+    pub(crate) local: PathBuf,
     /// Its path below the place that the tree is copied into, its names joined by `/`. Empty for that place.
-    pub(super) path: Vec<u8>,
+    pub(crate) path: Vec<u8>,
     /// Its type; a link is not followed unless the user named it.
-    pub(super) data: std::io::Result<Metadata>,
+    pub(crate) data: std::io::Result<Metadata>,
 }
 
 /// The walk. What it has to remember are the names in the directories that it is in.
-pub(super) struct Walk {
+pub(crate) struct Walk {
     /// The entries that are still to be looked at, the next one last.
     next: Vec<(PathBuf, Vec<u8>)>,
     /// So many of these were named by the user.
@@ -29,7 +29,7 @@ pub(super) struct Walk {
 
 impl Walk {
     /// Over these: where they are, and where they go.
-    pub(super) fn new(named: impl DoubleEndedIterator<Item = (PathBuf, Vec<u8>)>) -> Self {
+    pub(crate) fn new(named: impl DoubleEndedIterator<Item = (PathBuf, Vec<u8>)>) -> Self {
         let next: Vec<_> = named.rev().collect();
         let named = next.len();
         Self { next, named }
@@ -54,7 +54,7 @@ impl Walk {
 
 /// The name that a copy of this gets in a directory: none for what ends with `.` or `..`, for its content goes
 /// into the directory itself.
-pub(super) fn base(path: &Path) -> &[u8] {
+pub(crate) fn base(path: &Path) -> &[u8] {
     let bytes = path.as_os_str().as_encoded_bytes();
     let is_separator = |byte: &u8| std::path::is_separator(char::from(*byte));
     let end = bytes.iter().rposition(|byte| !is_separator(byte));
@@ -66,7 +66,7 @@ pub(super) fn base(path: &Path) -> &[u8] {
 }
 
 /// The path of the directory that a path is in, and the name there.
-pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
+pub(crate) fn split(path: &[u8]) -> (&[u8], &[u8]) {
     match path.iter().rposition(|byte| *byte == b'/') {
         Some(at) => {
             let (parent, name) = path.split_at(at);
@@ -77,7 +77,7 @@ pub(super) fn split(path: &[u8]) -> (&[u8], &[u8]) {
 }
 
 /// The bytes of the files that a walk over these comes to.
-pub(super) fn size_of_all(named: Vec<(PathBuf, Vec<u8>)>) -> u64 {
+pub(crate) fn size_of_all(named: Vec<(PathBuf, Vec<u8>)>) -> u64 {
     let found = Walk::new(named.into_iter()).filter_map(|item| item.data.ok());
     let files = found.filter(Metadata::is_file);
     files.map(|data| data.len()).sum()
@@ -87,7 +87,7 @@ pub(super) fn size_of_all(named: Vec<(PathBuf, Vec<u8>)>) -> u64 {
 ///
 /// # Errors
 /// The system's, and one for what is another file.
-pub(super) fn open(path: &Path, met: &Metadata) -> io::Result<File> {
+pub(crate) fn open(path: &Path, met: &Metadata) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -106,7 +106,7 @@ pub(super) fn open(path: &Path, met: &Metadata) -> io::Result<File> {
 }
 
 /// The digests of files that the walk has met.
-pub(super) fn digests_of(
+pub(crate) fn digests_of(
     files: &[(PathBuf, Metadata)],
     digests: Digests,
 ) -> Vec<io::Result<String>> {

@@ -1,12 +1,12 @@
 //! Copies one file to the instance.
 
-use super::blocking::blocking;
-use super::digested::digest_of_all;
-use super::done::OTHER_BYTES;
-use super::failure::CopyFailure;
-use super::job::CopyJob;
-use super::meter::Meter;
-use super::walk;
+use crate::commands::cp::failure::CopyFailure;
+use crate::commands::cp::job::CopyJob;
+use crate::commands::cp::local::blocking::blocking;
+use crate::commands::cp::local::digest::digest_of_all;
+use crate::commands::cp::local::walk;
+use crate::commands::cp::meter::Meter;
+use crate::commands::cp::remote_side::done::OTHER_BYTES;
 use crate::copy::{BLOCK, FileType, Hasher, Look, RemotePath, Script, Verb};
 use crate::copy::{mode_for_new, touch_time};
 use std::fs::{File, Metadata};
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 /// A file of this machine's that is being copied.
-pub(super) struct LocalSource {
+pub(crate) struct LocalSource {
     file: File,
     size: u64,
     modified: Option<SystemTime>,
@@ -25,7 +25,7 @@ pub(super) struct LocalSource {
 
 impl LocalSource {
     /// A file that the user named.
-    pub(super) fn open(path: &Path) -> Result<Self, CopyFailure> {
+    pub(crate) fn open(path: &Path) -> Result<Self, CopyFailure> {
         let data = std::fs::metadata(path).map_err(|error| CopyFailure::local(&error))?;
         if data.is_dir() {
             return Err(CopyFailure::file(tr!("Is a directory (-r copies it)")));
@@ -38,7 +38,7 @@ impl LocalSource {
     }
 
     /// This file, if it could be opened.
-    pub(super) fn of(file: io::Result<File>) -> io::Result<Self> {
+    pub(crate) fn of(file: io::Result<File>) -> io::Result<Self> {
         let file = file?;
         let data = file.metadata()?;
         Ok(Self {
@@ -54,7 +54,7 @@ impl LocalSource {
 ///
 /// # Errors
 /// [`CopyFailure`].
-pub(super) async fn file(
+pub(crate) async fn copy(
     job: &mut CopyJob<'_>,
     source: LocalSource,
     name: &str,
@@ -125,7 +125,7 @@ pub(super) async fn file(
 ///
 /// # Errors
 /// [`CopyFailure`].
-pub(super) async fn stdin(
+pub(crate) async fn stdin(
     job: &mut CopyJob<'_>,
     stdin: impl Read + Send + 'static,
     to: &RemotePath,
@@ -198,7 +198,7 @@ async fn look(
 }
 
 /// A time in seconds since 1970; `None` for one before that.
-pub(super) fn seconds(time: Option<SystemTime>) -> Option<i64> {
+pub(crate) fn seconds(time: Option<SystemTime>) -> Option<i64> {
     let span = time?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     i64::try_from(span.as_secs()).ok()
 }
@@ -292,12 +292,12 @@ impl<R: Read> Read for Hashing<R> {
 }
 
 #[cfg(unix)]
-pub(super) fn mode_of(data: &Metadata) -> u32 {
+pub(crate) fn mode_of(data: &Metadata) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&data.permissions())
 }
 
 #[cfg(not(unix))]
-pub(super) fn mode_of(data: &Metadata) -> u32 {
+pub(crate) fn mode_of(data: &Metadata) -> u32 {
     if data.permissions().readonly() {
         0o444
     } else {

@@ -1,11 +1,11 @@
 //! Copies trees and many files to the instance: small files together, as a tar archive.
 
-use super::blocking::blocking;
-use super::failure::CopyFailure;
-use super::job::CopyJob;
+use super::file::{self, LocalSource, mode_of, seconds};
 use super::small::{Small, send};
-use super::upload::{self, LocalSource, mode_of, seconds};
-use super::walk::{Item, Walk, base, digests_of, open, size_of_all, split};
+use crate::commands::cp::failure::CopyFailure;
+use crate::commands::cp::job::CopyJob;
+use crate::commands::cp::local::blocking::blocking;
+use crate::commands::cp::local::walk::{Item, Walk, base, digests_of, open, size_of_all, split};
 use crate::copy::batch::{self, SMALL};
 use crate::copy::{FileState, FileType, NEW, RemotePath, Root, Script, Verb};
 use crate::copy::{failures, is_part, mode_for_new, names, touch_time};
@@ -36,7 +36,7 @@ struct Inspected {
 }
 
 /// Copies these into the directory `to`. Just one becomes `to` itself, if there is no such directory.
-pub(super) async fn copy(
+pub(crate) async fn copy(
     job: &mut CopyJob<'_>,
     sources: &[&Path],
     to: &RemotePath,
@@ -327,7 +327,7 @@ impl Tree<'_, '_> {
             let place = self.place.join(&found.item.path);
             let source = LocalSource::of(open(&found.item.local, &found.data));
             let copied = match source {
-                Ok(source) => upload::file(self.job, source, &found.name, (&place, None)).await,
+                Ok(source) => file::copy(self.job, source, &found.name, (&place, None)).await,
                 Err(error) => Err(CopyFailure::local(&error)),
             };
             if let Err(failure) = copied {

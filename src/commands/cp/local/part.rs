@@ -1,6 +1,6 @@
 //! The local part of a file: what has come of it, locked, until it takes the file's place.
 
-use super::digested::hash;
+use super::digest::hash;
 use crate::copy::{BLOCK, Digests, Hasher, PART, short_stem};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::collections::HashSet;
@@ -11,9 +11,9 @@ use std::time::{Duration, SystemTime};
 
 /// The part of a file. Dropped, it stays for the next run.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(crate) struct Part {
     /// Locked for as long as it is open.
-    pub(super) file: File,
+    pub(crate) file: File,
     path: PathBuf,
     target: PathBuf,
 }
@@ -24,7 +24,7 @@ impl Part {
     /// # Errors
     /// The system's; of kind `WouldBlock` where another copy has it, of kind `AlreadyExists` for what is no
     /// file of this user's own.
-    pub(super) fn open(target: &Path, afresh: bool) -> io::Result<Self> {
+    pub(crate) fn open(target: &Path, afresh: bool) -> io::Result<Self> {
         let path = part_path(target);
         loop {
             let file = match options().create_new(true).open(&path) {
@@ -52,7 +52,7 @@ impl Part {
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn size(&self) -> io::Result<u64> {
+    pub(crate) fn size(&self) -> io::Result<u64> {
         self.file.metadata().map(|data| data.len())
     }
 
@@ -61,7 +61,7 @@ impl Part {
     ///
     /// # Errors
     /// The system's.
-    pub(super) fn keep(&self, blocks: u64, digests: Digests) -> io::Result<(File, Hasher)> {
+    pub(crate) fn keep(&self, blocks: u64, digests: Digests) -> io::Result<(File, Hasher)> {
         let mut file = self.file.try_clone()?;
         file.set_len(blocks * BLOCK)?;
         file.rewind()?;
@@ -73,7 +73,7 @@ impl Part {
 
     /// Puts it in its place, on the disk too, with this mode and time, and with the owner of the file that it
     /// replaces, as far as that is allowed.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         self,
         mode: u32,
         time: Option<i64>,
@@ -89,19 +89,19 @@ impl Part {
     }
 
     /// Puts it in its place, as it is.
-    pub(super) fn place(self) -> io::Result<()> {
+    pub(crate) fn place(self) -> io::Result<()> {
         fs::rename(&self.path, &self.target)
     }
 
     /// Removes it if there is nothing in it.
-    pub(super) fn discard_if_empty(self) {
+    pub(crate) fn discard_if_empty(self) {
         if self.size().is_ok_and(|size| size == 0) {
             self.discard();
         }
     }
 
     /// Removes it, because it is not the beginning of anything.
-    pub(super) fn discard(self) {
+    pub(crate) fn discard(self) {
         if let Err(error) = fs::remove_file(&self.path) {
             tracing::info!(%error, "a part could not be removed");
         }
@@ -109,7 +109,7 @@ impl Part {
 }
 
 /// Where the part of `target` is.
-pub(super) fn part_path(target: &Path) -> PathBuf {
+pub(crate) fn part_path(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default();
     let mut part = match short_stem(name.as_encoded_bytes()) {
         Some(short) => short.into(),
@@ -123,7 +123,7 @@ pub(super) fn part_path(target: &Path) -> PathBuf {
 ///
 /// # Errors
 /// The system's.
-pub(super) fn sync_together<'a>(parts: impl Iterator<Item = &'a Part> + Clone) -> io::Result<()> {
+pub(crate) fn sync_together<'a>(parts: impl Iterator<Item = &'a Part> + Clone) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         use std::os::unix::fs::MetadataExt as _;
@@ -146,14 +146,14 @@ pub(super) fn sync_together<'a>(parts: impl Iterator<Item = &'a Part> + Clone) -
 ///
 /// # Errors
 /// The system's.
-pub(super) fn set_attributes(file: &File, mode: u32, time: Option<i64>) -> io::Result<()> {
+pub(crate) fn set_attributes(file: &File, mode: u32, time: Option<i64>) -> io::Result<()> {
     set_mode(file, mode)?;
     time.map_or(Ok(()), |time| file.set_modified(at(time)))
 }
 
 /// Gives a file the user and the group of the one that it replaces, or at least the group, where that is allowed.
 #[cfg(unix)]
-pub(super) fn keep_owner(file: &File, replaced: Option<&Metadata>) {
+pub(crate) fn keep_owner(file: &File, replaced: Option<&Metadata>) {
     use std::os::unix::fs::{MetadataExt as _, fchown};
     if let Some(data) = replaced {
         let both = fchown(file, Some(data.uid()), Some(data.gid()));
@@ -166,7 +166,7 @@ pub(super) fn keep_owner(file: &File, replaced: Option<&Metadata>) {
 
 /// Files have no such owners on this system.
 #[cfg(not(unix))]
-pub(super) fn keep_owner(_: &File, _: Option<&Metadata>) {}
+pub(crate) fn keep_owner(_: &File, _: Option<&Metadata>) {}
 
 /// A time in seconds since 1970.
 fn at(seconds: i64) -> SystemTime {
@@ -226,14 +226,14 @@ fn is_own(_: &Metadata) -> bool {
 }
 
 #[cfg(unix)]
-pub(super) fn is_same(here: &Metadata, file: &File) -> bool {
+pub(crate) fn is_same(here: &Metadata, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let id = |data: &Metadata| (data.dev(), data.ino());
     file.metadata().is_ok_and(|data| id(&data) == id(here))
 }
 
 #[cfg(not(unix))]
-pub(super) fn is_same(_: &Metadata, _: &File) -> bool {
+pub(crate) fn is_same(_: &Metadata, _: &File) -> bool {
     true
 }
 
@@ -249,7 +249,7 @@ fn set_mode(_: &File, _: u32) -> io::Result<()> {
 }
 
 /// The folder that a path is in.
-pub(super) fn parent(path: &Path) -> &Path {
+pub(crate) fn parent(path: &Path) -> &Path {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -257,7 +257,7 @@ pub(super) fn parent(path: &Path) -> &Path {
 }
 
 /// Writes a folder's entries to the disk, where the system has a way to.
-pub(super) fn sync_folder(folder: &Path) {
+pub(crate) fn sync_folder(folder: &Path) {
     if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
         tracing::debug!(%error, "the folder was not written to the disk");
     }
@@ -265,8 +265,8 @@ pub(super) fn sync_folder(folder: &Path) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::digested::{digest, digest_of_all};
     use super::*;
+    use crate::commands::cp::local::digest::{digest, digest_of_all};
     use std::io::Write as _;
 
     const CHUNK: usize = BLOCK as usize;

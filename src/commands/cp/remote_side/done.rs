@@ -4,39 +4,39 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The status of a script that finds the lock taken.
-pub(super) const LOCKED: u8 = 4;
+pub(crate) const LOCKED: u8 = 4;
 
 /// The status of a script that got other bytes than it was to get.
-pub(super) const OTHER_BYTES: u8 = 5;
+pub(crate) const OTHER_BYTES: u8 = 5;
 
 /// The most that is kept of a script's standard error.
-pub(super) const MOST_ERRORS: usize = 16 * 1024;
+pub(crate) const MOST_ERRORS: usize = 16 * 1024;
 
 /// How a script ended.
 #[derive(Debug)]
-pub(super) struct ScriptResult {
+pub(crate) struct ScriptResult {
     /// Its exit status.
-    pub(super) status: u8,
+    pub(crate) status: u8,
     /// Its standard error.
-    pub(super) errors: String,
+    pub(crate) errors: String,
     /// The failure of this side to read or write the copied bytes.
-    pub(super) local: Option<io::Error>,
+    pub(crate) local: Option<io::Error>,
 }
 
 /// Keeps what is written, up to a limit.
 #[derive(Clone)]
-pub(super) struct Collected {
+pub(crate) struct Collected {
     bytes: Arc<Mutex<Vec<u8>>>,
     most: usize,
 }
 
 impl Collected {
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         let bytes = Arc::default();
         Self { bytes, most }
     }
 
-    pub(super) fn take(&self) -> Vec<u8> {
+    pub(crate) fn take(&self) -> Vec<u8> {
         std::mem::take(&mut self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

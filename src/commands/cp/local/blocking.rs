@@ -1,13 +1,13 @@
 //! Work with files that would keep the session waiting.
 
-use super::failure::CopyFailure;
+use crate::commands::cp::failure::CopyFailure;
 use std::io;
 
 /// Does it on another thread.
 ///
 /// # Errors
 /// The system's, as what is wrong with the file.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, CopyFailure> {
     let done = tokio::task::spawn_blocking(work).await;

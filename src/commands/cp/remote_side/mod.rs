@@ -1,8 +1,9 @@
 //! The remote side of a copy: a session in which scripts run one after another.
 
-use super::done::{Collected, MOST_ERRORS, ScriptResult};
+pub(super) mod done;
 #[cfg(unix)]
-use super::shared_session;
+mod shared_session;
+
 use crate::commands::common::exec::is_no_shell;
 use crate::commands::common::session::held::{HeldSession, SessionSettings};
 #[cfg(unix)]
@@ -13,13 +14,14 @@ use crate::openapi::ecs::StartTerminalSession;
 use crate::remote::{RemoteCommand, Signal, What};
 use crate::share::{Broken, FilterRequest, SessionMessage, Streams};
 use crate::terminal::{Stdin, Stdout};
+use done::{Collected, MOST_ERRORS, ScriptResult};
 use std::io::{self, Read, Write};
 
 /// The most that is kept of what a script writes; more is an error of its own.
 const MOST_SAID: usize = 64 * 1024 * 1024;
 
 /// The session: one that is shared, or one of this process's own.
-pub(super) struct RemoteSide<'a> {
+pub(crate) struct RemoteSide<'a> {
     /// The settings that a session of its own is started with.
     opening: &'a SessionSettings<'a>,
     request: StartTerminalSession,
@@ -33,7 +35,7 @@ pub(super) struct RemoteSide<'a> {
 
 impl<'a> RemoteSide<'a> {
     /// A session that is started when the first script is to run.
-    pub(super) fn new(
+    pub(crate) fn new(
         opening: &'a SessionSettings<'a>,
         request: StartTerminalSession,
         uncompressed: bool,
@@ -50,17 +52,17 @@ impl<'a> RemoteSide<'a> {
 
     /// Uses sessions that others may use too, as long as they can be had.
     #[cfg(unix)]
-    pub(super) fn share(&mut self, shared: sharing::ShareRequest<'a>) {
+    pub(crate) fn share(&mut self, shared: sharing::ShareRequest<'a>) {
         self.shared = Some(shared);
     }
 
     /// Runs a script without input. Returns what it says, too.
-    pub(super) async fn ask(&mut self, script: Script) -> Result<(ScriptResult, Vec<u8>)> {
+    pub(crate) async fn ask(&mut self, script: Script) -> Result<(ScriptResult, Vec<u8>)> {
         self.ask_with(script, None::<io::Empty>).await
     }
 
     /// The same with input.
-    pub(super) async fn ask_with(
+    pub(crate) async fn ask_with(
         &mut self,
         script: Script,
         input: Option<impl Read + Send + 'static>,
@@ -74,7 +76,7 @@ impl<'a> RemoteSide<'a> {
     ///
     /// # Errors
     /// The failure that ended the session.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &mut self,
         script: Script,
         input: Option<impl Read + Send + 'static>,
