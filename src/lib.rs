@@ -31,11 +31,12 @@
 //! - [`config`] reads files and the environment: settings, profiles, and a description of where the
 //!   credentials come from. `providers` obtains the credentials, with one file for each mode, and renews
 //!   them during a run.
-//! - [`cli`] is the grammar of the command line, and ssh's own in `cli::ssh`. The grammar is also the list of
-//!   what may stand in axt's configuration file: `cli::parse::configured` turns what the file says into
-//!   defaults of the options. `cli::manual` has the texts of help and manual pages that are not of the
-//!   grammar. `cli::unfinished` finds the words that could come next on an unfinished command line;
-//!   `commands/completion` has the shells' scripts, and the targets that are known without a call.
+//! - [`cli`] is the command line: its types are in `cli::grammar`, ssh's own grammar in `cli::ssh`, and
+//!   `cli::parse` reads it. The grammar is also the list of what may stand in axt's configuration file:
+//!   `cli::parse::configured` turns what the file says into defaults of the options. `cli::manual` has the
+//!   texts of help and manual pages that are not of the grammar. `cli::unfinished` finds the words that could
+//!   come next on an unfinished command line; `commands/completion` has the shells' scripts, and the targets
+//!   that are known without a call.
 //! - `share` is the filter that runs one command after another in a session, and what passes between a command
 //!   and the process that holds sessions for later commands: the socket and who may use it, messages with
 //!   descriptors. The process itself is `commands/share`, and `commands/common/sharing` hands a command over

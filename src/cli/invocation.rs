@@ -1,9 +1,9 @@
 //! Detects a call as ssh, and turns ssh's arguments into a command.
 
-use super::openssh::Ssh;
+use super::Ssh;
+use super::is_variable;
 use super::parse::{asks_for_json, read};
 use super::ssh::{self, Here, LocalFiles, SshRequest, Task};
-use super::values::is_variable;
 use super::{Cli, Command, Global};
 use crate::config::env::process_env;
 use crate::exit::Exit;

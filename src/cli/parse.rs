@@ -6,9 +6,9 @@ mod habits;
 mod usage;
 mod words;
 
-use super::configuration::{Config, Setting};
+use super::grammar::variables::{command, command_with};
+use super::grammar::{Config, Setting};
 use super::manual;
-use super::variables::{command, command_with};
 use super::{Cli, Command as Chosen, Global};
 use crate::config::env::process_env;
 use crate::config::settings::Source;

@@ -6,8 +6,8 @@ use super::plan::{self, MasterCommand, SshPlan, Wanted};
 use super::print;
 use super::settings::{dynamic, local};
 use super::values::{self, LogLevel};
-use crate::cli::values::escape_char;
-use crate::cli::values::forward;
+use crate::cli::grammar::values::escape_char;
+use crate::cli::grammar::values::forward;
 use lexopt::Arg;
 use std::ffi::OsString;
 

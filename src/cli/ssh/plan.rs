@@ -2,7 +2,7 @@
 
 use super::settings::{Persist, SshSettings};
 use super::values::LogLevel;
-use crate::cli::values::forward::{Listen, Remote};
+use crate::cli::grammar::values::forward::{Listen, Remote};
 use crate::cli::{ControlOptions, EscapeChar};
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;

@@ -3,7 +3,7 @@
 use super::settings::{Persist, SshSettings};
 use super::values::LogLevel;
 use crate::cli::EscapeChar;
-use crate::cli::values::forward::Listen;
+use crate::cli::grammar::values::forward::Listen;
 use std::fmt::Write as _;
 
 /// One setting a line, in ssh's order, its keyword in small letters.

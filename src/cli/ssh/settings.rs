@@ -3,11 +3,9 @@
 use super::keywords::{Key, RefusedKeyword, Treatment, meaning};
 use super::line::Line;
 use super::values::{self, LogLevel};
-use crate::cli::values::forward::{self, Listen};
-use crate::cli::{
-    EscapeChar,
-    values::{escape_char, is_variable},
-};
+use crate::cli::grammar::values::escape_char;
+use crate::cli::grammar::values::forward::{self, Listen};
+use crate::cli::{EscapeChar, is_variable};
 use crate::pattern::{list_matches, matches};
 use std::time::Duration;
 

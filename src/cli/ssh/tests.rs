@@ -1,7 +1,7 @@
 //! Tests of the grammar by itself; `tests/ssh_grammar.rs` compares it with the installed ssh.
 
 use super::{Files, Here, MasterCommand, SshPlan, SshRequest, Task, TtyRequest, request};
-use crate::cli::values::forward::Remote;
+use crate::cli::grammar::values::forward::Remote;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::ffi::OsString;

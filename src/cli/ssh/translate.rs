@@ -2,7 +2,7 @@
 
 use super::plan::{SshPlan, Task, TtyRequest};
 use super::values::LogLevel;
-use crate::cli::values::forward::{Listen, Remote};
+use crate::cli::grammar::values::forward::{Listen, Remote};
 use crate::pattern::matches;
 use crate::remote::sftp_server;
 use std::ffi::OsString;

@@ -39,7 +39,7 @@ pub(crate) fn command() -> Command {
 
 /// The grammar in which only this command has arguments; the others have their names. Most of what it takes to
 /// start axt is building the arguments again and again. The whole grammar, if there is no such command.
-pub(super) fn command_with(name: &str) -> Command {
+pub(crate) fn command_with(name: &str) -> Command {
     let axt = Cli::command();
     // No command has arguments that matter for the version.
     let is_version = matches!(name, "--version" | "-V");

@@ -1,4 +1,4 @@
-//! The command line: these types are the grammar, their comments are the help.
+//! The grammar: these types are the command line, and their comments are the help.
 
 mod configuration;
 mod cp;
@@ -7,45 +7,35 @@ mod doctor;
 mod emulator;
 mod global;
 mod instances;
-mod invocation;
-pub(crate) mod manual;
 mod openssh;
-mod parse;
 mod record;
 mod sessions;
 mod share;
-pub mod ssh;
-mod unfinished;
-mod values;
-mod variables;
+pub(super) mod values;
+pub(super) mod variables;
 
-pub(crate) use configuration::{Config, ConfigShow};
+pub(crate) use configuration::{Config, ConfigShow, Setting};
 pub(crate) use cp::Cp;
 pub(crate) use doctor::Doctor;
 #[cfg(feature = "emulator")]
 pub(crate) use emulator::{Emulator, GuestKind};
 pub(crate) use global::Global;
 pub(crate) use instances::Instances;
-pub use invocation::parse;
 pub(crate) use openssh::{Ssh, SshConfig};
-#[cfg(feature = "fuzzing")]
-pub(crate) use parse::file_problems;
 pub(crate) use record::RecordArgs;
 pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
 pub(crate) use share::{ControlOptions, Share, ShareStatus, ShareStop, Sharing};
-pub(crate) use unfinished::{Candidate, Unfinished};
-pub use values::EscapeChar;
-pub use values::forward::{Listen, Remote};
-pub(crate) use values::{Compress, Variable, bytes_of, is_variable};
-pub(crate) use variables::command;
+pub(crate) use values::Compress;
 
 use crate::openapi::ecs::Encryption;
 use clap::{Args, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::time::Duration;
+use values::forward::Listen;
 use values::{
-    duration, encryption, escape_char, forward, keepalive, rate, timeout, variable, written,
+    EscapeChar, Variable, duration, encryption, escape_char, forward, keepalive, rate, timeout,
+    variable, written,
 };
 
 /// Shells, commands and ports on Alibaba Cloud instances that have no public address.

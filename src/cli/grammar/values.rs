@@ -116,7 +116,7 @@ pub(super) fn encryption(text: &str) -> Result<Encryption, String> {
 }
 
 /// `~`, `^]` or `none`.
-pub(super) fn escape_char(text: &str) -> Result<EscapeChar, String> {
+pub(crate) fn escape_char(text: &str) -> Result<EscapeChar, String> {
     match text.as_bytes() {
         b"none" => Ok(EscapeChar(None)),
         [c @ 0x21..=0x7e] => Ok(EscapeChar(Some(*c))),

@@ -1,6 +1,6 @@
 //! The grammar of `axt doctor`.
 
-use super::timeout;
+use super::values::timeout;
 use clap::Args;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The grammar of `axt ssh` and `axt ssh-config`, as far as it is axt's.
 
-use super::ssh::{MasterCommand, SshPlan, Task, TtyRequest};
 use super::{Command, Forward};
+use crate::cli::ssh::{MasterCommand, SshPlan, Task, TtyRequest};
 use clap::Args;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
@@ -64,7 +64,7 @@ pub(crate) struct Ssh {
 
 impl Ssh {
     /// The command for a plan; `task` and `forward` are its parts as axt reads them.
-    pub(super) fn of(plan: &SshPlan, mut task: Option<Command>, forward: Option<Command>) -> Self {
+    pub(crate) fn of(plan: &SshPlan, mut task: Option<Command>, forward: Option<Command>) -> Self {
         let mut warnings: Vec<String> = plan.warnings.clone();
         let wants_terminal = plan.terminal == TtyRequest::IfLocal && plan.task != Task::Shell;
         if wants_terminal && !io::stdin().is_terminal() {
