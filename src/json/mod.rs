@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 /// The schema that `axt schema` prints.
-pub(crate) const SCHEMA: &str = include_str!("json/schema.json");
+pub(crate) const SCHEMA: &str = include_str!("schema.json");
 
 /// The version of the schema. It changes when a program that reads the output has to.
 pub(crate) const VERSION: u32 = 1;
