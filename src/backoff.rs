@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// How much longer than planned a pause may be, at random, so that many clients that failed
-/// together don't come back together.
+/// The most that is added to a pause, as a part of it, at random, so that many clients that failed together
+/// don't come back together.
 const JITTER: f64 = 0.25;
 
 /// Makes pauses that double up to a longest one.

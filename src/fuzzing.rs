@@ -101,7 +101,8 @@ pub fn line(text: &str, breaks: &str, more: &str) -> (String, Option<String>) {
     replaced_on_line(text, breaks, more)
 }
 
-/// What a tree of the instance's holds if `tree.sh` says this: paths, each with whether it is a directory.
+/// The entries of a tree of the instance's if `tree.sh` says this: paths, each with whether it is a
+/// directory.
 #[must_use]
 pub fn tree(said: &[u8]) -> Vec<(Vec<u8>, bool)> {
     let entries = Listing::parse(said)

@@ -1,6 +1,6 @@
 //! Patterns as in ssh_config(5): `*`, `?`, lists, and `!` before what must not match.
 
-/// Whether the whole text matches, `*` being any characters and `?` any one.
+/// True if the whole text matches, `*` being any characters and `?` any one.
 pub(crate) fn matches(text: &str, pattern: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
     let pattern: Vec<char> = pattern.chars().collect();
@@ -30,7 +30,7 @@ pub(crate) fn matches(text: &str, pattern: &str) -> bool {
     pattern.iter().skip(next).all(|p| *p == '*')
 }
 
-/// Whether some pattern matches and none of those with `!`.
+/// True if some pattern matches and none of those with `!`.
 pub(crate) fn list_matches<'a>(text: &str, patterns: impl IntoIterator<Item = &'a str>) -> bool {
     let mut found = false;
     for pattern in patterns {

@@ -23,8 +23,8 @@ pub(crate) fn begin() {
     }
 }
 
-/// Whether the signal was ignored when this was asked first: a parent that ignores it, such as nohup,
-/// wants its children to do the same. Known on Linux only.
+/// True if the signal was ignored when this was asked first: a parent that ignores it, such as nohup, wants
+/// its children to do the same. Known on Linux only.
 pub(crate) fn was_ignored(signal: i32) -> bool {
     let mask = IGNORED.get_or_init(|| {
         let status = std::fs::read_to_string("/proc/self/status");

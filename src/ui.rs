@@ -54,7 +54,7 @@ impl Ui {
         *self.draw() = draw;
     }
 
-    /// Whether only errors are shown.
+    /// True if only errors are shown.
     #[must_use]
     pub(crate) fn is_quiet(&self) -> bool {
         self.quiet

@@ -34,10 +34,10 @@ const MAX_MESSAGE: usize = 1024 * 1024;
 /// would fill the memory.
 const MAX_UNSENT: usize = 1024 * 1024;
 
-/// So many characters of a secret are enough to know it by.
+/// The number of characters that are enough to know a secret by.
 const SECRET_BEGINNING: usize = 8;
 
-/// How long the gateway may take to answer the closing frame.
+/// The time that the gateway has to answer the closing frame.
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// The URL of a session, parsed, with its token. `Debug` shows the host alone, as the rest is secret.
@@ -109,7 +109,7 @@ impl SessionUrl {
         self.url.host_str().unwrap_or_default()
     }
 
-    /// Whether a text repeats a secret of the target, or the beginning of one. Ids are none.
+    /// True if a text repeats a secret of the target, or the beginning of one. Ids are none.
     fn is_repeated_in(&self, text: &str) -> bool {
         let decoded = percent_decode_str(text).decode_utf8_lossy();
         let raw = self.url.query().unwrap_or_default().split('&');

@@ -6,7 +6,7 @@
 
 use clap::Command;
 
-/// When the texts were last changed.
+/// The day on which the texts were last changed.
 pub(crate) const DATE: &str = "2026-11-30";
 
 /// The texts of a command.

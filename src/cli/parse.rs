@@ -122,7 +122,7 @@ struct Typed {
     ids: Ids,
     /// The target.
     target: Option<String>,
-    /// Whether help or a version was requested.
+    /// True if help or a version was requested.
     informs: bool,
 }
 
@@ -198,7 +198,7 @@ pub(super) fn grammar() -> Command {
     })
 }
 
-/// As much of the grammar as this command line needs.
+/// The part of the grammar that this command line needs.
 pub(super) fn grammar_of(args: &[OsString]) -> Command {
     match args.get(1).and_then(|word| word.to_str()) {
         Some("config") | None => grammar(),
@@ -320,7 +320,7 @@ pub(super) fn map_args(command: Command, change: &impl Fn(Arg) -> Arg) -> Comman
     command.mut_subcommands(|command| map_args(command, change))
 }
 
-/// Whether the argument's variable has no effect although it is set: an empty one counts as unset, as with
+/// True if the argument's variable has no effect although it is set: an empty one counts as unset, as with
 /// Alibaba Cloud's own, and so does a switch that is off.
 fn is_ignored(arg: &Arg) -> bool {
     let value = arg.get_env().and_then(var_os);
@@ -364,13 +364,13 @@ pub(super) fn asks_for_json(args: &[OsString]) -> bool {
     own_args(args).any(|arg| arg == "--json")
 }
 
-/// Whether the short help was requested, by `-h`.
+/// True if the short help was requested, by `-h`.
 fn is_short_help(axt: &Command, args: &[OsString]) -> bool {
     let is_long = own_args(args).any(|arg| arg == "--help");
     !is_long && first_command(axt, args) != Some("help")
 }
 
-/// Whether the command is one whose exit status is the remote's, so that its usage errors are 255.
+/// True if the command is one whose exit status is the remote's, so that its usage errors are 255.
 fn passes_status(axt: &Command, args: &[OsString]) -> bool {
     let command = first_command(axt, args);
     matches!(

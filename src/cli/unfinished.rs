@@ -103,7 +103,7 @@ enum Takes {
     Target,
     /// Perhaps behind a user.
     Login,
-    /// As a part of a remote path; a local path may stand there too.
+    /// A part of a remote path; it may be a local path too.
     Path,
 }
 

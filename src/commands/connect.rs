@@ -87,7 +87,7 @@ pub(crate) async fn run_in(
     explained(done, &context, &args.session, &resolved.id, ui).await
 }
 
-/// Whether a session that is already running is joined as it is, because a user at a terminal names no
+/// True if a session that is already running is joined as it is, because a user at a terminal names no
 /// command.
 fn joins(args: &Connect) -> bool {
     let run = &args.run;
@@ -217,7 +217,7 @@ async fn connect_by_shell(
     run(&mut request, Runs::ServiceShell(typed.take())).await
 }
 
-/// Whether the agent reported that there is no `sh`. An agent that said nothing does not count.
+/// True if the agent reported that there is no `sh`. An agent that said nothing does not count.
 fn is_no_shell(error: &anyhow::Error) -> bool {
     match error.downcast_ref() {
         Some(Error::Ended { code, .. }) => exec::is_no_shell(code),

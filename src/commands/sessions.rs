@@ -27,7 +27,7 @@ use std::time::Duration;
 const CONNECT: Duration = Duration::from_secs(15);
 /// The time limit for a call with all its attempts.
 const CALL: Duration = Duration::from_secs(60);
-/// How many calls are made at the same time.
+/// The most calls that are made at the same time.
 const AT_ONCE: usize = 8;
 
 /// Runs `axt sessions`.

@@ -141,7 +141,7 @@ async fn only_forward(global: &Global, args: &Forward, all: bool, ui: &Ui) -> an
     Ok(stops::exit_of(Stop::Signal(number)))
 }
 
-/// As with ssh, events of connections are shown only if that was asked for.
+/// Starts the forwards. As with ssh, events of connections are shown only if that was asked for.
 async fn start(
     context: Context,
     global: &Global,
@@ -185,7 +185,7 @@ pub(crate) fn config(global: &Global, args: &SshConfig, ui: &Ui) -> anyhow::Resu
     Ok(Exit::Ok)
 }
 
-/// Whether a host's name may hold it: nothing that ssh takes for a pattern, or a shell for its own.
+/// True if a host's name may hold it: nothing that ssh takes for a pattern, or a shell for its own.
 fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || ".-_:=".contains(c)
 }

@@ -14,7 +14,7 @@ pub struct Credentials {
     pub access_key_secret: SecretString,
     /// The token that comes with temporary credentials.
     pub security_token: Option<SecretString>,
-    /// When they expire, where that is known.
+    /// The time when they expire, where that is known.
     pub expires: Option<Timestamp>,
     /// Their source: `ALIBABA_CLOUD_ACCESS_KEY_ID`, a file's profile.
     pub source: String,

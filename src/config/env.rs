@@ -42,7 +42,7 @@ pub(super) fn either(env: Env<'_>, suffix: &str) -> Option<String> {
     first_set(env, spellings(suffix).take(2)).map(|(_, value)| value)
 }
 
-/// Whether the variable says yes: `1` or `true`, in any case.
+/// True if the variable says yes: `1` or `true`, in any case.
 pub(super) fn is_on(env: Env<'_>, name: &str) -> bool {
     set(env, name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
 }

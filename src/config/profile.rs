@@ -97,7 +97,7 @@ impl Profile {
         &self.path
     }
 
-    /// Whether the profile holds a secret in a file that other users of this machine can read.
+    /// True if the profile holds a secret in a file that other users of this machine can read.
     pub(crate) fn is_exposed(&self) -> bool {
         let is_secret = |name: &str| {
             let name = name.to_ascii_lowercase();
@@ -112,7 +112,7 @@ impl Profile {
         holds_secret && others_can_read(&self.path)
     }
 
-    /// Whether aliyun-cli reads and writes this file.
+    /// True if aliyun-cli reads and writes this file.
     pub(super) fn is_of_aliyun(&self) -> bool {
         self.spellings.is_empty()
     }
@@ -220,7 +220,7 @@ fn others_can_read(_: &Path) -> bool {
 pub(crate) enum NoProfile {
     /// It has no profile of this name.
     Missing {
-        /// Whether it has none at all.
+        /// True if it has none at all.
         is_empty: bool,
         /// The error to report, if there is no other file.
         error: Error,

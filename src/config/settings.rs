@@ -60,7 +60,7 @@ impl FromStr for ConnectionType {
     }
 }
 
-/// How RPC calls are signed.
+/// The algorithm that signs RPC calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Signature {
     /// HMAC-SHA1 over all parameters, which every region takes.
@@ -188,7 +188,7 @@ impl Settings {
         )
     }
 
-    /// Whether the profile was named on the command line, by `AXT_PROFILE` or in axt's own file.
+    /// True if the profile was named on the command line, by `AXT_PROFILE` or in axt's own file.
     #[must_use]
     pub(crate) fn profile_was_asked_for(&self) -> bool {
         let source = self.profile_name.as_ref().map(|name| &name.source);

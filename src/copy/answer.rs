@@ -26,7 +26,7 @@ pub(crate) struct FileState {
     pub(crate) mode: u32,
     /// Bytes.
     pub(crate) size: u64,
-    /// When its content changed, in seconds since 1970; `None` where there is no tool that tells it.
+    /// The time when its content changed, in seconds since 1970; `None` where there is no tool that tells it.
     pub(crate) time: Option<i64>,
     /// User and group, by number.
     pub(crate) owner: String,
@@ -35,7 +35,7 @@ pub(crate) struct FileState {
 /// The state of the place where a file is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look {
-    /// How digests are computed there.
+    /// The program that computes digests there.
     pub(crate) digests: Digests,
     /// The type of what is there. A symbolic link counts as a file: it is replaced, not followed.
     pub(crate) kind: FileType,
@@ -56,9 +56,9 @@ pub(crate) struct Look {
 /// A file that is to be copied from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RemoteSource {
-    /// How digests are computed there.
+    /// The program that computes digests there.
     pub(crate) digests: Digests,
-    /// What it is.
+    /// Its type.
     pub(crate) kind: FileType,
     /// For a file: what it is like, its digest, and that of the blocks that were asked for.
     pub(crate) file: Option<(FileState, String, String)>,

@@ -40,7 +40,7 @@ pub(crate) enum Hasher {
 }
 
 impl Hasher {
-    /// Of nothing yet.
+    /// A digest of no bytes yet.
     #[must_use]
     pub(crate) fn new(digests: Digests) -> Self {
         match digests {

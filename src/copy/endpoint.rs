@@ -72,7 +72,7 @@ impl Endpoint {
     }
 }
 
-/// Where the path of an instance begins: the place of the colon before it.
+/// The place of the colon before the path of an instance.
 fn split(bytes: &[u8]) -> Option<usize> {
     let first = bytes.iter().position(|byte| *byte == b':')?;
     let before = bytes.get(..first)?;

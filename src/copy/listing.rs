@@ -7,7 +7,7 @@ use std::collections::HashSet;
 /// A tree of the instance's.
 #[derive(Debug)]
 pub(crate) struct Listing {
-    /// How digests are computed there.
+    /// The program that computes digests there.
     pub(crate) digests: Digests,
     /// There is a tar.
     pub(crate) has_tar: bool,

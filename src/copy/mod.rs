@@ -36,7 +36,7 @@ pub(crate) const NEW: &str = ".axt-new";
 /// The same of its lock, at the remote side.
 const LOCK: &str = ".axt-lock";
 
-/// What the names of a part and a lock begin with, where the file's own name is too long for that.
+/// The beginning of the names of a part and a lock, where the file's own name is too long for that.
 #[must_use]
 pub(crate) fn short_stem(name: &[u8]) -> Option<String> {
     const MOST: usize = 255 - PART.len();
@@ -47,7 +47,7 @@ pub(crate) fn short_stem(name: &[u8]) -> Option<String> {
     })
 }
 
-/// Whether a path ends with the name of a part, a lock or a mark.
+/// True if a path ends with the name of a part, a lock or a mark.
 #[must_use]
 pub(crate) fn is_part(path: &[u8]) -> bool {
     let mut endings = [PART, LOCK, NEW].into_iter();

@@ -39,7 +39,7 @@ impl RemotePath {
         (!matches!(last, b"" | b"." | b"..")).then_some(last)
     }
 
-    /// What the paths of its part and its lock begin with.
+    /// The beginning of the paths of its part and its lock.
     #[must_use]
     pub(crate) fn stem(&self) -> Vec<u8> {
         let at = self.path.iter().rposition(|byte| *byte == b'/');

@@ -6,7 +6,7 @@ use super::digest::Digests;
 /// The directory that a tree is copied into.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Root {
-    /// How digests are computed there.
+    /// The program that computes digests there.
     pub(crate) digests: Digests,
     /// It is in the directory that was named.
     pub(crate) is_in_directory: bool,
@@ -50,7 +50,7 @@ impl Root {
         })
     }
 
-    /// Whether a file belongs to the user and the group there, as new ones do.
+    /// True if a file belongs to the user and the group there, as new ones do.
     #[must_use]
     pub(crate) fn owns(&self, state: &FileState) -> bool {
         state.owner == self.owner

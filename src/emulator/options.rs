@@ -11,7 +11,7 @@ use faults::Faults;
 use settings::{Setting, bytes, number, time};
 use std::time::Duration;
 
-/// How an emulator behaves. The default is the service as its documents describe it.
+/// The behaviour of an emulator. The default is the service as its documents describe it.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// Limits and delays.
@@ -27,13 +27,13 @@ pub struct Options {
     pub instances: Vec<Instance>,
     /// Actions that RAM denies the caller, such as `StartTerminalSession`.
     pub denied: Vec<String>,
-    /// Whether the account has Session Manager switched off.
+    /// True if the account has Session Manager switched off.
     pub session_manager_off: bool,
     /// The region that [`super::Emulator::exports`] names, and where instances are that name no region;
     /// `cn-hangzhou` when `None`.
     pub region: Option<String>,
-    /// Whether the emulator may listen on an address that other machines can reach. Its credentials
-    /// then give a shell as the user who runs it.
+    /// True if the emulator may listen on an address that other machines can reach. Its credentials then give
+    /// a shell as the user who runs it.
     pub allow_remote: bool,
     /// The start of WebSocket URLs, such as `wss://gateway.test:8443`, if a proxy is in front of the
     /// emulator; `ws://` and the request's `Host` when `None`.
@@ -43,13 +43,13 @@ pub struct Options {
 /// Limits and delays; `None` lifts a limit. Those without a source below are this emulator's choice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// How long a WebSocket URL is good for: 10 minutes (StartTerminalSession page).
+    /// The time that a WebSocket URL is good for: 10 minutes (StartTerminalSession page).
     pub url_validity: Option<Duration>,
     /// A session ends without a message from the client for this long: 180 s (same page, agent).
     pub idle: Option<Duration>,
     /// No session lasts longer: 3 hours (agent).
     pub session_length: Option<Duration>,
-    /// How long an agent waits for its client to come back: 5 minutes.
+    /// The time that an agent waits for its client to come back: 5 minutes.
     pub resume_window: Option<Duration>,
     /// Connected sessions of one instance: 20 (StartTerminalSession page).
     pub per_instance: Option<u64>,
@@ -66,13 +66,13 @@ pub struct Limits {
     pub calls: Option<u64>,
     /// The time over which `calls` are counted: 60 s (same page).
     pub call_window: Option<Duration>,
-    /// How far a request's clock may be off: 15 minutes.
+    /// The most that a request's clock may be off: 15 minutes.
     pub clock_skew: Option<Duration>,
-    /// How long an agent takes until its terminal or its TCP target is ready.
+    /// The time that an agent takes until its terminal or its TCP target is ready.
     pub start_delay: Option<Duration>,
-    /// How long an agent waits before it reads its program's output.
+    /// The time that an agent waits before it reads its program's output.
     pub output_delay: Option<Duration>,
-    /// How fast an agent sends output, in bit/s (the official agent starts at 200,000).
+    /// The rate at which an agent sends output, in bit/s (the official agent starts at 200,000).
     pub output_bits: Option<u64>,
 }
 

@@ -10,14 +10,14 @@ use std::time::Duration;
 /// The path of the web shells' socket.
 pub(crate) const SOCKET_PATH: &str = "/websocket/eamWebshell";
 
-/// How SAE and its web shells behave. Every application and pod exists except for those named here.
+/// The behaviour of SAE and its web shells. Every application and pod exists except for those named here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sae {
     /// Applications that are not there.
     pub unknown_apps: Vec<String>,
     /// Pods that are not there.
     pub unknown_pods: Vec<String>,
-    /// How long a token is valid; for ever when `None`.
+    /// The time that a token is valid; for ever when `None`.
     pub token_validity: Option<Duration>,
     /// The WebSocket frames of output.
     pub frames: Frames,
@@ -55,7 +55,7 @@ impl Default for Sae {
 /// The pod, the size and the expiry that a token stands for.
 #[derive(Debug, Clone)]
 pub(crate) struct IssuedToken {
-    /// When it expires; never when `None`.
+    /// The time when it expires; never when `None`.
     pub(crate) expires: Option<Timestamp>,
     /// The terminal's rows and columns.
     pub(crate) size: Option<(u16, u16)>,

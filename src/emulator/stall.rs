@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// How long after each other the connections made during a stall are delivered.
+/// The pause between the deliveries of the connections that were made during a stall.
 const APART: Duration = Duration::from_millis(20);
 
 /// The record of which connections are stalled.

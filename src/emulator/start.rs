@@ -33,9 +33,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-/// How long stopping waits for agents to end.
+/// The time that stopping waits for agents to end.
 const STOP: Duration = Duration::from_secs(3);
-/// How often the sessions are told to end while the emulator stops.
+/// The interval at which the sessions are told to end while the emulator stops.
 const AGAIN: Duration = Duration::from_millis(50);
 
 /// A running emulator, on a thread and runtime of its own. Dropping it ends every session, and with
@@ -55,9 +55,9 @@ pub struct SessionInfo {
     pub session_id: String,
     /// Its instance.
     pub instance_id: String,
-    /// When it was started.
+    /// The time when it was started.
     pub created: jiff::Timestamp,
-    /// Whether EndTerminalSession ended it.
+    /// True if EndTerminalSession ended it.
     pub ended: bool,
     /// The address of the last client that connected.
     pub client_ip: Option<String>,
@@ -122,7 +122,7 @@ impl Emulator {
         self.address
     }
 
-    /// Whether only this machine can reach it.
+    /// True if only this machine can reach it.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.address.ip().is_loopback()
@@ -183,7 +183,7 @@ impl Emulator {
         sessions.map(record).collect()
     }
 
-    /// How often an action has been called, refused calls included.
+    /// The number of calls of an action, refused ones included.
     #[must_use]
     pub fn calls(&self, action: &str) -> u64 {
         self.shared.calls.of(action)

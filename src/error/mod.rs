@@ -68,9 +68,9 @@ pub enum Error {
     },
     /// It would be too long until the session may be started.
     Queue {
-        /// How long it would be.
+        /// The wait that there would be.
         wait: Duration,
-        /// How long it may be.
+        /// The longest wait that was allowed.
         limit: Duration,
     },
     /// Something took longer than it may.
@@ -146,7 +146,7 @@ pub struct ApiError {
     pub request_id: Option<String>,
     /// The HTTP status of the reply; 0 when the check was made before the call.
     pub status: u16,
-    /// How long the service asks to wait before the next attempt.
+    /// The time that the service asks to wait before the next attempt.
     pub retry_after: Option<Duration>,
 }
 
@@ -167,14 +167,14 @@ impl ApiError {
         }
     }
 
-    /// Whether the API was called too often. The codes are `Throttling` and those that begin so.
+    /// True if the API was called too often. The codes are `Throttling` and those that begin so.
     #[must_use]
     pub fn is_throttling(&self) -> bool {
         let code = self.code.as_str();
         code == "Throttling" || code.starts_with("Throttling.") || self.status == 429
     }
 
-    /// Whether the service refuses the credentials that the call was signed with: others may be accepted.
+    /// True if the service refuses the credentials that the call was signed with: others may be accepted.
     #[must_use]
     pub fn refuses_credentials(&self) -> bool {
         let code = self.code.as_str();
@@ -183,7 +183,7 @@ impl ApiError {
             .any(|refusal| code.starts_with(refusal))
     }
 
-    /// Whether the call may succeed a little later.
+    /// True if the call may succeed a little later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         let code = self.code.as_str();
@@ -230,7 +230,7 @@ impl Error {
         }
     }
 
-    /// Whether the same again may succeed a little later.
+    /// True if the same again may succeed a little later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {

@@ -88,7 +88,7 @@ pub(crate) fn call(action: &str, code: &str) -> Option<String> {
     find(HINTS, code).map(|hint| hint.text().into())
 }
 
-/// Whether the code says that RAM denies the call.
+/// True if the code says that RAM denies the call.
 #[must_use]
 pub(crate) fn is_denial(code: &str) -> bool {
     lists(DENIALS, code)

@@ -60,7 +60,7 @@ pub(crate) enum Language {
     Chinese,
 }
 
-/// Whether this process speaks Chinese.
+/// True if this process speaks Chinese.
 static CHINESE: AtomicBool = AtomicBool::new(false);
 
 /// From now on this process speaks `language`.
@@ -68,7 +68,7 @@ pub(crate) fn speak(language: Language) {
     CHINESE.store(language == Language::Chinese, Ordering::Relaxed);
 }
 
-/// Whether this process speaks Chinese.
+/// True if this process speaks Chinese.
 pub(crate) fn is_chinese() -> bool {
     CHINESE.load(Ordering::Relaxed)
 }
@@ -90,8 +90,8 @@ pub(crate) fn chosen(variable: impl Fn(&str) -> Option<String>) -> Result<Langua
     Ok(locale.and_then(|locale| named(&locale)).unwrap_or_default())
 }
 
-/// Whether a terminal of this locale shows UTF-8, which is all that axt writes. A locale that names no encoding
-/// is taken for one.
+/// True if a terminal of this locale shows UTF-8, which is all that axt writes. A locale that names no
+/// encoding is taken for one.
 fn is_utf8(locale: &str) -> bool {
     let Some((_, encoding)) = locale.split_once('.') else {
         return true;

@@ -35,7 +35,7 @@ pub(crate) struct Known {
     pub(crate) target: String,
     /// The instance's id; `None` if several have been found, or one that was not up.
     pub(crate) id: Option<String>,
-    /// When that was looked up, in seconds since 1970.
+    /// The time when that was looked up, in seconds since 1970.
     seen: u64,
 }
 
@@ -45,7 +45,7 @@ impl Known {
         Self { target, id, seen }
     }
 
-    /// How old this is, unless it comes from the future.
+    /// The age of this, unless it comes from the future.
     #[must_use]
     pub(crate) fn age(&self) -> Option<Duration> {
         now().checked_sub(self.seen).map(Duration::from_secs)

@@ -71,7 +71,7 @@ impl Meaning {
     }
 }
 
-/// Whether a text begins like an id and goes on as neither an id nor a usual name does, such as `i-1:22`.
+/// True if a text begins like an id and goes on as neither an id nor a usual name does, such as `i-1:22`.
 fn is_a_broken_id(text: &str) -> bool {
     let rest = text.strip_prefix("i-").or_else(|| text.strip_prefix("mi-"));
     let usual = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_');

@@ -46,7 +46,7 @@ impl Target {
         }
     }
 
-    /// Whether the instance is written as a name that is taken as it is.
+    /// True if the instance is written as a name that is taken as it is.
     #[must_use]
     pub(crate) fn is_forced_name(&self) -> bool {
         self.instance.starts_with(NAME)

@@ -29,7 +29,7 @@ use url::Url;
 /// Proxy URLs may hold a password, which is why this type has no `Debug`.
 #[derive(Default)]
 pub struct NetworkOptions {
-    /// How long a connection may take to be made, proxy and TLS handshake included.
+    /// The time that a connection has to be made, proxy and TLS handshake included.
     pub connect_timeout: Duration,
     /// `HTTPS_PROXY`, or else `ALL_PROXY`: `http`, `https`, `socks5` or `socks5h`.
     pub proxy: Option<String>,
@@ -73,7 +73,7 @@ struct Inner {
     http: OnceLock<reqwest::Client>,
 }
 
-/// How a target would be reached, in words when displayed.
+/// The way to a target, in words when displayed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// Host and port of the target.
@@ -190,7 +190,7 @@ impl Network {
             .map_err(|_| Error::Timeout { what, limit })?
     }
 
-    /// Whether a URL may be used at all.
+    /// Checks that a URL may be used at all.
     ///
     /// # Errors
     /// [`Error::Usage`] for another scheme than http(s) and ws(s), for a URL without a host, and for one

@@ -29,7 +29,7 @@ use zeroize::Zeroizing;
 /// The longest reply that is read, in bytes.
 const LONGEST_REPLY: usize = 1 << 20;
 
-/// How an action is called.
+/// The style of an action's calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// RPC: a POST with everything in its body.
@@ -46,11 +46,11 @@ pub trait Action: Serialize {
     const NAME: &'static str;
     /// The API version, such as `2014-05-26`.
     const VERSION: &'static str;
-    /// Whether making the call twice has the effect of making it once: only then is it retried.
+    /// True if making the call twice has the effect of making it once: only then is it retried.
     const IDEMPOTENT: bool;
-    /// Whether it takes the parameter `RegionId`.
+    /// True if it takes the parameter `RegionId`.
     const REGIONAL: bool = true;
-    /// How it is called.
+    /// The style of its calls.
     const STYLE: Style = Style::Rpc;
     /// The type of the reply.
     type Reply: DeserializeOwned + Send + 'static;
@@ -355,7 +355,7 @@ pub(super) fn params<A: Action>(action: &A, region: &str) -> Vec<(String, String
 pub(crate) struct Probe {
     /// Host and port.
     pub(crate) host: String,
-    /// How long the answer took, connecting included.
+    /// The time that the answer took, connecting included.
     pub(crate) took: Duration,
     /// The clocks, if the answer had a time.
     pub(crate) clock: Option<ClockSkew>,
@@ -388,7 +388,7 @@ fn judged(kind: AnyAction, mut error: ApiError, headers: &HeaderMap) -> FailedAt
     }
 }
 
-/// How far this machine's clock is from the server's, as an addition to a message.
+/// The difference between this machine's clock and the server's, as an addition to a message.
 fn skew(theirs: Option<&str>, ours: Timestamp) -> String {
     let clock = theirs.and_then(|text| ClockSkew::read(text, ours));
     clock.map_or_else(String::new, |clock| format!(" ({clock})"))

@@ -153,7 +153,7 @@ pub fn parse(text: &str) -> Result<Url> {
     }
 }
 
-/// Whether the URL names this machine: `localhost`, `127.0.0.0/8` or `::1`.
+/// True if the URL names this machine: `localhost`, `127.0.0.0/8` or `::1`.
 #[must_use]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -164,7 +164,7 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether this is a region whose host of ECS doesn't follow the rule.
+/// True if this is a region whose host of ECS doesn't follow the rule.
 pub(super) fn is_exception(region: &str) -> bool {
     exception(region).is_some()
 }

@@ -47,7 +47,7 @@ pub(crate) const REGIONS: [&str; 41] = [
     "us-west-1",
 ];
 
-/// Whether this is the id of a region.
+/// True if this is the id of a region.
 #[must_use]
 pub(crate) fn is_known(id: &str) -> bool {
     REGIONS.contains(&id) || endpoint::is_exception(id)

@@ -109,8 +109,8 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-/// Whether two texts are equal, in a time that depends on their lengths only: for checking a
-/// signature or a token.
+/// True if two texts are equal, in a time that depends on their lengths only: for checking a signature or a
+/// token.
 #[must_use]
 pub fn same(a: &str, b: &str) -> bool {
     a.as_bytes().ct_eq(b.as_bytes()).into()

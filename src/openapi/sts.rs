@@ -45,7 +45,7 @@ pub(crate) struct AssumeRole {
     /// The name of this use of it.
     #[serde(rename = "RoleSessionName")]
     pub(crate) session_name: String,
-    /// How long the credentials are to hold, in seconds.
+    /// The time that the credentials are to hold, in seconds.
     #[serde(rename = "DurationSeconds")]
     pub(crate) seconds: Option<u64>,
     /// A policy that narrows what the role may do.

@@ -72,7 +72,7 @@ pub enum Event {
     Broken {
         /// The reason, as a text for the user.
         why: String,
-        /// Whether the session can go on over a new connection.
+        /// True if the session can go on over a new connection.
         resumable: bool,
         /// The connection was abandoned because nothing came: the gateway may still have it.
         silent: bool,
@@ -87,7 +87,7 @@ pub enum Event {
     Ended(Ending),
 }
 
-/// How a session ended.
+/// The end of a session.
 #[derive(Debug)]
 pub enum Ending {
     /// Normally.
@@ -129,7 +129,7 @@ pub trait Channel {
     /// Handles a message or event from the WebSocket.
     fn receive(&mut self, now: Now, incoming: Incoming);
 
-    /// Whether there is room for input. [`Channel::write`] keeps its bytes in any case.
+    /// True if there is room for input. [`Channel::write`] keeps its bytes in any case.
     fn can_write(&self) -> bool;
 
     /// Takes bytes from the user, which are delivered once and in order.
@@ -138,8 +138,8 @@ pub trait Channel {
     /// Notes that the input has ended: find out when the agent has taken all of it.
     fn input_ended(&mut self) {}
 
-    /// Whether the agent has shown, since [`Channel::input_ended`], that it has taken everything
-    /// written before.
+    /// True if the agent has shown, since [`Channel::input_ended`], that it has taken everything written
+    /// before.
     fn drained(&self) -> bool {
         true
     }
@@ -150,7 +150,7 @@ pub trait Channel {
     /// Tells the remote side that this side ends the session.
     fn close(&mut self, now: Now);
 
-    /// Whether [`Channel::poll_send`] has something now.
+    /// True if [`Channel::poll_send`] has something now.
     fn wants_send(&self, now: Now) -> bool;
 
     /// The next message to send.
@@ -159,7 +159,7 @@ pub trait Channel {
     /// The next event for the user.
     fn poll_event(&mut self) -> Option<Event>;
 
-    /// When to call [`Channel::wake`] if nothing happens before.
+    /// The time to call [`Channel::wake`] if nothing happens before.
     fn deadline(&self, now: Now) -> Option<Instant>;
 
     /// Does what is due now.
@@ -172,22 +172,22 @@ pub trait Channel {
     /// Asks the other side for a sign of life.
     fn probe(&mut self) {}
 
-    /// Whether the remote side is known to take input.
+    /// True if the remote side is known to take input.
     fn is_ready(&self) -> bool {
         true
     }
 
-    /// Whether input was sent that the agent may have dropped.
+    /// True if input was sent that the agent may have dropped.
     fn may_have_dropped_input(&self) -> bool {
         false
     }
 
-    /// How many bytes of input, all of which the remote side should get, were not sent.
+    /// The bytes of input that were not sent, though the remote side should get all of them.
     fn unsent(&self) -> usize {
         0
     }
 
-    /// Whether the remote side is known to end the session when it has no more to say.
+    /// True if the remote side is known to end the session when it has no more to say.
     fn reports_end(&self) -> bool {
         false
     }
@@ -195,7 +195,7 @@ pub trait Channel {
     /// Notes that it is known to.
     fn set_reports_end(&mut self) {}
 
-    /// Whether output that comes now can be an answer to the user.
+    /// True if output that comes now can be an answer to the user.
     fn is_answering(&self) -> bool {
         true
     }
@@ -220,6 +220,6 @@ pub struct Condition {
     pub sent: u64,
     /// Bytes for the user that were received.
     pub received: u64,
-    /// How often the session went on over a new connection; `None` where none can.
+    /// The number of times the session went on over a new connection; `None` where none can.
     pub resumes: Option<u32>,
 }

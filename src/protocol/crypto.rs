@@ -23,7 +23,7 @@ pub use message::{
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
-/// How long the exchange may take: the agent waits as long, and then ends the session.
+/// The time limit for the exchange: the agent waits as long, and then ends the session.
 pub const LIMIT: Duration = Duration::from_secs(20);
 
 /// The encryption of a session's payloads.
@@ -37,7 +37,7 @@ pub enum Privacy {
         exchange: Exchange,
         /// The message of it that is to be sent.
         due: Option<Bytes>,
-        /// When it must be done; `None` before there is a connection.
+        /// The time when it must be done; `None` before there is a connection.
         until: Option<Instant>,
     },
     /// Encrypted.
@@ -68,19 +68,19 @@ impl Privacy {
         }
     }
 
-    /// Whether payloads may be sent.
+    /// True if payloads may be sent.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !matches!(self, Self::Exchanging { .. })
     }
 
-    /// Whether an exchange has begun and is not done: it can't be taken up on another connection.
+    /// True if an exchange has begun and is not done: it can't be taken up on another connection.
     #[must_use]
     pub fn is_underway(&self) -> bool {
         self.deadline().is_some()
     }
 
-    /// When the exchange has taken too long.
+    /// The time when the exchange has taken too long.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self {
@@ -89,7 +89,7 @@ impl Privacy {
         }
     }
 
-    /// Whether [`Privacy::poll`] has something.
+    /// True if [`Privacy::poll`] has something.
     #[must_use]
     pub fn wants_send(&self) -> bool {
         matches!(self, Self::Exchanging { due: Some(_), .. })

@@ -36,13 +36,13 @@ pub trait Filter {
     /// The user's input has ended.
     fn input_end(&mut self, _flow: &mut Flow) {}
 
-    /// Whether the user's input should be read now.
+    /// True if the user's input should be read now.
     fn wants_input(&self) -> bool {
         true
     }
 
-    /// Whether the remote side has shown that it is what this filter expects. Until then the time for
-    /// opening a session runs on.
+    /// True if the remote side has shown that it is what this filter expects. Until then the time for opening
+    /// a session runs on.
     fn is_ready(&self) -> bool {
         true
     }
@@ -59,7 +59,7 @@ pub trait Filter {
         None
     }
 
-    /// When to call [`Filter::wake`] if nothing happens before.
+    /// The time to call [`Filter::wake`] if nothing happens before.
     fn deadline(&self) -> Option<Instant> {
         None
     }

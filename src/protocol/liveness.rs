@@ -14,9 +14,9 @@ pub struct Liveness {
     /// The connection is dead when nothing was heard for so long; `None` never.
     dead_after: Option<Duration>,
     sent_at: Instant,
-    /// When the silence that counts began.
+    /// The time when the silence that counts began.
     heard_at: Instant,
-    /// When something was last received.
+    /// The time when something was last received.
     received_at: Instant,
     pinged: bool,
     last: Now,
@@ -72,7 +72,7 @@ impl Liveness {
         self.keepalive = keepalive;
     }
 
-    /// When something is due next.
+    /// The time when something is due next.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         let heartbeat = self.keepalive.map(|span| self.sent_at + span);
@@ -140,7 +140,7 @@ impl Liveness {
         self.dead_after.unwrap_or_default() * 2 / 3
     }
 
-    /// When the silence began that makes a ping due now.
+    /// The time when the silence began that makes a ping due now.
     fn ping_began(&self, now: Now) -> Instant {
         now.at.checked_sub(self.patience()).unwrap_or(now.at)
     }

@@ -33,7 +33,7 @@ fn closed(code: &str, detail: &str) -> bool {
     }
 }
 
-/// Whether the agent's text, which ends with what Go says of a failed read, tells of the end of the stream:
+/// True if the agent's text, which ends with what Go says of a failed read, tells of the end of the stream:
 /// `An error occurred while reading from the target port 10.0.0.1:80. EOF.`
 fn is_end_of_file(detail: &str) -> bool {
     let detail = detail.trim_end_matches('.');

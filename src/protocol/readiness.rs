@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-/// How long after it is said to be open an agent may still drop input. The official client waits
-/// this long before it sends anything to a forwarded port.
+/// The time after a session is said to be open in which an agent may still drop input. The official client
+/// waits this long before it sends anything to a forwarded port.
 pub const GRACE: Duration = Duration::from_secs(3);
 
-/// When input may go to a session that was just begun.
+/// The moment from which input may go to a session that was just begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputFrom {
     /// From the first output on, however late that is: a shell speaks first, always.
@@ -95,7 +95,7 @@ impl Readiness {
         ready
     }
 
-    /// When it counts as ready although nothing was heard.
+    /// The time when it counts as ready although nothing was heard.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
@@ -105,19 +105,19 @@ impl Readiness {
         .filter(|_| self.from != InputFrom::FirstOutput)
     }
 
-    /// Whether the remote side has shown that it is ready, or had the time to get ready.
+    /// True if the remote side has shown that it is ready, or had the time to get ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.state == State::Ready
     }
 
-    /// Whether input may be sent.
+    /// True if input may be sent.
     #[must_use]
     pub fn lets_input_go(&self) -> bool {
         self.is_ready() || matches!(self.from, InputFrom::Start { .. })
     }
 
-    /// Whether an agent may drop input that is sent now.
+    /// True if an agent may drop input that is sent now.
     #[must_use]
     pub fn may_drop_input(&self) -> bool {
         !self.is_ready() && self.from != (InputFrom::Start { queued: true })

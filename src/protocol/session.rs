@@ -36,7 +36,7 @@ use std::time::{Duration, Instant};
 /// The bytes that a session may send per second until the gateway sets another limit.
 pub const DEFAULT_RATE: u64 = 200_000;
 
-/// How recent the last output of a port is that surely has not been closed.
+/// The age of the last output up to which a port surely has not been closed.
 const FLOWING: Duration = Duration::from_secs(10);
 
 /// The client's side of a session.
@@ -71,9 +71,9 @@ pub struct Session {
     received: u64,
     /// After a reconnect, until there is progress: when a connection that lasts counts as progress.
     progress_at: Option<Instant>,
-    /// Whether an output came since the last heartbeat.
+    /// True if an output came since the last heartbeat.
     heard_output: bool,
-    /// When the last output came.
+    /// The time when the last output came.
     output_at: Option<Instant>,
     /// Input was sent that the agent may have dropped, and nothing has come back.
     early_input: bool,
@@ -176,7 +176,7 @@ impl Session {
         }
     }
 
-    /// Whether the agent may be one that says nothing when a port's target has closed, and dials it anew on
+    /// True if the agent may be one that says nothing when a port's target has closed, and dials it anew on
     /// any message.
     fn may_dial_anew(&self) -> bool {
         let old = self.version.is_none_or(|v| v < Version::V1_02);
@@ -294,8 +294,8 @@ impl Session {
         }
     }
 
-    /// Whether a heartbeat may make the agent dial a port anew that has been closed. None is sent for a
-    /// user whose input has ended: what the port then sends would be taken for an answer.
+    /// True if a heartbeat may make the agent dial a port anew that has been closed. None is sent for a user
+    /// whose input has ended: what the port then sends would be taken for an answer.
     fn provokes(&self, now: Now) -> bool {
         let flowing = self.output_at.is_some_and(|at| now.at < at + FLOWING);
         self.may_dial_anew() && !flowing

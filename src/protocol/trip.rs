@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How many measurements are remembered. The least of them counts: an acknowledgement waits for the next
-/// output, and a program that shows nothing makes it late.
+/// The number of measurements that are remembered. The least of them counts: an acknowledgement waits for the
+/// next output, and a program that shows nothing makes it late.
 const REMEMBERED: usize = 8;
 
-/// After so long a later message is measured in place of one that is not acknowledged.
+/// The time after which a later message is measured in place of one that is not acknowledged.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Measures one message at a time.

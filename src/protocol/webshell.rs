@@ -23,17 +23,17 @@ const KEEP_INPUT: usize = 64 * 1024;
 /// Bytes of one message, at most.
 const MAX_MESSAGE: usize = 2048;
 
-/// How long the rest of a character may take. Then what there is of it goes out as it is: a keyboard
-/// that is not UTF-8 sends bytes of which no rest will come.
+/// The time limit for the rest of a character. Then what there is of it goes out as it is: a keyboard that is
+/// not UTF-8 sends bytes of which no rest will come.
 const REST_OF_CHARACTER: Duration = Duration::from_millis(50);
 
-/// How long output is held back that may become a closing status, by how much there is of it. A
-/// user who types a lone brace waits for it; a whole status wants to be the last output.
+/// The time that output which may become a closing status is held back, by how much there is of it. A user
+/// who types a lone brace waits for it; a whole status wants to be the last output.
 const HOLD_START: Duration = Duration::from_millis(100);
 const HOLD_PART: Duration = Duration::from_secs(2);
 const HOLD_WHOLE: Duration = Duration::from_secs(1);
 
-/// How a web shell is to behave.
+/// The settings of a web shell.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// A WebSocket ping after so long without sending; `None` for none.
@@ -53,14 +53,14 @@ pub struct Webshell {
     liveness: Liveness,
     bucket: Option<Bucket>,
     input: BytesMut,
-    /// When the user has written last.
+    /// The time when the user has written last.
     written: Instant,
     ping: bool,
     scanner: StatusScanner,
-    /// When something was received last that the scanner holds.
+    /// The time when something was received last that the scanner holds.
     held_since: Instant,
     events: VecDeque<Event>,
-    /// Of the pings, which alone are answered.
+    /// The round trips of the pings, which alone are answered.
     trip: Trip,
     /// The number of the last ping.
     pings: u32,
@@ -145,7 +145,7 @@ impl Webshell {
         });
     }
 
-    /// When what is held back will have been held back for long enough.
+    /// The time up to which output is held back.
     fn held_until(&self) -> Option<Instant> {
         let span = match self.scanner.held() {
             HeldBack::Nothing => return None,
@@ -170,12 +170,12 @@ impl Webshell {
         }
     }
 
-    /// When to give up on the rest of a character.
+    /// The time to give up on the rest of a character.
     fn rest_by(&self) -> Instant {
         self.written + REST_OF_CHARACTER
     }
 
-    /// When the bucket lets more through, if not now.
+    /// The time when the bucket lets more through, if not now.
     fn wait_until(&self, now: Instant) -> Option<Instant> {
         self.bucket.as_ref()?.wait_until(now)
     }
@@ -319,7 +319,7 @@ fn lost(why: String) -> Ending {
     Ending::Failed(Error::Lost(why))
 }
 
-/// How many bytes at the end begin a character without ending it.
+/// The number of bytes at the end that begin a character without ending it.
 fn unfinished(bytes: &[u8]) -> usize {
     let is_beginning = |len: &usize| {
         let tail = bytes.len().checked_sub(*len).and_then(|at| bytes.get(at..));

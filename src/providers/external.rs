@@ -15,10 +15,10 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-/// How long the program may take.
+/// The time limit for the program.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// How long it has to end after it was asked to.
+/// The time that it has to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The longest output that is read, in bytes.

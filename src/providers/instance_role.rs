@@ -13,10 +13,10 @@ use url::Url;
 /// The metadata service; it has this address in every network of Alibaba Cloud.
 const SERVICE: &str = "http://100.100.100.200";
 
-/// How long it may take to connect, and to answer a request.
+/// The time limit for connecting, and for the answer to a request.
 const STEP: Duration = Duration::from_secs(1);
 
-/// How long everything may take where this may be no instance at all.
+/// The time limit for everything where this may be no instance at all.
 const GUESS: Duration = Duration::from_secs(1);
 
 /// The header with the token of the protocol's second version.

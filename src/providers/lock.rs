@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How often a lock that is held is tried.
+/// The interval at which a lock that is held is tried.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// How long a lock is waited for: its holder makes a few requests, each bounded.
+/// The most that a lock is waited for: its holder makes a few requests, each bounded.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A lock that is held. The system takes it back when the process ends, however it ends.

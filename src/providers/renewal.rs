@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// How long before the expiry the first attempt to renew is made.
+/// The time before the expiry at which the first attempt to renew is made.
 const AHEAD: Duration = Duration::from_secs(15 * 60);
 
 /// Credentials that expire within this time are no longer used: a request takes its time.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::time::Duration;
 use url::Url;
 
-/// How long the server may take.
+/// The time limit for the server.
 const LIMIT: Duration = Duration::from_secs(15);
 
 /// The answer of such a server, and of the instance's metadata service.

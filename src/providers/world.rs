@@ -18,13 +18,13 @@ pub(crate) struct World {
     pub(crate) loopback: Option<Url>,
     /// The region, where one is configured.
     pub(crate) region: Option<String>,
-    /// Whether the hosts inside the VPC are to be used.
+    /// True if the hosts inside the VPC are to be used.
     pub(crate) vpc: bool,
     /// The STS to call for a source without a role that names one.
     pub(crate) sts: Sts,
-    /// How long one request may take.
+    /// The time limit for one request.
     pub(crate) limit: Duration,
-    /// How calls are signed.
+    /// The algorithm that signs calls.
     pub(crate) signature: Signature,
     /// The folder of cached role credentials, if there is one.
     pub(crate) cache: Option<PathBuf>,
@@ -47,7 +47,7 @@ impl Clock {
         (self.0)()
     }
 
-    /// How much time is left until then; none if it has passed.
+    /// The time that is left until then; none if it has passed.
     pub(crate) fn until(&self, then: Timestamp) -> Duration {
         Duration::try_from(then.duration_since(self.now())).unwrap_or_default()
     }

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 /// again for a part of it, and then at the time itself; but only once for a time at which a slot begins.
 const SLOT: Duration = Duration::from_millis(64 * 64);
 
-/// What is so far ahead may be late by a slot.
+/// The distance from which on a deadline may be late by a slot.
 const FAR: Duration = Duration::from_secs(16);
 
-/// When tokio's first slot began; unknown in tests.
+/// The time when tokio's first slot began; unknown in tests.
 static FIRST_SLOT: OnceLock<Instant> = OnceLock::new();
 
 /// The current time.
@@ -25,7 +25,7 @@ pub(crate) fn runtime_begins() {
     let _ = FIRST_SLOT.set(Instant::now());
 }
 
-/// When to wake up for what is due `at` this time and may be a little late.
+/// The time to wake up for what is due `at` this time and may be a little late.
 pub(super) fn wake_up_for(now: Instant, at: Instant) -> Instant {
     match FIRST_SLOT.get() {
         Some(first) if at >= now + FAR => slot_after(*first, at),

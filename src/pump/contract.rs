@@ -19,7 +19,7 @@ pub(crate) struct Link {
     pub incoming: mpsc::Receiver<Incoming>,
     /// Messages that were taken from `incoming` already and are handled before the rest.
     pub first: Option<Incoming>,
-    /// When it was made.
+    /// The time when it was made.
     pub since: Now,
 }
 
@@ -114,14 +114,14 @@ pub(crate) trait Host {
     fn ending(&mut self, _outcome: &Outcome) {}
 }
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// By the remote side, or by a failure.
+    /// The remote side or a failure ended it.
     Ended(Ending),
-    /// By `~.`.
+    /// The user ended it by `~.`.
     Escaped,
-    /// By a signal or a time limit.
+    /// A signal or a time limit ended it.
     Stopped(Stop),
     /// The reader of the output has closed it.
     OutputClosed,
@@ -136,7 +136,7 @@ pub(crate) struct Options {
     pub escape: Option<Escape>,
     /// Reconnect when the connection breaks.
     pub resume: bool,
-    /// How long each step of opening the session may take.
+    /// The time limit for each step of opening the session.
     pub open_within: Option<Duration>,
     /// Once the user's input has ended and was delivered, end the session when the remote side has been
     /// silent for so long: with [`Error::Silence`], as more might have come. Zero asks for no answer;

@@ -7,7 +7,7 @@ use crate::protocol::channel::{Incoming, Now};
 use std::time::Instant;
 
 impl Pump<'_> {
-    /// When the loop must wake up if nothing happens before.
+    /// The time when the loop must wake up if nothing happens before.
     pub(super) fn deadline(&self, now: Now) -> Option<Instant> {
         let stop_by = self.stopping.map(|(_, by)| by);
         let linger_by = self.linger_by();
@@ -22,7 +22,7 @@ impl Pump<'_> {
         times.into_iter().flatten().min()
     }
 
-    /// Of the channel, what is far ahead may be late: heartbeats, pings, the limit of a silence.
+    /// The channel's deadline. One that is far ahead may be late: heartbeats, pings, the limit of a silence.
     fn channel_deadline(&self, now: Now) -> Option<Instant> {
         let at = self.channel.deadline(now)?;
         Some(clock::wake_up_for(now.at, at))
@@ -33,15 +33,15 @@ impl Pump<'_> {
         self.opening.deadline(self.wire.is_up(), ready)
     }
 
-    /// When the remote side will have been silent for long enough.
+    /// The time when the remote side will have been silent for long enough.
     fn linger_by(&self) -> Option<Instant> {
         let waits = self.opening.is_open() && self.wire.is_up() && self.flow.user.is_empty();
         let wanted = self.silence_ends_it() || !self.linger.has_said();
         self.linger.deadline().filter(|_| waits && wanted)
     }
 
-    /// Whether a long silence ends the session. The user is only told of it where the remote side reports
-    /// its end.
+    /// True if a long silence ends the session. The user is only told of it where the remote side reports its
+    /// end.
     fn silence_ends_it(&self) -> bool {
         let trusted = self.options.trusts_end && self.channel.reports_end();
         !trusted || self.linger.wants_no_answer()

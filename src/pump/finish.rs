@@ -7,7 +7,7 @@ use super::{Outcome, Pump};
 use crate::protocol::channel::Ending;
 use std::time::Duration;
 
-/// How long closing may take, and writing the last output of a session that was stopped.
+/// The time limit for closing, and for writing the last output of a session that was stopped.
 const CLOSING: Duration = Duration::from_secs(1);
 
 impl Pump<'_> {

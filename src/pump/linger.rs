@@ -33,12 +33,12 @@ impl Linger {
         self.span = Some(Duration::ZERO);
     }
 
-    /// Whether the session ends after a silence.
+    /// True if the session ends after a silence.
     pub(super) fn is_limited(&self) -> bool {
         self.span.is_some()
     }
 
-    /// Whether no answer is waited for.
+    /// True if no answer is waited for.
     pub(super) fn wants_no_answer(&self) -> bool {
         self.span == Some(Duration::ZERO)
     }
@@ -53,7 +53,7 @@ impl Linger {
         self.quiet_since += span;
     }
 
-    /// Whether the user's input has ended and is delivered. The silence is counted from then on.
+    /// True if the user's input has ended and is delivered. The silence is counted from then on.
     pub(super) fn set_drained(&mut self, drained: bool, now: Instant) {
         if drained != self.drained {
             self.drained = drained;
@@ -66,12 +66,12 @@ impl Linger {
         self.said = true;
     }
 
-    /// Whether the user has been told of the silence.
+    /// True if the user has been told of the silence.
     pub(super) fn has_said(&self) -> bool {
         self.said
     }
 
-    /// When the silence will be long enough to end the session, or to tell the user.
+    /// The time when the silence will be long enough to end the session, or to tell the user.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let span = self.span.filter(|_| self.drained)?;
         Some(self.quiet_since + span)

@@ -374,7 +374,7 @@ impl Pump<'_> {
         }
     }
 
-    /// Whether the WebSocket may be read: not while much output waits to be written.
+    /// True if the WebSocket may be read: not while much output waits to be written.
     fn has_room(&self) -> bool {
         self.flow.user.len().max(self.flow.errors.len()) < OUTPUT_ROOM
     }

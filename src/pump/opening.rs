@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// The steps of opening, each with a time limit of its own.
 #[derive(Debug)]
 pub(super) struct Opening {
-    /// How long each step may take; `None` sets no limit.
+    /// The time limit for each step; `None` sets no limit.
     within: Option<Duration>,
     by: Option<Instant>,
     opened: bool,
@@ -53,17 +53,17 @@ impl Opening {
         self.by = self.by.map(|by| by + span);
     }
 
-    /// Whether the session is open.
+    /// True if the session is open.
     pub(super) fn is_open(&self) -> bool {
         self.opened
     }
 
-    /// How long a step may take.
+    /// The time limit for a step.
     pub(super) fn limit(&self) -> Duration {
         self.within.unwrap_or_default()
     }
 
-    /// When the current step takes too long. After the opening, the limit holds while there is a
+    /// The time when the current step takes too long. After the opening, the limit holds while there is a
     /// connection (`up`) and the remote side is not `ready`.
     pub(super) fn deadline(&self, up: bool, ready: bool) -> Option<Instant> {
         let waits = !self.opened || (up && !ready);

@@ -3,20 +3,20 @@
 use crate::error::Error;
 use std::time::{Duration, Instant};
 
-/// How late a wake-up may be on a busy machine.
+/// The most that a wake-up is late on a busy machine.
 const LATE: Duration = Duration::from_millis(500);
 
 /// A stop of at least this length is named in an error that follows it.
 const LONG: Duration = Duration::from_secs(5);
 
-/// How long after a stop it may be the cause of the session's end.
+/// The time after a stop in which it may be the cause of the session's end.
 const BLAME_WINDOW: Duration = Duration::from_secs(60);
 
 /// The next wake-up, and the last one that came late.
 #[derive(Debug, Default)]
 pub(super) struct StallDetector {
     due: Option<Instant>,
-    /// When the last late wake-up came, and how late it was.
+    /// The time when the last late wake-up came, and how late it was.
     last: Option<(Instant, Duration)>,
 }
 
@@ -50,7 +50,7 @@ impl StallDetector {
     }
 }
 
-/// Whether a silence of this side may have caused the error.
+/// True if a silence of this side may have caused the error.
 fn is_of_session(error: &Error) -> bool {
     matches!(
         error,

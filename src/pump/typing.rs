@@ -16,7 +16,7 @@ impl Pump<'_> {
         }
     }
 
-    /// Whether input should be read. Without a connection, a terminal is read even if the buffer is full,
+    /// True if input should be read. Without a connection, a terminal is read even if the buffer is full,
     /// because an escape sequence may come.
     pub(super) fn has_use_for_input(&self) -> bool {
         self.channel.can_write() || (self.options.escape.is_some() && !self.wire.is_up())

@@ -12,19 +12,22 @@ use tokio::sync::mpsc;
 /// The most messages received at once.
 const BATCH: usize = 64;
 
-/// How long reconnecting is tried: a session's URL is valid for so long.
+/// The time that reconnecting is tried: a session's URL is valid for so long.
 pub(super) const GIVE_UP: Duration = Duration::from_secs(600);
 
 /// The pauses between two attempts to reconnect.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// How late an abandoned attempt may reach the gateway: a stalled network was seen to deliver after 50 s.
+/// The time in which an abandoned attempt may still reach the gateway: a stalled network was seen to deliver
+/// after 50 s.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(120);
 
-/// How often in a row, and for how long, a refusal of the gateway is taken for the effect of an abandoned
-/// attempt, and tried again.
+/// The most refusals in a row that are taken for the effect of an abandoned attempt, after which the gateway
+/// is tried again.
 const MAX_RETRIES: u32 = 5;
+
+/// The time after the first of these refusals in which the gateway is tried again.
 const RETRY_WITHIN: Duration = Duration::from_secs(60);
 
 /// The connection to the gateway, and the attempts to make a new one.
@@ -34,7 +37,7 @@ pub(super) struct Wire {
     pub batch: Vec<Incoming>,
     backoff: Backoff,
     broken_at: Option<Instant>,
-    /// When an attempt was last abandoned. It may still reach the gateway, and displace a later one.
+    /// The time when an attempt was last abandoned. It may still reach the gateway, and displace a later one.
     abandoned_at: Option<Instant>,
     /// Since when, and how often, a refusal was taken for the effect of an abandoned attempt.
     retried: Option<(Instant, u32)>,
@@ -63,7 +66,7 @@ pub(super) struct Arms<'a> {
     pub batch: &'a mut Vec<Incoming>,
 }
 
-/// Whether another attempt would fail in the same way.
+/// True if another attempt would fail in the same way.
 fn is_lasting(error: &Error) -> bool {
     match error {
         Error::Refused { status, .. } => (400..500).contains(status) && *status != 429,
@@ -87,12 +90,12 @@ impl Wire {
         }
     }
 
-    /// Whether there is a connection.
+    /// True if there is a connection.
     pub(super) fn is_up(&self) -> bool {
         matches!(self.state, WireState::Up(_))
     }
 
-    /// When to dial again.
+    /// The time to dial again.
     pub(super) fn retry_at(&self) -> Option<Instant> {
         match self.state {
             WireState::Down { retry_at } => Some(retry_at),
@@ -135,7 +138,7 @@ impl Wire {
         self.abandoned_at = Some(now);
     }
 
-    /// Whether an abandoned attempt may be the reason why the gateway says that another connection has the
+    /// True if an abandoned attempt may be the reason why the gateway says that another connection has the
     /// session, or that there is none. That is assumed [`MAX_RETRIES`] times.
     pub(super) fn may_be_abandoned_attempt(&mut self, now: Instant) -> bool {
         let recent = self
@@ -149,7 +152,7 @@ impl Wire {
         retry
     }
 
-    /// Whether no other attempt should follow a failed one.
+    /// True if no other attempt should follow a failed one.
     pub(super) fn is_final(&mut self, now: Instant, error: &Error) -> bool {
         if matches!(error, Error::Timeout { .. } | Error::Connect { .. }) {
             self.abandoned_attempt(now);

@@ -29,7 +29,7 @@ impl NewFile {
         Ok(Self { path, file })
     }
 
-    /// Where it is.
+    /// Its path.
     #[must_use]
     pub(crate) fn path(&self) -> &Path {
         &self.path

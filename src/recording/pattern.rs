@@ -23,18 +23,18 @@ pub(crate) struct Names<'a> {
     pub(crate) target: &'a str,
     /// The session's id.
     pub(crate) session: &'a str,
-    /// When it began.
+    /// The time when it began.
     pub(crate) time: Timestamp,
 }
 
 impl Pattern {
-    /// Whether the session's id is in the name.
+    /// True if the session's id is in the name.
     #[must_use]
     pub(crate) fn has_session(&self) -> bool {
         self.0.contains(&Part::Session)
     }
 
-    /// Whether each session has a file of its own.
+    /// True if each session has a file of its own.
     #[must_use]
     pub(crate) fn tells_apart(&self) -> bool {
         self.has_session() || self.0.contains(&Part::Time)

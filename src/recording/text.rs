@@ -36,7 +36,7 @@ impl Text {
     }
 }
 
-/// Whether more bytes could make this a character.
+/// True if more bytes could make this a character.
 fn is_begun(bytes: &[u8]) -> bool {
     from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }

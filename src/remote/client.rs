@@ -54,8 +54,8 @@ struct Running {
 }
 
 impl Running {
-    /// Whether another command may be sent: the one before has had its end, and nothing of its input can
-    /// hold the runner up.
+    /// True if another command may be sent: the one before has had its end, and nothing of its input can hold
+    /// the runner up.
     fn is_free(&self) -> bool {
         self.following.is_none() && self.job.as_ref().is_none_or(Job::is_cleared)
     }
@@ -83,20 +83,20 @@ impl RunnerClient {
         &self.command_line
     }
 
-    /// Whether the runner is there.
+    /// True if the runner is there.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !matches!(self.phase, Phase::Starting(_))
     }
 
-    /// Whether standard input should be read now.
+    /// True if standard input should be read now.
     #[must_use]
     pub fn wants_input(&self) -> bool {
         self.job()
             .is_some_and(|job| job.runs() && job.input.has_room())
     }
 
-    /// Whether a command would be sent to the runner at once.
+    /// True if a command would be sent to the runner at once.
     #[must_use]
     pub fn is_free(&self) -> bool {
         match &self.phase {
@@ -155,7 +155,7 @@ impl RunnerClient {
         true
     }
 
-    /// When to call [`RunnerClient::wake`] if nothing happens before.
+    /// The time to call [`RunnerClient::wake`] if nothing happens before.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.jobs().filter_map(Job::deadline).min()

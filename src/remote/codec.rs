@@ -103,9 +103,9 @@ pub struct Data<'a> {
     pub stream: Stream,
     /// The number of the line in its stream, from 1.
     pub number: usize,
-    /// Whether the chunk, of which this is a part, is compressed.
+    /// True if the chunk, of which this is a part, is compressed.
     pub compressed: bool,
-    /// How many lines of the chunk there are from this one on.
+    /// The number of the chunk's lines from this one on.
     pub lines: usize,
     /// Base64.
     pub text: &'a [u8],

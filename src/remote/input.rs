@@ -35,7 +35,7 @@ const PAUSE: u32 = 15;
 /// are under way, and less than a frame and what the caller pushes at once wait here.
 #[derive(Debug)]
 pub(super) struct Input {
-    /// Whether the remote side can decompress.
+    /// True if the remote side can decompress.
     compress: bool,
     /// Frames that go uncompressed before the next attempt.
     pause: u32,
@@ -64,7 +64,7 @@ impl Input {
         }
     }
 
-    /// Whether more is welcome. What comes all the same is kept.
+    /// True if more is welcome. What comes all the same is kept.
     pub(super) fn has_room(&self) -> bool {
         !self.ended && !self.closed && self.waiting.len() < MOST
     }
@@ -97,7 +97,7 @@ impl Input {
         taken
     }
 
-    /// Whether all that was sent has been taken.
+    /// True if all that was sent has been taken.
     pub(super) fn is_taken(&self) -> bool {
         self.under_way.is_empty()
     }

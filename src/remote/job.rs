@@ -7,10 +7,10 @@ use super::output::Receiver;
 use bytes::{BufMut as _, BytesMut};
 use std::time::{Duration, Instant};
 
-/// How long a command's streams may stay open after its end, for the sake of its children.
+/// The time that a command's streams may stay open after its end, for the sake of its children.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
-/// How long the runner may take to be ready for another command. What is under way to the former one's
+/// The time that the runner has to be ready for another command. What is under way to the former one's
 /// standard input has to arrive first.
 const CLEARED: Duration = Duration::from_secs(10);
 
@@ -28,8 +28,8 @@ pub(super) struct Job {
     /// Signals for when that is known.
     signals: Vec<Signal>,
     status: Option<u8>,
-    /// When its streams are given up, or, once the runner knows its end, the runner is. Set when all is
-    /// there that it wrote itself.
+    /// The time to give up its streams, or, once the runner knows its end, the runner. Set when all is there
+    /// that it wrote itself.
     give_up: Option<Instant>,
     /// Its streams are given up.
     released: bool,
@@ -39,8 +39,8 @@ pub(super) struct Job {
     end_sent: bool,
     /// The runner has told all of it and knows its end: another command may follow.
     closed: bool,
-    /// When its end is sent although a part of what the runner has to tell is missing. The runner answers that
-    /// it is ready once nothing is left to be told: then a process of the runner's was killed.
+    /// The time to send its end although a part of what the runner has to tell is missing. The runner answers
+    /// that it is ready once nothing is left to be told: then a process of the runner's was killed.
     ask: Option<Instant>,
 }
 
@@ -64,23 +64,23 @@ impl Job {
         }
     }
 
-    /// Whether its status has not come yet.
+    /// True if its status has not come yet.
     pub(super) fn runs(&self) -> bool {
         self.status.is_none()
     }
 
-    /// Whether its end has been reported to the user.
+    /// True if its end has been reported to the user.
     pub(super) fn is_told(&self) -> bool {
         self.told
     }
 
-    /// Whether the runner will take another command whatever its children do: its end has been told, and
-    /// none of its input is on the way to them.
+    /// True if the runner will take another command whatever its children do: its end has been told, and none
+    /// of its input is on the way to them.
     pub(super) fn is_cleared(&self) -> bool {
         self.closed && !self.released && self.input.is_taken()
     }
 
-    /// When to call [`Job::wake`].
+    /// The time to call [`Job::wake`].
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.give_up.into_iter().chain(self.ask).min()
     }
@@ -205,7 +205,7 @@ impl Job {
         self.output.is_complete() && self.error.is_complete()
     }
 
-    /// Whether the command itself has ended, whatever is missing.
+    /// True if the command itself has ended, whatever is missing.
     fn is_over(&self) -> bool {
         self.status.is_some() || self.is_complete()
     }

@@ -103,12 +103,12 @@ impl Receiver {
         Ok(())
     }
 
-    /// Whether the last line has come.
+    /// True if the last line has come.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Whether all that the command itself has written has come.
+    /// True if all that the command itself has written has come.
     pub(super) fn is_complete(&self) -> bool {
         self.ended || self.complete
     }

@@ -25,7 +25,7 @@ impl StdinScript {
         self.text.extend_from_slice(bytes);
     }
 
-    /// Whether the first line is there, or is none that names an interpreter.
+    /// True if the first line is there, or is none that names an interpreter.
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.text.len() > FIRST_LINE || self.text.contains(&b'\n')

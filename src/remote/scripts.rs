@@ -22,13 +22,13 @@ const LOGIN: &str = include_str!("scripts/login.sh");
 /// The shell that becomes a command of the runner.
 const COMMAND: &str = include_str!("scripts/command.sh");
 
-/// What joins the pieces of a command that is too long for one argument.
+/// The script that joins the pieces of a command that is too long for one argument.
 const PIECES: &str = include_str!("scripts/pieces.sh");
 
 /// The option that makes a shell a login shell.
 const LOGIN_OPTION: &str = include_str!("scripts/login_option.sh");
 
-/// What becomes an sftp-server.
+/// The script that becomes an sftp-server.
 const SFTP_SERVER: &str = include_str!("scripts/sftp_server.sh");
 
 /// The service's limit for CommandLine, in characters.
@@ -54,7 +54,7 @@ pub struct RemoteCommand {
     pub what: What,
     /// The shell to run it with instead of the user's.
     pub shell: Option<Vec<u8>>,
-    /// By a login shell.
+    /// True for a login shell.
     pub login: bool,
     /// Environment variables, by name and value; each name is one that a shell takes.
     pub env: Vec<(String, Vec<u8>)>,

@@ -31,7 +31,7 @@ pub struct Terminal {
     phase: Phase,
     /// Typed before the terminal was set.
     ahead: Vec<u8>,
-    /// Whether the shell may end without a status, as in an ordinary session.
+    /// True if the shell may end without a status, as in an ordinary session.
     lenient: bool,
 }
 
@@ -88,13 +88,13 @@ impl Terminal {
         &self.command_line
     }
 
-    /// Whether a shell has answered.
+    /// True if a shell has answered.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         !matches!(self.phase, Phase::Starting(_))
     }
 
-    /// Whether what is typed should be read now. It is from the start: an escape may come.
+    /// True if what is typed should be read now. It is from the start: an escape may come.
     #[must_use]
     pub fn wants_input(&self) -> bool {
         matches!(self.phase, Phase::Open(_)) || self.ahead.len() < TYPE_AHEAD

@@ -17,7 +17,7 @@ impl Tools {
         Self { names }
     }
 
-    /// Whether this one is there. `-w` and `full` stand for options of `base64` and `dd`.
+    /// True if this one is there. `-w` and `full` stand for options of `base64` and `dd`.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.names.contains(name)

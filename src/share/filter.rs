@@ -12,7 +12,7 @@ use bytes::BufMut as _;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// How long a command may take to end when its session is to end.
+/// The time that a command has to end when its session is to end.
 const HANG_UP: Duration = Duration::from_secs(3);
 
 /// The filter.

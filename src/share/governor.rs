@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-/// How much later than when they were noted the starts may all be over: more than that is a damaged file. Every
-/// start would have to wait until then.
+/// The latest time, after the note, at which all starts are over: a later one is a damaged file. Every start
+/// would have to wait until then.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
-/// How fast sessions may be started.
+/// The rate at which sessions may be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pace {
     /// The time between two starts.
     gap: Duration,
-    /// How much earlier than at that pace a start may be.
+    /// The most that a start may be before its time at that pace.
     ahead: Duration,
 }
 
 impl Pace {
-    /// So many a second, and twice as many at once.
+    /// A pace of so many a second, and twice as many at once.
     pub(crate) fn new(each_second: u32) -> Self {
         let each_second = each_second.max(1);
         let gap = Duration::from_secs(1) / each_second;
@@ -28,9 +28,9 @@ impl Pace {
 /// The starts that all processes know of. Times are since 1970.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Starts {
-    /// When this was noted.
+    /// The time when this was noted.
     at: Duration,
-    /// When the next start would be if none had come before its time.
+    /// The time when the next start would be if none had come before its time.
     next: Duration,
 }
 
@@ -61,7 +61,7 @@ impl Starts {
         self.next = self.next.max(now + pause + pace.ahead);
     }
 
-    /// As text of the same length at all times.
+    /// The text of it, which has the same length at all times.
     pub(crate) fn to_text(self) -> String {
         let [at, next] = [self.at, self.next].map(|time| time.as_micros());
         format!("{at:020} {next:020}\n")

@@ -30,9 +30,9 @@ pub(crate) enum HolderRequest {
 pub(crate) struct Run {
     /// The command.
     pub(crate) command: RemoteCommand,
-    /// Whether it has standard input.
+    /// True if it has standard input.
     pub(crate) stdin: bool,
-    /// How long to hold the sessions after it; `None` keeps the present time.
+    /// The time to hold the sessions after it; `None` keeps the present time.
     pub(crate) keep: Option<Duration>,
 }
 
@@ -76,7 +76,7 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// What a command ends with because of this error.
+    /// The answer to a command that ends with this error.
     pub(crate) fn failed(error: &Error) -> Self {
         Self::Failed {
             what: error.to_string(),

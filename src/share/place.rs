@@ -73,7 +73,7 @@ impl HolderFiles {
         }
     }
 
-    /// Whether this file is the one that others try to lock.
+    /// True if this file is the one that others try to lock.
     fn is_locked_by(&self, lock: &File) -> io::Result<bool> {
         let (here, held) = (fs::metadata(&self.lock), lock.metadata()?);
         Ok(here.is_ok_and(|here| (here.dev(), here.ino()) == (held.dev(), held.ino())))
@@ -133,7 +133,7 @@ fn sockets(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(sockets)
 }
 
-/// Whether this error means that no holder can ever have made this directory. A full disk is no such error:
+/// True if this error means that no holder can ever have made this directory. A full disk is no such error:
 /// all processes of a user have to choose the same directory.
 fn can_not_be_there(error: &io::Error) -> bool {
     use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem};
@@ -162,7 +162,7 @@ fn folders(env: Env<'_>) -> Vec<PathBuf> {
     folders
 }
 
-/// Whether a directory is this user's alone.
+/// Checks that a directory is this user's alone.
 fn check(folder: &Path) -> io::Result<()> {
     let data = fs::symlink_metadata(folder)?;
     let problem = if !data.is_dir() {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, sleep};
 
-/// How long the lock is waited for: a process has it for microseconds, unless it was stopped meanwhile.
+/// The most that the lock is waited for: a process has it for microseconds, unless it was stopped meanwhile.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The pauses between two looks at the lock, at most.

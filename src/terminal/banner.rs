@@ -34,7 +34,7 @@ impl Banner {
         bytes
     }
 
-    /// Whether the line is shown.
+    /// True if the line is shown.
     #[must_use]
     pub(super) fn is_shown(&self) -> bool {
         self.shown.is_some()

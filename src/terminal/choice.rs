@@ -205,7 +205,7 @@ impl Choice {
     }
 }
 
-/// How many rows of the list are seen.
+/// The number of rows of the list that are seen.
 fn seen(size: Size) -> usize {
     usize::from(size.rows).saturating_sub(2).max(1)
 }
@@ -270,7 +270,7 @@ impl KeyReader {
         key.filter(|key| !matches!(key, Key::Char(c) if c.is_control()))
     }
 
-    /// Whether a lone Escape has been pressed, unless more comes at once.
+    /// True if a lone Escape has been pressed, unless more comes at once.
     #[must_use]
     pub(crate) fn is_escape(&self) -> bool {
         self.pending == [0x1b]

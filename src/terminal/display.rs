@@ -43,7 +43,7 @@ impl Display {
         self.output_bytes
     }
 
-    /// Whether output goes to the terminal as it is.
+    /// True if output goes to the terminal as it is.
     pub(crate) fn is_plain(&self) -> bool {
         self.wanted.is_none() && self.lines.is_empty()
     }
@@ -100,7 +100,7 @@ impl Display {
         to.extend(self.modes.redo());
     }
 
-    /// Whether a full-screen program is on.
+    /// True if a full-screen program is on.
     pub(crate) fn is_alternate(&self) -> bool {
         self.modes.is_alternate()
     }

@@ -26,7 +26,7 @@ pub use stdout::Stdout;
 
 use std::io::IsTerminal as _;
 
-/// Whether standard output and standard error are one terminal.
+/// True if standard output and standard error are one terminal.
 #[must_use]
 pub fn stderr_is_stdout() -> bool {
     stdout_is_terminal() && stderr_is_terminal() && is_same_file()
@@ -45,19 +45,19 @@ fn is_same_file() -> bool {
     true
 }
 
-/// Whether standard input is a terminal.
+/// True if standard input is a terminal.
 #[must_use]
 pub fn stdin_is_terminal() -> bool {
     std::io::stdin().is_terminal()
 }
 
-/// Whether standard output is a terminal.
+/// True if standard output is a terminal.
 #[must_use]
 pub fn stdout_is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Whether standard error is a terminal.
+/// True if standard error is a terminal.
 #[must_use]
 pub fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()

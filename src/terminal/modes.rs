@@ -164,13 +164,13 @@ impl ModeTracker {
         out.into_bytes()
     }
 
-    /// Whether the output is between control sequences and characters.
+    /// True if the output is between control sequences and characters.
     #[must_use]
     pub fn is_between(&self) -> bool {
         matches!(self.state, State::Ground) && self.lacks == 0
     }
 
-    /// Whether the alternate screen is shown, as full-screen programs do.
+    /// True if the alternate screen is shown, as full-screen programs do.
     #[must_use]
     pub fn is_alternate(&self) -> bool {
         self.switched()
@@ -293,7 +293,7 @@ impl Changed {
     }
 }
 
-/// How many bytes the last character of UTF-8 lacks, where the one before `bytes` lacked some.
+/// The number of bytes that the last character of UTF-8 lacks, where the one before `bytes` lacked some.
 fn lacking(bytes: &[u8], before: usize) -> usize {
     for (have, byte) in bytes.iter().rev().take(3).enumerate() {
         let len = match byte {

@@ -19,7 +19,7 @@ impl RawGuard {
         Ok(Self { raw: true })
     }
 
-    /// Whether it is in raw mode.
+    /// True if it is in raw mode.
     pub(super) fn is_raw(&self) -> bool {
         self.raw
     }

@@ -8,7 +8,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-/// How long the last output may take to be written before the terminal leaves raw mode.
+/// The time that the last output has to be written before the terminal leaves raw mode.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The terminal that is taken, for a process that ends in the middle of something.
@@ -72,7 +72,7 @@ impl Screen {
         self.draw(Display::hide_banner).unwrap_or_default()
     }
 
-    /// Whether a full-screen program is on.
+    /// True if a full-screen program is on.
     #[must_use]
     pub fn is_alternate(&self) -> bool {
         self.draw(|display, _| display.is_alternate())

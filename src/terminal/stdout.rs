@@ -69,7 +69,7 @@ struct State {
 }
 
 impl State {
-    /// Whether everything that was accepted has been written.
+    /// True if everything that was accepted has been written.
     fn is_done(&self) -> bool {
         self.bytes.is_empty() && !self.writing
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tokio::signal::windows as events;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// How often the size is checked: Windows reports a change only to those who read console records.
+/// The interval at which the size is checked: Windows reports a change only to those who read console
+/// records.
 const SIZE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Console events and changes of size, as the signals they correspond to.

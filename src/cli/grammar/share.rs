@@ -21,7 +21,7 @@ pub(crate) struct Sharing {
 pub(crate) struct ControlOptions {
     /// ControlPath. Commands with different ones share nothing; with `None` the command shares nothing at all.
     pub path: Option<String>,
-    /// How long a session is kept after its last command; `None` to use one, but keep none.
+    /// The time that a session is kept after its last command; `None` to use one, but keep none.
     pub keep: Option<Duration>,
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub struct EscapeChar(pub Option<u8>);
 
 impl fmt::Display for EscapeChar {
-    /// As it is read.
+    /// Writes it in the form that is read.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             None => f.write_str("none"),

@@ -29,7 +29,7 @@ const ALIKE: f64 = 0.7;
 /// The values that the file gives to the options of one run.
 #[derive(Debug, Default)]
 pub(super) struct Configured {
-    /// By the option's id.
+    /// The values, by the option's id.
     values: BTreeMap<String, Sourced<Vec<OsString>>>,
     /// The instance that the file sets for the target.
     pub(super) instance: Option<Sourced<String>>,

@@ -12,7 +12,7 @@ use std::ffi::OsString;
 /// Names that are less similar (Jaro, from 0 to 1) are no misspellings of one another.
 const NEAR: f64 = 0.8;
 
-/// How the line of a hint begins.
+/// The beginning of the line of a hint.
 const HINT: &str = "hint: ";
 
 /// Shows a usage error. Where an argument's value comes from a variable, the variable is named:

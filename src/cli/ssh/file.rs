@@ -8,7 +8,7 @@ use crate::pattern::list_matches;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
-/// How many files may include each other, as in ssh.
+/// The most files that may include each other, as in ssh.
 const DEEPEST: usize = 16;
 
 /// The most files that are included in all: files that include each other twice would never end.

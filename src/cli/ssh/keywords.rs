@@ -2,7 +2,7 @@
 
 use crate::language::Both;
 
-/// How axt treats a keyword.
+/// The treatment of a keyword.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Treatment {
     /// axt does what it says.

@@ -20,7 +20,7 @@ pub struct SshPlan {
     pub user: Option<String>,
     /// The task.
     pub task: Task,
-    /// Whether it gets a terminal.
+    /// The request for a terminal.
     pub terminal: TtyRequest,
     /// The task gets no standard input.
     pub no_stdin: bool,
@@ -36,11 +36,11 @@ pub struct SshPlan {
     pub dead_after: Option<Duration>,
     /// The escape character of terminal sessions.
     pub escape_char: Option<EscapeChar>,
-    /// Whether to compress.
+    /// The choice when to compress.
     pub compress: Option<bool>,
     /// The log file.
     pub log_file: Option<PathBuf>,
-    /// How much to say.
+    /// The amount of messages.
     pub log_level: LogLevel,
     /// The user may be asked something: it is a shell of his own, and nothing else goes on beside it.
     pub may_ask: bool,
@@ -83,7 +83,7 @@ pub enum Task {
     Master(MasterCommand, Option<String>),
 }
 
-/// Whether a task gets a terminal.
+/// The request for a task's terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TtyRequest {
     /// No.
@@ -97,7 +97,7 @@ pub enum TtyRequest {
 /// A request of `-O` to a master.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MasterCommand {
-    /// Whether it is there.
+    /// To say that it is there.
     Check,
     /// To end.
     Exit,

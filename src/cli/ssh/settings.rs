@@ -45,7 +45,7 @@ pub(super) struct SshSettings {
     decisions: Vec<Decision>,
 }
 
-/// How long a control master would stay.
+/// The time that a control master would stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Persist {
     No,
@@ -53,7 +53,7 @@ pub(super) enum Persist {
     For(Duration),
 }
 
-/// Whether an unsupported feature is requested; the first setting of it counts.
+/// The first setting of an unsupported feature, which counts.
 #[derive(Debug, Clone)]
 struct Decision {
     keyword: &'static str,
@@ -65,7 +65,7 @@ struct Decision {
 pub(super) struct Complaint {
     /// The option or keyword, and why axt can't follow it.
     pub text: String,
-    /// Whether to go on all the same.
+    /// True to go on all the same.
     pub is_warning: bool,
 }
 
@@ -229,7 +229,7 @@ impl SshSettings {
         }
     }
 
-    /// As with ssh, only the first line with variables counts.
+    /// Sets variables. As with ssh, only the first line with variables counts.
     fn set(&mut self, args: &[String]) -> Result<(), String> {
         let is_set = |arg: &str| {
             arg.split_once('=')
@@ -303,7 +303,7 @@ fn persist(text: &str) -> Result<Persist, String> {
     }
 }
 
-/// Whether a line of a keyword that axt can't follow leads to the same as none.
+/// True if a line of a keyword that axt can't follow leads to the same as none.
 fn asks_for_nothing(name: &str, refused: &RefusedKeyword, line: &Line) -> bool {
     let value = line.args.join(" ").to_ascii_lowercase();
     // `axt proxy %h %p` leads where axt leads anyway.
@@ -330,7 +330,7 @@ fn own_proxy_options(args: &[String]) -> Option<&[String]> {
     (is_axt && verb == "proxy" && is_port).then_some(options)
 }
 
-/// Why a ProxyCommand with these options of axt's is refused: they may lead to another account.
+/// The reason to refuse a ProxyCommand with these options of axt's: they may lead to another account.
 fn before_ssh(options: &[String]) -> String {
     let options = options.iter().map(|word| word.replace("%%", "%"));
     let quoted =

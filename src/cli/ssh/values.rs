@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How much ssh says.
+/// The amount of ssh's messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     /// Nothing but what it can't do without.

@@ -32,7 +32,7 @@ pub(crate) struct Context {
     pub(crate) settings: Settings,
     /// Proxies, trust and timeouts.
     pub(crate) network: Network,
-    /// How long one request may take.
+    /// The time limit for one request.
     limit: Duration,
     /// The directory of cached role credentials.
     kept_credentials: Option<PathBuf>,
@@ -222,7 +222,8 @@ impl Context {
         Ok(format!("{who} {endpoint}"))
     }
 
-    /// Where all processes of the user note the sessions that they start for this account in a region.
+    /// The file in which all processes of the user note the sessions that they start for this account in a
+    /// region.
     pub(crate) fn starts_file(&self, region: &str) -> Result<Option<StartsFile>> {
         let name = digest(&self.account()?, region);
         let path = self

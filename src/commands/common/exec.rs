@@ -11,10 +11,10 @@ use bytes::BufMut as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long a command that got a signal may take to end.
+/// The time that a command that got a signal has to end.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// How long a killed command may take to end.
+/// The time that a killed command has to end.
 const KILLED: Duration = Duration::from_secs(2);
 
 /// The signal that a stop sends to the command, and how long the command then has to end.
@@ -33,9 +33,9 @@ pub(crate) fn passed_on(stop: Stop) -> (Signal, Duration) {
 pub(crate) struct Program {
     /// The command.
     pub(crate) command: RemoteCommand,
-    /// Whether it has the session's terminal.
+    /// True if it has the session's terminal.
     pub(crate) terminal: bool,
-    /// Whether it has the user's standard input.
+    /// True if it has the user's standard input.
     pub(crate) stdin: bool,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Exec {
     stdin: bool,
     /// The beginning of a script on standard input, until its first line is known.
     script: Option<StdinScript>,
-    /// When the command is killed, if it has not ended at its time limit.
+    /// The time when the command is killed, if it has not ended at its time limit.
     kill_at: Option<Instant>,
     produced: Yield,
     /// Keeps what is typed until something has come from the instance.
@@ -309,7 +309,7 @@ impl Filter for Exec {
     }
 }
 
-/// Whether this is an agent's code for a `sh` that can't be started.
+/// True if this is an agent's code for a `sh` that can't be started.
 pub(crate) fn is_no_shell(code: &str) -> bool {
     matches!(code, "ShellCommandNotFound" | "MalformedCommandLine")
 }

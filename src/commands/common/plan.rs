@@ -76,8 +76,8 @@ impl Plan {
     }
 }
 
-/// Whether the user's own shell runs without changes. With `--env` it does not, as there must be room for
-/// the variables.
+/// True if the user's own shell runs without changes. With `--env` it does not, as there must be room for the
+/// variables.
 fn is_plain_shell(run: &cli::RunArgs) -> bool {
     command(run).is_none() && run.shell.is_none() && run.env.is_empty()
 }
@@ -92,15 +92,14 @@ pub(crate) fn tell(run: &cli::RunArgs, ui: &Ui) {
     }
 }
 
-/// Whether it is a terminal session: with `-t`; without a command, also with terminals on stdin and
-/// stdout.
+/// True if it is a terminal session: with `-t`; without a command, also with terminals on stdin and stdout.
 #[must_use]
 pub(crate) fn is_terminal(run: &cli::RunArgs) -> bool {
     run.tty || (is_at_terminal(run) && command(run).is_none())
 }
 
-/// Whether a program of the user's own choice gets a terminal: with `-t`, or with terminals on stdin
-/// and stdout.
+/// True if a program of the user's own choice gets a terminal: with `-t`, or with terminals on stdin and
+/// stdout.
 #[must_use]
 pub(crate) fn is_at_terminal(run: &cli::RunArgs) -> bool {
     let both = terminal::stdin_is_terminal() && terminal::stdout_is_terminal();
@@ -127,7 +126,7 @@ fn environment(run: &cli::RunArgs, terminal: bool) -> Vec<(String, Vec<u8>)> {
     own.chain(given).collect()
 }
 
-/// Whether a command line has a `sudo` that may ask for a password.
+/// True if a command line has a `sudo` that may ask for a password.
 fn asks_for_a_password(line: &[u8]) -> bool {
     let line = String::from_utf8_lossy(line);
     let mut words = line.split(|c: char| c.is_whitespace() || "'\";&|()".contains(c));

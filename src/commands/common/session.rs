@@ -40,14 +40,14 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// How long ending a session may take.
+/// The time limit for ending a session.
 const END: Duration = Duration::from_secs(2);
 
 /// The time that input which may go at once waits for the gateway's first word. A refusal is such a word, and
 /// goes to the queue. Some gateways say nothing.
 const FIRST_WORD: Duration = Duration::from_millis(300);
 
-/// How long axt waits, after a stop, for the answer to a request for a session.
+/// The time that axt waits, after a stop, for the answer to a request for a session.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The time limit for asking again for a session whose answer is missing.
@@ -326,7 +326,7 @@ fn ender(client: &Client, session_id: String) -> Ender {
     }
 }
 
-/// Whether the service may have started a session although the call failed.
+/// True if the service may have started a session although the call failed.
 pub(crate) fn may_have_started(error: &Error) -> bool {
     match error {
         Error::Timeout { .. } | Error::Lost(_) => true,

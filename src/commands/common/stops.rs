@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 pub(crate) struct Stops {
     /// The signals of this process.
     pub(crate) signals: Signals,
-    /// When the time limit ends, if there is one.
+    /// The time when the time limit ends, if there is one.
     pub(crate) by: Option<Instant>,
 }
 

@@ -7,7 +7,7 @@ use std::mem::take;
 pub(super) struct Line {
     /// Its words, without quotes. The last one, which may be empty, is to be completed.
     pub(super) words: Vec<String>,
-    /// How much of the last word stays as it is, in bytes: bash replaces what follows.
+    /// The bytes of the last word that stay as they are: bash replaces what follows.
     kept: usize,
     /// The quote that is open at the end.
     quote: Option<char>,
@@ -86,7 +86,7 @@ impl Line {
     }
 }
 
-/// Whether a shell takes the character for itself.
+/// True if a shell takes the character for itself.
 fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "_-./,:=@%+".contains(c)
 }

@@ -68,7 +68,7 @@ impl CopyFailure {
         ))
     }
 
-    /// Whether there is room for so many bytes, as far as that is known.
+    /// Checks that there is room for so many bytes, as far as that is known.
     ///
     /// # Errors
     /// [`CopyFailure::File`] if there is not.

@@ -22,14 +22,14 @@ pub(super) struct CopyJob<'a> {
     run: RunId,
     /// Another run that is over, whose locks count for nothing.
     dead: String,
-    /// How much was copied.
+    /// The amount that was copied.
     pub(super) meter: Meter,
     /// The results of the files.
     pub(super) tally: Tally,
     ui: &'a Ui,
 }
 
-/// What became of the files.
+/// The counts of files, by what became of them.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     /// Files that were copied and verified.
@@ -100,7 +100,8 @@ impl<'a> CopyJob<'a> {
         script.set("token", &self.run.token).set("free", &self.dead)
     }
 
-    /// Whether a script has done its work. If not, it may be asked again: the run that was in its way is over.
+    /// True if a script has done its work. If not, it may be asked again: the run that was in its way is
+    /// over.
     fn settled(&mut self, done: &ScriptResult, said: &[u8]) -> Result<bool, CopyFailure> {
         match done.status {
             0 => Ok(true),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, interval};
 use unicode_width::UnicodeWidthStr as _;
 
-/// How often the line is drawn.
+/// The interval at which the line is drawn.
 const TICK: Duration = Duration::from_secs(1);
 
 /// The rate is that of so many of the last ticks.
@@ -41,12 +41,12 @@ struct Counts {
 }
 
 impl Meter {
-    /// So many bytes went over.
+    /// Counts bytes that were copied.
     pub(super) fn moved(&self, bytes: usize) {
         self.0.moved.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// So many more bytes are to go over.
+    /// Counts bytes that are to be copied.
     pub(super) fn expect(&self, bytes: u64) {
         self.0.total.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -57,7 +57,7 @@ impl Meter {
         self.0.is_counted.store(true, Ordering::Relaxed);
     }
 
-    /// Of a file of this size so many bytes are to go over.
+    /// Counts the bytes of a file of this size that are left to be copied.
     pub(super) fn settle(&self, size: u64, left: u64) {
         if !self.0.is_counted.load(Ordering::Relaxed) {
             return self.expect(left);

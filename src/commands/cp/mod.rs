@@ -42,7 +42,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use upload::file::LocalSource;
 
-/// How long ending the session may take.
+/// The time limit for ending the session.
 const END: Duration = Duration::from_secs(5);
 
 /// Runs `axt cp`.
@@ -236,7 +236,7 @@ async fn down_one(
     }
 }
 
-/// Whether no other source has this name, of those that have one.
+/// True if no other source has this name, of those that have one.
 fn is_first(taken: &mut HashSet<Vec<u8>>, name: &[u8]) -> bool {
     name.is_empty() || taken.insert(name.to_vec())
 }

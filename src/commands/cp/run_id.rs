@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// For so long the file of a run that was killed is kept.
+/// The time that the file of a killed run is kept.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The token. A file of its name is locked for as long as the run lives, however it ends.
@@ -31,7 +31,7 @@ impl RunId {
         }
     }
 
-    /// Whether this is the token of a run on this machine that is over.
+    /// True if this is the token of a run on this machine that is over.
     pub(super) fn is_of_a_dead_run(&self, token: &str) -> bool {
         let valid = token.len() == self.token.len() && token.bytes().all(|b| b.is_ascii_hexdigit());
         let Some(folder) = self.folder.as_deref().filter(|_| valid) else {

@@ -19,7 +19,7 @@ pub(crate) enum Verdict {
 /// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
-    /// Whether the check passed, and whether it stops a session.
+    /// The result of the check.
     pub(crate) verdict: Verdict,
     /// The result in words, without a full stop.
     pub(crate) text: String,
@@ -79,7 +79,7 @@ impl Finding {
     }
 }
 
-/// Whether RAM denies the call.
+/// True if RAM denies the call.
 pub(crate) fn is_denial(error: &Error) -> bool {
     matches!(error, Error::Api(error) if hints::is_denial(&error.code))
 }

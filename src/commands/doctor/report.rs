@@ -15,7 +15,7 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     /// Its result.
     pub(crate) finding: Finding,
-    /// How long it took.
+    /// The time that it took.
     pub(crate) took: Duration,
 }
 
@@ -54,7 +54,7 @@ impl Report {
         }
     }
 
-    /// Whether nothing stops a session.
+    /// True if nothing stops a session.
     pub(crate) fn is_ok(&self) -> bool {
         self.rows
             .iter()

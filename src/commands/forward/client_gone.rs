@@ -21,8 +21,8 @@ pub(crate) async fn client_gone(client: SocketAddr, here: SocketAddr) {
     }
 }
 
-/// Whether the kernel lists the client's socket as one that no process holds. A socket that it does not
-/// list, as in another network namespace, is no proof that the client is gone.
+/// True if the kernel lists the client's socket as one that no process holds. A socket that it does not list,
+/// as in another network namespace, is no proof that the client is gone.
 fn is_gone(client: SocketAddr, here: SocketAddr) -> bool {
     // Only a loopback address is surely this machine's.
     if !client.ip().to_canonical().is_loopback() {

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How long a client of `-D` may take to send its request.
+/// The time that a client of `-D` has to send its request.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// The pauses after a session in reserve that could not be opened, or that ended early.
@@ -42,7 +42,7 @@ pub(crate) struct Forwarder {
     waiting: watch::Sender<usize>,
 }
 
-/// How a connection gets its session.
+/// The way in which a connection gets its session.
 enum Turn {
     Permit(OwnedSemaphorePermit),
     Ready(Tunnel),

@@ -39,10 +39,10 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use warm::Reserve;
 
-/// How long connections may take to end after a signal to stop.
+/// The time that connections have to end after a signal to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long ending the last sessions may take.
+/// The time limit for ending the last sessions.
 const END: Duration = Duration::from_secs(5);
 
 /// Runs `axt forward`.

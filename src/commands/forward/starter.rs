@@ -136,7 +136,7 @@ impl Starter {
         }
     }
 
-    /// When input may be sent, as far as the agent is known.
+    /// The moment from which input may be sent, as far as the agent is known.
     fn input_from(&self) -> InputFrom {
         let queued = self.agent.get().and_then(Agent::queues_early_input);
         port::input_from(&self.args.ports, queued.unwrap_or_default())

@@ -23,10 +23,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How long a client may go on sending after the session's end, before its connection is reset.
+/// The time that a client may go on sending after the session's end, before its connection is reset.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// How long after the opening an agent's refusal may arrive, unless a lost packet delays it.
+/// The time after the opening in which an agent's refusal arrives, unless a lost packet delays it.
 const REFUSAL_WINDOW: Duration = Duration::from_millis(300);
 
 /// A running session.
@@ -39,7 +39,7 @@ pub(crate) struct Tunnel {
     pub(crate) over: CancellationToken,
     /// Cancelled at the first output of the remote side.
     spoke: CancellationToken,
-    /// When input may be sent, counted from `begun`.
+    /// The moment from which input may be sent, counted from `begun`.
     input_from: InputFrom,
     begun: Instant,
     /// Take the local connection, one for each direction.
@@ -47,7 +47,7 @@ pub(crate) struct Tunnel {
     done: JoinHandle<Over>,
 }
 
-/// How a tunnel ended.
+/// The end of a tunnel.
 #[derive(Debug, Default)]
 pub(crate) struct Over {
     /// The number of bytes that it carried.
@@ -228,7 +228,7 @@ async fn gone(input_ended: oneshot::Receiver<ClientAddresses>) {
     }
 }
 
-/// Whether the client has got the whole answer.
+/// True if the client has got the whole answer.
 fn is_clean(outcome: &Outcome) -> bool {
     matches!(
         outcome,

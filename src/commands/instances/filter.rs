@@ -77,7 +77,7 @@ impl InstanceFilter {
         query
     }
 
-    /// Whether an instance is listed.
+    /// True if an instance is listed.
     pub(super) fn fits(&self, instance: &Instance) -> bool {
         let names = [&instance.name, &instance.host_name];
         let is_named = |wanted: &String| {

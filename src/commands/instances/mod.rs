@@ -199,7 +199,7 @@ fn row(instance: &Instance) -> [String; 9] {
     ]
 }
 
-/// How an agent is, in a word or two; empty where that is not known.
+/// The state of an agent in a word or two; empty where it is not known.
 fn agent_word(agent: &Agent) -> &'static str {
     match (agent.online, agent.is_new_enough()) {
         (Some(true), Some(true)) => "ok",

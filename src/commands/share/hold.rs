@@ -18,10 +18,10 @@ use tokio::net::UnixListener;
 use tokio::sync::broadcast;
 use tokio::time::timeout;
 
-/// How long the start message may take to come.
+/// The time limit for the start message.
 const START_MESSAGE_LIMIT: Duration = Duration::from_secs(10);
 
-/// So many facts are kept for a command that is slow to take them.
+/// The most facts that are kept for a command that is slow to take them.
 const KEPT_FACTS: usize = 16;
 
 /// Holds sessions as the start message says, which comes over the socket that is its standard input.

@@ -17,14 +17,14 @@ use tokio_util::task::TaskTracker;
 /// Sessions of one holder, at most.
 const SESSIONS: usize = 4;
 
-/// How long a command waits for one of them.
+/// The time that a command waits for one of the sessions.
 const TURN: Duration = Duration::from_secs(10);
 
-/// How long a command waits for a session whose last command is over before another one is started, which takes
-/// longer.
+/// The time that a command waits for a session whose last command is over, before another one is started,
+/// which takes longer.
 const FREE_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long ending the sessions may take.
+/// The time limit for ending the sessions.
 const END: Duration = Duration::from_secs(10);
 
 /// The holder.
@@ -59,9 +59,9 @@ struct State {
     sessions: usize,
     /// Commands that run or wait.
     commands: usize,
-    /// How long to hold the sessions.
+    /// The time to hold the sessions without a command.
     keep: Duration,
-    /// When the last command ended.
+    /// The time when the last command ended.
     since: Instant,
     /// The holder takes no more commands.
     closed: bool,
@@ -279,7 +279,7 @@ impl Holder {
         self.changed.notify_one();
     }
 
-    /// Whether the holder takes commands.
+    /// True if the holder takes commands.
     pub(super) fn takes_more(&self) -> bool {
         !self.state().closed
     }
@@ -300,7 +300,7 @@ impl Holder {
         }
     }
 
-    /// Whether the holder may end: the sessions were idle for long enough, or there are none any more.
+    /// True if the holder may end: the sessions were idle for long enough, or there are none any more.
     pub(super) fn is_over(&self) -> bool {
         let time = self.due().is_some_and(|due| due <= Instant::now());
         let state = self.state();
@@ -335,7 +335,7 @@ impl Holder {
         }
     }
 
-    /// When the sessions have been held for long enough; `None` while a command runs.
+    /// The time when the sessions have been held for long enough; `None` while a command runs.
     fn due(&self) -> Option<Instant> {
         let state = self.state();
         // A time that can't be counted never comes.

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, interval, sleep_until, timeout};
 
-/// How long a client may take to send its request, and to send `Go`.
+/// The time that a client has to send its request, and to send `Go`.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
-/// How often a client whose command waits for a session gets [`Answer::Wait`].
+/// The interval at which a client whose command waits for a session gets [`Answer::Wait`].
 const TICK: Duration = Duration::from_millis(250);
 
-/// How long a command may take to end after a hangup, and its runner to be free after that. The session is
+/// The time that a command has to end after a hangup, and its runner to be free after that. The session is
 /// ended when either takes longer.
 const CLEAR_LIMIT: Duration = Duration::from_secs(5);
 
@@ -141,7 +141,7 @@ struct Running {
     stage: Stage,
     /// From when the command is over.
     clearing: Option<Clearing>,
-    /// When the session is given up.
+    /// The time when the session is given up.
     give_up: Option<Instant>,
 }
 

@@ -16,13 +16,13 @@ use std::io;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long a holder may take to answer.
+/// The time that a holder has to answer.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long a holder that answers may take to end.
+/// The time that a holder that answers has to end.
 const END_LIMIT: Duration = Duration::from_secs(12);
 
-/// How long one that does not answer may take to end, until it is killed, and after that.
+/// The time that a holder which does not answer has to end, before it is killed and after that.
 const SILENT_LIMIT: Duration = Duration::from_secs(1);
 
 /// A holder.

@@ -121,7 +121,7 @@ pub(super) fn credentials_uri(text: &str, env: Env<'_>) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Whether sources outside of axt are switched off.
+/// Checks that sources outside of axt are not switched off.
 pub(super) fn forbidden(env: Env<'_>) -> Result<(), String> {
     const SWITCH: &str = "ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS";
     if is_on(env, SWITCH) {
@@ -130,7 +130,7 @@ pub(super) fn forbidden(env: Env<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether provider and role belong to one account, as STS demands.
+/// Checks that provider and role belong to one account, as STS demands.
 pub(super) fn same_account(provider_arn: &str, role: &Role) -> Result<(), String> {
     let Some(account) = account_of(provider_arn, "oidc-provider") else {
         return Err(tr!(

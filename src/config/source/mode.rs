@@ -18,7 +18,7 @@ pub(crate) struct CredentialSource {
     pub(crate) mode: Mode,
 }
 
-/// How credentials are obtained: the modes of aliyun-cli's profiles.
+/// A way to obtain credentials: the modes of aliyun-cli's profiles.
 pub(crate) enum Mode {
     /// They are in the profile or the environment: AK and StsToken.
     Keys(Credentials),
@@ -79,14 +79,14 @@ pub(crate) struct InstanceRole {
     pub(crate) name: Option<String>,
     /// Another address than the service's own, on loopback: for tests.
     pub(crate) endpoint: Option<Url>,
-    /// Whether the first version of the protocol, without a token, is allowed.
+    /// True if the first version of the protocol, without a token, is allowed.
     pub(crate) version_1: bool,
     /// Nothing else is configured: whether this is an instance at all is not known.
     pub(crate) is_a_guess: bool,
 }
 
 impl CredentialSource {
-    /// Whether nothing is configured and this source is a guess.
+    /// True if nothing is configured and this source is a guess.
     pub(crate) fn is_a_guess(&self) -> bool {
         matches!(&self.mode, Mode::InstanceRole(role) if role.is_a_guess)
     }

@@ -15,7 +15,7 @@ pub(crate) struct Role {
     pub(crate) arn: String,
     /// The session name that ActionTrail shows for this use of the role.
     pub(crate) session_name: String,
-    /// How long the credentials are to hold, in seconds; STS decides where it is not given.
+    /// The time that the credentials are to hold, in seconds; STS decides where it is not given.
     pub(crate) seconds: Option<u64>,
     /// A policy that narrows what the role may do.
     pub(crate) policy: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Sts {
     pub(crate) endpoint: Option<String>,
     /// The region whose STS is asked.
     pub(crate) region: Option<String>,
-    /// Whether to use the host inside the VPC.
+    /// True to use the host inside the VPC.
     pub(crate) vpc: bool,
 }
 
@@ -104,7 +104,7 @@ pub(super) fn account_of<'a>(arn: &'a str, kind: &str) -> Option<&'a str> {
     (is_account && !name.is_empty() && name.chars().all(fits)).then_some(account)
 }
 
-/// Whether a URL may carry credentials: https, or http to this machine by its address.
+/// True if a URL may carry credentials: https, or http to this machine by its address.
 pub(super) fn may_carry(url: &Url) -> bool {
     let loopback = match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),

@@ -48,7 +48,7 @@ impl Chunker {
     }
 }
 
-/// How many bytes at the start are whole characters other than U+FFFD.
+/// The number of bytes at the start that are whole characters other than U+FFFD.
 fn plain_prefix(bytes: &[u8]) -> usize {
     let valid = match std::str::from_utf8(bytes) {
         Ok(text) => text,

@@ -35,7 +35,7 @@ pub(super) enum EncryptionState {
 pub(super) struct ExchangeReply {
     /// The message to send, if there is one.
     pub message: Option<Bytes>,
-    /// Whether the session continues.
+    /// The failure that ends the session, if it does not continue.
     pub outcome: Result<(), SessionFailure>,
 }
 
@@ -57,7 +57,7 @@ impl EncryptionState {
         }
     }
 
-    /// Whether the session's program may start.
+    /// True if the session's program may start.
     pub(super) fn is_done(&self) -> bool {
         matches!(self, Self::Off | Self::On(_))
     }

@@ -231,7 +231,7 @@ impl Input {
     }
 }
 
-/// How long the real agent pauses after each read to keep to `bits` per second.
+/// The pause of the real agent after each read to keep to `bits` per second.
 fn pause(bits: u32, chunk: usize) -> Duration {
     let chunk = u32::try_from(chunk).unwrap_or(u32::MAX);
     let chunks_per_second = (bits / 8 / chunk).max(1);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// The most bytes of Input that wait for the guest.
 pub(super) const MAX_QUEUED: usize = 256 << 10;
 
-/// How long a port agent keeps Input while it has no connection.
+/// The time that a port agent keeps Input while it has no connection.
 const KEPT: Duration = Duration::from_secs(10);
 
 /// Payloads of Input, each with the time when it came.

@@ -31,7 +31,7 @@ pub enum Generation {
 }
 
 impl Generation {
-    /// Whether these agents speak protocol version 1.01, which numbers nothing.
+    /// True if these agents speak protocol version 1.01, which numbers nothing.
     pub(crate) fn speaks_1_01(self) -> bool {
         self.version() == Version::V1_01
     }
@@ -86,8 +86,8 @@ impl Default for AgentOptions {
 }
 
 impl AgentOptions {
-    /// Whether the agent drops a message that comes before its program runs or its connection is made.
-    /// A port agent queues early Input, a shell's agent drops it, and an old agent drops everything.
+    /// True if the agent drops a message that comes before its program runs or its connection is made. A port
+    /// agent queues early Input, a shell's agent drops it, and an old agent drops everything.
     pub(crate) fn drops_early(&self, kind: Kind, is_port: bool) -> bool {
         match (self.generation, kind) {
             (_, Kind::Close) => false,

@@ -20,10 +20,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How long an agent waits between announcing the end and closing.
+/// The time that an agent waits between announcing the end and closing.
 const NOTICE: Duration = Duration::from_secs(1);
 
-/// How long a target may take for the Input before a Close; the gateway waits for 2 s.
+/// The time that a target has to take the Input before a Close; the gateway waits for 2 s.
 const REST: Duration = Duration::from_millis(1500);
 
 /// A session: its sequence numbers, its guest, and the Input that waits for the guest.
@@ -41,7 +41,7 @@ pub(super) struct AgentSession {
     queue: InputQueue,
     /// Rows and columns of the client's last Resize.
     size: Option<(u16, u16)>,
-    /// When the end that was announced comes.
+    /// The time when the end that was announced comes.
     closes_at: Option<Instant>,
 }
 
@@ -248,7 +248,7 @@ impl AgentSession {
         }
     }
 
-    /// Whether a message comes before the program runs or the connection is made, and is dropped.
+    /// True if a message comes before the program runs or the connection is made, and is dropped.
     fn is_dropped(&self, kind: Kind) -> bool {
         let is_early = match self.stage {
             GuestStage::Exchanging(_) | GuestStage::Waiting(_) | GuestStage::Connecting(_) => {

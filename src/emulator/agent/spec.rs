@@ -7,7 +7,7 @@ pub(crate) struct SessionSpec {
     pub(crate) session_id: String,
     /// The instance's id, which is in every message of the agent.
     pub(crate) instance_id: String,
-    /// Whether the instance runs Windows, where there is no `sh`.
+    /// True if the instance runs Windows, where there is no `sh`.
     pub(crate) windows: bool,
     /// The command to run instead of a shell.
     pub(crate) command_line: Option<String>,
@@ -24,9 +24,9 @@ pub(crate) struct SessionSpec {
 /// The way in which the two sides of an encrypted session agree on a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SessionEncryption {
-    /// By ECDHE.
+    /// A key agreed on by ECDHE.
     Auto,
-    /// By a data key of KMS.
+    /// A data key of KMS.
     Kms {
         /// The KMS key that the data key is encrypted with.
         key_id: String,

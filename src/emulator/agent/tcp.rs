@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 /// Bytes read from a target at once, at most.
 pub(super) const TCP_CHUNK: usize = 2048;
 
-/// What an agent was doing with its target when it failed, in the words of its `sessionresult.go`.
+/// The step at which an agent failed with its target, in the words of its `sessionresult.go`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Doing {
     Opening,
@@ -75,7 +75,7 @@ pub(super) fn read_failure(ends: Option<Addresses>, end: io::Result<usize>) -> S
     Doing::Reading.failed(target.unwrap_or_default(), cause)
 }
 
-/// What Go calls the system's error: the system's words, without a capital.
+/// Go's text of a system's error: the system's words, without a capital.
 fn describe(error: &io::Error) -> String {
     let text = error.to_string().to_lowercase();
     text.split(" (os error")

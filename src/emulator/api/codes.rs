@@ -3,7 +3,7 @@
 use super::reply::ErrorReply;
 use std::time::Duration;
 
-/// How long a throttled client is asked to wait.
+/// The time that a throttled client is asked to wait.
 const RETRY_AFTER: Duration = Duration::from_millis(200);
 
 /// Codes with their HTTP status and message: those of every call, those of the pages of

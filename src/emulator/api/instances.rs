@@ -15,7 +15,7 @@ use crate::pattern;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How old the last heartbeat of an offline agent is.
+/// The age of the last heartbeat of an offline agent.
 const SILENCE: Duration = Duration::from_secs(26 * 3600);
 /// The most ids or addresses in one filter.
 const LONGEST_FILTER: usize = 100;

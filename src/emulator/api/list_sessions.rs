@@ -12,7 +12,7 @@ use crate::emulator::state::store::{SessionPlace, StoredConnection, StoredSessio
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// How long records are kept (DescribeTerminalSessions page).
+/// The time that records are kept (DescribeTerminalSessions page).
 const KEPT: Duration = Duration::from_secs(28 * 24 * 3600);
 
 /// Answers the call.

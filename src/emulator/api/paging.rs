@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 pub(crate) struct PageRules {
     /// The least that `MaxResults` means, and the most.
     pub(crate) results: (usize, usize),
-    /// Whether a `MaxResults` outside of these means the nearest of them; otherwise it is refused.
+    /// True if a `MaxResults` outside of these means the nearest of them; otherwise it is refused.
     pub(crate) clamps: bool,
     /// The most that `PageSize` may be.
     pub(crate) page_size: usize,

@@ -46,7 +46,7 @@ impl ApiRequest<'_> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Whether the request asks for JSON. (The service's default is XML.)
+    /// True if the request asks for JSON. (The service's default is XML.)
     pub(crate) fn wants_json(&self, params: &Pairs) -> bool {
         let format = params.iter().find(|(name, _)| name == "Format");
         let accepts = || self.header("accept").unwrap_or_default().contains("json");

@@ -18,7 +18,7 @@ pub(crate) struct SignedCall {
     pub(crate) verdict: Result<(), ErrorReply>,
 }
 
-/// Whether the call is one that needs no signature, and has none.
+/// True if the call is one that needs no signature, and has none.
 pub(crate) fn is_unsigned(params: &Pairs) -> bool {
     let has = |name: &str, value: Option<&str>| {
         let mut params = params.iter();

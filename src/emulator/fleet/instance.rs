@@ -103,7 +103,7 @@ impl Instance {
         }
     }
 
-    /// Whether it is a machine outside ECS.
+    /// True if it is a machine outside ECS.
     pub(crate) fn is_managed(&self) -> bool {
         self.id.starts_with("mi-")
     }
@@ -122,7 +122,7 @@ impl Instance {
         self.status.as_deref().unwrap_or(own)
     }
 
-    /// Whether its agent is connected to the service.
+    /// True if its agent is connected to the service.
     pub(crate) fn is_online(&self) -> bool {
         matches!(
             self.state,
@@ -225,7 +225,7 @@ impl InstanceState {
 }
 
 impl Os {
-    /// As DescribeCloudAssistantStatus writes it; DescribeInstances uses lower case.
+    /// The name that DescribeCloudAssistantStatus writes; DescribeInstances uses lower case.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Linux => "Linux",

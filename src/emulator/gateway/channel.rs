@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// How long an agent may take to end.
+/// The time that an agent has to end.
 pub(crate) const AGENT_END: Duration = Duration::from_secs(2);
-/// How long a resuming client waits until the connection that it replaces has let go.
+/// The time that a resuming client waits until the connection that it replaces has let go.
 const TAKE_OVER: Duration = Duration::from_secs(5);
 
 /// An agent and what the gateway knows of its session.
@@ -28,13 +28,13 @@ pub(crate) struct AgentChannel {
     pub reached: u32,
     /// The limit of what the client sends.
     pub bucket: RateLimit,
-    /// When the agent was started.
+    /// The time when the agent was started.
     pub started: Instant,
-    /// When the client last sent a message.
+    /// The time when the client last sent a message.
     pub last_message: Instant,
-    /// When the agent ends, while it waits for its client.
+    /// The time when the agent ends, while it waits for its client.
     pub waits_until: Option<Instant>,
-    /// Whether the client may resume: neither side has sent version 1.01 so far.
+    /// True if the client may resume: neither side has sent version 1.01 so far.
     pub resumable: bool,
 }
 
@@ -82,12 +82,12 @@ impl AgentLink {
         self.changed.notify_waiters();
     }
 
-    /// Whether there is an agent.
+    /// True if there is an agent.
     pub(crate) fn is_open(&self) -> bool {
         !matches!(*self.lock(), LinkState::Closed)
     }
 
-    /// Whether there is a channel with this id.
+    /// True if there is a channel with this id.
     pub(crate) fn has(&self, name: &[u8]) -> bool {
         match &*self.lock() {
             LinkState::Closed => false,

@@ -53,7 +53,7 @@ impl End {
         }
     }
 
-    /// Whether the client may resume.
+    /// True if the client may resume.
     pub(crate) fn keeps_agent(&self) -> bool {
         matches!(
             self,

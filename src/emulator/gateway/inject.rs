@@ -7,7 +7,7 @@ use crate::emulator::options::faults::{After, Amount, Faults};
 use crate::protocol::frame::{Frame, Kind};
 use std::time::Duration;
 
-/// How a connection is cut.
+/// A way to cut a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// TCP is closed, the WebSocket is not.
@@ -119,7 +119,7 @@ impl ConnectionFaults {
         self.first(&cuts, &self.inward)
     }
 
-    /// Whether the message that was just counted is lost.
+    /// True if the message that was just counted is lost.
     #[must_use]
     pub(crate) fn swallows_input(&self) -> bool {
         self.nth == 0 && self.faults.swallow_in == Some(self.inward.messages)
@@ -130,7 +130,7 @@ impl ConnectionFaults {
         self.held.take()
     }
 
-    /// Whether a message is held back.
+    /// True if a message is held back.
     #[must_use]
     pub(crate) fn is_holding(&self) -> bool {
         self.held.is_some()

@@ -26,11 +26,11 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// The socket is not read while this many bytes of client messages wait for the agent.
 const INBOX: usize = 1 << 20;
-/// How long the last messages may take to reach the system's buffers.
+/// The time that the last messages have to reach the system's buffers.
 const FLUSH: Duration = super::socket::CLOSING;
-/// How long an Output that is held back waits for the next one.
+/// The time that an Output that is held back waits for the next one.
 const HOLD: Duration = Duration::from_millis(100);
-/// How long an ended agent waits for a Sync that asks for its last Output.
+/// The time that an ended agent waits for a Sync that asks for its last Output.
 pub(crate) const LAST_SYNC: Duration = Duration::from_secs(1);
 
 /// A relay with the messages that wait in each direction.
@@ -41,7 +41,7 @@ pub(crate) struct Relay<'a> {
     pub(crate) faults: ConnectionFaults,
     /// Messages to the client, each with the time when it is due.
     outbox: VecDeque<(Instant, Message)>,
-    /// Whether the socket holds messages it may not have written yet.
+    /// True if the socket holds messages it may not have written yet.
     unflushed: bool,
     /// Messages to the agent, each with the time when it is due.
     inbox: VecDeque<(Instant, Frame)>,
@@ -52,7 +52,7 @@ pub(crate) struct Relay<'a> {
     hold: Option<Instant>,
     /// Until when nothing is read.
     pub(crate) deaf_until: Option<Instant>,
-    /// When the client is pinged next.
+    /// The time when the client is pinged next.
     ping_at: Option<Instant>,
     /// Until when the end of a resumed session waits for its client's Sync.
     pub(crate) sync_until: Option<Instant>,
@@ -265,7 +265,7 @@ impl<'a> Relay<'a> {
         }
     }
 
-    /// Whether the agent has ended and all of its messages are sent.
+    /// True if the agent has ended and all of its messages are sent.
     fn is_agent_done(&self, now: Instant) -> bool {
         let waits = |until: Option<Instant>| until.is_some_and(|until| now < until);
         self.channel.reason.is_some()
@@ -275,7 +275,7 @@ impl<'a> Relay<'a> {
             && !waits(self.resend_until)
     }
 
-    /// When [`Self::due`] must be called next, or a delayed message is due.
+    /// The time when [`Self::due`] must be called next, or a delayed message is due.
     fn wake(&self, now: Instant) -> Instant {
         let limits = self.limits();
         let idle = limits
@@ -377,7 +377,7 @@ impl<'a> Relay<'a> {
         self.shared.options.faults.delay.unwrap_or_default()
     }
 
-    /// How many messages may wait for the client: more if they are delayed.
+    /// The most messages that may wait for the client: more if they are delayed.
     fn outbox_limit(&self) -> usize {
         if self.delay().is_zero() { 16 } else { 4096 }
     }

@@ -23,7 +23,7 @@ const MAX_MESSAGE: usize = 128 * 1024;
 /// The most bytes that wait for a client that doesn't read. Without a limit, a client could fill the
 /// memory with pongs by sending pings.
 const MAX_UNSENT: usize = 1024 * 1024;
-/// How long a client may take to answer a close. Megabytes of the last output can be in the buffers of both
+/// The time that a client has to answer a close. Megabytes of the last output can be in the buffers of both
 /// systems, which a slow line needs long for.
 pub(super) const CLOSING: Duration = Duration::from_secs(60);
 

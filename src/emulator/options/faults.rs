@@ -123,7 +123,7 @@ fn api_error(list: &mut Vec<ApiFault>, text: &str) -> Result<(), &'static str> {
 pub struct ApiFault {
     /// The code.
     pub code: String,
-    /// How many calls fail; all when `None`.
+    /// The number of calls that fail; all when `None`.
     pub count: Option<u32>,
 }
 
@@ -146,21 +146,21 @@ impl FromStr for ApiFault {
     }
 }
 
-/// When a fault of a connection happens.
+/// The moment of a connection's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct After {
-    /// How much passes first; each connection counts anew.
+    /// The amount that passes first; each connection counts anew.
     pub amount: Amount,
     /// In how many connections of a session; in all when `None`.
     pub times: Option<u32>,
 }
 
-/// When a fault that passes happens, and how long it lasts.
+/// The moment and the length of a fault that passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ForATime {
-    /// How much passes first.
+    /// The amount that passes first.
     pub amount: Amount,
-    /// How long it lasts.
+    /// The time that it lasts.
     pub time: Duration,
 }
 

@@ -14,9 +14,9 @@ pub(crate) struct Calls {
 
 #[derive(Default)]
 struct CallCounts {
-    /// By action.
+    /// The calls by action.
     total: BTreeMap<String, u64>,
-    /// By action and region, since the window's start.
+    /// The calls by action and region since the window's start, with that start.
     window: HashMap<(String, String), (Timestamp, u64)>,
 }
 
@@ -43,7 +43,7 @@ impl Calls {
         (*made > most).then_some(left)
     }
 
-    /// How often an action has been called.
+    /// The number of calls of an action.
     pub(crate) fn of(&self, action: &str) -> u64 {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.total.get(action).copied().unwrap_or_default()

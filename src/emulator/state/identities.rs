@@ -41,7 +41,7 @@ pub(crate) struct Key {
     pub(crate) pair: AccessKey,
     /// The security token that has to come with it; a lasting key has none.
     pub(crate) token: Option<String>,
-    /// When it expires, if it does.
+    /// The time when it expires, if it does.
     pub(crate) expires: Option<Timestamp>,
     /// The owner.
     pub(crate) caller: Caller,
@@ -99,7 +99,7 @@ impl Identities {
         roles.get(id).cloned()
     }
 
-    /// Whether this is the security token of some key.
+    /// True if this is the security token of some key.
     pub(crate) fn has_token(&self, token: &str) -> bool {
         let roles = self.roles.lock().unwrap_or_else(PoisonError::into_inner);
         let mut tokens = roles.values().filter_map(|key| key.token.as_ref());

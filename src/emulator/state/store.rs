@@ -21,11 +21,11 @@ pub(crate) struct StoredSession {
     pub caller: Caller,
     /// The token that opens its WebSocket.
     pub token: String,
-    /// When it was started.
+    /// The time when it was started.
     pub created: Timestamp,
-    /// When its URL expires; never when `None`.
+    /// The time when its URL expires; never when `None`.
     url_expires: Option<Timestamp>,
-    /// Whether EndTerminalSession has ended it.
+    /// True if EndTerminalSession has ended it.
     pub ended: bool,
     /// The address of the last client that connected.
     pub client_ip: Option<String>,
@@ -36,8 +36,8 @@ pub(crate) struct StoredSession {
 }
 
 impl StoredSession {
-    /// Whether the session counts towards its region's limit: not ended, and either open or with a
-    /// URL that still opens it. (Inferred from "created and active" of the StartTerminalSession page.)
+    /// True if the session counts towards its region's limit: not ended, and either open or with a URL that
+    /// still opens it. (Inferred from "created and active" of the StartTerminalSession page.)
     fn is_active(&self, now: Timestamp) -> bool {
         let can_open = self.url_expires.is_none_or(|expires| now <= expires);
         !self.ended && (can_open || self.link.is_open())
@@ -58,16 +58,16 @@ pub(crate) struct NewSession<'a> {
     /// The token that opens its WebSocket.
     pub token: String,
     pub now: Timestamp,
-    /// How long its URL is good for.
+    /// The time that its URL is good for.
     pub validity: Option<Duration>,
 }
 
 /// One connection of a session, as DescribeTerminalSessions reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredConnection {
-    /// When it began.
+    /// The time when it began.
     pub start: Timestamp,
-    /// When it ended.
+    /// The time when it ended.
     pub end: Option<Timestamp>,
     /// `Connecting`, `Connected`, `Disconnected`, `Terminated` or `Failed`.
     pub status: &'static str,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use std::time::Duration;
 
-/// How far this machine's clock is from a server's, in words when displayed.
+/// The difference between this machine's clock and a server's, in words when displayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ClockSkew {
     /// Seconds that this machine is ahead; negative when it is behind.

@@ -8,14 +8,14 @@ use tokio::time::{Instant, sleep, timeout_at};
 /// The longest that is waited for the service's sake, whatever it asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// How often and how patiently a call is tried.
+/// The limits for the attempts of a call.
 #[derive(Debug, Clone, Copy)]
 pub struct Retry {
     /// Attempts in all, the first included.
     pub attempts: u32,
     /// The first pause; it doubles from attempt to attempt.
     pub first_pause: Duration,
-    /// Whether a call that was one too many is tried again.
+    /// True if a call that was one too many is tried again.
     pub throttled: bool,
 }
 
@@ -34,11 +34,11 @@ impl Default for Retry {
 pub struct FailedAttempt {
     /// The error to report if this attempt was the last.
     pub error: Error,
-    /// Whether another attempt may fare better.
+    /// The prospect of another attempt.
     pub again: Again,
 }
 
-/// Whether another attempt may fare better.
+/// The prospect of another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Again {
     /// No.

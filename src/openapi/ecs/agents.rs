@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// The most instances that one call asks for (the official SDK's text; older documents say 100).
 const MOST_IDS: usize = 50;
-/// How many calls are made at the same time.
+/// The most calls that are made at the same time.
 const AT_ONCE: usize = 4;
 
 /// The state of instances' agents: `DescribeCloudAssistantStatus`.
@@ -34,16 +34,16 @@ pub struct Agent {
     /// `Linux`, `Windows` or `FreeBSD`.
     #[serde(rename = "OSType", deserialize_with = "lenient::text")]
     pub os_type: Option<String>,
-    /// Whether it is online.
+    /// True if it is online.
     #[serde(rename = "CloudAssistantStatus", deserialize_with = "lenient::truth")]
     pub online: Option<bool>,
     /// Its version, such as `2.2.3.256`.
     #[serde(rename = "CloudAssistantVersion", deserialize_with = "lenient::text")]
     pub version: Option<String>,
-    /// Whether it knows sessions.
+    /// True if it knows sessions.
     #[serde(deserialize_with = "lenient::truth")]
     pub support_session_manager: Option<bool>,
-    /// When its last heartbeat arrived.
+    /// The time when its last heartbeat arrived.
     #[serde(deserialize_with = "lenient::text")]
     pub last_heartbeat_time: Option<String>,
 }
@@ -107,8 +107,8 @@ impl Agent {
         }
     }
 
-    /// Whether it is new enough for sessions; `None` where that is not known. The service's own word
-    /// counts more than the version.
+    /// True if it is new enough for sessions; `None` where that is not known. The service's own word counts
+    /// more than the version.
     #[must_use]
     pub fn is_new_enough(&self) -> Option<bool> {
         let version = self.version.as_deref().and_then(numbers);
@@ -119,8 +119,8 @@ impl Agent {
         self.support_session_manager.or(by_number)
     }
 
-    /// Whether a port session's agent keeps input that comes before its connection to the target is
-    /// there; `None` where that is not known.
+    /// True if a port session's agent keeps input that comes before its connection to the target is there;
+    /// `None` where that is not known.
     ///
     /// The source is the code that `aliyun/aliyun_assist_client` publishes by build, the last number of a
     /// version, in `agent/session/port/port.go`: build 578 (pull request 47) drops such input, build 1065
@@ -135,7 +135,7 @@ impl Agent {
         }
     }
 
-    /// Whether a port session's agent is known to end the session when the target has closed its connection.
+    /// True if a port session's agent is known to end the session when the target has closed its connection.
     /// The same source: build 578 says nothing and connects anew, build 1065 ends the session.
     #[must_use]
     pub fn reports_close(&self) -> bool {

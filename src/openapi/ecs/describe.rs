@@ -33,7 +33,7 @@ pub struct SessionRecord {
     /// The session's id.
     #[serde(deserialize_with = "lenient::text")]
     pub session_id: Option<String>,
-    /// When it was created.
+    /// The time when it was created.
     #[serde(deserialize_with = "lenient::text")]
     pub creation_time: Option<String>,
     /// The user on the instance.
@@ -75,10 +75,10 @@ pub struct ConnectionRecord {
     /// `Connecting`, `Connected`, `Disconnected`, `Terminating`, `Terminated` or `Failed`.
     #[serde(deserialize_with = "lenient::text")]
     pub status: Option<String>,
-    /// When it began.
+    /// The time when it began.
     #[serde(deserialize_with = "lenient::text")]
     pub start_time: Option<String>,
-    /// When it ended.
+    /// The time when it ended.
     #[serde(deserialize_with = "lenient::text")]
     pub end_time: Option<String>,
     /// The reason why it was closed: one of the codes of `hints::closed_reason`.
@@ -191,8 +191,8 @@ impl Action for DescribeRegions {
     type Reply = Regions;
 }
 
-/// Whether Session Manager is on in this account: `DescribeUserBusinessBehavior` with the key that
-/// the official client asks for.
+/// `DescribeUserBusinessBehavior`, with the key that the official client asks for: it tells whether Session
+/// Manager is on in this account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DescribeUserBusinessBehavior {
     #[serde(rename = "statusKey")]

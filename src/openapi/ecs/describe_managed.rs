@@ -21,7 +21,7 @@ pub(super) struct DescribeManagedInstances {
     #[serde(flatten, serialize_with = "params::instance_ids")]
     pub(super) instance_ids: Vec<String>,
     pub(super) instance_name: Option<String>,
-    /// Of either kind.
+    /// The address of either kind.
     pub(super) instance_ip: Option<String>,
     #[serde(flatten, serialize_with = "params::tags")]
     pub(super) tags: Vec<TagFilter>,

@@ -55,13 +55,13 @@ impl Instance {
         own.chain(&self.elastic_ip)
     }
 
-    /// Whether it is a managed instance.
+    /// True if it is a managed instance.
     #[must_use]
     pub fn is_managed(&self) -> bool {
         self.id.starts_with("mi-")
     }
 
-    /// Whether its status leaves hope for a session; an unknown one does.
+    /// True if its status leaves hope for a session; an unknown one does.
     #[must_use]
     pub fn is_up(&self) -> bool {
         let status = self.status.as_deref();

@@ -73,8 +73,8 @@ impl Query {
         }
     }
 
-    /// Whether an instance fits. The service's own filters are wider than what they are given: names
-    /// may have patterns in them, and some filters have no effect by themselves.
+    /// True if an instance fits. The service's own filters are wider than what they are given: names may have
+    /// patterns in them, and some filters have no effect by themselves.
     fn fits(&self, instance: &Instance, kind: Option<Address>) -> bool {
         let has_tag = |(key, value): &TagFilter| {
             let own = instance.tags.get(key);
@@ -317,7 +317,7 @@ fn chunks(ids: Vec<String>, most: usize) -> Vec<Vec<String>> {
     }
 }
 
-/// Whether the service refused the call as such, and not for a passing reason.
+/// True if the service refused the call as such, and not for a passing reason.
 pub(crate) fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::Api(error) if (400..500).contains(&error.status)
         && !error.is_throttling()

@@ -73,7 +73,7 @@ pub enum KeySource {
 pub struct Exchange {
     iv: [u8; BLOCK],
     source: KeySource,
-    /// Whether the client's key was sent.
+    /// True if the client's key was sent.
     key_sent: bool,
 }
 

@@ -46,7 +46,7 @@ pub struct ClientHello {
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct AgentHello {
-    /// Whether the client is to sign its key; no agent is known to ask for it.
+    /// True if the client is to sign its key; no agent is known to ask for it.
     pub client_certificate: bool,
 }
 

@@ -1,6 +1,6 @@
 //! The messages that a session has to send besides data.
 
-/// Whether the agent has taken all input. Input is acknowledged with the next Output only, and
+/// The question whether the agent has taken all input. Input is acknowledged with the next Output only, and
 /// there may be none; but a ping's answer shows that what was sent before that ping has arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flush {

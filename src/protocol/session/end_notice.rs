@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 /// none for Notified), then a newline.
 const START: &str = "The session has terminated. ";
 
-/// How long nothing may follow the announcement before it turns out to be a program's output: agents
-/// close the session one second after it.
+/// The silence after an announcement that shows it to be a program's output: agents close the session one
+/// second after it.
 const LAST_FOR: Duration = Duration::from_secs(10);
 
 /// An Output that is the announcement if it is the last one.
@@ -19,7 +19,7 @@ pub(super) struct EndNotice {
     pub(super) payload: Bytes,
     /// It came unencrypted although the session is encrypted: anybody on the way may have forged it.
     pub(super) unverified: bool,
-    /// When it has turned out to be no announcement.
+    /// The time from which on it is no announcement.
     pub(super) until: Instant,
     code: String,
     info: String,
@@ -46,7 +46,7 @@ impl EndNotice {
         })
     }
 
-    /// How it says that the session ended.
+    /// The end of the session that it announces.
     pub(super) fn ending(self) -> Ending {
         let mark = tr!("not verified: it came unencrypted");
         let detail = match (self.unverified, self.info.is_empty()) {

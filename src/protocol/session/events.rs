@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 /// The most input kept while it can't be sent, in bytes; above it no input is read.
 const KEEP_INPUT: usize = 64 * 1024;
 
-/// How long after a reconnect the agent may take to ask for what it misses. Until then no new
-/// input is sent, which could overtake what was lost.
+/// The time after a reconnect in which the agent has to ask for what it misses. Until then no new input is
+/// sent, which could overtake what was lost.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// How long a new connection has to last until it counts as progress in itself: a session in which
-/// nothing happens makes no other.
+/// The time that a new connection has to last to count as progress in itself: a session in which nothing
+/// happens makes no other.
 pub(super) const STEADY: Duration = Duration::from_secs(3);
 
 impl Channel for Session {

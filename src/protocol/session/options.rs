@@ -10,16 +10,16 @@ const USUAL: Duration = Duration::from_secs(60);
 /// message, and what the port then sends is appended to the stream.
 const LATEST: Duration = Duration::from_secs(170);
 
-/// How a session is to behave.
+/// The settings of a session.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// When to send heartbeats.
+    /// The interval of heartbeats.
     pub keepalive: Keepalive,
     /// Silence after which the connection counts as dead; `None` for never.
     pub dead_after: Option<Duration>,
     /// An upper limit for what is sent, bytes per second.
     pub rate_limit: Option<u64>,
-    /// When input may be sent.
+    /// The moment from which input may be sent.
     pub input_from: InputFrom,
     /// The session is with a TCP port and not with a terminal.
     pub port: bool,
@@ -27,10 +27,10 @@ pub struct Options {
     pub reports_close: bool,
 }
 
-/// When to send heartbeats: after so long without sending anything else.
+/// The interval of heartbeats, counted from the last message of any kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keepalive {
-    /// As it suits the agent.
+    /// The interval that suits the agent.
     Usual,
     /// After this interval.
     Every(Duration),

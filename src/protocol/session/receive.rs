@@ -190,7 +190,7 @@ pub fn refusal(incoming: &Incoming) -> Option<Error> {
     }
 }
 
-/// Whether the session was given to another connection.
+/// True if the session was given to another connection.
 fn is_duplicate(error: &Error) -> bool {
     let duplicate = ["SessionIdDuplicate", "SessionIdDuplicated"];
     matches!(error, Error::Ended { code, .. } if duplicate.contains(&code.as_str()))

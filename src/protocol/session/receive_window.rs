@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-/// How long a missing message may be on its way before it is asked for once more.
+/// The time that a missing message may be on its way before it is asked for once more.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
-/// How often a missing message is asked for before it is given up, if each time later ones come
-/// instead: half a minute of asking. An agent that says nothing at all may just not be heard, so
-/// it gets ten minutes.
+/// The number of requests for a missing message before it is given up, if each time later ones come instead:
+/// half a minute of asking. An agent that says nothing at all may just not be heard, so it gets ten minutes.
 const ASKS: u32 = 15;
 
 /// The weight of a request without any answer, compared with one that got a wrong answer.
@@ -20,15 +19,15 @@ pub(super) struct ReceiveWindow {
     taken: u32,
     /// The agent numbers nothing: everything is taken as it comes.
     unnumbered: bool,
-    /// When the missing message was last asked for.
+    /// The time when the missing message was last asked for.
     asked: Option<Instant>,
-    /// How often it was asked for without success, in parts of [`UNHEARD`].
+    /// The requests for it without success, in parts of [`UNHEARD`].
     asks: u32,
-    /// Whether a later message has come since it was asked for.
+    /// True if a later message has come since it was asked for.
     answered: bool,
 }
 
-/// How to treat an output message.
+/// The treatment of an output message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arrival {
     /// It is the next one.
@@ -37,7 +36,7 @@ pub(super) enum Arrival {
     Duplicate,
     /// Something before it is missing. `ask`: say so to the agent.
     Gap {
-        /// Whether it is time to ask.
+        /// True if it is time to ask.
         ask: bool,
     },
 }
@@ -49,7 +48,7 @@ impl ReceiveWindow {
         self.taken
     }
 
-    /// Whether the agent has shown that it numbers nothing (agents older than 1.02).
+    /// True if the agent has shown that it numbers nothing (agents older than 1.02).
     #[must_use]
     pub(super) fn is_unnumbered(&self) -> bool {
         self.unnumbered
@@ -75,7 +74,7 @@ impl ReceiveWindow {
         Arrival::Gap { ask }
     }
 
-    /// Whether something is known to be missing.
+    /// True if something is known to be missing.
     #[must_use]
     pub(super) fn is_missing(&self) -> bool {
         self.asked.is_some()
@@ -87,13 +86,13 @@ impl ReceiveWindow {
         (self.asks >= ASKS * UNHEARD).then(|| self.taken.wrapping_add(1))
     }
 
-    /// When to ask once more for what is missing.
+    /// The time to ask once more for what is missing.
     #[must_use]
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.asked.map(|at| at + ASK_AGAIN)
     }
 
-    /// Whether it is time to ask once more; says so once.
+    /// True if it is time to ask once more; says so once.
     pub(super) fn ask_again(&mut self, now: Instant) -> bool {
         let due = self.deadline().is_some_and(|at| at <= now);
         if due {

@@ -74,7 +74,7 @@ impl Session {
         self.pings
     }
 
-    /// Whether numbered messages may go out in order.
+    /// True if numbered messages may go out in order.
     pub(super) fn settled(&self) -> bool {
         self.settling.is_none() && !self.send_window.is_due()
     }

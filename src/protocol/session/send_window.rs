@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 /// The most that is kept for sending again, in bytes of whole messages.
 pub(super) const KEEP: usize = 4 * 1024 * 1024;
 
-/// How often in a row an agent may ask for what it has acknowledged. A request that was under way
-/// for long does so; an agent that goes on has lost what it had.
+/// The number of requests in a row that an agent may make for messages it has acknowledged. A request that
+/// was under way for long does so; an agent that goes on has lost what it had.
 const STALE: u32 = 20;
 
 /// Numbers client messages from 1 and remembers them until they are acknowledged. Beyond [`KEEP`] the oldest
@@ -23,7 +23,7 @@ pub(super) struct SendWindow {
     again: Option<u32>,
     /// The highest number that was acknowledged.
     acknowledged: u32,
-    /// How many requests in a row were for messages acknowledged before.
+    /// The number of requests in a row for messages acknowledged before.
     stale: u32,
 }
 
@@ -43,7 +43,7 @@ impl SendWindow {
         self.last
     }
 
-    /// Whether every message has been acknowledged.
+    /// True if every message has been acknowledged.
     #[must_use]
     pub(super) fn all_acknowledged(&self) -> bool {
         self.kept.is_empty()
@@ -111,7 +111,7 @@ impl SendWindow {
         self.stale = 0;
     }
 
-    /// Whether something waits to be sent again.
+    /// True if something waits to be sent again.
     #[must_use]
     pub(super) fn is_due(&self) -> bool {
         self.again.is_some()

@@ -170,7 +170,7 @@ fn find(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Whether `bytes` and the beginning of a status agree as far as both go.
+/// True if `bytes` and the beginning of a status agree as far as both go.
 fn may_begin(bytes: &[u8]) -> bool {
     let agree = |a: &[u8], b: &[u8]| a.iter().zip(b).all(|(a, b)| a == b);
     let status = bytes.get(START.len()..).unwrap_or_default();

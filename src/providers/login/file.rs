@@ -68,7 +68,7 @@ impl LoginFile {
         Ok(journal)
     }
 
-    /// Whether this token has been sent before, by a run that got no answer.
+    /// True if this token has been sent before, by a run that got no answer.
     pub(super) fn was_sent(&self, token: &str) -> bool {
         let digest = sha256_hex(token.as_bytes());
         self.unanswered

@@ -22,7 +22,7 @@ pub(super) struct Use {
     pub(super) profile: String,
     /// The SHA-256 digest of the refresh token, in hex.
     pub(super) token: String,
-    /// When it was sent, in seconds since 1970.
+    /// The time when it was sent, in seconds since 1970.
     pub(super) time: i64,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// Whether the answer holds a token at all.
+    /// True if the answer holds a token at all.
     pub(super) fn are_there(&self) -> bool {
         self.access_token.is_some() || self.refresh_token.is_some()
     }

@@ -92,7 +92,7 @@ pub(crate) fn remote(text: &str) -> Result<Remote, String> {
     }
 }
 
-/// As with ssh, an empty address means every interface.
+/// The address to listen on. As with ssh, an empty one means every interface.
 fn bind_of(bind: Option<&str>) -> Option<String> {
     let bind = bind.map(|bind| if bind.is_empty() { "*" } else { bind });
     bind.filter(|bind| !bind.eq_ignore_ascii_case("localhost"))

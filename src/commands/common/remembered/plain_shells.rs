@@ -18,7 +18,7 @@ impl PlainShells {
         Self { file }
     }
 
-    /// Whether this instance is on the list.
+    /// True if this instance is on the list.
     pub(crate) fn has(&self, instance: &str) -> bool {
         self.file.lines().iter().any(|line| line == instance)
     }

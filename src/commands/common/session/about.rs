@@ -16,7 +16,7 @@ pub(crate) struct About {
     pub(crate) place: String,
     /// The session's id, where it is known.
     pub(crate) session: Option<String>,
-    /// When it was started.
+    /// The time when it was started.
     pub(crate) started: Timestamp,
 }
 

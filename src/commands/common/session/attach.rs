@@ -37,7 +37,7 @@ pub(crate) struct Attach<'a> {
     pub(crate) network: Network,
     /// The session.
     pub(crate) started: Started,
-    /// Whether to connect again when the connection breaks.
+    /// True to connect again when the connection breaks.
     pub(crate) resume: bool,
     /// Time for each step of a connection.
     pub(crate) connect_timeout: Duration,

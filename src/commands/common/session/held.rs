@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// After so long without a sign of life a connection may be dead: a network that fails says nothing.
+/// The silence after which a connection may be dead: a network that fails says nothing.
 #[cfg(unix)]
 const FRESH: Duration = Duration::from_secs(5);
 
@@ -198,7 +198,7 @@ impl HeldSession {
         self.connection.is_alive(probe).await
     }
 
-    /// Whether it is over. What else was said while no command ran is of no interest.
+    /// True if it is over. What else was said while no command ran is of no interest.
     #[cfg(unix)]
     pub(crate) fn is_over(&mut self) -> bool {
         while let Ok(said) = self.said.try_recv() {
@@ -232,7 +232,7 @@ struct Connection {
     is_broken: AtomicBool,
     /// It did not answer in time.
     is_silent: AtomicBool,
-    /// When something last came.
+    /// The time when something last came.
     heard: watch::Sender<Instant>,
 }
 
@@ -257,7 +257,7 @@ impl Connection {
         !self.is_broken.load(Relaxed) && !self.is_silent.load(Relaxed)
     }
 
-    /// Whether it is alive. If nothing came for a while, `probe` has to make something come.
+    /// True if it is alive. If nothing came for a while, `probe` has to make something come.
     #[cfg(unix)]
     async fn is_alive(&self, probe: impl FnOnce()) -> bool {
         let mut heard = self.heard.subscribe();

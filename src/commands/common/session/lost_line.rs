@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// How long a program is told at least that the screen is one column narrower.
+/// The least time that a program is told that the screen is one column narrower.
 const NARROWED: Duration = Duration::from_millis(200);
 
-/// How long it may take to draw for the narrower screen.
+/// The time that it has to draw for the narrower screen.
 const DRAWN_WITHIN: Duration = Duration::from_secs(10);
 
 /// The line. It covers a part of the remote program's screen, and is removed when the connection is back.

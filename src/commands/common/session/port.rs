@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// How long an agent may be silent that does not report that its target has closed.
+/// The time that an agent may be silent that does not report that its target has closed.
 const LINGER: Duration = Duration::from_secs(5);
 
 /// The request for a session with a port of the instance `id`, or of what it can reach.
@@ -48,8 +48,8 @@ pub(crate) fn request(
     Ok(request)
 }
 
-/// When input may be sent to a port: at once where the user wants that, or where the agent is known to
-/// queue it.
+/// The moment from which input may be sent to a port: at once where the user wants that, or where the agent
+/// is known to queue it.
 pub(crate) fn input_from(ports: &cli::Ports, queued: bool) -> InputFrom {
     match ports.eager || queued {
         true => InputFrom::Start { queued },
@@ -62,7 +62,7 @@ pub(crate) struct PortSession {
     started: Started,
     network: Network,
     link: Link,
-    /// When input may be sent.
+    /// The moment from which input may be sent.
     pub(crate) input_from: InputFrom,
     /// The agent is known to report that the port's target has closed.
     pub(crate) reports_close: bool,
@@ -166,7 +166,7 @@ impl<N: FnMut(Notice) + Send> Host for PortHost<'_, N> {
     }
 }
 
-/// Whether nothing that was sent is still on its way: the API's call to end the session could overtake it.
+/// True if nothing that was sent is still on its way: the API's call to end the session could overtake it.
 fn is_by_remote_side(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Ended(Ending::Failed(Error::Io { .. } | Error::Silence(_))) => false,

@@ -26,7 +26,7 @@ pub(super) struct Queue<'a> {
     /// The governor's file, which all processes of the user share; `None` without a limit to the pace, or
     /// without the file.
     starts: Option<(StartsFile, Pace)>,
-    /// How long it may wait in all, and until when.
+    /// The time that it may wait in all.
     limit: Duration,
     by: Instant,
     backoff: Backoff,
@@ -151,7 +151,7 @@ fn asked_pause(error: &Error) -> Duration {
     }
 }
 
-/// Whether a session that is asked for after this failure would fail in the same way, after the same wait.
+/// True if a session that is asked for after this failure would fail in the same way, after the same wait.
 #[cfg(unix)]
 pub(crate) fn fails_again(error: &Error) -> bool {
     let has_waited = matches!(
@@ -161,7 +161,7 @@ pub(crate) fn fails_again(error: &Error) -> bool {
     has_waited || is_limit(error)
 }
 
-/// Whether the service takes no more for now: too many calls, or too many sessions in the region or of the
+/// True if the service takes no more for now: too many calls, or too many sessions in the region or of the
 /// instance.
 pub(super) fn is_limit(error: &Error) -> bool {
     match error {

@@ -5,13 +5,13 @@ use crate::share::{Answer, Conn, HolderRequest};
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// How long a holder may be silent while it runs a command, until it is asked whether it is there.
+/// The time that a holder may be silent while it runs a command, until it is asked whether it is there.
 const QUIET: Duration = Duration::from_secs(10);
 
 /// The connection.
 pub(super) struct CommandConn {
     conn: Conn,
-    /// When the holder has been silent for too long.
+    /// The time when the holder has been silent for too long.
     quiet_at: Instant,
     /// It was asked whether it is there.
     asked: bool,

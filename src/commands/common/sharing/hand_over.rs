@@ -27,7 +27,7 @@ pub(crate) struct ShareRequest<'a> {
     pub(crate) context: &'a Context,
     /// The options of every command.
     pub(crate) global: &'a Global,
-    /// Whether and how it is shared.
+    /// The options that share it.
     pub(crate) sharing: &'a Sharing,
     /// The session's options.
     pub(crate) session: &'a SessionArgs,
@@ -37,7 +37,7 @@ pub(crate) struct ShareRequest<'a> {
     pub(crate) ui: &'a Ui,
 }
 
-/// Why a command was not handed over. Nothing of it has begun.
+/// The reason why a command was not handed over. Nothing of it has begun.
 pub(super) enum NotHeld {
     /// A session of its own may do.
     Refused(String),
@@ -157,7 +157,7 @@ fn shareable<'a>(
     program.ok_or(tr!("a terminal is never shared"))
 }
 
-/// Whether such a session can be shared.
+/// Checks that such a session can be shared.
 pub(super) fn check(session: &SessionArgs) -> Result<(), &'static str> {
     #[cfg(feature = "emulator")]
     if session.connection.emulator {

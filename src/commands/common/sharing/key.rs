@@ -46,7 +46,7 @@ pub(super) fn key(
     Ok(sha256_hex(parts.collect::<String>().as_bytes()))
 }
 
-/// How servers are reached and trusted, as the environment says it.
+/// The environment's settings of how servers are reached and trusted.
 fn network(variable: impl Fn(&str) -> Option<OsString>) -> impl Iterator<Item = String> {
     // Not as text only: two values that are no UTF-8 are not the same.
     let value = move |name: &str| variable(name).unwrap_or_default();
@@ -97,7 +97,7 @@ fn source(from: &CredentialSource, parts: &mut Vec<String>) {
     }
 }
 
-/// How a role is assumed.
+/// The parts of a key that say how a role is assumed.
 fn assumed(role: &Role, parts: &mut Vec<String>) {
     let sts = &role.sts;
     parts.extend([

@@ -13,13 +13,13 @@ use std::time::Duration;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long a holder may be silent before it has taken a command.
+/// The time that a holder may be silent before it has taken a command.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long a holder may take to start: longer, as many may be started at once.
+/// The time that a holder has to start: longer, as many may be started at once.
 const START: Duration = Duration::from_secs(2);
 
-/// How often a socket is tried whose holder is being started.
+/// The interval at which the socket of a holder that is being started is tried.
 const RETRY: Duration = Duration::from_millis(5);
 
 /// Connects to the holder at this place; `None` if there is none.

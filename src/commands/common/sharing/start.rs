@@ -44,7 +44,7 @@ pub(crate) struct StartMessage {
     pub(crate) session: SessionArgs,
     /// The instance.
     pub(crate) instance: String,
-    /// How long it holds sessions after their last command.
+    /// The time that it holds sessions after their last command.
     pub(crate) keep: Duration,
     /// Variables with secret values, which are kept out of the holder's environment.
     variables: BTreeMap<String, String>,

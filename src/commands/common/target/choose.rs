@@ -23,7 +23,7 @@ const SUSPEND: u8 = 0x1a;
 /// The number of SIGINT.
 const INTERRUPT: u8 = 2;
 
-/// Whether there is a user to ask.
+/// True if there is a user to ask.
 pub(crate) fn can_ask() -> bool {
     terminal::stdin_is_terminal() && terminal::stderr_is_terminal()
 }

@@ -16,13 +16,13 @@ use crate::ui::Ui;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::time::Duration;
 
-/// How many regions are asked at the same time.
+/// The most regions that are asked at the same time.
 pub(crate) const REGIONS_AT_ONCE: usize = 10;
 
 /// The region whose API lists the regions, where none is given.
 const ANY_REGION: &str = "cn-hangzhou";
 
-/// How many instances a list of matches shows.
+/// The most instances that a list of matches shows.
 const MOST_SHOWN: usize = 50;
 
 /// Looks a target up.
@@ -62,7 +62,7 @@ impl Lookup {
         choose_from(instances, question, &self.ui).await
     }
 
-    /// What the target names.
+    /// Finds the instances that the target names.
     pub(crate) async fn outcome(&self, context: &Context) -> Result<SearchOutcome> {
         let (answers, asked) = self.answers(context).await?;
         SearchOutcome::of(&self.host, answers, &asked)

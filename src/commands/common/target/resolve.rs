@@ -36,7 +36,7 @@ pub(crate) struct Resolved {
     doubt: Option<Doubt>,
 }
 
-/// What must confirm a remembered instance before any of the user's data is sent to it.
+/// The checks that must confirm a remembered instance before any of the user's data is sent to it.
 struct Doubt {
     lookup: Lookup,
     /// The user may be asked which instance is meant.
@@ -44,7 +44,7 @@ struct Doubt {
 }
 
 impl Resolved {
-    /// Whether nothing has to be confirmed.
+    /// True if nothing has to be confirmed.
     #[must_use]
     pub(crate) fn is_certain(&self) -> bool {
         self.doubt.is_none()
@@ -225,7 +225,7 @@ async fn start_and_look(
     (started, found)
 }
 
-/// Whether this is the instance of the session that was asked for, and can take one.
+/// True if this is the instance of the session that was asked for, and can take one.
 fn is_same(instance: &Instance, request: &StartTerminalSession) -> bool {
     instance.id == request.instance_id && instance.is_up()
 }

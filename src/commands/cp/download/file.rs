@@ -199,7 +199,7 @@ fn existing(to: &Path) -> Result<Option<Metadata>, CopyFailure> {
     }
 }
 
-/// Whether a link leads to nothing, to a file or to a directory.
+/// True if a link leads to nothing, to a file or to a directory.
 pub(crate) fn is_replaceable(link: &Path) -> bool {
     fs::metadata(link).map_or(true, |data| data.is_file() || data.is_dir())
 }
@@ -213,7 +213,7 @@ fn part_trouble(error: &io::Error) -> CopyFailure {
     }
 }
 
-/// How many bytes there is room for; `None` where the system does not tell.
+/// The free bytes on the disk; `None` where the system does not tell.
 fn room(part: &File) -> Option<u64> {
     #[cfg(unix)]
     {

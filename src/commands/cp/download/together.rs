@@ -14,7 +14,7 @@ use std::io::{self, Read, Write as _};
 use std::path::PathBuf;
 use tar::Archive;
 
-/// So many parts are open at once, at most: some systems let a process have 256 files.
+/// The most parts that are open at once: some systems let a process have 256 files.
 const OPEN: usize = 64;
 
 /// The most that an archive has for an entry besides its content and its name, in bytes; and at its end.
@@ -23,7 +23,7 @@ const MOST_AROUND: u64 = 16 * 1024;
 /// A file that was asked for.
 #[derive(Debug)]
 pub(crate) struct WantedFile {
-    /// Where it goes.
+    /// The path it is copied to.
     pub(crate) place: PathBuf,
     /// Bytes.
     pub(crate) size: u64,

@@ -142,7 +142,7 @@ impl Tree<'_, '_> {
         Ok(())
     }
 
-    /// Where an entry goes, if its directory is there and is one.
+    /// The path an entry is copied to, if its directory is there and is one.
     fn place(&self, entry: &TreeEntry) -> Result<PathBuf, String> {
         if entry.path.is_empty() {
             return Ok(self.to.to_owned());
@@ -199,7 +199,7 @@ impl Tree<'_, '_> {
         Ok((self.job.preserve || (is_new && !is_open)).then_some(mode))
     }
 
-    /// Whether a file is here already. It gets its mode and time then, if that is wanted.
+    /// True if a file is here already. It gets its mode and time then, if that is wanted.
     async fn is_unchanged(&mut self, entry: &TreeEntry, place: &Path) -> Result<bool, CopyFailure> {
         let here = fs::symlink_metadata(place);
         let is_alike = here.is_ok_and(|data| data.is_file() && data.len() == entry.state.size);
@@ -281,7 +281,7 @@ impl Tree<'_, '_> {
     }
 }
 
-/// Whether an interrupted copy of a tree of this name has made a directory.
+/// True if an interrupted copy of a tree of this name has made a directory.
 fn is_marked(folder: &Path, name: &[u8]) -> bool {
     let mark = folder.join(NEW);
     let is_file = fs::symlink_metadata(&mark).is_ok_and(|data| data.is_file());

@@ -10,9 +10,9 @@ const CHUNK: usize = 64 * 1024;
 /// The digests of a file: of the whole, and of its first blocks.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Digested {
-    /// Of all of it.
+    /// The digest of the whole file.
     pub(crate) whole: String,
-    /// Of the blocks that were asked for.
+    /// The digest of the blocks that were asked for.
     pub(crate) blocks: String,
 }
 

@@ -48,7 +48,7 @@ impl Part {
         }
     }
 
-    /// How much of the file is there.
+    /// The bytes of the file that are there.
     ///
     /// # Errors
     /// The system's.
@@ -108,7 +108,7 @@ impl Part {
     }
 }
 
-/// Where the part of `target` is.
+/// The path of the part of `target`.
 pub(crate) fn part_path(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default();
     let mut part = match short_stem(name.as_encoded_bytes()) {

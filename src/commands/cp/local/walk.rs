@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// One thing in a tree, or why it can't be looked at.
 #[derive(Debug)]
 pub(crate) struct Item {
-    /// Where it is.
+    /// Its path.
     pub(crate) local: PathBuf,
     /// Its path below the place that the tree is copied into, its names joined by `/`. Empty for that place.
     pub(crate) path: Vec<u8>,
@@ -23,7 +23,7 @@ pub(crate) struct Item {
 pub(crate) struct Walk {
     /// The entries that are still to be looked at, the next one last.
     next: Vec<(PathBuf, Vec<u8>)>,
-    /// So many of these were named by the user.
+    /// The number of these that the user named.
     named: usize,
 }
 

@@ -12,7 +12,7 @@ pub(crate) const OTHER_BYTES: u8 = 5;
 /// The most that is kept of a script's standard error.
 pub(crate) const MOST_ERRORS: usize = 16 * 1024;
 
-/// How a script ended.
+/// The result of a script.
 #[derive(Debug)]
 pub(crate) struct ScriptResult {
     /// Its exit status.

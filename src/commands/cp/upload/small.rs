@@ -17,13 +17,13 @@ use tar::{Builder, Header};
 /// A small file that is to be sent.
 #[derive(Debug)]
 pub(crate) struct Small {
-    /// Where it is.
+    /// Its path.
     pub(crate) local: PathBuf,
-    /// Where it goes, below the directory that everything is copied into.
+    /// Its path below the directory that everything is copied into.
     pub(crate) path: Vec<u8>,
     /// Its name in messages.
     pub(crate) name: String,
-    /// What the walk has met there.
+    /// The file's properties, as the walk found them.
     pub(crate) data: Metadata,
     /// The mode that it gets.
     pub(crate) mode: u32,
@@ -40,7 +40,7 @@ impl Small {
     }
 }
 
-/// What goes to one directory: paths below it, and the files.
+/// The files for one directory, with their paths below it.
 type Folder = Vec<(Vec<u8>, Small)>;
 
 /// Sends files, whose digests are compared before each takes its place in the directory `to`. `new` are directories

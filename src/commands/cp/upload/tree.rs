@@ -120,7 +120,7 @@ impl Tree<'_, '_> {
         self.files(files, new).await
     }
 
-    /// Whether a directory gets this mode in the end: it is new, or an interrupted copy made it.
+    /// True if a directory gets this mode in the end: it is new, or an interrupted copy made it.
     fn keeps_attributes(&self, found: &Inspected, wanted: u32) -> bool {
         let is_top = found.item.path.is_empty() && self.root.is_new;
         let there = found.there.1.as_ref();
@@ -161,7 +161,7 @@ impl Tree<'_, '_> {
         Ok(new)
     }
 
-    /// Whether something can be put in its place.
+    /// Checks that something can be put in its place.
     fn check_place(&mut self, found: &Inspected) -> Result<(), &'static str> {
         let path = &found.item.path;
         let (parent, _) = split(path);
