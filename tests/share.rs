@@ -189,8 +189,12 @@ fn a_holder_that_hangs_or_is_of_another_version_hinders_nobody() {
     sharing.sh("true");
     let holder = sharing.holder();
     kill_process(holder, Signal::STOP).unwrap();
-    let done = run(sharing.command(&["-v", "-c", "echo own"]), b"");
+    let mut axt = sharing.command(&["-v", "-c", "echo own"]);
+    axt.env_remove("AXT_LOG_FILE");
+    let done = run(axt, b"");
     kill_process(holder, Signal::CONT).unwrap();
+    let said = "no shared session (it does not answer): this command has its own";
+    assert!(done.stderr.contains(said), "{}", done.stderr);
     assert_eq!((done.status, done.text()), (0, "own\n".into()));
     assert_eq!(sharing.started(), 2);
     let socket = sharing.sockets().remove(0);

@@ -13,9 +13,10 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use support::axt::{AXT, finish, run, success, until};
+use support::axt::{AXT, Done, finish, run, success, until};
+use support::need;
 use support::screen::Screen;
 use support::sharing::{Sharing, is_running, lines};
 
@@ -325,11 +326,98 @@ fn a_limit_of_the_service_is_waited_for_once() {
     second.env_remove("AXT_LOG_FILE").env_remove("AXT_VERBOSE");
     let done = run(second, b"");
     assert_eq!(done.status, 255, "{done:?}");
+    waited_once(&done);
+    let name = format!("i-test:{}", file.with_extension("copy").display());
+    let mut copy = sharing.axt(&["cp", "--share", "1m", "--queue-timeout", "1s", "-", &name]);
+    copy.env_remove("AXT_LOG_FILE").env_remove("AXT_VERBOSE");
+    waited_once(&run(copy, b"copied"));
+    fs::write(&file, "").unwrap();
+    assert_eq!(finish(other).status, 0);
+}
+
+/// It has failed for want of a session, and has said so once while it waited.
+fn waited_once(done: &Done) {
+    assert_eq!(done.status, 255, "{done:?}");
     let said = |what| done.stderr.matches(what).count();
     assert_eq!(said("waiting for up to"), 1, "{}", done.stderr);
     assert_eq!(said("SessionCount.ExceedLimit"), 2, "{}", done.stderr);
-    fs::write(&file, "").unwrap();
-    assert_eq!(finish(other).status, 0);
+}
+
+/// `axt connect i-test -c cat`, which ends with its input, and these options.
+fn cat(sharing: &Sharing, options: &[&str]) -> Child {
+    let mut axt = sharing.axt(&["connect", "i-test", "-c", "cat"]);
+    axt.args(options).stdin(Stdio::piped());
+    axt.stdout(Stdio::piped()).stderr(Stdio::piped());
+    axt.spawn().unwrap()
+}
+
+#[test]
+fn how_long_a_command_waits_for_a_session_is_its_own_matter() {
+    let sharing = sharing(&[("per-instance", "1")]);
+    let first = cat(&sharing, &["--share", "1m", "--queue-timeout", "0"]);
+    until("the first session runs", || sharing.started() == 1);
+    let third = sharing.command(&["--queue-timeout", "0", "-c", "true"]);
+    let second = sharing.starts("echo second");
+    until("it waits", || sharing.started() > 1);
+    let refused = run(third, b"");
+    assert_eq!(refused.status, 255, "{refused:?}");
+    let why = "ConnectionCountExceedLimit";
+    assert!(refused.stderr.contains(why), "{}", refused.stderr);
+    assert_eq!(finish(first).status, 0);
+    let done = finish(second);
+    assert_eq!((done.status, done.text()), (0, "second\n".into()));
+}
+
+#[test]
+fn the_last_command_says_for_how_long_sessions_are_held() {
+    let sharing = Sharing::new();
+    let first = cat(&sharing, &["--share", "100ms"]);
+    until("it runs", || sharing.started() == 1);
+    let holder = sharing.holder();
+    let long = sharing.axt(&["connect", "i-test", "--share", "1h", "-c", "true"]);
+    success(long);
+    assert_eq!(finish(first).status, 0);
+    let status = success(sharing.axt(&["share", "status", "--json"]));
+    let status: serde_json::Value = serde_json::from_slice(&status).unwrap();
+    let held = &status["holders"][0];
+    assert_eq!(held["pid"], holder.as_raw_pid());
+    assert!(held["secondsLeft"].as_u64() > Some(3000), "{held}");
+    let short = sharing.axt(&["connect", "i-test", "--share", "100ms", "-c", "true"]);
+    success(short);
+    until("its time is over", || !is_running(holder));
+}
+
+#[test]
+fn another_user_has_no_word_with_a_holder() {
+    use std::os::unix::process::CommandExt as _;
+    let Some(perl) = need("perl") else { return };
+    let sharing = Sharing::new();
+    sharing.sh("true");
+    let socket = sharing.sockets().remove(0);
+    let open = |mode, path: &Path| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+    // As if the directory did not keep others out.
+    for folder in [sharing.runtime.path(), &sharing.folder()] {
+        open(0o711, folder).unwrap();
+    }
+    open(0o666, &socket).unwrap();
+    let talk = "$s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die $!; \
+                $s->recv($said, 100); print length $said";
+    let said = |user: Option<u32>| {
+        let mut peer = Command::new(&perl);
+        peer.args(["-MIO::Socket::UNIX", "-e", talk]).arg(&socket);
+        if let Some(user) = user {
+            peer.uid(user).gid(user);
+        }
+        peer.output()
+    };
+    let Ok(others) = said(Some(65534)) else {
+        eprintln!("skipped: only root can be another user");
+        return;
+    };
+    assert_eq!(String::from_utf8_lossy(&others.stdout), "0", "{others:?}");
+    let own = said(None).unwrap();
+    assert_ne!(String::from_utf8_lossy(&own.stdout), "0", "{own:?}");
+    open(0o700, &sharing.folder()).unwrap();
 }
 
 #[test]

@@ -73,6 +73,13 @@ pub enum Error {
         /// The longest wait that was allowed.
         limit: Duration,
     },
+    /// The process that holds sessions for other commands waited in vain for one more.
+    NoneHeld {
+        /// Its failure.
+        problem: String,
+        /// Its advice.
+        remedy: Option<String>,
+    },
     /// Something took longer than it may.
     Timeout {
         /// The thing that was awaited, as a noun: `the connection to 10.0.0.1:443`.
@@ -215,6 +222,7 @@ impl Error {
             Self::Target { .. } => "Target",
             Self::Connect { .. } => "ConnectionFailed",
             Self::Queue { .. } => "QueueTimeout",
+            Self::NoneHeld { .. } => "NoSession",
             Self::Timeout { .. } => "Timeout",
             Self::AgentTimeout { .. } => "AgentTimeout",
             Self::Stopped(_) => "Stopped",
@@ -259,6 +267,7 @@ impl Error {
             Self::Api(error) => hints::call(&error.action, &error.code),
             Self::Ended { code, detail } => hints::close(code, detail).map(Into::into),
             Self::Credentials { remedy, .. } | Self::Target { remedy, .. } => Some(remedy.clone()),
+            Self::NoneHeld { remedy, .. } => remedy.clone(),
             Self::AfterStop { error, .. } => match error.code() {
                 "IdleTimeout" | "Timeout" => Some(
                     tr!("a session ends after 3 minutes in which axt sends nothing, as while it is stopped: connect again").into(),

@@ -34,6 +34,17 @@ pub(crate) struct Run {
     pub(crate) stdin: bool,
     /// The time to hold the sessions after it; `None` keeps the present time.
     pub(crate) keep: Option<Duration>,
+    /// The times that it waits for the start of a session, if none is free.
+    pub(crate) waits: Waits,
+}
+
+/// The time limits for the start of a session.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Waits {
+    /// The wait for the service's limits.
+    pub(crate) queue: Duration,
+    /// Each step of opening.
+    pub(crate) step: Duration,
 }
 
 /// An answer of a holder.

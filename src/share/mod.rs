@@ -36,7 +36,7 @@ pub(crate) use ends::{Broken, Ends};
 pub(crate) use filter::Commands;
 pub(crate) use governor::Pace;
 #[cfg(unix)]
-pub(crate) use message::{Answer, HolderRequest, HolderStatus, Run};
+pub(crate) use message::{Answer, HolderRequest, HolderStatus, Run, Waits};
 #[cfg(unix)]
 pub(crate) use place::{HolderFiles, all};
 pub(crate) use starts_file::StartsFile;

@@ -1,24 +1,19 @@
 //! The state of a holder: its sessions, the commands that run in them, and when it ends.
 
+use super::places::{Place, Places, SESSIONS};
 use crate::commands::common::context::Context;
 use crate::commands::common::session;
 use crate::commands::common::session::held::{HeldSession, SessionSettings};
 use crate::commands::common::sharing::StartMessage;
 use crate::error::Result;
-use crate::share::{Answer, Conn, HolderStatus};
+use crate::share::{Answer, Conn, HolderStatus, Waits};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, oneshot};
+use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Sessions of one holder, at most.
-const SESSIONS: usize = 4;
-
-/// The time that a command waits for one of the sessions.
-const TURN: Duration = Duration::from_secs(10);
 
 /// The time that a command waits for a session whose last command is over, before another one is started,
 /// which takes longer.
@@ -38,8 +33,7 @@ pub(super) struct Holder {
     pub(super) ending: CancellationToken,
     /// The reason why the start of sessions waits, for the commands' users.
     pub(super) says: broadcast::Sender<String>,
-    /// One permit for each session, given in order.
-    places: Arc<Semaphore>,
+    places: Places,
     state: Mutex<State>,
     changed: Notify,
     /// A session has become free, or fewer are about to be.
@@ -71,7 +65,7 @@ struct State {
 
 /// A place among the sessions, and the session.
 pub(super) struct Turn {
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
     pub(super) session: Option<HeldSession>,
 }
 
@@ -112,7 +106,7 @@ impl Holder {
             tasks: TaskTracker::new(),
             ending: CancellationToken::new(),
             says,
-            places: Arc::new(Semaphore::new(SESSIONS)),
+            places: Places::new(),
             state: Mutex::new(state),
             changed: Notify::new(),
             freed: Notify::new(),
@@ -143,13 +137,13 @@ impl Holder {
     }
 
     /// Starts a session, which is free for any command then. Returns why there is none, if that fails.
-    fn start(self: &Arc<Self>, state: &mut State) -> oneshot::Receiver<Answer> {
+    fn start(self: &Arc<Self>, state: &mut State, waits: Waits) -> oneshot::Receiver<Answer> {
         state.starting += 1;
         let (fails, failed) = oneshot::channel();
         let holder = Arc::clone(self);
         // It goes on even if nobody wants it any more: a start that has begun is to be known.
         self.tasks.spawn(async move {
-            let opened = holder.open().await;
+            let opened = holder.open(waits).await;
             let mut state = holder.state();
             state.starting -= 1;
             match opened {
@@ -168,12 +162,14 @@ impl Holder {
         failed
     }
 
-    async fn open(self: &Arc<Self>) -> Result<HeldSession> {
-        let (args, instance) = (&self.start.session, &self.start.instance);
-        let request = session::request(&self.context, args, Some(instance), instance);
+    async fn open(self: &Arc<Self>, waits: Waits) -> Result<HeldSession> {
+        let (mut args, instance) = (self.start.session.clone(), &self.start.instance);
+        args.queue_timeout = waits.queue;
+        args.connection.connect_timeout = waits.step;
+        let request = session::request(&self.context, &args, Some(instance), instance);
         let opening = SessionSettings {
             context: &self.context,
-            args,
+            args: &args,
             tasks: &self.tasks,
             ending: &self.ending,
         };
@@ -196,11 +192,9 @@ impl Holder {
     ///
     /// # Errors
     /// Why there is none.
-    pub(super) async fn turn(self: &Arc<Self>) -> Result<Turn, Answer> {
-        let permit = timeout(TURN, Arc::clone(&self.places).acquire_owned()).await;
-        let permit = permit.ok().and_then(std::result::Result::ok);
+    pub(super) async fn turn(self: &Arc<Self>, waits: Waits) -> Result<Turn, Answer> {
         let full = || Answer::Refused(tr!("all shared sessions are busy").into());
-        let permit = permit.ok_or_else(full)?;
+        let place = self.places.take().await.ok_or_else(full)?;
         self.state().waiting += 1;
         let _waiting = Waiting(self);
         // None has become free in time.
@@ -212,16 +206,16 @@ impl Holder {
                 let mut state = self.state();
                 if let Some(session) = state.take_idle() {
                     return Ok(Turn {
-                        _permit: permit,
+                        _place: place,
                         session: Some(session),
                     });
                 }
                 if failed.is_none() && state.starting < state.waiting {
-                    let with_commands = SESSIONS - self.places.available_permits() - state.waiting;
+                    let with_commands = self.places.taken() - state.waiting;
                     if state.idle.len() + state.starting + with_commands >= SESSIONS {
                         return Err(full());
                     }
-                    failed = Some(self.start(&mut state));
+                    failed = Some(self.start(&mut state, waits));
                 }
             }
             let started = async {

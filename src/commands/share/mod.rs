@@ -2,6 +2,7 @@
 
 mod hold;
 mod holder;
+mod places;
 mod serve;
 mod status;
 

@@ -4,7 +4,7 @@ use super::holder::{Clearing, CommandCount, Holder, Turn};
 use crate::commands::common::session::held::HeldSession;
 use crate::remote::Signal;
 use crate::share::{
-    Answer, Broken, Conn, FilterRequest, HolderRequest, Run, SessionMessage, Streams,
+    Answer, Broken, Conn, FilterRequest, HolderRequest, Run, SessionMessage, Streams, Waits,
 };
 use std::io;
 use std::os::fd::OwnedFd;
@@ -57,7 +57,7 @@ impl Holder {
         let Ok(streams) = streams else {
             return refuse(conn, tr!("the standard streams were not passed")).await;
         };
-        let mut turn = match self.wait_for_turn(&mut conn).await {
+        let mut turn = match self.wait_for_turn(&mut conn, run.waits).await {
             Some(Ok(turn)) => turn,
             Some(Err(why)) => {
                 let _ = conn.send(&why, &[]).await;
@@ -100,8 +100,12 @@ impl Holder {
 
     /// Waits for a session, and tells the other side meanwhile that this process lives. `None` if the
     /// other side has gone, or this process is to end.
-    async fn wait_for_turn(self: &Arc<Self>, conn: &mut Conn) -> Option<Result<Turn, Answer>> {
-        let mut turn = pin!(self.live_turn());
+    async fn wait_for_turn(
+        self: &Arc<Self>,
+        conn: &mut Conn,
+        waits: Waits,
+    ) -> Option<Result<Turn, Answer>> {
+        let mut turn = pin!(self.live_turn(waits));
         let (mut ticks, mut said) = (interval(TICK), self.says.subscribe());
         loop {
             tokio::select! {
@@ -118,9 +122,9 @@ impl Holder {
     }
 
     /// Waits for a place, and for a session whose connection is alive.
-    async fn live_turn(self: &Arc<Self>) -> Result<Turn, Answer> {
+    async fn live_turn(self: &Arc<Self>, waits: Waits) -> Result<Turn, Answer> {
         loop {
-            let turn = self.turn().await?;
+            let turn = self.turn(waits).await?;
             match &turn.session {
                 Some(session) if !session.is_alive().await => self.put_back(turn),
                 _ => return Ok(turn),

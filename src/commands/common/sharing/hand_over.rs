@@ -12,7 +12,7 @@ use crate::error::{Error, Result, Stop};
 use crate::exit::Exit;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::remote::{RemoteCommand, Signal};
-use crate::share::{Answer, Conn, HolderFiles, HolderRequest, Run};
+use crate::share::{Answer, Conn, HolderFiles, HolderRequest, Run, Waits};
 use crate::terminal::stdin_is_terminal;
 use crate::ui::Ui;
 use std::fs::File;
@@ -38,16 +38,11 @@ pub(crate) struct ShareRequest<'a> {
 }
 
 /// The reason why a command was not handed over. Nothing of it has begun.
-pub(super) enum NotHeld {
+pub(crate) enum NotHeld {
     /// A session of its own may do.
     Refused(String),
     /// A session of its own would fail in the same way, after the same wait.
-    Failed {
-        /// The failure.
-        what: String,
-        /// The advice.
-        hint: Option<String>,
-    },
+    Failed(Error),
 }
 
 impl From<String> for NotHeld {
@@ -66,7 +61,7 @@ impl From<&str> for NotHeld {
 /// command needs a session of its own; the log says why.
 ///
 /// # Errors
-/// [`Error::Io`] if this process can't listen to signals; [`Error::Stopped`].
+/// [`Error::Io`] if this process can't listen to signals; [`Error::Stopped`]; [`Error::NoneHeld`].
 pub(crate) async fn run(
     shared: &ShareRequest<'_>,
     args: &Connect,
@@ -106,10 +101,7 @@ pub(crate) async fn run(
     match handed {
         Ok(conn) => Ok(Some(Follow::new(conn, stops, shared.ui).run().await)),
         Err(NotHeld::Refused(why)) => own(&why),
-        Err(NotHeld::Failed { what, hint }) => {
-            shared.ui.error(&what, hint.as_deref());
-            Ok(Some(Exit::Failed))
-        }
+        Err(NotHeld::Failed(error)) => Err(error),
     }
 }
 
@@ -189,6 +181,10 @@ pub(super) async fn hand_over(
         command: command.clone(),
         stdin: has_stdin,
         keep,
+        waits: Waits {
+            queue: shared.session.queue_timeout,
+            step: shared.session.connection.connect_timeout,
+        },
     }));
     let lost = |error: io::Error| error.to_string();
     let sent = timeout(PATIENCE, conn.send(&run, &streams)).await;
@@ -212,7 +208,10 @@ pub(super) async fn hand_over(
             }
             Some(Answer::Ready) => break,
             Some(Answer::Refused(why)) => return Err(why.into()),
-            Some(Answer::Failed { what, hint }) => return Err(NotHeld::Failed { what, hint }),
+            Some(Answer::Failed { what, hint }) => {
+                let (problem, remedy) = (what, hint);
+                return Err(NotHeld::Failed(Error::NoneHeld { problem, remedy }));
+            }
             Some(_) => return Err(tr!("it does not answer as a holder does").into()),
             None => return Err(tr!("it has ended").into()),
         }

@@ -21,23 +21,22 @@ pub(crate) async fn start_command(
     command: &RemoteCommand,
     stdin: Option<OwnedFd>,
     [stdout, stderr]: [OwnedFd; 2],
-) -> Result<HeldCommand, String> {
+) -> Result<HeldCommand, NotHeld> {
     check(shared.session)?;
     let has_stdin = stdin.is_some();
     let stdin = match stdin {
         Some(stdin) => stdin,
         None => {
             let null = std::fs::File::open("/dev/null");
-            null.map_err(|error: io::Error| error.to_string())?.into()
+            let null = null.map_err(|error: io::Error| error.to_string())?;
+            null.into()
         }
     };
     let streams = [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()];
-    match hand_over(shared, command, has_stdin, streams).await {
-        Ok(conn) => Ok(HeldCommand {
-            conn: CommandConn::new(conn),
-        }),
-        Err(NotHeld::Refused(why) | NotHeld::Failed { what: why, .. }) => Err(why),
-    }
+    let conn = hand_over(shared, command, has_stdin, streams).await?;
+    Ok(HeldCommand {
+        conn: CommandConn::new(conn),
+    })
 }
 
 impl HeldCommand {

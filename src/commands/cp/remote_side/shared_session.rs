@@ -1,7 +1,7 @@
 //! Runs a script in a session that others may use too: by way of pipes, whose other ends its holder gets.
 
 use super::done::{Collected, MOST_ERRORS, ScriptResult};
-use crate::commands::common::sharing::{ShareRequest, start_command};
+use crate::commands::common::sharing::{NotHeld, ShareRequest, start_command};
 use crate::error::{Error, Result};
 use crate::remote::{RemoteCommand, Signal};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-/// Runs it. If nothing of it has begun, the streams come back with the reason.
+/// Runs it. Where a session of this process's own may do, nothing of it has begun: the streams come back with the
+/// reason.
 pub(crate) async fn run<R, W>(
     shared: &ShareRequest<'_>,
     command: &RemoteCommand,
@@ -33,7 +34,8 @@ where
     let running = match start_command(shared, command, stdin, [stdout.into(), stderr.into()]).await
     {
         Ok(running) => running,
-        Err(why) => return Err((why, input, output)),
+        Err(NotHeld::Failed(error)) => return Ok(Err(error)),
+        Err(NotHeld::Refused(why)) => return Err((why, input, output)),
     };
     let (signal, mut signals) = mpsc::channel(1);
     let failed = LocalFailure {
