@@ -266,6 +266,11 @@ fn what_can_not_be_copied_is_named_and_the_rest_is_copied() {
         done.status == 1 && done.stderr.contains("there/no: no such directory"),
         "{done:?}"
     );
+    // The scripts' own reasons are in the user's language too.
+    let mut axt = copies.axt([copies.here("a").as_os_str(), &copies.at("no/x")]);
+    axt.env("AXT_LANG", "zh");
+    let done = run(axt, b"");
+    assert!(done.stderr.contains("there/no：没有该目录"), "{done:?}");
     let done = copies.cp([copies.here("a").as_os_str(), &copies.at("no/")]);
     assert!(
         done.status == 1 && done.stderr.contains("no such directory"),

@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("recording", &[]),
     ("terminal", &["process"]),
     ("remote", &[]),
-    ("copy", &["remote", "error"]),
+    ("copy", &["remote", "error", "language", "printable"]),
     ("protocol", &["error"]),
     ("net", &["error"]),
     ("config", &["error"]),

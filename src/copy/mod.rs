@@ -12,6 +12,7 @@ mod endpoint;
 mod listing;
 mod mode;
 mod place;
+mod reason;
 mod root;
 mod script;
 
@@ -21,6 +22,7 @@ pub(crate) use endpoint::{CopyDirection, Endpoint};
 pub(crate) use listing::{Listing, TreeEntry};
 pub(crate) use mode::{mode_for_new, touch_time};
 pub(crate) use place::RemotePath;
+pub(crate) use reason::reason;
 pub(crate) use root::{Root, failures, misplaced, names};
 pub(crate) use script::{Script, Verb};
 

@@ -1,7 +1,7 @@
 //! The failures of a copy: of one file, or of all of it.
 
 use super::remote_side::done::{LOCKED, ScriptResult};
-use crate::copy::Digests;
+use crate::copy::{Digests, reason};
 use crate::error::Error;
 use crate::printable::line;
 use std::io;
@@ -44,6 +44,9 @@ impl CopyFailure {
                 "another axt cp copies to it; if that one was killed on another machine, its session is over within 3 minutes"
             ));
         }
+        if reason(&done.errors).is_some() {
+            return Self::said(&done.errors);
+        }
         let mut lines = done.errors.lines().map(str::trim);
         let said = lines.rfind(|line| !line.is_empty());
         match said {
@@ -55,9 +58,10 @@ impl CopyFailure {
         }
     }
 
-    /// A line that a tool of the remote side has written.
+    /// A line that a tool of the remote side has written, or a reason of a script.
     pub(super) fn said(said: &str) -> Self {
-        Self::File(tr!("on the instance: {said}", said = line(said)))
+        let said = reason(said).unwrap_or_else(|| line(said));
+        Self::File(tr!("on the instance: {said}", said))
     }
 
     /// The bytes that arrived are not those that were to be copied.

@@ -193,7 +193,7 @@ fn small_files_are_unpacked_where_they_belong() {
         make.call("attributes", [&b"700"[..], b"200109090146.40", b"./a"]);
         make.call("rm", [&b"-f"[..], b"./.axt-new"]);
         let failed = failures(&machine.says(make, b""));
-        assert_eq!(failed, [(4, "it is a symbolic link".into())]);
+        assert_eq!(failed, [(4, "@link".into())]);
         let mode = fs::metadata(machine.at("t/s"))
             .unwrap()
             .permissions()

@@ -90,8 +90,9 @@ size() {
     echo $1
 }
 
+# Fails for a reason that axt has a text for, by its word, with a path.
 no() {
-    echo "$1" >&2
+    printf '@%s %s\n' "$1" "$2" >&2
     exit 1
 }
 
@@ -143,7 +144,7 @@ lock() {
         rm -f "$1" || exit 1
     done
     lock=$1
-    has_lock || no "$1: it can't be locked"
+    has_lock || no lock "$1"
     trap 'has_lock && rm -f "$lock"' EXIT
     trap 'exit 1' HUP INT QUIT PIPE TERM
 }

@@ -6,5 +6,5 @@
 #
 # shellcheck disable=SC2154 # Variables come before this text.
 exec 8<"$p" || exit 1
-dd bs=65536 skip="$k" count="$n" <&8 2>/dev/null || no "$p: it can't be read"
+dd bs=65536 skip="$k" count="$n" <&8 2>/dev/null || no read "$p"
 state -L "$p" >&2

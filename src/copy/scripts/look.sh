@@ -11,9 +11,9 @@ into=
 if [ -d "$p" ]; then
     [ -z "$b" ] || p=$p/$b stem=$stem_in into=/
 elif [ "$m" ]; then
-    no "$p: no such directory"
+    no missing "$p"
 fi
-[ -d "${p%/*}/" ] || no "${p%/*}: no such directory"
+[ -d "${p%/*}/" ] || no missing "${p%/*}"
 lock "$stem.axt-lock"
 part=$stem.axt-part
 echo "${h%% *}"

@@ -22,7 +22,7 @@ directories() {
     for f; do
         i=$((i + 1))
         if [ -h "$f" ]; then
-            failed 'it is a symbolic link'
+            failed @link
         elif [ ! -d "$f" ]; then
             e=$(mkdir -m "$mode" "$f" 2>&1) || failed "$e"
         fi
@@ -37,7 +37,7 @@ link() {
         [ "$(readlink "$2" && echo x)" != "$1
 x" ] || return 0
     elif [ -d "$2" ]; then
-        failed 'Is a directory'
+        failed @directory
         return
     fi
     part=${2%/*}/.$token.axt-part

@@ -26,13 +26,13 @@ case $k in
     ;;
 -) ;;
 *)
-    is_own || no "$part: it is gone, or not this user's own"
-    [ "$(size "$part")" -ge $((k * 65536)) ] || no "$part: it has changed"
+    is_own || no part "$part"
+    [ "$(size "$part")" -ge $((k * 65536)) ] || no changed "$part"
     dd if=/dev/null of="$part" bs=65536 seek="$k" 2>/dev/null
     exec 9>>"$part" || exit 1
     ;;
 esac
-is_own || no "$part: it is no file of this user's own"
+is_own || no part "$part"
 if [ "$k" != - ]; then
     cat >&9 || {
         # Nobody can go on with what comes only once.
@@ -62,7 +62,7 @@ chmod "$mode" "$part" || exit 1
 if [ "$time" ]; then
     TZ=UTC0 touch -t "$time" "$part" || exit 1
 fi
-has_lock || no "$p: another copy has taken its place"
-[ ! -d "$p" ] || no "$p: Is a directory"
+has_lock || no lost "$p"
+[ ! -d "$p" ] || no directory "$p"
 mv -f "$part" "$p" || exit 1
-[ -f "$p" ] && [ ! -h "$p" ] || no "$p: something else has taken its place"
+[ -f "$p" ] && [ ! -h "$p" ] || no replaced "$p"

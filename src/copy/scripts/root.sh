@@ -15,13 +15,13 @@ into=
 if [ -d "$p" ]; then
     [ -z "$b" ] || is_new "$p" || p=$p/$b into=/
 elif [ "$m" ]; then
-    no "$p: no such directory"
+    no missing "$p"
 fi
 if [ ! -d "$p" ]; then
     mkdir -m 700 "$p" || exit 1
     printf '%s' "$b" >"$p/.axt-new" || exit 1
 elif [ "$into" ] && [ -h "$p" ]; then
-    no "$p: it is a symbolic link"
+    no link "$p"
 fi
 echo "${h%% *}"
 if is_new "$p"; then

@@ -5,7 +5,7 @@ macro_rules! chinese_copying {
     ("it changed while it was read, or arrived damaged ({name} does not agree): what was written to standard output is not right") => ("文件在读取过程中发生了变化，或到达时已损坏（{name} 不一致）：写到标准输出的内容不正确");
     ("on the instance: No such file or directory") => ("实例上没有该文件或目录");
     ("Is a directory (-r copies it)") => ("是一个目录（-r 可复制目录）");
-    ("its size is not known before it is read: axt exec TARGET cat FILE reads it") => ("读取之前无法得知其大小：可用 axt exec TARGET cat FILE 读取");
+    ("its size is not known before it is read: axt connect TARGET cat FILE reads it") => ("读取之前无法得知其大小：可用 axt connect TARGET cat FILE 读取");
     ("it is longer or shorter than its size says: - copies standard input") => ("内容的长度与文件大小不符：可用 - 复制标准输入");
     ("another SRC has the same name: it would take its place") => ("另一个 SRC 同名，会被它取代");
     ("Is a directory (-r copies it, but not to standard output)") => ("是一个目录（-r 可复制目录，但不能复制到标准输出）");
@@ -32,6 +32,15 @@ macro_rules! chinese_copying {
     (" of {total}") => ("，共 {total}");
     (", {left} left") => ("，剩余 {left}");
     ("{moved}{of}, {rate}/s (limit {limit}/s){left}") => ("{moved}{of}，{rate}/s（限速 {limit}/s）{left}");
+    ("it has changed meanwhile") => ("它在此期间发生了变化");
+    ("it is a directory") => ("它是一个目录");
+    ("no such directory") => ("没有该目录");
+    ("it is a symbolic link") => ("它是一个符号链接");
+    ("it can't be locked") => ("无法锁定");
+    ("another copy has taken over") => ("另一个复制已取而代之");
+    ("it is no file of this user's own") => ("它不是当前用户自己的文件");
+    ("it can't be read") => ("无法读取");
+    ("something else has taken its place") => ("它的位置已被其他内容占用");
     ("{to}: no such directory") => ("{to}：没有该目录");
     ("a thread can't be started") => ("无法启动线程");
     ("there is no POSIX shell ({code}): files can't be copied to or from Windows yet") => ("没有 POSIX Shell（{code}）：暂不支持与 Windows 之间复制文件");

@@ -4,7 +4,7 @@ use crate::commands::cp::failure::CopyFailure;
 use crate::commands::cp::job::CopyJob;
 use crate::commands::cp::local::blocking::blocking;
 use crate::commands::cp::local::digest::digest;
-use crate::commands::cp::local::part::Part;
+use crate::commands::cp::local::part::{Part, mode_of};
 use crate::commands::cp::meter::Meter;
 use crate::copy::{
     BLOCK, Digests, FileState, FileType, Hasher, RemotePath, RemoteSource, Script, Verb,
@@ -136,7 +136,7 @@ async fn look(
             if state.size == 0 && whole != Hasher::new(source.digests).finish() =>
         {
             Err(CopyFailure::file(tr!(
-                "its size is not known before it is read: axt exec TARGET cat FILE reads it"
+                "its size is not known before it is read: axt connect TARGET cat FILE reads it"
             )))
         }
         (FileType::File, Some((state, whole, blocks))) => {
@@ -240,16 +240,6 @@ pub(crate) fn local_path(name: &[u8]) -> Option<OsString> {
     let name = std::str::from_utf8(name).ok()?;
     let fits = !name.contains(['\\', ':', '*', '?', '"', '<', '>', '|']);
     fits.then(|| name.into())
-}
-
-#[cfg(unix)]
-pub(crate) fn mode_of(data: &Metadata) -> u32 {
-    std::os::unix::fs::PermissionsExt::mode(&data.permissions()) & 0o7777
-}
-
-#[cfg(not(unix))]
-pub(crate) fn mode_of(_: &Metadata) -> u32 {
-    0o644
 }
 
 /// Writes what comes of a file, and computes its digest.

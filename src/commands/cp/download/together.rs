@@ -2,9 +2,9 @@
 //!
 //! Of the archive only what was asked for is taken, and its names lead nowhere: each has its place here.
 
-use super::file::{is_replaceable, mode_of};
+use super::file::is_replaceable;
 use crate::commands::cp::local::part::{
-    Part, keep_owner, parent, set_attributes, sync_folder, sync_together,
+    Part, keep_owner, mode_of, parent, set_attributes, sync_folder, sync_together,
 };
 use crate::commands::cp::meter::Meter;
 use crate::copy::{Digests, Hasher};

@@ -1,12 +1,12 @@
 //! Copies a tree from the instance: small files together, as a tar archive.
 
-use super::file::{self, local_path, mode_of};
+use super::file::{self, local_path};
 use super::together::{WantedFile, unpack};
 use crate::commands::cp::failure::CopyFailure;
 use crate::commands::cp::job::CopyJob;
 use crate::commands::cp::local::blocking::blocking;
 use crate::commands::cp::local::digest::digest;
-use crate::commands::cp::local::part::set_attributes;
+use crate::commands::cp::local::part::{mode_of, set_attributes};
 use crate::copy::batch::{self, SMALL};
 use crate::copy::{
     Digests, FileType, Listing, NEW, RemotePath, Script, TreeEntry, Verb, is_part, mode_for_new,

@@ -142,6 +142,21 @@ pub(crate) fn sync_together<'a>(parts: impl Iterator<Item = &'a Part> + Clone) -
     }
 }
 
+/// The permissions of a file.
+#[cfg(unix)]
+pub(crate) fn mode_of(data: &Metadata) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&data.permissions()) & 0o7777
+}
+
+/// The permissions of a file, as far as this system has them.
+#[cfg(not(unix))]
+pub(crate) fn mode_of(data: &Metadata) -> u32 {
+    match data.permissions().readonly() {
+        true => 0o444,
+        false => 0o644,
+    }
+}
+
 /// Gives a file this mode and, if there is one, this time, in seconds since 1970.
 ///
 /// # Errors

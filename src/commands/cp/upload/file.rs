@@ -4,12 +4,13 @@ use crate::commands::cp::failure::CopyFailure;
 use crate::commands::cp::job::CopyJob;
 use crate::commands::cp::local::blocking::blocking;
 use crate::commands::cp::local::digest::digest_of_all;
+use crate::commands::cp::local::part::mode_of;
 use crate::commands::cp::local::walk;
 use crate::commands::cp::meter::Meter;
 use crate::commands::cp::remote_side::done::OTHER_BYTES;
 use crate::copy::{BLOCK, FileType, Hasher, Look, RemotePath, Script, Verb};
 use crate::copy::{mode_for_new, touch_time};
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -288,19 +289,5 @@ impl<R: Read> Read for Hashing<R> {
         state.1 += count as u64;
         self.meter.moved(count);
         Ok(count)
-    }
-}
-
-#[cfg(unix)]
-pub(crate) fn mode_of(data: &Metadata) -> u32 {
-    std::os::unix::fs::PermissionsExt::mode(&data.permissions())
-}
-
-#[cfg(not(unix))]
-pub(crate) fn mode_of(data: &Metadata) -> u32 {
-    if data.permissions().readonly() {
-        0o444
-    } else {
-        0o644
     }
 }

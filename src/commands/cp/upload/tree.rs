@@ -1,10 +1,11 @@
 //! Copies trees and many files to the instance: small files together, as a tar archive.
 
-use super::file::{self, LocalSource, mode_of, seconds};
+use super::file::{self, LocalSource, seconds};
 use super::small::{Small, send};
 use crate::commands::cp::failure::CopyFailure;
 use crate::commands::cp::job::CopyJob;
 use crate::commands::cp::local::blocking::blocking;
+use crate::commands::cp::local::part::mode_of;
 use crate::commands::cp::local::walk::{Item, Walk, base, digests_of, open, size_of_all, split};
 use crate::copy::batch::{self, SMALL};
 use crate::copy::{FileState, FileType, NEW, RemotePath, Root, Script, Verb};
@@ -237,7 +238,8 @@ impl Tree<'_, '_> {
         };
         for (number, why) in failures(&said) {
             let name = number.checked_sub(1).and_then(|at| made.get(at));
-            self.job.failed(name.map_or("?", String::as_str), &why);
+            let name = name.cloned().unwrap_or_else(|| "?".into());
+            self.job.all_failed([&name], CopyFailure::said(&why))?;
         }
         Ok(())
     }
