@@ -80,9 +80,6 @@ pub fn names(folder: &Path, content: &[u8]) -> Vec<(String, Option<String>)> {
 }
 
 /// Reads a target: its description, and the name that it may be.
-///
-/// # Errors
-/// The error's text.
 pub fn target(text: &str) -> (Result<(), String>, Option<String>) {
     let meant = Meaning::of(&Target::parse(text));
     let meant = meant.map(drop).map_err(|error| error.to_string());

@@ -19,7 +19,7 @@ use std::path::Path;
 /// Reads the command line of this process.
 ///
 /// # Errors
-/// How to exit when there is nothing to run: after printing help or a version, or a usage error.
+/// The exit status when there is nothing to run: after help, a version or a usage error was printed.
 pub fn parse() -> Result<Cli, Exit> {
     let mut args: Vec<OsString> = args_os().collect();
     // As a plugin of aliyun-cli axt is called with its own command word: `aliyun axt connect …`.

@@ -33,7 +33,7 @@ use std::io::{self, IsTerminal as _};
 /// Reads a command line in axt's own grammar.
 ///
 /// # Errors
-/// How to exit when there is nothing to run: after printing help or a version, or a usage error.
+/// The exit status when there is nothing to run: after help, a version or a usage error was printed.
 pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
     let axt = grammar_of(args);
     let typed = typed(axt.clone(), args);

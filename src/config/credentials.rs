@@ -26,7 +26,8 @@ pub trait CredentialsProvider: Send + Sync {
     /// provider of temporary ones keeps them and renews them in time.
     ///
     /// # Errors
-    /// [`Error::Credentials`](crate::error::Error::Credentials) if there are none or no longer any.
+    /// [`Error::Credentials`](crate::error::Error::Credentials) if there are none, or if they have expired and
+    /// can't be renewed.
     fn credentials(&self) -> BoxFuture<'_, Result<Credentials>>;
 
     /// Reports that the service refuses these credentials. Returns whether the next ones may be different.

@@ -157,7 +157,7 @@ impl Profile {
     /// The way in which the profile gets its credentials: its `mode`, or the mode that its fields imply.
     ///
     /// # Errors
-    /// [`Error::Config`] if a field that was looked at is not a text.
+    /// [`Error::Config`] if a field that was looked at is not a string.
     pub(crate) fn mode(&self) -> Result<&str> {
         if let Some(mode) = self.text("mode")? {
             return Ok(mode);

@@ -174,7 +174,7 @@ impl Options {
     /// Makes RAM deny an action: `StartTerminalSession`, or `ecs:StartTerminalSession`.
     ///
     /// # Errors
-    /// [`Error::Usage`] for what can't be an action's name.
+    /// [`Error::Usage`] for a text that can't be an action's name.
     pub fn deny(&mut self, action: &str) -> Result<()> {
         let name = action.rsplit_once(':').map_or(action, |(_, name)| name);
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric()) {

@@ -29,7 +29,7 @@ impl Meaning {
     /// searches.
     ///
     /// # Errors
-    /// [`Error::Usage`] for what can mean nothing.
+    /// [`Error::Usage`] for a text that can't name an instance.
     pub(crate) fn of(target: &Target) -> Result<Self> {
         let host = target.host();
         if target.user.as_deref() == Some("") {

@@ -63,7 +63,7 @@ const ECS_EXCEPTIONS: &[(&str, &str, bool)] = &[
 /// hold for STS, unless it is on this machine: a private endpoint of ECS does not serve STS.
 ///
 /// # Errors
-/// [`Error::Usage`] for a region or a URL that can't be one.
+/// [`Error::Usage`] for an invalid region or URL.
 pub fn base(
     product: Product,
     region: &str,
@@ -124,8 +124,8 @@ pub(crate) fn likely_gateway(region: &str, network: ConnectionType, endpoint: &U
 /// Reads a base URL; a bare host means https.
 ///
 /// # Errors
-/// [`Error::Usage`] for what is no URL, for anything but https (http towards loopback addresses
-/// only), and for a user, password, query or fragment in it.
+/// [`Error::Usage`] for a text that is no URL, for any scheme but https (http towards loopback addresses only),
+/// and for a user, password, query or fragment in it.
 pub fn parse(text: &str) -> Result<Url> {
     let text = text.trim();
     let bad = |problem: &str| Error::Usage(tr!("the endpoint {problem}", problem));

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// A text; a number or a truth value is taken as it is written. `None` when empty, null or missing.
 ///
 /// # Errors
-/// For a list or an object.
+/// The deserializer's error for a list or an object.
 pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     match Value::deserialize(deserializer)? {
         Value::Null => Ok(None),
@@ -45,7 +45,7 @@ pub(crate) fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 /// without its list. Empty when null, missing or an empty text.
 ///
 /// # Errors
-/// For anything else, and for an item of another type.
+/// The deserializer's error for anything else, and for an item of another type.
 pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,

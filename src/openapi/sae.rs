@@ -41,7 +41,7 @@ impl GetWebshellToken {
     /// Makes the call.
     ///
     /// # Errors
-    /// As [`Client::call`]; the service's error too where the answer bears it under HTTP 200, and
+    /// As [`Client::call`]; the service's error also where the answer has it under HTTP 200, and
     /// [`ApiError::UNEXPECTED`] for a success without a token.
     pub(crate) async fn call(&self, client: &Client, limit: Duration) -> Result<WebshellToken> {
         let answer = client.call(self, limit).await?;

@@ -95,7 +95,7 @@ impl TemporaryCredentials {
     /// The credentials, of no named source yet.
     ///
     /// # Errors
-    /// The missing field, in words; also given if the credentials have expired by `now`.
+    /// The message names the missing field, or says that the credentials have expired by `now`.
     pub(crate) fn credentials(self, now: Timestamp) -> Result<Credentials, String> {
         let lacks = |what: &str| tr!("the answer lacks {what}", what);
         let is_given = |secret: &SecretString| !secret.expose_secret().is_empty();

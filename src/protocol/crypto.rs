@@ -106,7 +106,8 @@ impl Privacy {
     /// Takes the agent's message of an exchange. Returns whether the exchange is done.
     ///
     /// # Errors
-    /// [`ExchangeFailure`], also for a message that nobody waits for. In a plain session it means nothing.
+    /// [`ExchangeFailure`], also for a message that nobody waits for. In a session without encryption it has no
+    /// effect.
     pub fn receive(&mut self, message: &[u8]) -> Result<bool, ExchangeFailure> {
         match self {
             Self::Plain => Ok(false),

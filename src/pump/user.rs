@@ -39,7 +39,7 @@ pub(super) async fn write_errors(
 /// Writes the rest of standard error. A reader that has closed it is no failure.
 ///
 /// # Errors
-/// The outcome that a failure to write leads to.
+/// The outcome of the run if writing failed.
 pub(super) async fn deliver_errors(
     writer: Option<Box<dyn AsyncWrite + Send + Unpin>>,
     bytes: &mut BytesMut,
@@ -56,7 +56,7 @@ pub(super) async fn deliver_errors(
 /// Writes the rest of the output.
 ///
 /// # Errors
-/// The outcome that a failure to write leads to.
+/// The outcome of the run if writing failed.
 pub(super) async fn deliver(
     writer: &mut (impl AsyncWrite + Unpin),
     bytes: &mut BytesMut,

@@ -165,7 +165,7 @@ impl Wire {
     /// attempt.
     ///
     /// # Errors
-    /// How long reconnecting was tried, when it should not be tried any more.
+    /// The time that reconnecting was tried, if it should not be tried any more.
     pub(super) fn retry_later(&mut self, now: Instant) -> Result<(), Duration> {
         if self.broken_at.is_some_and(|at| now - at >= GIVE_UP) {
             return Err(GIVE_UP);

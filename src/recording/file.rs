@@ -19,7 +19,7 @@ impl NewFile {
     /// Makes the file.
     ///
     /// # Errors
-    /// The system's; of kind `AlreadyExists` if there is anything by that name.
+    /// The system's error; of kind `AlreadyExists` if there is anything of that name.
     pub(crate) fn create(path: PathBuf) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
@@ -36,9 +36,6 @@ impl NewFile {
     }
 
     /// Begins a recording in it, now.
-    ///
-    /// # Errors
-    /// The system's.
     pub(crate) fn begin(mut self, format: Format, start: &RecordingStart) -> io::Result<Recording> {
         let (encoder, header) = Encoder::new(format, start);
         let mut state = State {

@@ -108,10 +108,10 @@ impl Job {
         Ok(())
     }
 
-    /// Its time may be over: its streams are given up, should its children still hold them.
+    /// Gives up, once their time is over, the streams that the command's children still hold.
     ///
     /// # Errors
-    /// They hold its standard input, and the runner can't take another command.
+    /// [`Failure::InputHeld`] if they hold its standard input: the runner can't take another command.
     pub(super) fn wake(&mut self, now: Instant, out: &mut Yield) -> Result<(), Failure> {
         if self.ask.take_if(|at| *at <= now).is_some() {
             self.send_end(out);

@@ -68,7 +68,7 @@ impl Conn {
     /// Sends a message, with at most [`DESCRIPTORS`] descriptors.
     ///
     /// # Errors
-    /// The system's; of kind `InvalidInput` for a message that can't be written down.
+    /// The system's error; of kind `InvalidInput` for a message that can't be encoded.
     pub(crate) async fn send(
         &mut self,
         message: &impl Serialize,
@@ -97,7 +97,7 @@ impl Conn {
     /// The next message; `None` once the other side has gone. Cancelling loses nothing.
     ///
     /// # Errors
-    /// The system's; of kind `InvalidData` for what is no such message.
+    /// The system's error; of kind `InvalidData` for anything but such a message.
     pub(crate) async fn receive<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
         loop {
             if let Some(message) = self.message()? {

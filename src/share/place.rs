@@ -30,7 +30,7 @@ impl HolderFiles {
     /// The place of this name, in hexadecimal digits. Its directory is made if it is missing.
     ///
     /// # Errors
-    /// The system's; of kind `PermissionDenied` for a directory that isn't this user's alone.
+    /// The system's error; of kind `PermissionDenied` for a directory that isn't this user's alone.
     pub(crate) fn of(name: &str, env: Env<'_>) -> io::Result<Self> {
         let name = name.get(..NAME).unwrap_or(name);
         let fits = |folder: &PathBuf| folder.as_os_str().len() + 1 + name.len() <= LONGEST;

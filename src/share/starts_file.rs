@@ -30,8 +30,8 @@ impl StartsFile {
     /// ended is free.
     ///
     /// # Errors
-    /// The system's, as of a file system without locks; of kind `WouldBlock` if another process keeps the
-    /// lock.
+    /// The system's error, such as that of a file system without locks; of kind `WouldBlock` if another process
+    /// keeps the lock.
     pub(crate) async fn change<T>(
         &self,
         change: impl FnOnce(&mut Starts, Duration) -> T,

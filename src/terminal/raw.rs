@@ -27,7 +27,7 @@ impl RawGuard {
     /// Gives the terminal back as it was found. Does nothing the second time.
     ///
     /// # Errors
-    /// The system's; the terminal may be gone. Dropping the guard tries once more.
+    /// The system's error: the terminal may be gone. Dropping the guard tries once more.
     pub(super) fn restore(&mut self) -> io::Result<()> {
         if self.raw {
             disable_raw_mode()?;

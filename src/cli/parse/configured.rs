@@ -41,7 +41,7 @@ impl Configured {
     /// variable is set keep that. `axt` is the whole grammar.
     ///
     /// # Errors
-    /// Every mistake in the file.
+    /// All mistakes in the file.
     pub(super) fn read(
         axt: impl FnOnce() -> Command,
         typed: &Ids,

@@ -59,7 +59,8 @@ pub(super) fn with_value_apart(
 /// Makes the words the command.
 ///
 /// # Errors
-/// For words after a session's URL: no TARGET is needed there, and the first word would be taken for one.
+/// A usage error for words after a session's URL: no TARGET is needed there, and the first word would be taken
+/// for one.
 pub(super) fn join(cli: &mut Cli, axt: &mut clap::Command) -> Result<(), Error> {
     let Some((run, given_url)) = run(cli).filter(|(run, _)| !run.words.is_empty()) else {
         return Ok(());

@@ -22,7 +22,7 @@ pub trait Files {
     /// The text of a file.
     ///
     /// # Errors
-    /// Those of the system, and for what is no text.
+    /// The system's error, and one for a file that is not UTF-8.
     fn read(&self, path: &str) -> io::Result<String>;
 
     /// The files that match an `Include`. It is no error if there are none.

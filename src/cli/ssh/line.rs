@@ -14,7 +14,7 @@ pub(super) struct Line {
 /// Cuts a line; `None` for an empty one and for a comment.
 ///
 /// # Errors
-/// For a quote that is not closed.
+/// The message for a quote that is not closed.
 pub(super) fn cut(text: &str) -> Result<Option<Line>, String> {
     let text = text.trim_matches(is_space);
     if text.is_empty() || text.starts_with('#') {

@@ -109,7 +109,7 @@ impl MasterCommand {
     /// The command of this name.
     ///
     /// # Errors
-    /// For those that can't be had, and for what is none.
+    /// The message for a command that is not supported or does not exist.
     pub(super) fn named(name: &str) -> Result<Self, String> {
         match name {
             "check" => Ok(Self::Check),
@@ -129,7 +129,7 @@ impl SshPlan {
     /// The plan for the host that was typed.
     ///
     /// # Errors
-    /// Names what was asked for and can't be had.
+    /// The message names the request that axt does not support.
     pub(super) fn of(wanted: Wanted, host: &str) -> Result<Self, String> {
         let settings = &wanted.settings;
         possible(settings)?;

@@ -73,7 +73,7 @@ impl SshSettings {
     /// Takes a line of a file, or an `-o`, but for the keywords that only a file can have.
     ///
     /// # Errors
-    /// For an unknown keyword and for a value that makes no sense.
+    /// The message for an unknown keyword or an invalid value.
     pub(super) fn apply(&mut self, line: &Line, from_file: bool) -> Result<(), String> {
         let Some((name, meaning)) = meaning(&line.keyword) else {
             let patterns = self.ignore_unknown.as_deref().unwrap_or_default();

@@ -153,7 +153,7 @@ impl Context {
     /// A client of one product's API in the chosen region.
     ///
     /// # Errors
-    /// [`Error::NoRegion`], and whatever is wrong with endpoint, credentials or TLS.
+    /// [`Error::NoRegion`], and the errors of the endpoint, the credentials and TLS.
     pub(crate) fn client(&self, product: Product) -> Result<Client> {
         self.client_at(product, None)
     }

@@ -107,7 +107,7 @@ impl Started {
     /// and for the service's limits.
     ///
     /// # Errors
-    /// As [`Client::call`] and [`dial`]; [`Error::Queue`]; what `stop` says.
+    /// As [`Client::call`] and [`dial`]; [`Error::Queue`]; the error that `stop` gives.
     pub(crate) async fn by(
         context: &Context,
         args: &cli::SessionArgs,

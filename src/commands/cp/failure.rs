@@ -75,7 +75,7 @@ impl CopyFailure {
     /// Checks that there is room for so many bytes, as far as that is known.
     ///
     /// # Errors
-    /// [`CopyFailure::File`] if there is not.
+    /// [`CopyFailure::File`] if there is no room.
     pub(super) fn check_room(room: Option<u64>, needed: u64) -> Result<(), Self> {
         match room {
             Some(room) if room < needed => Err(Self::File(tr!(

@@ -102,7 +102,7 @@ impl Tunnel {
     /// Carries the local connection, and waits until it is over.
     ///
     /// # Errors
-    /// The connection again, when the session has ended without it, and how.
+    /// The connection and the end of the session, if that ended before it was used.
     pub(crate) async fn carry(self, stream: TcpStream) -> Result<Over, (TcpStream, Over)> {
         let stream = Arc::new(stream);
         let [read, write] = self.halves;

@@ -36,7 +36,7 @@ pub(super) fn variables(instances: &[Instance], name: &str, ssh: &str) -> Value 
 /// region: those are taken for nothing else, and need no look-up.
 ///
 /// # Errors
-/// [`Error::Usage`] for an upcall that there isn't.
+/// [`Error::Usage`] for an unknown upcall.
 pub(super) fn upcall(instances: &[Instance], upcall: &str) -> Result<String> {
     let (what, subject) = upcall.split_once(':').unwrap_or((upcall, ""));
     let mut lines = BTreeSet::new();

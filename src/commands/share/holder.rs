@@ -191,7 +191,7 @@ impl Holder {
     /// that is done already for a command that needs it no more.
     ///
     /// # Errors
-    /// Why there is none.
+    /// The reason why there is none.
     pub(super) async fn turn(self: &Arc<Self>, waits: Waits) -> Result<Turn, Answer> {
         let full = || Answer::Refused(tr!("all shared sessions are busy").into());
         let place = self.places.take().await.ok_or_else(full)?;

@@ -11,7 +11,7 @@ use url::Url;
 /// The source that the environment chooses, if it chooses one.
 ///
 /// # Errors
-/// [`Error::Credentials`] if a choice is there by half, or makes no sense.
+/// [`Error::Credentials`] if a variable is missing or invalid.
 pub(in crate::config) fn source(env: Env<'_>) -> Result<Option<CredentialSource>> {
     if let Some(keys) = key_pair(env)? {
         return with_role(keys, env).map(Some);
@@ -35,7 +35,7 @@ pub(in crate::config) fn source(env: Env<'_>) -> Result<Option<CredentialSource>
 /// The environment's key pair and the token of the same spelling.
 ///
 /// # Errors
-/// [`Error::Credentials`] if half a pair is set.
+/// [`Error::Credentials`] if one of the two is missing.
 pub(in crate::config) fn key_pair(env: Env<'_>) -> Result<Option<Credentials>> {
     // The bare names come last: they may belong to something else, so half a pair means nothing.
     for prefix in PREFIXES.into_iter().chain([""]) {

@@ -44,7 +44,7 @@ impl<T> Page<T> {
 /// The page that a call asks for. Each item has its position in the whole, which grows.
 ///
 /// # Errors
-/// For a token of another query, and for a size that is refused.
+/// The service's error for a token of another query, and for a size that is refused.
 pub(crate) fn page<T>(
     pages: &Pages<usize>,
     params: &Params,

@@ -40,8 +40,8 @@ impl Cipher {
     /// One message's payload, decrypted.
     ///
     /// # Errors
-    /// A length that is 0 or not a multiple of 16, or a wrong padding. Either means that the
-    /// peer sent something else than what was agreed on.
+    /// [`Fault`] for a length that is 0 or not a multiple of 16, or a wrong padding: the peer used another key
+    /// or none.
     pub fn unseal(&self, sealed: &[u8]) -> Result<Bytes, Fault> {
         unseal(&*self.aes, &self.iv, sealed)
     }

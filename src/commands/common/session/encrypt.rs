@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 /// The key exchange of the session that `request` asks for; `None` for a plain one.
 ///
 /// # Errors
-/// As [`crate::openapi::client::Client::call`] when KMS is asked for a key; what
-/// [`StartTerminalSession`] would be refused for is found before that.
+/// As [`crate::openapi::client::Client::call`] when KMS is asked for a key. Before that, the reasons for which
+/// [`StartTerminalSession`] would be refused.
 pub(crate) async fn exchange(
     context: &Context,
     args: &cli::SessionArgs,

@@ -99,7 +99,7 @@ impl<'a> Queue<'a> {
     /// Notes that the service has refused the session, so that it is tried again.
     ///
     /// # Errors
-    /// The reason, if it is none that passes, or if there is no time left.
+    /// The refusal, if it does not pass by itself, or if there is no time left.
     pub(super) async fn refused(&mut self, error: Error) -> Result<()> {
         if !is_limit(&error) || self.left().is_zero() {
             return Err(error);

@@ -30,7 +30,7 @@ impl CommandConn {
     /// Waits for what becomes of the command. Cancelling loses nothing.
     ///
     /// # Errors
-    /// The reason why that will never be known.
+    /// The reason why no answer will come.
     pub(super) async fn next(&mut self) -> Result<Answer, &'static str> {
         loop {
             let Ok(answer) = timeout_at(self.quiet_at, self.conn.receive()).await else {

@@ -32,7 +32,7 @@ pub(crate) fn can_ask() -> bool {
 /// answer is not read.
 ///
 /// # Errors
-/// [`Error::Stopped`] when the user chooses none, or a signal ends it; the terminal's.
+/// [`Error::Stopped`] when the user chooses none, or a signal ends it; [`Error::Io`] of the terminal.
 pub(crate) async fn choose(question: String, rows: Vec<Vec<String>>, ui: &Ui) -> Result<usize> {
     let io = |source| Error::Io {
         what: tr!("the terminal can't be used to choose"),

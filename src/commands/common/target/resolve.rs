@@ -54,8 +54,8 @@ impl Resolved {
 /// Finds the instance of a target, and changes the context's region to its own.
 ///
 /// # Errors
-/// [`Error::Usage`] for what is no target; [`Error::Target`] if not exactly one instance is meant;
-/// whatever a call fails by.
+/// [`Error::Usage`] for a text that is no target; [`Error::Target`] if it does not mean exactly one instance;
+/// the errors of [`Client::call`](crate::openapi::client::Client::call).
 pub(crate) async fn now(
     context: &mut Context,
     global: &Global,

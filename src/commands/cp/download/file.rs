@@ -17,9 +17,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Copies a file to this place, which is no directory.
-///
-/// # Errors
-/// [`CopyFailure`].
 pub(crate) async fn copy(
     job: &mut CopyJob<'_>,
     from: &RemotePath,
@@ -92,9 +89,6 @@ pub(crate) async fn copy(
 }
 
 /// Copies a file to standard output.
-///
-/// # Errors
-/// [`CopyFailure`].
 pub(crate) async fn stdout(
     job: &mut CopyJob<'_>,
     from: &RemotePath,

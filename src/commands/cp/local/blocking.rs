@@ -6,7 +6,7 @@ use std::io;
 /// Does it on another thread.
 ///
 /// # Errors
-/// The system's, as what is wrong with the file.
+/// [`CopyFailure::File`] with the system's error.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, CopyFailure> {

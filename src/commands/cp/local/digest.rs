@@ -19,7 +19,7 @@ pub(crate) struct Digested {
 /// The digests of `size` bytes of a file, from its beginning.
 ///
 /// # Errors
-/// The system's; of kind `UnexpectedEof` for a file that is shorter.
+/// The system's error; of kind `UnexpectedEof` for a file that is shorter.
 pub(crate) fn digest(
     mut file: &File,
     digests: Digests,
@@ -42,7 +42,7 @@ pub(crate) fn digest(
 /// The same of a file that is to be copied: all of it.
 ///
 /// # Errors
-/// The system's, and one for a file that is not as long as it says, such as those of /proc.
+/// The system's error, and one for a file that is not as long as it says, such as those of /proc.
 pub(crate) fn digest_of_all(
     mut file: &File,
     digests: Digests,

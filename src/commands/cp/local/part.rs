@@ -22,8 +22,8 @@ impl Part {
     /// Opens the part of `target`, and makes it if there is none, or `afresh`. No link is followed.
     ///
     /// # Errors
-    /// The system's; of kind `WouldBlock` where another copy has it, of kind `AlreadyExists` for what is no
-    /// file of this user's own.
+    /// The system's error; of kind `WouldBlock` where another copy has it, of kind `AlreadyExists` where it is
+    /// not a regular file of this user.
     pub(crate) fn open(target: &Path, afresh: bool) -> io::Result<Self> {
         let path = part_path(target);
         loop {
@@ -49,18 +49,12 @@ impl Part {
     }
 
     /// The bytes of the file that are there.
-    ///
-    /// # Errors
-    /// The system's.
     pub(crate) fn size(&self) -> io::Result<u64> {
         self.file.metadata().map(|data| data.len())
     }
 
     /// Keeps the first blocks and nothing else. Returns where to write what follows them, and the digest of
     /// what is kept, so far.
-    ///
-    /// # Errors
-    /// The system's.
     pub(crate) fn keep(&self, blocks: u64, digests: Digests) -> io::Result<(File, Hasher)> {
         let mut file = self.file.try_clone()?;
         file.set_len(blocks * BLOCK)?;
@@ -120,9 +114,6 @@ pub(crate) fn part_path(target: &Path) -> PathBuf {
 }
 
 /// Writes parts of one tree to the disk: one by one takes seconds.
-///
-/// # Errors
-/// The system's.
 pub(crate) fn sync_together<'a>(parts: impl Iterator<Item = &'a Part> + Clone) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
@@ -158,9 +149,6 @@ pub(crate) fn mode_of(data: &Metadata) -> u32 {
 }
 
 /// Gives a file this mode and, if there is one, this time, in seconds since 1970.
-///
-/// # Errors
-/// The system's.
 pub(crate) fn set_attributes(file: &File, mode: u32, time: Option<i64>) -> io::Result<()> {
     set_mode(file, mode)?;
     time.map_or(Ok(()), |time| file.set_modified(at(time)))

@@ -86,7 +86,7 @@ pub(crate) fn size_of_all(named: Vec<(PathBuf, Vec<u8>)>) -> u64 {
 /// Opens a file that the walk has met, unless something else has taken its place since.
 ///
 /// # Errors
-/// The system's, and one for what is another file.
+/// The system's error, and one for a path that has become another file.
 pub(crate) fn open(path: &Path, met: &Metadata) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);

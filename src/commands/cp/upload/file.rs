@@ -52,9 +52,6 @@ impl LocalSource {
 }
 
 /// Copies a file to a place, or, if it may have this name there, into the place if that is a directory.
-///
-/// # Errors
-/// [`CopyFailure`].
 pub(crate) async fn copy(
     job: &mut CopyJob<'_>,
     source: LocalSource,
@@ -123,9 +120,6 @@ pub(crate) async fn copy(
 }
 
 /// Copies standard input to a place.
-///
-/// # Errors
-/// [`CopyFailure`].
 pub(crate) async fn stdin(
     job: &mut CopyJob<'_>,
     stdin: impl Read + Send + 'static,
