@@ -212,7 +212,7 @@ fn a_holder_that_hangs_or_is_of_another_version_hinders_nobody() {
     let done = run(axt, b"");
     other.join().unwrap();
     assert_eq!((done.status, done.text()), (0, "own\n".into()));
-    let said = "no shared session (the holder is axt 0.0.1): this command has its own";
+    let said = "no shared session (the process that holds the session is axt 0.0.1): this command has its own";
     assert!(done.stderr.contains(said), "{}", done.stderr);
     fs::remove_file(socket).unwrap();
 }
@@ -285,7 +285,7 @@ fn what_is_never_shared_says_so() {
             "a terminal is never shared",
         ),
         (&verbatim[..], "--raw-command leaves no room for the runner"),
-        (&given[..], "--wss-url names one"),
+        (&given[..], "--wss-url names a session"),
         (
             &["connect", "i-test", "--emulator", "-c", "true"][..],
             "the emulator ends with this process",
@@ -331,7 +331,7 @@ fn status_and_stop_tell_what_is_held() {
     let sharing = Sharing::new();
     for command in ["status", "stop"] {
         let none = run(sharing.axt(&["share", command]), b"");
-        let expected = (0, String::new(), "axt: no sessions are held\n");
+        let expected = (0, String::new(), "axt: there are no shared sessions\n");
         assert_eq!((none.status, none.text(), &*none.stderr), expected);
     }
     sharing.sh("true");

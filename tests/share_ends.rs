@@ -465,7 +465,7 @@ fn a_holder_that_hangs_is_listed_and_killed() {
     assert_eq!(status, format!("no answer\t\t\t\t\t\t{pid}\n"));
     let another = run(sharing.axt(&["share", "stop", "--instance", "i-1"]), b"");
     assert_eq!(another.status, 1, "{another:?}");
-    assert!(another.stderr.contains("it does not answer"), "{another:?}");
+    assert!(another.stderr.contains("does not answer"), "{another:?}");
     let stopped = String::from_utf8(success(sharing.axt(&["share", "stop"]))).unwrap();
     assert_eq!(stopped, format!("\t{pid}\tkilled\n"));
     until("it has ended", || !is_running(holder));
@@ -503,7 +503,7 @@ fn a_time_that_can_not_be_counted_never_comes() {
     assert_eq!(sharing.started(), 1);
 }
 
-/// A message as it stands on a holder's socket.
+/// A message as it is on a holder's socket.
 fn framed(json: &str) -> Vec<u8> {
     let length = u32::try_from(json.len()).unwrap().to_be_bytes();
     [&length[..], json.as_bytes()].concat()

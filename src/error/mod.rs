@@ -73,13 +73,6 @@ pub enum Error {
         /// The longest wait that was allowed.
         limit: Duration,
     },
-    /// The process that holds sessions for other commands waited in vain for one more.
-    NoneHeld {
-        /// Its failure.
-        problem: String,
-        /// Its advice.
-        remedy: Option<String>,
-    },
     /// Something took longer than it may.
     Timeout {
         /// The thing that was awaited, as a noun: `the connection to 10.0.0.1:443`.
@@ -116,6 +109,13 @@ pub enum Error {
     },
     /// The remote side can't do what was asked of it.
     Remote(String),
+    /// A command in a shared session failed, as the process that holds the session reports it.
+    Shared {
+        /// The failure.
+        problem: String,
+        /// The advice.
+        remedy: Option<String>,
+    },
     /// The connection broke and the session could not be resumed.
     Lost(String),
     /// Input was sent before the agent was known to take it, and nothing came back.
@@ -222,7 +222,6 @@ impl Error {
             Self::Target { .. } => "Target",
             Self::Connect { .. } => "ConnectionFailed",
             Self::Queue { .. } => "QueueTimeout",
-            Self::NoneHeld { .. } => "NoSession",
             Self::Timeout { .. } => "Timeout",
             Self::AgentTimeout { .. } => "AgentTimeout",
             Self::Stopped(_) => "Stopped",
@@ -230,6 +229,7 @@ impl Error {
             Self::Protocol(_) => "ProtocolError",
             Self::Ended { .. } => "SessionEnded",
             Self::Remote(_) => "Remote",
+            Self::Shared { .. } => "SharedSession",
             Self::Lost(_) => "ConnectionLost",
             Self::EarlyInput => "EarlyInput",
             Self::Unsent(_) => "Unsent",
@@ -267,7 +267,7 @@ impl Error {
             Self::Api(error) => hints::call(&error.action, &error.code),
             Self::Ended { code, detail } => hints::close(code, detail).map(Into::into),
             Self::Credentials { remedy, .. } | Self::Target { remedy, .. } => Some(remedy.clone()),
-            Self::NoneHeld { remedy, .. } => remedy.clone(),
+            Self::Shared { remedy, .. } => remedy.clone(),
             Self::AfterStop { error, .. } => match error.code() {
                 "IdleTimeout" | "Timeout" => Some(
                     tr!("a session ends after 3 minutes in which axt sends nothing, as while it is stopped: connect again").into(),

@@ -31,9 +31,8 @@ impl fmt::Display for ApiError {
 
 fn message(error: &Error) -> String {
     match error {
-        Error::Usage(problem) | Error::Target { problem, .. } | Error::NoneHeld { problem, .. } => {
-            problem.clone()
-        }
+        Error::Usage(problem) | Error::Target { problem, .. } => problem.clone(),
+        Error::Shared { problem, .. } => problem.clone(),
         Error::Config { path, problem } => {
             tr!("{what}: {why}", what = path.display(), why = problem)
         }

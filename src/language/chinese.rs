@@ -1,7 +1,7 @@
 //! The Chinese texts: one table for each area, with a row for each English text.
 //!
 //! `chinese!` looks a text up in the first table, and each table passes what it does not have on to the next.
-//! The placeholders stand in both texts; a row may order them as it needs.
+//! The placeholders are in both texts; a row may order them as it needs.
 
 #[macro_use]
 mod copying;

@@ -1,6 +1,6 @@
 //! The language of axt's messages, English or Chinese, and the macros that give a message in it.
 //!
-//! The English text stands where the message is made, and is the key of the Chinese one in `language/chinese`.
+//! The English text is where the message is made, and is the key of the Chinese one in `language/chinese`.
 //! The compiler refuses a text without a Chinese one, and a Chinese one that has other placeholders; it warns of
 //! one that nothing uses. `tests/texts.rs` finds texts that pass neither macro.
 

@@ -14,6 +14,11 @@ pub(crate) fn failure(ui: &Ui, error: &anyhow::Error, as_json: bool) {
     }
 }
 
+/// Shows why one thing among several, `subject`, failed.
+pub(crate) fn reason_of(ui: &Ui, subject: &str, why: &str) {
+    ui.error(&tr!("{what}: {why}", what = subject, why), None);
+}
+
 /// Shows the failure of one thing among several, `subject`.
 pub(crate) fn failure_of(ui: &Ui, subject: &str, error: &Error, as_json: bool) {
     let (message, hint) = (

@@ -5,6 +5,7 @@ use super::meter::Meter;
 use super::remote_side::RemoteSide;
 use super::remote_side::done::{LOCKED, ScriptResult};
 use super::run_id::RunId;
+use crate::commands::common::report;
 use crate::copy::{Digests, FileState, PART, Script};
 use crate::ui::Ui;
 
@@ -173,7 +174,7 @@ impl<'a> CopyJob<'a> {
     /// A file could not be copied.
     pub(super) fn failed(&mut self, name: &str, why: &str) {
         self.tally.failed += 1;
-        self.ui.error(&format!("{name}: {why}"), None);
+        report::reason_of(self.ui, name, why);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cli::{ShareStatus, ShareStop};
 use crate::commands::common::report;
-use crate::commands::common::sharing::{answer, connect_to_holder, greeted};
+use crate::commands::common::sharing::{answer, connect_to_holder, greeted, invalid, silent};
 use crate::commands::common::table::table;
 use crate::exit::Exit;
 use crate::json;
@@ -50,7 +50,7 @@ pub(super) async fn list(args: &ShareStatus, ui: &Ui) -> anyhow::Result<Exit> {
     };
     ui.data(&text)?;
     if found.is_empty() && is_whole {
-        ui.say(tr!("no sessions are held"));
+        ui.say(tr!("there are no shared sessions"));
     }
     Ok(exit(is_whole))
 }
@@ -68,10 +68,10 @@ pub(super) async fn stop(args: &ShareStop, ui: &Ui) -> anyhow::Result<Exit> {
         }
         let ended = match is_meant {
             true => end(&found).await,
-            false => Err(tr!("it does not answer").to_owned()),
+            false => Err(silent()),
         };
         if let Err(why) = &ended {
-            let what = tr!("the process {pid}: {why}", pid = found.pid, why);
+            let what = tr!("{why} (process {pid})", why, pid = found.pid);
             report::failure(ui, &anyhow!(what), args.json);
         }
         is_done &= ended.is_ok();
@@ -92,8 +92,8 @@ pub(super) async fn stop(args: &ShareStop, ui: &Ui) -> anyhow::Result<Exit> {
     ui.data(&text)?;
     if rows.is_empty() && is_done {
         match &args.instance {
-            Some(id) => ui.say(&tr!("no sessions with {id} are held", id)),
-            None => ui.say(tr!("no sessions are held")),
+            Some(id) => ui.say(&tr!("there are no shared sessions with {id}", id)),
+            None => ui.say(tr!("there are no shared sessions")),
         }
     }
     Ok(exit(is_done))
@@ -128,7 +128,7 @@ async fn end(found: &Found) -> Result<&'static str, String> {
             return Ok("killed");
         }
     }
-    Err(tr!("it does not end").into())
+    Err(tr!("the process that holds the session does not end").into())
 }
 
 /// Asks a holder to end; one that does not answer, or is of another version, is sent a signal.
@@ -139,13 +139,15 @@ async fn ask_to_end(found: &Found, conn: &mut Conn) -> Result<(), String> {
     greeted(conn, ANSWER_LIMIT).await?;
     match answer(conn, &HolderRequest::End { at_once: true }, ANSWER_LIMIT).await? {
         Answer::Ending => Ok(()),
-        _ => Err(tr!("it does not answer as a holder does").into()),
+        _ => Err(invalid()),
     }
 }
 
 fn signal(pid: u32, signal: Signal) -> Result<(), String> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    let pid = pid.ok_or(tr!("it reports no process id"))?;
+    let pid = pid.ok_or(tr!(
+        "the process that holds the session reports no process id"
+    ))?;
     kill_process(pid, signal).map_err(|error| error.to_string())
 }
 

@@ -2,7 +2,7 @@
 
 use super::command_conn::CommandConn;
 use super::key::key;
-use super::reach::{PATIENCE, answer, connect_to_holder, greeted, reach};
+use super::reach::{PATIENCE, answer, connect_to_holder, ended, greeted, invalid, reach, silent};
 use super::start::StartMessage;
 use crate::cli::{Connect, Global, SessionArgs, Sharing};
 use crate::commands::common::context::Context;
@@ -51,17 +51,12 @@ impl From<String> for NotHeld {
     }
 }
 
-impl From<&str> for NotHeld {
-    fn from(why: &str) -> Self {
-        Self::Refused(why.into())
-    }
-}
-
 /// Runs a command in a shared session, until the time limit ends. `None` means that nothing has begun and the
 /// command needs a session of its own; the log says why.
 ///
 /// # Errors
-/// [`Error::Io`] if this process can't listen to signals; [`Error::Stopped`]; [`Error::NoneHeld`].
+/// [`Error::Io`] if this process can't listen to signals; [`Error::Stopped`]; the error that the process which
+/// holds the session reports.
 pub(crate) async fn run(
     shared: &ShareRequest<'_>,
     args: &Connect,
@@ -99,7 +94,7 @@ pub(crate) async fn run(
         stop = stops.next() => return Err(stop.into()),
     };
     match handed {
-        Ok(conn) => Ok(Some(Follow::new(conn, stops, shared.ui).run().await)),
+        Ok(conn) => Follow::new(conn, stops).run().await.map(Some),
         Err(NotHeld::Refused(why)) => own(&why),
         Err(NotHeld::Failed(error)) => Err(error),
     }
@@ -156,7 +151,7 @@ pub(super) fn check(session: &SessionArgs) -> Result<(), &'static str> {
         return Err(tr!("the emulator ends with this process"));
     }
     match session.wss_url {
-        Some(_) => Err(tr!("--wss-url names one")),
+        Some(_) => Err(tr!("--wss-url names a session")),
         None => Ok(()),
     }
 }
@@ -188,14 +183,11 @@ pub(super) async fn hand_over(
     }));
     let lost = |error: io::Error| error.to_string();
     let sent = timeout(PATIENCE, conn.send(&run, &streams)).await;
-    sent.map_err(|_| tr!("it does not answer"))?.map_err(lost)?;
+    sent.map_err(|_| silent())?.map_err(lost)?;
     let mut told = Vec::new();
     loop {
         let answer = timeout(PATIENCE, conn.receive::<Answer>()).await;
-        match answer
-            .map_err(|_| tr!("it does not answer"))?
-            .map_err(lost)?
-        {
+        match answer.map_err(|_| silent())?.map_err(lost)? {
             Some(Answer::Wait) => {}
             Some(Answer::Say(fact)) => {
                 // Of several sessions that wait for the same, one is enough: they differ in numbers.
@@ -209,15 +201,19 @@ pub(super) async fn hand_over(
             Some(Answer::Ready) => break,
             Some(Answer::Refused(why)) => return Err(why.into()),
             Some(Answer::Failed { what, hint }) => {
-                let (problem, remedy) = (what, hint);
-                return Err(NotHeld::Failed(Error::NoneHeld { problem, remedy }));
+                return Err(NotHeld::Failed(failed(what, hint)));
             }
-            Some(_) => return Err(tr!("it does not answer as a holder does").into()),
-            None => return Err(tr!("it has ended").into()),
+            Some(_) => return Err(invalid().into()),
+            None => return Err(ended().into()),
         }
     }
     conn.send(&HolderRequest::Go, &[]).await.map_err(lost)?;
     Ok(conn)
+}
+
+/// The error for a failure that the process which holds the session reports, or that is its own.
+fn failed(problem: String, remedy: Option<String>) -> Error {
+    Error::Shared { problem, remedy }
 }
 
 /// The standard input for the command. Input from a terminal is read by this process, which is the one in
@@ -254,34 +250,32 @@ fn stdin(wanted: bool) -> io::Result<(OwnedFd, Option<SyncSender<()>>)> {
 }
 
 /// A command that runs in a shared session.
-struct Follow<'a> {
+struct Follow {
     conn: CommandConn,
     stops: Stops,
-    ui: &'a Ui,
     /// The stop that was passed on, and how long the command has to end.
     stopping: Option<(Stop, Instant)>,
     kill_at: Option<Instant>,
 }
 
 enum Wake {
-    Answer(std::result::Result<Answer, &'static str>),
+    Answer(Result<Answer, &'static str>),
     Stop(Stop),
     Time,
 }
 
-impl<'a> Follow<'a> {
-    fn new(conn: Conn, stops: Stops, ui: &'a Ui) -> Self {
+impl Follow {
+    fn new(conn: Conn, stops: Stops) -> Self {
         Self {
             conn: CommandConn::new(conn),
             stops,
-            ui,
             stopping: None,
             kill_at: None,
         }
     }
 
     /// Waits for the command's end. From here on it is never run again.
-    async fn run(mut self) -> Exit {
+    async fn run(mut self) -> Result<Exit> {
         loop {
             let by = self.stopping.map(|(_, by)| by);
             let due = by.into_iter().chain(self.kill_at).min();
@@ -291,37 +285,28 @@ impl<'a> Follow<'a> {
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Wake::Time,
             };
             let exit = match wake {
-                Wake::Answer(answer) => Some(self.answered(answer)),
+                Wake::Answer(answer) => return self.answered(answer),
                 Wake::Stop(stop) => self.stop(stop).await,
                 Wake::Time => self.time_passed().await,
             };
             if let Some(exit) = exit {
-                return exit;
+                return Ok(exit);
             }
         }
     }
 
-    fn answered(&self, answer: std::result::Result<Answer, &str>) -> Exit {
-        let exit = match answer {
-            Ok(Answer::Ended(status)) => Exit::Remote(status),
-            Ok(Answer::OutputClosed) => Exit::Signal(13),
-            Ok(Answer::Failed { what, hint }) => self.failed(&what, hint.as_deref()),
-            Ok(_) => self.failed(
-                tr!("the process that holds the session sent an invalid message"),
-                None,
-            ),
-            Err(why) => self.failed(why, None),
-        };
-        let stopped = self.stopping.map(|(stop, _)| exit_of(stop));
-        stopped.unwrap_or(exit)
-    }
-
-    fn failed(&self, what: &str, hint: Option<&str>) -> Exit {
+    fn answered(&self, answer: Result<Answer, &str>) -> Result<Exit> {
         // A stop that was asked for explains whatever follows it.
-        if self.stopping.is_none() {
-            self.ui.error(what, hint);
+        if let Some((stop, _)) = self.stopping {
+            return Ok(exit_of(stop));
         }
-        Exit::Failed
+        match answer {
+            Ok(Answer::Ended(status)) => Ok(Exit::Remote(status)),
+            Ok(Answer::OutputClosed) => Ok(Exit::Signal(13)),
+            Ok(Answer::Failed { what, hint }) => Err(failed(what, hint)),
+            Ok(_) => Err(failed(invalid(), None)),
+            Err(why) => Err(failed(why.to_owned(), None)),
+        }
     }
 
     /// Passes a signal on. The second signal ends this process at once.

@@ -2,6 +2,7 @@
 
 use super::command_conn::CommandConn;
 use super::hand_over::{NotHeld, ShareRequest, check, hand_over};
+use super::reach::invalid;
 use crate::error::Error;
 use crate::remote::{RemoteCommand, Signal};
 use crate::share::{Answer, HolderRequest};
@@ -22,7 +23,7 @@ pub(crate) async fn start_command(
     stdin: Option<OwnedFd>,
     [stdout, stderr]: [OwnedFd; 2],
 ) -> Result<HeldCommand, NotHeld> {
-    check(shared.session)?;
+    check(shared.session).map_err(str::to_owned)?;
     let has_stdin = stdin.is_some();
     let stdin = match stdin {
         Some(stdin) => stdin,
@@ -56,7 +57,7 @@ impl HeldCommand {
             let why = match answer {
                 Ok(Answer::Ended(status)) => return Ok(status),
                 Ok(Answer::Failed { what, .. }) => what,
-                Ok(_) => tr!("the process that holds the session sent an invalid message").into(),
+                Ok(_) => invalid(),
                 Err(why) => why.into(),
             };
             return Err(Error::Lost(why));

@@ -9,5 +9,5 @@ mod start;
 
 pub(crate) use hand_over::{NotHeld, ShareRequest, ask, run};
 pub(crate) use held_command::start_command;
-pub(crate) use reach::{answer, connect_to_holder, greeted};
+pub(crate) use reach::{answer, connect_to_holder, greeted, invalid, silent};
 pub(crate) use start::StartMessage;

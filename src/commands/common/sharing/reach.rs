@@ -37,10 +37,10 @@ pub(crate) async fn connect_to_holder(place: &HolderFiles) -> io::Result<Option<
 pub(crate) async fn greeted(conn: &mut Conn, limit: Duration) -> Result<(String, u32), String> {
     match timeout(limit, conn.receive::<Answer>()).await {
         Ok(Ok(Some(Answer::Hello { version, pid }))) => Ok((version, pid)),
-        Ok(Ok(None)) => Err(tr!("it has ended").into()),
+        Ok(Ok(None)) => Err(ended()),
         Ok(Err(error)) => Err(error.to_string()),
-        Ok(Ok(Some(_))) => Err(tr!("it does not answer as a holder does").into()),
-        Err(_) => Err(tr!("it does not answer").into()),
+        Ok(Ok(Some(_))) => Err(invalid()),
+        Err(_) => Err(silent()),
     }
 }
 
@@ -58,9 +58,9 @@ pub(crate) async fn answer(
         conn.receive::<Answer>().await
     };
     let answer = timeout(limit, answer).await;
-    let answer = answer.map_err(|_| tr!("it does not answer").to_owned())?;
+    let answer = answer.map_err(|_| silent())?;
     let answer = answer.map_err(|error| error.to_string())?;
-    answer.ok_or_else(|| tr!("it has ended").to_owned())
+    answer.ok_or_else(ended)
 }
 
 /// Connects to the holder at this place and waits for its greeting. Where there is none, and this process
@@ -76,18 +76,21 @@ pub(super) async fn reach(
         if let Some(mut conn) = connect_to_holder(place).await.map_err(text)? {
             let (version, _) = greeted(&mut conn, PATIENCE).await?;
             if version != env!("CARGO_PKG_VERSION") {
-                return Err(tr!("the holder is axt {version}", version));
+                return Err(tr!(
+                    "the process that holds the session is axt {version}",
+                    version
+                ));
             }
             return Ok(conn);
         }
         if !starts {
-            return Err(tr!("there is no holder").into());
+            return Err(tr!("no process holds one").into());
         }
         if let Some(lock) = place.lock().map_err(text)? {
             return launch(&start().await?, &lock).await;
         }
         if Instant::now() >= by {
-            return Err(tr!("the holder does not answer").into());
+            return Err(silent());
         }
         sleep(RETRY).await;
     }
@@ -98,7 +101,12 @@ async fn launch(start: &StartMessage, lock: &File) -> Result<Conn, String> {
     let (ours, its) = Socket::pair().map_err(|error| error.to_string())?;
     let mut conn = Conn::new(ours).map_err(|error| error.to_string())?;
     let started = spawn(its);
-    started.map_err(|error| tr!("the holder can't be started: {error}", error))?;
+    started.map_err(|error| {
+        tr!(
+            "the process that holds the session can't be started: {error}",
+            error
+        )
+    })?;
     begin(&mut conn, start, lock).await?;
     Ok(conn)
 }
@@ -106,8 +114,13 @@ async fn launch(start: &StartMessage, lock: &File) -> Result<Conn, String> {
 /// Gives a new holder its start message and the lock, and waits for its greeting.
 async fn begin(conn: &mut Conn, start: &impl Serialize, lock: &File) -> Result<(), String> {
     let given = timeout(START, conn.send(start, &[lock.as_fd()])).await;
-    let given = given.map_err(|_| tr!("it does not answer").to_owned())?;
-    given.map_err(|error| tr!("the holder did not take its start message: {error}", error))?;
+    let given = given.map_err(|_| silent())?;
+    given.map_err(|error| {
+        tr!(
+            "the process that holds the session did not take its start message: {error}",
+            error
+        )
+    })?;
     greeted(conn, START).await.map(drop)
 }
 
@@ -128,6 +141,21 @@ fn spawn(its: Socket) -> io::Result<()> {
     }
     // Nobody waits for it: it stays when this process ends.
     command.spawn().map(drop)
+}
+
+/// The message for a process that gives no answer in time.
+pub(crate) fn silent() -> String {
+    tr!("the process that holds the session does not answer").into()
+}
+
+/// The message for a process that has ended instead of answering.
+pub(super) fn ended() -> String {
+    tr!("the process that holds the session has ended").into()
+}
+
+/// The message for an answer that is none to the request.
+pub(crate) fn invalid() -> String {
+    tr!("the process that holds the session sent an invalid message").into()
 }
 
 #[cfg(test)]
@@ -155,15 +183,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_that_is_silent_or_has_not_begun_is_given_up_after_a_second() {
         let (here, _dir) = place();
-        let silent = UnixListener::bind(&here.socket).unwrap();
+        let listener = UnixListener::bind(&here.socket).unwrap();
         let (why, spent) = seen(&here).await;
-        assert_eq!((why.as_str(), spent.as_secs()), ("it does not answer", 1));
+        assert_eq!(
+            (why.as_str(), spent.as_secs()),
+            ("the process that holds the session does not answer", 1)
+        );
         assert!(spent < PATIENCE * 11 / 10, "{spent:?}");
-        drop(silent);
+        drop(listener);
         // A process that was stopped while it started one.
         let lock = here.lock().unwrap().unwrap();
         let (why, spent) = seen(&here).await;
-        assert_eq!(why, "the holder does not answer");
+        assert_eq!(why, silent());
         assert!(spent < PATIENCE * 11 / 10, "{spent:?}");
         drop(lock);
         // Nobody waits for one that was killed.
@@ -178,7 +209,7 @@ mod tests {
         let begun = Instant::now();
         let lock = tempfile::tempfile().unwrap();
         let why = begin(&mut conn, &"start", &lock).await.unwrap_err();
-        assert_eq!(why, "it does not answer");
+        assert_eq!(why, silent());
         assert!(begun.elapsed() < START * 11 / 10, "{:?}", begun.elapsed());
     }
 
@@ -187,9 +218,9 @@ mod tests {
         for (bytes, why) in [
             (
                 &br#"{"Hello":{"version":"0.0.1","pid":1}}"#[..],
-                "the holder is axt 0.0.1",
+                "the process that holds the session is axt 0.0.1",
             ),
-            (br#""Pong""#, "it does not answer as a holder does"),
+            (br#""Pong""#, &*invalid()),
             (b"?", "expected value at line 1 column 1"),
         ] {
             let (here, _dir) = place();
