@@ -32,7 +32,7 @@
 //!   credentials come from. `providers` obtains the credentials, with one file for each mode, and renews
 //!   them during a run.
 //! - [`cli`] is the command line: its types are in `cli::grammar`, ssh's own grammar in `cli::ssh`, and
-//!   `cli::parse` reads it. The grammar is also the list of what may stand in axt's configuration file:
+//!   `cli::parse` reads it. The grammar is also the list of what may be in axt's configuration file:
 //!   `cli::parse::configured` turns what the file says into defaults of the options. `cli::manual` has the
 //!   texts of help and manual pages that are not of the grammar. `cli::unfinished` finds the words that could
 //!   come next on an unfinished command line; `commands/completion` has the shells' scripts, and the targets

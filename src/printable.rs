@@ -1,4 +1,4 @@
-//! Text of others, made fit to stand in a message: nothing in it steers a terminal, hides, turns the
+//! Text of others, made fit for a message: nothing in it steers a terminal, hides, turns the
 //! direction of writing, or begins a line of its own.
 
 /// The most characters of somebody else's text in one message.

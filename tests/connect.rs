@@ -287,7 +287,7 @@ fn a_shell_is_the_users_login_shell_with_their_locale_and_its_own_status() {
     let screen = Screen::start(&axt, 24, 80);
     screen.type_text("cd; echo \"$PWD=${HOME}, $COLORTERM, $LC_PAPER, $LOGNAME.\"\r");
     screen.wait_text(", some where, C.UTF-8, ");
-    // What stands in a list of processes is not the end.
+    // The text in a list of processes is not the end.
     screen.type_text("cat /proc/*/cmdline | tr '\\0' ' ' | grep -c VARI''ABLES; ps axww | grep -c 'trap :'; echo mid''dle\r");
     screen.wait_text("middle");
     screen.type_text("echo sl''eeping; sleep 1000\r");

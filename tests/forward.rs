@@ -580,7 +580,7 @@ fn a_reserve_is_there_before_its_connection() {
     none_left(&cloud);
 }
 
-/// A reserve whose target has closed would be connected anew, and begin with what is of another connection.
+/// A reserve whose target has closed would be connected again, and begin with what is of another connection.
 #[test]
 fn no_reserve_is_kept_before_the_agent_is_known_to_report_a_closed_target() {
     for old in [true, false] {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each layer with the layers it may import. Every layer stands below all that it imports: arrows
+/// Each layer with the layers it may import. Every layer is below all that it imports: arrows
 /// never turn back.
 const LAYERS: &[(&str, &[&str])] = &[
     ("backoff", &[]),
@@ -292,7 +292,7 @@ fn imports_of(file: &Path) -> BTreeSet<Import> {
     imports
 }
 
-/// What stands before the file's own tests, which come last.
+/// The text before the file's own tests, which come last.
 fn without_tests(text: &str) -> &str {
     let end = text
         .find("\n#[cfg(test)]\n")

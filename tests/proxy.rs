@@ -279,7 +279,7 @@ const MUCH: usize = 100_000_000;
 #[cfg(target_os = "linux")]
 const GROWTH: u64 = 8_000_000;
 
-/// Waits until a count stands still: whoever counts is being held up.
+/// Waits until a count no longer changes: the program that counts is being held up.
 #[cfg(target_os = "linux")]
 fn stands_still(count: &AtomicU64) {
     let mut last = (0, 0);

@@ -1,4 +1,4 @@
-//! The README's examples, run one after the other as they stand there, and the same ones in the Chinese README.
+//! The README's examples, run one after the other as they are there, and the same ones in the Chinese README.
 
 #![cfg(all(unix, feature = "emulator"))]
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]

@@ -38,7 +38,7 @@ pub(crate) struct Entry {
     pub(crate) key: String,
     /// Its value.
     pub(crate) value: Value,
-    /// The line on which the key stands, from 1.
+    /// The line on which the key is, from 1.
     pub(crate) line: usize,
 }
 
@@ -163,7 +163,7 @@ fn value_of(value: DeValue<'_>) -> Value {
 
 type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
 
-/// The table's entries as they stand in the file: the parser sorts them by name.
+/// The table's entries in the order of the file: the parser sorts them by name.
 fn in_order(table: DeTable<'_>) -> Vec<(Key<'_>, Spanned<DeValue<'_>>)> {
     let mut entries: Vec<_> = table.into_iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);

@@ -57,7 +57,7 @@ pub(super) fn sdk(path: &Path, name: Option<&str>) -> Result<Profile, NoProfile>
 }
 
 /// Reads a profile of aliyun-cli's oldest file: the section `profile NAME`, or `default`. The region
-/// stands in the file `configure` beside it.
+/// is in the file `configure` beside it.
 pub(super) fn legacy(path: &Path, name: Option<&str>) -> Result<Profile, NoProfile> {
     let (name, mut fields) = section(path, name, &["profile ", ""])?;
     let configure = path.with_file_name("configure");
@@ -94,7 +94,7 @@ fn section(
     }
 }
 
-/// The sections of an INI file, or the problem of a line. What follows a `#` is a comment, wherever it stands,
+/// The sections of an INI file, or the problem of a line. What follows a `#` is a comment, wherever it is,
 /// as in the SDKs.
 fn parse(text: &str) -> Result<BTreeMap<String, Section>, String> {
     let mut sections: BTreeMap<String, Section> = BTreeMap::new();

@@ -11,7 +11,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 /// The longest configuration file that is read, in bytes; a real one has a few thousand.
 const LONGEST: u64 = 1 << 20;
 
-/// One profile of the file, with the fields as they stand there.
+/// One profile of the file, with the fields as they are there.
 ///
 /// The values are wiped when it is dropped, and Debug shows none of them.
 pub(crate) struct Profile {
@@ -92,7 +92,7 @@ impl Profile {
         &self.name
     }
 
-    /// The file it stands in.
+    /// The file it is in.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

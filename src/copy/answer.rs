@@ -113,7 +113,7 @@ fn mode(word: &str) -> Option<(FileType, u32)> {
     let bits = letters.fold(0, |bits, (at, letter)| {
         let allowed = !matches!(letter, '-' | 'S' | 'T');
         let special = matches!(letter, 's' | 'S' | 't' | 'T');
-        // Set-user-id, set-group-id and sticky stand in the third letter of each group.
+        // Set-user-id, set-group-id and sticky are in the third letter of each group.
         bits | u32::from(allowed) << (8 - at) | u32::from(special) << (11 - at / 3)
     });
     Some((kind, bits))

@@ -67,7 +67,7 @@ const HINTS: &[(&str, Both)] = &[
 /// The codes by which RAM denies a call.
 const DENIALS: &str = "NoPermission NoPermission.* Forbidden Forbidden.SubUser Forbidden.RAM ImplicitDeny ExplicitDeny";
 
-/// The product whose name stands before the action's in a RAM policy, where it is not ECS.
+/// The product whose name comes before the action's in a RAM policy, where it is not ECS.
 const PRODUCTS: &[(&str, &str)] = &[
     ("GetWebshellToken", "sae"),
     ("GenerateDataKey Decrypt", "kms"),

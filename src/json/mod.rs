@@ -23,7 +23,7 @@ pub(crate) fn text(value: &impl Serialize) -> serde_json::Result<String> {
     let text = serde_json::to_string_pretty(value)?;
     let mut safe = String::with_capacity(text.len() + 1);
     for c in text.chars() {
-        // They stand inside of strings, except for the newlines of the indentation.
+        // They are inside of strings, except for the newlines of the indentation.
         if is_invisible(c) && c != '\n' {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 safe.push_str(&format!("\\u{unit:04x}"));

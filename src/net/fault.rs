@@ -15,7 +15,7 @@ pub(super) struct Cause {
 }
 
 impl Cause {
-    /// The cause at the bottom of an error's chain. URLs and headers stand further up and are left out.
+    /// The cause at the bottom of an error's chain. URLs and headers are further up and are left out.
     pub(super) fn of(error: &(dyn StdError + 'static)) -> Self {
         let mut text = None;
         let mut next = Some(error);

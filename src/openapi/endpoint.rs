@@ -134,7 +134,7 @@ pub fn parse(text: &str) -> Result<Url> {
     } else {
         format!("https://{text}")
     };
-    // The text is not repeated: a password may stand in it.
+    // The text is not repeated: a password may be in it.
     let url = Url::parse(&whole).map_err(|error| bad(&tr!("is not a URL: {error}", error)))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(bad(tr!("must not carry a user name or a password")));

@@ -41,7 +41,7 @@ pub(crate) fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     }
 }
 
-/// A list: bare, or the only member of an object (`Sessions.Session[]`). One item may stand there
+/// A list: bare, or the only member of an object (`Sessions.Session[]`). One item may be there
 /// without its list. Empty when null, missing or an empty text.
 ///
 /// # Errors

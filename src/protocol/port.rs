@@ -11,7 +11,7 @@ pub struct Port;
 
 impl Filter for Port {
     /// Once connected, an agent that reads the end of the target's output, or can't connect to the target
-    /// anew, has seen it close: that is how TCP connections end. What came before any other error may be
+    /// again, has seen it close: that is how TCP connections end. What came before any other error may be
     /// incomplete, and stays a failure.
     fn ended(&mut self, ending: Ending, _flow: &mut Flow) -> Ending {
         match ending {
@@ -24,7 +24,7 @@ impl Filter for Port {
 }
 
 /// Old agents end a session with `Read_port_failed`, and some with `ReopenTargetPortFailed`, when the target
-/// has closed and they fail to connect to it anew.
+/// has closed and they fail to connect to it again.
 fn closed(code: &str, detail: &str) -> bool {
     match code {
         "ReadFromTargetPortFailed" => is_end_of_file(detail),

@@ -77,7 +77,7 @@ pub struct Session {
     output_at: Option<Instant>,
     /// Input was sent that the agent may have dropped, and nothing has come back.
     early_input: bool,
-    /// The last message sent is a heartbeat that may have made an old agent dial its port anew.
+    /// The last message sent is a heartbeat that may have made an old agent dial its port again.
     provoked: bool,
     /// The last output announces the session's end, unless another follows.
     notice: Option<EndNotice>,
@@ -156,7 +156,7 @@ impl Session {
             return Some(tr!("the agent is too old to resume a session"));
         }
         let untouched = self.send_window.last() == 0 && self.receive_window.taken() == 0;
-        // Half an exchange can't be taken up again: its messages bear no numbers.
+        // Half an exchange can't be taken up again: its messages have no numbers.
         if self.privacy.is_underway() {
             return Some(tr!("a key exchange can't be resumed"));
         }
@@ -176,7 +176,7 @@ impl Session {
         }
     }
 
-    /// True if the agent may be one that says nothing when a port's target has closed, and dials it anew on
+    /// True if the agent may be one that says nothing when a port's target has closed, and dials it again on
     /// any message.
     fn may_dial_anew(&self) -> bool {
         let old = self.version.is_none_or(|v| v < Version::V1_02);
@@ -294,7 +294,7 @@ impl Session {
         }
     }
 
-    /// True if a heartbeat may make the agent dial a port anew that has been closed. None is sent for a user
+    /// True if a heartbeat may make the agent dial a port again that has been closed. None is sent for a user
     /// whose input has ended: what the port then sends would be taken for an answer.
     fn provokes(&self, now: Now) -> bool {
         let flowing = self.output_at.is_some_and(|at| now.at < at + FLOWING);

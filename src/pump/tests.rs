@@ -488,7 +488,7 @@ async fn nothing_piles_up_while_the_remote_side_is_gone_for_an_hour() {
             *counter.lock().unwrap() += chunk.len() as u64;
         }
     });
-    // The connection stands, but nobody takes anything off it.
+    // The connection is up, but nobody takes anything off it.
     let hour = tokio::time::timeout(3600 * SECOND, pump.run(link)).await;
     assert!(hour.is_err());
     let taken = *offered.lock().unwrap();

@@ -302,7 +302,7 @@ impl RunnerClient {
                 return self.fail(Failure::Damaged(tr!("a line does not end")), out);
             }
         } else if unmarked > LONGEST_LINE {
-            // A beginning of the mark may stand at the end.
+            // The beginning of the mark may be at the end.
             self.noise(out);
             rest = rest.get(unmarked..).unwrap_or_default();
         }
@@ -311,7 +311,7 @@ impl RunnerClient {
         }
     }
 
-    /// Takes a line, in which the mark may stand behind noise that did not end with one.
+    /// Takes a line, in which the mark may follow noise that did not end with one.
     fn line(&mut self, now: Instant, line: &[u8], out: &mut Yield) -> Result<(), Failure> {
         let Some(at) = memmem::find(line, self.mark.as_bytes()) else {
             self.noise(out);

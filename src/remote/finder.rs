@@ -17,7 +17,7 @@ impl Finder {
         Self { wanted, held }
     }
 
-    /// Takes the next bytes. What stands before the occurrence goes to `out`; once it is there, what
+    /// Takes the next bytes. The bytes before the occurrence go to `out`; once it is there, what
     /// follows is returned, and the search is over.
     pub(super) fn feed(&mut self, bytes: &[u8], out: &mut BytesMut) -> Option<Vec<u8>> {
         let mut joined = std::mem::take(&mut self.held);

@@ -15,7 +15,7 @@ const LONGEST: usize = 256;
 /// Waits for the first stage's answer.
 #[derive(Debug)]
 pub(super) struct Hello {
-    /// Announces the answer. It stands in `CommandLine`, where others may read it.
+    /// Announces the answer. It is in `CommandLine`, where others may read it.
     nonce: String,
     said: Vec<u8>,
 }

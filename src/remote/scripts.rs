@@ -326,7 +326,7 @@ pub fn interpreter(first_line: &[u8]) -> Option<Vec<Vec<u8>>> {
 }
 
 /// Words quoted for the user's shell, joined by spaces. fish and csh know other special characters between
-/// quotes than `sh`, so these stand outside.
+/// quotes than `sh`, so these are outside of them.
 #[must_use]
 pub fn quote_all(words: &[OsString]) -> Vec<u8> {
     let quoted = words.iter().map(|word| {

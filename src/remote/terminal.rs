@@ -41,7 +41,7 @@ enum Phase {
     /// The second stage is sent; its lines come.
     Setting(Vec<u8>),
     Open(Finder),
-    /// The mark has come, and what stands behind it so far.
+    /// The mark has come, and what follows it so far.
     Marked(Vec<u8>),
     Over,
 }
@@ -194,7 +194,7 @@ impl Terminal {
         }
     }
 
-    /// Behind the mark stands a status, or, before a login shell, the one that can't be used.
+    /// After the mark comes a status, or, before a login shell, the one that can't be used.
     fn marked(&self, mut said: Vec<u8>, bytes: &[u8], out: &mut Yield) -> Phase {
         said.put_slice(bytes);
         let Some(end) = memchr(b';', &said) else {

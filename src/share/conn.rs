@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 /// The longest message, in bytes; a command may have ten million.
 const LONGEST: usize = 64 * 1024 * 1024;
 
-/// The length of a message stands before it, in this many bytes.
+/// The length of a message is sent before it, in this many bytes.
 const HEADER: usize = 4;
 
 /// Bytes received at once.

@@ -2,7 +2,7 @@
 
 /// A temporary line on the user's screen.
 ///
-/// Beside a shell it stands below the cursor, where the next output would go, and is wiped out
+/// With a shell it is below the cursor, where the next output would go, and is wiped out
 /// afterwards. On the alternate screen it covers the bottom row; only the program there can bring
 /// back what it covered.
 #[derive(Debug, Default)]

@@ -206,7 +206,7 @@ impl ModeTracker {
 
     fn step(&mut self, byte: u8) -> State {
         match (self.state, byte) {
-            // CAN and SUB break off anything; ESC begins anew, and as ST ends a string.
+            // CAN and SUB break off anything; ESC begins again, and as ST ends a string.
             (_, 0x18 | 0x1a) => State::Ground,
             (_, 0x1b) => State::Escape,
             (State::Ground, _) | (State::Text, 0x07) => State::Ground,

@@ -110,7 +110,7 @@ impl Screen {
         }
     }
 
-    /// Takes the terminal again after a stop. The size may have changed: send it afresh.
+    /// Takes the terminal again after a stop. The size may have changed: send it again.
     pub fn resume(&self) {
         let taken = self.held().retake();
         if let Err(error) = taken {

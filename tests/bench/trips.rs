@@ -1,4 +1,4 @@
-//! Counts round trips: API and gateway stand behind TLS and a line that takes its time.
+//! Counts round trips: API and gateway are behind TLS and a line that takes its time.
 
 use super::line::Line;
 use axt::emulator::{Emulator, Options};

@@ -306,7 +306,7 @@ async fn a_session_has_one_client() {
     assert_eq!(first.output(1).await, "y");
 }
 
-/// Opens the session anew as the client that it was.
+/// Opens the session again as the client that it was.
 async fn resume(session: &Started, mut client: Client) -> Client {
     let channel_id = String::from_utf8(client.channel_id.to_vec()).unwrap();
     let url = format!("{}&channelId={channel_id}", session.url);
@@ -359,7 +359,7 @@ async fn a_resuming_client_takes_the_session_over() {
     let mut client = resume(&session, client).await;
     client.type_in("b").await;
     assert_eq!(client.output(1).await, "b");
-    // A client whose connection still stands, as far as the gateway knows, is replaced as well.
+    // A client whose connection is still up, as far as the gateway knows, is replaced as well.
     let again = Client::over(dial(&session.url, Some(&session.token)).await.unwrap());
     drop(again);
     let mut client = resume(&session, client).await;

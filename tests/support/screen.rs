@@ -84,12 +84,12 @@ impl Screen {
         }
     }
 
-    /// Waits until this text stands on the screen.
+    /// Waits until this text is on the screen.
     pub(crate) fn wait_text(&self, text: &str) {
         self.wait(text, |screen| screen.contents().contains(text));
     }
 
-    /// Waits until this text stands on the screen so many times: typed, and answered.
+    /// Waits until this text is on the screen so many times: typed, and answered.
     pub(crate) fn wait_times(&self, text: &str, times: usize) {
         self.wait(text, |screen| {
             screen.contents().matches(text).count() == times

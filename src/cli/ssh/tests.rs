@@ -382,7 +382,7 @@ fn a_file_counts_for_the_hosts_that_it_names() {
     assert_eq!(db.task, command("psql"));
     let named = run(ask_with(&files, &["-Ff", "bob@db"]));
     assert_eq!(named.task, Task::Shell);
-    // What stands in a block for others is checked all the same.
+    // The content of a block for others is checked all the same.
     let files = [("f", "Host others\n  Bogus yes\n")];
     let problem = ask_with(&files, &["-Ff", "db"]).unwrap_err();
     assert!(problem.starts_with("f line 2: "), "{problem}");

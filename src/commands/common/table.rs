@@ -64,7 +64,7 @@ pub(crate) fn fitted<const N: usize>(
         *least = uncut.max(*least);
     }
     let fits = |widths: &[usize]| {
-        // Two columns stand between two cells.
+        // Two columns are between two cells.
         let all = widths
             .iter()
             .fold(0_usize, |all, width| all.saturating_add(width + 2));

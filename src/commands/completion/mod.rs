@@ -46,7 +46,7 @@ fn script(shell: Shell) -> String {
     own.to_owned()
 }
 
-/// The candidates, a line each: for bash as they are to stand on its line, for others with a tab and a
+/// The candidates, a line each: for bash as they are to be on its line, for others with a tab and a
 /// description behind them.
 fn answer(shell: Shell, typed: Vec<OsString>) -> String {
     if shell != Shell::Bash {
@@ -63,7 +63,7 @@ fn answer(shell: Shell, typed: Vec<OsString>) -> String {
     values.map(|value| value + "\n").collect()
 }
 
-/// The words that the last one could become, without those that can't stand on a line of their own.
+/// The words that the last one could become, without those that can't be on a line of their own.
 fn candidates(words: Vec<OsString>) -> Vec<Candidate> {
     let mut found = Unfinished::new(words).candidates(&targets);
     found.retain(|found| !found.word.contains(char::is_control));

@@ -17,7 +17,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// The rate is that of so many of the last ticks.
 const TICKS: usize = 8;
 
-/// Begins the line anew.
+/// Begins the line again.
 const CLEAR: &str = "\r\x1b[K";
 
 /// The beginning of the line.

@@ -230,7 +230,7 @@ impl Forwarder {
 }
 
 /// Keeps one session in reserve until the program stops. Other agents than those that report it when the
-/// target has closed would connect to it anew for the connection that takes the session.
+/// target has closed would connect to it again for the connection that takes the session.
 pub(crate) async fn keep(forwarder: Arc<Forwarder>, reserve: Arc<Reserve>, remote: Remote) {
     forwarder.starter.reports_close.cancelled().await;
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);

@@ -4,7 +4,7 @@
 # it is then kept as a part, and its size and digest are said. mode, owner and time, where they are not empty, are
 # what the file gets.
 #
-# It follows common.sh. The part is made anew without following a link, and only one that is this user's own
+# It follows common.sh. The part is made again without following a link, and only one that is this user's own
 # is gone on with.
 #
 # shellcheck disable=SC2015,SC2046,SC2154 # ls gives no empty words; Variables come before this text.

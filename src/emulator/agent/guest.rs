@@ -26,7 +26,7 @@ pub(super) enum GuestStage {
     Open(Box<Open>),
     /// Input is the output.
     Echo,
-    /// The target of an old agent has closed: the next message connects anew.
+    /// The target of an old agent has closed: the next message connects again.
     Detached,
     /// The guest has ended, for this reason.
     Over(String),

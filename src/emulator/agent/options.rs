@@ -20,7 +20,7 @@ pub enum Guest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Generation {
     /// The oldest in use (v578): version 1.01. Every message is dropped before the program runs or
-    /// the connection is made, and on ports any message connects anew to a target that has closed.
+    /// the connection is made, and on ports any message connects again to a target that has closed.
     Old,
     /// Version 1.02: numbers, acknowledges, sends again, and can be resumed.
     #[default]

@@ -16,7 +16,7 @@ pub(crate) struct ApiRequest<'a> {
     pub method: &'a Method,
     /// The path, percent-decoded.
     pub path: &'a str,
-    /// The query, as it stands in the request line.
+    /// The query, as it is in the request line.
     pub query: &'a str,
     /// The headers.
     pub headers: &'a HeaderMap,

@@ -149,7 +149,7 @@ impl FromStr for ApiFault {
 /// The moment of a connection's fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct After {
-    /// The amount that passes first; each connection counts anew.
+    /// The amount that passes first; each connection counts from the start.
     pub amount: Amount,
     /// In how many connections of a session; in all when `None`.
     pub times: Option<u32>,

@@ -136,7 +136,7 @@ impl Agent {
     }
 
     /// True if a port session's agent is known to end the session when the target has closed its connection.
-    /// The same source: build 578 says nothing and connects anew, build 1065 ends the session.
+    /// The same source: build 578 says nothing and connects again, build 1065 ends the session.
     #[must_use]
     pub fn reports_close(&self) -> bool {
         self.build().is_some_and(|build| build >= 1065)

@@ -105,7 +105,7 @@ impl SendWindow {
         Ok(())
     }
 
-    /// A new connection: what has to be sent again is for the agent to say anew.
+    /// A new connection: what has to be sent again is for the agent to say again.
     pub(super) fn reconnected(&mut self) {
         self.again = None;
         self.stale = 0;

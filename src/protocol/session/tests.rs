@@ -802,7 +802,7 @@ fn an_agent_that_reports_its_targets_close_is_known_by_its_version_or_told() {
             rig.session.set_reports_end();
         }
         rig.pass(60 * SECOND);
-        // It dials nothing anew, so that it is kept alive as any other.
+        // It dials nothing again, so that it is kept alive as any other.
         (rig.session.reports_end(), rig.inputs().len())
     };
     assert_eq!(reports(Version::V1_02, false), (true, 1));

@@ -16,7 +16,7 @@ const START: &[u8] = br#"{"metadata":{},"status":""#;
 /// The statuses that end a session, as they follow [`START`].
 const STATUSES: [&[u8]; 2] = [br#"Success""#, br#"Failure""#];
 
-/// The longest object that is waited for, in bytes. A failed command stands in its `message`.
+/// The longest object that is waited for, in bytes. A failed command is in its `message`.
 const LONGEST: usize = 8 * 1024;
 
 /// Bytes that are held back.

@@ -1,4 +1,4 @@
-//! A server on loopback that answers as it is told, a home directory, and a clock that stands still.
+//! A server on loopback that answers as it is told, a home directory, and a clock that does not run.
 
 use crate::config::credentials::{Credentials, CredentialsProvider as _};
 use crate::config::settings::{Flags, Settings};

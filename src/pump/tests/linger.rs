@@ -1,4 +1,4 @@
-//! The loop with a gateway of the test's own, on a clock that stands still until all wait.
+//! The loop with a gateway of the test's own, on a clock that does not run until all wait.
 
 use super::*;
 use crate::protocol::frame::{Frame, Kind, Version};

@@ -4,10 +4,10 @@
 # eight digits goes before it.
 #
 # axt takes out the comments, joins the lines, and puts a random word in place of NONCE. An
-# exclamation mark must not stand here, for csh expands it even between quotes; no single quote
+# exclamation mark must not be here, for csh expands it even between quotes; no single quote
 # either, for CommandLine is quoted with them.
 #
-# The line may be echoed by a terminal: the word and what stands behind it in the answer must not be
+# The line may be echoed by a terminal: the word and what follows it in the answer must not be
 # found in it. The answer is printed by a subshell: bash keeps the buffer that it chose for the terminal and would
 # cut all later lines into pieces of its size.
 #

@@ -4,7 +4,7 @@
 #
 # axt takes out the comments, joins the lines, and puts variables in place of VARIABLES and the halves of
 # a random word in place of FIRST and SECOND. Neither a list of processes nor an echo of this text has
-# the word in one piece. No single quote and no exclamation mark may stand here, as in bootstrap.sh.
+# the word in one piece. No single quote and no exclamation mark may be here, as in bootstrap.sh.
 # A shell that can not be used is named before another one starts. Signals that are typed are the shell's:
 # this one must live to report. The text has no variables of its own, which might be the environment's
 # too. The user's are left to env: a shell complains about locales that it does not have.

@@ -21,12 +21,12 @@
 # pipe holds). The parentheses are for shells that run the last part of a pipe themselves.
 #
 # Words are split on purpose; a space after = means nothing; GZIP_FROM is a number; _m is set by
-# shell.sh and holds no pattern, and _i by what comes in a frame; _h is set anew before it is used.
+# shell.sh and holds no pattern, and _i by what comes in a frame; _h is set again before it is used.
 # shellcheck disable=SC1007,SC2030,SC2031,SC2046,SC2086,SC2154,SC2170,SC2295
 _y=SENTINEL
 
 # Signals meant for the command must not end the runner; what it starts has the default again.
-# USR2 ends tools that are stuck. Each subshell must say so anew.
+# USR2 ends tools that are stuck. Each subshell must say so again.
 _t() {
     trap : HUP INT TERM QUIT USR1 USR2
 }

@@ -2,7 +2,7 @@
 # Becomes the first sftp-server that is there: what ssh's subsystem sftp is.
 #
 # axt takes out the comments, joins the lines, and lets sh run them whatever the user's shell is: nothing may
-# stand here that csh or fish would take for something else in single quotes, and no single quote.
+# be here that csh or fish would take for something else in single quotes, and no single quote.
 #
 # shellcheck disable=SC2086 # A path without spaces.
 for p in /usr/lib/openssh /usr/libexec/openssh /usr/lib/ssh /usr/libexec /usr/local/libexec /usr/lib/misc /usr/sbin /opt/homebrew/libexec /run/current-system/sw/libexec

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
 use std::time::Instant;
 
-/// What stands between these two in a text.
+/// The text between these two in a text.
 fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = text.split_once(before).expect("it is there");
     rest.split_once(after).expect("it has an end").0

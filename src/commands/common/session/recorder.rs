@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// A recording that is wanted. Its file is made before the session, unless it bears the session's id.
+/// A recording that is wanted. Its file is made before the session, unless its name has the session's id.
 pub(crate) struct Recorder {
     pattern: Pattern,
     format: Format,

@@ -96,7 +96,7 @@ async fn an_old_agent_connects_anew_with_any_message() {
         stream.write_all(b"one").await.unwrap();
         drop(stream);
         client.wait_for("one").await;
-        // Until the agent has seen the close, a message goes where it went; then it connects anew.
+        // Until the agent has seen the close, a message goes where it went; then it connects again.
         let mut stream = loop {
             client.send(kind, payload).await;
             tokio::select! {
@@ -154,7 +154,7 @@ async fn a_slow_target_holds_the_client_up() {
             sender.send(frame).await.unwrap();
         }
     });
-    // 40 MB don't fit into the sockets: the sender stands still with its channel full.
+    // 40 MB don't fit into the sockets: the sender waits with its channel full.
     while client.agent.to_agent.capacity() > 0 {
         tokio::task::yield_now().await;
     }

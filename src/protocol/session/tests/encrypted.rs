@@ -95,7 +95,7 @@ fn nothing_is_sent_before_there_is_a_key_and_nothing_plain_after() {
     assert_eq!(rig.exchanged()[1], ["\u{2}", &second].concat().as_bytes());
     let ((action, json), cipher) = answer();
     rig.exchange(action, &json);
-    // The agent starts its program now: input waits for it anew.
+    // The agent starts its program now: input waits for it again.
     rig.pass(2 * SECOND);
     assert!(rig.inputs().is_empty());
     rig.sealed(&cipher, 1, 0, "$ ");
