@@ -6,7 +6,8 @@ use crate::commands::cp::job::CopyJob;
 use crate::commands::cp::local::blocking::blocking;
 use crate::commands::cp::local::walk::{open, split};
 use crate::commands::cp::meter::Meter;
-use crate::copy::{Digests, RemotePath, Script, Verb, misplaced};
+use crate::copy::batch;
+use crate::copy::{Digests, RemotePath, Root, Script, Verb, misplaced};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::Metadata;
 use std::io::{self, Cursor, Read};
@@ -43,9 +44,34 @@ impl Small {
 /// The files for one directory, with their paths below it.
 type Folder = Vec<(Vec<u8>, Small)>;
 
-/// Sends files, whose digests are compared before each takes its place in the directory `to`. `new` are directories
-/// below it in which nothing is yet, with their modes.
-pub(crate) async fn send(
+/// Sends files, as many at a time as one archive holds. The digest of each is compared before it takes its place
+/// in the directory `to`. `new` are directories below it in which nothing is yet, with their modes.
+pub(crate) async fn send_all(
+    job: &mut CopyJob<'_>,
+    to: &RemotePath,
+    root: &mut Root,
+    files: Vec<Small>,
+    mut new: HashMap<Vec<u8>, u32>,
+) -> Result<(), CopyFailure> {
+    let mut files = files.into_iter().peekable();
+    loop {
+        let batch = batch::next(&mut files, |file| (2 * file.path.len() + 100, file.size()));
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let size = batch.iter().map(Small::size).sum();
+        if let Err(failure) = CopyFailure::check_room(root.room, size) {
+            let names = batch.iter().map(|file| &file.name);
+            job.all_failed(names, failure)?;
+            continue;
+        }
+        root.room = root.room.map(|room| room - size);
+        send(job, to, root.digests, batch, &mut new).await?;
+    }
+}
+
+/// Sends the files of one archive.
+async fn send(
     job: &mut CopyJob<'_>,
     to: &RemotePath,
     digests: Digests,

@@ -1,7 +1,7 @@
 //! Copies trees and many files to the instance: small files together, as a tar archive.
 
 use super::file::{self, LocalSource, seconds};
-use super::small::{Small, send};
+use super::small::{Small, send_all};
 use crate::commands::cp::failure::CopyFailure;
 use crate::commands::cp::job::CopyJob;
 use crate::commands::cp::local::blocking::blocking;
@@ -34,6 +34,14 @@ struct Inspected {
     data: Metadata,
     name: String,
     there: (FileType, Option<FileState>),
+}
+
+impl Inspected {
+    /// The file at its place, if that is one.
+    fn file_there(&self) -> Option<&FileState> {
+        let state = self.there.1.as_ref();
+        state.filter(|state| state.kind == FileType::File)
+    }
 }
 
 /// Copies these into the directory `to`. Just one becomes `to` itself, if there is no such directory.
@@ -248,27 +256,42 @@ impl Tree<'_, '_> {
     async fn files(
         &mut self,
         files: Vec<Inspected>,
-        mut new: HashMap<Vec<u8>, u32>,
+        new: HashMap<Vec<u8>, u32>,
     ) -> Result<(), CopyFailure> {
+        let (small, large) = self.changed(files).await?;
+        send_all(self.job, &self.place, &mut self.root, small, new).await?;
+        for found in large {
+            let place = self.place.join(&found.item.path);
+            let source = LocalSource::of(open(&found.item.local, &found.data));
+            let copied = match source {
+                Ok(source) => file::copy(self.job, source, &found.name, (&place, None)).await,
+                Err(error) => Err(CopyFailure::local(&error)),
+            };
+            if let Err(failure) = copied {
+                self.job.all_failed([&found.name], failure)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The files that have to be copied: those that travel together, and those that are copied one by one.
+    async fn changed(
+        &mut self,
+        files: Vec<Inspected>,
+    ) -> Result<(Vec<Small>, Vec<Inspected>), CopyFailure> {
         let theirs = self.digests(&files).await?;
         let (mut small, mut large) = (Vec::new(), Vec::new());
         let mut known = Vec::new();
         for (found, theirs) in files.into_iter().zip(theirs) {
-            let state = found
-                .there
-                .1
-                .as_ref()
-                .filter(|state| state.kind == FileType::File);
-            let replaces_own = state.is_none_or(|state| self.root.owns(state));
+            let replaces_own = found.file_there().is_none_or(|state| self.root.owns(state));
             let is_small = self.root.has_tar && found.data.len() <= SMALL && replaces_own;
             match is_small || theirs.is_some() {
                 true => known.push((found, theirs, is_small)),
                 false => large.push(found),
             }
         }
-        let met = known
-            .iter()
-            .map(|(found, ..)| (found.item.local.clone(), found.data.clone()));
+        let met = known.iter().map(|(found, ..)| found);
+        let met = met.map(|found| (found.item.local.clone(), found.data.clone()));
         let met: Vec<_> = met.collect();
         let digests = self.root.digests;
         let ours = blocking(move || Ok(digests_of(&met, digests))).await?;
@@ -280,12 +303,7 @@ impl Tree<'_, '_> {
                     continue;
                 }
             };
-            let state = found
-                .there
-                .1
-                .as_ref()
-                .filter(|state| state.kind == FileType::File);
-            let mode = match state {
+            let mode = match found.file_there() {
                 Some(state) if !self.job.preserve => state.mode,
                 _ => mode_for_new(mode_of(&found.data), self.root.umask, self.job.preserve),
             };
@@ -308,42 +326,14 @@ impl Tree<'_, '_> {
                 large.push(found);
             }
         }
-        let mut small = small.into_iter().peekable();
-        loop {
-            let batch = batch::next(&mut small, |file: &Small| {
-                (2 * file.path.len() + 100, file.size())
-            });
-            if batch.is_empty() {
-                break;
-            }
-            let size = batch.iter().map(Small::size).sum();
-            if let Err(failure) = CopyFailure::check_room(self.root.room, size) {
-                let names = batch.iter().map(|file| &file.name);
-                self.job.all_failed(names, failure)?;
-                continue;
-            }
-            self.root.room = self.root.room.map(|room| room - size);
-            send(self.job, &self.place, self.root.digests, batch, &mut new).await?;
-        }
-        for found in large {
-            let place = self.place.join(&found.item.path);
-            let source = LocalSource::of(open(&found.item.local, &found.data));
-            let copied = match source {
-                Ok(source) => file::copy(self.job, source, &found.name, (&place, None)).await,
-                Err(error) => Err(CopyFailure::local(&error)),
-            };
-            if let Err(failure) = copied {
-                self.job.all_failed([&found.name], failure)?;
-            }
-        }
-        Ok(())
+        Ok((small, large))
     }
 
     /// The digests of those files that have the right size at the instance.
     async fn digests(&mut self, files: &[Inspected]) -> Result<Vec<Option<String>>, CopyFailure> {
         let is_alike = |found: &Inspected| {
-            let state = found.there.1.as_ref();
-            state.is_some_and(|s| s.kind == FileType::File && s.size == found.data.len())
+            let there = found.file_there();
+            there.is_some_and(|there| there.size == found.data.len())
         };
         let alike = files.iter().filter(|found| is_alike(found));
         let paths: Vec<_> = alike.map(|found| &*found.item.path).collect();
