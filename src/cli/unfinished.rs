@@ -1,4 +1,4 @@
-//! A command line that is still being typed: what could be its next word.
+//! The words that could come next on a command line that is still being typed.
 
 use super::Global;
 use super::invocation::called_as_ssh;

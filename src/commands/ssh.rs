@@ -1,4 +1,4 @@
-//! `axt ssh` and `axt ssh-config`: ssh's ways, by what other commands do.
+//! `axt ssh` and `axt ssh-config`: the behaviour of ssh, by means of other commands.
 
 use super::common::context::Context;
 use super::common::stops;

@@ -1,4 +1,4 @@
-//! How many files one script is about.
+//! The number of files that one script is about.
 
 use std::iter::Peekable;
 

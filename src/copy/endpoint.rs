@@ -1,4 +1,4 @@
-//! SRC and DST of a copy, as they are typed, and which way it goes.
+//! SRC and DST of a copy, as they are typed, and its direction.
 
 use crate::error::{Error, Result};
 use std::ffi::{OsStr, OsString};

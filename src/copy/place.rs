@@ -1,4 +1,4 @@
-//! Where a file is to go at the remote side.
+//! The path of a copied file at the remote side.
 
 use super::short_stem;
 

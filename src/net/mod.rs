@@ -1,4 +1,4 @@
-//! How axt connects to any host: the choice of proxy, TCP, TLS and time limits, decided once for the
+//! Connections to any host: the choice of proxy, TCP, TLS and time limits, decided once for the
 //! API and the WebSocket.
 
 mod early;

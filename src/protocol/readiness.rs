@@ -1,4 +1,4 @@
-//! Whether the remote side can take input: agents need a moment, and old ones drop what comes earlier.
+//! The readiness of the remote side for input: agents need a moment, and old ones drop earlier input.
 
 use std::time::{Duration, Instant};
 

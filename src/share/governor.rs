@@ -1,4 +1,4 @@
-//! When sessions may be started: some at once, then one after another at an even pace. Without IO or a clock.
+//! The pace of session starts: some at once, then one after another at an even pace. Without IO or a clock.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A plan in axt's own arguments, so that variables and defaults hold for `axt ssh` as for any command.
+//! A plan in axt's own arguments, so that variables and defaults count for `axt ssh` as for any command.
 
 use super::plan::{SshPlan, Task, TtyRequest};
 use super::values::LogLevel;

@@ -1,4 +1,4 @@
-//! How much was copied: for a line on the terminal while it goes on, and for the end.
+//! The progress of a copy: a line on the terminal while it goes on.
 
 use crate::commands::common::table::cut;
 use crate::terminal::{Size, stderr_is_terminal};

@@ -1,4 +1,4 @@
-//! The token of one run of `axt cp`, by which a later run learns whether that one still lives.
+//! The token of one run of `axt cp`, by which a later run learns whether that one still runs.
 
 use std::fs::{self, DirBuilder, File};
 use std::path::{Path, PathBuf};

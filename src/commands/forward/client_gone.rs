@@ -1,4 +1,4 @@
-//! Whether a local client that has ended its side of a connection still reads the other one.
+//! Finds out whether a local client that has ended its side of a connection still reads the other one.
 //!
 //! TCP gives a server the same signal for a client that only stops sending and for one that is gone. Where
 //! the client runs on this machine, Linux distinguishes the two: a socket that no process holds has no

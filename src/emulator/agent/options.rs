@@ -1,4 +1,4 @@
-//! How an agent behaves.
+//! The behaviour of an agent.
 
 use crate::protocol::frame::{Kind, Version};
 use std::ffi::OsString;

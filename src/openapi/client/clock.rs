@@ -1,4 +1,4 @@
-//! How far this machine's clock is from a server's.
+//! The difference between this machine's clock and a server's.
 
 use jiff::Timestamp;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How a session is to behave.
+//! The settings of a session.
 
 use super::super::readiness::InputFrom;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Whether the instance of a session that is being started is the right one.
+//! The confirmation that the instance of a session is the right one, while the session is being started.
 
 use tokio::sync::watch;
 

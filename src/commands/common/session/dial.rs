@@ -1,4 +1,4 @@
-//! Connecting to the gateway of a session: network, TLS, WebSocket, and the gateway's first word.
+//! Connecting to the gateway of a session: network, TLS, WebSocket, and the gateway's first message.
 
 use super::queue::is_limit;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! The recording of a terminal session: which file it goes to, and what is taken note of.
+//! The recording of a terminal session: its file, and the events that are written to it.
 
 use crate::cli::{self, Global};
 use crate::error::{Error, Result};

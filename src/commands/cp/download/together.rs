@@ -1,6 +1,6 @@
 //! Takes small files that come together from the instance, as a tar archive.
 //!
-//! Of the archive only what was asked for is taken, and its names lead nowhere: each has its place here.
+//! Only files that were asked for are taken from the archive. Its names are never used as paths.
 
 use super::file::is_replaceable;
 use crate::commands::cp::local::part::{

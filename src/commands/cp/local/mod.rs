@@ -1,4 +1,4 @@
-//! The files of this machine: walks over trees, digests, and the parts that what is copied here goes to.
+//! The files of this machine: walks over trees, digests, and the parts of files that are copied here.
 
 pub(super) mod blocking;
 pub(super) mod digest;

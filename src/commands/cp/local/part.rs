@@ -1,4 +1,4 @@
-//! The local part of a file: what has come of it, locked, until it takes the file's place.
+//! The local part of a file: locked while the file is copied to it, and renamed when it is whole.
 
 use super::digest::hash;
 use crate::copy::{BLOCK, Digests, Hasher, PART, short_stem};

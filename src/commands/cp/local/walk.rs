@@ -1,4 +1,4 @@
-//! Walks over local trees: what is in them, directories before what is in them.
+//! Walks over local trees: each directory comes before its entries.
 
 use super::digest::digest_of_all;
 use super::part::is_same;

@@ -1,4 +1,4 @@
-//! How a script at the remote side ended, and what it said.
+//! The result of a script at the remote side: its status, and what it wrote to standard error.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};

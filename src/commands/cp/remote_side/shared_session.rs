@@ -1,4 +1,4 @@
-//! Runs a script in a session that others may use too: by way of pipes, whose other ends its holder gets.
+//! Runs a script in a session that others may use too: over pipes whose other ends the holder gets.
 
 use super::done::{Collected, MOST_ERRORS, ScriptResult};
 use crate::commands::common::sharing::{NotHeld, ShareRequest, start_command};
