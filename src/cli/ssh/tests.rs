@@ -1,4 +1,4 @@
-//! Tests of the grammar by itself; `tests/ssh_grammar.rs` compares it with the installed ssh.
+//! Tests of the grammar by itself; `tests/behaviour/ssh_grammar.rs` compares it with the installed ssh.
 
 use super::{Files, Here, MasterCommand, SshPlan, SshRequest, Task, TtyRequest, request};
 use crate::cli::grammar::values::forward::Remote;
