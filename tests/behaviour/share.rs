@@ -188,7 +188,7 @@ fn a_holder_that_hangs_or_is_of_another_version_hinders_nobody() {
     axt.env_remove("AXT_LOG_FILE");
     let done = run(axt, b"");
     kill_process(holder, Signal::CONT).unwrap();
-    let said = "no shared session (it does not answer): this command has its own";
+    let said = "no shared session (the process that holds the session does not answer): this command has its own";
     assert!(done.stderr.contains(said), "{}", done.stderr);
     assert_eq!((done.status, done.text()), (0, "own\n".into()));
     assert_eq!(sharing.started(), 2);
