@@ -12,7 +12,7 @@
 use axt::emulator::agent::sequence::{Sequence, Taken};
 use axt::protocol::channel::{Channel, Ending, Event, Incoming, Now, Outgoing};
 use axt::protocol::frame::{Frame, Kind, Version, parse_resize};
-use axt::protocol::session::{InputFrom, Options, Session};
+use axt::protocol::session::{InputFrom, Session, SessionOptions};
 use axt::protocol::status::Status;
 use bytes::Bytes;
 use fastrand::Rng;
@@ -170,14 +170,14 @@ impl Sim {
         };
         let good_at = Duration::from_millis(rng.u64(1..30_000));
         let port = rng.bool();
-        let options = Options {
+        let options = SessionOptions {
             port,
             input_from: if rng.bool() {
                 InputFrom::Grace
             } else {
                 InputFrom::Start { queued: true }
             },
-            ..Options::default()
+            ..SessionOptions::default()
         };
         let mut sim = Self {
             tells,

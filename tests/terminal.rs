@@ -6,7 +6,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use axt::terminal::{Screen, Signal, Signals, Size};
+use axt::terminal::{Screen, Signals, Size, TerminalSignal};
 use pty_process::blocking::{Command, Pty};
 use rustix::process::{Pid, WaitOptions, kill_process, waitpid};
 use rustix::termios::{LocalModes, Termios, tcgetattr};
@@ -56,7 +56,7 @@ fn inside() {
             runtime.block_on(async {
                 let mut signals = Signals::listen().unwrap();
                 screen.suspend(|| ());
-                while signals.recv().await != Signal::Continue {}
+                while signals.recv().await != TerminalSignal::Continue {}
             });
             screen.resume();
             show("<raw again>");

@@ -10,7 +10,7 @@ use clap::Command;
 pub(crate) const DATE: &str = "2026-11-30";
 
 /// The texts of a command.
-struct Page {
+struct CommandTexts {
     command: &'static str,
     examples: &'static str,
     /// It has terminal sessions.
@@ -22,7 +22,7 @@ struct Page {
 
 macro_rules! page {
     ($command:literal, $escapes:literal, $status:literal) => {
-        Page {
+        CommandTexts {
             command: $command,
             examples: include_str!(concat!("manual/", $command, ".txt")),
             escapes: $escapes,
@@ -31,7 +31,7 @@ macro_rules! page {
         }
     };
     ($command:literal, $escapes:literal, $status:literal, notes) => {
-        Page {
+        CommandTexts {
             notes: include_str!(concat!("manual/", $command, "-notes.txt")),
             ..page!($command, $escapes, $status)
         }
@@ -39,7 +39,7 @@ macro_rules! page {
 }
 
 /// The pages, by the first word of the command. Its own commands have the same texts.
-const PAGES: &[Page] = &[
+const PAGES: &[CommandTexts] = &[
     page!("axt", true, "status", notes),
     page!("connect", true, "status-remote", notes),
     page!("cp", false, "status-copy", notes),
@@ -63,7 +63,7 @@ const ESCAPES: &str = include_str!("manual/escapes.txt");
 const ENVIRONMENT: &str = include_str!("manual/environment.txt");
 const FILES: &str = include_str!("manual/files.txt");
 
-impl Page {
+impl CommandTexts {
     fn of(command: &str) -> Option<&'static Self> {
         PAGES.iter().find(|page| page.command == command)
     }
@@ -96,11 +96,11 @@ fn own(command: &Command) -> Option<String> {
 
 /// The grammar, with the texts in every command's long help.
 pub(super) fn with_help(axt: Command) -> Command {
-    let axt = axt.mut_subcommands(|command| match Page::of(command.get_name()) {
+    let axt = axt.mut_subcommands(|command| match CommandTexts::of(command.get_name()) {
         Some(page) => page.add_to(command),
         None => command,
     });
-    match Page::of("axt") {
+    match CommandTexts::of("axt") {
         Some(page) => page.add_to_one(axt),
         None => axt,
     }
@@ -122,7 +122,7 @@ fn headed(text: &str) -> String {
 #[must_use]
 pub(crate) fn sections(first: &str, command: &Command) -> String {
     let own = own(command).map(|own| roff(&own));
-    let page = Page::of(first).into_iter();
+    let page = CommandTexts::of(first).into_iter();
     let texts = page.flat_map(|page| page.help().chain([page.notes]));
     let texts = texts.chain([ENVIRONMENT, FILES]).map(roff);
     own.into_iter().chain(texts).collect()
@@ -183,7 +183,10 @@ mod tests {
         let commands = axt.get_subcommands().map(Command::get_name);
         let commands: Vec<&str> = commands.chain(["axt"]).collect();
         for command in &commands {
-            assert!(Page::of(command).is_some(), "{command} has no examples");
+            assert!(
+                CommandTexts::of(command).is_some(),
+                "{command} has no examples"
+            );
         }
         for page in PAGES {
             let known = commands.contains(&page.command);

@@ -13,12 +13,13 @@ pub use grammar::values::forward::{Listen, Remote};
 pub(crate) use grammar::values::{bytes_of, is_variable};
 pub(crate) use grammar::variables::command;
 pub(crate) use grammar::{
-    Command, Compress, Config, ConfigShow, Connect, Connection, ControlOptions, Cp, Doctor,
-    Forward, Global, Instances, Ports, Proxy, RecordArgs, RunArgs, SessionArgs, Sessions,
-    SessionsEnd, SessionsList, Share, ShareStatus, ShareStop, Sharing, Ssh, SshConfig, Webshell,
+    Command, Compress, Config, ConfigShow, ConnectArgs, ConnectionArgs, ControlOptions, CpArgs,
+    DoctorArgs, ForwardArgs, Global, InstancesArgs, PortArgs, ProxyArgs, RecordArgs, RunArgs,
+    SessionArgs, Sessions, SessionsEnd, SessionsList, Share, ShareStatus, ShareStop, Sharing, Ssh,
+    SshConfig, WebshellArgs,
 };
 #[cfg(feature = "emulator")]
-pub(crate) use grammar::{Emulator, GuestKind};
+pub(crate) use grammar::{EmulatorArgs, GuestKind};
 pub use invocation::parse;
 #[cfg(feature = "fuzzing")]
 pub(crate) use parse::file_problems;

@@ -7,7 +7,7 @@ mod usage;
 mod words;
 
 use super::grammar::variables::{command, command_with};
-use super::grammar::{Config, Setting};
+use super::grammar::{Config, OptionSetting};
 use super::manual;
 use super::{Cli, Command as Chosen, Global};
 use crate::config::env::process_env;
@@ -117,7 +117,7 @@ fn print_help_without_variables(args: &[OsString]) {
 
 /// The part of the command line that can be understood before it is parsed as a whole.
 #[derive(Default)]
-struct Typed {
+struct TypedArgs {
     /// The ids of the arguments.
     ids: Ids,
     /// The target.
@@ -126,7 +126,7 @@ struct Typed {
     informs: bool,
 }
 
-fn typed(axt: Command, args: &[OsString]) -> Typed {
+fn typed(axt: Command, args: &[OsString]) -> TypedArgs {
     let command = without_variables(axt).ignore_errors(true);
     match command.try_get_matches_from(args) {
         Ok(matches) => {
@@ -137,15 +137,15 @@ fn typed(axt: Command, args: &[OsString]) -> Typed {
             if parts.is_some_and(|parts| parts.user.is_some()) {
                 ids.insert("user".into());
             }
-            Typed {
+            TypedArgs {
                 ids,
                 target,
                 informs: false,
             }
         }
-        Err(error) => Typed {
+        Err(error) => TypedArgs {
             informs: !error.use_stderr(),
-            ..Typed::default()
+            ..TypedArgs::default()
         },
     }
 }
@@ -168,7 +168,7 @@ fn target(matches: &ArgMatches) -> Option<String> {
 
 /// The options that axt's own file sets for this run. A run that only prints something about axt needs
 /// none.
-fn configured(axt: &Command, args: &[OsString], typed: &Typed) -> Result<Configured, Exit> {
+fn configured(axt: &Command, args: &[OsString], typed: &TypedArgs) -> Result<Configured, Exit> {
     let command = first_command(axt, args);
     if typed.informs || matches!(command, Some("completion" | "man" | "help" | "emulator")) {
         return Ok(Configured::default());
@@ -243,7 +243,7 @@ fn sources(
 }
 
 /// The options of `axt config show` that have a value, with the value's source.
-fn settings(matches: &ArgMatches, sources: &BTreeMap<String, Source>) -> Vec<Setting> {
+fn settings(matches: &ArgMatches, sources: &BTreeMap<String, Source>) -> Vec<OptionSetting> {
     let mut below = matches;
     while let Some((_, next)) = below.subcommand() {
         below = next;
@@ -258,7 +258,7 @@ fn settings(matches: &ArgMatches, sources: &BTreeMap<String, Source>) -> Vec<Set
             (None, ValueSource::CommandLine) => format!("--{name}"),
             (None, _) => Source::Default.to_string(),
         };
-        Some(Setting {
+        Some(OptionSetting {
             name,
             values: values
                 .map(|value| value.to_string_lossy().into_owned())

@@ -17,7 +17,7 @@ mod tests;
 mod translate;
 mod values;
 
-pub(super) use args::{Next, next};
+pub(super) use args::{NextWord, next};
 pub use args::{SshRequest, request};
 pub use file::{Files, LocalFiles};
 pub use plan::{MasterCommand, SshPlan, Task, TtyRequest};

@@ -3,7 +3,7 @@
 use super::Global;
 use super::invocation::called_as_ssh;
 use super::parse::{global, grammar_of, map_args};
-use super::ssh::{Next, next};
+use super::ssh::{NextWord, next};
 use crate::openapi::region::REGIONS;
 use clap::Arg;
 use clap_complete::engine::{
@@ -146,10 +146,10 @@ impl Takes {
 /// The words that could follow ssh's arguments; `own` is axt with its options.
 fn ssh(own: &[OsString], rest: &[OsString], last: &OsStr, targets: &Targets) -> Vec<Candidate> {
     match (next(rest), last.to_str()) {
-        (Next::Host, Some(word)) if !word.starts_with('-') => {
+        (NextWord::Host, Some(word)) if !word.starts_with('-') => {
             named(global(own).as_ref(), word, Takes::Login, targets)
         }
-        (Next::Value('E' | 'F' | 'S' | 'i'), _) => {
+        (NextWord::Value('E' | 'F' | 'S' | 'i'), _) => {
             let paths = PathCompleter::any().complete(last);
             paths.iter().filter_map(candidate).collect()
         }

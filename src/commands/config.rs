@@ -17,8 +17,8 @@ use url::Url;
 const HIDDEN: &str = "(hidden)";
 
 /// The options that `Settings` resolves further than the command line does.
-type Resolved = (&'static str, fn(&Settings) -> Option<Sourced<String>>);
-const RESOLVED: [Resolved; 5] = [
+type ResolvedSettings = (&'static str, fn(&Settings) -> Option<Sourced<String>>);
+const RESOLVED: [ResolvedSettings; 5] = [
     ("config-file", |settings| {
         let file = settings.config_file.as_ref();
         file.map(|file| sourced(file.value.display().to_string(), file))
@@ -33,7 +33,7 @@ const RESOLVED: [Resolved; 5] = [
 ];
 
 /// One line: a name, its values, where they come from.
-struct Row {
+struct SettingRow {
     name: String,
     values: Vec<String>,
     origin: String,
@@ -76,19 +76,24 @@ pub(crate) fn show(global: &Global, args: &ConfigShow, ui: &Ui) -> anyhow::Resul
 }
 
 /// The values in force, sorted by name.
-fn rows(global: &Global, args: &ConfigShow, settings: &Settings, user: Option<String>) -> Vec<Row> {
+fn rows(
+    global: &Global,
+    args: &ConfigShow,
+    settings: &Settings,
+    user: Option<String>,
+) -> Vec<SettingRow> {
     let is_resolved = |name: &str| {
         let of_target = name == "user" && user.is_some();
         of_target || RESOLVED.iter().any(|(other, _)| *other == name)
     };
     let given = args.settings.iter();
     let given = given.filter(|setting| !is_resolved(&setting.name));
-    let given = given.map(|setting| Row {
+    let given = given.map(|setting| SettingRow {
         name: setting.name.clone(),
         values: setting.values.clone(),
         origin: setting.origin.clone(),
     });
-    let row = |name: &str, found: Sourced<String>| Row {
+    let row = |name: &str, found: Sourced<String>| SettingRow {
         name: name.to_owned(),
         values: vec![found.value],
         origin: found.source.to_string(),
@@ -100,7 +105,7 @@ fn rows(global: &Global, args: &ConfigShow, settings: &Settings, user: Option<St
     let user = user
         .clone()
         .map(|value| row("user", Sourced { value, source }));
-    let mut rows: Vec<Row> = given.chain(resolved).chain(alias).chain(user).collect();
+    let mut rows: Vec<SettingRow> = given.chain(resolved).chain(alias).chain(user).collect();
     for row in &mut rows {
         let values = row.values.iter();
         row.values = values

@@ -13,16 +13,16 @@ use super::common::session::stdio;
 #[cfg(unix)]
 use super::common::sharing;
 use super::common::stops::{Stops, conclude};
-use super::common::target::resolve::{self, May, Resolved};
+use super::common::target::resolve::{self, May, ResolvedTarget};
 use super::doctor::explain::{explained, with_explanation};
-use crate::cli::{Connect, Global};
+use crate::cli::{ConnectArgs, Global};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::names::target::Target;
 use crate::openapi::ecs::StartTerminalSession;
 use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::{Filter, Plain};
-use crate::protocol::session::{InputFrom, Options, Session};
+use crate::protocol::session::{InputFrom, Session, SessionOptions};
 use crate::pump::now;
 use crate::remote::END_OF_FILE;
 use crate::terminal::Stdin;
@@ -31,7 +31,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Runs `axt connect`.
-pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, args: ConnectArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let context = Context::from_args(global, &args.session.connection, ui)?;
     run_in(context, global, args, ui).await
 }
@@ -40,7 +40,7 @@ pub(crate) async fn run(global: &Global, args: Connect, ui: &Ui) -> anyhow::Resu
 pub(crate) async fn run_in(
     mut context: Context,
     global: &Global,
-    args: Connect,
+    args: ConnectArgs,
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
     let verbatim = verbatim(&args)?;
@@ -89,7 +89,7 @@ pub(crate) async fn run_in(
 
 /// True if a session that is already running is joined as it is, because a user at a terminal names no
 /// command.
-fn joins(args: &Connect) -> bool {
+fn joins(args: &ConnectArgs) -> bool {
     let run = &args.run;
     let asks = command(run).is_some() || run.login;
     let joins = args.session.wss_url.is_some() && !asks && is_terminal(run);
@@ -104,7 +104,7 @@ fn joins(args: &Connect) -> bool {
 async fn in_shared_session(
     (context, by): (&Context, Option<Instant>),
     global: &Global,
-    args: &Connect,
+    args: &ConnectArgs,
     plan: &Plan,
     request: &StartTerminalSession,
     ui: &Ui,
@@ -129,7 +129,7 @@ async fn in_shared_session(
 async fn in_shared_session(
     _: (&Context, Option<Instant>),
     _: &Global,
-    args: &Connect,
+    args: &ConnectArgs,
     _: &Plan,
     _: &StartTerminalSession,
     _: &Ui,
@@ -177,9 +177,9 @@ impl Runs<'_> {
 /// own shell runs instead.
 async fn connect_by_shell(
     (context, by): (&Context, Option<Instant>),
-    args: &Connect,
+    args: &ConnectArgs,
     plan: &Plan,
-    (resolved, mut request): (&mut Resolved, StartTerminalSession),
+    (resolved, mut request): (&mut ResolvedTarget, StartTerminalSession),
     (ends, ui): (&mut UserTerminal, &Ui),
 ) -> anyhow::Result<Exit> {
     let chosen = args.default_shell || args.raw_command || args.session.wss_url.is_some();
@@ -228,9 +228,9 @@ fn is_no_shell(error: &anyhow::Error) -> bool {
 /// Starts the session, runs it and ends it.
 async fn connect(
     (context, by): (&Context, Option<Instant>),
-    args: &Connect,
+    args: &ConnectArgs,
     plan: &Plan,
-    (request, resolved): (&mut StartTerminalSession, &mut Resolved),
+    (request, resolved): (&mut StartTerminalSession, &mut ResolvedTarget),
     (runs, ends): (Runs<'_>, &mut UserTerminal),
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
@@ -295,7 +295,7 @@ async fn connect(
     Ok(exit)
 }
 
-fn options(args: &Connect, has_filter: bool) -> Options {
+fn options(args: &ConnectArgs, has_filter: bool) -> SessionOptions {
     let mut options = session::protocol_options(&args.session);
     if !has_filter && (args.raw_command || args.session.wss_url.is_some()) {
         // A program of the user's own choice may wait to be spoken to, as no shell does.
@@ -305,7 +305,7 @@ fn options(args: &Connect, has_filter: bool) -> Options {
 }
 
 /// The command that the agent runs itself, without a shell.
-fn verbatim(args: &Connect) -> Result<Option<String>> {
+fn verbatim(args: &ConnectArgs) -> Result<Option<String>> {
     if !args.raw_command {
         return Ok(None);
     }

@@ -11,7 +11,7 @@ use std::fs;
 use std::net::TcpListener;
 
 /// Runs `axt emulator` until a signal asks it to end, which is no failure: a supervisor wants 0.
-pub(crate) async fn run(global: &Global, args: cli::Emulator, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, args: cli::EmulatorArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let options = options(global, &args)?;
     let mut signals = Signals::listen()?;
     let listener = TcpListener::bind(args.listen).map_err(|source| Error::Io {
@@ -48,7 +48,7 @@ fn greeting(emulator: &Emulator) -> String {
     )
 }
 
-fn options(global: &Global, args: &cli::Emulator) -> Result<Options> {
+fn options(global: &Global, args: &cli::EmulatorArgs) -> Result<Options> {
     let mut options = Options {
         region: global.region.clone(),
         allow_remote: args.allow_remote,

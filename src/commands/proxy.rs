@@ -4,9 +4,9 @@ use super::common::context::Context;
 use super::common::session::port::{self, PortSession};
 use super::common::session::stdio;
 use super::common::stops::{Stops, conclude};
-use super::common::target::resolve::{self, May, Resolved};
+use super::common::target::resolve::{self, May, ResolvedTarget};
 use super::doctor::explain::explained;
-use crate::cli::{Global, Proxy, Remote};
+use crate::cli::{Global, ProxyArgs, Remote};
 use crate::error::Stop;
 use crate::exit::Exit;
 use crate::openapi::client::Client;
@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Runs `axt proxy`.
-pub(crate) async fn run(global: &Global, args: Proxy, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, args: ProxyArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let context = Context::from_args(global, &args.session.connection, ui)?;
     run_in(context, global, args, ui).await
 }
@@ -29,7 +29,7 @@ pub(crate) async fn run(global: &Global, args: Proxy, ui: &Ui) -> anyhow::Result
 pub(crate) async fn run_in(
     mut context: Context,
     global: &Global,
-    args: Proxy,
+    args: ProxyArgs,
     ui: &Ui,
 ) -> anyhow::Result<Exit> {
     let target = args.target.as_deref();
@@ -49,9 +49,9 @@ pub(crate) async fn run_in(
 /// Starts the session, runs it and ends it.
 async fn join(
     context: &Context,
-    args: &Proxy,
+    args: &ProxyArgs,
     mut request: StartTerminalSession,
-    resolved: &mut Resolved,
+    resolved: &mut ResolvedTarget,
 ) -> anyhow::Result<Exit> {
     let mut stops = Stops::listen(None)?;
     let limit = args.session.connection.connect_timeout;

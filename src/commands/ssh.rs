@@ -8,7 +8,7 @@ use super::forward::{self, Beside};
 
 use super::{connect, proxy};
 use crate::cli::ssh::MasterCommand;
-use crate::cli::{Command, Connect, Forward, Global, Ssh, SshConfig};
+use crate::cli::{Command, ConnectArgs, ForwardArgs, Global, Ssh, SshConfig};
 use crate::error::{Error, Stop};
 use crate::exit::Exit;
 use crate::names::meaning::Meaning;
@@ -102,7 +102,7 @@ async fn master(
 #[cfg(unix)]
 async fn ask_master(
     global: &Global,
-    connect: &Connect,
+    connect: &ConnectArgs,
     end: Option<bool>,
     ui: &Ui,
 ) -> anyhow::Result<Option<u32>> {
@@ -127,12 +127,17 @@ async fn ask_master(
 
 /// On this system there are none.
 #[cfg(not(unix))]
-async fn ask_master(_: &Global, _: &Connect, _: Option<bool>) -> anyhow::Result<Option<u32>> {
+async fn ask_master(_: &Global, _: &ConnectArgs, _: Option<bool>) -> anyhow::Result<Option<u32>> {
     Ok(None)
 }
 
 /// `-N`: forwards until a signal ends them.
-async fn only_forward(global: &Global, args: &Forward, all: bool, ui: &Ui) -> anyhow::Result<Exit> {
+async fn only_forward(
+    global: &Global,
+    args: &ForwardArgs,
+    all: bool,
+    ui: &Ui,
+) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen()?;
     let context = Context::from_args(global, &args.session.connection, ui)?;
     let beside = start(context, global, args, all, ui).await?;
@@ -145,7 +150,7 @@ async fn only_forward(global: &Global, args: &Forward, all: bool, ui: &Ui) -> an
 async fn start(
     context: Context,
     global: &Global,
-    args: &Forward,
+    args: &ForwardArgs,
     all: bool,
     ui: &Ui,
 ) -> anyhow::Result<Beside> {
@@ -171,7 +176,7 @@ pub(crate) fn config(global: &Global, args: &SshConfig, ui: &Ui) -> anyhow::Resu
         Meaning::of(&Target::parse(host))?;
         if !host.chars().all(is_plain) {
             let what = tr!(
-                "{host:?} can't stand in a Host line: give the instance a name without spaces and signs, or name it by its id",
+                "{host:?} can't be used in a Host line: give the instance a name without spaces and special characters, or use its id",
                 host
             );
             return Err(Error::Usage(what).into());

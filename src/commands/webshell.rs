@@ -9,13 +9,13 @@ use super::common::session::recorder::Recorder;
 use super::common::session::stdio;
 use super::common::session::{Started, unless_zero};
 use super::common::stops::{Stops, conclude};
-use crate::cli::{Global, Webshell};
+use crate::cli::{Global, WebshellArgs};
 use crate::exit::Exit;
 use crate::openapi::endpoint::Product;
 use crate::openapi::sae::{GetWebshellToken, WebshellToken};
 use crate::protocol::channel::Channel as _;
 use crate::protocol::filter::{Filter, Plain};
-use crate::protocol::webshell::{self, Webshell as Shell};
+use crate::protocol::webshell::{Webshell, WebshellOptions};
 use crate::pump::now;
 use crate::remote::END_OF_FILE;
 use crate::terminal::{self, Size};
@@ -32,7 +32,7 @@ const ORIGIN: &str = "https://sae.console.aliyun.com";
 const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Runs `axt webshell`.
-pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, args: WebshellArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let context = Context::from_args(global, &args.connection, ui)?;
     let client = context.client(Product::Sae)?;
     let limit = args.connection.connect_timeout;
@@ -68,7 +68,7 @@ pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Res
         about: About::new(&args.pod, None),
         recorded: recorded.transpose()?,
     };
-    let mut channel = Shell::new(&options(&args), now());
+    let mut channel = Webshell::new(&options(&args), now());
     let filter: Box<dyn Filter + Send> = match exec {
         Some(exec) => {
             channel.write(now(), &exec.typed_line());
@@ -86,7 +86,7 @@ pub(crate) async fn run(global: &Global, args: Webshell, ui: &Ui) -> anyhow::Res
     Ok(exit)
 }
 
-fn request(args: &Webshell) -> GetWebshellToken {
+fn request(args: &WebshellArgs) -> GetWebshellToken {
     let size = Size::current().filter(|_| is_terminal(&args.run));
     GetWebshellToken {
         app_id: args.app_id.clone(),
@@ -97,8 +97,8 @@ fn request(args: &Webshell) -> GetWebshellToken {
     }
 }
 
-fn options(args: &Webshell) -> webshell::Options {
-    webshell::Options {
+fn options(args: &WebshellArgs) -> WebshellOptions {
+    WebshellOptions {
         keepalive: unless_zero(args.connection.keepalive.unwrap_or(KEEPALIVE)),
         dead_after: unless_zero(args.connection.dead_after),
         rate_limit: args.connection.rate_limit,

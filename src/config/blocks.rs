@@ -138,7 +138,7 @@ fn blocks(path: &Path, text: &str, value: Spanned<DeValue<'_>>) -> Result<Vec<Ho
     Ok(hosts)
 }
 
-fn entry(text: &str, key: &Key<'_>, value: Spanned<DeValue<'_>>) -> Entry {
+fn entry(text: &str, key: &TomlKey<'_>, value: Spanned<DeValue<'_>>) -> Entry {
     Entry {
         key: key.get_ref().to_string(),
         value: value_of(value.into_inner()),
@@ -161,10 +161,10 @@ fn value_of(value: DeValue<'_>) -> Value {
     }
 }
 
-type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
+type TomlKey<'a> = Spanned<std::borrow::Cow<'a, str>>;
 
 /// The table's entries in the order of the file: the parser sorts them by name.
-fn in_order(table: DeTable<'_>) -> Vec<(Key<'_>, Spanned<DeValue<'_>>)> {
+fn in_order(table: DeTable<'_>) -> Vec<(TomlKey<'_>, Spanned<DeValue<'_>>)> {
     let mut entries: Vec<_> = table.into_iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries

@@ -38,4 +38,4 @@ pub use sae::{Frames, Sae};
 pub use start::{Emulator, SessionInfo, Stall};
 pub use state::clock::ServiceClock;
 pub use state::identities::AccessKey;
-pub use state::store::{Counts, StoredConnection};
+pub use state::store::{SessionCounts, StoredConnection};

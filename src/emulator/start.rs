@@ -15,7 +15,7 @@ use super::stall::{HeldTraffic, StallListener};
 use super::state::Shared;
 use super::state::clock::ServiceClock;
 use super::state::identities::AccessKey;
-use super::state::store::{self, Counts, StoredConnection};
+use super::state::store::{self, SessionCounts, StoredConnection};
 use crate::error::{Error, Result};
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -164,7 +164,7 @@ impl Emulator {
 
     /// Counts of its sessions and connections.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> SessionCounts {
         self.shared.store.counts()
     }
 

@@ -4,7 +4,7 @@
 use super::meaning::target_of_name;
 use crate::kept;
 use crate::openapi::ecs::check_instance_id;
-use crate::openapi::ecs::instances::Instance;
+use crate::openapi::ecs::instances::ListedInstance;
 use crate::openapi::signature::sha256_hex;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -30,7 +30,7 @@ pub(crate) struct NameCache {
 
 /// One remembered target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Known {
+pub(crate) struct KnownInstance {
     /// The target, without user and region.
     pub(crate) target: String,
     /// The instance's id; `None` if several have been found, or one that was not up.
@@ -39,7 +39,7 @@ pub(crate) struct Known {
     seen: u64,
 }
 
-impl Known {
+impl KnownInstance {
     fn new(target: String, id: String, seen: u64) -> Self {
         let id = Some(id);
         Self { target, id, seen }
@@ -55,7 +55,7 @@ impl Known {
 /// The file's content.
 #[derive(Default, Serialize, Deserialize)]
 struct Content {
-    names: Vec<Known>,
+    names: Vec<KnownInstance>,
 }
 
 impl NameCache {
@@ -70,14 +70,14 @@ impl NameCache {
 
     /// Looks a target up.
     #[must_use]
-    pub(crate) fn get(&self, target: &str) -> Option<Known> {
+    pub(crate) fn get(&self, target: &str) -> Option<KnownInstance> {
         let mut all = self.all().into_iter();
         all.find(|known| known.target == target)
     }
 
     /// All remembered targets, the newest first.
     #[must_use]
-    pub(crate) fn all(&self) -> Vec<Known> {
+    pub(crate) fn all(&self) -> Vec<KnownInstance> {
         let Some(path) = &self.path else {
             return Vec::new();
         };
@@ -99,7 +99,7 @@ impl NameCache {
             let seen = now();
             let targets = targets.into_iter();
             merged(
-                targets.map(|(target, id)| Known::new(target, id, seen)),
+                targets.map(|(target, id)| KnownInstance::new(target, id, seen)),
                 old,
             )
         });
@@ -107,7 +107,11 @@ impl NameCache {
 
     /// Remembers a list of instances: `all` of the account and region, or some. A name from a list of some
     /// may belong to another instance too, so it is checked before it is used.
-    pub(crate) fn learn<'a>(&self, instances: impl IntoIterator<Item = &'a Instance>, all: bool) {
+    pub(crate) fn learn<'a>(
+        &self,
+        instances: impl IntoIterator<Item = &'a ListedInstance>,
+        all: bool,
+    ) {
         let seen = if all { now() } else { 0 };
         let listed = instances.into_iter().map(|instance| {
             let name = instance.name.as_ref().filter(|name| **name != instance.id);
@@ -115,9 +119,9 @@ impl NameCache {
             let target = target.unwrap_or_else(|| instance.id.clone());
             // An instance that is not up has to be looked up before a session is tried.
             let id = Some(instance.id.clone()).filter(|_| instance.is_up());
-            Known { target, id, seen }
+            KnownInstance { target, id, seen }
         });
-        let listed: Vec<Known> = listed.collect();
+        let listed: Vec<KnownInstance> = listed.collect();
         self.change(|mut old| {
             if all {
                 let ids: HashSet<_> = listed.iter().filter_map(|new| new.id.clone()).collect();
@@ -147,7 +151,7 @@ impl NameCache {
     }
 
     /// Writes what `change` makes of what is remembered.
-    fn change(&self, change: impl FnOnce(Vec<Known>) -> Vec<Known>) {
+    fn change(&self, change: impl FnOnce(Vec<KnownInstance>) -> Vec<KnownInstance>) {
         let Some(path) = &self.path else {
             return;
         };
@@ -167,8 +171,11 @@ impl NameCache {
 }
 
 /// The new ones, then the old ones that are about other targets.
-fn merged(new: impl IntoIterator<Item = Known>, old: Vec<Known>) -> Vec<Known> {
-    let mut names: Vec<Known> = Vec::new();
+fn merged(
+    new: impl IntoIterator<Item = KnownInstance>,
+    old: Vec<KnownInstance>,
+) -> Vec<KnownInstance> {
+    let mut names: Vec<KnownInstance> = Vec::new();
     let mut places = HashMap::new();
     for known in new {
         match places.get(&known.target) {
@@ -177,7 +184,7 @@ fn merged(new: impl IntoIterator<Item = Known>, old: Vec<Known>) -> Vec<Known> {
                 names.push(known);
             }
             Some(at) => {
-                let other: &mut Known = &mut names[*at];
+                let other: &mut KnownInstance = &mut names[*at];
                 if other.id != known.id {
                     other.id = None;
                 }
@@ -279,9 +286,9 @@ mod tests {
     fn lists_are_remembered_as_what_they_tell() {
         let dir = tempfile::tempdir().unwrap();
         let cache = NameCache::new(Some(dir.path()), "a", "cn-beijing");
-        let instance = |id: &str, name: &str| Instance {
+        let instance = |id: &str, name: &str| ListedInstance {
             name: Some(name.to_owned()),
-            ..Instance::new(id, "cn-beijing")
+            ..ListedInstance::new(id, "cn-beijing")
         };
         let knows = |target: &str| {
             let known = cache.get(target);
@@ -320,7 +327,7 @@ mod tests {
         );
         assert_eq!(knows("name:a@b"), one("i-6", true));
         assert_eq!(knows("old"), None, "it is gone");
-        let stopped = Instance {
+        let stopped = ListedInstance {
             status: Some("Stopped".into()),
             ..instance("i-1", "web")
         };

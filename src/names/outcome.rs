@@ -1,16 +1,16 @@
 //! The outcome of a search: one instance, several, or none.
 
 use crate::error::{Error, Result};
-use crate::openapi::ecs::instances::Instance;
+use crate::openapi::ecs::instances::ListedInstance;
 use crate::openapi::region;
 
 /// The outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SearchOutcome {
     /// The one instance that is meant.
-    One(Box<Instance>),
+    One(Box<ListedInstance>),
     /// Several instances, none of which fits better than another.
-    Several(Vec<Instance>),
+    Several(Vec<ListedInstance>),
 }
 
 impl SearchOutcome {
@@ -19,8 +19,8 @@ impl SearchOutcome {
     ///
     /// # Errors
     /// [`Error::Target`] where there is no such instance.
-    pub(crate) fn of(host: &str, answers: Vec<Instance>, asked: &[String]) -> Result<Self> {
-        let mut found: Vec<Instance> = Vec::new();
+    pub(crate) fn of(host: &str, answers: Vec<ListedInstance>, asked: &[String]) -> Result<Self> {
+        let mut found: Vec<ListedInstance> = Vec::new();
         for instance in answers {
             // Two searches for one target may find the same instance.
             if !found.iter().any(|other| other.id == instance.id) {
@@ -42,7 +42,7 @@ impl SearchOutcome {
 ///
 /// # Errors
 /// [`Error::Target`] with the status.
-pub(crate) fn check_is_up(host: &str, instance: &Instance) -> Result<()> {
+pub(crate) fn check_is_up(host: &str, instance: &ListedInstance) -> Result<()> {
     if instance.is_up() {
         return Ok(());
     }
@@ -97,18 +97,18 @@ fn missing(host: &str, asked: &[String]) -> Error {
 mod tests {
     use super::*;
 
-    fn instance(id: &str, status: &str) -> Instance {
-        Instance {
+    fn instance(id: &str, status: &str) -> ListedInstance {
+        ListedInstance {
             name: Some("web".into()),
             status: Some(status.into()),
-            ..Instance::new(id, "cn-beijing")
+            ..ListedInstance::new(id, "cn-beijing")
         }
     }
 
     #[test]
     fn one_is_taken_and_of_several_none() {
         let (one, other) = (instance("i-1", "Running"), instance("i-2", "Stopped"));
-        let of = |answers: &[&Instance]| {
+        let of = |answers: &[&ListedInstance]| {
             let answers = answers.iter().map(|instance| (*instance).clone()).collect();
             SearchOutcome::of("web", answers, &[]).unwrap()
         };

@@ -63,10 +63,10 @@ impl NetworkOptions {
 /// The network as the environment describes it. Cheap to clone; certificates are read at first need.
 #[derive(Clone)]
 pub struct Network {
-    inner: Arc<Inner>,
+    inner: Arc<NetworkInner>,
 }
 
-struct Inner {
+struct NetworkInner {
     connect_timeout: Duration,
     proxies: Arc<Proxies>,
     tls: Tls,
@@ -111,7 +111,7 @@ impl Network {
     #[must_use]
     pub fn new(options: NetworkOptions) -> Self {
         Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(NetworkInner {
                 connect_timeout: options.connect_timeout,
                 proxies: Arc::new(Proxies::new(options.proxy, options.no_proxy)),
                 tls: Tls::new(options.cert_file, options.cert_dir),

@@ -183,7 +183,7 @@ async fn connect_method(
     match status(&answer) {
         // The target doesn't speak before the TLS client does.
         Some(200..=299) if answer.len() > head => {
-            Err(Cause::lasting(tr!("the proxy sent more than its answer")))
+            Err(Cause::lasting(tr!("the proxy sent data after its answer")))
         }
         Some(200..=299) => Ok(()),
         Some(407) => Err(Cause::lasting(tr!(
@@ -212,7 +212,7 @@ async fn socks(
     proxy: &Proxy,
     target: &Destination,
 ) -> Result<Box<dyn Stream>, Cause> {
-    let unfit = || Cause::lasting(tr!("the target can't be named to a SOCKS proxy"));
+    let unfit = || Cause::lasting(tr!("the target's name is not valid for a SOCKS proxy"));
     let mut uri = target.uri().map_err(|_| unfit())?;
     // By curl's convention `socks5` has this side resolve the name and `socks5h` the proxy.
     if let (Host::Domain(name), "socks5") = (&target.host, proxy.url.scheme()) {

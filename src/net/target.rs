@@ -55,12 +55,9 @@ impl Destination {
     /// The target as connectors take it.
     pub(super) fn uri(&self) -> Result<Uri> {
         let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{self}/").parse().map_err(|_| {
-            Error::Usage(tr!(
-                "{target} is not a host that can be dialled",
-                target = self
-            ))
-        })
+        format!("{scheme}://{self}/")
+            .parse()
+            .map_err(|_| Error::Usage(tr!("{target} is not a valid host", target = self)))
     }
 
     /// Refuses a plain connection to another machine: a hosts file may give `localhost` any address.
@@ -70,7 +67,7 @@ impl Destination {
             return Ok(());
         }
         let cause = Cause::lasting(tr!(
-            "the name belongs to another machine, and that needs TLS"
+            "the name resolves to another machine, and connections there need TLS"
         ));
         Err(cause.connecting_to(self))
     }

@@ -19,11 +19,11 @@ pub enum Typed {
 #[derive(Debug, Clone)]
 pub struct Escape {
     character: u8,
-    state: State,
+    state: EscapeState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum EscapeState {
     /// At the start of a line.
     LineStart,
     /// The escape character was typed at the start of a line.
@@ -37,7 +37,7 @@ impl Escape {
     pub fn new(character: u8) -> Self {
         Self {
             character,
-            state: State::LineStart,
+            state: EscapeState::LineStart,
         }
     }
 
@@ -56,16 +56,16 @@ impl Escape {
         let mut data = Vec::with_capacity(typed.len());
         for &byte in typed {
             match (self.state, byte) {
-                (State::LineStart, b) if b == self.character => {
-                    self.state = State::Escaped;
+                (EscapeState::LineStart, b) if b == self.character => {
+                    self.state = EscapeState::Escaped;
                     continue;
                 }
-                (State::Escaped, b) if b == self.character => data.push(b),
-                (State::Escaped, b) => {
+                (EscapeState::Escaped, b) if b == self.character => data.push(b),
+                (EscapeState::Escaped, b) => {
                     if let Some(command) = command(b) {
                         flush(&mut data, &mut out);
                         out.push(command);
-                        self.state = State::LineStart;
+                        self.state = EscapeState::LineStart;
                         continue;
                     }
                     data.extend([self.character, b]);
@@ -74,9 +74,9 @@ impl Escape {
             }
             let new_line = matches!(byte, b'\r' | b'\n');
             self.state = if new_line {
-                State::LineStart
+                EscapeState::LineStart
             } else {
-                State::MidLine
+                EscapeState::MidLine
             };
         }
         flush(&mut data, &mut out);

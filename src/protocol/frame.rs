@@ -202,7 +202,7 @@ impl Frame {
     /// # Errors
     /// [`FrameError`] when the header is not whole or the timestamp is 0. Never panics.
     pub fn decode(bytes: &Bytes) -> Result<Decoded, FrameError> {
-        let mut r = Reader { bytes, at: 0 };
+        let mut r = FieldReader { bytes, at: 0 };
         let kind = Kind::from_wire(u32::from_le_bytes(r.array()?));
         let version = Version(r.array()?);
         let channel_id = r.id()?;
@@ -258,12 +258,12 @@ fn put_id(out: &mut BytesMut, id: &Bytes) {
 }
 
 /// A cursor that answers "truncated" instead of panicking.
-struct Reader<'a> {
+struct FieldReader<'a> {
     bytes: &'a Bytes,
     at: usize,
 }
 
-impl Reader<'_> {
+impl FieldReader<'_> {
     fn array<const N: usize>(&mut self) -> Result<[u8; N], FrameError> {
         let got = self
             .bytes

@@ -25,11 +25,11 @@ pub enum InputFrom {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Readiness {
     from: InputFrom,
-    state: State,
+    state: ReadinessState,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ReadinessState {
     /// Connected; the gateway may or may not report how the session opens. One that reports nothing
     /// counts as having opened it `until` then.
     Silent { until: Instant },
@@ -48,7 +48,7 @@ impl Readiness {
         let until = now + GRACE;
         Self {
             from,
-            state: State::Silent { until },
+            state: ReadinessState::Silent { until },
         }
     }
 
@@ -59,38 +59,41 @@ impl Readiness {
 
     /// The gateway said that the session is being opened.
     pub fn opening(&mut self) {
-        if matches!(self.state, State::Silent { .. }) {
-            self.state = State::Opening;
+        if matches!(self.state, ReadinessState::Silent { .. }) {
+            self.state = ReadinessState::Opening;
         }
     }
 
     /// The gateway said that the session is open.
     pub fn opened(&mut self, now: Instant) {
-        if matches!(self.state, State::Silent { .. } | State::Opening) {
+        if matches!(
+            self.state,
+            ReadinessState::Silent { .. } | ReadinessState::Opening
+        ) {
             let until = now + GRACE;
-            self.state = State::Opened { until };
+            self.state = ReadinessState::Opened { until };
         }
     }
 
     /// A new connection for a session that was being opened: whether it is open by now may never
     /// be said again.
     pub fn reconnected(&mut self, now: Instant) {
-        if self.state == State::Opening {
+        if self.state == ReadinessState::Opening {
             let until = now + GRACE;
-            self.state = State::Silent { until };
+            self.state = ReadinessState::Silent { until };
         }
     }
 
     /// The remote side has sent something.
     pub fn heard(&mut self) {
-        self.state = State::Ready;
+        self.state = ReadinessState::Ready;
     }
 
     /// Lets the time pass; says whether that made it ready.
     pub fn wake(&mut self, now: Instant) -> bool {
         let ready = self.deadline().is_some_and(|until| until <= now);
         if ready {
-            self.state = State::Ready;
+            self.state = ReadinessState::Ready;
         }
         ready
     }
@@ -99,8 +102,8 @@ impl Readiness {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         match self.state {
-            State::Silent { until } | State::Opened { until } => Some(until),
-            State::Opening | State::Ready => None,
+            ReadinessState::Silent { until } | ReadinessState::Opened { until } => Some(until),
+            ReadinessState::Opening | ReadinessState::Ready => None,
         }
         .filter(|_| self.from != InputFrom::FirstOutput)
     }
@@ -108,7 +111,7 @@ impl Readiness {
     /// True if the remote side has shown that it is ready, or had the time to get ready.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.state == State::Ready
+        self.state == ReadinessState::Ready
     }
 
     /// True if input may be sent.

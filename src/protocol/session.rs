@@ -14,7 +14,7 @@ mod send;
 mod send_window;
 
 pub use super::readiness::InputFrom;
-pub use options::{Keepalive, Options};
+pub use options::{Keepalive, SessionOptions};
 pub use receive::refusal;
 
 use super::channel::{Ending, Event, Now};
@@ -42,7 +42,7 @@ const FLOWING: Duration = Duration::from_secs(10);
 /// The client's side of a session.
 #[derive(Debug)]
 pub struct Session {
-    options: Options,
+    options: SessionOptions,
     channel_id: Bytes,
     /// The agent's version, from its first Output.
     version: Option<Version>,
@@ -89,7 +89,7 @@ pub struct Session {
 impl Session {
     /// A session that has no connection yet.
     #[must_use]
-    pub fn new(options: Options, now: Now) -> Self {
+    pub fn new(options: SessionOptions, now: Now) -> Self {
         let rate = options.rate_limit.unwrap_or(u64::MAX).min(DEFAULT_RATE);
         let keepalive = options
             .keepalive
@@ -161,7 +161,7 @@ impl Session {
             return Some(tr!("a key exchange can't be resumed"));
         }
         let nameless = self.channel_id.is_empty() && !untouched;
-        nameless.then_some(tr!("the gateway has not yet named the channel to resume"))
+        nameless.then_some(tr!("the gateway has not yet given the channel to resume"))
     }
 
     /// Learns how old the agent is.

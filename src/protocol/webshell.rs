@@ -35,7 +35,7 @@ const HOLD_WHOLE: Duration = Duration::from_secs(1);
 
 /// The settings of a web shell.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct WebshellOptions {
     /// A WebSocket ping after so long without sending; `None` for none.
     pub keepalive: Option<Duration>,
     /// Silence after which the connection counts as dead; `None` for never.
@@ -72,7 +72,7 @@ pub struct Webshell {
 impl Webshell {
     /// A web shell that has no connection yet.
     #[must_use]
-    pub fn new(options: &Options, now: Now) -> Self {
+    pub fn new(options: &WebshellOptions, now: Now) -> Self {
         Self {
             up: false,
             ended: false,

@@ -93,7 +93,7 @@ fn split(command: &str) -> Result<Vec<String>> {
         false => command.to_owned(),
     };
     shlex::split(&command)
-        .ok_or_else(|| problem(tr!("process_command has a quote without its end")))
+        .ok_or_else(|| problem(tr!("process_command has a quote that is not closed")))
 }
 
 async fn run_to_end(
@@ -171,7 +171,7 @@ fn read(output: &[u8], world: &World) -> Result<Credentials> {
     let printed: Printed = serde_json::from_slice(output).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         problem(&tr!(
-            "process_command printed something else than a JSON object of texts (line {line}, column {column})",
+            "process_command printed something other than a JSON object of strings (line {line}, column {column})",
             line,
             column
         ))
@@ -182,7 +182,7 @@ fn read(output: &[u8], world: &World) -> Result<Credentials> {
         Some("StsToken") => Some(printed.sts_token.ok_or_else(|| lacks("sts_token"))?),
         Some(_) => {
             return Err(problem(tr!(
-                "process_command printed another mode than AK and StsToken"
+                "process_command printed a mode other than AK and StsToken"
             )));
         }
         None => return Err(lacks("mode")),

@@ -125,7 +125,7 @@ impl HttpAnswer {
             let (line, column) = (error.line(), error.column());
             match error.is_data() {
                 true => self.bad(&tr!(
-                    "has another form than expected (line {line}, column {column})",
+                    "does not have the expected form (line {line}, column {column})",
                     line,
                     column
                 )),

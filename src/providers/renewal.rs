@@ -32,10 +32,10 @@ pub(crate) type Reread = Box<dyn Fn() -> Result<CredentialSource> + Send + Sync>
 
 /// Provides the credentials of one source for a whole run.
 pub(crate) struct Provider {
-    inner: Arc<Inner>,
+    inner: Arc<RenewalInner>,
 }
 
-struct Inner {
+struct RenewalInner {
     world: World,
     source: Mutex<Arc<CredentialSource>>,
     reread: Reread,
@@ -87,7 +87,7 @@ impl Provider {
         reread: Reread,
         credentials: Option<Credentials>,
     ) -> Self {
-        let inner = Inner {
+        let inner = RenewalInner {
             world,
             source: Mutex::new(Arc::new(source)),
             reread,
@@ -145,7 +145,7 @@ impl CredentialsProvider for Provider {
     }
 }
 
-impl Inner {
+impl RenewalInner {
     fn source(&self) -> Arc<CredentialSource> {
         let source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&source)
@@ -254,7 +254,7 @@ impl Inner {
         };
         if known != now {
             let what = tr!(
-                "the renewed credentials are of {now}, and the run began as {known}",
+                "the renewed credentials belong to {now}, and this run began as {known}",
                 now,
                 known
             );
@@ -277,7 +277,7 @@ fn keys(credentials: &Credentials) -> (&str, &str, Option<&str>) {
 }
 
 /// Renews the credentials whenever it is time, as long as somebody has the provider.
-async fn renew_in_time(provider: Weak<Inner>) {
+async fn renew_in_time(provider: Weak<RenewalInner>) {
     let mut backoff = Backoff::new(PAUSE.0, PAUSE.1);
     loop {
         let Some(inner) = provider.upgrade() else {

@@ -131,7 +131,7 @@ pub(crate) enum Outcome {
 
 /// The options of a pump.
 #[derive(Debug)]
-pub(crate) struct Options {
+pub(crate) struct PumpOptions {
     /// Watch for escape sequences.
     pub escape: Option<Escape>,
     /// Reconnect when the connection breaks.

@@ -18,7 +18,7 @@ pub(super) struct Linger {
 }
 
 impl Linger {
-    /// `span` as in [`Options::linger`](super::Options::linger).
+    /// `span` as in [`PumpOptions::linger`](super::Options::linger).
     pub(super) fn new(span: Option<Duration>, now: Instant) -> Self {
         Self {
             span,

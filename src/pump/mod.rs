@@ -18,7 +18,7 @@ mod user;
 mod wire;
 
 pub(crate) use clock::{now, runtime_begins};
-pub(crate) use contract::{Control, Host, Link, Notice, Options, Outcome};
+pub(crate) use contract::{Control, Host, Link, Notice, Outcome, PumpOptions};
 
 use crate::error::Error;
 use crate::protocol::channel::{Channel, Ending, Event, Incoming, Now};
@@ -53,7 +53,7 @@ pub(crate) struct Pump<'h> {
     user: User<'h>,
     wire: Wire,
     host: &'h mut (dyn Host + Send),
-    options: Options,
+    options: PumpOptions,
     flow: Flow,
     outcome: Option<Outcome>,
     /// The stop that was passed to the remote side, and the deadline for its end.
@@ -89,7 +89,7 @@ impl<'h> Pump<'h> {
         ),
         control: mpsc::Receiver<Control>,
         host: &'h mut (dyn Host + Send),
-        options: Options,
+        options: PumpOptions,
     ) -> Self {
         let now = clock::now().at;
         Self {

@@ -180,14 +180,14 @@ impl Rig {
             start,
         };
         let pump = tokio::spawn(async move {
-            let options = Options {
+            let options = PumpOptions {
                 escape: Some(Escape::new(b'~')),
                 resume: true,
                 open_within,
                 linger: None,
                 trusts_end: true,
             };
-            let session = Session::new(session::Options::default(), now());
+            let session = Session::new(session::SessionOptions::default(), now());
             let ends = tokio::io::split(theirs);
             Pump::new(
                 Box::new(session),
@@ -455,17 +455,17 @@ async fn nothing_piles_up_while_the_remote_side_is_gone_for_an_hour() {
         record: Arc::clone(&record),
         start: tokio::time::Instant::now(),
     };
-    let options = Options {
+    let options = PumpOptions {
         escape: None,
         resume: true,
         open_within: None,
         linger: None,
         trusts_end: true,
     };
-    let patient = session::Options {
+    let patient = session::SessionOptions {
         dead_after: None,
         input_from: session::InputFrom::Start { queued: false },
-        ..session::Options::default()
+        ..session::SessionOptions::default()
     };
     let session = Session::new(patient, now());
     let (reader, writer) = tokio::io::split(theirs);

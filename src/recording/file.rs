@@ -38,7 +38,7 @@ impl NewFile {
     /// Begins a recording in it, now.
     pub(crate) fn begin(mut self, format: Format, start: &RecordingStart) -> io::Result<Recording> {
         let (encoder, header) = Encoder::new(format, start);
-        let mut state = State {
+        let mut state = RecordingState {
             encoder,
             begun: Instant::now(),
             size: (start.cols, start.rows),
@@ -52,7 +52,7 @@ impl NewFile {
         }
         // From here on it stays.
         state.file = self.file.take();
-        Ok(Recording(Arc::new(Shared {
+        Ok(Recording(Arc::new(SharedFile {
             state: Mutex::new(state),
             failed: Notify::new(),
         })))
@@ -71,16 +71,16 @@ impl Drop for NewFile {
 /// A recording. Each event is written at once and whole, so that the file can be read at any time. Clones
 /// write to the same file.
 #[derive(Debug, Clone)]
-pub(crate) struct Recording(Arc<Shared>);
+pub(crate) struct Recording(Arc<SharedFile>);
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct SharedFile {
+    state: Mutex<RecordingState>,
     failed: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct RecordingState {
     encoder: Encoder,
     begun: Instant,
     /// The terminal's columns and rows.
@@ -139,7 +139,7 @@ impl Recording {
         self.state().failure.take()
     }
 
-    fn write(&self, mut state: MutexGuard<'_, State>, lines: Option<String>) {
+    fn write(&self, mut state: MutexGuard<'_, RecordingState>, lines: Option<String>) {
         let state = &mut *state;
         let (Some(file), Some(lines)) = (&mut state.file, lines) else {
             return;
@@ -156,7 +156,7 @@ impl Recording {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, RecordingState> {
         // Each event is taken whole or not at all, so a panic elsewhere does no harm.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -6,10 +6,10 @@ use std::str::FromStr;
 
 /// The name of a file, in which `%h`, `%s` and `%t` stand for a session's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pattern(Vec<Part>);
+pub(crate) struct Pattern(Vec<PatternPart>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum PatternPart {
     Text(String),
     Target,
     Session,
@@ -31,23 +31,23 @@ impl Pattern {
     /// True if the session's id is in the name.
     #[must_use]
     pub(crate) fn has_session(&self) -> bool {
-        self.0.contains(&Part::Session)
+        self.0.contains(&PatternPart::Session)
     }
 
     /// True if each session has a file of its own.
     #[must_use]
     pub(crate) fn tells_apart(&self) -> bool {
-        self.has_session() || self.0.contains(&Part::Time)
+        self.has_session() || self.0.contains(&PatternPart::Time)
     }
 
     /// The file of a session.
     #[must_use]
     pub(crate) fn path(&self, names: Names<'_>) -> PathBuf {
         let parts = self.0.iter().map(|part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Target => safe(names.target),
-            Part::Session => safe(names.session),
-            Part::Time => names.time.strftime("%Y%m%dT%H%M%S%.3fZ").to_string(),
+            PatternPart::Text(text) => text.clone(),
+            PatternPart::Target => safe(names.target),
+            PatternPart::Session => safe(names.session),
+            PatternPart::Time => names.time.strftime("%Y%m%dT%H%M%S%.3fZ").to_string(),
         });
         parts.collect::<String>().into()
     }
@@ -66,9 +66,9 @@ impl FromStr for Pattern {
         let mut chars = text.chars();
         while let Some(c) = chars.next() {
             let part = match (c, (c == '%').then(|| chars.next()).flatten()) {
-                ('%', Some('h')) => Part::Target,
-                ('%', Some('s')) => Part::Session,
-                ('%', Some('t')) => Part::Time,
+                ('%', Some('h')) => PatternPart::Target,
+                ('%', Some('s')) => PatternPart::Session,
+                ('%', Some('t')) => PatternPart::Time,
                 ('%', None) => return Err(signs(tr!("a % at the end"))),
                 ('%', Some(other)) if other != '%' => return Err(signs(&format!("%{other}"))),
                 _ => {
@@ -77,12 +77,12 @@ impl FromStr for Pattern {
                 }
             };
             if !plain.is_empty() {
-                parts.push(Part::Text(std::mem::take(&mut plain)));
+                parts.push(PatternPart::Text(std::mem::take(&mut plain)));
             }
             parts.push(part);
         }
         if !plain.is_empty() {
-            parts.push(Part::Text(plain));
+            parts.push(PatternPart::Text(plain));
         }
         Ok(Self(parts))
     }

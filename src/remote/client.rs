@@ -1,7 +1,7 @@
 //! The client's side of the runner: a state machine without IO.
 
 use super::codec::{LINE, LONGEST_FRAME, Line, RunnerFrame};
-use super::event::{Failure, Note, Options, RunnerEvent, Signal, Yield};
+use super::event::{Failure, Note, RunnerEvent, RunnerOptions, Signal, Yield};
 use super::hello::{Hello, secret};
 use super::job::Job;
 use super::scripts::{self, RemoteCommand};
@@ -16,20 +16,20 @@ const LONGEST_LINE: usize = LINE + 64;
 /// The client of a runner.
 #[derive(Debug)]
 pub struct RunnerClient {
-    options: Options,
+    options: RunnerOptions,
     command_line: String,
     /// The mark before every line of the runner. It is sent over the channel only.
     mark: String,
     /// The text that separates a command's output from what its children write later.
     sentinel: String,
-    phase: Phase,
+    phase: RunnerPhase,
     /// The command that was requested and is not started yet.
-    next: Option<Next>,
+    next: Option<NextCommand>,
     noise: bool,
 }
 
 #[derive(Debug)]
-struct Next {
+struct NextCommand {
     command: RemoteCommand,
     /// Standard input that was given already, and whether it has ended.
     input: BytesMut,
@@ -37,14 +37,14 @@ struct Next {
 }
 
 #[derive(Debug)]
-enum Phase {
+enum RunnerPhase {
     Starting(Hello),
-    Running(Box<Running>),
+    RunningRunner(Box<RunningRunner>),
     Failed,
 }
 
 #[derive(Debug)]
-struct Running {
+struct RunningRunner {
     tools: Tools,
     /// The received part of a line.
     partial: Vec<u8>,
@@ -53,7 +53,7 @@ struct Running {
     following: Option<Job>,
 }
 
-impl Running {
+impl RunningRunner {
     /// True if another command may be sent: the one before has had its end, and nothing of its input can hold
     /// the runner up.
     fn is_free(&self) -> bool {
@@ -64,14 +64,14 @@ impl Running {
 impl RunnerClient {
     /// The client of a runner that has not started yet, with new secrets.
     #[must_use]
-    pub fn new(options: Options) -> Self {
+    pub fn new(options: RunnerOptions) -> Self {
         let hello = Hello::new();
         Self {
             options,
             command_line: hello.command_line(),
             mark: secret(),
             sentinel: format!("\u{1e}{}", secret()),
-            phase: Phase::Starting(hello),
+            phase: RunnerPhase::Starting(hello),
             next: None,
             noise: false,
         }
@@ -86,7 +86,7 @@ impl RunnerClient {
     /// True if the runner is there.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !matches!(self.phase, Phase::Starting(_))
+        !matches!(self.phase, RunnerPhase::Starting(_))
     }
 
     /// True if standard input should be read now.
@@ -100,7 +100,7 @@ impl RunnerClient {
     #[must_use]
     pub fn is_free(&self) -> bool {
         match &self.phase {
-            Phase::Running(running) => running.is_free(),
+            RunnerPhase::RunningRunner(running) => running.is_free(),
             _ => false,
         }
     }
@@ -108,10 +108,10 @@ impl RunnerClient {
     /// Runs this command as soon as the runner is ready and nothing is left to be done for the one before.
     /// Standard input that is given from now on is this command's.
     pub fn start(&mut self, command: RemoteCommand, out: &mut Yield) {
-        if matches!(self.phase, Phase::Failed) {
+        if matches!(self.phase, RunnerPhase::Failed) {
             out.events.push_back(RunnerEvent::Failed(Failure::Cut));
         }
-        self.next = Some(Next {
+        self.next = Some(NextCommand {
             command,
             input: BytesMut::new(),
             ended: false,
@@ -122,9 +122,9 @@ impl RunnerClient {
     /// Bytes from the remote side.
     pub fn receive(&mut self, now: Instant, bytes: &[u8], out: &mut Yield) {
         match &mut self.phase {
-            Phase::Starting(_) => self.starting(now, bytes, out),
-            Phase::Running(_) => self.running(now, bytes, out),
-            Phase::Failed => {}
+            RunnerPhase::Starting(_) => self.starting(now, bytes, out),
+            RunnerPhase::RunningRunner(_) => self.running(now, bytes, out),
+            RunnerPhase::Failed => {}
         }
     }
 
@@ -163,7 +163,7 @@ impl RunnerClient {
 
     /// Time has passed.
     pub fn wake(&mut self, now: Instant, out: &mut Yield) {
-        let Phase::Running(running) = &mut self.phase else {
+        let RunnerPhase::RunningRunner(running) = &mut self.phase else {
             return;
         };
         let mut jobs = running.job.iter_mut().chain(&mut running.following);
@@ -177,18 +177,20 @@ impl RunnerClient {
     #[must_use]
     pub fn ended(&mut self) -> Option<Failure> {
         let failure = match &self.phase {
-            Phase::Starting(hello) => hello.no_shell(),
-            Phase::Running(running) if running.job.is_some() || self.next.is_some() => Failure::Cut,
-            Phase::Running(_) | Phase::Failed => return None,
+            RunnerPhase::Starting(hello) => hello.no_shell(),
+            RunnerPhase::RunningRunner(running) if running.job.is_some() || self.next.is_some() => {
+                Failure::Cut
+            }
+            RunnerPhase::RunningRunner(_) | RunnerPhase::Failed => return None,
         };
-        self.phase = Phase::Failed;
+        self.phase = RunnerPhase::Failed;
         Some(failure)
     }
 
     /// The commands that the runner has not done with, the last one first.
     fn jobs(&self) -> impl Iterator<Item = &Job> {
         let running = match &self.phase {
-            Phase::Running(running) => Some(running),
+            RunnerPhase::RunningRunner(running) => Some(running),
             _ => None,
         };
         running
@@ -203,18 +205,20 @@ impl RunnerClient {
 
     fn job_mut(&mut self) -> Option<&mut Job> {
         match &mut self.phase {
-            Phase::Running(running) => running.following.as_mut().or(running.job.as_mut()),
+            RunnerPhase::RunningRunner(running) => {
+                running.following.as_mut().or(running.job.as_mut())
+            }
             _ => None,
         }
     }
 
     fn fail(&mut self, failure: Failure, out: &mut Yield) {
-        self.phase = Phase::Failed;
+        self.phase = RunnerPhase::Failed;
         out.events.push_back(RunnerEvent::Failed(failure));
     }
 
     fn starting(&mut self, now: Instant, bytes: &[u8], out: &mut Yield) {
-        let Phase::Starting(hello) = &mut self.phase else {
+        let RunnerPhase::Starting(hello) = &mut self.phase else {
             return;
         };
         let (tools, rest) = match hello.receive(bytes) {
@@ -223,7 +227,7 @@ impl RunnerClient {
             Err(failure) => return self.fail(failure, out),
         };
         self.send_runner(&tools, out);
-        self.phase = Phase::Running(Box::new(Running {
+        self.phase = RunnerPhase::RunningRunner(Box::new(RunningRunner {
             tools,
             partial: Vec::new(),
             job: None,
@@ -250,7 +254,7 @@ impl RunnerClient {
     }
 
     fn start_next(&mut self, out: &mut Yield) {
-        let Phase::Running(running) = &mut self.phase else {
+        let RunnerPhase::RunningRunner(running) = &mut self.phase else {
             return;
         };
         if !running.is_free() {
@@ -282,7 +286,7 @@ impl RunnerClient {
 
     /// Takes the lines out of the received bytes; the rest is noise.
     fn running(&mut self, now: Instant, bytes: &[u8], out: &mut Yield) {
-        let Phase::Running(running) = &mut self.phase else {
+        let RunnerPhase::RunningRunner(running) = &mut self.phase else {
             return;
         };
         let mut all = std::mem::take(&mut running.partial);
@@ -306,7 +310,7 @@ impl RunnerClient {
             self.noise(out);
             rest = rest.get(unmarked..).unwrap_or_default();
         }
-        if let Phase::Running(running) = &mut self.phase {
+        if let RunnerPhase::RunningRunner(running) = &mut self.phase {
             running.partial = rest.to_vec();
         }
     }
@@ -327,7 +331,7 @@ impl RunnerClient {
             out.events.push_back(RunnerEvent::Note(note));
             return Ok(());
         }
-        let Phase::Running(running) = &mut self.phase else {
+        let RunnerPhase::RunningRunner(running) = &mut self.phase else {
             return Ok(());
         };
         let Some(job) = &mut running.job else {

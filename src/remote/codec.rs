@@ -61,7 +61,7 @@ impl RunnerFrame {
 
 /// A stream of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stream {
+pub enum OutputStream {
     /// Standard output.
     Output,
     /// Standard error.
@@ -76,7 +76,7 @@ pub enum Line<'a> {
     /// The stream has ended; this is its last line.
     StreamEnd {
         /// The stream.
-        stream: Stream,
+        stream: OutputStream,
         /// The number of the line in its stream.
         number: usize,
     },
@@ -100,7 +100,7 @@ pub enum Line<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Data<'a> {
     /// The stream.
-    pub stream: Stream,
+    pub stream: OutputStream,
     /// The number of the line in its stream, from 1.
     pub number: usize,
     /// True if the chunk, of which this is a part, is compressed.
@@ -117,8 +117,8 @@ impl<'a> Line<'a> {
     pub fn decode(line: &'a [u8]) -> Option<Self> {
         let (kind, rest) = line.split_first()?;
         match (kind, rest) {
-            (b'o', rest) => in_stream(Stream::Output, rest),
-            (b'e', rest) => in_stream(Stream::Error, rest),
+            (b'o', rest) => in_stream(OutputStream::Output, rest),
+            (b'e', rest) => in_stream(OutputStream::Error, rest),
             (b'p', rest) => process(rest).map(Self::Process),
             (b's', b"?") => Some(Self::Status(None)),
             (b's', rest) => Some(Self::Status(Some(u8::try_from(number(rest)?).ok()?))),
@@ -165,14 +165,14 @@ impl<'a> Line<'a> {
     }
 }
 
-fn letter(stream: Stream) -> char {
+fn letter(stream: OutputStream) -> char {
     match stream {
-        Stream::Output => 'o',
-        Stream::Error => 'e',
+        OutputStream::Output => 'o',
+        OutputStream::Error => 'e',
     }
 }
 
-fn in_stream(stream: Stream, rest: &[u8]) -> Option<Line<'_>> {
+fn in_stream(stream: OutputStream, rest: &[u8]) -> Option<Line<'_>> {
     let (number, rest) = leading_number(rest)?;
     let (flag, rest) = rest.split_first()?;
     let compressed = match (flag, rest) {
@@ -224,8 +224,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn stream() -> impl Strategy<Value = Stream> {
-        prop_oneof![Just(Stream::Output), Just(Stream::Error)]
+    fn stream() -> impl Strategy<Value = OutputStream> {
+        prop_oneof![Just(OutputStream::Output), Just(OutputStream::Error)]
     }
 
     proptest! {
@@ -260,7 +260,7 @@ mod tests {
         #[test]
         fn a_line_that_lost_or_won_a_byte_is_no_line(len in 1usize..900, at: prop::sample::Index, won: Option<u8>) {
             let text = vec![b'A'; len * 4];
-            let data = Data { stream: Stream::Output, number: 7, compressed: false, lines: 1, text: &text };
+            let data = Data { stream: OutputStream::Output, number: 7, compressed: false, lines: 1, text: &text };
             let mut line = Line::Data(data).encode();
             let from = line.len() - text.len();
             let at = from + at.index(text.len());

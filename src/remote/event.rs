@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 /// The options of one runner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Options {
+pub struct RunnerOptions {
     /// Compress where it pays.
     pub compress: bool,
     /// Another command may follow the first.

@@ -34,7 +34,7 @@ const PAUSE: u32 = 15;
 /// Of a command that does not read, one pipe (64 KiB on Linux) is filled, at most [`CLEAR_WINDOW`] bytes
 /// are under way, and less than a frame and what the caller pushes at once wait here.
 #[derive(Debug)]
-pub(super) struct Input {
+pub(super) struct CommandInput {
     /// True if the remote side can decompress.
     compress: bool,
     /// Frames that go uncompressed before the next attempt.
@@ -50,7 +50,7 @@ pub(super) struct Input {
     closed: bool,
 }
 
-impl Input {
+impl CommandInput {
     pub(super) fn new(compress: bool) -> Self {
         Self {
             compress,
@@ -198,7 +198,7 @@ mod tests {
             compress: bool, seed: u64,
         ) {
             let mut random = fastrand::Rng::with_seed(seed);
-            let (mut input, mut remote) = (Input::new(compress), BytesMut::new());
+            let (mut input, mut remote) = (CommandInput::new(compress), BytesMut::new());
             let (mut sent, mut received, mut frames) = (Vec::new(), Vec::new(), 0);
             for (len, noisy) in pieces {
                 let piece: Vec<u8> = (0..len).map(|i| if noisy { random.u8(..) } else { i as u8 % 7 }).collect();
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_nobody_reads_stays_bounded() {
-        let (mut input, mut remote) = (Input::new(true), BytesMut::new());
+        let (mut input, mut remote) = (CommandInput::new(true), BytesMut::new());
         let mut read = 0;
         while input.has_room() {
             input.push(&[b'x'; 32 * 1024], &mut remote);
@@ -243,12 +243,12 @@ mod tests {
 
     #[test]
     fn a_credit_for_nothing_is_noticed() {
-        assert!(!Input::new(false).credit(&mut BytesMut::new()));
+        assert!(!CommandInput::new(false).credit(&mut BytesMut::new()));
     }
 
     #[test]
     fn nothing_goes_to_a_command_that_reads_no_more() {
-        let (mut input, mut remote) = (Input::new(false), BytesMut::new());
+        let (mut input, mut remote) = (CommandInput::new(false), BytesMut::new());
         input.close();
         input.push(b"late", &mut remote);
         input.end(&mut remote);

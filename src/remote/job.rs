@@ -1,8 +1,8 @@
 //! One command in a runner: its streams, its signals, its end.
 
-use super::codec::{Line, RunnerFrame, Stream};
+use super::codec::{Line, OutputStream, RunnerFrame};
 use super::event::{Failure, RunnerEvent, Signal, Yield};
-use super::input::Input;
+use super::input::CommandInput;
 use super::output::Receiver;
 use bytes::{BufMut as _, BytesMut};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const CLEARED: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Job {
     /// Its standard input.
-    pub(super) input: Input,
+    pub(super) input: CommandInput,
     /// Another command may follow.
     several: bool,
     output: Receiver,
@@ -48,7 +48,7 @@ impl Job {
     /// A command that was sent to the runner.
     pub(super) fn new(compress: bool, several: bool, sentinel: &str) -> Self {
         Self {
-            input: Input::new(compress),
+            input: CommandInput::new(compress),
             several,
             output: Receiver::new(sentinel),
             error: Receiver::new(sentinel),
@@ -144,8 +144,8 @@ impl Job {
         match said {
             Line::Data(data) => {
                 let (receiver, to) = match data.stream {
-                    Stream::Output => (&mut self.output, &mut out.stdout),
-                    Stream::Error => (&mut self.error, &mut out.stderr),
+                    OutputStream::Output => (&mut self.output, &mut out.stdout),
+                    OutputStream::Error => (&mut self.error, &mut out.stderr),
                 };
                 match receiver.data(data, to) {
                     Err(damage) if !self.released => return Err(Failure::Damaged(damage)),
@@ -154,8 +154,8 @@ impl Job {
             }
             Line::StreamEnd { stream, number } => {
                 let (receiver, to) = match stream {
-                    Stream::Output => (&mut self.output, &mut out.stdout),
-                    Stream::Error => (&mut self.error, &mut out.stderr),
+                    OutputStream::Output => (&mut self.output, &mut out.stdout),
+                    OutputStream::Error => (&mut self.error, &mut out.stderr),
                 };
                 let ended = receiver.end(*number, self.released, to);
                 ended.map_err(Failure::Damaged)?;

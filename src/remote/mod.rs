@@ -15,7 +15,7 @@
 //!   are: only its status comes behind the mark.
 //! - `scripts` makes the scripts: what the tools at the remote side allow, and what a command needs.
 //!
-//! A runner may run several commands ([`Options::several`]): the next one may be given as soon as
+//! A runner may run several commands ([`RunnerOptions::several`]): the next one may be given as soon as
 //! [`RunnerEvent::Ended`] has come, and starts when the runner has said [`RunnerEvent::Idle`]. A runner that has
 //! said [`RunnerEvent::Failed`], before or after a command's end, takes no other: its session is to be ended.
 //!
@@ -36,7 +36,7 @@ mod terminal;
 mod tools;
 
 pub use client::RunnerClient;
-pub use event::{Failure, Note, Options, RunnerEvent, Signal, Yield};
+pub use event::{Failure, Note, RunnerEvent, RunnerOptions, Signal, Yield};
 pub use script::StdinScript;
 pub use scripts::{RemoteCommand, What, interpreter, quote, quote_all, typed_line};
 pub(crate) use scripts::{code, sftp_server};

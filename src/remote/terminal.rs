@@ -28,7 +28,7 @@ pub struct Terminal {
     command_line: String,
     /// Stands before what the second stage says. It goes over the channel only.
     mark: String,
-    phase: Phase,
+    phase: TerminalPhase,
     /// Typed before the terminal was set.
     ahead: Vec<u8>,
     /// True if the shell may end without a status, as in an ordinary session.
@@ -36,7 +36,7 @@ pub struct Terminal {
 }
 
 #[derive(Debug)]
-enum Phase {
+enum TerminalPhase {
     Starting(Hello),
     /// The second stage is sent; its lines come.
     Setting(Vec<u8>),
@@ -55,7 +55,7 @@ impl Terminal {
             command,
             command_line: hello.command_line(),
             mark: format!("{CONTROL}{}", secret()),
-            phase: Phase::Starting(hello),
+            phase: TerminalPhase::Starting(hello),
             ahead: Vec::new(),
             lenient: false,
         }
@@ -75,7 +75,7 @@ impl Terminal {
         Self {
             command: RemoteCommand::default(),
             command_line,
-            phase: Phase::Open(Finder::new(mark.clone().into_bytes())),
+            phase: TerminalPhase::Open(Finder::new(mark.clone().into_bytes())),
             mark,
             ahead: Vec::new(),
             lenient: true,
@@ -91,30 +91,30 @@ impl Terminal {
     /// True if a shell has answered.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        !matches!(self.phase, Phase::Starting(_))
+        !matches!(self.phase, TerminalPhase::Starting(_))
     }
 
     /// True if what is typed should be read now. It is from the start: an escape may come.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        matches!(self.phase, Phase::Open(_)) || self.ahead.len() < TYPE_AHEAD
+        matches!(self.phase, TerminalPhase::Open(_)) || self.ahead.len() < TYPE_AHEAD
     }
 
     /// Bytes from the remote side.
     pub fn receive(&mut self, bytes: &[u8], out: &mut Yield) {
-        let phase = std::mem::replace(&mut self.phase, Phase::Over);
+        let phase = std::mem::replace(&mut self.phase, TerminalPhase::Over);
         self.phase = match phase {
-            Phase::Starting(hello) => self.starting(hello, bytes, out),
-            Phase::Setting(partial) => self.setting(partial, bytes, out),
-            Phase::Open(finder) => self.open(finder, bytes, out),
-            Phase::Marked(said) => self.marked(said, bytes, out),
-            Phase::Over => Phase::Over,
+            TerminalPhase::Starting(hello) => self.starting(hello, bytes, out),
+            TerminalPhase::Setting(partial) => self.setting(partial, bytes, out),
+            TerminalPhase::Open(finder) => self.open(finder, bytes, out),
+            TerminalPhase::Marked(said) => self.marked(said, bytes, out),
+            TerminalPhase::Over => TerminalPhase::Over,
         };
     }
 
     /// Bytes that were typed.
     pub fn input(&mut self, bytes: &[u8], out: &mut Yield) {
-        if matches!(self.phase, Phase::Open(_)) {
+        if matches!(self.phase, TerminalPhase::Open(_)) {
             out.remote.put_slice(bytes);
         } else {
             self.ahead.extend_from_slice(bytes);
@@ -128,23 +128,23 @@ impl Terminal {
 
     /// The session has ended: what that means for the program. What was held back goes to the output.
     pub fn ended(&mut self, out: &mut Yield) -> Option<Failure> {
-        match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Starting(hello) => return Some(hello.no_shell()),
-            Phase::Open(mut finder) => {
+        match std::mem::replace(&mut self.phase, TerminalPhase::Over) {
+            TerminalPhase::Starting(hello) => return Some(hello.no_shell()),
+            TerminalPhase::Open(mut finder) => {
                 finder.rest(&mut out.stdout);
                 if self.lenient {
                     return None;
                 }
             }
-            Phase::Setting(_) | Phase::Marked(_) => {}
-            Phase::Over => return None,
+            TerminalPhase::Setting(_) | TerminalPhase::Marked(_) => {}
+            TerminalPhase::Over => return None,
         }
         Some(Failure::Cut)
     }
 
-    fn starting(&mut self, mut hello: Hello, bytes: &[u8], out: &mut Yield) -> Phase {
+    fn starting(&mut self, mut hello: Hello, bytes: &[u8], out: &mut Yield) -> TerminalPhase {
         match hello.receive(bytes) {
-            Ok(None) => Phase::Starting(hello),
+            Ok(None) => TerminalPhase::Starting(hello),
             Ok(Some((_, rest))) => {
                 let text = scripts::terminal(&self.command, &self.mark);
                 out.remote
@@ -155,13 +155,13 @@ impl Terminal {
             }
             Err(failure) => {
                 out.events.push_back(RunnerEvent::Failed(failure));
-                Phase::Over
+                TerminalPhase::Over
             }
         }
     }
 
     /// Until the terminal is set, whole lines come, and what has no mark is nobody's.
-    fn setting(&mut self, mut partial: Vec<u8>, bytes: &[u8], out: &mut Yield) -> Phase {
+    fn setting(&mut self, mut partial: Vec<u8>, bytes: &[u8], out: &mut Yield) -> TerminalPhase {
         partial.put_slice(bytes);
         while let Some(end) = memchr(b'\n', &partial) {
             let rest = partial.split_off(end + 1);
@@ -179,7 +179,7 @@ impl Terminal {
                 _ => {}
             }
         }
-        Phase::Setting(partial)
+        TerminalPhase::Setting(partial)
     }
 
     /// Finds the mark.
@@ -187,24 +187,24 @@ impl Terminal {
         Finder::new(self.mark.clone().into_bytes())
     }
 
-    fn open(&self, mut finder: Finder, bytes: &[u8], out: &mut Yield) -> Phase {
+    fn open(&self, mut finder: Finder, bytes: &[u8], out: &mut Yield) -> TerminalPhase {
         match finder.feed(bytes, &mut out.stdout) {
             Some(said) => self.marked(said, b"", out),
-            None => Phase::Open(finder),
+            None => TerminalPhase::Open(finder),
         }
     }
 
     /// After the mark comes a status, or, before a login shell, the one that can't be used.
-    fn marked(&self, mut said: Vec<u8>, bytes: &[u8], out: &mut Yield) -> Phase {
+    fn marked(&self, mut said: Vec<u8>, bytes: &[u8], out: &mut Yield) -> TerminalPhase {
         said.put_slice(bytes);
         let Some(end) = memchr(b';', &said) else {
             let longest = if said.starts_with(b"u") { PATH } else { 3 };
             if said.len() <= longest {
-                return Phase::Marked(said);
+                return TerminalPhase::Marked(said);
             }
             let damage = Failure::Damaged(tr!("a status does not end"));
             out.events.push_back(RunnerEvent::Failed(damage));
-            return Phase::Over;
+            return TerminalPhase::Over;
         };
         let (said, rest) = said.split_at(end);
         if let Some(Line::Unusable(shell)) = Line::decode(said) {
@@ -220,7 +220,7 @@ impl Terminal {
             _ => RunnerEvent::Failed(Failure::Damaged(tr!("a status is malformed"))),
         };
         out.events.push_back(event);
-        Phase::Over
+        TerminalPhase::Over
     }
 }
 
@@ -237,7 +237,7 @@ mod tests {
         let (mut terminal, mut out) = (Terminal::new(RemoteCommand::default()), Yield::default());
         assert!(terminal.wants_input());
         terminal.input(b"early", &mut out);
-        let Phase::Starting(hello) = &terminal.phase else {
+        let TerminalPhase::Starting(hello) = &terminal.phase else {
             panic!("it has just begun");
         };
         let tools = format!("motd\r\n{}? stty dd id base64 -w;", hello.nonce());

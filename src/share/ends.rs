@@ -16,7 +16,7 @@ use tokio::sync::{Notify, mpsc};
 
 /// The ends; all clones share them. Reading from them reads the command's standard input.
 #[derive(Clone)]
-pub(crate) struct Ends(Arc<Shared>);
+pub(crate) struct Ends(Arc<SharedEnds>);
 
 /// Writes to standard output, or to standard error.
 pub(crate) struct Writer {
@@ -33,8 +33,8 @@ pub(crate) enum Broken {
     Failed(&'static str, io::Error),
 }
 
-struct Shared {
-    state: Mutex<State>,
+struct SharedEnds {
+    state: Mutex<EndsState>,
     /// Notified when the state has changed.
     changed: Notify,
     asks: mpsc::UnboundedSender<FilterRequest>,
@@ -42,7 +42,7 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct State {
+struct EndsState {
     streams: Option<Streams>,
     /// Standard error is given up.
     without_errors: bool,
@@ -59,7 +59,7 @@ impl Ends {
         asks: mpsc::UnboundedSender<FilterRequest>,
         control: mpsc::Sender<Control>,
     ) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(SharedEnds {
             state: Mutex::default(),
             changed: Notify::new(),
             asks,
@@ -71,10 +71,10 @@ impl Ends {
     pub(crate) fn begin(&self, streams: Streams) {
         let mut state = self.state();
         let (under_way, reader) = (state.under_way, state.reader.take());
-        *state = State {
+        *state = EndsState {
             streams: Some(streams),
             under_way,
-            ..State::default()
+            ..EndsState::default()
         };
         drop(state);
         if let Some(reader) = reader {
@@ -128,7 +128,7 @@ impl Ends {
         }
     }
 
-    async fn wait<T>(&self, mut found: impl FnMut(&mut State) -> Option<T>) -> T {
+    async fn wait<T>(&self, mut found: impl FnMut(&mut EndsState) -> Option<T>) -> T {
         loop {
             let mut changed = pin!(self.0.changed.notified());
             changed.as_mut().enable();
@@ -159,7 +159,7 @@ impl Ends {
         self.0.changed.notify_waiters();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, EndsState> {
         let state = self.0.state.lock();
         state.unwrap_or_else(PoisonError::into_inner)
     }

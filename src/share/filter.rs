@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::protocol::channel::Ending;
 use crate::protocol::filter::{Filter, Flow, Stop};
 use crate::remote::{
-    Failure, Options, RunnerClient, RunnerEvent, Signal, StdinScript, What, Yield,
+    Failure, RunnerClient, RunnerEvent, RunnerOptions, Signal, StdinScript, What, Yield,
 };
 use bytes::BufMut as _;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ pub(crate) struct Commands {
     client: RunnerClient,
     /// The beginning of a script, until its first line is known.
     script: Option<StdinScript>,
-    stage: Stage,
+    stage: FilterStage,
     stdin: bool,
     /// The session is to end, and its command was told so.
     is_stopped: bool,
@@ -31,7 +31,7 @@ pub(crate) struct Commands {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum FilterStage {
     Free,
     /// A command runs.
     Runs,
@@ -47,12 +47,12 @@ impl Commands {
         said: mpsc::UnboundedSender<SessionMessage>,
     ) -> Self {
         Self {
-            client: RunnerClient::new(Options {
+            client: RunnerClient::new(RunnerOptions {
                 compress: true,
                 several: true,
             }),
             script: None,
-            stage: Stage::Free,
+            stage: FilterStage::Free,
             stdin: false,
             is_stopped: false,
             produced: Yield::default(),
@@ -70,7 +70,7 @@ impl Commands {
     fn answer(&mut self, ask: FilterRequest) {
         match ask {
             FilterRequest::Start(command, stdin) => {
-                self.stage = Stage::Runs;
+                self.stage = FilterStage::Runs;
                 self.stdin = stdin;
                 match command.what {
                     What::Script(_) => self.script = Some(StdinScript::new(command)),
@@ -83,13 +83,13 @@ impl Commands {
             }
             // Nothing has begun that could get the signal.
             FilterRequest::Signal(signal) if self.script.take().is_some() => {
-                self.stage = Stage::Told;
+                self.stage = FilterStage::Told;
                 self.say(SessionMessage::Ended(128 + signal.number()));
             }
-            FilterRequest::Signal(signal) if self.stage == Stage::Runs => {
+            FilterRequest::Signal(signal) if self.stage == FilterStage::Runs => {
                 self.client.signal(signal, &mut self.produced);
             }
-            FilterRequest::InputEnd if self.stage == Stage::Runs => {
+            FilterRequest::InputEnd if self.stage == FilterStage::Runs => {
                 self.start_script(true);
                 self.client.input_end(&mut self.produced);
             }
@@ -112,7 +112,7 @@ impl Commands {
         flow.remote.put_slice(&self.produced.remote.split());
         let (output, errors) = (self.produced.stdout.split(), self.produced.stderr.split());
         // After the command's end only its children can still write.
-        if self.stage == Stage::Runs {
+        if self.stage == FilterStage::Runs {
             self.ends.expect(output.len() + errors.len());
             flow.user.put_slice(&output);
             flow.errors.put_slice(&errors);
@@ -124,7 +124,7 @@ impl Commands {
                 // Its end was not its own.
                 RunnerEvent::Ended(_) if self.is_stopped => flow.ending = Some(Ending::Normal),
                 RunnerEvent::Ended(status) => {
-                    self.stage = Stage::Told;
+                    self.stage = FilterStage::Told;
                     self.say(SessionMessage::Ended(status));
                 }
                 RunnerEvent::Failed(failure) => {
@@ -133,8 +133,8 @@ impl Commands {
                 RunnerEvent::Idle => {}
             }
         }
-        if self.stage == Stage::Told && self.client.is_free() {
-            self.stage = Stage::Free;
+        if self.stage == FilterStage::Told && self.client.is_free() {
+            self.stage = FilterStage::Free;
             self.say(SessionMessage::Free);
         }
     }
@@ -164,7 +164,7 @@ impl Filter for Commands {
 
     fn wants_input(&self) -> bool {
         let room = self.script.is_some() || self.client.wants_input();
-        self.stage == Stage::Runs && self.stdin && room
+        self.stage == FilterStage::Runs && self.stdin && room
     }
 
     fn is_ready(&self) -> bool {

@@ -16,7 +16,7 @@ const LONGEST: usize = 103;
 const NAME: usize = 32;
 
 /// Looks an environment variable up.
-type Env<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+type Variables<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// The files of one holder: its socket, and a lock that it keeps while it runs.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ impl HolderFiles {
     ///
     /// # Errors
     /// The system's error; of kind `PermissionDenied` for a directory that isn't this user's alone.
-    pub(crate) fn of(name: &str, env: Env<'_>) -> io::Result<Self> {
+    pub(crate) fn of(name: &str, env: Variables<'_>) -> io::Result<Self> {
         let name = name.get(..NAME).unwrap_or(name);
         let fits = |folder: &PathBuf| folder.as_os_str().len() + 1 + name.len() <= LONGEST;
         let mut unfit = io::ErrorKind::InvalidFilename.into();
@@ -107,7 +107,7 @@ impl HolderFiles {
 }
 
 /// The places of this user that have a socket, and what is wrong with directories that have none to be used.
-pub(crate) fn all(env: Env<'_>) -> (Vec<HolderFiles>, Vec<io::Error>) {
+pub(crate) fn all(env: Variables<'_>) -> (Vec<HolderFiles>, Vec<io::Error>) {
     let (mut places, mut unfit) = (Vec::new(), Vec::new());
     for folder in folders(env) {
         match sockets(&folder) {
@@ -148,7 +148,7 @@ fn can_not_be_there(error: &io::Error) -> bool {
 }
 
 /// The directories that may be used, the best first. Under sudo, XDG_RUNTIME_DIR is that of another user.
-fn folders(env: Env<'_>) -> Vec<PathBuf> {
+fn folders(env: Variables<'_>) -> Vec<PathBuf> {
     let user = rustix::process::geteuid().as_raw();
     let absolute = |name: &str| env(name).map(PathBuf::from).filter(|p| p.is_absolute());
     let is_own = |path: &PathBuf| fs::metadata(path).is_ok_and(|data| data.uid() == user);

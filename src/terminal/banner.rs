@@ -7,11 +7,11 @@
 /// back what it covered.
 #[derive(Debug, Default)]
 pub(super) struct Banner {
-    shown: Option<Place>,
+    shown: Option<BannerPlace>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum BannerPlace {
     BelowCursor,
     /// The bottom row; the number is that of the rows.
     Row(u16),
@@ -23,11 +23,11 @@ impl Banner {
     pub(super) fn show(&mut self, text: &str, alternate: bool, rows: u16) -> Vec<u8> {
         let mut bytes = self.hide().0;
         let place = if alternate {
-            Place::Row(rows)
+            BannerPlace::Row(rows)
         } else {
             // Makes a row below the cursor if there is none; the column stays.
             bytes.extend_from_slice(b"\n\x1b[A");
-            Place::BelowCursor
+            BannerPlace::BelowCursor
         };
         self.shown = Some(place);
         bytes.extend(place.line(text));
@@ -43,13 +43,13 @@ impl Banner {
     /// The bytes that remove the line, and whether the program has to draw its screen again.
     pub(super) fn hide(&mut self) -> (Vec<u8>, bool) {
         match self.shown.take() {
-            Some(place) => (place.line(""), place != Place::BelowCursor),
+            Some(place) => (place.line(""), place != BannerPlace::BelowCursor),
             None => (Vec::new(), false),
         }
     }
 }
 
-impl Place {
+impl BannerPlace {
     /// Writes the row there and leaves the cursor, colours included, where it was.
     fn line(self, text: &str) -> Vec<u8> {
         let go = match self {

@@ -10,7 +10,7 @@ const GAP: usize = 2;
 #[derive(Debug)]
 pub(crate) struct Choice {
     question: String,
-    rows: Vec<Row>,
+    rows: Vec<ChoiceRow>,
     /// Width of each column, and of the numbers.
     widths: Vec<usize>,
     digits: usize,
@@ -24,7 +24,7 @@ pub(crate) struct Choice {
 }
 
 #[derive(Debug)]
-struct Row {
+struct ChoiceRow {
     cells: Vec<String>,
     /// The text that the filter searches.
     text: String,
@@ -76,7 +76,7 @@ impl Choice {
             }
         }
         let digits = rows.len().to_string().len();
-        let rows = rows.into_iter().map(|cells| Row {
+        let rows = rows.into_iter().map(|cells| ChoiceRow {
             text: cells.join(" ").to_lowercase(),
             cells,
         });
@@ -136,7 +136,7 @@ impl Choice {
         let words: Vec<&str> = filter.split_whitespace().collect();
         let number = words.first().filter(|_| words.len() == 1);
         let number = number.filter(|word| word.bytes().all(|b| b.is_ascii_digit()));
-        let fits = |(place, row): &(usize, &Row)| {
+        let fits = |(place, row): &(usize, &ChoiceRow)| {
             words.iter().all(|word| row.text.contains(word))
                 || number.is_some_and(|number| (place + 1).to_string().starts_with(number))
         };

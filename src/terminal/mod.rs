@@ -19,7 +19,7 @@ mod windows;
 
 pub use modes::ModeTracker;
 pub use screen::Screen;
-pub use signals::{Signal, Signals};
+pub use signals::{Signals, TerminalSignal};
 pub use size::Size;
 pub use stdin::Stdin;
 pub use stdout::Stdout;

@@ -37,7 +37,7 @@ const MAX_PARAMS: usize = 16;
 /// Follows a terminal's modes through the bytes sent to it. Total over any bytes, however they are cut.
 #[derive(Debug, Clone, Default)]
 pub struct ModeTracker {
-    state: State,
+    state: ModesState,
     sequence: Sequence,
     modes: Changed,
     /// Bytes that the character at the end still lacks.
@@ -57,7 +57,7 @@ struct Changed {
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-enum State {
+enum ModesState {
     #[default]
     Ground,
     Escape,
@@ -94,13 +94,13 @@ impl ModeTracker {
         while let Some((&byte, rest)) = bytes.split_first() {
             bytes = rest;
             self.state = self.step(byte);
-            if matches!(self.state, State::Escape)
+            if matches!(self.state, ModesState::Escape)
                 && let Some(rest) = self.style(bytes)
             {
-                self.state = State::Ground;
+                self.state = ModesState::Ground;
                 bytes = rest;
             }
-            if matches!(self.state, State::Ground) {
+            if matches!(self.state, ModesState::Ground) {
                 // Plain text, which is most of what there is: only ESC begins anything.
                 let text = memchr::memchr(0x1b, bytes).unwrap_or(bytes.len());
                 bytes = bytes.get(text..).unwrap_or_default();
@@ -112,7 +112,7 @@ impl ModeTracker {
     #[must_use]
     pub fn undo(&self) -> Vec<u8> {
         let mut out = String::new();
-        if !matches!(self.state, State::Ground) {
+        if !matches!(self.state, ModesState::Ground) {
             out.push('\u{18}'); // CAN: whatever sequence was cut off, it ends here
         }
         let modes = &self.modes;
@@ -167,7 +167,7 @@ impl ModeTracker {
     /// True if the output is between control sequences and characters.
     #[must_use]
     pub fn is_between(&self) -> bool {
-        matches!(self.state, State::Ground) && self.lacks == 0
+        matches!(self.state, ModesState::Ground) && self.lacks == 0
     }
 
     /// True if the alternate screen is shown, as full-screen programs do.
@@ -204,40 +204,40 @@ impl ModeTracker {
         None
     }
 
-    fn step(&mut self, byte: u8) -> State {
+    fn step(&mut self, byte: u8) -> ModesState {
         match (self.state, byte) {
             // CAN and SUB break off anything; ESC begins again, and as ST ends a string.
-            (_, 0x18 | 0x1a) => State::Ground,
-            (_, 0x1b) => State::Escape,
-            (State::Ground, _) | (State::Text, 0x07) => State::Ground,
-            (State::Text, _) => State::Text,
+            (_, 0x18 | 0x1a) => ModesState::Ground,
+            (_, 0x1b) => ModesState::Escape,
+            (ModesState::Ground, _) | (ModesState::Text, 0x07) => ModesState::Ground,
+            (ModesState::Text, _) => ModesState::Text,
             // Other control characters act at once, in the middle of a sequence too; a byte above ASCII
             // can't be part of one.
             (state, 0x00..=0x1f | 0x7f..) => state,
-            (State::Escape, byte) => self.escape(byte),
-            (State::EscapeRest, 0x20..=0x2f) => State::EscapeRest,
-            (State::EscapeRest, _) => State::Ground,
-            (State::Csi, byte) => self.csi(byte),
+            (ModesState::Escape, byte) => self.escape(byte),
+            (ModesState::EscapeRest, 0x20..=0x2f) => ModesState::EscapeRest,
+            (ModesState::EscapeRest, _) => ModesState::Ground,
+            (ModesState::Csi, byte) => self.csi(byte),
         }
     }
 
-    fn escape(&mut self, byte: u8) -> State {
+    fn escape(&mut self, byte: u8) -> ModesState {
         match byte {
             b'[' => {
                 self.sequence = Sequence::default();
-                return State::Csi;
+                return ModesState::Csi;
             }
-            b']' | b'P' | b'X' | b'^' | b'_' => return State::Text,
-            0x20..=0x2f => return State::EscapeRest,
+            b']' | b'P' | b'X' | b'^' | b'_' => return ModesState::Text,
+            0x20..=0x2f => return ModesState::EscapeRest,
             b'=' => self.modes.keypad = true,
             b'>' => self.modes.keypad = false,
             b'c' => self.modes = Changed::default(),
             _ => {}
         }
-        State::Ground
+        ModesState::Ground
     }
 
-    fn csi(&mut self, byte: u8) -> State {
+    fn csi(&mut self, byte: u8) -> ModesState {
         let sequence = &mut self.sequence;
         match byte {
             b'0'..=b'9' => {
@@ -252,13 +252,13 @@ impl ModeTracker {
             0x20..=0x2f => sequence.intermediate = byte,
             0x40..=0x7e => {
                 self.act(byte);
-                return State::Ground;
+                return ModesState::Ground;
             }
             // A misplaced marker: not a sequence we know.
             _ => sequence.intermediate = byte,
         }
         self.sequence.started = true;
-        State::Csi
+        ModesState::Csi
     }
 
     fn act(&mut self, last: u8) {

@@ -4,7 +4,7 @@ use super::screen::Screen;
 
 /// A signal or a change of the terminal's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub enum TerminalSignal {
     /// The terminal may have another size.
     Resize,
     /// SIGINT; Ctrl-C outside raw mode.
@@ -21,7 +21,7 @@ pub enum Signal {
     Continue,
 }
 
-impl Signal {
+impl TerminalSignal {
     /// The signal's number where it ends a process, for an exit status of 128 + number.
     #[must_use]
     pub fn number(self) -> Option<u8> {
@@ -52,11 +52,11 @@ impl Signals {
         }
     }
 
-    /// Waits for the next signal other than [`Signal::Suspend`], for which `suspend` is called.
-    pub async fn next(&mut self, suspend: impl Fn()) -> Signal {
+    /// Waits for the next signal other than [`TerminalSignal::Suspend`], for which `suspend` is called.
+    pub async fn next(&mut self, suspend: impl Fn()) -> TerminalSignal {
         loop {
             match self.recv().await {
-                Signal::Suspend => suspend(),
+                TerminalSignal::Suspend => suspend(),
                 other => return other,
             }
         }
@@ -65,18 +65,18 @@ impl Signals {
 
 #[cfg(unix)]
 mod unix {
-    use super::Signal;
+    use super::TerminalSignal;
     use crate::process::was_ignored;
     use std::future::poll_fn;
     use std::io;
     use std::task::Poll;
     use tokio::signal::unix::{Signal as Listener, SignalKind, signal};
 
-    /// All of [`Signal`], except those that are to be ignored. From the first of these on, none of them
+    /// All of [`TerminalSignal`], except those that are to be ignored. From the first of these on, none of them
     /// acts on the process by itself.
     #[derive(Debug)]
     pub struct Signals {
-        listeners: Vec<(Listener, Signal)>,
+        listeners: Vec<(Listener, TerminalSignal)>,
     }
 
     impl Signals {
@@ -84,13 +84,19 @@ mod unix {
         pub fn listen() -> io::Result<Self> {
             // In the order of urgency, should several be waiting.
             let kinds = [
-                (SignalKind::hangup(), Signal::Hangup),
-                (SignalKind::terminate(), Signal::Terminate),
-                (SignalKind::interrupt(), Signal::Interrupt),
-                (SignalKind::quit(), Signal::Quit),
-                (SignalKind::from_raw(number(Kind::CONT)), Signal::Continue),
-                (SignalKind::from_raw(number(Kind::TSTP)), Signal::Suspend),
-                (SignalKind::window_change(), Signal::Resize),
+                (SignalKind::hangup(), TerminalSignal::Hangup),
+                (SignalKind::terminate(), TerminalSignal::Terminate),
+                (SignalKind::interrupt(), TerminalSignal::Interrupt),
+                (SignalKind::quit(), TerminalSignal::Quit),
+                (
+                    SignalKind::from_raw(number(Kind::CONT)),
+                    TerminalSignal::Continue,
+                ),
+                (
+                    SignalKind::from_raw(number(Kind::TSTP)),
+                    TerminalSignal::Suspend,
+                ),
+                (SignalKind::window_change(), TerminalSignal::Resize),
             ];
             let listeners = kinds
                 .into_iter()
@@ -101,7 +107,7 @@ mod unix {
         }
 
         /// The next signal. Cancelling loses none.
-        pub async fn recv(&mut self) -> Signal {
+        pub async fn recv(&mut self) -> TerminalSignal {
             poll_fn(|cx| {
                 for (listener, value) in &mut self.listeners {
                     if let Poll::Ready(Some(())) = listener.poll_recv(cx) {
@@ -129,13 +135,13 @@ mod unix {
         async fn signals_arrive_as_values() {
             let mut signals = Signals::listen().unwrap();
             for (kind, expected) in [
-                (Kind::WINCH, Signal::Resize),
-                (Kind::TERM, Signal::Terminate),
-                (Kind::HUP, Signal::Hangup),
-                (Kind::INT, Signal::Interrupt),
-                (Kind::QUIT, Signal::Quit),
-                (Kind::TSTP, Signal::Suspend),
-                (Kind::CONT, Signal::Continue),
+                (Kind::WINCH, TerminalSignal::Resize),
+                (Kind::TERM, TerminalSignal::Terminate),
+                (Kind::HUP, TerminalSignal::Hangup),
+                (Kind::INT, TerminalSignal::Interrupt),
+                (Kind::QUIT, TerminalSignal::Quit),
+                (Kind::TSTP, TerminalSignal::Suspend),
+                (Kind::CONT, TerminalSignal::Continue),
             ] {
                 // As under nohup.
                 if was_ignored(number(kind)) {

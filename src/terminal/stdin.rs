@@ -24,10 +24,10 @@ const STACK: usize = 64 * 1024;
 /// Bytes asked for by a poll whose caller went away are kept for the next. Dropping it never waits: a
 /// read under way ends with the process.
 #[derive(Debug)]
-pub struct Stdin(Source);
+pub struct Stdin(InputSource);
 
 #[derive(Debug)]
-enum Source {
+enum InputSource {
     Thread(Thread),
     #[cfg(target_os = "linux")]
     Keyboard(Keyboard),
@@ -41,11 +41,11 @@ struct Thread {
     /// The bytes that were read; those from `taken` on have not been taken yet.
     chunk: Vec<u8>,
     taken: usize,
-    stage: Stage,
+    stage: ReadStage,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum ReadStage {
     Idle,
     Asked,
     Ended,
@@ -56,7 +56,7 @@ impl Stdin {
     pub fn open() -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         if let Some(keyboard) = Keyboard::open() {
-            return Ok(Self(Source::Keyboard(keyboard)));
+            return Ok(Self(InputSource::Keyboard(keyboard)));
         }
         #[cfg(unix)]
         let reader = unbuffered::Stdin::open()?;
@@ -73,12 +73,12 @@ impl Stdin {
             .name("stdin".into())
             .stack_size(STACK)
             .spawn(move || serve(reader, &asked, &answer))?;
-        Ok(Self(Source::Thread(Thread {
+        Ok(Self(InputSource::Thread(Thread {
             requests,
             chunks,
             chunk: Vec::new(),
             taken: 0,
-            stage: Stage::Idle,
+            stage: ReadStage::Idle,
         })))
     }
 }
@@ -88,21 +88,21 @@ impl Thread {
         if buf.remaining() == 0 || self.deliver(buf) {
             return Poll::Ready(Ok(()));
         }
-        if self.stage == Stage::Idle {
+        if self.stage == ReadStage::Idle {
             self.ask(buf.remaining());
         }
-        if self.stage == Stage::Ended {
+        if self.stage == ReadStage::Ended {
             return Poll::Ready(Ok(()));
         }
         let answer = ready!(self.chunks.poll_recv(cx));
-        self.stage = Stage::Idle;
+        self.stage = ReadStage::Idle;
         match answer {
             Some(Ok(chunk)) if !chunk.is_empty() => {
                 self.chunk = chunk;
                 self.deliver(buf);
             }
             Some(Err(error)) => return Poll::Ready(Err(error)),
-            Some(Ok(_)) | None => self.stage = Stage::Ended,
+            Some(Ok(_)) | None => self.stage = ReadStage::Ended,
         }
         Poll::Ready(Ok(()))
     }
@@ -122,8 +122,8 @@ impl Thread {
         self.taken = 0;
         // There is room for one request and at most one is out, so an error means the thread is gone.
         self.stage = match self.requests.try_send(chunk) {
-            Ok(()) => Stage::Asked,
-            Err(_) => Stage::Ended,
+            Ok(()) => ReadStage::Asked,
+            Err(_) => ReadStage::Ended,
         };
     }
 }
@@ -135,9 +135,9 @@ impl AsyncRead for Stdin {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.0 {
-            Source::Thread(thread) => thread.poll_read(cx, buf),
+            InputSource::Thread(thread) => thread.poll_read(cx, buf),
             #[cfg(target_os = "linux")]
-            Source::Keyboard(keyboard) => keyboard.poll_read(cx, buf),
+            InputSource::Keyboard(keyboard) => keyboard.poll_read(cx, buf),
         }
     }
 }

@@ -37,19 +37,19 @@ pub struct Stdout(Arc<Handle>);
 
 /// The writing end of a queue; the thread ends some time after it is dropped.
 struct Handle {
-    queue: Arc<Queue>,
+    queue: Arc<OutputQueue>,
 }
 
 /// The queue between the callers and the thread that writes.
 #[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
+struct OutputQueue {
+    state: Mutex<QueueState>,
     filled: Condvar,
     written: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     /// Accepted and not yet taken by the thread.
     bytes: Vec<u8>,
     /// The thread is writing what it took before.
@@ -68,7 +68,7 @@ struct State {
     tap: Option<Tap>,
 }
 
-impl State {
+impl QueueState {
     /// True if everything that was accepted has been written.
     fn is_done(&self) -> bool {
         self.bytes.is_empty() && !self.writing
@@ -149,7 +149,7 @@ impl Stdout {
     /// Any blocking writer; it is flushed after each write. Its thread starts when it is needed: a
     /// write fails if there can be none.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(OutputQueue::default());
         let served = queue.clone();
         let start: Start = Box::new(move || {
             let thread = thread::Builder::new().name("stdout".into());
@@ -292,8 +292,8 @@ impl Drop for Handle {
     }
 }
 
-impl Queue {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl OutputQueue {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         // The state is consistent after every statement, so a panic elsewhere does it no harm.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,6 @@
 //! Signals on Windows: console events, and the size, which must be asked for.
 
-use super::signals::Signal;
+use super::signals::TerminalSignal;
 use super::size::Size;
 use std::future::poll_fn;
 use std::io;
@@ -42,25 +42,25 @@ impl Signals {
     }
 
     /// The next signal. Cancelling loses none.
-    pub async fn recv(&mut self) -> Signal {
+    pub async fn recv(&mut self) -> TerminalSignal {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Signal> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<TerminalSignal> {
         if self.ctrl_close.poll_recv(cx).is_ready() {
-            return Poll::Ready(Signal::Hangup);
+            return Poll::Ready(TerminalSignal::Hangup);
         }
         if self.ctrl_shutdown.poll_recv(cx).is_ready() {
-            return Poll::Ready(Signal::Terminate);
+            return Poll::Ready(TerminalSignal::Terminate);
         }
         if self.ctrl_c.poll_recv(cx).is_ready() || self.ctrl_break.poll_recv(cx).is_ready() {
-            return Poll::Ready(Signal::Interrupt);
+            return Poll::Ready(TerminalSignal::Interrupt);
         }
         if let Some((interval, known)) = &mut self.size {
             while interval.poll_tick(cx).is_ready() {
                 let now = Size::current();
                 if std::mem::replace(known, now) != now {
-                    return Poll::Ready(Signal::Resize);
+                    return Poll::Ready(TerminalSignal::Resize);
                 }
             }
         }

@@ -138,7 +138,7 @@ fn what_is_not_one_instance_that_runs_starts_no_session() {
         ("forward web-1 -L 0:1", 1, "matches 2 instances:"),
         ("sessions list --instance web-1", 1, "matches 2 instances:"),
         ("connect web-1 --all-regions", 255, "matches 3 instances:"),
-        ("ssh-config web_1", 2, "can't stand in a Host line"),
+        ("ssh-config web_1", 2, "can't be used in a Host line"),
     ] {
         let done = axt(&cloud, words);
         assert_eq!(done.status, status, "{words}: {}", done.stderr);

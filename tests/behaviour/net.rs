@@ -183,7 +183,7 @@ async fn a_proxy_that_answers_something_else_is_told() {
     for (answer, expected) in [
         (&b"HTTP/1.1 403 Forbidden\r\n\r\n"[..], "HTTP 403"),
         (b"SSH-2.0-OpenSSH\r\n\r\n", "as an HTTP proxy does"),
-        (b"HTTP/1.1 200 OK\r\n\r\nmore", "more than its answer"),
+        (b"HTTP/1.1 200 OK\r\n\r\nmore", "data after its answer"),
         (b"HTTP/1.1 200 OK\r\n", "without an answer"),
         (&[b'x'; 9000], "too long"),
     ] {

@@ -5,7 +5,7 @@
 
 use crate::support::need;
 use axt::remote::{
-    Failure, Note, Options, RemoteCommand, RunnerClient, RunnerEvent, Signal, What, Yield,
+    Failure, Note, RemoteCommand, RunnerClient, RunnerEvent, RunnerOptions, Signal, What, Yield,
 };
 use pty_process::blocking::{Pty, open};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -101,7 +101,7 @@ struct Done {
 impl Machine {
     fn start(&self) -> Runner {
         self.start_with(
-            Options {
+            RunnerOptions {
                 compress: true,
                 several: true,
             },
@@ -109,7 +109,7 @@ impl Machine {
         )
     }
 
-    fn start_with(&self, options: Options, env: &[(&str, &str)]) -> Runner {
+    fn start_with(&self, options: RunnerOptions, env: &[(&str, &str)]) -> Runner {
         let client = RunnerClient::new(options);
         let words = shlex::split(client.command_line()).unwrap();
         crate::support::signals::heed();
@@ -576,7 +576,7 @@ fn text_is_compressed_both_ways_and_noise_costs_no_more_than_base64() {
         ] {
             std::fs::write(&file, bytes).unwrap();
             let several = false;
-            let mut runner = machine.start_with(Options { compress, several }, &[]);
+            let mut runner = machine.start_with(RunnerOptions { compress, several }, &[]);
             let command = format!("cat {}; exec wc -c", file.display());
             let done = runner.sh(&command, bytes);
             assert!(
@@ -1027,7 +1027,7 @@ fn the_mark_is_to_be_seen_nowhere() {
             "M", "C", "w", "d", "n", "s", "_m", "_y", "_c", "_l", "_h", "PWD",
         ]
         .map(|name| (name, "outside"));
-        let options = Options {
+        let options = RunnerOptions {
             compress: true,
             several: true,
         };
@@ -1231,7 +1231,7 @@ fn what_the_environment_tells_shells_changes_nothing() {
             if !reads_it {
                 continue;
             }
-            let options = Options {
+            let options = RunnerOptions {
                 compress: false,
                 several: true,
             };

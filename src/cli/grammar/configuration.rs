@@ -27,12 +27,12 @@ pub(crate) struct ConfigShow {
     pub(crate) json: bool,
     /// Every option that has a value.
     #[arg(skip)]
-    pub(crate) settings: Vec<Setting>,
+    pub(crate) settings: Vec<OptionSetting>,
 }
 
 /// An option and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Setting {
+pub(crate) struct OptionSetting {
     /// The option's long name.
     pub(crate) name: String,
     /// Its value; several for one that can be repeated.

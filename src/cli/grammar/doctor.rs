@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// `axt doctor`.
 #[derive(Debug, Args)]
-pub(crate) struct Doctor {
+pub(crate) struct DoctorArgs {
     /// The instance, as for `axt connect`; USER@ names the user there. Without it, only local and account checks
     #[arg(value_name = "[USER@]TARGET")]
     pub(crate) target: Option<String>,

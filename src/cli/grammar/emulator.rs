@@ -14,7 +14,7 @@ use std::path::PathBuf;
 /// It prints its address and the lines that point a shell at it, then runs until it is interrupted.
 #[derive(Debug, Args)]
 #[command(after_long_help = settings())]
-pub(crate) struct Emulator {
+pub(crate) struct EmulatorArgs {
     /// Address to listen on; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,

@@ -4,7 +4,7 @@ use clap::Args;
 
 /// `axt instances`.
 #[derive(Debug, Args)]
-pub(crate) struct Instances {
+pub(crate) struct InstancesArgs {
     /// List matching instances: an id, a name (* is any characters), tag:KEY=VALUE, tag:KEY, an IP address, a status
     ///
     /// An id is i-… or mi-…, a status is running, stopped, starting, stopping, pending, connected or

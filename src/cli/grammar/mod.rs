@@ -14,13 +14,13 @@ mod share;
 pub(super) mod values;
 pub(super) mod variables;
 
-pub(crate) use configuration::{Config, ConfigShow, Setting};
-pub(crate) use cp::Cp;
-pub(crate) use doctor::Doctor;
+pub(crate) use configuration::{Config, ConfigShow, OptionSetting};
+pub(crate) use cp::CpArgs;
+pub(crate) use doctor::DoctorArgs;
 #[cfg(feature = "emulator")]
-pub(crate) use emulator::{Emulator, GuestKind};
+pub(crate) use emulator::{EmulatorArgs, GuestKind};
 pub(crate) use global::Global;
-pub(crate) use instances::Instances;
+pub(crate) use instances::InstancesArgs;
 pub(crate) use openssh::{Ssh, SshConfig};
 pub(crate) use record::RecordArgs;
 pub(crate) use sessions::{Sessions, SessionsEnd, SessionsList};
@@ -57,18 +57,18 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Open a shell on an instance, or run a command there
-    Connect(Box<Connect>),
+    Connect(Box<ConnectArgs>),
     /// Copy files and directories to an instance or from one, verified and resumable
     ///
     /// Every file is copied to a part beside its place, NAME.axt-part. Its SHA-256 is compared before it takes
     /// the place of what was there. The same command goes on where an interrupted one stopped. Files that are
     /// the same already are left alone. The instance needs a POSIX shell and no sshd.
     #[command(mut_arg("no_resume", |arg| arg.help("Copy everything afresh: nothing of an interrupted copy is used")))]
-    Cp(Box<Cp>),
+    Cp(Box<CpArgs>),
     /// Forward local TCP ports to an instance, or to what the instance can reach
-    Forward(Box<Forward>),
+    Forward(Box<ForwardArgs>),
     /// Join stdin and stdout to a port of an instance: `ProxyCommand axt proxy %h %p`
-    Proxy(Box<Proxy>),
+    Proxy(Box<ProxyArgs>),
     /// Act as ssh: its options, its grammar, its exit statuses, for whatever calls ssh
     ///
     /// It takes ssh's options and acts like ssh, so that whatever calls ssh can call it: rsync, scp,
@@ -78,9 +78,9 @@ pub(crate) enum Command {
     /// Print a block for ~/.ssh/config, for instances with an sshd of their own
     SshConfig(SshConfig),
     /// Open a shell in a pod of SAE, or run a command there
-    Webshell(Box<Webshell>),
+    Webshell(Box<WebshellArgs>),
     /// List instances: ids, names, addresses, agents, tags
-    Instances(Box<Instances>),
+    Instances(Box<InstancesArgs>),
     /// List sessions, or end them
     #[command(subcommand)]
     Sessions(Sessions),
@@ -88,13 +88,13 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Share(Share),
     /// Check everything a session needs, and say how to repair what fails
-    Doctor(Doctor),
+    Doctor(DoctorArgs),
     /// Show what is configured
     #[command(subcommand)]
     Config(Config),
     /// Run a local emulator of the cloud service, in the foreground
     #[cfg(feature = "emulator")]
-    Emulator(Box<Emulator>),
+    Emulator(Box<EmulatorArgs>),
     /// Print the completion script of a shell
     Completion {
         /// The shell
@@ -131,7 +131,7 @@ impl Command {
 
 /// `axt connect`.
 #[derive(Debug, Args)]
-pub(crate) struct Connect {
+pub(crate) struct ConnectArgs {
     /// The instance: an id, a name, an address or tag:KEY=VALUE, with .REGION after it if it is in another one; USER@ names the user there. Without it, a choice on the terminal
     #[arg(value_name = "[USER@]TARGET", required_unless_present = "wss_url")]
     pub(crate) target: Option<String>,
@@ -157,7 +157,7 @@ pub(crate) struct Connect {
 
 /// `axt webshell`.
 #[derive(Debug, Args)]
-pub(crate) struct Webshell {
+pub(crate) struct WebshellArgs {
     /// Id of the SAE application
     #[arg(long, value_name = "ID")]
     pub(crate) app_id: String,
@@ -178,7 +178,7 @@ pub(crate) struct Webshell {
     pub(crate) record: RecordArgs,
     /// Options of every connection.
     #[command(flatten)]
-    pub(crate) connection: Connection,
+    pub(crate) connection: ConnectionArgs,
 }
 
 /// What to run: options of every command that can run something.
@@ -232,7 +232,7 @@ pub(crate) struct RunArgs {
 
 /// `axt proxy`.
 #[derive(Debug, Args)]
-pub(crate) struct Proxy {
+pub(crate) struct ProxyArgs {
     /// The instance: an id, a name, an address or tag:KEY=VALUE, with .REGION after it if it is in another one
     #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
     pub(crate) target: Option<String>,
@@ -244,7 +244,7 @@ pub(crate) struct Proxy {
     pub(crate) target_server: Option<String>,
     /// Options of every port session.
     #[command(flatten)]
-    pub(crate) ports: Ports,
+    pub(crate) ports: PortArgs,
     /// Options of every session.
     #[command(flatten)]
     pub(crate) session: SessionArgs,
@@ -253,7 +253,7 @@ pub(crate) struct Proxy {
 /// `axt forward`.
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("forwards").required(true).multiple(true).args(["local", "dynamic"]))]
-pub(crate) struct Forward {
+pub(crate) struct ForwardArgs {
     /// The instance: an id, a name, an address or tag:KEY=VALUE, with .REGION after it if it is in another one
     #[arg(value_name = "TARGET", required_unless_present = "wss_url")]
     pub(crate) target: Option<String>,
@@ -280,7 +280,7 @@ pub(crate) struct Forward {
     pub(crate) json: bool,
     /// Options of every port session.
     #[command(flatten)]
-    pub(crate) ports: Ports,
+    pub(crate) ports: PortArgs,
     /// Options of every session.
     #[command(flatten)]
     pub(crate) session: SessionArgs,
@@ -289,7 +289,7 @@ pub(crate) struct Forward {
 /// Options of every port session.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Port options")]
-pub(crate) struct Ports {
+pub(crate) struct PortArgs {
     /// Send at once instead of waiting until the remote side is ready: old agents drop early input
     #[arg(long)]
     pub(crate) eager: bool,
@@ -339,13 +339,13 @@ pub(crate) struct SessionArgs {
     pub(crate) name_cache: Duration,
     /// Options of every connection.
     #[command(flatten)]
-    pub(crate) connection: Connection,
+    pub(crate) connection: ConnectionArgs,
 }
 
 /// Options of every connection.
 #[derive(Debug, Clone, Args, Serialize, Deserialize)]
 #[command(next_help_heading = "Session options")]
-pub(crate) struct Connection {
+pub(crate) struct ConnectionArgs {
     /// Time limit for each step of opening: API call, connection, the agent's answer
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = timeout)]
     pub(crate) connect_timeout: Duration,

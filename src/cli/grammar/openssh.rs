@@ -1,6 +1,6 @@
 //! The grammar of `axt ssh` and `axt ssh-config`, as far as it is axt's.
 
-use super::{Command, Forward};
+use super::{Command, ForwardArgs};
 use crate::cli::ssh::{MasterCommand, SshPlan, Task, TtyRequest};
 use clap::Args;
 use std::ffi::OsString;
@@ -50,7 +50,7 @@ pub(crate) struct Ssh {
     pub(crate) master: Option<MasterCommand>,
     /// The forwards that run besides the task.
     #[arg(skip)]
-    pub(crate) forward: Option<Box<Forward>>,
+    pub(crate) forward: Option<Box<ForwardArgs>>,
     /// Whether a port that can't be listened on ends the command.
     #[arg(skip)]
     pub(crate) exit_on_forward_failure: bool,

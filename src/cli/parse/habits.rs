@@ -18,7 +18,7 @@ pub(super) fn hint(
     let Some(ContextValue::String(word)) = error.get(kind) else {
         return None;
     };
-    let typed = Typed(args);
+    let typed = TypedLine(args);
     match error.kind() {
         ErrorKind::InvalidSubcommand => command(word, &typed, knows),
         _ if typed.has("connect") || typed.has("webshell") => option(word, &typed),
@@ -27,7 +27,7 @@ pub(super) fn hint(
 }
 
 /// The hint for a word in place of a command.
-fn command(word: &str, typed: &Typed, knows: impl Fn(&str) -> bool) -> Option<String> {
+fn command(word: &str, typed: &TypedLine, knows: impl Fn(&str) -> bool) -> Option<String> {
     let target = typed.target().unwrap_or("TARGET");
     let known = |command: &str, line: String| knows(command).then_some(line);
     let line = match word {
@@ -61,7 +61,7 @@ fn command(word: &str, typed: &Typed, knows: impl Fn(&str) -> bool) -> Option<St
 }
 
 /// The hint for an option that `axt connect` does not have.
-fn option(word: &str, typed: &Typed) -> Option<String> {
+fn option(word: &str, typed: &TypedLine) -> Option<String> {
     let target = typed.target().unwrap_or("TARGET");
     let letter = word.strip_prefix('-').filter(|letter| letter.len() == 1)?;
     let value = typed.value(&[word]);
@@ -102,9 +102,9 @@ fn option(word: &str, typed: &Typed) -> Option<String> {
 }
 
 /// The command line before it is parsed.
-struct Typed<'a>(&'a [OsString]);
+struct TypedLine<'a>(&'a [OsString]);
 
-impl<'a> Typed<'a> {
+impl<'a> TypedLine<'a> {
     fn words(&self) -> impl Iterator<Item = &'a str> {
         let words = self
             .0

@@ -2,7 +2,7 @@
 
 use super::file::{self, Files};
 use super::line;
-use super::plan::{self, MasterCommand, SshPlan, Wanted};
+use super::plan::{self, ArgumentValues, MasterCommand, SshPlan};
 use super::print;
 use super::settings::{dynamic, local};
 use super::values::{self, LogLevel};
@@ -61,7 +61,7 @@ pub fn request(args: Vec<OsString>, files: &dyn Files) -> Result<SshRequest, Str
 
 /// The meaning that a further argument would have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum NextWord {
     /// The host, or an option.
     Host,
     /// The value of this option.
@@ -71,26 +71,26 @@ pub(crate) enum Next {
 }
 
 /// The meaning of the next argument after these, whether or not they are valid.
-pub(crate) fn next(args: &[OsString]) -> Next {
+pub(crate) fn next(args: &[OsString]) -> NextWord {
     let mut parser = lexopt::Parser::from_args(args);
     parser.set_short_equals(false);
     while let Ok(Some(arg)) = parser.next() {
         let option = match arg {
             Arg::Short(option) if WITH_VALUE.contains(option) => option,
-            Arg::Value(_) => return Next::Command,
+            Arg::Value(_) => return NextWord::Command,
             _ => continue,
         };
         if parser.value().is_err() {
-            return Next::Value(option);
+            return NextWord::Value(option);
         }
     }
-    Next::Host
+    NextWord::Host
 }
 
 /// The arguments read so far.
 #[derive(Debug, Default)]
 struct Arguments {
-    wanted: Wanted,
+    wanted: ArgumentValues,
     host: Option<String>,
     file: Option<String>,
     /// The last `-i`.

@@ -1,7 +1,7 @@
 //! The configuration file that `-F` names: its lines in order, for the host that was typed.
 
-use super::keywords::{Key, Treatment, meaning};
-use super::line::{self, Line};
+use super::keywords::{SettingKey, Treatment, meaning};
+use super::line::{self, ConfigLine};
 use super::plan;
 use super::settings::SshSettings;
 use crate::pattern::list_matches;
@@ -80,7 +80,7 @@ pub(super) fn apply(
     host: &str,
     files: &dyn Files,
 ) -> Result<(), String> {
-    let mut reader = Reader {
+    let mut reader = ConfigReader {
         included: 0,
         settings,
         host,
@@ -100,7 +100,7 @@ pub(super) fn apply(
     Ok(())
 }
 
-struct Reader<'a> {
+struct ConfigReader<'a> {
     included: usize,
     settings: &'a mut SshSettings,
     /// The host as it was typed, without the user.
@@ -111,7 +111,7 @@ struct Reader<'a> {
     asks_for_final: bool,
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     /// Applies a file's lines. The lines of an inactive block are checked and have no effect.
     fn file(&mut self, path: &str, text: &str, outer: bool, depth: usize) -> Result<(), String> {
         let mut active = outer;
@@ -131,20 +131,22 @@ impl Reader<'_> {
                 continue;
             };
             match meaning(&line.keyword) {
-                Some((_, Treatment::Kept(Key::Host | Key::Include))) if line.args.is_empty() => {
+                Some((_, Treatment::Kept(SettingKey::Host | SettingKey::Include)))
+                    if line.args.is_empty() =>
+                {
                     return Err(at(tr!(
                         "{keyword}: a value is missing",
                         keyword = line.keyword
                     )));
                 }
-                Some((_, Treatment::Kept(Key::Host))) => {
+                Some((_, Treatment::Kept(SettingKey::Host))) => {
                     let patterns = line.args.iter().map(String::as_str);
                     active = outer && list_matches(self.host, patterns);
                 }
-                Some((_, Treatment::Kept(Key::Match))) => {
+                Some((_, Treatment::Kept(SettingKey::Match))) => {
                     active = outer && self.matches(&line.args).map_err(at)?;
                 }
-                Some((_, Treatment::Kept(Key::Include))) => {
+                Some((_, Treatment::Kept(SettingKey::Include))) => {
                     self.include(&line, active, depth).map_err(at)?;
                 }
                 _ if active => self.settings.apply(&line, true).map_err(at)?,
@@ -158,7 +160,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn include(&mut self, line: &Line, active: bool, depth: usize) -> Result<(), String> {
+    fn include(&mut self, line: &ConfigLine, active: bool, depth: usize) -> Result<(), String> {
         if depth == DEEPEST {
             return Err(tr!(
                 "Include: more than {deepest} files include each other",

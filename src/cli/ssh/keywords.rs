@@ -6,7 +6,7 @@ use crate::language::Both;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Treatment {
     /// axt does what it says.
-    Kept(Key),
+    Kept(SettingKey),
     /// Refused, unless its value asks for nothing.
     Refused(RefusedKeyword),
     /// It has no effect here. It is accepted silently and named at `-v`.
@@ -15,7 +15,7 @@ pub(super) enum Treatment {
 
 /// A keyword that axt acts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Key {
+pub(super) enum SettingKey {
     BatchMode,
     ClearAllForwardings,
     Compression,
@@ -70,35 +70,35 @@ pub(super) fn meaning(keyword: &str) -> Option<(&'static str, Treatment)> {
     Some((name, Treatment::NoEffect))
 }
 
-const KEPT: [(&str, Key); 28] = [
-    ("BatchMode", Key::BatchMode),
-    ("ClearAllForwardings", Key::ClearAllForwardings),
-    ("Compression", Key::Compression),
-    ("ConnectTimeout", Key::ConnectTimeout),
-    ("ControlMaster", Key::ControlMaster),
-    ("ControlPath", Key::ControlPath),
-    ("ControlPersist", Key::ControlPersist),
-    ("DynamicForward", Key::DynamicForward),
-    ("EscapeChar", Key::EscapeChar),
-    ("ExitOnForwardFailure", Key::ExitOnForwardFailure),
-    ("GatewayPorts", Key::GatewayPorts),
-    ("Host", Key::Host),
-    ("HostName", Key::HostName),
-    ("IgnoreUnknown", Key::IgnoreUnknown),
-    ("Include", Key::Include),
-    ("LocalForward", Key::LocalForward),
-    ("LogLevel", Key::LogLevel),
-    ("Match", Key::Match),
-    ("Port", Key::Port),
-    ("RemoteCommand", Key::RemoteCommand),
-    ("RequestTTY", Key::RequestTty),
-    ("SendEnv", Key::SendEnv),
-    ("ServerAliveCountMax", Key::ServerAliveCountMax),
-    ("ServerAliveInterval", Key::ServerAliveInterval),
-    ("SessionType", Key::SessionType),
-    ("SetEnv", Key::SetEnv),
-    ("StdinNull", Key::StdinNull),
-    ("User", Key::User),
+const KEPT: [(&str, SettingKey); 28] = [
+    ("BatchMode", SettingKey::BatchMode),
+    ("ClearAllForwardings", SettingKey::ClearAllForwardings),
+    ("Compression", SettingKey::Compression),
+    ("ConnectTimeout", SettingKey::ConnectTimeout),
+    ("ControlMaster", SettingKey::ControlMaster),
+    ("ControlPath", SettingKey::ControlPath),
+    ("ControlPersist", SettingKey::ControlPersist),
+    ("DynamicForward", SettingKey::DynamicForward),
+    ("EscapeChar", SettingKey::EscapeChar),
+    ("ExitOnForwardFailure", SettingKey::ExitOnForwardFailure),
+    ("GatewayPorts", SettingKey::GatewayPorts),
+    ("Host", SettingKey::Host),
+    ("HostName", SettingKey::HostName),
+    ("IgnoreUnknown", SettingKey::IgnoreUnknown),
+    ("Include", SettingKey::Include),
+    ("LocalForward", SettingKey::LocalForward),
+    ("LogLevel", SettingKey::LogLevel),
+    ("Match", SettingKey::Match),
+    ("Port", SettingKey::Port),
+    ("RemoteCommand", SettingKey::RemoteCommand),
+    ("RequestTTY", SettingKey::RequestTty),
+    ("SendEnv", SettingKey::SendEnv),
+    ("ServerAliveCountMax", SettingKey::ServerAliveCountMax),
+    ("ServerAliveInterval", SettingKey::ServerAliveInterval),
+    ("SessionType", SettingKey::SessionType),
+    ("SetEnv", SettingKey::SetEnv),
+    ("StdinNull", SettingKey::StdinNull),
+    ("User", SettingKey::User),
 ];
 
 const REFUSED: [(&str, RefusedKeyword); 15] = [
@@ -328,7 +328,7 @@ mod tests {
     fn a_keyword_is_found_in_any_case() {
         assert_eq!(
             meaning("requesttty"),
-            Some(("RequestTTY", Treatment::Kept(Key::RequestTty)))
+            Some(("RequestTTY", Treatment::Kept(SettingKey::RequestTty)))
         );
         assert!(matches!(
             meaning("FORWARDAGENT"),

@@ -2,7 +2,7 @@
 
 /// A line that says something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct ConfigLine {
     /// The keyword as it was written.
     pub keyword: String,
     /// The arguments, without quotes and comment.
@@ -15,7 +15,7 @@ pub(super) struct Line {
 ///
 /// # Errors
 /// The message for a quote that is not closed.
-pub(super) fn cut(text: &str) -> Result<Option<Line>, String> {
+pub(super) fn cut(text: &str) -> Result<Option<ConfigLine>, String> {
     let text = text.trim_matches(is_space);
     if text.is_empty() || text.starts_with('#') {
         return Ok(None);
@@ -25,7 +25,7 @@ pub(super) fn cut(text: &str) -> Result<Option<Line>, String> {
     let rest = rest.trim_start_matches(is_space);
     let rest = rest.strip_prefix('=').unwrap_or(rest);
     let rest = rest.trim_start_matches(is_space);
-    Ok(Some(Line {
+    Ok(Some(ConfigLine {
         keyword: keyword.to_owned(),
         args: words(rest).ok_or(tr!("a quote is not closed"))?,
         rest: rest.to_owned(),

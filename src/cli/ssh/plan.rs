@@ -58,7 +58,7 @@ pub struct SshPlan {
 
 /// The arguments' own requests, without the host.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct ArgumentValues {
     pub settings: SshSettings,
     pub command: Vec<OsString>,
     pub forward: Option<Remote>,
@@ -130,7 +130,7 @@ impl SshPlan {
     ///
     /// # Errors
     /// The message names the request that axt does not support.
-    pub(super) fn of(wanted: Wanted, host: &str) -> Result<Self, String> {
+    pub(super) fn of(wanted: ArgumentValues, host: &str) -> Result<Self, String> {
         let settings = &wanted.settings;
         possible(settings)?;
         let target = target(settings, host)?;
@@ -220,7 +220,7 @@ pub(super) fn target(settings: &SshSettings, host: &str) -> Result<String, Strin
 }
 
 /// The task at `target`, which was typed as `host`.
-fn task(wanted: &Wanted, (host, target): (&str, &str)) -> Result<Task, String> {
+fn task(wanted: &ArgumentValues, (host, target): (&str, &str)) -> Result<Task, String> {
     let settings = &wanted.settings;
     if let Some(master) = wanted.master {
         if wanted.forward.is_some() {

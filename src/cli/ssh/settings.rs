@@ -1,7 +1,7 @@
 //! The settings that ssh's options and configuration lines have made so far: the first value stays.
 
-use super::keywords::{Key, RefusedKeyword, Treatment, meaning};
-use super::line::Line;
+use super::keywords::{RefusedKeyword, SettingKey, Treatment, meaning};
+use super::line::ConfigLine;
 use super::values::{self, LogLevel};
 use crate::cli::grammar::values::escape_char;
 use crate::cli::grammar::values::forward::{self, Listen};
@@ -74,7 +74,7 @@ impl SshSettings {
     ///
     /// # Errors
     /// The message for an unknown keyword or an invalid value.
-    pub(super) fn apply(&mut self, line: &Line, from_file: bool) -> Result<(), String> {
+    pub(super) fn apply(&mut self, line: &ConfigLine, from_file: bool) -> Result<(), String> {
         let Some((name, meaning)) = meaning(&line.keyword) else {
             let patterns = self.ignore_unknown.as_deref().unwrap_or_default();
             if list_matches(&line.keyword.to_ascii_lowercase(), patterns.split(',')) {
@@ -146,12 +146,12 @@ impl SshSettings {
         }
     }
 
-    fn keep(&mut self, key: Key, line: &Line) -> Result<(), String> {
+    fn keep(&mut self, key: SettingKey, line: &ConfigLine) -> Result<(), String> {
         match key {
-            Key::LocalForward => add(&mut self.local_forwards, local(&line.args.join(":"))?),
-            Key::SendEnv => line.args.iter().for_each(|arg| self.send(arg)),
-            Key::SetEnv => return self.set(&line.args),
-            Key::RemoteCommand => {
+            SettingKey::LocalForward => add(&mut self.local_forwards, local(&line.args.join(":"))?),
+            SettingKey::SendEnv => line.args.iter().for_each(|arg| self.send(arg)),
+            SettingKey::SetEnv => return self.set(&line.args),
+            SettingKey::RemoteCommand => {
                 let command = match line.rest.as_str() {
                     "none" => String::new(),
                     command => command.to_owned(),
@@ -168,15 +168,15 @@ impl SshSettings {
     }
 
     /// Takes the value of a keyword that has one.
-    fn keep_value(&mut self, key: Key, text: &str) -> Result<(), String> {
+    fn keep_value(&mut self, key: SettingKey, text: &str) -> Result<(), String> {
         match key {
-            Key::BatchMode => first(&mut self.batch_mode, values::flag(text)?),
-            Key::ClearAllForwardings => {
+            SettingKey::BatchMode => first(&mut self.batch_mode, values::flag(text)?),
+            SettingKey::ClearAllForwardings => {
                 first(&mut self.clear_all_forwardings, values::flag(text)?);
             }
-            Key::Compression => first(&mut self.compression, values::flag(text)?),
-            Key::ConnectTimeout => first(&mut self.connect_timeout, optional_time(text)?),
-            Key::ControlMaster => {
+            SettingKey::Compression => first(&mut self.compression, values::flag(text)?),
+            SettingKey::ConnectTimeout => first(&mut self.connect_timeout, optional_time(text)?),
+            SettingKey::ControlMaster => {
                 let words = ["yes", "no", "auto", "ask", "autoask"];
                 let word = values::word(text, &words)?;
                 // Nobody can be asked.
@@ -185,38 +185,43 @@ impl SshSettings {
                 }
                 first(&mut self.control_master, word);
             }
-            Key::ControlPath => first(&mut self.control_path, text.to_owned()),
-            Key::ControlPersist => first(&mut self.control_persist, persist(text)?),
-            Key::DynamicForward => add(&mut self.dynamic_forwards, dynamic(text)?),
-            Key::EscapeChar => first(&mut self.escape_char, escape_char(text)?),
-            Key::ExitOnForwardFailure => {
+            SettingKey::ControlPath => first(&mut self.control_path, text.to_owned()),
+            SettingKey::ControlPersist => first(&mut self.control_persist, persist(text)?),
+            SettingKey::DynamicForward => add(&mut self.dynamic_forwards, dynamic(text)?),
+            SettingKey::EscapeChar => first(&mut self.escape_char, escape_char(text)?),
+            SettingKey::ExitOnForwardFailure => {
                 first(&mut self.exit_on_forward_failure, values::flag(text)?);
             }
-            Key::GatewayPorts => first(&mut self.gateway_ports, values::flag(text)?),
-            Key::HostName => first(&mut self.host_name, text.to_owned()),
-            Key::IgnoreUnknown => first(&mut self.ignore_unknown, text.to_ascii_lowercase()),
-            Key::LogLevel => first(&mut self.log_level, values::log_level(text)?),
-            Key::Port => first(&mut self.port, values::port(text)?),
-            Key::RequestTty => {
+            SettingKey::GatewayPorts => first(&mut self.gateway_ports, values::flag(text)?),
+            SettingKey::HostName => first(&mut self.host_name, text.to_owned()),
+            SettingKey::IgnoreUnknown => first(&mut self.ignore_unknown, text.to_ascii_lowercase()),
+            SettingKey::LogLevel => first(&mut self.log_level, values::log_level(text)?),
+            SettingKey::Port => first(&mut self.port, values::port(text)?),
+            SettingKey::RequestTty => {
                 let words = ["yes", "no", "auto", "force"];
                 first(&mut self.request_tty, values::word(text, &words)?);
             }
-            Key::ServerAliveCountMax => first(&mut self.alive_count_max, values::count(text)?),
-            Key::ServerAliveInterval => {
+            SettingKey::ServerAliveCountMax => {
+                first(&mut self.alive_count_max, values::count(text)?)
+            }
+            SettingKey::ServerAliveInterval => {
                 let interval = optional_time(text)?.unwrap_or_default();
                 first(&mut self.alive_interval, interval);
             }
-            Key::SessionType => {
+            SettingKey::SessionType => {
                 let words = ["none", "subsystem", "default"];
                 first(&mut self.session_type, values::word(text, &words)?);
             }
-            Key::StdinNull => first(&mut self.stdin_null, values::flag(text)?),
-            Key::User => first(&mut self.user, text.to_owned()),
-            Key::Host | Key::Include | Key::Match => {
-                return Err(tr!("it makes sense in a file only").into());
+            SettingKey::StdinNull => first(&mut self.stdin_null, values::flag(text)?),
+            SettingKey::User => first(&mut self.user, text.to_owned()),
+            SettingKey::Host | SettingKey::Include | SettingKey::Match => {
+                return Err(tr!("it can only be used in a file").into());
             }
             // These have their own ways with several values.
-            Key::LocalForward | Key::RemoteCommand | Key::SendEnv | Key::SetEnv => {}
+            SettingKey::LocalForward
+            | SettingKey::RemoteCommand
+            | SettingKey::SendEnv
+            | SettingKey::SetEnv => {}
         }
         Ok(())
     }
@@ -304,7 +309,7 @@ fn persist(text: &str) -> Result<Persist, String> {
 }
 
 /// True if a line of a keyword that axt can't follow leads to the same as none.
-fn asks_for_nothing(name: &str, refused: &RefusedKeyword, line: &Line) -> bool {
+fn asks_for_nothing(name: &str, refused: &RefusedKeyword, line: &ConfigLine) -> bool {
     let value = line.args.join(" ").to_ascii_lowercase();
     // `axt proxy %h %p` leads where axt leads anyway.
     let leads_here = || own_proxy_options(&line.args).is_some_and(<[_]>::is_empty);

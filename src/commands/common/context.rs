@@ -1,7 +1,7 @@
 //! Everything that a command needs to reach the service: settings, network, credentials.
 
 use super::remembered::gateways::Gateways;
-use crate::cli::{Connection, Global};
+use crate::cli::{ConnectionArgs, Global};
 use crate::config::credentials::{Credentials, CredentialsProvider};
 use crate::config::env::{cache_dir, process_env, state_dir};
 use crate::config::settings::{ConnectionType, Flags, Settings, Signature, Source, Sourced};
@@ -53,7 +53,7 @@ pub(crate) struct Context {
 
 impl Context {
     /// The way that the arguments ask for: the configured one, or an emulator in this process.
-    pub(crate) fn from_args(global: &Global, args: &Connection, ui: &Ui) -> Result<Self> {
+    pub(crate) fn from_args(global: &Global, args: &ConnectionArgs, ui: &Ui) -> Result<Self> {
         #[cfg(feature = "emulator")]
         if args.emulator {
             return Self::emulated(global, args.connect_timeout);

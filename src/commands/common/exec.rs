@@ -4,8 +4,8 @@ use crate::error::{Error, Result, Stop};
 use crate::protocol::channel::Ending;
 use crate::protocol::filter::{Filter, Flow};
 use crate::remote::{
-    Failure, Options, RemoteCommand, RunnerClient, RunnerEvent, Signal, StdinScript, Terminal,
-    What, Yield, typed_line,
+    Failure, RemoteCommand, RunnerClient, RunnerEvent, RunnerOptions, Signal, StdinScript,
+    Terminal, What, Yield, typed_line,
 };
 use bytes::BufMut as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -91,7 +91,7 @@ impl Exec {
         let side = if program.terminal {
             Side::Terminal(Box::new(Terminal::new(command)))
         } else {
-            let mut client = RunnerClient::new(Options {
+            let mut client = RunnerClient::new(RunnerOptions {
                 compress: !command.uncompressed,
                 several: false,
             });

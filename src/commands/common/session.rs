@@ -30,7 +30,7 @@ use crate::wire::SessionUrl;
 use confirmation::Confirmation;
 use dial::{dial, heard};
 use given_url::given_url;
-use queue::Queue;
+use queue::StartQueue;
 #[cfg(unix)]
 pub(crate) use queue::fails_again;
 use std::pin::{Pin, pin};
@@ -118,7 +118,7 @@ impl Started {
         stop: impl Future<Output = Error>,
     ) -> Result<Self> {
         let mut stop = pin!(stop);
-        let mut queue = Queue::new(context, client.region(), args)?;
+        let mut queue = StartQueue::new(context, client.region(), args)?;
         loop {
             tokio::select! {
                 turn = queue.turn() => turn?,
@@ -362,8 +362,8 @@ pub(crate) fn request(
 
 /// The protocol's options as the session options describe them.
 #[must_use]
-pub(crate) fn protocol_options(args: &cli::SessionArgs) -> session::Options {
-    session::Options {
+pub(crate) fn protocol_options(args: &cli::SessionArgs) -> session::SessionOptions {
+    session::SessionOptions {
         keepalive: match args.connection.keepalive {
             None => session::Keepalive::Usual,
             Some(Duration::ZERO) => session::Keepalive::Off,
@@ -372,7 +372,7 @@ pub(crate) fn protocol_options(args: &cli::SessionArgs) -> session::Options {
         dead_after: unless_zero(args.connection.dead_after),
         rate_limit: args.connection.rate_limit,
         input_from: InputFrom::FirstOutput,
-        ..session::Options::default()
+        ..session::SessionOptions::default()
     }
 }
 

@@ -4,7 +4,7 @@ use std::mem::take;
 
 /// The line up to the cursor.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct BashLine {
     /// Its words, without quotes. The last one, which may be empty, is to be completed.
     pub(super) words: Vec<String>,
     /// The bytes of the last word that stay as they are: bash replaces what follows.
@@ -13,7 +13,7 @@ pub(super) struct Line {
     quote: Option<char>,
 }
 
-impl Line {
+impl BashLine {
     /// Reads the line. `breaks` are the characters that part words for completion, bash's COMP_WORDBREAKS.
     pub(super) fn read(text: &str, breaks: &str) -> Self {
         let mut line = Self::default();
@@ -104,7 +104,7 @@ mod tests {
         fn what_is_put_back_reads_as_the_value(
             line in "axt ([a-z]{1,3}|[\"'].{0,4}|.{0,6})", more in "[ -~]{0,6}",
         ) {
-            let read = Line::read(&line, BREAKS);
+            let read = BashLine::read(&line, BREAKS);
             let word = read.words.last().unwrap();
             let value = format!("{word}{more}");
             let put = read.replacement(&value).unwrap();
@@ -112,7 +112,7 @@ mod tests {
             let quote = read.quote.map(String::from).unwrap_or_default();
             let start = (0..=line.len()).rev().filter(|at| line.is_char_boundary(*at));
             let lines = start.map(|at| format!("{}{put}{quote}", &line[..at]));
-            let mut words = lines.map(|line| Line::read(&line, BREAKS).words);
+            let mut words = lines.map(|line| BashLine::read(&line, BREAKS).words);
             prop_assert!(words.any(|words| words.last() == Some(&value)));
         }
     }
@@ -132,7 +132,7 @@ mod tests {
             ("axt \"web\\", &["axt", "web"]),
             ("", &[""]),
         ] {
-            assert_eq!(Line::read(text, BREAKS).words, words, "{text}");
+            assert_eq!(BashLine::read(text, BREAKS).words, words, "{text}");
         }
     }
 
@@ -165,9 +165,13 @@ mod tests {
             ("axt connect ", "web*;$(x)", Some("web\\*\\;\\$\\(x\\)")),
         ] {
             let put = put.map(str::to_owned);
-            assert_eq!(Line::read(text, BREAKS).replacement(value), put, "{text}");
+            assert_eq!(
+                BashLine::read(text, BREAKS).replacement(value),
+                put,
+                "{text}"
+            );
         }
-        let line = Line::read("axt connect root@w", " =");
+        let line = BashLine::read("axt connect root@w", " =");
         assert_eq!(line.replacement("root@web").as_deref(), Some("root@web"));
     }
 }

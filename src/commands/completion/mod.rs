@@ -7,7 +7,7 @@ use crate::cli::{Candidate, Unfinished, command};
 use crate::exit::Exit;
 use crate::ui::Ui;
 use clap_complete::Shell;
-use line::Line;
+use line::BashLine;
 use std::ffi::OsString;
 use targets::targets;
 
@@ -25,7 +25,7 @@ pub(crate) fn run(shell: Shell, typed: Vec<OsString>, ui: &Ui) -> anyhow::Result
 /// The last word of a line of bash's, and what is put in its place if it is to become longer by `more`.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn replaced_on_line(text: &str, breaks: &str, more: &str) -> (String, Option<String>) {
-    let line = Line::read(text, breaks);
+    let line = BashLine::read(text, breaks);
     let word = line.words.last().cloned().unwrap_or_default();
     let put = line.replacement(&format!("{word}{more}"));
     (word, put)
@@ -56,7 +56,7 @@ fn answer(shell: Shell, typed: Vec<OsString>) -> String {
     }
     let mut typed = typed.iter().map(|text| text.to_string_lossy());
     let (line, breaks) = (typed.next().unwrap_or_default(), typed.next());
-    let line = Line::read(&line, &breaks.unwrap_or_default());
+    let line = BashLine::read(&line, &breaks.unwrap_or_default());
     let words = line.words.iter().map(OsString::from).collect();
     let found = candidates(words).into_iter();
     let values = found.filter_map(|found| line.replacement(&found.word));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// The targets that begin with this text, in order.
 pub(super) fn targets(global: &Global, start: &str) -> Vec<Candidate> {
-    let mut known = Known {
+    let mut known = KnownTargets {
         start,
         found: Vec::new(),
     };
@@ -27,12 +27,12 @@ pub(super) fn targets(global: &Global, start: &str) -> Vec<Candidate> {
 }
 
 /// The known targets, each with its description.
-struct Known<'a> {
+struct KnownTargets<'a> {
     start: &'a str,
     found: Vec<Candidate>,
 }
 
-impl Known<'_> {
+impl KnownTargets<'_> {
     fn add(&mut self, word: String, about: &str) {
         if word.starts_with(self.start) {
             let about = if about == word { "" } else { about }.to_owned();

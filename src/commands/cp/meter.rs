@@ -25,10 +25,10 @@ const PREFIX: &str = "axt: ";
 
 /// Counts bytes. Clones count together.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Meter(Arc<Counts>);
+pub(super) struct Meter(Arc<ByteCounts>);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct ByteCounts {
     /// Bytes that were copied.
     moved: AtomicU64,
     /// Bytes that are to be copied, as far as that is known.

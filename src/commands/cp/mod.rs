@@ -17,7 +17,7 @@ use super::common::sharing;
 use super::common::stops::Stops;
 use super::common::target::resolve::{self, May};
 use super::doctor::explain::explained;
-use crate::cli::{Compress, Cp, Global};
+use crate::cli::{Compress, CpArgs, Global};
 use crate::config::env::{process_env, state_dir};
 use crate::copy::{CopyDirection, RemotePath};
 use crate::error::{Error, Result};
@@ -46,7 +46,7 @@ use upload::file::LocalSource;
 const END: Duration = Duration::from_secs(5);
 
 /// Runs `axt cp`.
-pub(crate) async fn run(global: &Global, mut args: Cp, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, mut args: CpArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let route = CopyDirection::of(&args.paths)?;
     // The variable and the file speak of sessions, as with other commands.
     let afresh = args.session.no_resume && global.is_typed("no_resume");

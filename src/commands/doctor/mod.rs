@@ -7,7 +7,7 @@ mod local;
 mod report;
 mod trial;
 
-use crate::cli::{Doctor, Global};
+use crate::cli::{DoctorArgs, Global};
 use crate::commands::common::context::Context;
 use crate::commands::common::stops::Stops;
 use crate::commands::common::target::resolve;
@@ -24,12 +24,12 @@ use crate::terminal;
 use crate::ui::Ui;
 use finding::{Finding, Fix};
 use futures_util::TryFutureExt as _;
-use report::{Report, Row};
+use report::{Report, ReportRow};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 /// Runs `axt doctor`.
-pub(crate) async fn run(global: &Global, args: Doctor, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, args: DoctorArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let mut target = args.target.as_deref().map(Target::parse);
     if let Some(target) = &target {
         Meaning::of(target)?;
@@ -69,7 +69,7 @@ pub(crate) async fn run(global: &Global, args: Doctor, ui: &Ui) -> anyhow::Resul
     finish(report, &args, ui)
 }
 
-fn context(global: &Global, args: &Doctor) -> Result<Context> {
+fn context(global: &Global, args: &DoctorArgs) -> Result<Context> {
     #[cfg(feature = "emulator")]
     if args.emulator {
         return Context::emulated(global, args.connect_timeout);
@@ -77,7 +77,7 @@ fn context(global: &Global, args: &Doctor) -> Result<Context> {
     Context::new(global, args.connect_timeout)
 }
 
-fn finish(mut report: Report, args: &Doctor, ui: &Ui) -> anyhow::Result<Exit> {
+fn finish(mut report: Report, args: &DoctorArgs, ui: &Ui) -> anyhow::Result<Exit> {
     report.skip_missing(names());
     ui.data(&if args.json {
         report.json()?
@@ -129,7 +129,7 @@ impl<'a> Scene<'a> {
     async fn new(
         context: &'a Context,
         target: Option<Target>,
-        args: &Doctor,
+        args: &DoctorArgs,
         report: &mut Report,
     ) -> Option<Self> {
         let settings = &context.settings;
@@ -240,7 +240,7 @@ impl<'a> Scene<'a> {
         &self,
         names: [&'static str; N],
         check: impl Future<Output = Result<[Finding; N]>>,
-    ) -> Vec<Row> {
+    ) -> Vec<ReportRow> {
         let start = Instant::now();
         let found = timeout(self.limit, check).await;
         let found = found.unwrap_or_else(|_| {
@@ -253,7 +253,7 @@ impl<'a> Scene<'a> {
         let unknown = std::iter::repeat_with(|| Finding::skip(tr!("unknown")));
         let took = start.elapsed();
         let rows = names.into_iter().zip(findings.into_iter().chain(unknown));
-        let row = |(name, finding)| Row {
+        let row = |(name, finding)| ReportRow {
             name,
             finding,
             took,
@@ -285,7 +285,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Repairs what axt can repair.
-    async fn fix(&self, args: &Doctor, report: &mut Report, ui: &Ui) -> anyhow::Result<()> {
+    async fn fix(&self, args: &DoctorArgs, report: &mut Report, ui: &Ui) -> anyhow::Result<()> {
         let (Some(Fix::InstallAgent), Some(target)) = (report.fix(), &self.target) else {
             return Ok(());
         };

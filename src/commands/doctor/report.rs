@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// One line of the report.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub(crate) struct ReportRow {
     /// The name of the check.
     pub(crate) name: &'static str,
     /// Its result.
@@ -23,14 +23,14 @@ pub(crate) struct Row {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     /// In the order of the checks.
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<ReportRow>,
 }
 
 impl Report {
     /// Adds a finding that took no time.
     pub(crate) fn add(&mut self, name: &'static str, finding: Finding) {
         let took = Duration::ZERO;
-        self.rows.push(Row {
+        self.rows.push(ReportRow {
             name,
             finding,
             took,
@@ -70,7 +70,7 @@ impl Report {
     /// line has verdict, name, finding and remedy with tabs in between.
     pub(crate) fn text(&self, terminal: bool) -> String {
         if !terminal {
-            let rows: Vec<_> = self.rows.iter().map(Row::cells).collect();
+            let rows: Vec<_> = self.rows.iter().map(ReportRow::cells).collect();
             return table(["VERDICT", "CHECK", "FINDING", "REMEDY"], &rows, false);
         }
         let width = self
@@ -114,7 +114,7 @@ impl Report {
     }
 }
 
-impl Row {
+impl ReportRow {
     fn cells(&self) -> [String; 4] {
         let Finding { text, remedy, .. } = &self.finding;
         [

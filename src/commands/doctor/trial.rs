@@ -125,7 +125,7 @@ async fn echo(link: Link, limit: Duration) -> (Option<Duration>, Result<Duration
         opened: opened.clone(),
     };
     let now = pump::now();
-    let options = pump::Options {
+    let options = pump::PumpOptions {
         escape: None,
         resume: false,
         open_within: Some(limit),
@@ -139,7 +139,7 @@ async fn echo(link: Link, limit: Duration) -> (Option<Duration>, Result<Duration
         opened,
         echoed,
     };
-    let channel = Session::new(session::Options::default(), now);
+    let channel = Session::new(session::SessionOptions::default(), now);
     let ends = (typed, tokio::io::sink());
     let pump = Pump::new(
         Box::new(channel),

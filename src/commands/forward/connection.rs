@@ -43,7 +43,7 @@ pub(crate) struct Forwarder {
 }
 
 /// The way in which a connection gets its session.
-enum Turn {
+enum ConnectionTurn {
     Permit(OwnedSemaphorePermit),
     Ready(Tunnel),
 }
@@ -147,18 +147,18 @@ impl Forwarder {
             () = self.stop.cancelled() => return Err(Error::Lost(tr!("axt was stopped").into())),
         };
         match turn {
-            Turn::Ready(tunnel) => Ok(tunnel),
-            Turn::Permit(permit) => self.open(remote, permit).await,
+            ConnectionTurn::Ready(tunnel) => Ok(tunnel),
+            ConnectionTurn::Permit(permit) => self.open(remote, permit).await,
         }
     }
 
     /// Waits until one more session may be open, in order of arrival, or until one comes into reserve.
-    async fn turn(&self, name: &Accepted, reserve: Option<&Reserve>) -> Turn {
+    async fn turn(&self, name: &Accepted, reserve: Option<&Reserve>) -> ConnectionTurn {
         if let Ok(permit) = self.permits.clone().try_acquire_owned() {
-            return Turn::Permit(permit);
+            return ConnectionTurn::Permit(permit);
         }
         self.events.waiting(name, self.limit);
-        let _counted = Waiting::new(&self.waiting);
+        let _counted = WaitingConnection::new(&self.waiting);
         let mut permit = pin!(self.permits.clone().acquire_owned());
         loop {
             let came = async {
@@ -169,12 +169,12 @@ impl Forwarder {
             };
             tokio::select! {
                 permit = &mut permit => match permit {
-                    Ok(permit) => return Turn::Permit(permit),
+                    Ok(permit) => return ConnectionTurn::Permit(permit),
                     // Nobody closes the semaphore.
                     Err(_) => pending().await,
                 },
                 () = came => if let Some(tunnel) = reserve.and_then(Reserve::take) {
-                    return Turn::Ready(tunnel);
+                    return ConnectionTurn::Ready(tunnel);
                 },
             }
         }
@@ -279,16 +279,16 @@ async fn one(
 }
 
 /// Counts one connection as waiting, until it is dropped.
-struct Waiting<'a>(&'a watch::Sender<usize>);
+struct WaitingConnection<'a>(&'a watch::Sender<usize>);
 
-impl<'a> Waiting<'a> {
+impl<'a> WaitingConnection<'a> {
     fn new(count: &'a watch::Sender<usize>) -> Self {
         count.send_modify(|count| *count += 1);
         Self(count)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingConnection<'_> {
     fn drop(&mut self) {
         self.0.send_modify(|count| *count -= 1);
     }

@@ -19,7 +19,7 @@ mod warm;
 pub(crate) use socks::request as socks_request;
 
 use super::common::context::Context;
-use crate::cli::{Forward, Global, Listen};
+use crate::cli::{ForwardArgs, Global, Listen};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::terminal::Signals;
@@ -46,9 +46,9 @@ const GRACE: Duration = Duration::from_secs(5);
 const END: Duration = Duration::from_secs(5);
 
 /// Runs `axt forward`.
-pub(crate) async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(global: &Global, args: ForwardArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let context = Context::from_args(global, &args.session.connection, ui)?;
-    let mut running = Running::new(context, global, &args, ui).await?;
+    let mut running = RunningForwards::new(context, global, &args, ui).await?;
     let unread = running.forwarder.events.unread.clone();
     let mut signals = Signals::listen()?;
     let ports = running.listen(&args, true).await?;
@@ -66,7 +66,7 @@ pub(crate) async fn run(global: &Global, args: Forward, ui: &Ui) -> anyhow::Resu
 }
 
 /// Forwards that run besides another command, as with ssh.
-pub(crate) struct Beside(Running);
+pub(crate) struct Beside(RunningForwards);
 
 impl Beside {
     /// Listens, in a context of the arguments. With `all`, a port that can't be listened on is an error;
@@ -74,11 +74,11 @@ impl Beside {
     pub(crate) async fn start(
         context: Context,
         global: &Global,
-        args: &Forward,
+        args: &ForwardArgs,
         ui: &Ui,
         all: bool,
     ) -> Result<Self> {
-        let mut running = Running::new(context, global, args, ui).await?;
+        let mut running = RunningForwards::new(context, global, args, ui).await?;
         running.listen(args, all).await?;
         Ok(Self(running))
     }
@@ -105,7 +105,7 @@ impl Beside {
 }
 
 /// The number of sessions that may be open at once, after a check that the arguments fit together.
-fn limits(args: &Forward) -> Result<usize> {
+fn limits(args: &ForwardArgs) -> Result<usize> {
     let limit = usize::from(args.max_sessions);
     let reserved = usize::from(args.warm) * args.local.len();
     let problem = if args.session.wss_url.is_some() && (args.warm > 0 || !args.dynamic.is_empty()) {
@@ -142,7 +142,7 @@ async fn wait(mut child: Option<Child>, signals: &mut Signals) -> Exit {
 }
 
 /// The running forwards.
-struct Running {
+struct RunningForwards {
     forwarder: Arc<Forwarder>,
     /// One task for each connection.
     connections: TaskTracker,
@@ -152,9 +152,9 @@ struct Running {
     numbers: Arc<AtomicU64>,
 }
 
-impl Running {
+impl RunningForwards {
     /// Forwards of which none listens yet.
-    async fn new(context: Context, global: &Global, args: &Forward, ui: &Ui) -> Result<Self> {
+    async fn new(context: Context, global: &Global, args: &ForwardArgs, ui: &Ui) -> Result<Self> {
         let limit = limits(args)?;
         let starter = Starter::new(context, global, args).await?;
         let events = Events::new(ui, args.json);
@@ -169,7 +169,7 @@ impl Running {
 
     /// Binds everything before anything is accepted; returns the ports, in the order `-L`, `-D`. Unless
     /// `all` is set, a port that can't be bound is reported and left out.
-    async fn listen(&mut self, args: &Forward, all: bool) -> Result<Vec<u16>> {
+    async fn listen(&mut self, args: &ForwardArgs, all: bool) -> Result<Vec<u16>> {
         let mut ports = Vec::new();
         let mut bound = Vec::new();
         for listen in args.local.iter().chain(&args.dynamic) {

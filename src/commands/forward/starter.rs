@@ -1,6 +1,6 @@
 //! Starts the sessions of a listener that may run for weeks: each session has its own URL.
 
-use crate::cli::{Forward, Global, Remote};
+use crate::cli::{ForwardArgs, Global, Remote};
 use crate::commands::common::context::Context;
 use crate::commands::common::session::Started;
 use crate::commands::common::session::confirmation::Confirmation;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Everything that starting a session needs.
 pub(crate) struct Starter {
-    args: Forward,
+    args: ForwardArgs,
     context: Context,
     /// The instance's id.
     instance: String,
@@ -36,7 +36,11 @@ pub(crate) struct Starter {
 
 impl Starter {
     /// Reads the settings, and fails for a mistake that would make every session fail.
-    pub(crate) async fn new(mut context: Context, global: &Global, args: &Forward) -> Result<Self> {
+    pub(crate) async fn new(
+        mut context: Context,
+        global: &Global,
+        args: &ForwardArgs,
+    ) -> Result<Self> {
         // What standard input will say is not known yet.
         if let Some(url) = args.session.wss_url.as_ref().filter(|url| *url != "-") {
             SessionUrl::session(&url.clone().into(), None)?;
@@ -72,7 +76,7 @@ impl Starter {
 
     /// The command line.
     #[must_use]
-    pub(crate) fn args(&self) -> &Forward {
+    pub(crate) fn args(&self) -> &ForwardArgs {
         &self.args
     }
 

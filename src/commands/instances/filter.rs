@@ -1,7 +1,7 @@
 //! The filters of `axt instances`: what the service is asked for, and what is listed of its answer.
 
 use crate::openapi::ecs::check_instance_id;
-use crate::openapi::ecs::instances::{Instance, NameFilter, Query};
+use crate::openapi::ecs::instances::{ListedInstance, NameFilter, Query};
 use crate::pattern;
 use std::net::IpAddr;
 
@@ -78,7 +78,7 @@ impl InstanceFilter {
     }
 
     /// True if an instance is listed.
-    pub(super) fn fits(&self, instance: &Instance) -> bool {
+    pub(super) fn fits(&self, instance: &ListedInstance) -> bool {
         let names = [&instance.name, &instance.host_name];
         let is_named = |wanted: &String| {
             let mut names = names.into_iter().flatten();
@@ -114,13 +114,13 @@ mod tests {
         InstanceFilter::read(&texts)
     }
 
-    fn instance(id: &str, name: &str) -> Instance {
-        Instance {
+    fn instance(id: &str, name: &str) -> ListedInstance {
+        ListedInstance {
             name: Some(name.into()),
             status: Some("Running".into()),
             private_ips: vec!["10.0.0.1".into()],
             tags: [("env".to_owned(), "prod".to_owned())].into(),
-            ..Instance::new(id, "cn-hangzhou")
+            ..ListedInstance::new(id, "cn-hangzhou")
         }
     }
 

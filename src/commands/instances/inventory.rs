@@ -1,12 +1,12 @@
 //! Instances as Ansible's inventory and as ClusterShell's groups.
 
 use crate::error::{Error, Result};
-use crate::openapi::ecs::instances::Instance;
+use crate::openapi::ecs::instances::ListedInstance;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that Ansible's `--list` asks for. `ssh` is the program in ssh's place.
-pub(super) fn list(instances: &[Instance], ssh: &str) -> Value {
+pub(super) fn list(instances: &[ListedInstance], ssh: &str) -> Value {
     let names = host_names(instances);
     let mut groups = BTreeMap::<String, Vec<&str>>::new();
     let mut variables = Map::new();
@@ -25,7 +25,7 @@ pub(super) fn list(instances: &[Instance], ssh: &str) -> Value {
 }
 
 /// The answer to Ansible's `--host`: the variables of one host, or none for an unknown host.
-pub(super) fn variables(instances: &[Instance], name: &str, ssh: &str) -> Value {
+pub(super) fn variables(instances: &[ListedInstance], name: &str, ssh: &str) -> Value {
     let names = host_names(instances);
     let mut named = instances.iter().zip(names);
     let found = named.find(|(_, own)| own == name);
@@ -37,7 +37,7 @@ pub(super) fn variables(instances: &[Instance], name: &str, ssh: &str) -> Value 
 ///
 /// # Errors
 /// [`Error::Usage`] for an unknown upcall.
-pub(super) fn upcall(instances: &[Instance], upcall: &str) -> Result<String> {
+pub(super) fn upcall(instances: &[ListedInstance], upcall: &str) -> Result<String> {
     let (what, subject) = upcall.split_once(':').unwrap_or((upcall, ""));
     let mut lines = BTreeSet::new();
     for instance in instances {
@@ -72,13 +72,13 @@ pub(super) fn upcall(instances: &[Instance], upcall: &str) -> Result<String> {
 }
 
 /// A target that names the instance without a look-up: its id with its region.
-fn address(instance: &Instance) -> String {
+fn address(instance: &ListedInstance) -> String {
     format!("{}.{}", instance.id, instance.region)
 }
 
 /// The instances' names for Ansible: a name that only one of them has and that Ansible takes for
 /// nothing else, or else the id with the region.
-fn host_names(instances: &[Instance]) -> Vec<String> {
+fn host_names(instances: &[ListedInstance]) -> Vec<String> {
     let mut uses = BTreeMap::<&str, usize>::new();
     for name in instances.iter().filter_map(|i| i.name.as_deref()) {
         *uses.entry(name).or_default() += 1;
@@ -88,14 +88,14 @@ fn host_names(instances: &[Instance]) -> Vec<String> {
         let letter = |c: char| c.is_alphabetic();
         uses.get(name) == Some(&1) && name.starts_with(letter) && name.chars().all(plain)
     };
-    let name = |i: &Instance| i.name.as_deref().filter(fits).map(str::to_owned);
+    let name = |i: &ListedInstance| i.name.as_deref().filter(fits).map(str::to_owned);
     instances
         .iter()
         .map(|instance| name(instance).unwrap_or_else(|| address(instance)))
         .collect()
 }
 
-fn host(instance: &Instance, ssh: &str) -> Value {
+fn host(instance: &ListedInstance, ssh: &str) -> Value {
     json!({
         "ansible_host": address(instance),
         "ansible_ssh_executable": ssh,
@@ -117,7 +117,7 @@ fn host(instance: &Instance, ssh: &str) -> Value {
 }
 
 /// The groups of an instance: by region, VPC, status, system and tag.
-fn groups_of(instance: &Instance) -> BTreeSet<String> {
+fn groups_of(instance: &ListedInstance) -> BTreeSet<String> {
     let of = |kind: &str, value: &Option<String>| {
         let value = value.as_deref()?;
         Some(format!(
@@ -166,8 +166,8 @@ fn group_name(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn instances() -> Vec<Instance> {
-        let of = |id: &str, name: &str, tags: &[(&str, &str)]| Instance {
+    fn instances() -> Vec<ListedInstance> {
+        let of = |id: &str, name: &str, tags: &[(&str, &str)]| ListedInstance {
             name: Some(name.into()),
             status: Some("Running".into()),
             vpc: Some("vpc-bp1".into()),
@@ -176,7 +176,7 @@ mod tests {
                 .iter()
                 .map(|(key, value)| ((*key).into(), (*value).into()))
                 .collect(),
-            ..Instance::new(id, "cn-beijing")
+            ..ListedInstance::new(id, "cn-beijing")
         };
         vec![
             of("i-1", "web-1", &[("env", "prod"), ("a b", "")]),

@@ -14,7 +14,7 @@ use crate::json;
 use crate::names::cache::NameCache;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::agents::{Agent, agents};
-use crate::openapi::ecs::instances::{Instance, find};
+use crate::openapi::ecs::instances::{ListedInstance, find};
 use crate::openapi::endpoint::Product;
 use crate::ui::Ui;
 use filter::InstanceFilter;
@@ -30,14 +30,18 @@ const CALL: Duration = Duration::from_secs(180);
 
 /// The instances of a region, and what could not be read there.
 struct Listed {
-    instances: Vec<Instance>,
+    instances: Vec<ListedInstance>,
     /// Instances of both kinds could be looked at.
     is_whole: bool,
     unknown: Vec<(&'static str, Error)>,
 }
 
 /// Runs `axt instances`.
-pub(crate) async fn run(global: &Global, args: cli::Instances, ui: &Ui) -> anyhow::Result<Exit> {
+pub(crate) async fn run(
+    global: &Global,
+    args: cli::InstancesArgs,
+    ui: &Ui,
+) -> anyhow::Result<Exit> {
     let context = Context::new(global, CONNECT)?;
     let regions = match global.all_regions {
         true => regions(&context, CALL).await?,
@@ -118,7 +122,7 @@ async fn list(
 }
 
 /// The text that the arguments ask for.
-fn shown(args: &cli::Instances, instances: &[Instance]) -> anyhow::Result<String> {
+fn shown(args: &cli::InstancesArgs, instances: &[ListedInstance]) -> anyhow::Result<String> {
     if let Some(upcall) = &args.groups {
         return Ok(inventory::upcall(instances, upcall)?);
     }
@@ -141,7 +145,7 @@ fn ssh() -> String {
     beside.map_or(name, |path| path.to_string_lossy().into_owned())
 }
 
-fn nothing(args: &cli::Instances, regions: &[String]) -> String {
+fn nothing(args: &cli::InstancesArgs, regions: &[String]) -> String {
     let place = match regions {
         [region] => region.clone(),
         regions => tr!("any of {regions} regions", regions = regions.len()),
@@ -159,7 +163,7 @@ fn nothing(args: &cli::Instances, regions: &[String]) -> String {
     }
 }
 
-fn listing(instances: &[Instance], columns: Option<usize>) -> String {
+fn listing(instances: &[ListedInstance], columns: Option<usize>) -> String {
     let header = [
         "ID", "NAME", "STATUS", "PRIVATE", "PUBLIC", "OS", "AGENT", "REGION", "TAGS",
     ];
@@ -170,7 +174,7 @@ fn listing(instances: &[Instance], columns: Option<usize>) -> String {
     }
 }
 
-fn row(instance: &Instance) -> [String; 9] {
+fn row(instance: &ListedInstance) -> [String; 9] {
     let text = |field: &Option<String>| field.clone().unwrap_or_default();
     let public = instance.public_ips.iter().chain(&instance.elastic_ip);
     let public: Vec<&str> = public.map(String::as_str).collect();
@@ -211,7 +215,7 @@ fn agent_word(agent: &Agent) -> &'static str {
     }
 }
 
-fn record(instance: &Instance) -> Value {
+fn record(instance: &ListedInstance) -> Value {
     let agent = instance.agent.as_ref().map(|agent| {
         json!({
             "online": agent.online,

@@ -34,13 +34,13 @@ pub(super) struct Holder {
     /// The reason why the start of sessions waits, for the commands' users.
     pub(super) says: broadcast::Sender<String>,
     places: Places,
-    state: Mutex<State>,
+    state: Mutex<HolderState>,
     changed: Notify,
     /// A session has become free, or fewer are about to be.
     freed: Notify,
 }
 
-struct State {
+struct HolderState {
     /// Sessions without a command.
     idle: Vec<HeldSession>,
     /// Sessions whose command is over and whose runner is not yet free.
@@ -70,7 +70,7 @@ pub(super) struct Turn {
 }
 
 /// A command that waits for a session in its place.
-struct Waiting<'a>(&'a Holder);
+struct WaitingCommand<'a>(&'a Holder);
 
 /// A command that counts.
 pub(super) struct CommandCount(Arc<Holder>);
@@ -88,7 +88,7 @@ impl Holder {
         start: StartMessage,
         says: broadcast::Sender<String>,
     ) -> Self {
-        let state = State {
+        let state = HolderState {
             idle: Vec::new(),
             clearing: 0,
             starting: 0,
@@ -137,7 +137,7 @@ impl Holder {
     }
 
     /// Starts a session, which is free for any command then. Returns why there is none, if that fails.
-    fn start(self: &Arc<Self>, state: &mut State, waits: Waits) -> oneshot::Receiver<Answer> {
+    fn start(self: &Arc<Self>, state: &mut HolderState, waits: Waits) -> oneshot::Receiver<Answer> {
         state.starting += 1;
         let (fails, failed) = oneshot::channel();
         let holder = Arc::clone(self);
@@ -196,7 +196,7 @@ impl Holder {
         let full = || Answer::Refused(tr!("all shared sessions are busy").into());
         let place = self.places.take().await.ok_or_else(full)?;
         self.state().waiting += 1;
-        let _waiting = Waiting(self);
+        let _waiting = WaitingCommand(self);
         // None has become free in time.
         let _ = timeout(FREE_LIMIT, self.none_is_about_to_be_free()).await;
         let mut failed = None;
@@ -337,12 +337,12 @@ impl Holder {
         due.filter(|_| state.commands == 0)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, HolderState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl HolderState {
     /// Takes a session that can be used. One with a broken connection is used again after it has reconnected.
     fn take_idle(&mut self) -> Option<HeldSession> {
         self.idle.retain_mut(|session| !session.is_over());
@@ -351,7 +351,7 @@ impl State {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingCommand<'_> {
     fn drop(&mut self) {
         self.0.state().waiting -= 1;
     }

@@ -85,12 +85,12 @@ impl Holder {
         }
         session.ends.begin(streams);
         session.ask(FilterRequest::Start(run.command, run.stdin));
-        let mut running = Running {
+        let mut running = ServedCommand {
             holder: Arc::clone(&self),
             session,
             conn,
             clearing: None,
-            stage: Stage::Runs,
+            stage: CommandStage::Runs,
             give_up: None,
         };
         let is_free = running.run(counted).await;
@@ -138,11 +138,11 @@ async fn refuse(mut conn: Conn, why: &str) {
 }
 
 /// A command in a session.
-struct Running {
+struct ServedCommand {
     holder: Arc<Holder>,
     session: HeldSession,
     conn: Conn,
-    stage: Stage,
+    stage: CommandStage,
     /// From when the command is over.
     clearing: Option<Clearing>,
     /// The time when the session is given up.
@@ -150,7 +150,7 @@ struct Running {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum CommandStage {
     Runs,
     /// It has ended with this status, and its output is still being written.
     Writes(u8),
@@ -158,7 +158,7 @@ enum Stage {
     Clears,
 }
 
-enum Wake {
+enum ServeWake {
     SessionMessage(SessionMessage),
     HolderRequest(io::Result<Option<HolderRequest>>),
     Broken(Broken),
@@ -166,13 +166,13 @@ enum Wake {
     Time,
 }
 
-impl Running {
+impl ServedCommand {
     /// Runs it to its end, and tells whether the session is free then.
     async fn run(&mut self, counted: CommandCount) -> bool {
         let mut counted = Some(counted);
         let mut free = false;
         loop {
-            if self.stage == Stage::Clears {
+            if self.stage == CommandStage::Clears {
                 // Nobody waits for what follows.
                 self.clears();
                 counted.take();
@@ -183,46 +183,46 @@ impl Running {
                 self.give_up.get_or_insert(Instant::now() + CLEAR_LIMIT);
             }
             match self.wake().await {
-                Wake::SessionMessage(SessionMessage::Over(error)) => {
+                ServeWake::SessionMessage(SessionMessage::Over(error)) => {
                     self.over(&error).await;
                     return false;
                 }
-                Wake::SessionMessage(SessionMessage::Free) => free = true,
-                Wake::SessionMessage(said) => self.said(said).await,
-                Wake::HolderRequest(asked) => self.asked(asked).await,
-                Wake::Broken(broken) => self.broken(broken).await,
-                Wake::Delivered => {
-                    if let Stage::Writes(status) = self.stage {
+                ServeWake::SessionMessage(SessionMessage::Free) => free = true,
+                ServeWake::SessionMessage(said) => self.said(said).await,
+                ServeWake::HolderRequest(asked) => self.asked(asked).await,
+                ServeWake::Broken(broken) => self.broken(broken).await,
+                ServeWake::Delivered => {
+                    if let CommandStage::Writes(status) = self.stage {
                         self.ended(status).await;
                     }
                 }
-                Wake::Time => return false,
+                ServeWake::Time => return false,
             }
         }
     }
 
-    async fn wake(&mut self) -> Wake {
-        let is_told = self.stage == Stage::Clears;
-        let is_over = matches!(self.stage, Stage::Writes(_));
+    async fn wake(&mut self) -> ServeWake {
+        let is_told = self.stage == CommandStage::Clears;
+        let is_over = matches!(self.stage, CommandStage::Writes(_));
         let ends = self.session.ends.clone();
         let give_up = self.give_up;
         tokio::select! {
             biased;
-            broken = ends.broken(), if !is_told => Wake::Broken(broken),
-            asked = self.conn.receive(), if !is_told => Wake::HolderRequest(asked),
-            said = self.session.next() => Wake::SessionMessage(said),
-            () = ends.delivered(), if is_over => Wake::Delivered,
-            () = sleep_until(give_up.unwrap_or_else(Instant::now)), if give_up.is_some() => Wake::Time,
+            broken = ends.broken(), if !is_told => ServeWake::Broken(broken),
+            asked = self.conn.receive(), if !is_told => ServeWake::HolderRequest(asked),
+            said = self.session.next() => ServeWake::SessionMessage(said),
+            () = ends.delivered(), if is_over => ServeWake::Delivered,
+            () = sleep_until(give_up.unwrap_or_else(Instant::now)), if give_up.is_some() => ServeWake::Time,
         }
     }
 
     async fn said(&mut self, said: SessionMessage) {
         match said {
-            SessionMessage::Note(note) if self.stage == Stage::Runs => {
+            SessionMessage::Note(note) if self.stage == CommandStage::Runs => {
                 self.tell(&Answer::Log(note)).await
             }
-            SessionMessage::Ended(status) if self.stage == Stage::Runs => {
-                self.stage = Stage::Writes(status)
+            SessionMessage::Ended(status) if self.stage == CommandStage::Runs => {
+                self.stage = CommandStage::Writes(status)
             }
             _ => {}
         }
@@ -230,11 +230,11 @@ impl Running {
 
     async fn asked(&mut self, asked: io::Result<Option<HolderRequest>>) {
         match (asked, self.stage) {
-            (Ok(Some(HolderRequest::Signal(signal))), Stage::Runs) => {
+            (Ok(Some(HolderRequest::Signal(signal))), CommandStage::Runs) => {
                 self.session.ask(FilterRequest::Signal(signal));
             }
             // What it wrote is no longer waited for.
-            (Ok(Some(HolderRequest::Signal(_))), Stage::Writes(status)) => {
+            (Ok(Some(HolderRequest::Signal(_))), CommandStage::Writes(status)) => {
                 self.ended(status).await;
             }
             (Ok(Some(HolderRequest::Ping)), _) => self.tell(&Answer::Pong).await,
@@ -256,12 +256,12 @@ impl Running {
     }
 
     async fn over(&mut self, error: &crate::error::Error) {
-        if self.stage == Stage::Clears {
+        if self.stage == CommandStage::Clears {
             return;
         }
         let written = timeout(CLEAR_LIMIT, self.session.ends.delivered()).await;
         match self.stage {
-            Stage::Writes(status) if written.is_ok() => self.ended(status).await,
+            CommandStage::Writes(status) if written.is_ok() => self.ended(status).await,
             _ => self.tell(&Answer::failed(error)).await,
         }
     }
@@ -274,7 +274,7 @@ impl Running {
             Some(broken) => self.broken(broken).await,
             None => self.tell(&Answer::Ended(status)).await,
         }
-        self.stage = Stage::Clears;
+        self.stage = CommandStage::Clears;
     }
 
     fn clears(&mut self) {
@@ -283,10 +283,10 @@ impl Running {
 
     /// Nobody waits for the command any more.
     fn hang_up(&mut self) {
-        if self.stage == Stage::Runs {
+        if self.stage == CommandStage::Runs {
             self.session.ask(FilterRequest::Signal(Signal::Hup));
         }
-        self.stage = Stage::Clears;
+        self.stage = CommandStage::Clears;
     }
 
     /// If the other side has gone, the connection says so.

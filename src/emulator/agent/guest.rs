@@ -39,7 +39,7 @@ pub(super) type Connecting =
 /// A running guest.
 pub(super) struct Open {
     output: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
-    input: Input,
+    input: GuestInput,
     /// The most bytes to read at once.
     max_read: usize,
     /// Cuts the output of a terminal into chunks.
@@ -53,7 +53,7 @@ pub(super) struct Open {
 }
 
 /// The destination of Input.
-enum Input {
+enum GuestInput {
     #[cfg(unix)]
     Pty(pty_process::OwnedWritePty),
     Tcp(tokio::net::tcp::OwnedWriteHalf),
@@ -119,7 +119,7 @@ impl Open {
         let delay = options.output_delay;
         Ok(Self {
             output: BufReader::new(Box::new(program.output)),
-            input: Input::Pty(program.input),
+            input: GuestInput::Pty(program.input),
             max_read: super::pty::PTY_CHUNK,
             chunker: Some(Chunker::default()),
             not_before: (!delay.is_zero()).then(|| Instant::now() + delay),
@@ -147,7 +147,7 @@ impl Open {
         let (output, input) = stream.into_split();
         Self {
             output: BufReader::new(Box::new(output)),
-            input: Input::Tcp(input),
+            input: GuestInput::Tcp(input),
             max_read: TCP_CHUNK,
             chunker: None,
             not_before: None,
@@ -161,11 +161,11 @@ impl Open {
     pub(super) fn resize(&self, size: (u16, u16)) {
         match (&self.input, size) {
             #[cfg(unix)]
-            (Input::Pty(pty), (rows, cols)) => {
+            (GuestInput::Pty(pty), (rows, cols)) => {
                 // It fails only if the PTY is about to end.
                 let _ = pty.resize(pty_process::Size::new(rows, cols));
             }
-            (Input::Tcp(_), _) => {}
+            (GuestInput::Tcp(_), _) => {}
         }
     }
 
@@ -221,7 +221,7 @@ impl Open {
     }
 }
 
-impl Input {
+impl GuestInput {
     fn writer(&mut self) -> &mut (dyn AsyncWrite + Send + Unpin) {
         match self {
             #[cfg(unix)]

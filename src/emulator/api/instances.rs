@@ -5,7 +5,7 @@
 //! for lists that are too long.
 
 use super::codes::refuse;
-use super::paging::{Page, PageRules, page};
+use super::paging::{CutPage, PageRules, page};
 use super::params::{Params, given, instance_ids, numbered, region, tags};
 use super::reply::{ApiResult, ErrorReply};
 use crate::emulator::fleet::instance::{Instance, InstanceState};
@@ -211,7 +211,7 @@ pub(crate) fn describe_cloud_assistant_status(shared: &Shared, params: &Params) 
         .enumerate()
         .filter(|(_, instance)| has_agent(instance) && (ids.is_some() || !instance.is_managed()));
     let page = if ids.is_some() {
-        Page::whole(found.map(|(_, instance)| instance))
+        CutPage::whole(found.map(|(_, instance)| instance))
     } else {
         page(&shared.fleet.pages, params, &RULES, found)?
     };

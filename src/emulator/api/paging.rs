@@ -23,14 +23,14 @@ pub(crate) struct PageRules {
 const DEFAULT: usize = 10;
 
 /// One page of a list.
-pub(crate) struct Page<T> {
+pub(crate) struct CutPage<T> {
     /// Its items.
     pub(crate) items: Vec<T>,
     /// The fields that tell where it is: `TotalCount`, `PageNumber`, `PageSize`, `NextToken`.
     pub(crate) place: Value,
 }
 
-impl<T> Page<T> {
+impl<T> CutPage<T> {
     /// A page with everything on it.
     pub(crate) fn whole(items: impl Iterator<Item = T>) -> Self {
         let items: Vec<T> = items.collect();
@@ -50,7 +50,7 @@ pub(crate) fn page<T>(
     params: &Params,
     rules: &PageRules,
     all: impl Iterator<Item = (usize, T)>,
-) -> Result<Page<T>, ErrorReply> {
+) -> Result<CutPage<T>, ErrorReply> {
     let token = given(params, "NextToken");
     if token.is_none() && given(params, "MaxResults").is_none() {
         return numbered(params, rules, all);
@@ -75,14 +75,14 @@ pub(crate) fn page<T>(
         None => String::new(),
     };
     let place = json!({"TotalCount": 0, "PageNumber": 0, "PageSize": 0, "NextToken": next});
-    Ok(Page { items, place })
+    Ok(CutPage { items, place })
 }
 
 fn numbered<T>(
     params: &Params,
     rules: &PageRules,
     all: impl Iterator<Item = (usize, T)>,
-) -> Result<Page<T>, ErrorReply> {
+) -> Result<CutPage<T>, ErrorReply> {
     let number = |name: &str, default: usize, most: usize| {
         let Some(text) = given(params, name) else {
             return Ok(default);
@@ -100,7 +100,7 @@ fn numbered<T>(
         "TotalCount": all.len(), "PageNumber": nth, "PageSize": size, "NextToken": "",
     });
     let items = all.into_iter().skip((nth - 1).saturating_mul(size));
-    Ok(Page {
+    Ok(CutPage {
         items: items.take(size).collect(),
         place,
     })

@@ -50,13 +50,13 @@ pub(crate) fn numbered(params: &Params, name: &str) -> Vec<String> {
 }
 
 /// A tag that a call asks for; without a value, whatever its value is.
-pub(crate) type TagFilter = (String, Option<String>);
+pub(crate) type TagQuery = (String, Option<String>);
 
 /// The most tags that a call may ask for.
 const MOST_TAGS: u32 = 20;
 
 /// The tags of `Tag.N.Key` and `Tag.N.Value`.
-pub(crate) fn tags(params: &Params) -> Result<Vec<TagFilter>, ErrorReply> {
+pub(crate) fn tags(params: &Params) -> Result<Vec<TagQuery>, ErrorReply> {
     let mut tags = vec![];
     for n in 1..=MOST_TAGS {
         let value = params.get(&format!("Tag.{n}.Value"));

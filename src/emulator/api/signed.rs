@@ -4,7 +4,7 @@ use super::codes::{refuse, refuse_because};
 use super::reply::ErrorReply;
 use super::request::{ApiRequest, Pairs, VerifiedCall};
 use super::sts;
-use crate::emulator::state::identities::{Caller, Identities, Key};
+use crate::emulator::state::identities::{Caller, Identities, IssuedKey};
 use crate::openapi::signature;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -217,7 +217,7 @@ fn incomplete(what: &str) -> ErrorReply {
     refuse_because("IncompleteSignature", message)
 }
 
-fn key(id: &str, keys: &Identities) -> Result<Key, ErrorReply> {
+fn key(id: &str, keys: &Identities) -> Result<IssuedKey, ErrorReply> {
     keys.key(id)
         .ok_or_else(|| refuse("InvalidAccessKeyId.NotFound"))
 }
@@ -226,7 +226,7 @@ fn key(id: &str, keys: &Identities) -> Result<Key, ErrorReply> {
 /// as none.
 fn check_security_token(
     token: Option<&str>,
-    key: &Key,
+    key: &IssuedKey,
     keys: &Identities,
     now: Timestamp,
 ) -> Result<(), ErrorReply> {

@@ -52,13 +52,13 @@ fn get_caller_identity(caller: &Caller) -> Value {
 }
 
 /// The parameters that both actions which assume a role have.
-struct Wanted<'a> {
+struct RoleRequest<'a> {
     role: &'a str,
     session: &'a str,
     duration: Duration,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> RoleRequest<'a> {
     fn of(params: &'a Params) -> Result<Self, ErrorReply> {
         let role = required(params, "RoleArn")?;
         let session = required(params, "RoleSessionName")?;
@@ -106,7 +106,7 @@ impl<'a> Wanted<'a> {
 }
 
 fn assume_role(shared: &Shared, params: &Params) -> ApiResult {
-    let wanted = Wanted::of(params)?;
+    let wanted = RoleRequest::of(params)?;
     if given(params, "ExternalId").is_some_and(|id| !(2..=1224).contains(&id.len())) {
         return Err(refuse("InvalidParameter.ExternalId"));
     }
@@ -116,7 +116,7 @@ fn assume_role(shared: &Shared, params: &Params) -> ApiResult {
 fn assume_role_with_oidc(shared: &Shared, params: &Params) -> ApiResult {
     let provider = required(params, "OIDCProviderArn")?;
     let token = required(params, "OIDCToken")?;
-    let wanted = Wanted::of(params)?;
+    let wanted = RoleRequest::of(params)?;
     if entity(provider, "oidc-provider").is_none_or(|(account, _)| account != ACCOUNT) {
         return Err(refuse("AuthenticationFail.NoPermission"));
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// A record of DescribeInstances or of DescribeManagedInstances. `Agent` is the emulator's own.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct Record {
+struct FileRecord {
     #[serde(deserialize_with = "lenient::text")]
     instance_id: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
@@ -42,7 +42,7 @@ struct Record {
     public_ip_address: Vec<String>,
     eip_address: Eip,
     #[serde(deserialize_with = "lenient::list")]
-    tags: Vec<Tag>,
+    tags: Vec<FileTag>,
     #[serde(deserialize_with = "lenient::text")]
     intranet_ip: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
@@ -74,7 +74,7 @@ struct Eip {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct Tag {
+struct FileTag {
     #[serde(deserialize_with = "lenient::text")]
     tag_key: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
@@ -95,7 +95,7 @@ impl Instance {
         collect(value, &mut records);
         let read = records.into_iter().enumerate().map(|(n, record)| {
             let read = serde_json::from_value(record).map_err(|error| error.to_string());
-            let read = read.and_then(|record: Record| record.instance());
+            let read = read.and_then(|record: FileRecord| record.instance());
             read.map_err(|what| Error::Usage(tr!("instance {n}: {what}", n = n + 1, what)))
         });
         read.collect()
@@ -118,7 +118,7 @@ fn collect(value: Value, records: &mut Vec<Value>) {
     }
 }
 
-impl Record {
+impl FileRecord {
     fn instance(self) -> Result<Instance, String> {
         let id = self.instance_id.ok_or(tr!("it has no InstanceId"))?;
         if !id.starts_with("i-") && !id.starts_with("mi-") {

@@ -36,7 +36,7 @@ pub(crate) struct Caller {
 
 /// A key pair with its owner.
 #[derive(Clone)]
-pub(crate) struct Key {
+pub(crate) struct IssuedKey {
     /// The key id and the secret.
     pub(crate) pair: AccessKey,
     /// The security token that has to come with it; a lasting key has none.
@@ -49,8 +49,8 @@ pub(crate) struct Key {
 
 /// The keys of one emulator. They are random in each run.
 pub(crate) struct Identities {
-    user: Key,
-    roles: Mutex<BTreeMap<String, Key>>,
+    user: IssuedKey,
+    roles: Mutex<BTreeMap<String, IssuedKey>>,
 }
 
 impl Identities {
@@ -65,7 +65,7 @@ impl Identities {
             arn: format!("acs:ram::{ACCOUNT}:user/axt"),
             principal_id: USER.into(),
         };
-        let user = Key {
+        let user = IssuedKey {
             pair,
             token: None,
             expires: None,
@@ -91,7 +91,7 @@ impl Identities {
     }
 
     /// The key with this id.
-    pub(crate) fn key(&self, id: &str) -> Option<Key> {
+    pub(crate) fn key(&self, id: &str) -> Option<IssuedKey> {
         if same(id, &self.user.pair.access_key_id) {
             return Some(self.user.clone());
         }
@@ -107,14 +107,14 @@ impl Identities {
     }
 
     /// A new key of a role's session.
-    pub(crate) fn assume(&self, role: &str, session: &str, expires: Timestamp) -> Key {
+    pub(crate) fn assume(&self, role: &str, session: &str, expires: Timestamp) -> IssuedKey {
         let pair = AccessKey {
             access_key_id: format!("STS.{}", &random_text()[..24]),
             access_key_secret: random_text(),
         };
         // Every character that a parameter has to be encoded for, as in the tokens of the service.
         let token = format!("CAIS+/{}=", STANDARD.encode(random_text()));
-        let key = Key {
+        let key = IssuedKey {
             token: Some(token),
             expires: Some(expires),
             caller: Caller {

@@ -80,7 +80,7 @@ pub struct StoredConnection {
 
 /// Counts of sessions and connections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct SessionCounts {
     /// Started through the API.
     pub created: u64,
     /// WebSockets that opened one, resumed ones included.
@@ -290,12 +290,12 @@ impl Store {
     }
 
     /// Counts of sessions and connections.
-    pub(crate) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> SessionCounts {
         let state = self.lock();
         let count = |select: &dyn Fn(&StoredSession) -> bool| {
             state.sessions.values().filter(|s| select(s)).count() as u64
         };
-        Counts {
+        SessionCounts {
             created: state.sessions.len() as u64,
             connections: state
                 .sessions

@@ -50,7 +50,7 @@ macro_rules! chinese_session {
     ("session ended") => ("会话已结束");
     ("the terminal can't be put into raw mode") => ("无法将终端设为原始模式");
     ("connection lost, reconnecting… ~. ends") => ("连接已断开，正在重连… ~. 可结束会话");
-    ("nothing has come from the instance for {within:?}; what you type is kept until something does") => ("已有 {within:?} 没有收到实例的任何数据；您输入的内容会保留，直到收到数据");
+    ("nothing was received from the instance for {within:?}; what you type is kept until something is") => ("已有 {within:?} 没有收到实例的任何数据；您输入的内容会保留，直到收到数据");
     ("no more input is kept until the connection is back") => ("连接恢复之前不再保留更多的输入");
     ("end the session") => ("结束会话");
     ("this help") => ("显示此帮助");
@@ -94,7 +94,7 @@ macro_rules! chinese_session {
     ("nothing was received for {span}s") => ("已有 {span}s 没有收到任何数据");
     ("the agent is too old to resume a session") => ("Agent 版本过低，不支持恢复会话");
     ("a key exchange can't be resumed") => ("密钥交换不能恢复");
-    ("the gateway has not yet named the channel to resume") => ("网关尚未给出要恢复的通道");
+    ("the gateway has not yet given the channel to resume") => ("网关尚未给出要恢复的通道");
     ("{why}, and {obstacle}") => ("{why}；{obstacle}");
     ("the gateway closed the session before it opened") => ("网关在会话打开之前关闭了它");
     ("the gateway closed the connection (code {code})") => ("网关关闭了连接（代码 {code}）");

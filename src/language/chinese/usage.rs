@@ -98,7 +98,7 @@ macro_rules! chinese_usage {
     ("a value is missing") => ("缺少值");
     ("it is not supported") => ("不支持");
     ("it takes one value") => ("只能有一个值");
-    ("it makes sense in a file only") => ("只能用在文件中");
+    ("it can only be used in a file") => ("只能用在文件中");
     ("{wrong:?} is not of the form NAME=VALUE") => ("{wrong:?} 的格式不是 NAME=VALUE");
     ("sockets in the file system can't be forwarded, only TCP ports") => ("只能转发 TCP 端口，不能转发文件系统中的套接字");
     ("{text:?} is not a level: QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG1, DEBUG2 or DEBUG3") => ("{text:?} 不是有效的级别：QUIET、FATAL、ERROR、INFO、VERBOSE、DEBUG1、DEBUG2 或 DEBUG3");

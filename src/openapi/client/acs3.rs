@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// A signed call, ready to be sent.
-pub(crate) struct Signed {
+pub(crate) struct SignedHeaders {
     /// Path and query; to be sent as they are.
     pub(crate) url: Url,
     /// All headers but `host` and `accept`.
@@ -54,7 +54,12 @@ pub(crate) struct Call<'a> {
 }
 
 /// Signs a call to `endpoint`. Credentials go into headers.
-pub(crate) fn sign(endpoint: &Url, call: &Call<'_>, keys: &Credentials, fresh: Fresh) -> Signed {
+pub(crate) fn sign(
+    endpoint: &Url,
+    call: &Call<'_>,
+    keys: &Credentials,
+    fresh: Fresh,
+) -> SignedHeaders {
     let mut url = endpoint.clone();
     let path = format!("{}{}", endpoint.path().trim_end_matches('/'), call.path);
     url.set_path(&path);
@@ -91,7 +96,7 @@ pub(crate) fn sign(endpoint: &Url, call: &Call<'_>, keys: &Credentials, fresh: F
     let names = signature::acs3_signed_headers(&signed);
     let authorization = signature::acs3_authorization(&keys.access_key_id, &names, &signature);
     headers.push(("authorization".to_owned(), authorization));
-    Signed {
+    SignedHeaders {
         url,
         headers,
         body,
@@ -129,7 +134,7 @@ mod tests {
         }
     }
 
-    fn header<'a>(signed: &'a Signed, name: &str) -> &'a str {
+    fn header<'a>(signed: &'a SignedHeaders, name: &str) -> &'a str {
         let found = signed.headers.iter().find(|(known, _)| known == name);
         &found.unwrap().1
     }

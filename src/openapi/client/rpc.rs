@@ -10,14 +10,18 @@ use uuid::Uuid;
 type Name = (&'static str, &'static str);
 
 /// A signed call, ready to be sent.
-pub(super) struct Signed {
+pub(super) struct SignedForm {
     pub(super) body: String,
     pub(super) string_to_sign: String,
 }
 
 /// Signs one attempt, with a nonce and a time of its own. All parameters go into the body, so that
 /// none gets into the log of a proxy or a server.
-pub(super) fn sign(action: Name, params: &[(String, String)], credentials: &Credentials) -> Signed {
+pub(super) fn sign(
+    action: Name,
+    params: &[(String, String)],
+    credentials: &Credentials,
+) -> SignedForm {
     let mut params = with_common(action, params);
     let mut add = |name: &str, value: &str| params.push((name.to_owned(), value.to_owned()));
     add("AccessKeyId", &credentials.access_key_id);
@@ -34,15 +38,15 @@ pub(super) fn sign(action: Name, params: &[(String, String)], credentials: &Cred
         credentials.access_key_secret.expose_secret(),
     );
     params.push(("Signature".to_owned(), signature));
-    Signed {
+    SignedForm {
         body: signature::canonical_query(&params),
         string_to_sign,
     }
 }
 
 /// A call that is sent as it is.
-pub(super) fn unsigned(action: Name, params: &[(String, String)]) -> Signed {
-    Signed {
+pub(super) fn unsigned(action: Name, params: &[(String, String)]) -> SignedForm {
+    SignedForm {
         body: signature::canonical_query(&with_common(action, params)),
         string_to_sign: String::new(),
     }

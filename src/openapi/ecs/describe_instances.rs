@@ -1,7 +1,7 @@
 //! The action `DescribeInstances`: one page of ECS instances.
 
 use super::VERSION;
-use super::instance::Instance;
+use super::instance::ListedInstance;
 use crate::error::{ApiError, Result};
 use crate::openapi::client::Action;
 use crate::openapi::lenient;
@@ -35,11 +35,11 @@ impl Action for DescribeInstances {
     const NAME: &'static str = "DescribeInstances";
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
-    type Reply = Page<Record>;
+    type Reply = Page<EcsRecord>;
 }
 
 impl Paged for DescribeInstances {
-    type Item = Record;
+    type Item = EcsRecord;
     const LARGEST: usize = 100;
 
     // What a filter lets through that has no effect must not cost a call for every few instances.
@@ -52,7 +52,7 @@ impl Paged for DescribeInstances {
 /// The fields that axt reads of an instance in DescribeInstances.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct Record {
+pub(super) struct EcsRecord {
     #[serde(deserialize_with = "lenient::text")]
     instance_id: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
@@ -129,12 +129,12 @@ impl Tag {
     }
 }
 
-impl Record {
+impl EcsRecord {
     /// The instance, in `region` unless the record names another.
     ///
     /// # Errors
     /// [`ApiError::UNEXPECTED`] for a record without an id.
-    pub(super) fn instance(self, region: &str) -> Result<Instance> {
+    pub(super) fn instance(self, region: &str) -> Result<ListedInstance> {
         let Some(id) = self.instance_id else {
             let what = tr!("the answer has an instance without an id");
             return Err(ApiError::unexpected(DescribeInstances::NAME, 200, what).into());
@@ -146,7 +146,7 @@ impl Record {
             .filter_map(|address| address.private_ip_address);
         let private_ips = vpc.private_ip_address.into_iter();
         let private_ips = private_ips.chain(self.inner_ip_address).chain(secondary);
-        Ok(Instance {
+        Ok(ListedInstance {
             id,
             name: self.instance_name,
             host_name: self.host_name,

@@ -3,7 +3,7 @@
 use super::VERSION;
 use super::agents::Agent;
 use super::describe_instances::{Tag, without_repeats};
-use super::instance::Instance;
+use super::instance::ListedInstance;
 use crate::error::{ApiError, Result};
 use crate::openapi::client::Action;
 use crate::openapi::lenient;
@@ -33,11 +33,11 @@ impl Action for DescribeManagedInstances {
     const NAME: &'static str = "DescribeManagedInstances";
     const VERSION: &'static str = VERSION;
     const IDEMPOTENT: bool = true;
-    type Reply = Page<Record>;
+    type Reply = Page<ManagedRecord>;
 }
 
 impl Paged for DescribeManagedInstances {
-    type Item = Record;
+    type Item = ManagedRecord;
     const LARGEST: usize = 50;
 
     // What a filter lets through that has no effect must not cost a call for every few instances.
@@ -50,7 +50,7 @@ impl Paged for DescribeManagedInstances {
 /// The fields that axt reads of an instance in DescribeManagedInstances.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(super) struct Record {
+pub(super) struct ManagedRecord {
     #[serde(deserialize_with = "lenient::text")]
     instance_id: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
@@ -73,12 +73,12 @@ pub(super) struct Record {
     tags: Vec<Tag>,
 }
 
-impl Record {
+impl ManagedRecord {
     /// The instance, in `region`.
     ///
     /// # Errors
     /// [`ApiError::UNEXPECTED`] for a record without an id.
-    pub(super) fn instance(self, region: &str) -> Result<Instance> {
+    pub(super) fn instance(self, region: &str) -> Result<ListedInstance> {
         let Some(id) = self.instance_id else {
             let what = tr!("the answer has an instance without an id");
             return Err(ApiError::unexpected(DescribeManagedInstances::NAME, 200, what).into());
@@ -94,7 +94,7 @@ impl Record {
             version: self.agent_version,
             ..Agent::default()
         };
-        Ok(Instance {
+        Ok(ListedInstance {
             name: self.instance_name,
             host_name: self.hostname,
             status,
@@ -104,7 +104,7 @@ impl Record {
             public_ips: without_repeats(self.internet_ip.into_iter()),
             tags: self.tags.into_iter().filter_map(Tag::pair).collect(),
             agent: Some(agent),
-            ..Instance::new(id, region)
+            ..ListedInstance::new(id, region)
         })
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// An instance: one of ECS (`i-…`), or a managed one (`mi-…`), which is a machine elsewhere that has
 /// the agent. What the service did not tell is `None` or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Instance {
+pub struct ListedInstance {
     /// Its id.
     pub id: String,
     /// Its name; several instances may have the same.
@@ -38,7 +38,7 @@ pub struct Instance {
     pub agent: Option<Agent>,
 }
 
-impl Instance {
+impl ListedInstance {
     /// An instance of which only the id and the region are known.
     #[must_use]
     pub fn new(id: impl Into<String>, region: impl Into<String>) -> Self {

@@ -2,7 +2,7 @@
 
 use super::describe_instances::{self, DescribeInstances};
 use super::describe_managed::{self, DescribeManagedInstances};
-pub use super::instance::Instance;
+pub use super::instance::ListedInstance;
 use crate::error::{ApiError, Error, Result};
 use crate::openapi::client::Client;
 use crate::openapi::pages;
@@ -75,7 +75,7 @@ impl Query {
 
     /// True if an instance fits. The service's own filters are wider than what they are given: names may have
     /// patterns in them, and some filters have no effect by themselves.
-    fn fits(&self, instance: &Instance, kind: Option<Address>) -> bool {
+    fn fits(&self, instance: &ListedInstance, kind: Option<Address>) -> bool {
         let has_tag = |(key, value): &TagFilter| {
             let own = instance.tags.get(key);
             own.is_some_and(|own| value.as_ref().is_none_or(|value| own == value))
@@ -124,7 +124,7 @@ enum Address {
 impl Address {
     const ALL: [Self; 3] = [Self::Private, Self::Public, Self::Elastic];
 
-    fn is_of(self, instance: &Instance, address: Option<&str>) -> bool {
+    fn is_of(self, instance: &ListedInstance, address: Option<&str>) -> bool {
         let own = match self {
             Self::Private => &instance.private_ips,
             Self::Public => &instance.public_ips,
@@ -138,7 +138,7 @@ impl Address {
 #[derive(Debug)]
 pub struct FoundInstances {
     /// The instances, those of ECS first, in the service's order.
-    pub instances: Vec<Instance>,
+    pub instances: Vec<ListedInstance>,
     /// The refusal, if the service refused to list managed instances: some regions have none, and some
     /// identities may not see them.
     pub unseen: Option<Error>,
@@ -173,7 +173,7 @@ pub(crate) async fn find_by_name(
     most: Option<usize>,
     limit: Duration,
 ) -> Result<FoundInstances> {
-    let search = Search {
+    let search = OneSearch {
         client,
         query,
         most,
@@ -224,11 +224,11 @@ pub(crate) async fn find_by_host_name(
     client: &Client,
     query: &Query,
     limit: Duration,
-) -> Result<Vec<Instance>> {
+) -> Result<Vec<ListedInstance>> {
     if !matches!(query.name, Some(NameFilter::Exact(_))) {
         return Ok(vec![]);
     }
-    let search = Search {
+    let search = OneSearch {
         client,
         query,
         most: None,
@@ -238,16 +238,16 @@ pub(crate) async fn find_by_host_name(
 }
 
 /// A query on its way.
-struct Search<'a> {
+struct OneSearch<'a> {
     client: &'a Client,
     query: &'a Query,
     most: Option<usize>,
     limit: Duration,
 }
 
-impl Search<'_> {
+impl OneSearch<'_> {
     /// The instances of ECS, which have the address as one of this kind.
-    async fn ecs(&self, kind: Option<Address>) -> Result<Vec<Instance>> {
+    async fn ecs(&self, kind: Option<Address>) -> Result<Vec<ListedInstance>> {
         let Some(ids) = self.query.ids_of(false) else {
             return Ok(vec![]);
         };
@@ -267,7 +267,7 @@ impl Search<'_> {
             tags: self.query.tags.clone(),
             ..DescribeInstances::default()
         };
-        let take = |record: describe_instances::Record| {
+        let take = |record: describe_instances::EcsRecord| {
             let instance = record.instance(self.client.region())?;
             Ok(Some(instance).filter(|instance| self.query.fits(instance, kind)))
         };
@@ -283,7 +283,7 @@ impl Search<'_> {
     }
 
     /// The managed instances; those of this name, if one is given.
-    async fn managed(&self, name: Option<String>) -> Result<Vec<Instance>> {
+    async fn managed(&self, name: Option<String>) -> Result<Vec<ListedInstance>> {
         let Some(ids) = self.query.ids_of(true) else {
             return Ok(vec![]);
         };
@@ -293,7 +293,7 @@ impl Search<'_> {
             tags: self.query.tags.clone(),
             ..DescribeManagedInstances::default()
         };
-        let take = |record: describe_managed::Record| {
+        let take = |record: describe_managed::ManagedRecord| {
             let instance = record.instance(self.client.region())?;
             Ok(Some(instance).filter(|instance| self.query.fits(instance, None)))
         };
@@ -332,7 +332,7 @@ pub(crate) fn is_refusal(error: &Error) -> bool {
 pub(crate) fn told(
     body: &[u8],
     keys: &crate::config::credentials::Credentials,
-) -> [Result<Vec<Instance>>; 2] {
+) -> [Result<Vec<ListedInstance>>; 2] {
     use crate::config::credentials::Credentials;
     use crate::openapi::client::{Action as _, reply::HttpReply};
 
@@ -345,9 +345,9 @@ pub(crate) fn told(
         };
         Ok(reply.read::<pages::Page<T>>(keys, "")?.items)
     }
-    let ecs = page::<describe_instances::Record>(body, keys);
+    let ecs = page::<describe_instances::EcsRecord>(body, keys);
     let ecs = ecs.and_then(|page| page.into_iter().map(|i| i.instance("cn-beijing")).collect());
-    let managed = page::<describe_managed::Record>(body, keys);
+    let managed = page::<describe_managed::ManagedRecord>(body, keys);
     let managed =
         managed.and_then(|page| page.into_iter().map(|i| i.instance("cn-beijing")).collect());
     [ecs, managed]
@@ -394,7 +394,7 @@ mod tests {
         let records = prop::collection::vec(record, 0..4).prop_map(|all| all.join(","));
         let in_list = records
             .clone()
-            .prop_map(|all| format!(r#"{{"Instances":{{"Instance":[{all}]}}}}"#));
+            .prop_map(|all| format!(r#"{{"Instances":{{"ListedInstance":[{all}]}}}}"#));
         let plain = records.prop_map(|all| format!(r#"{{"Instances":[{all}],"NextToken":""}}"#));
         prop_oneof![in_list, plain]
     }

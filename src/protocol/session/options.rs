@@ -12,7 +12,7 @@ const LATEST: Duration = Duration::from_secs(170);
 
 /// The settings of a session.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct SessionOptions {
     /// The interval of heartbeats.
     pub keepalive: Keepalive,
     /// Silence after which the connection counts as dead; `None` for never.
@@ -51,7 +51,7 @@ impl Keepalive {
     }
 }
 
-impl Default for Options {
+impl Default for SessionOptions {
     fn default() -> Self {
         Self {
             keepalive: Keepalive::Usual,

@@ -20,7 +20,7 @@ struct Rig {
 }
 
 impl Rig {
-    fn new(options: Options) -> Self {
+    fn new(options: SessionOptions) -> Self {
         let now = Now {
             at: Instant::now(),
             unix_ms: 1_700_000_000_000,
@@ -45,19 +45,19 @@ impl Rig {
 
     /// Open, and ready for input.
     fn open() -> Self {
-        Self::open_with(Options::default())
+        Self::open_with(SessionOptions::default())
     }
 
     /// The same over a network that is never taken for dead.
     fn patient() -> Self {
         let dead_after = None;
-        Self::open_with(Options {
+        Self::open_with(SessionOptions {
             dead_after,
-            ..Options::default()
+            ..SessionOptions::default()
         })
     }
 
-    fn open_with(options: Options) -> Self {
+    fn open_with(options: SessionOptions) -> Self {
         let mut rig = Self::new(options);
         rig.status(&Status::Opened);
         rig.output(1, 0, "$ ");
@@ -160,9 +160,9 @@ fn a_heartbeat_goes_every_minute_although_output_flows() {
 
 #[test]
 fn heartbeats_go_before_the_session_is_open_too() {
-    let mut rig = Rig::new(Options {
+    let mut rig = Rig::new(SessionOptions {
         dead_after: None,
-        ..Options::default()
+        ..SessionOptions::default()
     });
     rig.status(&Status::Opening);
     rig.pass(61 * SECOND);
@@ -203,7 +203,7 @@ fn an_idle_session_wakes_rarely_and_dies_with_the_network() {
 
 #[test]
 fn input_is_held_until_the_remote_side_speaks_and_nothing_is_lost() {
-    let mut rig = Rig::new(Options::default());
+    let mut rig = Rig::new(SessionOptions::default());
     rig.write("early ");
     rig.status(&Status::Opening);
     rig.pass(5 * SECOND);
@@ -218,9 +218,9 @@ fn input_is_held_until_the_remote_side_speaks_and_nothing_is_lost() {
 
 #[test]
 fn a_program_that_waits_to_be_spoken_to_gets_its_input_three_seconds_after_open() {
-    let mut rig = Rig::new(Options {
+    let mut rig = Rig::new(SessionOptions {
         input_from: InputFrom::Grace,
-        ..Options::default()
+        ..SessionOptions::default()
     });
     rig.status(&Status::Opened);
     rig.write("GET /");
@@ -233,10 +233,10 @@ fn a_program_that_waits_to_be_spoken_to_gets_its_input_three_seconds_after_open(
 #[test]
 fn silence_opens_a_port_and_no_terminal() {
     for (port, told) in [(true, vec!["Opened"]), (false, vec![])] {
-        let mut rig = Rig::new(Options {
+        let mut rig = Rig::new(SessionOptions {
             port,
             input_from: InputFrom::Grace,
-            ..Options::default()
+            ..SessionOptions::default()
         });
         rig.pass(3 * SECOND);
         assert_eq!(rig.told, told);
@@ -245,10 +245,10 @@ fn silence_opens_a_port_and_no_terminal() {
 
 #[test]
 fn a_shell_gets_its_input_when_it_has_said_something_however_late_that_is() {
-    let mut rig = Rig::new(Options {
+    let mut rig = Rig::new(SessionOptions {
         dead_after: None,
         keepalive: Keepalive::Off,
-        ..Options::default()
+        ..SessionOptions::default()
     });
     rig.status(&Status::Opened);
     rig.write("ls\r");
@@ -261,10 +261,10 @@ fn a_shell_gets_its_input_when_it_has_said_something_however_late_that_is() {
 #[test]
 fn early_input_may_be_dropped_until_something_comes_back() {
     for (queued, wait, expected) in [(false, 0, true), (true, 0, false), (false, 4, false)] {
-        let mut rig = Rig::new(Options {
+        let mut rig = Rig::new(SessionOptions {
             input_from: InputFrom::Start { queued },
             port: true,
-            ..Options::default()
+            ..SessionOptions::default()
         });
         rig.status(&Status::Opened);
         rig.pass(wait * SECOND);
@@ -282,9 +282,9 @@ fn early_input_may_be_dropped_until_something_comes_back() {
 #[test]
 fn what_a_port_holds_is_unsent_and_a_shell_owes_nothing() {
     for (port, held) in [(true, 5), (false, 0)] {
-        let mut rig = Rig::new(Options {
+        let mut rig = Rig::new(SessionOptions {
             port,
-            ..Options::default()
+            ..SessionOptions::default()
         });
         rig.status(&Status::Opened);
         rig.write("GET /");
@@ -297,9 +297,9 @@ fn what_a_port_holds_is_unsent_and_a_shell_owes_nothing() {
 
 #[test]
 fn an_eager_session_holds_nothing() {
-    let mut rig = Rig::new(Options {
+    let mut rig = Rig::new(SessionOptions {
         input_from: InputFrom::Start { queued: false },
-        ..Options::default()
+        ..SessionOptions::default()
     });
     rig.write("GET /");
     assert_eq!(rig.inputs(), ["GET /"]);
@@ -342,9 +342,9 @@ fn a_stream_status_sets_the_rate_and_the_user_may_lower_it() {
     assert_eq!(rig.session.bucket.rate(), 100_000);
     rig.status(&Status::Stream(0));
     assert_eq!(rig.session.bucket.rate(), 100_000);
-    let mut slow = Rig::new(Options {
+    let mut slow = Rig::new(SessionOptions {
         rate_limit: Some(5000),
-        ..Options::default()
+        ..SessionOptions::default()
     });
     assert_eq!(slow.session.bucket.rate(), 5000);
     slow.status(&Status::Stream(800_000));
@@ -385,7 +385,7 @@ fn duplicates_are_dropped_and_a_gap_is_asked_for_once() {
 
 #[test]
 fn an_old_agent_is_taken_as_it_comes_and_never_resumed() {
-    let mut rig = Rig::new(Options::default());
+    let mut rig = Rig::new(SessionOptions::default());
     for text in ["a", "b", "b"] {
         let mut frame = rig.server(Kind::Output, text);
         frame.version = Version::V1_01;
@@ -514,9 +514,9 @@ fn a_quiet_session_asks_with_its_heartbeat_whether_something_is_missing() {
     assert_eq!(rig.kinds(), [Kind::Input], "output was heard");
     rig.pass(60 * SECOND);
     assert_eq!(rig.kinds()[1..], [Kind::Sync, Kind::Input]);
-    let mut old = Rig::new(Options {
+    let mut old = Rig::new(SessionOptions {
         dead_after: None,
-        ..Options::default()
+        ..SessionOptions::default()
     });
     let mut frame = old.server(Kind::Output, "$ ");
     frame.version = Version::V1_01;
@@ -546,16 +546,16 @@ fn typing_on_a_woken_machine_tries_the_connection_at_once() {
 
 #[test]
 fn what_can_not_be_resumed_says_why() {
-    let mut rig = Rig::new(Options {
+    let mut rig = Rig::new(SessionOptions {
         input_from: InputFrom::Start { queued: false },
-        ..Options::default()
+        ..SessionOptions::default()
     });
     rig.write("GET /");
     rig.session
         .receive(rig.now, Incoming::Failed("reset".into()));
     rig.settle();
     assert!(
-        rig.told[0].contains("reset, and the gateway has not yet named the channel"),
+        rig.told[0].contains("reset, and the gateway has not yet given the channel"),
         "{:?}",
         rig.told
     );
@@ -656,9 +656,9 @@ fn what_only_looks_like_an_announced_end_is_output() {
     rig.output(2, 0, &format!("{NOTICE}$ "));
     assert_eq!(rig.output, format!("{whole}$ ").as_bytes());
     // A port's bytes are nobody's announcement.
-    let mut rig = Rig::open_with(Options {
+    let mut rig = Rig::open_with(SessionOptions {
         port: true,
-        ..Options::default()
+        ..SessionOptions::default()
     });
     rig.output(2, 0, NOTICE);
     assert_eq!(rig.output, whole.as_bytes());
@@ -708,12 +708,12 @@ fn a_stopped_process_reads_and_asks_before_it_gives_a_connection_up() {
 
 /// When heartbeats go in ten minutes of a port session, in seconds.
 fn beats(version: Version, keepalive: Keepalive, ended: bool) -> Vec<u64> {
-    let mut rig = Rig::new(Options {
+    let mut rig = Rig::new(SessionOptions {
         port: true,
         input_from: InputFrom::Grace,
         dead_after: None,
         keepalive,
-        ..Options::default()
+        ..SessionOptions::default()
     });
     let start = rig.now.at;
     let mut frame = rig.server(Kind::Output, "hello");
@@ -749,10 +749,10 @@ fn the_port_of_an_old_agent_gets_late_heartbeats_and_none_after_the_input() {
 
 #[test]
 fn a_long_answer_of_an_old_agent_is_kept_alive() {
-    let mut rig = Rig::new(Options {
+    let mut rig = Rig::new(SessionOptions {
         port: true,
         input_from: InputFrom::Grace,
-        ..Options::default()
+        ..SessionOptions::default()
     });
     rig.session.input_ended();
     for _ in 0..400 {
@@ -767,11 +767,11 @@ fn a_long_answer_of_an_old_agent_is_kept_alive() {
 
 #[test]
 fn what_a_heartbeat_may_provoke_is_no_answer() {
-    let mut rig = Rig::new(Options {
+    let mut rig = Rig::new(SessionOptions {
         port: true,
         input_from: InputFrom::Grace,
         dead_after: None,
-        ..Options::default()
+        ..SessionOptions::default()
     });
     let mut frame = rig.server(Kind::Output, "220 ready\r\n");
     frame.version = Version::V1_01;
@@ -787,11 +787,11 @@ fn what_a_heartbeat_may_provoke_is_no_answer() {
 #[test]
 fn an_agent_that_reports_its_targets_close_is_known_by_its_version_or_told() {
     let reports = |version: Version, told: bool| {
-        let mut rig = Rig::new(Options {
+        let mut rig = Rig::new(SessionOptions {
             port: true,
             input_from: InputFrom::Grace,
             dead_after: None,
-            ..Options::default()
+            ..SessionOptions::default()
         });
         assert!(!rig.session.reports_end());
         let mut frame = rig.server(Kind::Output, "hello");
@@ -844,7 +844,7 @@ fn unknown_types_and_states_are_no_trouble() {
 
 #[test]
 fn the_size_goes_at_open_and_after_the_first_output() {
-    let mut rig = Rig::new(Options::default());
+    let mut rig = Rig::new(SessionOptions::default());
     rig.session.resize(rig.now, 24, 80);
     rig.settle();
     assert!(rig.sent.is_empty());

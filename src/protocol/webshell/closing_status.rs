@@ -127,11 +127,11 @@ struct KubernetesStatus {
 #[derive(Deserialize)]
 struct Details {
     #[serde(default)]
-    causes: Vec<Cause>,
+    causes: Vec<StatusCause>,
 }
 
 #[derive(Deserialize)]
-struct Cause {
+struct StatusCause {
     #[serde(default)]
     reason: String,
     #[serde(default)]

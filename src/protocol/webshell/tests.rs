@@ -13,7 +13,7 @@ struct Shell {
 
 impl Shell {
     /// Connected; its prompt is there.
-    fn ready(options: &Options) -> Self {
+    fn ready(options: &WebshellOptions) -> Self {
         let now = Now {
             at: Instant::now(),
             unix_ms: 1_000_000,
@@ -95,7 +95,7 @@ fn binary(bytes: &[u8]) -> Outgoing {
 
 #[test]
 fn characters_go_as_text_and_whole() {
-    let mut shell = Shell::ready(&Options::default());
+    let mut shell = Shell::ready(&WebshellOptions::default());
     assert_eq!(
         shell.typed("ls é\r".as_bytes()),
         [text("ls é\r".as_bytes())]
@@ -115,7 +115,7 @@ fn characters_go_as_text_and_whole() {
 
 #[test]
 fn bytes_that_are_no_text_go_as_they_are() {
-    let mut shell = Shell::ready(&Options::default());
+    let mut shell = Shell::ready(&WebshellOptions::default());
     assert_eq!(shell.typed(b"a\xff\xfeb"), [binary(b"a\xff\xfeb")]);
     // The beginning of a character may have its rest still to come, but not for ever.
     assert_eq!(shell.typed(b"\xff\xe4"), [binary(b"\xff")]);
@@ -132,7 +132,7 @@ fn input_waits_for_the_prompt_though_not_for_ever() {
         unix_ms: 1,
     };
     let mut shell = Shell {
-        shell: Webshell::new(&Options::default(), now),
+        shell: Webshell::new(&WebshellOptions::default(), now),
         now,
     };
     shell.shell.connected(now);
@@ -145,7 +145,7 @@ fn input_waits_for_the_prompt_though_not_for_ever() {
 fn a_status_ends_the_session_whether_or_not_the_socket_is_closed() {
     for closes in [true, false] {
         for cut in 0..=STATUS.len() {
-            let mut shell = Shell::ready(&Options::default());
+            let mut shell = Shell::ready(&WebshellOptions::default());
             shell.receive(b"bye\r\n");
             shell.receive(&STATUS[..cut]);
             shell.receive(&STATUS[cut..]);
@@ -165,7 +165,7 @@ fn a_status_ends_the_session_whether_or_not_the_socket_is_closed() {
 
 #[test]
 fn a_break_after_the_status_is_no_failure() {
-    let mut shell = Shell::ready(&Options::default());
+    let mut shell = Shell::ready(&WebshellOptions::default());
     shell.receive(br#"{"metadata":{},"status":"Failure","details":{"causes":[{"reason":"ExitCode","message":"7"}]}}"#);
     shell
         .shell
@@ -176,7 +176,7 @@ fn a_break_after_the_status_is_no_failure() {
 
 #[test]
 fn what_is_typed_of_a_status_is_echoed_after_a_moment() {
-    let mut shell = Shell::ready(&Options::default());
+    let mut shell = Shell::ready(&WebshellOptions::default());
     for at in 0..STATUS.len() - 1 {
         shell.receive(&STATUS[at..=at]);
         let until = shell.shell.deadline(shell.now);
@@ -189,7 +189,7 @@ fn what_is_typed_of_a_status_is_echoed_after_a_moment() {
 
 #[test]
 fn a_status_in_the_midst_of_output_is_output() {
-    let mut shell = Shell::ready(&Options::default());
+    let mut shell = Shell::ready(&WebshellOptions::default());
     shell.receive(STATUS);
     assert_eq!(shell.output(), b"");
     shell.pass(HOLD_WHOLE / 2);
@@ -202,9 +202,9 @@ fn a_status_in_the_midst_of_output_is_output() {
 #[test]
 fn how_the_socket_ends_without_a_status() {
     let end = |spoken: bool, incoming: Incoming| {
-        let mut shell = Shell::ready(&Options::default());
+        let mut shell = Shell::ready(&WebshellOptions::default());
         if !spoken {
-            shell.shell = Webshell::new(&Options::default(), shell.now);
+            shell.shell = Webshell::new(&WebshellOptions::default(), shell.now);
             shell.shell.connected(shell.now);
         }
         shell.receive(&STATUS[..20]);
@@ -227,7 +227,7 @@ fn how_the_socket_ends_without_a_status() {
 #[test]
 fn pings_keep_it_alive_and_find_it_dead() {
     let second = Duration::from_secs(1);
-    let mut shell = Shell::ready(&Options {
+    let mut shell = Shell::ready(&WebshellOptions {
         keepalive: Some(60 * second),
         dead_after: Some(45 * second),
         rate_limit: None,
@@ -245,9 +245,9 @@ fn pings_keep_it_alive_and_find_it_dead() {
     shell.pass(45 * second);
     assert!(shell.ending().1.contains("nothing was received for"));
 
-    let mut shell = Shell::ready(&Options {
+    let mut shell = Shell::ready(&WebshellOptions {
         keepalive: Some(60 * second),
-        ..Options::default()
+        ..WebshellOptions::default()
     });
     shell.pass(59 * second);
     assert_eq!(shell.sent(), []);
@@ -257,9 +257,9 @@ fn pings_keep_it_alive_and_find_it_dead() {
 
 #[test]
 fn a_rate_limit_is_kept() {
-    let mut shell = Shell::ready(&Options {
+    let mut shell = Shell::ready(&WebshellOptions {
         rate_limit: Some(1000),
-        ..Options::default()
+        ..WebshellOptions::default()
     });
     let first = shell.typed(&[b'x'; 40_000]).len();
     assert!(first < 10);
@@ -276,7 +276,7 @@ proptest! {
             proptest::collection::vec(any::<u8>(), 0..5000),
         ], 0..6),
     ) {
-        let mut shell = Shell::ready(&Options::default());
+        let mut shell = Shell::ready(&WebshellOptions::default());
         let mut arrived = Vec::new();
         let mut take = |sent: Vec<Outgoing>| for message in sent {
             match message {

@@ -18,7 +18,7 @@ const EARLY: SignedDuration = SignedDuration::from_secs(5);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct CloudSsoAnswer {
     cloud_credential: TemporaryCredentials,
 }
 
@@ -56,7 +56,7 @@ async fn ask(world: &World, profile: &Profile) -> Result<Credentials> {
         .header("content-type", "application/json")
         .body(body.to_string());
     let answer = send(&world.network, &url, request, &[token], world.limit).await?;
-    let credentials = answer.json::<Answer>()?.cloud_credential;
+    let credentials = answer.json::<CloudSsoAnswer>()?.cloud_credential;
     let credentials = credentials.credentials(world.clock.now());
     let mut credentials = credentials.map_err(|lacks| problem(&lacks))?;
     credentials.expires = credentials.expires.map(|then| then - EARLY);

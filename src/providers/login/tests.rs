@@ -537,7 +537,7 @@ async fn what_cloud_sso_may_answer_instead() {
             r#"{"ErrorCode":"X","Message":"who are you"}"#,
             "is HTTP 401: who are you | run `aliyun",
         ),
-        (HOUR, 200, "{}", "has another form than expected"),
+        (HOUR, 200, "{}", "does not have the expected form"),
         (
             HOUR,
             200,

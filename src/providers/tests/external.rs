@@ -52,7 +52,7 @@ async fn what_a_program_may_do_instead() {
         ("kill -9 $$", "failed: signal: 9"),
         (
             "echo hush",
-            "printed something else than a JSON object of texts (line 1, column 1)",
+            "printed something other than a JSON object of strings (line 1, column 1)",
         ),
         ("echo '{}'", "process_command printed no mode"),
         (
@@ -65,7 +65,7 @@ async fn what_a_program_may_do_instead() {
         ),
         (
             r#"echo '{"mode":"External"}'"#,
-            "printed another mode than AK and StsToken",
+            "printed a mode other than AK and StsToken",
         ),
         (
             "head -c 2000000 /dev/zero",
@@ -86,7 +86,7 @@ async fn what_a_program_may_do_instead() {
         ),
         (
             "'half a quote",
-            "process_command has a quote without its end",
+            "process_command has a quote that is not closed",
         ),
         (" ", "process_command is empty"),
     ] {

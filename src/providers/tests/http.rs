@@ -46,7 +46,7 @@ async fn what_a_server_may_answer_instead() {
             " is HTTP 302, a redirect, which is not followed",
         ),
         (200, "hush".into(), " is not JSON (line 1, column 1)"),
-        (200, "[]".into(), " has another form than expected"),
+        (200, "[]".into(), " does not have the expected form"),
         (200, "{}".into(), "the answer's Code is not Success"),
         (
             200,

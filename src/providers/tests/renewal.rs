@@ -145,7 +145,9 @@ async fn another_identity_is_refused() {
     pass(15).await;
     let told = id(&provider).await;
     assert!(
-        told.contains("the renewed credentials are of 2 role/dev, and the run began as 1 role/dev"),
+        told.contains(
+            "the renewed credentials belong to 2 role/dev, and this run began as 1 role/dev"
+        ),
         "{told}"
     );
 }
@@ -248,7 +250,7 @@ async fn keys_that_the_service_refuses_are_read_again() {
     write(&config("p", "StsToken", "STS.other"));
     assert!(provider.are_refused(&new));
     let error = id(&provider).await;
-    assert!(error.contains("the run began as"), "{error}");
+    assert!(error.contains("this run began as"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -64,8 +64,8 @@ impl Host for Nobody {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn options(linger: Duration) -> Options {
-    Options {
+fn options(linger: Duration) -> PumpOptions {
+    PumpOptions {
         escape: None,
         resume: false,
         open_within: None,
@@ -84,10 +84,10 @@ async fn left(linger: Duration, unread: bool) -> (Outcome, Vec<(Kind, Bytes)>, D
         control.send(Control::Unread).await.unwrap();
     }
     let mut host = Nobody::default();
-    let options_of_port = session::Options {
+    let options_of_port = session::SessionOptions {
         port: true,
         input_from: session::InputFrom::Grace,
-        ..session::Options::default()
+        ..session::SessionOptions::default()
     };
     let channel = Session::new(options_of_port, now());
     let (mut user, local) = duplex(1024);
@@ -142,15 +142,15 @@ async fn answered_late(version: Version, told: bool, trusts_end: bool) -> (Outco
         control.send(Control::ReportsEnd).await.unwrap();
     }
     let mut host = Nobody::default();
-    let options_of_port = session::Options {
+    let options_of_port = session::SessionOptions {
         port: true,
-        ..session::Options::default()
+        ..session::SessionOptions::default()
     };
     let channel = Session::new(options_of_port, now());
     let (mut user, local) = duplex(1024);
     user.shutdown().await.unwrap();
     let ends = tokio::io::split(local);
-    let options = Options {
+    let options = PumpOptions {
         trusts_end,
         ..options(Duration::from_secs(5))
     };
@@ -202,10 +202,10 @@ async fn what_a_heartbeat_provokes_is_not_waited_for_any_longer() {
     gateway.to_axt.send(output("220 first")).await.unwrap();
     let (_control, asked) = mpsc::channel(1);
     let mut host = Nobody::default();
-    let options_of_port = session::Options {
+    let options_of_port = session::SessionOptions {
         port: true,
         keepalive: session::Keepalive::Every(13 * second),
-        ..session::Options::default()
+        ..session::SessionOptions::default()
     };
     let channel = Session::new(options_of_port, now());
     let (mut user, local) = duplex(1024);

@@ -1,7 +1,7 @@
 //! The client against a runner made of the codec alone, over a link that cuts, mixes, delays and
 //! loses.
 
-use super::super::codec::{Data, Stream};
+use super::super::codec::{Data, OutputStream};
 use super::super::job::LINGER;
 use super::super::output::Damage;
 use super::super::scripts::What;
@@ -21,14 +21,14 @@ const TOOLS: &str = "? stty dd id base64 -w full setsid gzip;";
 fn client(several: bool) -> (RunnerClient, Yield) {
     let compress = true;
     (
-        RunnerClient::new(Options { compress, several }),
+        RunnerClient::new(RunnerOptions { compress, several }),
         Yield::default(),
     )
 }
 
 fn nonce(client: &RunnerClient) -> &str {
     match &client.phase {
-        Phase::Starting(hello) => hello.nonce(),
+        RunnerPhase::Starting(hello) => hello.nonce(),
         _ => panic!("it was said"),
     }
 }
@@ -69,7 +69,7 @@ fn receive(client: &mut RunnerClient, what: &[Line<'_>], out: &mut Yield) {
 }
 
 /// A stream as the runner encodes it, chunk by chunk, its last line included.
-fn encode(client: &RunnerClient, stream: Stream, chunks: &[(Vec<u8>, bool)]) -> Vec<Vec<u8>> {
+fn encode(client: &RunnerClient, stream: OutputStream, chunks: &[(Vec<u8>, bool)]) -> Vec<Vec<u8>> {
     let (mut number, mut encoded) = (0, Vec::new());
     for (chunk, compressed) in chunks {
         let bytes = if *compressed {
@@ -110,7 +110,7 @@ fn sentinel(client: &RunnerClient) -> Vec<u8> {
 /// An ending of a command that has written nothing.
 fn quiet_end(client: &RunnerClient) -> Vec<u8> {
     let chunks = [(sentinel(client), false)];
-    let streams = [Stream::Output, Stream::Error];
+    let streams = [OutputStream::Output, OutputStream::Error];
     streams
         .map(|stream| encode(client, stream, &chunks).concat())
         .concat()
@@ -149,8 +149,8 @@ proptest! {
         let end = (sentinel(&client), false);
         let with_end = |chunks: &[(Vec<u8>, bool)]| [chunks, std::slice::from_ref(&end)].concat();
         let mut streams = [
-            encode(&client, Stream::Output, &with_end(&out_chunks)),
-            encode(&client, Stream::Error, &with_end(&err_chunks)),
+            encode(&client, OutputStream::Output, &with_end(&out_chunks)),
+            encode(&client, OutputStream::Error, &with_end(&err_chunks)),
             vec![lines(&client, &[Line::Process("-123")]), lines(&client, &[Line::Status(Some(7))])],
         ];
         let mut random = fastrand::Rng::with_seed(order);
@@ -182,7 +182,7 @@ proptest! {
         let (mut client, mut out) = started(false);
         let mut with_end = chunks.clone();
         with_end.push((sentinel(&client), false));
-        let mut stream = encode(&client, Stream::Output, &with_end);
+        let mut stream = encode(&client, OutputStream::Output, &with_end);
         let at = at.index(stream.len());
         match fault {
             Fault::Lose => drop(stream.remove(at)),
@@ -193,7 +193,7 @@ proptest! {
                 stream[at].remove(len - 2);
             }
         }
-        let other = encode(&client, Stream::Error, &[(sentinel(&client), false)]);
+        let other = encode(&client, OutputStream::Error, &[(sentinel(&client), false)]);
         let status = lines(&client, &[Line::Status(Some(0))]);
         for piece in stream.iter().chain(&other).chain([&status]) {
             client.receive(Instant::now(), piece, &mut out);
@@ -294,17 +294,21 @@ fn children_that_hold_the_streams_have_a_second() {
         let error = STANDARD.encode(sentinel(&client));
         receive(
             &mut client,
-            &[Line::Status(Some(4)), data(Stream::Output, 1, &text)],
+            &[Line::Status(Some(4)), data(OutputStream::Output, 1, &text)],
             &mut out,
         );
         assert_eq!(out.stdout, "done\n");
-        receive(&mut client, &[data(Stream::Error, 1, &error)], &mut out);
+        receive(
+            &mut client,
+            &[data(OutputStream::Error, 1, &error)],
+            &mut out,
+        );
         let by = client.deadline().unwrap();
         assert!(by >= start + LINGER);
         // What comes meanwhile counts.
         receive(
             &mut client,
-            &[data(Stream::Output, 2, "bGF0ZQo=")],
+            &[data(OutputStream::Output, 2, "bGF0ZQo=")],
             &mut out,
         );
         client.wake(by - Duration::from_millis(1), &mut out);
@@ -320,7 +324,7 @@ fn children_that_hold_the_streams_have_a_second() {
             let end = |stream, number| Line::StreamEnd { stream, number };
             receive(
                 &mut client,
-                &[end(Stream::Output, 9), end(Stream::Error, 2)],
+                &[end(OutputStream::Output, 9), end(OutputStream::Error, 2)],
                 &mut out,
             );
             assert_eq!(out.remote.split(), "e0000000");
@@ -438,7 +442,7 @@ fn an_end_that_is_no_end_of_the_commands_is_a_failure() {
     // A stream that ends before its command has.
     let (mut client, mut out) = started(false);
     let end = Line::StreamEnd {
-        stream: Stream::Output,
+        stream: OutputStream::Output,
         number: 1,
     };
     receive(&mut client, &[end], &mut out);
@@ -455,8 +459,8 @@ fn what_is_missing_at_the_end_is_asked_for() {
             let chunks = [(sentinel(&client), false)];
             let part = |name: &str| match name {
                 "s" => lines(&client, &[Line::Status(Some(3))]),
-                "o" => encode(&client, Stream::Output, &chunks).concat(),
-                _ => encode(&client, Stream::Error, &chunks).concat(),
+                "o" => encode(&client, OutputStream::Output, &chunks).concat(),
+                _ => encode(&client, OutputStream::Error, &chunks).concat(),
             };
             let first: Vec<u8> = there.iter().flat_map(|name| part(name)).collect();
             let missing = ["s", "o", "e"]

@@ -1,8 +1,8 @@
 //! What a runner sends as lines of base64 comes out as it was, however the lines are cut on the way.
 #![no_main]
 
-use axt::remote::codec::{Data, LINE, Line, Stream};
-use axt::remote::{RunnerClient, RemoteCommand, RunnerEvent, Options, What, Yield};
+use axt::remote::codec::{Data, LINE, Line, OutputStream};
+use axt::remote::{RemoteCommand, RunnerClient, RunnerEvent, RunnerOptions, What, Yield};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let data = data.repeat(1 + usize::from(times % 16));
     let (mut client, mut out) = (
-        RunnerClient::new(Options {
+        RunnerClient::new(RunnerOptions {
             compress: false,
             several: false,
         }),
@@ -45,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
     for (index, part) in parts.iter().enumerate() {
         let text = STANDARD.encode(part);
         let line = Line::Data(Data {
-            stream: Stream::Output,
+            stream: OutputStream::Output,
             number: index + 1,
             compressed: false,
             lines: parts.len() - index,

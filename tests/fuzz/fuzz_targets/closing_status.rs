@@ -2,7 +2,7 @@
 #![no_main]
 
 use axt::protocol::channel::{Channel as _, Ending, Event, Incoming, Now};
-use axt::protocol::webshell::{Options, Webshell};
+use axt::protocol::webshell::{Webshell, WebshellOptions};
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use std::time::Instant;
@@ -19,7 +19,7 @@ fn told(stream: &[u8], piece: usize) -> (Vec<u8>, String) {
         at: Instant::now(),
         unix_ms: 1_700_000_000_000,
     };
-    let mut shell = Webshell::new(&Options::default(), now);
+    let mut shell = Webshell::new(&WebshellOptions::default(), now);
     shell.connected(now);
     for part in stream.chunks(piece.max(1)) {
         shell.receive(now, Incoming::Binary(Bytes::copy_from_slice(part)));

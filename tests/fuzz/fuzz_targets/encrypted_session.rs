@@ -5,7 +5,7 @@
 use axt::protocol::channel::{Channel as _, Event, Incoming, Now, Outgoing};
 use axt::protocol::crypto::{BLOCK, Cipher, Exchange, KEY, KeySource};
 use axt::protocol::frame::{Frame, Kind, Version};
-use axt::protocol::session::{Options, Session};
+use axt::protocol::session::{Session, SessionOptions};
 use axt::protocol::status::Status;
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
@@ -31,7 +31,8 @@ fuzz_target!(|data: &[u8]| {
         ciphertext: "blob".into(),
     };
     let cipher = Cipher::new(&[5; KEY], IV);
-    let mut session = Session::new(Options::default(), now).encrypted(Exchange::new(IV, source));
+    let mut session =
+        Session::new(SessionOptions::default(), now).encrypted(Exchange::new(IV, source));
     session.connected(now);
     let (mut sealed, mut shown) = (Vec::new(), Vec::new());
     let (mut typed, mut sent) = (Vec::new(), Vec::new());

@@ -3,7 +3,7 @@
 #![no_main]
 
 use axt::remote::codec::RunnerFrame;
-use axt::remote::{RunnerClient, RemoteCommand, RunnerEvent, Options, Signal, What, Yield};
+use axt::remote::{RemoteCommand, RunnerClient, RunnerEvent, RunnerOptions, Signal, What, Yield};
 use libfuzzer_sys::fuzz_target;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
     };
     let several = choice & 1 == 1;
     let compress = choice & 2 == 2;
-    let mut client = RunnerClient::new(Options { compress, several });
+    let mut client = RunnerClient::new(RunnerOptions { compress, several });
     let (mut now, mut out) = (Instant::now(), Yield::default());
     client.start(command(), &mut out);
     let nonce = between(client.command_line(), "_m=", ";").to_owned();

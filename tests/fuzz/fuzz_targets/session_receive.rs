@@ -4,7 +4,7 @@
 
 use axt::protocol::channel::{Channel as _, Event, Incoming, Now, Outgoing};
 use axt::protocol::frame::{Frame, Kind, Version};
-use axt::protocol::session::{Options, Session};
+use axt::protocol::session::{Session, SessionOptions};
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use std::time::{Duration, Instant};
@@ -24,9 +24,9 @@ fuzz_target!(|data: &[u8]| {
         at: Instant::now(),
         unix_ms: 1_700_000_000_000,
     };
-    let options = Options {
+    let options = SessionOptions {
         port: data.first().is_some_and(|first| first & 16 > 0),
-        ..Options::default()
+        ..SessionOptions::default()
     };
     let mut session = Session::new(options, now);
     session.connected(now);

@@ -3,7 +3,7 @@
 #![no_main]
 
 use axt::protocol::channel::{Channel as _, Event, Incoming, Now, Outgoing};
-use axt::protocol::webshell::{Options, Webshell};
+use axt::protocol::webshell::{Webshell, WebshellOptions};
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ fuzz_target!(|data: &[u8]| {
         at: Instant::now(),
         unix_ms: 1_700_000_000_000,
     };
-    let mut shell = Webshell::new(&Options::default(), now);
+    let mut shell = Webshell::new(&WebshellOptions::default(), now);
     shell.connected(now);
     let (mut given, mut shown) = (Vec::new(), Vec::new());
     let (mut typed, mut sent) = (Vec::new(), Vec::new());

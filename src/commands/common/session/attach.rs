@@ -14,7 +14,7 @@ use crate::protocol::channel::{Channel, Ending};
 use crate::protocol::escape::Escape;
 use crate::protocol::filter::{Filter, Stop};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
-use crate::terminal::{self, Screen, Signal, Signals, Size, Stdin};
+use crate::terminal::{self, Screen, Signals, Size, Stdin, TerminalSignal};
 use crate::ui::Ui;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -127,11 +127,11 @@ impl Attach<'_> {
         Ok(outcome)
     }
 
-    fn options(&self) -> pump::Options {
+    fn options(&self) -> pump::PumpOptions {
         // Input from a file or a program is data, as with ssh: it has no escapes.
         let watches = self.terminal && terminal::stdin_is_terminal();
         let escape = self.run.escape_char.0.filter(|_| watches);
-        pump::Options {
+        pump::PumpOptions {
             escape: escape.map(Escape::new),
             resume: self.resume,
             open_within: Some(self.connect_timeout),
@@ -201,7 +201,7 @@ impl Host for AttachedHost {
             // A terminal's session is the remote side's to end.
             Notice::InputEnded | Notice::NoAnswerYet | Notice::ReportsEnd => {}
             Notice::NothingCame { within } => self.ui.say(&tr!(
-                "nothing has come from the instance for {within:?}; what you type is kept until something does",
+                "nothing was received from the instance for {within:?}; what you type is kept until something is",
                 within
             )),
             Notice::InputFull => self
@@ -266,14 +266,14 @@ impl ForwardSignals {
             let signal = signals.next(|| suspend(&self.ui, &self.screen)).await;
             tracing::debug!(?signal);
             let asked = match signal {
-                Signal::Continue => {
+                TerminalSignal::Continue => {
                     self.screen.resume();
                     if self.screen.is_alternate() {
                         tokio::spawn(redraw_all(self.screen.clone(), self.pump.clone()));
                     }
                     self.size_now()
                 }
-                Signal::Resize => self.size_now(),
+                TerminalSignal::Resize => self.size_now(),
                 other => other.number().map(|n| Control::Stop(Stop::Signal(n))),
             };
             if let Some(asked) = asked

@@ -126,7 +126,7 @@ impl HeldSession {
             // The session runs already, by default a shell: the bootstrap is typed into it.
             channel.write(pump::now(), &typed_line(filter.command_line()));
         }
-        let options = pump::Options {
+        let options = pump::PumpOptions {
             escape: None,
             resume: !args.no_resume,
             open_within: Some(limit),

@@ -50,7 +50,7 @@ pub(crate) fn request(
 
 /// The moment from which input may be sent to a port: at once where the user wants that, or where the agent
 /// is known to queue it.
-pub(crate) fn input_from(ports: &cli::Ports, queued: bool) -> InputFrom {
+pub(crate) fn input_from(ports: &cli::PortArgs, queued: bool) -> InputFrom {
     match ports.eager || queued {
         true => InputFrom::Start { queued },
         false => InputFrom::Grace,
@@ -104,7 +104,7 @@ impl PortSession {
             impl AsyncWrite + Send + Unpin,
         ),
         control: mpsc::Receiver<Control>,
-        (ports, args): (&cli::Ports, &cli::SessionArgs),
+        (ports, args): (&cli::PortArgs, &cli::SessionArgs),
         notices: impl FnMut(Notice) + Send,
     ) -> Outcome {
         let mut options = session::protocol_options(args);
@@ -112,7 +112,7 @@ impl PortSession {
         options.input_from = self.input_from;
         options.reports_close = self.reports_close;
         let channel = Session::new(options, pump::now());
-        let options = pump::Options {
+        let options = pump::PumpOptions {
             escape: None,
             resume: !args.no_resume,
             open_within: Some(args.connection.connect_timeout),

@@ -20,7 +20,7 @@ const LONGEST_ASKED: Duration = Duration::from_secs(60);
 const LONG: Duration = Duration::from_secs(5);
 
 /// One session's wait.
-pub(super) struct Queue<'a> {
+pub(super) struct StartQueue<'a> {
     context: &'a Context,
     region: &'a str,
     /// The governor's file, which all processes of the user share; `None` without a limit to the pace, or
@@ -35,7 +35,7 @@ pub(super) struct Queue<'a> {
     told: bool,
 }
 
-impl<'a> Queue<'a> {
+impl<'a> StartQueue<'a> {
     /// The wait for a session in this region begins.
     pub(super) fn new(
         context: &'a Context,

@@ -4,7 +4,7 @@ use super::command_conn::CommandConn;
 use super::key::key;
 use super::reach::{PATIENCE, answer, connect_to_holder, ended, greeted, invalid, reach, silent};
 use super::start::StartMessage;
-use crate::cli::{Connect, Global, SessionArgs, Sharing};
+use crate::cli::{ConnectArgs, Global, SessionArgs, Sharing};
 use crate::commands::common::context::Context;
 use crate::commands::common::exec::{GRACE, Program, passed_on};
 use crate::commands::common::stops::{Stops, exit_of};
@@ -59,7 +59,7 @@ impl From<String> for NotHeld {
 /// holds the session reports.
 pub(crate) async fn run(
     shared: &ShareRequest<'_>,
-    args: &Connect,
+    args: &ConnectArgs,
     program: Option<&Program>,
     by: Option<Instant>,
 ) -> Result<Option<Exit>> {
@@ -258,7 +258,7 @@ struct Follow {
     kill_at: Option<Instant>,
 }
 
-enum Wake {
+enum FollowWake {
     Answer(Result<Answer, &'static str>),
     Stop(Stop),
     Time,
@@ -280,14 +280,14 @@ impl Follow {
             let by = self.stopping.map(|(_, by)| by);
             let due = by.into_iter().chain(self.kill_at).min();
             let wake = tokio::select! {
-                answer = self.conn.next() => Wake::Answer(answer),
-                stop = self.stops.next() => Wake::Stop(stop),
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Wake::Time,
+                answer = self.conn.next() => FollowWake::Answer(answer),
+                stop = self.stops.next() => FollowWake::Stop(stop),
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => FollowWake::Time,
             };
             let exit = match wake {
-                Wake::Answer(answer) => return self.answered(answer),
-                Wake::Stop(stop) => self.stop(stop).await,
-                Wake::Time => self.time_passed().await,
+                FollowWake::Answer(answer) => return self.answered(answer),
+                FollowWake::Stop(stop) => self.stop(stop).await,
+                FollowWake::Time => self.time_passed().await,
             };
             if let Some(exit) = exit {
                 return Ok(exit);

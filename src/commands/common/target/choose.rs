@@ -3,7 +3,7 @@
 use crate::commands::common::session::stdio;
 use crate::error::{Error, Result, Stop};
 use crate::terminal::choice::{Choice, Key, KeyReader, KeyResult};
-use crate::terminal::{self, Screen, Signal, Signals, Size};
+use crate::terminal::{self, Screen, Signals, Size, TerminalSignal};
 use crate::ui::Ui;
 use std::cell::Cell;
 use std::time::Duration;
@@ -76,7 +76,7 @@ pub(crate) async fn choose(question: String, rows: Vec<Vec<String>>, ui: &Ui) ->
                 if let Some(number) = signal.number() {
                     break Err(Stop::Signal(number));
                 }
-                if signal == Signal::Continue {
+                if signal == TerminalSignal::Continue {
                     screen.resume();
                     ui.paint(ENTER);
                     is_shown.set(true);

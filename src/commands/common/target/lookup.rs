@@ -9,7 +9,7 @@ use crate::names::meaning::Search;
 use crate::names::outcome::SearchOutcome;
 use crate::openapi::client::Client;
 use crate::openapi::ecs::describe::region_ids;
-use crate::openapi::ecs::instances::{Instance, find_by_host_name, find_by_name, is_refusal};
+use crate::openapi::ecs::instances::{ListedInstance, find_by_host_name, find_by_name, is_refusal};
 use crate::openapi::endpoint::Product;
 use crate::printable::escaped;
 use crate::ui::Ui;
@@ -40,7 +40,11 @@ pub(crate) struct Lookup {
 impl Lookup {
     /// The instance that the target names; if there are several, the one that the user chooses, if the user
     /// may be asked. The context's region becomes the instance's.
-    pub(crate) async fn settle(&self, context: &mut Context, may_ask: bool) -> Result<Instance> {
+    pub(crate) async fn settle(
+        &self,
+        context: &mut Context,
+        may_ask: bool,
+    ) -> Result<ListedInstance> {
         let instance = match self.outcome(context).await? {
             SearchOutcome::One(instance) => {
                 self.remember(context, &instance)?;
@@ -54,7 +58,11 @@ impl Lookup {
     }
 
     /// The instance that the user chooses from several, if the user may be asked.
-    pub(crate) async fn choose(&self, instances: Vec<Instance>, may_ask: bool) -> Result<Instance> {
+    pub(crate) async fn choose(
+        &self,
+        instances: Vec<ListedInstance>,
+        may_ask: bool,
+    ) -> Result<ListedInstance> {
         if !(may_ask && choose::can_ask()) {
             return Err(ambiguous(&self.host, &instances));
         }
@@ -69,7 +77,10 @@ impl Lookup {
     }
 
     /// All instances that were found, and the regions that were asked.
-    pub(crate) async fn answers(&self, context: &Context) -> Result<(Vec<Instance>, Vec<String>)> {
+    pub(crate) async fn answers(
+        &self,
+        context: &Context,
+    ) -> Result<(Vec<ListedInstance>, Vec<String>)> {
         let mut places = Vec::new();
         for search in &self.searches {
             match &search.region {
@@ -134,7 +145,7 @@ impl Lookup {
         Some((known.id?, age))
     }
 
-    pub(crate) fn remember(&self, context: &Context, instance: &Instance) -> Result<()> {
+    pub(crate) fn remember(&self, context: &Context, instance: &ListedInstance) -> Result<()> {
         let account = context.account()?;
         let memory = NameCache::new(context.cache.as_deref(), &account, &instance.region);
         memory.put([(self.host.clone(), instance.id.clone())]);
@@ -156,10 +167,10 @@ impl Lookup {
 
 /// Lets the user choose one of these.
 pub(crate) async fn choose_from(
-    mut instances: Vec<Instance>,
+    mut instances: Vec<ListedInstance>,
     question: String,
     ui: &Ui,
-) -> Result<Instance> {
+) -> Result<ListedInstance> {
     let rows = instances
         .iter()
         .map(|instance| cells(instance).map(|cell| escaped(&cell)).to_vec());
@@ -175,7 +186,7 @@ pub(crate) async fn regions(context: &Context, limit: Duration) -> Result<Vec<St
 }
 
 /// The cells of an instance's row: id, name, address, status, region.
-fn cells(instance: &Instance) -> [String; 5] {
+fn cells(instance: &ListedInstance) -> [String; 5] {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let addresses = instance.private_ips.iter();
     let mut addresses = addresses
@@ -191,7 +202,7 @@ fn cells(instance: &Instance) -> [String; 5] {
 }
 
 /// The error for a target that is several instances.
-fn ambiguous(host: &str, instances: &[Instance]) -> Error {
+fn ambiguous(host: &str, instances: &[ListedInstance]) -> Error {
     let rows: Vec<_> = instances.iter().take(MOST_SHOWN).map(cells).collect();
     let list = table(["ID", "NAME", "IP", "STATUS", "REGION"], &rows, true);
     let count = instances.len();

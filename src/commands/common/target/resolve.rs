@@ -11,7 +11,7 @@ use crate::names::cache::NameCache;
 use crate::names::meaning::{Meaning, Search};
 use crate::names::outcome::{SearchOutcome, check_is_up};
 use crate::names::target::Target;
-use crate::openapi::ecs::instances::{Instance, Query};
+use crate::openapi::ecs::instances::{ListedInstance, Query};
 use crate::openapi::ecs::{StartTerminalSession, check_instance_id};
 use crate::openapi::endpoint::Product;
 use crate::protocol::session::InputFrom;
@@ -29,7 +29,7 @@ pub(crate) struct May {
 }
 
 /// The instance that a target is.
-pub(crate) struct Resolved {
+pub(crate) struct ResolvedTarget {
     /// Its id.
     pub(crate) id: String,
     /// An instance that is only remembered.
@@ -43,7 +43,7 @@ struct Doubt {
     may_ask: bool,
 }
 
-impl Resolved {
+impl ResolvedTarget {
     /// True if nothing has to be confirmed.
     #[must_use]
     pub(crate) fn is_certain(&self) -> bool {
@@ -83,8 +83,8 @@ pub(crate) async fn for_session(
     args: &cli::SessionArgs,
     target: Option<&str>,
     may: May,
-) -> Result<Resolved> {
-    let certain = |id| Resolved { id, doubt: None };
+) -> Result<ResolvedTarget> {
+    let certain = |id| ResolvedTarget { id, doubt: None };
     if args.wss_url.is_some() {
         return Ok(certain(Target::parse(target.unwrap_or_default()).instance));
     }
@@ -107,7 +107,7 @@ pub(crate) async fn for_session(
             }
             let may_ask = may.ask && !global.never_asks;
             let doubt = (!is_young).then_some(Doubt { lookup, may_ask });
-            return Ok(Resolved { id, doubt });
+            return Ok(ResolvedTarget { id, doubt });
         }
     }
     let instance = lookup
@@ -124,7 +124,7 @@ pub(crate) async fn start(
     context: &Context,
     args: &cli::SessionArgs,
     request: &mut StartTerminalSession,
-    resolved: &mut Resolved,
+    resolved: &mut ResolvedTarget,
     from: InputFrom,
     stop: impl Future<Output = Error>,
 ) -> Result<Started> {
@@ -226,7 +226,7 @@ async fn start_and_look(
 }
 
 /// True if this is the instance of the session that was asked for, and can take one.
-fn is_same(instance: &Instance, request: &StartTerminalSession) -> bool {
+fn is_same(instance: &ListedInstance, request: &StartTerminalSession) -> bool {
     instance.id == request.instance_id && instance.is_up()
 }
 

@@ -4,7 +4,7 @@ use crate::commands::cp::failure::CopyFailure;
 use crate::commands::cp::job::CopyJob;
 use crate::commands::cp::local::blocking::blocking;
 use crate::commands::cp::local::digest::digest;
-use crate::commands::cp::local::part::{Part, mode_of};
+use crate::commands::cp::local::part::{PartFile, mode_of};
 use crate::commands::cp::meter::Meter;
 use crate::copy::{
     BLOCK, Digests, FileState, FileType, Hasher, RemotePath, RemoteSource, Script, Verb,
@@ -25,7 +25,7 @@ pub(crate) async fn copy(
 ) -> Result<(), CopyFailure> {
     let local = |error: io::Error| CopyFailure::local(&error);
     let here = existing(to)?;
-    let part = Part::open(to, job.afresh).map_err(|error| part_trouble(&error))?;
+    let part = PartFile::open(to, job.afresh).map_err(|error| part_trouble(&error))?;
     let size = part.size().map_err(local)?;
     let found = look(job, from, size).await;
     let (digests, state, whole, blocks) = match found {

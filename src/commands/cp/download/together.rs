@@ -4,7 +4,7 @@
 
 use super::file::is_replaceable;
 use crate::commands::cp::local::part::{
-    Part, keep_owner, mode_of, parent, set_attributes, sync_folder, sync_together,
+    PartFile, keep_owner, mode_of, parent, set_attributes, sync_folder, sync_together,
 };
 use crate::commands::cp::meter::Meter;
 use crate::copy::{Digests, Hasher};
@@ -90,7 +90,7 @@ struct Taking {
     /// The names of the files that are in their places.
     got: HashSet<Vec<u8>>,
     /// Files that are whole and not in their places yet.
-    parts: Vec<(Vec<u8>, Part)>,
+    parts: Vec<(Vec<u8>, PartFile)>,
 }
 
 impl Taking {
@@ -155,7 +155,7 @@ fn take(
 }
 
 /// The part of a file, with its content, mode and time.
-fn part(file: &WantedFile, content: &[u8]) -> io::Result<Part> {
+fn part(file: &WantedFile, content: &[u8]) -> io::Result<PartFile> {
     let here = fs::symlink_metadata(&file.place).ok();
     let is_replaced =
         |data: &Metadata| data.is_file() || (data.is_symlink() && is_replaceable(&file.place));
@@ -167,7 +167,7 @@ fn part(file: &WantedFile, content: &[u8]) -> io::Result<Part> {
         Some(data) => mode_of(data),
         None => file.mode,
     };
-    let mut part = Part::open(&file.place, true)?;
+    let mut part = PartFile::open(&file.place, true)?;
     let written = part.file.write_all(content);
     keep_owner(&part.file, replaced.as_ref());
     match written.and_then(|()| set_attributes(&part.file, mode, file.time)) {

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 const NO_DIRECTORY: u8 = 6;
 
 /// A tree that is being copied.
-struct Tree<'j, 'a> {
+struct DownloadTree<'j, 'a> {
     job: &'j mut CopyJob<'a>,
     from: &'j RemotePath,
     to: &'j Path,
@@ -67,7 +67,7 @@ pub(crate) async fn copy(
     if !listing.has_tar {
         tracing::info!("tar is missing on the instance: small files are copied one by one");
     }
-    let tree = Tree {
+    let tree = DownloadTree {
         job,
         from,
         to: &to,
@@ -82,7 +82,7 @@ pub(crate) async fn copy(
     Ok(true)
 }
 
-impl Tree<'_, '_> {
+impl DownloadTree<'_, '_> {
     async fn all(mut self, listing: &Listing) -> Result<(), CopyFailure> {
         let (mut small, mut large, mut links, mut later) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());

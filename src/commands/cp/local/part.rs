@@ -11,14 +11,14 @@ use std::time::{Duration, SystemTime};
 
 /// The part of a file. Dropped, it stays for the next run.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct PartFile {
     /// Locked for as long as it is open.
     pub(crate) file: File,
     path: PathBuf,
     target: PathBuf,
 }
 
-impl Part {
+impl PartFile {
     /// Opens the part of `target`, and makes it if there is none, or `afresh`. No link is followed.
     ///
     /// # Errors
@@ -114,7 +114,9 @@ pub(crate) fn part_path(target: &Path) -> PathBuf {
 }
 
 /// Writes parts of one tree to the disk: one by one takes seconds.
-pub(crate) fn sync_together<'a>(parts: impl Iterator<Item = &'a Part> + Clone) -> io::Result<()> {
+pub(crate) fn sync_together<'a>(
+    parts: impl Iterator<Item = &'a PartFile> + Clone,
+) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         use std::os::unix::fs::MetadataExt as _;
@@ -279,11 +281,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("file");
         let whole = vec![7; 3 * CHUNK + 5];
-        let part = Part::open(&target, false).unwrap();
+        let part = PartFile::open(&target, false).unwrap();
         let (mut file, _) = part.keep(0, Digests::Sha256).unwrap();
         file.write_all(&whole[..2 * CHUNK + 9]).unwrap();
         drop((part, file));
-        let part = Part::open(&target, false).unwrap();
+        let part = PartFile::open(&target, false).unwrap();
         assert_eq!(part.size().unwrap(), 2 * BLOCK + 9);
         let (mut file, mut hasher) = part.keep(2, Digests::Sha256).unwrap();
         file.write_all(&whole[2 * CHUNK..]).unwrap();
@@ -307,11 +309,11 @@ mod tests {
     fn a_part_is_of_one_copy() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("file");
-        let part = Part::open(&target, false).unwrap();
-        let error = Part::open(&target, true).unwrap_err();
+        let part = PartFile::open(&target, false).unwrap();
+        let error = PartFile::open(&target, true).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         drop(part);
-        Part::open(&target, true).unwrap().discard();
+        PartFile::open(&target, true).unwrap().discard();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
@@ -328,12 +330,12 @@ mod tests {
         ] {
             let link = dir.path().join("file.axt-part");
             std::os::unix::fs::symlink(&aim, &link).unwrap();
-            let error = Part::open(&target, true).unwrap_err();
+            let error = PartFile::open(&target, true).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
             fs::remove_file(link).unwrap();
         }
         fs::hard_link(&other, dir.path().join("file.axt-part")).unwrap();
-        let error = Part::open(&target, true).unwrap_err();
+        let error = PartFile::open(&target, true).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(&other).unwrap(), b"precious");
         assert!(!dir.path().join("missing").exists());

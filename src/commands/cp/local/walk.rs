@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// One thing in a tree, or why it can't be looked at.
 #[derive(Debug)]
-pub(crate) struct Item {
+pub(crate) struct WalkItem {
     /// Its path.
     pub(crate) local: PathBuf,
     /// Its path below the place that the tree is copied into, its names joined by `/`. Empty for that place.
@@ -35,7 +35,7 @@ impl Walk {
         Self { next, named }
     }
 
-    fn enter(&mut self, item: &Item) -> std::io::Result<()> {
+    fn enter(&mut self, item: &WalkItem) -> std::io::Result<()> {
         let entries = fs::read_dir(&item.local)?;
         let names = entries.map(|entry| entry.map(|entry| entry.file_name()));
         let mut names = names.collect::<std::io::Result<Vec<OsString>>>()?;
@@ -118,9 +118,9 @@ pub(crate) fn digests_of(
 }
 
 impl Iterator for Walk {
-    type Item = Item;
+    type Item = WalkItem;
 
-    fn next(&mut self) -> Option<Item> {
+    fn next(&mut self) -> Option<WalkItem> {
         let (local, path) = self.next.pop()?;
         let is_named = self.next.len() < self.named;
         self.named = self.named.min(self.next.len());
@@ -128,7 +128,7 @@ impl Iterator for Walk {
             true => fs::metadata(&local),
             false => fs::symlink_metadata(&local),
         };
-        let mut item = Item { local, path, data };
+        let mut item = WalkItem { local, path, data };
         if item.data.as_ref().is_ok_and(Metadata::is_dir)
             && let Err(error) = self.enter(&item)
         {

@@ -6,7 +6,9 @@ use crate::commands::cp::failure::CopyFailure;
 use crate::commands::cp::job::CopyJob;
 use crate::commands::cp::local::blocking::blocking;
 use crate::commands::cp::local::part::mode_of;
-use crate::commands::cp::local::walk::{Item, Walk, base, digests_of, open, size_of_all, split};
+use crate::commands::cp::local::walk::{
+    Walk, WalkItem, base, digests_of, open, size_of_all, split,
+};
 use crate::copy::batch::{self, SMALL};
 use crate::copy::{FileState, FileType, NEW, RemotePath, Root, Script, Verb};
 use crate::copy::{failures, is_part, mode_for_new, names, touch_time};
@@ -17,7 +19,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// A copy of trees.
-struct Tree<'j, 'a> {
+struct UploadTree<'j, 'a> {
     job: &'j mut CopyJob<'a>,
     /// The directory that they are copied into.
     place: RemotePath,
@@ -30,7 +32,7 @@ struct Tree<'j, 'a> {
 
 /// Something to be copied, and what is at its place.
 struct Inspected {
-    item: Item,
+    item: WalkItem,
     data: Metadata,
     name: String,
     there: (FileType, Option<FileState>),
@@ -79,7 +81,7 @@ pub(crate) async fn copy(
     let total = blocking(move || Ok(size_of_all(sized))).await?;
     job.meter.expect_all(total);
     let mut items = Walk::new(named.into_iter()).peekable();
-    let mut tree = Tree {
+    let mut tree = UploadTree {
         job,
         place,
         root,
@@ -96,9 +98,9 @@ pub(crate) async fn copy(
     tree.finish().await
 }
 
-impl Tree<'_, '_> {
+impl UploadTree<'_, '_> {
     /// Copies some of it.
-    async fn some(&mut self, items: Vec<Item>) -> Result<(), CopyFailure> {
+    async fn some(&mut self, items: Vec<WalkItem>) -> Result<(), CopyFailure> {
         let found = self.look(items).await?;
         let (mut files, mut folders, mut links) = (Vec::new(), Vec::new(), Vec::new());
         for found in found {
@@ -191,7 +193,7 @@ impl Tree<'_, '_> {
     }
 
     /// Looks at what is where these are to go.
-    async fn look(&mut self, items: Vec<Item>) -> Result<Vec<Inspected>, CopyFailure> {
+    async fn look(&mut self, items: Vec<WalkItem>) -> Result<Vec<Inspected>, CopyFailure> {
         let mut found = Vec::new();
         for mut item in items {
             let name = escaped(&item.local.to_string_lossy());

@@ -10,7 +10,7 @@ const IV: [u8; BLOCK] = [3; BLOCK];
 const HELLO: (u8, &str) = (1, r#"{"clientCertificate":false}"#);
 
 /// A session whose first message is on its way.
-fn hello(source: KeySource, options: Options) -> Rig {
+fn hello(source: KeySource, options: SessionOptions) -> Rig {
     let now = Now {
         at: Instant::now(),
         unix_ms: 1_700_000_000_000,
@@ -43,7 +43,7 @@ fn answer() -> ((u8, String), Cipher) {
 
 /// A session with a key and a prompt.
 fn encrypted() -> (Rig, Cipher) {
-    let mut rig = hello(ecdhe(), Options::default());
+    let mut rig = hello(ecdhe(), SessionOptions::default());
     rig.status(&Status::Opened);
     rig.exchange(HELLO.0, HELLO.1);
     let ((action, json), cipher) = answer();
@@ -82,7 +82,7 @@ impl Rig {
 
 #[test]
 fn nothing_is_sent_before_there_is_a_key_and_nothing_plain_after() {
-    let mut rig = hello(ecdhe(), Options::default());
+    let mut rig = hello(ecdhe(), SessionOptions::default());
     rig.write("secret");
     rig.status(&Status::Opened);
     rig.pass(10 * SECOND);
@@ -107,7 +107,7 @@ fn nothing_is_sent_before_there_is_a_key_and_nothing_plain_after() {
 
 #[test]
 fn a_data_key_of_kms_travels_as_kms_encrypted_it() {
-    let mut rig = hello(kms(), Options::default());
+    let mut rig = hello(kms(), SessionOptions::default());
     rig.exchange(HELLO.0, HELLO.1);
     let wanted = b"\x02{\"kmsCipherTextKey\":\"the blob\"}";
     assert_eq!(rig.exchanged()[1], wanted);
@@ -131,7 +131,7 @@ fn an_end_is_announced_in_clear_and_marked_as_unverified() {
     );
     assert_eq!(rig.output, b"$ ");
     // Before there is a key, too.
-    let mut rig = hello(ecdhe(), Options::default());
+    let mut rig = hello(ecdhe(), SessionOptions::default());
     rig.output(1, 0, "The session has terminated. KeyExchangeFailed: \n");
     rig.session.receive(rig.now, Incoming::Closed(Some(1000)));
     rig.settle();
@@ -158,9 +158,9 @@ fn sizes_and_no_heartbeats_go_before_there_is_a_key() {
     let keepalive = Keepalive::Every(SECOND);
     let mut rig = hello(
         ecdhe(),
-        Options {
+        SessionOptions {
             keepalive,
-            ..Options::default()
+            ..SessionOptions::default()
         },
     );
     rig.session.resize(rig.now, 24, 80);
@@ -176,7 +176,7 @@ fn sizes_and_no_heartbeats_go_before_there_is_a_key() {
 
 #[test]
 fn an_exchange_has_twenty_seconds() {
-    let mut rig = hello(ecdhe(), Options::default());
+    let mut rig = hello(ecdhe(), SessionOptions::default());
     rig.status(&Status::Opened);
     rig.pass(19 * SECOND);
     rig.exchange(HELLO.0, HELLO.1);
@@ -261,7 +261,7 @@ fn every_step_out_of_place_ends_the_session_by_its_name() {
         (&[(11, "?")], "ErrorParseError"),
     ];
     for (steps, wanted) in table {
-        let mut rig = hello(ecdhe(), Options::default());
+        let mut rig = hello(ecdhe(), SessionOptions::default());
         rig.write("secret");
         for (action, json) in *steps {
             rig.exchange(*action, json);
@@ -274,7 +274,7 @@ fn every_step_out_of_place_ends_the_session_by_its_name() {
         rig.pass(60 * SECOND);
         assert!(rig.inputs().is_empty(), "{wanted}");
     }
-    let mut rig = hello(ecdhe(), Options::default());
+    let mut rig = hello(ecdhe(), SessionOptions::default());
     let empty = rig.server(Kind::KeyExchange, "");
     rig.receive(&empty);
     assert!(rig.told[0].contains("ActionTypeParseError"));
@@ -282,7 +282,7 @@ fn every_step_out_of_place_ends_the_session_by_its_name() {
 
 #[test]
 fn plain_output_ends_an_encrypted_session_unseen() {
-    let mut rig = hello(ecdhe(), Options::default());
+    let mut rig = hello(ecdhe(), SessionOptions::default());
     rig.output(1, 0, "Last login: today");
     assert!(rig.told[0].contains("AgentOutputBeforeKeyExchange"));
     assert!(rig.output.is_empty());
@@ -297,7 +297,7 @@ fn plain_output_ends_an_encrypted_session_unseen() {
 #[test]
 fn half_an_exchange_can_not_be_resumed() {
     for steps in 0..2 {
-        let mut rig = hello(ecdhe(), Options::default());
+        let mut rig = hello(ecdhe(), SessionOptions::default());
         (0..steps).for_each(|_| rig.exchange(HELLO.0, HELLO.1));
         rig.session.receive(rig.now, Incoming::Failed("cut".into()));
         rig.settle();
@@ -348,7 +348,7 @@ proptest! {
         messages in proptest::collection::vec(
             (prop_oneof![Just(1u8), Just(3), Just(11), any::<u8>()], "\\PC{0,40}"), 1..8),
     ) {
-        let mut rig = hello(ecdhe(), Options::default());
+        let mut rig = hello(ecdhe(), SessionOptions::default());
         rig.write("secret");
         for (action, json) in &messages {
             rig.exchange(*action, json);
