@@ -102,19 +102,16 @@ fn split(bytes: &[u8]) -> Option<usize> {
     (!is_path && !is_drive && !target.is_empty()).then_some(at)
 }
 
-/// `[ADDRESS]` without its brackets.
+/// A target without the brackets around all of it, or around what has a colon.
 fn without_brackets(target: &str) -> String {
-    let (user, host) = target
-        .rsplit_once('@')
-        .map_or(("", target), |(user, host)| (user, host));
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
-    match bare {
-        Some(bare) if user.is_empty() => bare.to_owned(),
-        Some(bare) => format!("{user}@{bare}"),
-        None => target.to_owned(),
-    }
+    let host = target.rfind('@').map_or(0, |at| at + 1);
+    let (user, host) = target.split_at(host);
+    let quoted = host.split_once('[').and_then(|(before, rest)| {
+        let (inner, after) = rest.split_once(']')?;
+        let is_all = before.is_empty() && after.is_empty();
+        (is_all || inner.contains(':')).then(|| [user, before, inner, after].concat())
+    });
+    quoted.unwrap_or_else(|| target.to_owned())
 }
 
 impl CopyDirection {
@@ -222,6 +219,11 @@ mod tests {
             ("name:tag:x", remote("name:tag", "x")),
             ("[fe80::1]:x", remote("fe80::1", "x")),
             ("bob@[fe80::1]:x", remote("bob@fe80::1", "x")),
+            ("[web-1]:x", remote("web-1", "x")),
+            ("bob@name:[web:1]:x", remote("bob@name:web:1", "x")),
+            ("tag:[a:b]=c:x", remote("tag:a:b=c", "x")),
+            ("name:web[1]:x", remote("name:web[1]", "x")),
+            ("name:[web:1:x", Endpoint::Local("name:[web:1:x".into())),
             ("web:user@x:y", remote("web", "user@x:y")),
             ("./a:b", Endpoint::Local("./a:b".into())),
             ("/a:b", Endpoint::Local("/a:b".into())),
