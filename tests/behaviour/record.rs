@@ -69,6 +69,7 @@ impl Cast {
                     let (rows, cols) = (rows.parse().unwrap(), cols.parse().unwrap());
                     parser.screen_mut().set_size(rows, cols);
                 }
+                "i" | "x" => {}
                 _ => panic!("{code}: {data:?}"),
             }
         }
@@ -138,6 +139,58 @@ fn asciinema_shows_what_was_recorded() {
     cat.arg("cat").arg(&file).env("HOME", dir.path());
     let shown = String::from_utf8(success(cat)).unwrap();
     assert_eq!(shown, Cast::read(&file).all("o"));
+}
+
+/// Both readers are programs of others: showreel knows version 3, which asciinema 2.4 does not.
+#[test]
+fn another_reader_of_version_3_finds_in_it_what_the_screen_showed() {
+    let (Some(asciinema), Some(showreel)) = (need("asciinema"), need("showreel")) else {
+        return;
+    };
+    let (cloud, dir) = cloud();
+    let file = dir.path().join("a.cast");
+    let options = ["--record-format", "v3", "--record-input"];
+    let screen = shell(&recorded(&cloud, &file, &options));
+    screen.resize(30, 100);
+    screen.type_text("until stty size | grep -q '30 100'; do :; done; echo re''sized\r");
+    screen.wait_text("resized");
+    screen.type_text("printf '\\033[1;31m你好\\033[m \"\\\\ \\377'; sleep 0.2; exit 7\r");
+    let (status, seen) = screen.end_seen();
+    assert_eq!(status.code(), Some(7));
+    let told = |mut reader: Command| {
+        let done = reader.env("HOME", dir.path()).output().unwrap();
+        // It would warn of a line that it does not know.
+        assert_eq!((done.status.code(), &*done.stderr), (Some(0), &b""[..]));
+        done.stdout
+    };
+    let mut info = Command::new(&showreel);
+    info.arg("info").arg(&file);
+    let info: serde_json::Value = serde_json::from_slice(&told(info)).unwrap();
+    assert_eq!(info["asciicast_version"], 3);
+    assert_eq!(info["title"], "i-test");
+    let terminal = serde_json::json!({"cols": 80, "rows": 24, "type": "xterm-256color"});
+    assert_eq!(info["terminal"], terminal);
+    // As version 2, with times from the start in place of intervals, it is played and shown by others.
+    let second = dir.path().join("b.cast");
+    let mut convert = Command::new(&showreel);
+    convert.arg("convert").arg(&file).args(["--to", "v2", "-o"]);
+    convert.arg(&second);
+    told(convert);
+    let cast = Cast::read(&second);
+    assert_eq!(
+        (cast.all("r"), cast.all("x")),
+        ("100x30".into(), "7".into())
+    );
+    assert!(cast.all("i").ends_with("exit 7\r"), "{}", cast.all("i"));
+    let times: Vec<f64> = cast.events.iter().map(|(time, ..)| *time).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    let output = cast.all("o");
+    let mut shown = Command::new(asciinema);
+    shown.arg("cat").arg(&second);
+    assert_eq!(String::from_utf8(told(shown)).unwrap(), output);
+    // The warning came before the recording.
+    let played = cast.play().screen().contents();
+    assert!(seen.ends_with(&played), "{played:?} and {seen:?}");
 }
 
 #[test]
