@@ -20,6 +20,7 @@ pub(crate) use grammar::{
 };
 #[cfg(feature = "emulator")]
 pub(crate) use grammar::{EmulatorArgs, GuestKind};
+pub(crate) use invocation::HOLDER;
 pub use invocation::parse;
 #[cfg(feature = "fuzzing")]
 pub(crate) use parse::file_problems;

@@ -70,6 +70,8 @@ impl Load {
                 let mut axt = place.command(AXT);
                 let target = format!("i-{}", number % self.targets);
                 axt.args(["connect", &target, "--share", "5s", "-n", "-c", &line]);
+                // So many processes may have little of a processor each.
+                axt.args(["--connect-timeout", "60s"]);
                 let done = run(axt, b"");
                 let is_exact = (done.status, &done.stdout, &done.stderr)
                     == (expected.status, &expected.stdout, &expected.stderr);

@@ -63,8 +63,8 @@ pub(crate) enum Share {
     Status(ShareStatus),
     /// End them, with the commands that run there
     Stop(ShareStop),
-    /// Hold sessions: what --share starts
-    #[command(hide = true)]
+    /// What --share starts, and nobody by hand.
+    #[command(skip)]
     Hold,
 }
 

@@ -1,11 +1,13 @@
 //! `axt share hold`: the process that holds sessions, until they have been idle for long enough.
 
 use super::holder::Holder;
+use crate::commands::common::log;
 use crate::commands::common::sharing::StartMessage;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::share::{Conn, HolderFiles};
 use crate::terminal::Signals;
+use crate::ui::Ui;
 use anyhow::anyhow;
 use rustix::fs::Mode;
 use std::fs::File;
@@ -37,6 +39,9 @@ pub(super) async fn run() -> anyhow::Result<Exit> {
     let is_valid = start.version == env!("CARGO_PKG_VERSION");
     let lock = lock.filter(|_| is_valid).map(File::from);
     let lock = lock.ok_or_else(|| anyhow!(tr!("the start message is invalid")))?;
+    if start.global.log_file.is_some() {
+        log::start(&start.global, &Ui::default())?;
+    }
     let place = HolderFiles::of(&start.key, &|name| std::env::var_os(name))?;
     let listener = UnixListener::from_std(place.listen()?)?;
     let mut signals = Signals::listen()?;

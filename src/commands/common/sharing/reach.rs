@@ -1,6 +1,7 @@
 //! Reaching a holder: by its socket, or by starting it.
 
 use super::start::{StartMessage, changed_variables};
+use crate::cli::HOLDER;
 use crate::share::{Answer, Conn, HolderFiles, HolderRequest};
 use serde::Serialize;
 use std::fs::File;
@@ -129,8 +130,8 @@ fn spawn(its: Socket) -> io::Result<()> {
     // This closes descriptors that this process has inherited. Its own are never passed on.
     close_fds::set_fds_cloexec(3, &[]);
     let mut command = Command::new(std::env::current_exe()?);
-    // Under ssh's name it would read its arguments as ssh does.
-    command.arg0("axt").args(["share", "hold"]);
+    let [name, words @ ..] = HOLDER;
+    command.arg0(name).args(words);
     command.stdin(Stdio::from(OwnedFd::from(its)));
     command.stdout(Stdio::null()).stderr(Stdio::null());
     for (name, value) in changed_variables() {

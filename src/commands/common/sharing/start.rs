@@ -38,8 +38,8 @@ pub(crate) struct StartMessage {
     pub(crate) version: String,
     /// The name of the holder's socket.
     pub(crate) key: String,
-    /// The way to the service.
-    global: Global,
+    /// The way to the service, and to the log.
+    pub(crate) global: Global,
     /// The session's options.
     pub(crate) session: SessionArgs,
     /// The instance.
@@ -74,6 +74,7 @@ impl StartMessage {
         let credentials = context.credentials()?.credentials().await?;
         let mut global = global.clone();
         global.config_file = global.config_file.map(|path| absolute(&path));
+        global.log_file = global.log_file.map(|path| absolute(&path));
         let region = context.settings.region.as_ref();
         global.region = region.map(|region| region.value.clone());
         let mut session = session.clone();
