@@ -47,9 +47,33 @@ pub(super) fn is_on(env: Env<'_>, name: &str) -> bool {
     set(env, name).is_some_and(|value| value == "1" || value.eq_ignore_ascii_case("true"))
 }
 
+/// The variables that make up the home directory, in one or in parts; the first place that has all counts.
+type HomeVariables = &'static [&'static [&'static str]];
+
+const ON_UNIX: HomeVariables = &[&["HOME"]];
+const ON_WINDOWS: HomeVariables = &[&["USERPROFILE"], &["HOMEDRIVE", "HOMEPATH"]];
+/// aliyun-cli's own order: an administrator may have set the second pair, to a drive of the network for example.
+const OF_ALIYUN_ON_WINDOWS: HomeVariables = &[&["HOMEDRIVE", "HOMEPATH"], &["USERPROFILE"]];
+
 /// The user's home directory.
 pub(super) fn home(env: Env<'_>) -> Option<PathBuf> {
-    set(env, if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from)
+    directory(env, if cfg!(windows) { ON_WINDOWS } else { ON_UNIX })
+}
+
+/// The home directory in which aliyun-cli has its files.
+pub(super) fn home_of_aliyun(env: Env<'_>) -> Option<PathBuf> {
+    let variables = match cfg!(windows) {
+        true => OF_ALIYUN_ON_WINDOWS,
+        false => ON_UNIX,
+    };
+    directory(env, variables)
+}
+
+fn directory(env: Env<'_>, variables: HomeVariables) -> Option<PathBuf> {
+    variables.iter().find_map(|parts| {
+        let parts = parts.iter().map(|name| set(env, name));
+        parts.collect::<Option<String>>().map(PathBuf::from)
+    })
 }
 
 /// The directory for what axt remembers between runs: `$XDG_STATE_HOME/axt`, by default
@@ -97,6 +121,32 @@ fn own_dir(env: Env<'_>, variable: &str, default: &[&str]) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_home_directory_is_found_by_its_variables() {
+        let all = [
+            ("HOME", "/h"),
+            ("USERPROFILE", r"C:\Users\a"),
+            ("HOMEDRIVE", "H:"),
+            ("HOMEPATH", r"\a"),
+        ];
+        for (variables, without, expected) in [
+            (ON_UNIX, "USERPROFILE", Some("/h")),
+            (ON_UNIX, "HOME", None),
+            (ON_WINDOWS, "HOME", Some(r"C:\Users\a")),
+            (ON_WINDOWS, "USERPROFILE", Some(r"H:\a")),
+            (OF_ALIYUN_ON_WINDOWS, "HOME", Some(r"H:\a")),
+            (OF_ALIYUN_ON_WINDOWS, "HOMEPATH", Some(r"C:\Users\a")),
+        ] {
+            let env = |name: &str| {
+                let mut set = all.iter().filter(|(known, _)| *known != without);
+                let found = set.find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            let found = directory(&env, variables);
+            assert_eq!(found, expected.map(PathBuf::from), "without {without}");
+        }
+    }
 
     #[test]
     fn the_configuration_is_where_the_system_keeps_such_files() {

@@ -1,6 +1,6 @@
 //! The files that profiles are looked for in, in order.
 
-use super::env::{Env, first_set, home, is_on, spellings};
+use super::env::{Env, first_set, home, home_of_aliyun, is_on, spellings};
 use super::ini;
 use super::profile::{NoProfile, Profile};
 use super::sourced::{Source, Sourced};
@@ -38,9 +38,9 @@ pub(super) fn files(env: Env<'_>) -> Vec<ProfileFile> {
     if first_set(env, spellings("IGNORE_PROFILE")).is_some_and(|(_, value)| value == "TRUE") {
         return Vec::new();
     }
-    let home = home(env);
+    let (home, home_of_aliyun) = (home(env), home_of_aliyun(env));
     let mut files = Vec::new();
-    let mut add = |variables: &[&str], defaults: &[&[&str]], load: Load| {
+    let mut add = |variables: &[&str], home: &Option<PathBuf>, defaults: &[&[&str]], load: Load| {
         let given = first_set(env, variables.iter().map(|name| (*name).to_owned()));
         if let Some((name, path)) = given {
             let source = Source::Env(name);
@@ -49,7 +49,7 @@ pub(super) fn files(env: Env<'_>) -> Vec<ProfileFile> {
                 path: Sourced { value, source },
                 load,
             });
-        } else if let Some(home) = &home {
+        } else if let Some(home) = home {
             files.extend(defaults.iter().map(|parts| ProfileFile {
                 path: Sourced {
                     value: home.join(parts.iter().collect::<PathBuf>()),
@@ -67,19 +67,26 @@ pub(super) fn files(env: Env<'_>) -> Vec<ProfileFile> {
                 "ALIBABACLOUD_CONFIG_PATH",
                 "ALICLOUD_CONFIG_PATH",
             ],
+            &home_of_aliyun,
             &[&[".aliyun", "config.json"], &[".aliyun", "config_ecs.json"]],
             Profile::load,
         );
     }
     add(
         &["ALIBABA_CLOUD_CREDENTIALS_FILE"],
+        &home,
         &[
             &[".alibabacloud", "credentials"],
             &[".alibabacloud", "credentials.ini"],
         ],
         ini::sdk,
     );
-    add(&[], &[&[".aliyuncli", "credentials"]], ini::legacy);
+    add(
+        &[],
+        &home_of_aliyun,
+        &[&[".aliyuncli", "credentials"]],
+        ini::legacy,
+    );
     files
 }
 

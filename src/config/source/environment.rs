@@ -1,7 +1,7 @@
 //! The sources that the environment describes, in order: key pair, OIDC, instance role, URI.
 
 use super::super::credentials::Credentials;
-use super::super::env::{Env, PREFIXES, either, is_on, set};
+use super::super::env::{Env, PREFIXES, either, first_set, is_on, set, spellings};
 use super::mode::{CredentialSource, InstanceRole, Mode};
 use super::role::{Role, account_of, may_carry};
 use crate::error::{Error, Result};
@@ -32,26 +32,42 @@ pub(in crate::config) fn source(env: Env<'_>) -> Result<Option<CredentialSource>
     Ok(Some(named(URI, Mode::Uri(url))))
 }
 
-/// The environment's key pair and the token of the same spelling.
+/// The environment's key pair and its token.
 ///
 /// # Errors
 /// [`Error::Credentials`] if one of the two is missing.
 pub(in crate::config) fn key_pair(env: Env<'_>) -> Result<Option<Credentials>> {
     // The bare names come last: they may belong to something else, so half a pair means nothing.
     for prefix in PREFIXES.into_iter().chain([""]) {
-        let names = ["ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN"]
-            .map(|suffix| format!("{prefix}{suffix}"));
+        let names =
+            ["ACCESS_KEY_ID", "ACCESS_KEY_SECRET"].map(|suffix| format!("{prefix}{suffix}"));
         match names.each_ref().map(|name| set(env, name)) {
-            [Some(id), Some(secret), token] => {
-                let [source, ..] = names;
+            [Some(id), Some(secret)] => {
+                let token = token(env, prefix, &id);
+                let [source, _] = names;
                 return keys(id, secret, token, source).map(Some);
             }
-            [Some(_), None, _] if !prefix.is_empty() => return Err(half(&names[0], &names[1])),
-            [None, Some(_), _] if !prefix.is_empty() => return Err(half(&names[1], &names[0])),
+            [Some(_), None] if !prefix.is_empty() => return Err(half(&names[0], &names[1])),
+            [None, Some(_)] if !prefix.is_empty() => return Err(half(&names[1], &names[0])),
             _ => {}
         }
     }
     Ok(None)
+}
+
+/// The token for the pair with this prefix. aliyun takes one of any spelling. Here one of another spelling is
+/// for temporary keys only, which are of no use without: beside a user's own keys it belongs to something else.
+fn token(env: Env<'_>, prefix: &str, id: &str) -> Option<String> {
+    const SUFFIX: &str = "SECURITY_TOKEN";
+    let others = spellings(SUFFIX).chain([SUFFIX.to_owned()]);
+    let others = others.filter(|_| is_temporary(id));
+    let names = [format!("{prefix}{SUFFIX}")].into_iter().chain(others);
+    first_set(env, names).map(|(_, token)| token)
+}
+
+/// Whether STS has given these keys.
+fn is_temporary(id: &str) -> bool {
+    id.starts_with("STS.")
 }
 
 /// Credentials that don't change.
@@ -62,7 +78,7 @@ pub(super) fn keys(
     source: String,
 ) -> Result<Credentials> {
     // Such a pair would be refused with a code that says nothing about the reason.
-    if id.starts_with("STS.") && token.is_none() {
+    if is_temporary(&id) && token.is_none() {
         let problem = tr!("the AccessKey is temporary (STS), and its security token is missing");
         return Err(bad(&source, problem));
     }

@@ -381,6 +381,47 @@ fn the_environment_comes_first_in_its_own_order() {
 }
 
 #[test]
+fn a_token_of_another_spelling_is_for_temporary_keys_alone() {
+    let pair = |id: &'static str| {
+        [
+            ("ALIBABACLOUD_ACCESS_KEY_ID", id),
+            ("ALIBABACLOUD_ACCESS_KEY_SECRET", "hush"),
+        ]
+    };
+    let tokens = [
+        ("ALIBABACLOUD_SECURITY_TOKEN", "h"),
+        ("ALIBABA_CLOUD_SECURITY_TOKEN", "hu"),
+        ("ALICLOUD_SECURITY_TOKEN", "hus"),
+        ("SECURITY_TOKEN", "hush"),
+    ];
+    let home = Home::new(&[]);
+    for (id, from, length) in [
+        ("STS.x", 0, Some(1)),
+        ("STS.x", 1, Some(2)),
+        ("STS.x", 2, Some(3)),
+        ("STS.x", 3, Some(4)),
+        ("LTAI", 0, Some(1)),
+        ("LTAI", 1, None),
+        ("LTAI", 3, None),
+    ] {
+        let vars: Vec<_> = pair(id).into_iter().chain(tokens).collect();
+        let vars = [&vars[..2], &vars[2 + from..]].concat();
+        let told = format!("ALIBABACLOUD_ACCESS_KEY_ID: {id} 4 {length:?}");
+        assert_eq!(home.told(None, &vars), told, "{from}");
+    }
+    // Half of a pair is not made whole by another spelling: it may be another pair's half.
+    let halves = [
+        ("ALIBABA_CLOUD_ACCESS_KEY_ID", "a"),
+        ("ALICLOUD_ACCESS_KEY_SECRET", "hush"),
+    ];
+    let told = home.told(None, &halves);
+    assert!(
+        told.contains("ALIBABA_CLOUD_ACCESS_KEY_SECRET is not"),
+        "{told}"
+    );
+}
+
+#[test]
 fn half_of_a_choice_is_an_error() {
     let home = Home::new(&[]);
     let oidc = [
