@@ -5,9 +5,13 @@ use super::world::{Occasion, World};
 use crate::config::credentials::Credentials;
 use crate::error::Result;
 use crate::openapi::sts::in_future;
+#[cfg(unix)]
+use process_wrap::std::{CommandWrap, CommandWrapper as _, ProcessSession};
 use secrecy::SecretString;
 use serde::Deserialize;
-use std::io::IsTerminal as _;
+#[cfg(unix)]
+use std::fs::File;
+use std::io::{self, IsTerminal as _};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -58,31 +62,51 @@ pub(super) async fn obtain(
     run.args(arguments).kill_on_drop(true);
     run.env(ASKED, format!("{asked}\n{profile}").trim_start());
     run.stdout(Stdio::piped());
-    let may_ask = occasion == Occasion::Start && std::io::stdin().is_terminal();
+    let may_ask = occasion == Occasion::Start && is_at_a_terminal();
     // Standard input that is no terminal is the command's own.
-    run.stdin(if may_ask {
-        Stdio::inherit()
-    } else {
-        Stdio::null()
+    run.stdin(match may_ask && std::io::stdin().is_terminal() {
+        true => Stdio::inherit(),
+        false => Stdio::null(),
     });
     run.stderr(match occasion {
         Occasion::Start => Stdio::inherit(),
         Occasion::Renewal | Occasion::Refusal => Stdio::null(),
     });
-    // A program that may ask the user has to stay in the terminal's foreground process group.
-    #[cfg(unix)]
-    if !may_ask {
-        run.process_group(0);
-    }
-    let child = run.spawn().map_err(|error| {
+    let failed = |error: io::Error| {
         problem(&tr!(
             "process_command: {program} can't be run: {error}",
             program,
             error
         ))
-    })?;
+    };
+    // A program that may ask the user has to stay in the terminal's foreground process group.
+    #[cfg(unix)]
+    if !may_ask {
+        leave_the_terminal(&mut run).map_err(failed)?;
+    }
+    let child = run.spawn().map_err(failed)?;
     let output = run_to_end(child, program, !may_ask).await?;
     read(&output, world)
+}
+
+/// Whether axt has the foreground of a terminal, at which the program can ask the user something.
+fn is_at_a_terminal() -> bool {
+    #[cfg(unix)]
+    {
+        let group = File::open("/dev/tty").and_then(|tty| Ok(rustix::termios::tcgetpgrp(tty)?));
+        group.is_ok_and(|group| group == rustix::process::getpgrp())
+    }
+    #[cfg(not(unix))]
+    std::io::stdin().is_terminal()
+}
+
+/// Lets the program run in a session of its own: it can neither ask nor write at axt's terminal, and a signal
+/// reaches all that it starts.
+#[cfg(unix)]
+fn leave_the_terminal(run: &mut Command) -> io::Result<()> {
+    let run = run.as_std_mut();
+    let around = CommandWrap::from(std::process::Command::new(run.get_program()));
+    ProcessSession.pre_spawn(run, &around)
 }
 
 /// The words of the command line, as a POSIX shell would split it.

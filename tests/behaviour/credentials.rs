@@ -1,111 +1,19 @@
 //! Credentials of every mode, from the files and variables that users have, as the real binary uses
 //! them; the official SDK for Python is the judge.
 
-use crate::support::axt::{AXT, Cloud, axt, finish, run};
+use crate::support::axt::{AXT, Cloud, axt, run};
+#[cfg(unix)]
+use crate::support::screen::Screen;
 use crate::support::services::{Services, secret_of, token_of};
+use crate::support::user::{User, by_the_sdk, keys};
 use axt::emulator::Options;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::collections::BTreeMap;
-use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
-use tempfile::TempDir;
 
 const ROLE: &str = "acs:ram::1000000000000001:role/dev";
 const PROVIDER: &str = "acs:ram::1000000000000001:oidc-provider/ci";
-
-/// A user: a home directory and variables.
-struct User {
-    home: TempDir,
-    vars: Vec<(String, String)>,
-}
-
-impl User {
-    /// A user with these files.
-    fn with(files: &[(&str, String)]) -> Self {
-        let home = tempfile::tempdir().unwrap();
-        for (name, content) in files {
-            let path = home.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(
-                path,
-                content.replace("$HOME", home.path().to_str().unwrap()),
-            )
-            .unwrap();
-        }
-        let vars = vec![];
-        Self { home, vars }
-    }
-
-    /// A user whose `~/.aliyun/config.json` has these profiles, the first of them current.
-    fn of_aliyun(profiles: &[String]) -> Self {
-        let named = profiles.iter().enumerate();
-        let named = named.map(|(n, fields)| format!(r#"{{"name":"p{n}",{fields}}}"#));
-        let named = named.collect::<Vec<_>>().join(",");
-        let config = format!(r#"{{"current":"p0","profiles":[{named}]}}"#);
-        let token = ("token", "hush-jwt".to_owned());
-        Self::with(&[(".aliyun/config.json", config), token])
-    }
-
-    fn set(mut self, vars: &[(&str, &str)]) -> Self {
-        let home = self.home.path().to_str().unwrap();
-        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), value.replace("$HOME", home));
-        self.vars.extend(vars.iter().map(own));
-        self
-    }
-
-    /// Every variable that steers where credentials are looked for.
-    fn variables(&self) -> BTreeMap<String, String> {
-        let home = self.home.path().to_str().unwrap().to_owned();
-        let home = ("HOME".to_owned(), home);
-        self.vars.iter().cloned().chain([home]).collect()
-    }
-
-    fn place(&self, command: &mut Command) {
-        for name in [
-            "ALIBABA_CLOUD_IGNORE_PROFILE",
-            "ALIBABA_CLOUD_ECS_METADATA_DISABLED",
-            "XDG_STATE_HOME",
-        ] {
-            command.env_remove(name);
-        }
-        command.envs(self.variables());
-    }
-
-    /// `axt -vvv ARGS…` as this user, against these services.
-    fn axt(&self, services: &Services, args: &[&str]) -> Command {
-        let mut command = axt([
-            "-vvv",
-            "--region",
-            "cn-hangzhou",
-            "--endpoint",
-            &services.url(),
-        ]);
-        command.args(args);
-        self.place(&mut command);
-        command.env(
-            "ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT",
-            services.url(),
-        );
-        command
-    }
-
-    /// Makes one call of ECS, and tells what it was signed with.
-    fn signs_with(&self, services: &Services) -> [String; 3] {
-        let done = run(self.axt(services, &["sessions", "list"]), b"");
-        assert_eq!(done.status, 0, "{}", done.stderr);
-        services.signed_with().unwrap()
-    }
-}
-
-/// A key pair's fields in a profile.
-fn keys(id: &str) -> String {
-    format!(
-        r#""access_key_id":"{id}","access_key_secret":"{}""#,
-        secret_of(id)
-    )
-}
 
 /// Everything that axt takes credentials from: its name, the user, the AccessKey id that comes of it,
 /// and whether the SDK knows it too.
@@ -296,31 +204,13 @@ fn the_official_sdk_has_the_same_credentials() {
     let Some(python) = crate::support::need_python(module) else {
         return;
     };
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/sdk.py");
     let services = Services::start();
     let all = everything(&services.url()).into_iter();
     let known: Vec<_> = all.filter(|(.., is_known)| *is_known).collect();
-    let cases = known.iter().map(|(_, user, ..)| user.variables());
-    let cases = cases.map(|case| serde_json::to_string(&case).unwrap() + "\n");
-    let cases: String = cases.collect();
-    let mut sdk = Command::new(python);
-    sdk.arg(script).env_clear().env("STANDIN", services.url());
-    sdk.env("PATH", std::env::var_os("PATH").unwrap());
-    // It prints secrets, which is what it is for: nothing searches what it prints.
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("cases"), cases).unwrap();
-    sdk.stdin(fs::File::open(dir.path().join("cases")).unwrap());
-    let done = sdk.output().unwrap();
-    let text = String::from_utf8(done.stdout).unwrap();
-    let said = String::from_utf8_lossy(&done.stderr);
-    let theirs: Vec<_> = text
-        .lines()
-        .filter(|line| line.starts_with(['[', 'n']))
-        .collect();
-    assert_eq!(theirs.len(), known.len(), "{text}{said}");
+    let users = known.iter().map(|(_, user, ..)| user);
+    let theirs = by_the_sdk(&python, &services, users);
     for ((name, user, ..), theirs) in known.iter().zip(theirs) {
-        let theirs: Option<[String; 3]> = serde_json::from_str(theirs).unwrap();
-        assert_eq!(Some(user.signs_with(&services)), theirs, "{name}: {said}");
+        assert_eq!(Some(user.signs_with(&services)), theirs, "{name}");
     }
 }
 
@@ -342,33 +232,6 @@ fn a_loop_of_runs_asks_sts_once() {
 }
 
 #[test]
-fn twenty_processes_at_once_use_a_refresh_token_once() {
-    let services = Services::start();
-    let fields = r#""mode":"OAuth","oauth_refresh_token":"hush-refresh-0","oauth_access_token":"hush-access-0","oauth_access_token_expire":1,"unknown":{"a":1}"#;
-    let user = User::of_aliyun(&[fields.into()]);
-    let spawn = |_| {
-        let mut command = user.axt(&services, &["sessions", "list"]);
-        command.stdin(Stdio::null());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().unwrap()
-    };
-    let running: Vec<_> = (0..20).map(spawn).collect();
-    for child in running {
-        let done = finish(child);
-        assert_eq!(done.status, 0, "{}", done.stderr);
-    }
-    assert_eq!(
-        (services.count("/v1/token"), services.count("/v1/exchange")),
-        (1, 1)
-    );
-    let config = fs::read_to_string(user.home.path().join(".aliyun/config.json")).unwrap();
-    assert!(
-        config.contains("hush-refresh-1") && config.contains(r#""unknown":{"a":1}"#),
-        "{config}"
-    );
-}
-
-#[test]
 fn a_program_that_asks_axt_for_the_same_profile_comes_to_an_end() {
     let services = Services::start();
     let command = format!("{AXT} sessions list --endpoint {}", services.url());
@@ -383,6 +246,53 @@ fn a_program_that_asks_axt_for_the_same_profile_comes_to_an_end() {
         "{}",
         done.stderr
     );
+}
+
+/// The first run of a program may ask the user, whatever standard input is; a later one has no terminal at all.
+#[test]
+#[cfg(unix)]
+fn a_program_asks_at_the_terminal_at_the_start_and_never_later() {
+    let print = |id: &str| {
+        format!(
+            r#"{{"mode":"StsToken",{},"sts_token":"{}"}}"#,
+            keys(id),
+            token_of(id)
+        )
+    };
+    let program = format!(
+        "cd '$HOME'\nif [ ! -e asked ]; then\n: >asked\nprintf 'code: ' >/dev/tty; read code </dev/tty\n\
+         [ \"$code\" = 42 ] && echo '{}'\n\
+         elif (: </dev/tty) 2>/dev/null; then echo '{}'\nelse echo '{}'\nfi\n",
+        print("STS.expired"),
+        print("STS.terminal"),
+        print("STS.alone")
+    );
+    let config = r#"{"current":"p0","profiles":[{"name":"p0","mode":"External","process_command":"sh '$HOME/program'"}]}"#;
+    for shell in ["\"$@\" </dev/null", "\"$@\""] {
+        let services = Services::start();
+        let files = [
+            (".aliyun/config.json", config.to_owned()),
+            ("program", program.clone()),
+        ];
+        let user = User::with(&files);
+        let axt = user.axt(&services, &["sessions", "list"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", shell, "sh", AXT]).args(axt.get_args());
+        for (name, value) in axt.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        let screen = Screen::start(&command, 24, 100);
+        screen.wait_text("code: ");
+        screen.type_text("42\r");
+        let (status, seen) = screen.end_seen();
+        assert_eq!(status.code(), Some(0), "{shell}: {seen}");
+        // The service has called the first ones expired.
+        let [id, ..] = services.signed_with().unwrap();
+        assert_eq!(id, "STS.alone", "{shell}");
+    }
 }
 
 #[test]

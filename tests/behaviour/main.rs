@@ -45,6 +45,8 @@ mod many;
 mod names;
 mod net;
 #[cfg(unix)]
+mod oauth_login;
+#[cfg(unix)]
 mod proxy;
 #[cfg(unix)]
 mod queue;

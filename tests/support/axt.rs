@@ -1,6 +1,7 @@
 //! The real binary against an emulator of the test's own.
 
 use super::schema::Schema;
+use super::secrets;
 use axt::config::credentials::Credentials;
 use axt::emulator::{Emulator, Options};
 use axt::net::{Network, NetworkOptions};
@@ -10,7 +11,7 @@ use secrecy::ExposeSecret as _;
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -32,17 +33,14 @@ impl Drop for Cloud {
         if std::thread::panicking() {
             return;
         }
-        let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
-        secrets.extend(self.emulator.secrets());
-        drop(secrets);
+        let given_out = self.emulator.secrets();
+        secrets::add_past(&given_out);
         for entry in self.logs.path().read_dir().unwrap() {
             let log = std::fs::read(entry.unwrap().path()).unwrap();
-            no_secrets(&log);
-            // What the address of every session has in it.
-            for part in [&b"token="[..], b"tokenId="] {
-                assert!(!has(&log, part), "{}", String::from_utf8_lossy(&log));
-            }
+            secrets::search(&log);
+            secrets::search_for_addresses(&log);
         }
+        secrets::forget(&given_out);
     }
 }
 
@@ -62,24 +60,6 @@ pub(crate) fn client(emulator: &Emulator) -> Client {
     };
     let endpoint = emulator.api_url().parse().unwrap();
     Client::new(network, endpoint, "cn-hangzhou", Arc::new(credentials)).unwrap()
-}
-
-/// The secrets of the emulators that tests of this process have started.
-static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
-
-/// Fails if any secret is in what was printed; those that tests make up have `hush` in them.
-fn no_secrets(printed: &[u8]) {
-    let known = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = known.iter().map(String::as_str).chain(["hush"]);
-    let found = known
-        .filter(|secret| has(printed, secret.as_bytes()))
-        .count();
-    let text = String::from_utf8_lossy(printed);
-    assert_eq!(found, 0, "a secret was printed: {text}");
-}
-
-fn has(text: &[u8], part: &[u8]) -> bool {
-    memchr::memmem::find(text, part).is_some()
 }
 
 /// Answers every request with this page.
@@ -129,10 +109,7 @@ impl Cloud {
 
     pub(crate) fn with(options: Options) -> Self {
         let emulator = Emulator::on_loopback(options).unwrap();
-        let secret = emulator.credentials().access_key_secret.clone();
-        let mut secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
-        secrets.push(secret);
-        drop(secrets);
+        secrets::add([emulator.credentials().access_key_secret.clone()]);
         let logs = tempfile::tempdir().unwrap();
         let runs = AtomicUsize::new(0);
         let cache = tempfile::tempdir().unwrap();
@@ -307,8 +284,9 @@ fn finish_within(child: Child, limit: Duration) -> Done {
         stdout,
         stderr,
     } = output.unwrap();
-    no_secrets(&stdout);
-    no_secrets(&stderr);
+    secrets::search(&stdout);
+    secrets::search_for_addresses(&stderr);
+    secrets::search_and_keep(stderr.clone());
     #[cfg(unix)]
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     #[cfg(not(unix))]

@@ -11,6 +11,7 @@ pub(crate) mod python;
 pub(crate) mod schema;
 #[cfg(unix)]
 pub(crate) mod screen;
+pub(crate) mod secrets;
 pub(crate) mod services;
 #[cfg(unix)]
 pub(crate) mod sharing;
@@ -19,6 +20,7 @@ pub(crate) mod signals;
 pub(crate) mod sshd;
 pub(crate) mod tap;
 pub(crate) mod tls;
+pub(crate) mod user;
 
 pub(crate) use need::need;
 pub(crate) use python::need_python;

@@ -1,5 +1,7 @@
-//! A program in a pseudo-terminal, and the screen that its user would see.
+//! A program in a pseudo-terminal, and the screen that its user would see. All that is shown there is searched
+//! for secrets.
 
+use super::secrets;
 use pty_process::blocking::{Command, Pty, open};
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{Read, Write};
@@ -19,6 +21,17 @@ pub(crate) struct Screen {
 struct Shared {
     parser: Mutex<(vt100::Parser, bool)>,
     changed: Condvar,
+    /// All that was ever shown.
+    shown: Mutex<Vec<u8>>,
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let shown = std::mem::take(&mut *self.shared.shown.lock().unwrap());
+            secrets::search_and_keep(shown);
+        }
+    }
 }
 
 impl Screen {
@@ -37,6 +50,7 @@ impl Screen {
         let shared = Arc::new(Shared {
             parser: Mutex::new((vt100::Parser::new(rows, cols, 1000), false)),
             changed: Condvar::new(),
+            shown: Mutex::default(),
         });
         let (reader, feeds) = (pty.clone(), shared.clone());
         std::thread::spawn(move || {
@@ -44,6 +58,7 @@ impl Screen {
             let mut reader = &*reader;
             loop {
                 let n = reader.read(&mut bytes).unwrap_or(0);
+                feeds.shown.lock().unwrap().extend(&bytes[..n]);
                 let mut parser = feeds.parser.lock().unwrap();
                 parser.0.process(&bytes[..n]);
                 parser.1 = n == 0;

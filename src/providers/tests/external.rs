@@ -108,8 +108,15 @@ async fn a_program_that_hangs_is_ended_with_its_children() {
     let text = format!("sleep 1000 & echo $! >'{}'; wait", child.display());
     // The time runs ahead, but not before the program has said whom it has started.
     let still = StandStill::new();
-    let (world, source) = (world(&server), script(&home, &text));
-    let running = tokio::spawn(async move { refused(&world, source).await });
+    let (world, mode) = (world(&server), script(&home, &text).mode);
+    // At the start of a run it would belong to the terminal, if there is one, so that it could ask.
+    let running = tokio::spawn(async move {
+        let Mode::External { command, profile } = mode else {
+            panic!("it is a program");
+        };
+        let given = external::obtain(&world, &command, &profile, Occasion::Renewal).await;
+        given.expect_err("it hangs").to_string()
+    });
     let pid = loop {
         tokio::task::yield_now().await;
         let text = fs::read_to_string(&child).unwrap_or_default();
