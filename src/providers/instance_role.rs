@@ -26,10 +26,8 @@ const TOKEN: &str = "x-aliyun-ecs-metadata-token";
 pub(super) async fn obtain(world: &World, role: &InstanceRole) -> Result<Credentials> {
     let service = Service::new(world, role)?;
     if !role.is_a_guess {
-        return service
-            .credentials(role.name.as_deref())
-            .await
-            .map(|(keys, _)| keys);
+        let asked = service.credentials(role.name.as_deref()).await;
+        return asked.map(|(keys, _)| keys).map_err(elsewhere);
     }
     let asked = tokio::time::timeout(GUESS, service.credentials(None)).await;
     let not_here = |why: &str| problem(&tr!("no RAM role of an instance ({why})", why));
@@ -42,6 +40,20 @@ pub(super) async fn obtain(world: &World, role: &InstanceRole) -> Result<Credent
         Ok(Err(_)) | Err(_) => Err(not_here(tr!(
             "the metadata service doesn't answer within 1 s"
         ))),
+    }
+}
+
+/// The error, with advice that fits where the metadata service can't be reached.
+fn elsewhere(error: Error) -> Error {
+    match error {
+        Error::Connect { .. } | Error::Timeout { .. } | Error::Lost(_) => Error::Credentials {
+            problem: error.to_string(),
+            remedy: tr!(
+                "a RAM role of an instance can be used on that instance only: name a profile of another mode with --profile"
+            )
+            .into(),
+        },
+        other => other,
     }
 }
 

@@ -153,6 +153,7 @@ macro_rules! chinese_settings {
     ("check that this user can write to the file and its directory, and that the disk has room: a renewed login that can't be written is lost") => ("请确认当前用户可以写入该文件及其目录，且磁盘有剩余空间：续期后的登录如果无法写入就会丢失");
     ("run `aliyun configure --mode OAuth{flag} --profile {profile}`") => ("请运行 `aliyun configure --mode OAuth{flag} --profile {profile}`");
     ("its login expired at {end}") => ("登录已于 {end} 过期");
+    ("a RAM role of an instance can be used on that instance only: name a profile of another mode with --profile") => ("实例 RAM 角色只能在该实例上使用：请用 --profile 指定其他模式的 profile");
     ("its login has expired") => ("登录已过期");
     ("is a refusal") => ("表示拒绝");
     ("{problem}; an earlier run sent the same refresh token and got no answer, which may have used it up") => ("{problem}；之前的一次运行发送了相同的 Refresh Token 但没有得到响应，该令牌可能已被使用");

@@ -69,6 +69,7 @@ macro_rules! chinese_targets {
     ("this machine's clock is {size:?} behind the server's") => ("本机时间比服务器慢 {size:?}");
     ("this machine's clock is {size:?} ahead of the server's") => ("本机时间比服务器快 {size:?}");
     ("line {line}, column {column}") => ("第 {line} 行，第 {column} 列");
+    ("the answer is a redirect, which is not followed") => ("响应是一个重定向，axt 不会跟随");
     ("the answer is empty") => ("响应为空");
     ("the answer has missing or mistyped fields ({place})") => ("响应中缺少应有的内容，或其类型不同（{place}）");
     ("the answer is {length} bytes of HTML or XML and not JSON") => ("响应是 {length} 字节的 HTML 或 XML，而不是 JSON");

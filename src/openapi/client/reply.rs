@@ -69,6 +69,9 @@ impl HttpReply<'_> {
         if (200..300).contains(&self.status) {
             return serde_json::from_slice(self.body).map_err(|error| self.not_the_type(&error));
         }
+        if (300..400).contains(&self.status) {
+            return Err(self.unexpected(tr!("the answer is a redirect, which is not followed")));
+        }
         let reply = serde_json::from_slice(self.body);
         let reply = reply.ok().and_then(|reply: ErrorBody| {
             let code = reply.error_code.or(reply.code)?;

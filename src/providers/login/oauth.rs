@@ -124,8 +124,8 @@ fn access_token(world: &World, profile: &Profile) -> Result<Access> {
     let left = expires
         .map(|then| world.clock.until(then))
         .unwrap_or_default();
-    let access = profile.text("oauth_access_token")?;
-    let access = access.filter(|_| !left.is_zero());
+    let stored = profile.text("oauth_access_token")?;
+    let access = stored.filter(|_| !left.is_zero());
     match (access, profile.text("oauth_refresh_token")?) {
         (Some(access), refresh) if left > SOON || refresh.is_none() => {
             Ok(Access::Token(access.into()))
@@ -136,6 +136,10 @@ fn access_token(world: &World, profile: &Profile) -> Result<Access> {
                 Some(end) => Err(problem(&tr!("its login expired at {end}", end))),
                 None => Ok(Access::Renew(refresh.into())),
             }
+        }
+        (_, None) if stored.is_none() => {
+            let field = "oauth_access_token";
+            Err(problem(&tr!("{field} is missing", field)))
         }
         (_, None) => Err(problem(tr!("its login has expired"))),
     }

@@ -186,6 +186,11 @@ async fn a_login_that_is_over_says_what_to_run() {
     let relogin = "| run `aliyun configure --mode OAuth --profile p`";
     for (fields, words, remedy) in [
         (
+            r#""mode":"OAuth""#.into(),
+            "oauth_access_token is missing",
+            relogin,
+        ),
+        (
             oauth(-1, "").replace("oauth_refresh_token", "x"),
             "its login has expired",
             relogin,

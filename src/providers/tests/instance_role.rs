@@ -1,6 +1,8 @@
 //! The metadata service: both versions of its protocol, and a machine that is no instance.
 
 use super::support::*;
+use crate::config::source::{InstanceRole, Mode};
+use crate::net::{Network, NetworkOptions};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -76,6 +78,59 @@ async fn the_first_version_is_used_unless_forbidden() {
     ];
     let told = refused(&world(&server), home.source(&vars)).await;
     assert!(told.contains("is HTTP 404"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_absent_or_slow_is_told() {
+    let home = Home::new(r#""mode":"EcsRamRole""#);
+    let remedy = "| a RAM role of an instance can be used on that instance only:";
+    {
+        let _still = StandStill::new();
+        let gone = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", gone.local_addr().expect("an address"));
+        drop(gone);
+        let name = "ALIBABA_CLOUD_ECS_METADATA_SERVICE_ENDPOINT";
+        let told = refused(&world_at(&url), home.source(&[(name, &url)])).await;
+        let words = "can't connect to the instance's metadata service: ";
+        assert!(told.contains(words) && told.contains(remedy), "{told}");
+    }
+    // Time runs ahead as soon as everything waits: for the token, and for the role without one.
+    let server = Server::new(|_| (0, String::new())).await;
+    let (name, url) = at(&server);
+    let begun = Instant::now();
+    let told = refused(&world(&server), home.source(&[(name, &url)])).await;
+    let words = format!("the answer of {} took longer than 2s", server.address);
+    assert!(told.contains(&words) && told.contains(remedy), "{told}");
+    assert_eq!(begun.elapsed(), Duration::from_secs(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_metadata_service_is_reached_without_the_proxy_that_others_need() {
+    let _still = StandStill::new();
+    let server = Server::new(service).await;
+    let proxy = Server::new(|_| (502, String::new())).await;
+    let mut world = world(&server);
+    world.network = Network::new(NetworkOptions {
+        connect_timeout: Duration::from_secs(5),
+        proxy: Some(proxy.url()),
+        ..NetworkOptions::default()
+    });
+    let others = world.network.http_client().expect("a client");
+    let refused = others.get("https://sts.example").send().await;
+    assert!(refused.is_err() && proxy.seen().len() == 1);
+
+    // This leads here, and is no loopback address, towards which nobody needs a proxy.
+    let here = server.url().replace("127.0.0.1", "0.0.0.0");
+    let mut source = Home::new(r#""mode":"EcsRamRole""#).source(&[]);
+    source.mode = Mode::InstanceRole(InstanceRole {
+        name: None,
+        endpoint: here.parse().ok(),
+        version_1: true,
+        is_a_guess: false,
+    });
+    let got = obtained(&world, source).await;
+    assert_eq!(got.expect("credentials"), "STS.i hush-STS.i hush-token");
+    assert_eq!(proxy.seen().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::advance;
 
-const MINUTE: Duration = Duration::from_secs(60);
-
 /// An STS whose credentials are numbered and hold for an hour each; from the second on it does as
 /// told.
 async fn sts(
@@ -47,33 +45,6 @@ fn provider(server: &Server) -> Arc<Provider> {
     Arc::new(home.provider(world(server)))
 }
 
-async fn id(provider: &Provider) -> String {
-    match provider.credentials().await {
-        Ok(keys) => keys.access_key_id,
-        Err(error) => error.to_string(),
-    }
-}
-
-/// Lets so much time pass at once, as for a machine that slept.
-async fn pass(minutes: u32) {
-    advance(MINUTE * minutes).await;
-    for _ in 0..20 {
-        tokio::task::yield_now().await;
-    }
-}
-
-/// Waits, while no time passes, until a request that is on its way has been answered.
-async fn until_is(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..100_000 {
-        if is_so() {
-            return;
-        }
-        tokio::task::yield_now().await;
-        std::thread::sleep(Duration::from_micros(100));
-    }
-    panic!("waited in vain: {what}");
-}
-
 #[tokio::test(start_paused = true)]
 async fn credentials_are_renewed_15_minutes_ahead_and_nobody_waits() {
     let _still = StandStill::new();
@@ -91,7 +62,7 @@ async fn credentials_are_renewed_15_minutes_ahead_and_nobody_waits() {
         (1, "STS.0".into())
     );
     pass(2).await;
-    until_is("the identities are asked for", || {
+    until_is("the identities are asked for", async || {
         server.calls("GetCallerIdentity") == 2
     })
     .await;
@@ -99,7 +70,7 @@ async fn credentials_are_renewed_15_minutes_ahead_and_nobody_waits() {
     // A day of it, with nobody asking.
     for hour in 2..23 {
         pass(60).await;
-        until_is("renewed once more", || {
+        until_is("renewed once more", async || {
             server.calls("GetCallerIdentity") > hour
         })
         .await;
@@ -114,11 +85,11 @@ async fn a_failed_renewal_is_an_error_at_the_expiry_only() {
     let provider = provider(&server);
     assert_eq!(id(&provider).await, "STS.0");
     pass(46).await;
-    until_is("tried", || server.calls("AssumeRole") == 2).await;
+    until_is("tried", async || server.calls("AssumeRole") == 2).await;
     pass(2).await;
-    until_is("tried again", || server.calls("AssumeRole") == 3).await;
+    until_is("tried again", async || server.calls("AssumeRole") == 3).await;
     pass(10).await;
-    until_is("tried again", || server.calls("AssumeRole") == 4).await;
+    until_is("tried again", async || server.calls("AssumeRole") == 4).await;
     assert_eq!(id(&provider).await, "STS.0");
     pass(2).await;
     let told = id(&provider).await;
@@ -140,7 +111,7 @@ async fn another_identity_is_refused() {
     let provider = provider(&server);
     assert_eq!(id(&provider).await, "STS.0");
     pass(46).await;
-    until_is("renewed", || server.calls("GetCallerIdentity") == 2).await;
+    until_is("renewed", async || server.calls("GetCallerIdentity") == 2).await;
     assert_eq!(id(&provider).await, "STS.0");
     pass(15).await;
     let told = id(&provider).await;
@@ -176,12 +147,12 @@ async fn another_identity_is_refused_though_the_old_one_is_not_told_at_first() {
     let provider = provider(&server);
     assert_eq!(id(&provider).await, "STS.0");
     pass(46).await;
-    until_is("both identities are asked for", || {
+    until_is("both identities are asked for", async || {
         server.calls("GetCallerIdentity") == 2
     })
     .await;
     pass(2).await;
-    until_is("and again", || server.calls("GetCallerIdentity") == 4).await;
+    until_is("and again", async || server.calls("GetCallerIdentity") == 4).await;
     assert_eq!(id(&provider).await, "STS.0", "these still hold");
 }
 
@@ -272,7 +243,7 @@ async fn where_sts_is_out_of_reach_there_is_no_identity_to_compare() {
     ));
     let provider = home.provider(world_at(&nowhere));
     assert_eq!(id(&provider).await, "STS.0");
-    advance(MINUTE * 61).await;
+    advance(Duration::from_secs(61 * 60)).await;
     // STS is tried a few times, with pauses.
     let time_passes = async {
         loop {

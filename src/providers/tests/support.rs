@@ -1,4 +1,5 @@
-//! A server on loopback that answers as it is told, a home directory, and a clock that does not run.
+//! A server on loopback that answers as it is told, a home directory, and a clock that does not run. What is
+//! logged meanwhile is searched for secrets.
 
 use crate::config::credentials::{Credentials, CredentialsProvider as _};
 use crate::config::settings::{Flags, Settings};
@@ -8,13 +9,17 @@ use crate::net::{Network, NetworkOptions};
 use crate::providers::{Clock, Provider, Reread, World};
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
+use tokio::time::{Instant, advance};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::prelude::*;
 
 pub(in crate::providers) const ROLE: &str = "acs:ram::1000000000000001:role/dev";
 
@@ -59,6 +64,7 @@ impl Server {
     pub(in crate::providers) async fn new(
         answer: impl Fn(&Seen) -> (u16, String) + Send + Sync + 'static,
     ) -> Self {
+        search_the_log();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("its address");
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -88,6 +94,46 @@ impl Server {
             .iter()
             .filter(|seen| seen.param("Action").as_deref() == Some(action));
         asked.count()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let leaked = LEAKED.lock().expect("no panic");
+        assert!(
+            std::thread::panicking() || leaked.is_empty(),
+            "a secret was logged: {leaked:?}"
+        );
+    }
+}
+
+/// The events of the log with a secret in them: all secrets of these tests have `hush` in them.
+static LEAKED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Looks at each event that `-vvv` would show.
+fn search_the_log() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let axt_only = Targets::new().with_target("axt", LevelFilter::TRACE);
+        let lines = fmt::layer().with_writer(|| Searched);
+        let lines = lines.with_filter(axt_only);
+        tracing_subscriber::registry().with(lines).init();
+    });
+}
+
+struct Searched;
+
+impl io::Write for Searched {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        if text.contains("hush") {
+            LEAKED.lock().expect("no panic").push(text.into_owned());
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -224,7 +270,7 @@ fn read_source(home: &Path, vars: &[(&str, &str)]) -> Result<CredentialSource> {
 }
 
 /// A source that is not read again.
-fn unchanged() -> Reread {
+pub(in crate::providers) fn unchanged() -> Reread {
     Box::new(|| panic!("nothing has been refused"))
 }
 
@@ -279,6 +325,36 @@ pub(in crate::providers) async fn refused(world: &World, source: CredentialSourc
             told
         }
         other => panic!("no such error but {other:?}"),
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Lets so much time pass at once, as for a machine that slept.
+pub(in crate::providers) async fn pass(minutes: u32) {
+    advance(MINUTE * minutes).await;
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits, while no time passes, until a request that is on its way has been answered.
+pub(in crate::providers) async fn until_is(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    for _ in 0..100_000 {
+        if is_so().await {
+            return;
+        }
+        tokio::task::yield_now().await;
+        std::thread::sleep(Duration::from_micros(100));
+    }
+    panic!("waited in vain: {what}");
+}
+
+/// The id that the provider gives, or its error.
+pub(in crate::providers) async fn id(provider: &Provider) -> String {
+    match provider.credentials().await {
+        Ok(keys) => keys.access_key_id,
+        Err(error) => error.to_string(),
     }
 }
 

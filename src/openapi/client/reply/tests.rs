@@ -91,6 +91,11 @@ fn what_is_not_the_apis() {
         ),
         (
             302,
+            "<html>elsewhere</html>",
+            "the answer is a redirect, which is not followed",
+        ),
+        (
+            409,
             "LTAI5tTestKeyId1 hush-hush-secret hush%2Fhush%2Btoken",
             "LTAI…yId1 (redacted) (redacted)",
         ),
