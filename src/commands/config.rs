@@ -7,6 +7,7 @@ use crate::cli::{ConfigShow, Global};
 use crate::config::settings::{Settings, Source, Sourced};
 use crate::exit::Exit;
 use crate::json;
+use crate::names::target::Target;
 use crate::terminal;
 use crate::ui::Ui;
 use serde_json::{Map, Value, json};
@@ -44,6 +45,7 @@ pub(crate) fn show(global: &Global, args: &ConfigShow, ui: &Ui) -> anyhow::Resul
     // No call is made.
     let mut context = Context::new(global, Duration::ZERO)?;
     let target = args.target.as_deref();
+    let alias = target.and_then(|target| resolve::alias(global, &Target::parse(target)));
     let target = target.map(|target| resolve::read(global, target));
     let target = target.transpose()?;
     if let Some(region) = target.as_ref().and_then(|target| target.region.as_ref()) {
@@ -52,7 +54,7 @@ pub(crate) fn show(global: &Global, args: &ConfigShow, ui: &Ui) -> anyhow::Resul
     let is_typed = args.settings.iter().any(|setting| setting.name == "user");
     let user = target.and_then(|target| target.user);
     let user = user.filter(|_| !is_typed);
-    let rows = rows(global, args, &context.settings, user);
+    let rows = rows(args, &context.settings, alias, user);
     if args.json {
         let settings = rows.into_iter().map(|row| {
             let value = json!({"value": value(&row.values), "origin": row.origin});
@@ -77,9 +79,9 @@ pub(crate) fn show(global: &Global, args: &ConfigShow, ui: &Ui) -> anyhow::Resul
 
 /// The values in force, sorted by name.
 fn rows(
-    global: &Global,
     args: &ConfigShow,
     settings: &Settings,
+    alias: Option<&Sourced<String>>,
     user: Option<String>,
 ) -> Vec<SettingRow> {
     let is_resolved = |name: &str| {
@@ -100,7 +102,7 @@ fn rows(
     };
     let resolved = RESOLVED.iter();
     let resolved = resolved.filter_map(|(name, of)| Some(row(name, of(settings)?)));
-    let alias = global.alias.clone().map(|alias| row("instance", alias));
+    let alias = alias.map(|alias| row("instance", alias.clone()));
     let source = Source::Flag("TARGET");
     let user = user
         .clone()

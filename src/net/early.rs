@@ -37,9 +37,14 @@ impl Network {
 }
 
 impl Early {
+    /// Whether it goes to the host of this URL.
+    pub(crate) fn goes_to(&self, url: &Url) -> bool {
+        Destination::of(url).is_ok_and(|target| target == self.target)
+    }
+
     /// The connection, if it goes where `url` says, was made and is still open.
     pub(crate) async fn into_stream(self, url: &Url) -> Option<Box<dyn Stream>> {
-        if Destination::of(url).ok()? != self.target {
+        if !self.goes_to(url) {
             tracing::debug!(to = %self.target, "an early connection is not needed");
             return None;
         }

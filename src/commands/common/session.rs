@@ -150,8 +150,7 @@ impl Started {
     ) -> Result<Self> {
         let (network, gateways) = (request.connection_type, &context.gateways);
         let limit = args.connection.connect_timeout;
-        let likely = gateways.guess(client, network);
-        let early = likely.and_then(|gateway| client.network().dial_early(&gateway));
+        let early = gateways.dial(client, network);
         tracing::info!("asking for a session with {}", request.instance_id);
         let asked = Instant::now();
         // A call that was one too many is for the queue: all processes wait then.

@@ -1,10 +1,13 @@
-//! The gateway that a session will probably use: known by rule, or remembered from the last answer.
+//! The gateway that a session will probably use, known by rule or remembered from the last answer, and early
+//! connections to it.
 
 use super::cache_file::CacheFile;
 use crate::config::settings::ConnectionType;
+use crate::net::Early;
 use crate::openapi::client::Client;
 use crate::openapi::endpoint::likely_gateway;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use url::Url;
 
 /// No more gateways than this are remembered.
@@ -15,17 +18,36 @@ const MOST: usize = 100;
 #[derive(Debug, Clone)]
 pub(crate) struct Gateways {
     file: CacheFile,
+    /// A connection for the next session.
+    prepared: Arc<Mutex<Option<Early>>>,
 }
 
 impl Gateways {
     /// The list in this directory of the user's cache.
     pub(crate) fn new(cache: Option<&Path>) -> Self {
         let file = CacheFile::new(cache, "gateways", MOST);
-        Self { file }
+        let prepared = Arc::default();
+        Self { file, prepared }
+    }
+
+    /// Begins to connect to the likely gateway of a session that can't be asked for yet.
+    pub(crate) fn prepare(&self, client: &Client, network: ConnectionType) {
+        let early = self.dial(client, network);
+        *self.prepared.lock().unwrap_or_else(PoisonError::into_inner) = early;
+    }
+
+    /// A connection on its way to the likely gateway of a session: the prepared one, if it goes there.
+    pub(crate) fn dial(&self, client: &Client, network: ConnectionType) -> Option<Early> {
+        let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
+        let prepared = prepared.take();
+        let likely = self.guess(client, network)?;
+        prepared
+            .filter(|early| early.goes_to(&likely))
+            .or_else(|| client.network().dial_early(&likely))
     }
 
     /// The gateway that a session of this client will most likely be reached at.
-    pub(crate) fn guess(&self, client: &Client, network: ConnectionType) -> Option<Url> {
+    fn guess(&self, client: &Client, network: ConnectionType) -> Option<Url> {
         let place = place(client, network);
         let lines = self.file.lines();
         let remembered = lines

@@ -6,6 +6,7 @@ use crate::cli::{self, Global};
 use crate::commands::common::context::Context;
 use crate::commands::common::session::Started;
 use crate::commands::common::session::confirmation::Confirmation;
+use crate::config::settings::Sourced;
 use crate::error::{Error, Result};
 use crate::names::cache::NameCache;
 use crate::names::meaning::{Meaning, Search};
@@ -110,11 +111,25 @@ pub(crate) async fn for_session(
             return Ok(ResolvedTarget { id, doubt });
         }
     }
+    // A caller that may guess starts its session at once.
+    if may.guess {
+        prepare(context, &lookup)?;
+    }
     let instance = lookup
         .settle(context, may.ask && !global.never_asks)
         .await?;
     check_is_up(&lookup.host, &instance)?;
     Ok(certain(instance.id))
+}
+
+/// Connects to the likely gateway while the target is looked up, which takes longer than the look-up.
+fn prepare(context: &Context, lookup: &Lookup) -> Result<()> {
+    if let Some(region) = lookup.first_region() {
+        let client = context.client_in(Product::Ecs, region)?;
+        let network = context.settings.connection_type.value;
+        context.gateways.prepare(&client, network);
+    }
+    Ok(())
 }
 
 /// Starts the session that `request` asks for, whose input may go `from` then on. If the instance is only
@@ -276,15 +291,19 @@ async fn any(context: &mut Context, global: &Global, may: May, limit: Duration) 
 /// [`Error::Usage`] if `--region` names another region.
 pub(crate) fn read(global: &Global, target: &str) -> Result<Target> {
     let mut target = Target::parse(target);
-    let is_fixed = target.is_forced_name() || check_instance_id(&target.instance).is_ok();
-    let alias = global.alias.as_ref().filter(|_| !is_fixed);
-    if let Some(alias) = alias {
+    if let Some(alias) = alias(global, &target) {
         let meant = Target::parse(&alias.value);
         target.instance = meant.instance;
         target.region = target.region.or(meant.region);
     }
     check_region(global, &target)?;
     Ok(target)
+}
+
+/// The instance that axt's own file sets for this target.
+pub(crate) fn alias<'a>(global: &'a Global, target: &Target) -> Option<&'a Sourced<String>> {
+    let is_fixed = target.is_forced_name() || check_instance_id(&target.instance).is_ok();
+    global.alias.as_ref().filter(|_| !is_fixed)
 }
 
 /// The meaning of the target: an id, or something to look up. The context's region becomes the target's.
