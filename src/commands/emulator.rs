@@ -77,7 +77,9 @@ fn options(global: &Global, args: &cli::EmulatorArgs) -> Result<Options> {
             what: tr!("can't read the file that --instances names"),
             source,
         })?;
-        options.instances.extend(Instance::list_from_json(&text)?);
+        let read = Instance::list_from_json(&text);
+        let read = read.map_err(|error| Error::Usage(format!("{}: {error}", file.display())))?;
+        options.instances.extend(read);
     }
     Ok(options)
 }

@@ -191,3 +191,35 @@ fn nobody_is_asked_where_a_program_may_have_called() {
     assert_eq!(screen.end().code(), Some(0));
     assert_eq!(reached(&cloud), ["i-a"]);
 }
+
+/// The terminal that is left, standard output, is no reason to ask.
+#[test]
+fn nobody_is_asked_unless_standard_input_and_standard_error_are_terminals() {
+    let cloud = twins();
+    let list = "matches 3 instances";
+    let missing = "TARGET";
+    for (words, shell, said) in [
+        ("connect web", "\"$@\" </dev/null", list),
+        ("connect web -c true", "\"$@\" </dev/null", list),
+        (
+            "connect web",
+            "\"$@\" 2>said; e=$?; cat said; exit $e",
+            list,
+        ),
+        ("connect web", ": | \"$@\"", list),
+        ("ssh web", "\"$@\" </dev/null", list),
+        ("connect", "\"$@\" </dev/null", missing),
+        ("connect", "\"$@\" 2>said; e=$?; cat said; exit $e", missing),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let mut command = cloud.outside("sh");
+        let script = format!("cd '{}'; {shell}", dir.path().display());
+        command
+            .args(["-c", &script, "sh", AXT])
+            .args(words.split(' '));
+        let (end, seen) = Screen::start(&command, 12, 80).end_seen();
+        assert_eq!(end.code(), Some(255), "{words}: {shell}: {seen}");
+        assert!(seen.contains(said), "{words}: {shell}: {seen}");
+    }
+    assert_eq!(reached(&cloud), [""; 0]);
+}

@@ -82,6 +82,149 @@ fn each_value_is_shown_with_its_origin() {
     assert_eq!(with(&dir, axt(contrary)).status, 2);
 }
 
+/// A place that a setting may come from.
+#[derive(Clone, Copy)]
+enum Level {
+    Flag(&'static str),
+    Variable(&'static str),
+    Host,
+    Defaults,
+    Profile,
+}
+
+/// An option that every level has, with each level's value; the highest level stands first.
+type Levels = (&'static str, &'static [(Level, &'static str)]);
+
+const LEVELS: [Levels; 4] = {
+    use Level::{Defaults, Flag, Host, Profile, Variable};
+    [
+        (
+            "region",
+            &[
+                (Flag("--region"), "cn-beijing"),
+                (Variable("AXT_REGION"), "cn-shanghai"),
+                (Host, "cn-qingdao"),
+                (Defaults, "cn-shenzhen"),
+                (Variable("ALIBABA_CLOUD_REGION_ID"), "cn-hongkong"),
+                (Variable("ALIBABACLOUD_REGION_ID"), "cn-chengdu"),
+                (Variable("ALICLOUD_REGION_ID"), "cn-heyuan"),
+                (Profile, "cn-hangzhou"),
+            ],
+        ),
+        (
+            "endpoint",
+            &[
+                (Flag("--endpoint"), "https://flag.example"),
+                (Variable("AXT_ENDPOINT"), "https://axt.example"),
+                (Host, "https://host.example"),
+                (Defaults, "https://defaults.example"),
+                (Variable("ALIBABA_CLOUD_ENDPOINT"), "https://cloud.example"),
+                (Profile, "https://profile.example"),
+            ],
+        ),
+        (
+            "connection-type",
+            &[
+                (Flag("--connection-type"), "internet"),
+                (Variable("AXT_CONNECTION_TYPE"), "intranet"),
+                (Host, "internet"),
+                (Defaults, "intranet"),
+                (Variable("ALIBABA_CLOUD_ENDPOINT_TYPE"), "internet"),
+                (Variable("ALIBABACLOUD_ENDPOINT_TYPE"), "intranet"),
+                (Variable("ALICLOUD_ENDPOINT_TYPE"), "internet"),
+                (Profile, "intranet"),
+            ],
+        ),
+        (
+            "profile",
+            &[
+                (Flag("--profile"), "one"),
+                (Variable("AXT_PROFILE"), "two"),
+                (Host, "one"),
+                (Defaults, "two"),
+                (Variable("ALIBABA_CLOUD_PROFILE"), "one"),
+                (Variable("ALIBABACLOUD_PROFILE"), "two"),
+                (Variable("ALICLOUD_PROFILE"), "one"),
+            ],
+        ),
+    ]
+};
+
+#[test]
+fn a_higher_level_beats_all_below_it() {
+    for (option, levels) in LEVELS {
+        for top in 0..levels.len() {
+            let levels = &levels[top..];
+            let value_of = |is: fn(&Level) -> bool| {
+                let found = levels.iter().find(|(level, _)| is(level));
+                found.map(|(_, value)| *value)
+            };
+            let line = |value: Option<&str>| value.map(|value| format!("{option} = '{value}'"));
+            let defaults = line(value_of(|level| matches!(level, Level::Defaults)));
+            let host = line(value_of(|level| matches!(level, Level::Host)));
+            let dir = configured(&format!(
+                "{}\n[host.web]\n{}\n",
+                defaults.unwrap_or_default(),
+                host.unwrap_or_default()
+            ));
+            let field = match option {
+                "region" => "region_id",
+                "connection-type" => "endpoint_type",
+                other => other,
+            };
+            let of_profile = value_of(|level| matches!(level, Level::Profile));
+            let of_profile = of_profile.map(|value| format!(r#","{field}":"{value}""#));
+            let profiles = ["one", "two"].map(|name| {
+                let more = of_profile.as_deref().unwrap_or_default();
+                format!(r#"{{"name":"{name}","mode":"AK"{more}}}"#)
+            });
+            let profiles = profiles.join(",");
+            let aliyun = dir.path().join("aliyun.json");
+            let text = format!(r#"{{"current":"one","profiles":[{profiles}]}}"#);
+            std::fs::write(&aliyun, text).unwrap();
+
+            let mut command = axt(["config", "show", "web", "--origin"]);
+            command.env_remove("ALIBABA_CLOUD_IGNORE_PROFILE");
+            command.env("ALIBABA_CLOUD_CONFIG_FILE", &aliyun);
+            for (level, value) in levels {
+                match level {
+                    Level::Flag(flag) => command.args([flag, value]),
+                    Level::Variable(name) => command.env(name, value),
+                    _ => &mut command,
+                };
+            }
+            let done = with(&dir, command);
+            assert_eq!((done.status, &*done.stderr), (0, ""), "{option} {top}");
+            let file = dir.path().join("config.toml").display().to_string();
+            let text = done.text().replace(&file, "FILE");
+            let (level, value) = levels[0];
+            let origin = match level {
+                Level::Flag(name) | Level::Variable(name) => name,
+                Level::Host => "FILE:3",
+                Level::Defaults => "FILE:1",
+                Level::Profile => "profile one",
+            };
+            let expected = format!("{option}\t{value}\t{origin}");
+            assert!(
+                text.lines().any(|line| line == expected),
+                "{expected}: {text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_block_s_instance_holds_for_names_and_not_for_ids() {
+    let dir = configured("[host.'*']\ninstance = 'i-other.cn-beijing'\nuser = 'ops'\n");
+    for (target, is_shown) in [("web", true), ("i-1", false), ("name:web", false)] {
+        let lines = shown(&dir, target, &[]);
+        let has = |start: &str| lines.iter().any(|line| line.starts_with(start));
+        assert_eq!(has("instance "), is_shown, "{target}: {lines:?}");
+        assert_eq!(has("region cn-beijing"), is_shown, "{target}: {lines:?}");
+        assert!(has("user ops FILE:3"), "{target}: {lines:?}");
+    }
+}
+
 #[test]
 fn a_script_gets_json() {
     let dir = configured(FILE);

@@ -3,7 +3,7 @@
 use crate::support::axt::{AXT, Cloud, Done, run, stubborn};
 use crate::support::screen::Screen;
 use crate::support::{need, need_python};
-use axt::emulator::{Emulator, Instance, Options};
+use axt::emulator::{Emulator, Options};
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -288,13 +288,14 @@ fn the_official_sdk_reads_the_same_lists() {
     let Some(python) = need_python("aliyunsdkecs") else {
         return;
     };
-    let fleet = |n: usize| -> Instance {
-        format!("i-{n:03}:name=web-{n}:ip=10.0.0.{n}")
-            .parse()
-            .unwrap()
-    };
+    let ecs = (0..150).map(|n| format!("i-{n:03}:name=web-{n}:ip=10.0.0.{n}"));
+    let managed = (0..70).map(|n| {
+        let state = if n % 3 == 0 { ":offline" } else { "" };
+        format!("mi-{n:03}:name=desk-{n}:host=pc-{n}:ip=192.168.0.{n}{state}")
+    });
+    let fleet = ecs.chain(managed).map(|text| text.parse().unwrap());
     let cloud = Cloud::new();
-    cloud.emulator.set_instances((0..150).map(fleet).collect());
+    cloud.emulator.set_instances(fleet.collect());
     let mut command = cloud.outside(&python);
     command.args(["-c", include_str!("../support/instances.py")]);
     command.args(address_and_keys(&cloud.emulator));
@@ -303,7 +304,8 @@ fn the_official_sdk_reads_the_same_lists() {
     let ours = instances(&cloud, &[]).text();
     let ours = ours.lines().map(|line| {
         let cells: Vec<&str> = line.split('\t').collect();
-        format!("{}\t{}\t{}\tok\n", cells[0], cells[1], cells[3])
+        let [id, name, address, agent] = [0, 1, 3, 6].map(|n| cells[n]);
+        format!("{id}\t{name}\t{address}\t{agent}\n")
     });
     let mut ours: Vec<String> = ours.collect();
     ours.sort();

@@ -38,6 +38,7 @@ mod language;
 mod likeness;
 #[cfg(unix)]
 mod login;
+mod lookup;
 mod manual;
 #[cfg(target_os = "linux")]
 mod many;

@@ -158,6 +158,56 @@ fn it_is_set_up_from_the_command_line() {
     assert_eq!(emulator.end("-HUP"), Some(0));
 }
 
+/// What `aliyun ecs DescribeInstances --pager` prints is such a file.
+#[test]
+fn it_has_the_instances_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("instances.json");
+    let record = |n: usize| {
+        serde_json::json!({
+            "InstanceId": format!("i-{n}"), "InstanceName": format!("web-{n}"), "Status": "Running",
+            "VpcAttributes": {"PrivateIpAddress": {"IpAddress": [format!("10.0.{}.{}", n / 250, n % 250)]}},
+            "Tags": {"Tag": [{"TagKey": "n", "TagValue": n.to_string()}]},
+        })
+    };
+    let records: Vec<_> = (0..10_000).map(record).collect();
+    let content = serde_json::json!({"Instances": {"Instance": records}});
+    std::fs::write(&file, content.to_string()).unwrap();
+    let path = file.to_str().unwrap();
+    let emulator = Running::new(&["--instances", path, "--instance", "mi-1:name=desk"]);
+    let axt = |args: &[&str]| {
+        let mut command = axt(args);
+        command.envs(&emulator.exports).env("HOME", folder.path());
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for target in ["web-9876", "10.0.39.126", "tag:n=9876"] {
+        let said = axt(&["connect", target, "-v", "-n", "-c", "echo there"]);
+        assert_eq!(said, "there\n", "{target}");
+    }
+    assert_eq!(axt(&["instances", "web-999*"]).lines().count(), 11);
+    assert_eq!(axt(&["instances", "desk"]).lines().count(), 1);
+    assert_eq!(emulator.end("-TERM"), Some(0));
+
+    for (content, said) in [
+        ("{", "not JSON"),
+        (r#"[{"InstanceId":"x"}]"#, "instance 1: "),
+    ] {
+        std::fs::write(&file, content).unwrap();
+        let output = self::axt(&["emulator", "--instances", path])
+            .output()
+            .unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            text.contains(said) && text.contains("instances.json"),
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn what_makes_no_sense_is_refused() {
     for args in [

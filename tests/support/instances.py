@@ -1,4 +1,5 @@
-"""Prints what the official SDK lists of instances and their agents, sorted: id, name, address, agent.
+"""Prints what the official SDK lists of instances, managed ones included, and their agents, sorted: id, name,
+address, agent.
 
 The arguments are the host and port of the API, an AccessKey id and its secret.
 """
@@ -9,6 +10,7 @@ from aliyunsdkcore.client import AcsClient
 from aliyunsdkecs.request.v20140526 import (
     DescribeCloudAssistantStatusRequest,
     DescribeInstancesRequest,
+    DescribeManagedInstancesRequest,
 )
 
 endpoint, key, secret = sys.argv[1:]
@@ -46,4 +48,11 @@ for page in pages(
         address = one["VpcAttributes"]["PrivateIpAddress"]["IpAddress"][0]
         agent = "ok" if agents[one["InstanceId"]] == "true" else "offline"
         lines.append("\t".join([one["InstanceId"], one["InstanceName"], address, agent]))
+for page in pages(
+    DescribeManagedInstancesRequest.DescribeManagedInstancesRequest,
+    lambda request: request.set_MaxResults(50),
+):
+    for one in page["Instances"]:
+        agent = "ok" if one["Connected"] else "offline"
+        lines.append("\t".join([one["InstanceId"], one["InstanceName"], one["IntranetIp"], agent]))
 print("\n".join(sorted(lines)))

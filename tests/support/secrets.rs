@@ -63,7 +63,11 @@ fn known() -> MutexGuard<'static, Vec<String>> {
 fn search_for(secrets: &[&str], text: &[u8]) {
     let mut secrets = secrets.iter();
     let found = secrets.any(|secret| has(text, secret.as_bytes()));
-    assert!(!found, "a secret was printed: {}", String::from_utf8_lossy(text));
+    assert!(
+        !found,
+        "a secret was printed: {}",
+        String::from_utf8_lossy(text)
+    );
 }
 
 fn has(text: &[u8], part: &[u8]) -> bool {
