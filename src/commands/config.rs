@@ -58,7 +58,7 @@ pub(crate) fn show(global: &Global, args: &ConfigShow, ui: &Ui) -> anyhow::Resul
     if args.json {
         let settings = rows.into_iter().map(|row| {
             let value = json!({"value": value(&row.values), "origin": row.origin});
-            (row.name, value)
+            (camel_case(&row.name), value)
         });
         let settings: Map<String, Value> = settings.collect();
         ui.data(&json::document(json!({"settings": settings}))?)?;
@@ -121,6 +121,17 @@ fn rows(
 fn sourced<T>(value: String, of: &Sourced<T>) -> Sourced<String> {
     let source = of.source.clone();
     Sourced { value, source }
+}
+
+/// An option's name as a field of JSON: `connectTimeout` for `connect-timeout`.
+fn camel_case(option: &str) -> String {
+    let mut words = option.split('-');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut name, word| {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name + letters.as_str()
+    })
 }
 
 fn value(values: &[String]) -> Value {

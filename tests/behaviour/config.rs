@@ -232,6 +232,7 @@ fn a_script_gets_json() {
     let shown: serde_json::Value = serde_json::from_str(&done.text()).unwrap();
     assert_eq!(shown["schemaVersion"], 1);
     assert_eq!(shown["settings"]["user"]["value"], "www");
+    assert_eq!(shown["settings"]["connectTimeout"]["value"], "15s");
     assert_eq!(shown["settings"]["env"]["value"], "TOKEN=(hidden)");
     let origin = shown["settings"]["region"]["origin"].as_str().unwrap();
     assert!(origin.ends_with("config.toml:6"), "{origin}");

@@ -11,21 +11,26 @@ const CHINESE: &str = include_str!("../../README.zh-CN.md");
 /// start ends with the shell.
 const BEFORE: &str = "set -ev; trap 'kill $!' EXIT";
 
+/// A command that reads standard input takes the examples that follow it, and this line with them.
+const AFTER: &str = "echo all were read";
+
 #[test]
 fn the_examples_work_from_the_first_to_the_last() {
     let home = tempfile::tempdir().unwrap();
     let examples = blocks(README, &["sh"]);
     assert!(examples.len() >= 8, "the blocks are gone");
-    let script = format!("{BEFORE}\n{}\n", examples.join("\n"));
+    let script = format!("{BEFORE}\n{}\n{AFTER}\n", examples.join("\n"));
+    // From standard input, as when they are pasted.
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(&script).current_dir(home.path());
+    shell.current_dir(home.path());
     shell
         .env_clear()
         .env("HOME", home.path())
         .env("PATH", path());
-    let done = run(shell, b"");
+    let done = run(shell, script.as_bytes());
     let out = done.text();
     assert_eq!(done.status, 0, "{out}{}", done.stderr);
+    assert!(out.ends_with("all were read\n"), "{out}{}", done.stderr);
     let said: Vec<&str> = done
         .stderr
         .lines()

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    use super::world::{AXT, ECHO, Program, World};
+    use super::world::{AXT, ECHO, Program, World, plain_copy};
     use super::{BULK, KEYS, ROUNDS, SETTLED, WATCHED, counts, ports, table};
     use axt::emulator::agent::Guest;
     use axt::emulator::{Emulator, Options};
@@ -179,6 +179,8 @@ mod linux {
         };
         let (axt, floor) = race(|| spent(world.axt(ECHO)), || spent(world.floor(ECHO)));
         table::ratio("CPU of 500 keys and echoes", axt, floor, "ms", 1.25);
+        let copy = best(|| spent(plain_copy("exec cat")));
+        table::compared("  of cat, with no session", copy, "ms");
     }
 
     /// 100 MB of text with a colour here and there, shown on a terminal.
@@ -204,6 +206,16 @@ mod linux {
             || spent(world.floor(Some(&command))),
         );
         table::ratio("CPU of 100 MB of output", axt, floor, "ms", 1.2);
+        // No other terminal adds a CR to each line.
+        let copy = best(|| {
+            let file = file.path().display();
+            let mut program = plain_copy(&format!("head -c 1 >/dev/null; exec cat {file}"));
+            let before = program.cpu();
+            program.type_without_echo(b'a');
+            program.read(lines * LINE.len());
+            millis(program.cpu() - before)
+        });
+        table::compared("  of cat, with no session", copy, "ms");
     }
 
     /// System calls and allocations.

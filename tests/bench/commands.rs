@@ -90,6 +90,13 @@ mod linux {
         let (start, end) = trips::of_a_shell(trips::Target::Id);
         let (remembered, _) = trips::of_a_shell(trips::Target::Remembered);
         let (new, _) = trips::of_a_shell(trips::Target::New);
+        let (all, own) = trips::memory_of_an_idle_shell();
+        for (what, bytes) in [
+            ("idle over TLS: MB resident", all),
+            ("  of which no file's", own),
+        ] {
+            println!("{what:<44} {:>8.2}", bytes as f64 / 1e6);
+        }
         // Leaving takes one for `exit` itself, as with any client.
         report_most("round trips to the first output", start, 4.4)
             & report_most("round trips to leave", end, 2.1)

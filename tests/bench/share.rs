@@ -71,13 +71,19 @@ impl Shared {
         let status = self.axt(&["share", "status", "--json"]).output();
         let status: serde_json::Value =
             serde_json::from_slice(&status.expect("axt is there").stdout).expect("JSON");
-        let holder = PathBuf::from(format!("/proc/{}", status["holders"][0]["pid"]));
+        let pid = status["holders"][0]["pid"]
+            .as_u64()
+            .and_then(|pid| pid.try_into().ok());
+        let pid: u32 = pid.expect("a process");
+        let holder = PathBuf::from(format!("/proc/{pid}"));
         sleep(SETTLED);
         let before = switches(&holder);
         sleep(WATCHED);
         let wakeups = switches(&holder) - before;
-        let resident = field(&holder.join("status"), "VmRSS:") * 1024;
-        (wakeups as f64 * 60.0 / WATCHED.as_secs_f64(), resident)
+        (
+            wakeups as f64 * 60.0 / WATCHED.as_secs_f64(),
+            resident(pid).0,
+        )
     }
 }
 
@@ -193,6 +199,15 @@ fn switches(process: &Path) -> u64 {
     tasks
         .map(|task| names.map(|name| field(&task, name)).iter().sum::<u64>())
         .sum()
+}
+
+/// The memory of a process that is resident, in bytes: (all of it, what is its own and not a file's).
+pub(crate) fn resident(process: u32) -> (u64, u64) {
+    let status = PathBuf::from(format!("/proc/{process}/status"));
+    (
+        field(&status, "VmRSS:") * 1024,
+        field(&status, "RssAnon:") * 1024,
+    )
 }
 
 /// A number of `/proc`.

@@ -39,6 +39,11 @@ pub(crate) fn absolute(
     );
 }
 
+/// Prints a line for comparison, without a budget.
+pub(crate) fn compared(what: &str, other: f64, unit: &str) {
+    println!("{what:<34} {:>12}", format!("{other:.1} {unit}"));
+}
+
 fn verdict(holds: bool) -> &'static str {
     if holds { "yes" } else { "NO" }
 }

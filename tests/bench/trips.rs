@@ -1,6 +1,7 @@
 //! Counts round trips: API and gateway are behind TLS and a line that takes its time.
 
 use super::line::Line;
+use super::share::resident;
 use axt::emulator::{Emulator, Options};
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -26,6 +27,12 @@ const ROUNDS: usize = 5;
 /// The line is not to be what takes time.
 pub(crate) const RATE: f64 = 1e9;
 
+/// Where Debian has the certificates of the authorities that the system trusts.
+const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// A session is idle that long after its first output.
+const SETTLED: Duration = Duration::from_secs(5);
+
 /// How the instance is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
@@ -43,6 +50,24 @@ pub(crate) fn of_a_shell(target: Target) -> (f64, f64) {
     let trip = 2.0 * (DELAYS[1] - DELAYS[0]).as_secs_f64();
     let trips = |near: Duration, far: Duration| (far.as_secs_f64() - near.as_secs_f64()) / trip;
     (trips(near.0, far.0), trips(near.1, far.1))
+}
+
+/// The memory of an idle shell over TLS that knows the system's authorities, in bytes: (all of it, what is its own
+/// and not a file's).
+pub(crate) fn memory_of_an_idle_shell() -> (u64, u64) {
+    let mut world = World::new(Duration::ZERO);
+    if let Ok(authorities) = std::fs::read(SYSTEM_AUTHORITIES) {
+        let file = world.authority.as_file_mut();
+        file.write_all(&authorities).expect("room for it");
+    }
+    let mut shell = world.shell(Target::Id);
+    let mut output = shell.stdout.take().expect("it is a pipe");
+    assert_eq!(output.read(&mut [0]).expect("the shell answers"), 1);
+    thread::sleep(SETTLED);
+    let memory = resident(shell.id());
+    let _ = shell.kill();
+    let _ = shell.wait();
+    memory
 }
 
 /// An emulator behind TLS and a line.

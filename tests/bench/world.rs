@@ -109,6 +109,12 @@ impl World {
     }
 }
 
+/// A program that copies bytes and knows no session.
+pub(crate) fn plain_copy(shell_command: &str) -> Program {
+    let shell = Command::new("sh").args(["-c", shell_command]);
+    Program::start(shell).expect("there is a shell")
+}
+
 /// A program under a pseudo-terminal. Dropping it kills it.
 pub(crate) struct Program {
     child: Child,
@@ -134,6 +140,11 @@ impl Program {
             self.pty.write_all(&[key]).expect("the program lives");
             self.read(1);
         }
+    }
+
+    /// Types a key that nothing echoes.
+    pub(crate) fn type_without_echo(&mut self, key: u8) {
+        self.pty.write_all(&[key]).expect("the program lives");
     }
 
     /// Waits for that many bytes on the screen.
