@@ -1,6 +1,7 @@
 //! The only place that prints: data to stdout, messages to stderr.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // this is where printing is done
 
+use crate::error::Error;
 use crate::printable::escaped;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
@@ -119,10 +120,13 @@ impl Ui {
     }
 
     /// Prints data. It is no error if nobody reads it.
-    pub(crate) fn data(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn data(&self, text: &str) -> Result<(), Error> {
         match self.event(text) {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => other,
+            other => other.map_err(|source| Error::Io {
+                what: tr!("writing output failed"),
+                source,
+            }),
         }
     }
 

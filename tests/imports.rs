@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("size", &[]),
     ("error", &["hints", "printable"]),
     ("exit", &[]),
-    ("ui", &["printable"]),
+    ("ui", &["error", "printable"]),
     ("process", &[]),
     ("json", &["error", "printable"]),
     ("recording", &[]),

@@ -51,7 +51,7 @@ async fn list(client: &Client, args: SessionsList, ui: &Ui) -> anyhow::Result<Ex
         session_id: args.session,
         ..DescribeTerminalSessions::default()
     };
-    let sessions = all_sessions(client, query, args.limit, CALL).await?;
+    let sessions = all_sessions(client, query, args.limit.map(usize::from), CALL).await?;
     if args.json {
         ui.data(&json::document(json!({"sessions": sessions}))?)?;
     } else {

@@ -197,6 +197,7 @@ impl Client {
     ) -> Result<Box<dyn Any + Send>, FailedAttempt> {
         let credentials = self.credentials.credentials().await?;
         let (request, string_to_sign) = self.request(kind, params, &credentials);
+        let asked = Instant::now();
         let sent = request.header(ACCEPT, "application/json").send().await;
         let response = match sent {
             Ok(response) => response,
@@ -210,10 +211,11 @@ impl Client {
             body: &body,
         };
         let answer = (kind.read)(&reply, &credentials, &string_to_sign);
-        tracing::debug!(
+        tracing::info!(
             action = kind.name,
             status = status.as_u16(),
             length = body.len(),
+            took = ?asked.elapsed(),
             "answered"
         );
         answer.map_err(|error| {

@@ -21,8 +21,8 @@ pub(crate) struct SessionsList {
     #[arg(long, value_name = "ID")]
     pub(crate) session: Option<String>,
     /// No more than this many
-    #[arg(long, value_name = "N")]
-    pub(crate) limit: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) limit: Option<u16>,
     /// Print JSON, with every field of the API's answer
     #[arg(long)]
     pub(crate) json: bool,

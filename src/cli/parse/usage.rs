@@ -197,15 +197,17 @@ fn reworded(line: &str) -> String {
 
 /// The text, with what parsers say of a value in axt's words.
 fn in_own_words(text: String) -> String {
-    const NUMBER: &str = "it takes a whole number";
-    const SWITCH: &str = "it takes 1 or 0, true or false, yes or no, on or off";
+    let number = tr!("it takes a whole number");
     let words = [
-        ("invalid digit found in string", NUMBER),
-        ("cannot parse integer from empty string", NUMBER),
-        ("value was not a boolean", SWITCH),
+        ("invalid digit found in string", number),
+        ("cannot parse integer from empty string", number),
+        (
+            "value was not a boolean",
+            tr!("it takes 1 or 0, true or false, yes or no, on or off"),
+        ),
         (
             "invalid socket address syntax",
-            "it takes ADDRESS:PORT, such as 127.0.0.1:0",
+            tr!("it takes ADDRESS:PORT, such as 127.0.0.1:0"),
         ),
     ];
     words

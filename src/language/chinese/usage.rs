@@ -2,6 +2,9 @@
 
 #[rustfmt::skip]
 macro_rules! chinese_usage {
+    ("it takes a whole number") => ("应为整数");
+    ("it takes 1 or 0, true or false, yes or no, on or off") => ("应为 1 或 0、true 或 false、yes 或 no、on 或 off");
+    ("it takes ADDRESS:PORT, such as 127.0.0.1:0") => ("应为 ADDRESS:PORT，例如 127.0.0.1:0");
     ("there is nothing to do") => ("没有要做的事情");
     ("no terminal is allocated, because stdin is not a terminal; -tt allocates one anyway") => ("标准输入不是终端，因此不分配终端；-tt 可强制分配");
     ("a variable's name has letters, digits and _, and no digit in front") => ("变量名由字母、数字和下划线组成，且不能以数字开头");
@@ -27,7 +30,7 @@ macro_rules! chinese_usage {
     ("no key is needed: `axt connect {target}`, or `axt ssh {target}` for what calls ssh") => ("不需要密钥：请用 `axt connect {target}`；调用 ssh 的程序可用 `axt ssh {target}`");
     ("try `{line}`") => ("请尝试 `{line}`");
     ("try `axt forward {target} {word} {default}`") => ("请尝试 `axt forward {target} {word} {default}`");
-    ("axt does not connect to sshd's port: leave -p out; `axt forward` and `axt proxy` reach ports") => ("不存在可选择的 sshd 端口：请去掉 -p；`axt forward` 和 `axt proxy` 可以连接端口");
+    ("axt does not connect to sshd's port: leave -p out; `axt forward` and `axt proxy` reach ports") => ("axt 不连接 sshd 的端口：请去掉 -p；`axt forward` 和 `axt proxy` 可以连接端口");
     ("try `axt connect {instance}`") => ("请尝试 `axt connect {instance}`");
     ("no key is needed: leave -i out") => ("不需要密钥：请去掉 -i");
     ("the service opens no ports on the instance: there are no remote forwards") => ("服务不会在实例上打开端口：不支持远程转发");
@@ -82,7 +85,7 @@ macro_rules! chinese_usage {
     ("{name}: forwards have sessions of their own; `axt forward` starts and ends them") => ("{name}：端口转发有自己的会话；请用 `axt forward` 启动和结束");
     ("proxy: axt can't share a connection this way") => ("proxy：axt 不支持以这种方式共享连接");
     ("{name:?} is not one of check, exit and stop") => ("{name:?} 不是 check、exit 或 stop");
-    ("port {port}: axt does not connect to sshd's port; leave it out, or reach a port by `axt forward` or `axt proxy`") => ("port {port}：不存在可选择的 sshd 端口；请去掉它，或用 `axt forward` 或 `axt proxy` 连接端口");
+    ("port {port}: axt does not connect to sshd's port; leave it out, or reach a port by `axt forward` or `axt proxy`") => ("port {port}：axt 不连接 sshd 的端口；请去掉它，或用 `axt forward` 或 `axt proxy` 连接端口");
     ("{target:?} can't be the name of an instance") => ("{target:?} 不能作为实例的名称");
     ("-O and -W exclude each other") => ("-O 和 -W 不能同时使用");
     ("-s: the subsystem's name is missing") => ("-s：缺少子系统的名称");
