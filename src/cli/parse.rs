@@ -6,7 +6,7 @@ mod habits;
 mod usage;
 mod words;
 
-use super::grammar::variables::{command, command_with};
+use super::grammar::variables::{command, command_with, without_commands};
 use super::grammar::{Config, OptionSetting};
 use super::manual;
 use super::{Cli, Command as Chosen, Global};
@@ -202,6 +202,7 @@ pub(super) fn grammar() -> Command {
 pub(super) fn grammar_of(args: &[OsString]) -> Command {
     match args.get(1).and_then(|word| word.to_str()) {
         Some("config") | None => grammar(),
+        Some("--version" | "-V") => without_commands(),
         Some(word) => with_choice(manual::with_help(command_with(word))),
     }
 }

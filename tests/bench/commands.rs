@@ -1,5 +1,5 @@
-//! How many round trips a session takes, and how fast commands move bytes: without a limit, and over a line of 200,000 bytes a second that takes
-//! 80 ms there and back.
+//! How many round trips a session takes, and how fast commands move bytes: without a limit, and over a line of
+//! 200,000 bytes a second that takes 80 ms there and back.
 //!
 //! `cargo bench --bench commands` takes about six minutes; `cargo bench --bench commands -- unpaced`,
 //! `-- trips`, `-- line` or `-- share` one of its parts.

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 #[derive(Debug, Args)]
 #[command(override_usage = "axt cp [OPTIONS] <SRC>... <DST>")]
 pub(crate) struct CpArgs {
-    /// What to copy, then where to: on one side [USER@]TARGET:PATH, on the other a local path, or - for
+    /// The paths to copy, then the destination: on one side [USER@]TARGET:PATH, on the other a local path, or - for
     /// standard input or output
     #[arg(value_names = ["SRC", "DST"], required = true, num_args = 2..)]
     pub(crate) paths: Vec<OsString>,

@@ -18,7 +18,7 @@ pub(crate) struct EmulatorArgs {
     /// Address to listen on; port 0 is any free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) listen: SocketAddr,
-    /// What a session runs
+    /// The program of a session
     #[arg(long, value_name = "KIND", default_value = "pty")]
     pub(crate) guest: GuestKind,
     /// Shell of sessions without a command [default: the user's]
@@ -47,7 +47,7 @@ pub(crate) struct EmulatorArgs {
     pub(crate) allow_remote: bool,
 }
 
-/// What an emulated session runs.
+/// The program of an emulated session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GuestKind {
     /// A shell or a command on a terminal, or a TCP connection

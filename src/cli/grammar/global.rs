@@ -54,7 +54,7 @@ pub(crate) struct Global {
     /// The source of each value that was not typed: a variable, or axt's own file.
     #[arg(skip)]
     pub(crate) sources: BTreeMap<String, Source>,
-    /// Whether the user is never asked which instance is meant, because the caller may be a program.
+    /// True if the user is never asked which instance is meant, because the caller may be a program.
     #[arg(skip)]
     pub(crate) never_asks: bool,
     /// The instance that axt's own file has for the target.
@@ -64,7 +64,7 @@ pub(crate) struct Global {
 }
 
 impl Global {
-    /// Whether the value of the option with this id, if it has one, was typed.
+    /// True if the value of the option with this id, if it has one, was typed.
     #[must_use]
     pub(crate) fn is_typed(&self, id: &str) -> bool {
         !self.sources.contains_key(id)

@@ -51,7 +51,7 @@ pub(crate) struct Ssh {
     /// The forwards that run besides the task.
     #[arg(skip)]
     pub(crate) forward: Option<Box<ForwardArgs>>,
-    /// Whether a port that can't be listened on ends the command.
+    /// True if a port that can't be listened on ends the command.
     #[arg(skip)]
     pub(crate) exit_on_forward_failure: bool,
     /// Warnings, shown before the task.

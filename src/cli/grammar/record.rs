@@ -3,7 +3,7 @@
 use crate::recording::{Format, Pattern};
 use clap::Args;
 
-/// Whether a terminal session is recorded, and how.
+/// The options that record a terminal session.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Session options")]
 pub(crate) struct RecordArgs {

@@ -4,14 +4,14 @@ use super::values::duration;
 use clap::{Args, Subcommand};
 use std::time::Duration;
 
-/// Whether a command's session is shared.
+/// The options that share a command's session.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Session options")]
 pub(crate) struct Sharing {
     /// Keep the command's session for later commands, until this long after the last one; 0: don't
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     share: Option<Duration>,
-    /// What ssh's options ask for; it overrides the options of axt.
+    /// The requests of ssh's options, which override the options of axt.
     #[arg(skip)]
     pub(crate) control: Option<ControlOptions>,
 }
@@ -34,7 +34,7 @@ impl ControlOptions {
 }
 
 impl Sharing {
-    /// Whether the session may be shared.
+    /// True if the session may be shared.
     pub(crate) fn is_wanted(&self) -> bool {
         match &self.control {
             Some(control) => control.path.is_some(),
@@ -42,7 +42,7 @@ impl Sharing {
         }
     }
 
-    /// How long a session of this command's is kept after the last command; `None` to keep none.
+    /// The time that a session of this command's is kept after the last command; `None` to keep none.
     pub(crate) fn keep(&self) -> Option<Duration> {
         match &self.control {
             Some(control) => control.keep,

@@ -24,10 +24,10 @@ impl fmt::Display for EscapeChar {
     }
 }
 
-/// Whether to compress.
+/// The choice when to compress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Compress {
-    /// Where it pays.
+    /// Compress where it pays.
     Auto,
     /// Never.
     Never,
@@ -64,7 +64,7 @@ pub(super) fn variable(text: &str) -> Result<Variable, String> {
     })
 }
 
-/// Whether a shell takes this for a variable's name.
+/// True if a shell takes this for a variable's name.
 pub(crate) fn is_variable(name: &str) -> bool {
     let word = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     word && !name.starts_with(|c: char| c.is_ascii_digit()) && !name.is_empty()

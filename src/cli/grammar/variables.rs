@@ -1,7 +1,7 @@
 //! The whole grammar, with the environment variable of each option.
 
-use super::Cli;
-use clap::{Arg, Command, CommandFactory as _};
+use super::{Cli, Global};
+use clap::{Arg, Args as _, Command, CommandFactory as _};
 
 /// The options without a variable, because they make sense for one run only.
 const FOR_ONE_RUN: [&str; 24] = [
@@ -41,9 +41,7 @@ pub(crate) fn command() -> Command {
 /// start axt is building the arguments again and again. The whole grammar, if there is no such command.
 pub(crate) fn command_with(name: &str) -> Command {
     let axt = Cli::command();
-    // No command has arguments that matter for the version.
-    let is_version = matches!(name, "--version" | "-V");
-    if !is_version && axt.find_subcommand(name).is_none() {
+    if axt.find_subcommand(name).is_none() {
         return with_variables(axt, "AXT_");
     }
     let only = axt.mut_subcommands(|command| match command.get_name() == name {
@@ -51,6 +49,11 @@ pub(crate) fn command_with(name: &str) -> Command {
         false => named(&command),
     });
     with_variables(only, "AXT_")
+}
+
+/// The grammar without its commands, as far as the version needs it.
+pub(crate) fn without_commands() -> Command {
+    Global::augment_args(Command::new("axt").version(env!("CARGO_PKG_VERSION")))
 }
 
 fn named(command: &Command) -> Command {
