@@ -1,5 +1,5 @@
-//! Text of others, made fit for a message: nothing in it steers a terminal, hides, turns the
-//! direction of writing, or begins a line of its own.
+//! Makes text from others safe to print in a message: no control characters, nothing hidden, no change of
+//! direction, no new lines.
 
 /// The most characters of somebody else's text in one message.
 const LONGEST: usize = 500;

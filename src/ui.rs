@@ -113,7 +113,7 @@ impl Ui {
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
-    /// Draws on the terminal behind stderr, which the caller has to itself. A failure is ignored.
+    /// Draws on the terminal of stderr, to which nothing else writes meanwhile. A failure is ignored.
     pub(crate) fn paint(&self, text: &str) {
         let mut err = io::stderr().lock();
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());

@@ -109,7 +109,7 @@ impl SessionUrl {
         self.url.host_str().unwrap_or_default()
     }
 
-    /// True if a text repeats a secret of the target, or the beginning of one. Ids are none.
+    /// True if a text repeats a secret of the target, or the beginning of one. Ids are no secrets.
     fn is_repeated_in(&self, text: &str) -> bool {
         let decoded = percent_decode_str(text).decode_utf8_lossy();
         let raw = self.url.query().unwrap_or_default().split('&');

@@ -1,4 +1,5 @@
-//! The architecture, enforced: who may import whom, how long a file may be, how it begins.
+//! The architecture, enforced: who may import whom, how long a file may be, how it and its comments begin, and that
+//! a type's name has one meaning.
 
 #[path = "support/modules.rs"]
 mod modules;
@@ -247,6 +248,53 @@ fn every_file_says_what_it_is_and_stays_short() {
             "{name} has {lines} lines"
         );
     }
+}
+
+#[test]
+fn no_two_types_have_the_same_name() {
+    let mut files: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
+    for file in sources().into_iter().filter(|file| !is_test(file)) {
+        let text = read(&file);
+        for name in without_tests(&text).lines().filter_map(type_name) {
+            files.entry(name.into()).or_default().insert(file.clone());
+        }
+    }
+    assert!(files.contains_key("Session") && files.contains_key("Outcome"));
+    files.retain(|_, files| files.len() > 1);
+    assert!(files.is_empty(), "{files:#?}");
+}
+
+#[test]
+fn comments_of_items_begin_with_a_noun_or_a_verb() {
+    const RIDDLES: [&str; 9] = [
+        "What", "Whether", "How", "Who", "Whose", "Why", "When", "Where", "Which",
+    ];
+    let mut wrong = Vec::new();
+    for file in sources().into_iter().filter(|file| !is_test(file)) {
+        let text = read(&file);
+        let mut before = "";
+        for line in without_tests(&text).lines().map(str::trim_start) {
+            let is_first = !before.starts_with("///") && !before.starts_with("//!");
+            let comment = line.strip_prefix("///").or(line.strip_prefix("//!"));
+            let word = comment.and_then(|comment| comment.split_whitespace().next());
+            if is_first && word.is_some_and(|word| RIDDLES.contains(&word)) {
+                wrong.push(format!("{}: {line}", file.display()));
+            }
+            before = line;
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The name of the type that a line of code outside of all modules begins to define.
+fn type_name(line: &str) -> Option<&str> {
+    let mut words = line
+        .split_whitespace()
+        .skip_while(|word| word.starts_with("pub"));
+    let is_type = !line.starts_with(' ')
+        && matches!(words.next(), Some("struct" | "enum" | "trait" | "type"));
+    let name = words.next().filter(|_| is_type)?;
+    name.split(|c: char| !c.is_alphanumeric()).next()
 }
 
 fn table() -> BTreeMap<&'static str, BTreeSet<&'static str>> {

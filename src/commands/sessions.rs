@@ -171,7 +171,7 @@ fn row(session: &SessionRecord, now: Timestamp) -> [String; 9] {
     ]
 }
 
-/// A time without what few users need of it, as records are four weeks old at most; what is no time stays.
+/// A time to the minute: records are four weeks old at most. A text that is no time stays as it is.
 fn to_the_minute(time: &str) -> String {
     let parsed: Result<Timestamp, jiff::Error> = time.parse();
     parsed.map_or_else(

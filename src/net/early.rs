@@ -37,7 +37,7 @@ impl Network {
 }
 
 impl Early {
-    /// Whether it goes to the host of this URL.
+    /// True if it goes to the host of this URL.
     pub(crate) fn goes_to(&self, url: &Url) -> bool {
         Destination::of(url).is_ok_and(|target| target == self.target)
     }

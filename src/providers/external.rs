@@ -89,7 +89,7 @@ pub(super) async fn obtain(
     read(&output, world)
 }
 
-/// Whether axt has the foreground of a terminal, at which the program can ask the user something.
+/// True if axt has the foreground of a terminal, at which the program can ask the user something.
 fn is_at_a_terminal() -> bool {
     #[cfg(unix)]
     {

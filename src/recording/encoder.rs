@@ -53,13 +53,13 @@ impl Encoder {
         (encoder, format!("{}\n", header(format, start)))
     }
 
-    /// Bytes that were shown. No line comes of the mere beginning of a character.
+    /// Takes bytes that were shown. The mere beginning of a character makes no line yet.
     pub(crate) fn output(&mut self, at: Duration, bytes: &[u8]) -> Option<String> {
         let text = self.output.push(bytes);
         self.event(at, "o", &text)
     }
 
-    /// Bytes that were typed.
+    /// Takes bytes that were typed.
     pub(crate) fn input(&mut self, at: Duration, bytes: &[u8]) -> Option<String> {
         let text = self.input.push(bytes);
         self.event(at, "i", &text)

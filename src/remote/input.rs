@@ -64,7 +64,7 @@ impl CommandInput {
         }
     }
 
-    /// True if more is welcome. What comes all the same is kept.
+    /// True if more is welcome. More is kept if it comes.
     pub(super) fn has_room(&self) -> bool {
         !self.ended && !self.closed && self.waiting.len() < MOST
     }

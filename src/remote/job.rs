@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 /// The time that a command's streams may stay open after its end, for the sake of its children.
 pub(super) const LINGER: Duration = Duration::from_secs(1);
 
-/// The time that the runner has to be ready for another command. What is under way to the former one's
-/// standard input has to arrive first.
+/// The time that the runner has to be ready for another command. Input that is on its way to the earlier command
+/// has to arrive first.
 const CLEARED: Duration = Duration::from_secs(10);
 
 /// One command.

@@ -112,7 +112,7 @@ impl Terminal {
         };
     }
 
-    /// Bytes that were typed.
+    /// Takes bytes that were typed.
     pub fn input(&mut self, bytes: &[u8], out: &mut Yield) {
         if matches!(self.phase, TerminalPhase::Open(_)) {
             out.remote.put_slice(bytes);

@@ -35,7 +35,7 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    /// Takes a connected socket. What is none stays as it was.
+    /// Takes a connected socket. Any other descriptor is left unchanged.
     pub(crate) fn new(socket: Socket) -> io::Result<Self> {
         rustix::net::getpeername(&socket)?;
         socket.set_nonblocking(true)?;

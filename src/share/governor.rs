@@ -54,8 +54,8 @@ impl Starts {
         Ok(wait)
     }
 
-    /// The service takes no more for now: whoever takes a place from now on waits so long, and none are
-    /// started at once after that.
+    /// Notes that the service takes no more for now: places taken from now on come after this pause, one after
+    /// another.
     pub(crate) fn hold(&mut self, now: Duration, pace: Pace, pause: Duration) {
         self.pass(now);
         self.next = self.next.max(now + pause + pace.ahead);

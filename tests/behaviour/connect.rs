@@ -23,10 +23,12 @@ fn connect(cloud: &Cloud, args: &[&str]) -> Screen {
     let mut axt = cloud.axt(["connect", "i-test", "--default-shell"]);
     axt.args(args);
     let screen = Screen::start(&axt, 24, 80);
-    screen.wait("a prompt", |s| {
-        s.contents().trim_end().ends_with(['$', '#', '>'])
-    });
+    screen.wait("a prompt", at_prompt);
     screen
+}
+
+fn at_prompt(screen: &vt100::Screen) -> bool {
+    screen.contents().trim_end().ends_with(['$', '#', '>'])
 }
 
 fn is_raw(screen: &Screen) -> bool {
@@ -57,6 +59,23 @@ fn a_shell_takes_keys_and_sizes_and_ends() {
         "the service tells no status of its default shell"
     );
     cloud.assert_all_ended();
+}
+
+#[test]
+fn each_line_of_the_log_begins_at_the_left_edge_in_raw_mode_too() {
+    let cloud = cloud();
+    let mut axt = cloud.axt(["connect", "i-test", "--default-shell", "-v"]);
+    let screen = Screen::start(axt.env_remove("AXT_LOG_FILE"), 24, 80);
+    screen.wait("a prompt", at_prompt);
+    assert!(is_raw(&screen));
+    let seen = screen.contents();
+    // This one comes in raw mode, where a newline alone would leave the cursor in its column.
+    assert!(seen.contains("axt: INFO the session is open"), "{seen}");
+    for line in seen.lines().filter(|line| line.contains("axt: ")) {
+        assert!(line.starts_with("axt: INFO "), "{seen}");
+    }
+    screen.type_text("exit\r");
+    let _ = screen.end();
 }
 
 #[test]

@@ -63,7 +63,7 @@ pub(crate) enum Share {
     Status(ShareStatus),
     /// End them, with the commands that run there
     Stop(ShareStop),
-    /// What --share starts, and nobody by hand.
+    /// The process that --share starts; nobody starts it by hand.
     #[command(skip)]
     Hold,
 }

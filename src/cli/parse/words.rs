@@ -5,8 +5,8 @@ use clap::Arg;
 use clap::error::{Error, ErrorKind};
 use std::ffi::{OsStr, OsString};
 
-/// True if the first word looks like an option. To the parser it is a word all the same, as later ones may be
-/// options of the command's; no command is called so.
+/// True if the first word looks like an option. The parser takes it for a word, because later words may be options
+/// of the command's; no command has such a name.
 pub(super) fn begin_with_an_option(cli: &mut Cli) -> bool {
     let run = run(cli).map(|(run, _)| run);
     let first = run.and_then(|run| run.words.first());

@@ -65,7 +65,7 @@ struct Decision {
 pub(super) struct Complaint {
     /// The option or keyword, and why axt can't follow it.
     pub text: String,
-    /// True to go on all the same.
+    /// True to go on after a warning.
     pub is_warning: bool,
 }
 
@@ -263,8 +263,8 @@ pub(super) fn dynamic(text: &str) -> Result<Listen, String> {
     named(forward::dynamic(text)?, text)
 }
 
-/// Loopback that was asked for by name is kept apart from none: `GatewayPorts` widens the latter. Nobody
-/// would learn which port stands for 0.
+/// Keeps loopback that was given by name apart from no address, which `GatewayPorts` widens. Port 0 is refused:
+/// nobody would learn which port was chosen.
 fn named(mut listen: Listen, text: &str) -> Result<Listen, String> {
     if listen.port == 0 {
         return Err(tr!(

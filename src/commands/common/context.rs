@@ -109,7 +109,7 @@ impl Context {
         Self { provider, ..self }
     }
 
-    /// Tells the user something.
+    /// The printer.
     pub(crate) fn say(&self, fact: &str) {
         (self.say)(fact);
     }

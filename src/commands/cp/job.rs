@@ -75,8 +75,8 @@ impl<'a> CopyJob<'a> {
     /// Asks the remote side something about a file to which others may be copying.
     ///
     /// # Errors
-    /// [`CopyFailure::All`] when the session ends; [`CopyFailure::File`] for a script that fails, or if another copy has
-    /// the file.
+    /// [`CopyFailure::All`] when the session ends; [`CopyFailure::File`] for a script that fails, or if another copy
+    /// has the file.
     pub(super) async fn ask_locked(
         &mut self,
         script: impl Fn() -> Script,
@@ -128,7 +128,7 @@ impl<'a> CopyJob<'a> {
         state.time.filter(|_| self.preserve)
     }
 
-    /// A file was copied, and its digest compared.
+    /// Counts a file that was copied, and whose digest was compared.
     pub(super) fn copied(&mut self, name: &str, bytes: u64, digests: Digests) {
         tracing::info!("{name}: {bytes} bytes, {} verified", digests.name());
         self.tally.copied += 1;
@@ -136,14 +136,15 @@ impl<'a> CopyJob<'a> {
         self.tally.digests = Some(digests);
     }
 
-    /// A file was the same already.
+    /// Counts a file that was the same already.
     pub(super) fn unchanged(&mut self, name: &str, bytes: u64) {
         self.meter.settle(bytes, 0);
         tracing::info!("{name}: unchanged");
         self.tally.unchanged += 1;
     }
 
-    /// Some of a tree could not be listed: each line of the script's standard error says what and why.
+    /// Reports the parts of a tree that could not be listed: each line of the script's standard error names one and
+    /// the reason.
     pub(super) fn not_listed(&mut self, name: &str, done: &ScriptResult) {
         let lines: Vec<_> = done.errors.lines().map(str::trim).collect();
         let said = lines.iter().filter(|line| !line.is_empty());
@@ -158,7 +159,7 @@ impl<'a> CopyJob<'a> {
         }
     }
 
-    /// Files of these names could not be copied. What is wrong with more than them is handed back.
+    /// Reports files that could not be copied. A failure that concerns more than them is returned.
     pub(super) fn all_failed<'n>(
         &mut self,
         names: impl IntoIterator<Item = &'n String>,
@@ -171,7 +172,7 @@ impl<'a> CopyJob<'a> {
         Ok(())
     }
 
-    /// A file could not be copied.
+    /// Reports a file that could not be copied.
     pub(super) fn failed(&mut self, name: &str, why: &str) {
         self.tally.failed += 1;
         report::reason_of(self.ui, name, why);
@@ -179,7 +180,7 @@ impl<'a> CopyJob<'a> {
 }
 
 impl Tally {
-    /// All of it in one line.
+    /// The counts in one line.
     pub(super) fn line(&self) -> String {
         let files = |count: u64| match count {
             1 => tr!("1 file").to_owned(),

@@ -48,7 +48,7 @@ const END: Duration = Duration::from_secs(5);
 /// Runs `axt cp`.
 pub(crate) async fn run(global: &Global, mut args: CpArgs, ui: &Ui) -> anyhow::Result<Exit> {
     let route = CopyDirection::of(&args.paths)?;
-    // The variable and the file speak of sessions, as with other commands.
+    // Only a typed --no-resume asks for a copy from the start: in a variable or the file it is about sessions.
     let afresh = args.session.no_resume && global.is_typed("no_resume");
     args.session.no_resume &= !afresh;
     let umask = umask();
@@ -245,7 +245,7 @@ fn shown(path: &Path) -> String {
     escaped(&path.to_string_lossy())
 }
 
-/// Takes note of what became of a file. Returns how to end, if nothing more is to be copied.
+/// Reports the failure of a file, if it failed. Returns the exit status if nothing more is to be copied.
 fn note(job: &mut CopyJob<'_>, name: &str, done: Result<(), CopyFailure>) -> Result<Option<Exit>> {
     const SIGPIPE: u8 = 13;
     match done {

@@ -187,8 +187,8 @@ impl Holder {
         self.state().keep = span;
     }
 
-    /// Waits in order for a place, and takes the first session that is free. One is started meanwhile, unless
-    /// that is done already for a command that needs it no more.
+    /// Waits in order for a place, and takes the first session that is free. Meanwhile one is started, unless one
+    /// is being started already for a command that no longer needs it.
     ///
     /// # Errors
     /// The reason why there is none.
@@ -260,8 +260,8 @@ impl Holder {
         self.freed.notify_waiters();
     }
 
-    /// Takes no more commands, and ends those that run if they are to end at once.
-    /// The connection of whoever asked for it ends with this process.
+    /// Takes no more commands, and ends those that run if they are to end at once. `asked` is the connection of the
+    /// one who asked; it ends with this process.
     pub(super) fn close(&self, at_once: bool, asked: Conn) {
         let mut state = self.state();
         state.closed = true;

@@ -65,7 +65,7 @@ fn token(env: Env<'_>, prefix: &str, id: &str) -> Option<String> {
     first_set(env, names).map(|(_, token)| token)
 }
 
-/// Whether STS has given these keys.
+/// True if STS has given these keys.
 fn is_temporary(id: &str) -> bool {
     id.starts_with("STS.")
 }

@@ -20,7 +20,7 @@ const MAX_UNSENT: usize = 32;
 /// A missing message is asked for again after this many milliseconds without progress.
 const ASK_AGAIN: u64 = 1000;
 
-/// Whether the agent acts on a client's message.
+/// The agent's reaction to a client's message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
     /// Act on it.
@@ -47,7 +47,7 @@ pub struct Sequence {
     /// Output that is not yet acknowledged, oldest first; `kept[0]` has the number `first`.
     kept: VecDeque<Bytes>,
     first: u32,
-    /// How many of `kept` are sent; a Sync of the client sets it back.
+    /// The number of `kept` that are sent; a Sync of the client sets it back.
     sent: usize,
     /// The highest number ever sent.
     reached: u32,
@@ -107,13 +107,13 @@ impl Sequence {
         }
     }
 
-    /// Whether Output can be added: the window has room and little Output waits to be sent.
+    /// True if Output can be added: the window has room and little Output waits to be sent.
     #[must_use]
     pub fn has_room(&self) -> bool {
         !self.is_full() && self.kept.len() - self.sent < MAX_UNSENT
     }
 
-    /// Whether Output waits for the client's acknowledgement.
+    /// True if Output waits for the client's acknowledgement.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.bytes >= self.window
@@ -130,7 +130,7 @@ impl Sequence {
         self.exchange.push_back(message);
     }
 
-    /// Whether [`Sequence::next`] has something.
+    /// True if [`Sequence::next`] has something.
     #[must_use]
     pub fn has_next(&self) -> bool {
         self.sync_due || !self.exchange.is_empty() || self.sent < self.kept.len()

@@ -1,4 +1,4 @@
-//! The journal of a refresh token's use, kept until the configuration file has what came of it.
+//! The journal of a refresh token's use, kept until the configuration file has the result.
 //!
 //! A refresh token is good for one use. The journal says that it is about to be used before it is sent,
 //! and takes the server's answer as it comes, before anybody looks at it. What stays is the time between

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The parts of a session that its channel, connection and filter leave open.
 pub(crate) struct Attach<'a> {
-    /// Tells the user something.
+    /// The printer.
     pub(crate) ui: &'a Ui,
     /// Standard input. A later session gets what this one did not read.
     pub(crate) stdin: &'a mut Stdin,

@@ -100,7 +100,7 @@ mod tests {
         Incoming::Binary(frame.encode())
     }
 
-    /// What is heard of a gateway that says these, each after so long.
+    /// The result with a gateway that says these, each after so long.
     async fn hears(words: Vec<(Duration, Incoming)>) -> Result<Link> {
         let (outgoing, _sent) = mpsc::channel(1);
         let (says, incoming) = mpsc::channel(9);

@@ -27,7 +27,7 @@ impl CommandConn {
         }
     }
 
-    /// Waits for what becomes of the command. Cancelling loses nothing.
+    /// Waits for the next answer about the command. Cancelling loses nothing.
     ///
     /// # Errors
     /// The reason why no answer will come.

@@ -33,13 +33,13 @@ pub(crate) struct ShareRequest<'a> {
     pub(crate) session: &'a SessionArgs,
     /// The request for a session of its own.
     pub(crate) request: &'a StartTerminalSession,
-    /// Tells the user something.
+    /// The printer.
     pub(crate) ui: &'a Ui,
 }
 
 /// The reason why a command was not handed over. Nothing of it has begun.
 pub(crate) enum NotHeld {
-    /// A session of its own may do.
+    /// The command may have a session of its own.
     Refused(String),
     /// A session of its own would fail in the same way, after the same wait.
     Failed(Error),

@@ -154,7 +154,7 @@ pub(super) fn ended() -> String {
     tr!("the process that holds the session has ended").into()
 }
 
-/// The message for an answer that is none to the request.
+/// The message for an answer that does not fit the request.
 pub(crate) fn invalid() -> String {
     tr!("the process that holds the session sent an invalid message").into()
 }

@@ -236,7 +236,7 @@ pub(crate) fn local_path(name: &[u8]) -> Option<OsString> {
     fits.then(|| name.into())
 }
 
-/// Writes what comes of a file, and computes its digest.
+/// Writes the received bytes of a file, and computes their digest.
 struct Receiving<W> {
     writer: W,
     so_far: Arc<Mutex<SoFar>>,

@@ -17,7 +17,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The status of a script that is to list what is no directory.
+/// The status of the listing script for a path that is not a directory.
 const NO_DIRECTORY: u8 = 6;
 
 /// A tree that is being copied.
@@ -296,7 +296,7 @@ fn make_private(place: &Path) -> io::Result<()> {
     builder.create(place)
 }
 
-/// Makes a link, in place of what is no directory.
+/// Makes a link; anything there but a directory is replaced.
 #[cfg(unix)]
 fn link(entry: &TreeEntry, place: &Path) -> io::Result<()> {
     let target = entry.link.as_deref().and_then(local_path);

@@ -26,7 +26,7 @@ pub(crate) struct RemoteSide<'a> {
     opening: &'a SessionSettings<'a>,
     request: StartTerminalSession,
     held: Option<HeldSession>,
-    /// Sessions that others may use too, until one can't be had.
+    /// Shared sessions, as long as one can be used.
     #[cfg(unix)]
     shared: Option<sharing::ShareRequest<'a>>,
     /// Nothing is to be compressed.
@@ -50,7 +50,7 @@ impl<'a> RemoteSide<'a> {
         }
     }
 
-    /// Uses sessions that others may use too, as long as they can be had.
+    /// Uses shared sessions, as long as there are any.
     #[cfg(unix)]
     pub(crate) fn share(&mut self, shared: sharing::ShareRequest<'a>) {
         self.shared = Some(shared);

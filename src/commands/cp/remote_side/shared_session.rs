@@ -107,7 +107,7 @@ fn send(mut input: impl Read, mut pipe: PipeWriter, failed: &LocalFailure) {
     }
 }
 
-/// Copies the output. What can't be written is read all the same.
+/// Copies the output. Bytes that can't be written are still read.
 fn receive(mut pipe: PipeReader, mut output: impl Write, failed: &LocalFailure) {
     let copied = io::copy(&mut pipe, &mut output).and_then(|_| output.flush());
     if let Err(error) = copied {

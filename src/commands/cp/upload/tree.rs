@@ -24,13 +24,13 @@ struct UploadTree<'j, 'a> {
     /// The directory that they are copied into.
     place: RemotePath,
     root: Root,
-    /// Directories that something else is in the place of: nothing is written below that.
+    /// Paths of directories at which there is something else: nothing is written below them.
     missing: HashSet<Vec<u8>>,
     /// Modes and times that directories and unchanged files get in the end.
     later: Vec<(Vec<u8>, u32, String)>,
 }
 
-/// Something to be copied, and what is at its place.
+/// An entry to be copied, and what is at its place.
 struct Inspected {
     item: WalkItem,
     data: Metadata,
@@ -46,7 +46,7 @@ impl Inspected {
     }
 }
 
-/// Copies these into the directory `to`. Just one becomes `to` itself, if there is no such directory.
+/// Copies these into the directory `to`. A single one becomes `to` itself, if there is no such directory.
 pub(crate) async fn copy(
     job: &mut CopyJob<'_>,
     sources: &[&Path],
@@ -99,7 +99,7 @@ pub(crate) async fn copy(
 }
 
 impl UploadTree<'_, '_> {
-    /// Copies some of it.
+    /// Copies a part of the tree.
     async fn some(&mut self, items: Vec<WalkItem>) -> Result<(), CopyFailure> {
         let found = self.look(items).await?;
         let (mut files, mut folders, mut links) = (Vec::new(), Vec::new(), Vec::new());
@@ -139,7 +139,7 @@ impl UploadTree<'_, '_> {
         self.job.preserve || is_top || (is_new && wanted & 0o700 != 0o700)
     }
 
-    /// Makes directories with modes, and links to paths. Returns the directories in which nothing is then.
+    /// Makes directories with modes, and links to paths. Returns the directories that are empty then.
     async fn folders_and_links(
         &mut self,
         folders: Vec<(u32, Inspected)>,
@@ -192,7 +192,7 @@ impl UploadTree<'_, '_> {
         checked
     }
 
-    /// Looks at what is where these are to go.
+    /// Looks at the places of these at the instance.
     async fn look(&mut self, items: Vec<WalkItem>) -> Result<Vec<Inspected>, CopyFailure> {
         let mut found = Vec::new();
         for mut item in items {
@@ -254,7 +254,7 @@ impl UploadTree<'_, '_> {
         Ok(())
     }
 
-    /// Copies files, save those that are the same already.
+    /// Copies files, except for those that are the same already.
     async fn files(
         &mut self,
         files: Vec<Inspected>,
@@ -331,7 +331,7 @@ impl UploadTree<'_, '_> {
         Ok((small, large))
     }
 
-    /// The digests of those files that have the right size at the instance.
+    /// The digests, at the instance, of those files that have the right size there.
     async fn digests(&mut self, files: &[Inspected]) -> Result<Vec<Option<String>>, CopyFailure> {
         let is_alike = |found: &Inspected| {
             let there = found.file_there();
