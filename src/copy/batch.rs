@@ -6,7 +6,7 @@ use std::iter::Peekable;
 pub(crate) const SMALL: u64 = 256 * 1024;
 
 /// The most names that one script is given.
-const NAMES: usize = 500;
+const NAMES: usize = 1000;
 
 /// The most bytes that these names may have: they are arguments.
 const NAME_BYTES: usize = 48 * 1024;
@@ -54,7 +54,7 @@ mod tests {
                 }
             }
         };
-        assert_eq!(sizes(vec![(10, 0); 1001]), [500, 500, 1]);
+        assert_eq!(sizes(vec![(10, 0); 1001]), [1000, 1]);
         assert_eq!(sizes(vec![(20_000, 0); 5]), [2, 2, 1]);
         assert_eq!(
             sizes(vec![(1, 3 << 20), (1, 3 << 20), (1, 9 << 20)]),

@@ -61,6 +61,8 @@ pub(crate) struct Script {
     text: Vec<u8>,
     /// The part behind it.
     calls: Vec<u8>,
+    /// The directories that have a variable for their directory for parts: `q0`, `q1`, …
+    folders: Vec<Vec<u8>>,
 }
 
 impl Script {
@@ -71,6 +73,7 @@ impl Script {
             verb,
             text: Vec::new(),
             calls: Vec::new(),
+            folders: Vec::new(),
         }
     }
 
@@ -92,22 +95,35 @@ impl Script {
         function: &str,
         lines: impl IntoIterator<Item = (String, Vec<PartPath<'p>>)>,
     ) -> Self {
-        self.text.extend(function.bytes());
-        self.text.extend(b"() {\n:\n");
+        let mut body = format!("{function}() {{\n:\n").into_bytes();
         for (command, paths) in lines {
-            self.text.extend(command.bytes());
+            body.extend(command.bytes());
             for (folder, name) in paths {
-                self.text.push(b' ');
-                self.text.extend(quote(&[folder, b"/"].concat()));
-                self.text.extend(b"\"$part\"");
+                let folder = self.variable_of(folder);
+                body.extend(format!(" \"${folder}\"").bytes());
                 if !name.is_empty() {
-                    self.text.extend(quote(&[b"/", name].concat()));
+                    body.extend(word(&[b"/", name].concat()));
                 }
             }
-            self.text.push(b'\n');
+            body.push(b'\n');
         }
-        self.text.extend(b"}\n");
+        body.extend(b"}\n");
+        self.text.extend(body);
         self
+    }
+
+    /// The variable that has a directory's directory for parts. Paths are long, and come again and again.
+    fn variable_of(&mut self, folder: &[u8]) -> String {
+        let known = self.folders.iter().rposition(|known| known == folder);
+        let at = known.unwrap_or(self.folders.len());
+        let name = format!("q{at}");
+        if known.is_none() {
+            self.folders.push(folder.to_vec());
+            self.text.extend(format!("{name}=").bytes());
+            self.text.extend(word(&[folder, b"/"].concat()));
+            self.text.extend(b"\"$part\"\n");
+        }
+        name
     }
 
     /// Defines a function that runs any command with these paths.
@@ -122,7 +138,7 @@ impl Script {
         self.text.extend(b"set --");
         for name in names {
             self.text.push(b' ');
-            self.text.extend(quote(&[b"./", name].concat()));
+            self.text.extend(word(&[b"./", name].concat()));
         }
         self.text.push(b'\n');
         self
@@ -131,9 +147,9 @@ impl Script {
     /// Calls a function of the script's.
     pub(crate) fn call<'a>(&mut self, function: &str, words: impl IntoIterator<Item = &'a [u8]>) {
         self.calls.extend(function.bytes());
-        for word in words {
+        for bytes in words {
             self.calls.push(b' ');
-            self.calls.extend(quote(word));
+            self.calls.extend(word(bytes));
         }
         self.calls.push(b'\n');
     }
@@ -150,6 +166,15 @@ impl Script {
         }
         text.extend(self.calls);
         text
+    }
+}
+
+/// Bytes as a word of a script, quoted only where the shell would take them for something else.
+fn word(bytes: &[u8]) -> Vec<u8> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"./_-".contains(byte);
+    match !bytes.is_empty() && bytes.iter().all(is_plain) {
+        true => bytes.to_vec(),
+        false => quote(bytes),
     }
 }
 
