@@ -897,22 +897,24 @@ fn what_can_not_be_listed_is_a_failure_and_the_rest_is_copied() {
 #[test]
 fn where_there_is_no_room_each_file_is_named_and_the_rest_is_copied() {
     let tools = tempfile::tempdir().unwrap();
-    let df = "echo Filesystem; echo /dev/a 9 8 1 90% /";
+    let df = "echo Filesystem; echo /dev/a 9 8 4 90% /";
     let copies = Copies::over(with_tool(tools.path(), "df", df));
     let top = copies.here("top");
     fs::create_dir_all(top.join("dir")).unwrap();
     fs::write(top.join("same"), noise(300_000, 16)).unwrap();
     fs::write(top.join("small"), noise(2_000, 17)).unwrap();
-    fs::write(top.join("larger"), noise(3_000, 18)).unwrap();
+    fs::write(top.join("larger"), noise(5_000, 18)).unwrap();
+    fs::write(top.join("larger still"), noise(300_000, 19)).unwrap();
     fs::create_dir(copies.there("top")).unwrap();
     fs::copy(top.join("same"), copies.there("top/same")).unwrap();
     let done = copies.cp(["-r".as_ref(), top.as_os_str(), &copies.at("")]);
     assert_eq!(done.status, 1, "{done:?}");
-    for name in ["small", "larger"] {
-        let line = format!("{}: there is no room", top.join(name).display());
+    for (name, size) in [("larger", 5_000), ("larger still", 300_000)] {
+        let what = format!("{}: there is no room for it", top.join(name).display());
+        let line = format!("{what}: {size} bytes are needed, ");
         assert!(done.stderr.contains(&line), "{line}: {done:?}");
     }
-    assert_eq!(names(&copies.there("top")), ["dir", "same"]);
+    assert_eq!(names(&copies.there("top")), ["dir", "same", "small"]);
 }
 
 #[test]

@@ -49,9 +49,11 @@ pub(crate) fn digest_of_all(
     size: u64,
     blocks: u64,
 ) -> io::Result<Digested> {
-    let of_unknown_size = || {
-        let why = tr!("it is longer or shorter than its size says: - copies standard input");
-        io::Error::other(why)
+    let of_unknown_size = || match file.metadata() {
+        Ok(data) if data.len() != size => io::Error::other(tr!("it changed while it was read")),
+        _ => io::Error::other(tr!(
+            "it is longer or shorter than its size says: - copies standard input"
+        )),
     };
     let digested = digest(file, digests, size, blocks);
     let digested = digested.map_err(|error| match error.kind() {

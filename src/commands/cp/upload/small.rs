@@ -53,21 +53,34 @@ pub(crate) async fn send_all(
     files: Vec<Small>,
     mut new: HashMap<Vec<u8>, u32>,
 ) -> Result<(), CopyFailure> {
+    let files = fitting(job, root, files)?;
     let mut files = files.into_iter().peekable();
     loop {
         let batch = batch::next(&mut files, |file| (2 * file.path.len() + 100, file.size()));
         if batch.is_empty() {
             return Ok(());
         }
-        let size = batch.iter().map(Small::size).sum();
-        if let Err(failure) = CopyFailure::check_room(root.room, size) {
-            let names = batch.iter().map(|file| &file.name);
-            job.all_failed(names, failure)?;
-            continue;
-        }
-        root.room = root.room.map(|room| room - size);
         send(job, to, root.digests, batch, &mut new).await?;
     }
+}
+
+/// The files that there is room for, as far as that is known. The others have failed.
+fn fitting(
+    job: &mut CopyJob<'_>,
+    root: &mut Root,
+    files: Vec<Small>,
+) -> Result<Vec<Small>, CopyFailure> {
+    let mut fitting = Vec::new();
+    for file in files {
+        match CopyFailure::check_room(root.room, file.size()) {
+            Ok(()) => {
+                root.room = root.room.map(|room| room - file.size());
+                fitting.push(file);
+            }
+            Err(failure) => job.all_failed([&file.name], failure)?,
+        }
+    }
+    Ok(fitting)
 }
 
 /// Sends the files of one archive.
