@@ -1,10 +1,12 @@
 //! How many round trips a session takes, and how fast commands move bytes: without a limit, and over a line of
 //! 200,000 bytes a second that takes 80 ms there and back.
 //!
-//! `cargo bench --bench commands` takes about six minutes; `cargo bench --bench commands -- unpaced`,
-//! `-- trips`, `-- line` or `-- share` one of its parts.
+//! `cargo bench --bench commands` takes about eight minutes; `cargo bench --bench commands -- unpaced`,
+//! `-- trips`, `-- line`, `-- share` or `-- copies` one of its parts.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its numbers")]
 
+#[cfg(target_os = "linux")]
+mod copies;
 #[cfg(target_os = "linux")]
 mod line;
 #[cfg(target_os = "linux")]
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use super::copies;
     use super::line::Line;
     use super::share::{self, Shared, Ssh};
     use super::trips;
@@ -37,10 +40,10 @@ mod linux {
     use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
     use std::time::{Duration, Instant};
 
-    const AXT: &str = env!("CARGO_BIN_EXE_axt");
+    pub(crate) const AXT: &str = env!("CARGO_BIN_EXE_axt");
 
     /// What the service allows, in bytes a second.
-    const RATE: f64 = 200_000.0;
+    pub(crate) const RATE: f64 = 200_000.0;
 
     /// From one end of the line to the other.
     const DELAY: Duration = Duration::from_millis(40);
@@ -49,11 +52,11 @@ mod linux {
     const TAKE: &str = "echo go; cat >/dev/null; echo done";
 
     /// The payload of an Input message, and of an agent's Output.
-    const INPUT: f64 = 2048.0;
-    const OUTPUT: f64 = 1024.0;
+    pub(crate) const INPUT: f64 = 2048.0;
+    pub(crate) const OUTPUT: f64 = 1024.0;
 
     /// The WebSocket's own header of an Output, which counts on the line.
-    const WEBSOCKET: f64 = 4.0;
+    pub(crate) const WEBSOCKET: f64 = 4.0;
 
     pub(super) fn measure() -> ExitCode {
         let wanted: Vec<String> = std::env::args()
@@ -74,11 +77,14 @@ mod linux {
         if wants("share") {
             good &= shared_sessions();
         }
+        if wants("copies") {
+            good &= copies::measure();
+        }
         ExitCode::from(u8::from(!good))
     }
 
     /// Prints a figure and whether it is enough.
-    fn report(what: &str, figure: f64, unit: &str, least: f64) -> bool {
+    pub(crate) fn report(what: &str, figure: f64, unit: &str, least: f64) -> bool {
         let good = figure >= least;
         let verdict = if good { "yes" } else { "NO" };
         println!("{what:<44} {figure:>8.2} {unit:<6} at least {least:.2}: {verdict}");
@@ -109,7 +115,7 @@ mod linux {
     }
 
     /// Prints a figure and whether it is little enough.
-    fn report_most(what: &str, figure: f64, most: f64) -> bool {
+    pub(crate) fn report_most(what: &str, figure: f64, most: f64) -> bool {
         let good = figure <= most;
         let verdict = if good { "yes" } else { "NO" };
         println!(
@@ -246,7 +252,7 @@ mod linux {
     }
 
     /// The service's limit for the client, none for the agent: the line has it.
-    fn unlimited_output() -> Emulator {
+    pub(crate) fn unlimited_output() -> Emulator {
         let mut options = Options::default();
         // No client is cut for what the line has delayed.
         options.limits.set("rate-bytes", "none").expect("a limit");
@@ -314,7 +320,7 @@ mod linux {
         bytes as f64 / spent.as_secs_f64()
     }
 
-    fn noise(len: usize) -> Vec<u8> {
+    pub(crate) fn noise(len: usize) -> Vec<u8> {
         let mut random = fastrand::Rng::with_seed(1);
         let mut bytes = vec![0; len];
         random.fill(&mut bytes);
