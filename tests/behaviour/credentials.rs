@@ -1,7 +1,7 @@
 //! Credentials of every mode, from the files and variables that users have, as the real binary uses
 //! them; the official SDK for Python is the judge.
 
-use crate::support::axt::{AXT, Cloud, axt, run};
+use crate::support::axt::{AXT, Cloud, axt, finish, run};
 #[cfg(unix)]
 use crate::support::screen::Screen;
 use crate::support::services::{Services, secret_of, token_of};
@@ -9,7 +9,8 @@ use crate::support::user::{User, by_the_sdk, keys};
 use axt::emulator::Options;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use std::process::Command;
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 const ROLE: &str = "acs:ram::1000000000000001:role/dev";
@@ -293,6 +294,75 @@ fn a_program_asks_at_the_terminal_at_the_start_and_never_later() {
         let [id, ..] = services.signed_with().unwrap();
         assert_eq!(id, "STS.alone", "{shell}");
     }
+}
+
+/// A name is looked up, a session started and ended: three kinds of calls.
+#[test]
+#[cfg(unix)]
+fn a_program_is_run_once_for_all_calls_of_a_run() {
+    let mut options = Options::default();
+    options.instances = vec!["i-1:name=web".parse().unwrap()];
+    let cloud = Cloud::with(options);
+    let pair = cloud.emulator.credentials();
+    let (id, secret) = (&pair.access_key_id, &pair.access_key_secret);
+    let printed =
+        format!(r#"{{"mode":"AK","access_key_id":"{id}","access_key_secret":"{secret}"}}"#);
+    let program = format!("echo >>'$HOME/runs'\necho '{printed}'\n");
+    let config = r#"{"current":"p0","profiles":[{"name":"p0","mode":"External","process_command":"sh '$HOME/program'"}]}"#;
+    let user = User::with(&[(".aliyun/config.json", config.into()), ("program", program)]);
+    let mut command = cloud.axt(["connect", "web", "-n", "-c", "echo there"]);
+    command.env_remove("ALIBABA_CLOUD_ACCESS_KEY_ID");
+    command.env_remove("ALIBABA_CLOUD_ACCESS_KEY_SECRET");
+    user.place(&mut command);
+    let done = run(command, b"");
+    assert_eq!(
+        (done.status, &*done.text()),
+        (0, "there\n"),
+        "{}",
+        done.stderr
+    );
+    let runs = std::fs::read_to_string(user.home.path().join("runs")).unwrap();
+    assert_eq!(runs, "\n");
+    cloud.assert_all_ended();
+}
+
+/// What runs goes on, and the call that ends the session is made with new credentials.
+#[test]
+fn a_session_outlives_the_credentials_that_it_was_started_with() {
+    let mut options = Options::default();
+    options.limits.set("clock-skew", "none").unwrap();
+    let cloud = Cloud::with(options);
+    let user = User::with(&[]).set(&[("ALIBABA_CLOUD_ROLE_ARN", ROLE)]);
+    let mut command = cloud.axt(["connect", "i-role", "-c", "echo begun; cat; exit 7"]);
+    user.place(&mut command);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut begun = [0; 6];
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut begun)
+        .unwrap();
+    cloud
+        .emulator
+        .clock()
+        .advance(Duration::from_secs(2 * 3600));
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"and over").unwrap();
+    drop(stdin);
+    let done = finish(child);
+    assert_eq!(
+        (done.status, &*done.text()),
+        (7, "and over"),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(cloud.emulator.calls("AssumeRole"), 2);
+    cloud.assert_all_ended();
 }
 
 #[test]

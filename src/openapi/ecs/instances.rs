@@ -215,8 +215,8 @@ pub(crate) async fn find_by_name(
     Ok(FoundInstances { instances, unseen })
 }
 
-/// Finds the managed instances whose host name is exactly the query's name. The service can't look for it,
-/// so all managed instances are listed.
+/// Finds the managed instances whose host name is exactly the query's name. No parameter of
+/// DescribeManagedInstances is a host name (its request in the SDKs), so all managed instances are listed.
 ///
 /// # Errors
 /// As [`find`].
