@@ -7,6 +7,8 @@ use crate::error::Result;
 use crate::openapi::sts::in_future;
 #[cfg(unix)]
 use process_wrap::std::{CommandWrap, CommandWrapper as _, ProcessSession};
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use secrecy::SecretString;
 use serde::Deserialize;
 #[cfg(unix)]
@@ -126,6 +128,7 @@ async fn run_to_end(
     has_group: bool,
 ) -> Result<Zeroizing<Vec<u8>>> {
     let stdout = child.stdout.take();
+    let mut group = OwnGroup::of(&child, has_group);
     let ended = timeout(LIMIT, async {
         let output = match stdout {
             Some(pipe) => up_to_the_limit(pipe).await?,
@@ -134,7 +137,12 @@ async fn run_to_end(
         let status = child.wait().await;
         Ok((output, status))
     });
-    match ended.await {
+    let ended = ended.await;
+    if !matches!(ended, Ok(Ok(_))) {
+        end(&mut child, has_group).await;
+    }
+    group.release();
+    match ended {
         Ok(Ok((output, Ok(status)))) if status.success() => Ok(output),
         Ok(Ok((_, Ok(status)))) => Err(problem(&tr!(
             "process_command: {program} failed: {status}",
@@ -142,20 +150,53 @@ async fn run_to_end(
             status
         ))),
         Ok(Ok((_, Err(error)))) => Err(problem(&format!("process_command: {program}: {error}"))),
-        Ok(Err(error)) => {
-            end(&mut child, has_group).await;
-            Err(error)
-        }
-        Err(_) => {
-            end(&mut child, has_group).await;
-            let what = tr!(
-                "process_command: {program} took longer than {limit:?}",
-                program,
-                limit = LIMIT
-            );
-            Err(problem(&what))
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(problem(&tr!(
+            "process_command: {program} took longer than {limit:?}",
+            program,
+            limit = LIMIT
+        ))),
+    }
+}
+
+/// The process group of a program that has its own. All that is in it is killed when the run ends before the
+/// program has.
+struct OwnGroup {
+    #[cfg(unix)]
+    id: Option<Pid>,
+}
+
+impl OwnGroup {
+    fn of(child: &Child, has_group: bool) -> Self {
+        #[cfg(not(unix))]
+        let _ = (child, has_group);
+        Self {
+            #[cfg(unix)]
+            id: id(child).filter(|_| has_group),
         }
     }
+
+    /// Leaves what is in it alone: a program may start others that go on.
+    fn release(&mut self) {
+        #[cfg(unix)]
+        {
+            self.id = None;
+        }
+    }
+}
+
+#[cfg(unix)]
+impl Drop for OwnGroup {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            let _ = kill_process_group(id, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn id(child: &Child) -> Option<Pid> {
+    Pid::from_raw(child.id()?.try_into().ok()?)
 }
 
 async fn up_to_the_limit(pipe: impl AsyncRead + Unpin) -> Result<Zeroizing<Vec<u8>>> {
@@ -171,10 +212,7 @@ async fn up_to_the_limit(pipe: impl AsyncRead + Unpin) -> Result<Zeroizing<Vec<u
 /// Ends the program and, where it has a process group of its own, what it has started.
 async fn end(child: &mut Child, has_group: bool) {
     #[cfg(unix)]
-    if let Some(id) = child.id().and_then(|id| i32::try_from(id).ok())
-        && let Some(id) = rustix::process::Pid::from_raw(id)
-    {
-        use rustix::process::{Signal, kill_process, kill_process_group};
+    if let Some(id) = id(child) {
         let send = |signal| match has_group {
             true => kill_process_group(id, signal),
             false => kill_process(id, signal),

@@ -1,7 +1,7 @@
 //! Credentials of every mode, from the files and variables that users have, as the real binary uses
 //! them; the official SDK for Python is the judge.
 
-use crate::support::axt::{AXT, Cloud, axt, finish, run};
+use crate::support::axt::{AXT, Cloud, axt, finish, run, within};
 #[cfg(unix)]
 use crate::support::screen::Screen;
 use crate::support::services::{Services, secret_of, token_of};
@@ -276,15 +276,9 @@ fn a_program_asks_at_the_terminal_at_the_start_and_never_later() {
             ("program", program.clone()),
         ];
         let user = User::with(&files);
-        let axt = user.axt(&services, &["sessions", "list"]);
-        let mut command = Command::new("sh");
-        command.args(["-c", shell, "sh", AXT]).args(axt.get_args());
-        for (name, value) in axt.get_envs() {
-            match value {
-                Some(value) => command.env(name, value),
-                None => command.env_remove(name),
-            };
-        }
+        let mut sh = Command::new("sh");
+        sh.args(["-c", shell, "sh"]);
+        let command = within(sh, &user.axt(&services, &["sessions", "list"]));
         let screen = Screen::start(&command, 24, 100);
         screen.wait_text("code: ");
         screen.type_text("42\r");

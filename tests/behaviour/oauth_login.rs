@@ -1,7 +1,7 @@
 //! The login of the mode OAuth, whose refresh token is good for one use: many processes at once, and a run that is
 //! killed while it writes the next one back; the official SDK and aliyun's rules are the judges of the file.
 
-use crate::support::axt::{AXT, finish, run};
+use crate::support::axt::{finish, run, within};
 use crate::support::services::Services;
 use crate::support::user::{User, by_the_sdk};
 use crate::support::{need, need_python};
@@ -85,10 +85,9 @@ fn twenty_processes_at_once_use_a_refresh_token_once() {
 
 /// A run that is killed at the step of this number, if it has so many.
 fn killed(strace: &Path, user: &User, services: &Services, step: usize) -> Option<()> {
-    let axt = user.axt(services, &["sessions", "list"]);
-    let mut traced = Command::new(strace);
+    let mut strace = Command::new(strace);
     let inject = format!("inject={STEPS}:signal=KILL:when={step}");
-    traced.args([
+    strace.args([
         "-f",
         "-qq",
         "-o",
@@ -96,14 +95,9 @@ fn killed(strace: &Path, user: &User, services: &Services, step: usize) -> Optio
         "-e",
         &format!("trace={STEPS}"),
     ]);
-    traced.args(["-e", &inject, AXT]).args(axt.get_args());
-    for (name, value) in axt.get_envs() {
-        match value {
-            Some(value) => traced.env(name, value),
-            None => traced.env_remove(name),
-        };
-    }
-    let done = run(traced, b"");
+    strace.args(["-e", &inject]);
+    let axt = user.axt(services, &["sessions", "list"]);
+    let done = run(within(strace, &axt), b"");
     let is_killed = done.status == -9 || done.status == 137;
     assert!(is_killed || done.status == 0, "{}", done.stderr);
     is_killed.then_some(())

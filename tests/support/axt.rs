@@ -215,6 +215,18 @@ pub(crate) fn axt<I: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = I>) 
     command
 }
 
+/// `outer` with the command line of `inner` behind its own arguments, in the environment of `inner`.
+pub(crate) fn within(mut outer: Command, inner: &Command) -> Command {
+    outer.arg(inner.get_program()).args(inner.get_args());
+    for (name, value) in inner.get_envs() {
+        match value {
+            Some(value) => outer.env(name, value),
+            None => outer.env_remove(name),
+        };
+    }
+    outer
+}
+
 /// A program in an environment that holds nothing for axt.
 fn unconfigured(program: impl AsRef<std::ffi::OsStr>) -> Command {
     #[cfg(unix)]

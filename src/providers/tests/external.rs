@@ -102,39 +102,45 @@ async fn what_a_program_may_do_instead() {
 
 #[tokio::test(start_paused = true)]
 async fn a_program_that_hangs_is_ended_with_its_children() {
-    let server = Server::new(|_| (404, String::new())).await;
-    let home = home();
-    let child = home.path().join("child");
-    let text = format!("sleep 1000 & echo $! >'{}'; wait", child.display());
-    // The time runs ahead, but not before the program has said whom it has started.
-    let still = StandStill::new();
-    let (world, mode) = (world(&server), script(&home, &text).mode);
-    // At the start of a run it would belong to the terminal, if there is one, so that it could ask.
-    let running = tokio::spawn(async move {
-        let Mode::External { command, profile } = mode else {
-            panic!("it is a program");
+    for is_given_up in [false, true] {
+        let server = Server::new(|_| (404, String::new())).await;
+        let home = home();
+        let child = home.path().join("child");
+        let text = format!("sleep 1000 & echo $! >'{}'; wait", child.display());
+        // The time runs ahead, but not before the program has said whom it has started.
+        let still = StandStill::new();
+        let (world, mode) = (world(&server), script(&home, &text).mode);
+        // At the start of a run it would belong to the terminal, if there is one, so that it could ask.
+        let running = tokio::spawn(async move {
+            let Mode::External { command, profile } = mode else {
+                panic!("it is a program");
+            };
+            let given = external::obtain(&world, &command, &profile, Occasion::Renewal).await;
+            given.expect_err("it hangs").to_string()
+        });
+        let pid = loop {
+            tokio::task::yield_now().await;
+            let text = fs::read_to_string(&child).unwrap_or_default();
+            if let Ok(pid) = text.trim().parse::<i32>() {
+                break pid;
+            }
         };
-        let given = external::obtain(&world, &command, &profile, Occasion::Renewal).await;
-        given.expect_err("it hangs").to_string()
-    });
-    let pid = loop {
-        tokio::task::yield_now().await;
-        let text = fs::read_to_string(&child).unwrap_or_default();
-        if let Ok(pid) = text.trim().parse::<i32>() {
-            break pid;
+        drop(still);
+        if is_given_up {
+            running.abort();
+        } else {
+            let told = running.await.expect("no panic");
+            assert!(told.contains("took longer than 60s"), "{told}");
         }
-    };
-    drop(still);
-    let told = running.await.expect("no panic");
-    assert!(told.contains("took longer than 60s"), "{told}");
-    let pid = rustix::process::Pid::from_raw(pid).expect("a process id");
-    // A process that has ended stays visible until its new parent has taken notice.
-    while rustix::process::test_kill_process(pid).is_ok() {
-        let state = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
-        if state.is_ok_and(|state| state.contains(") Z ")) {
-            break;
+        let pid = rustix::process::Pid::from_raw(pid).expect("a process id");
+        // A process that has ended stays visible until its new parent has taken notice.
+        while rustix::process::test_kill_process(pid).is_ok() {
+            let state = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+            if state.is_ok_and(|state| state.contains(") Z ")) {
+                break;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
     }
 }
 
