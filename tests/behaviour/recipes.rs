@@ -47,11 +47,13 @@ macro_rules! recipe {
 recipe! {
     rsync_pushes_and_pulls
     rsync_moves_odd_names_and_many_files
+    rsync_goes_on_after_a_kill
     scp_copies_by_both_protocols
     sftp_copies
     git_clones_and_pushes
     tar_goes_through_pipes
     ansible_runs_its_modules
+    ansible_runs_at_twelve_hosts
     clustershell_runs_and_copies
     an_editor_finds_its_way
 }
@@ -116,11 +118,10 @@ fn rsync_moves_odd_names_and_many_files(line: Line) {
 }
 
 /// A transfer that was killed goes on where it was.
-#[test]
-fn rsync_goes_on_after_a_kill() {
+fn rsync_goes_on_after_a_kill(line: Line) {
     let Some(_) = need("rsync") else { return };
     // At the service's own rate there is time to kill it.
-    let place = Place::with(Options::default());
+    let place = Place::over(line, Options::default());
     let original = place.file("original", 1_500_000);
     fs::create_dir(place.path("there")).unwrap();
     let args = [
@@ -358,9 +359,8 @@ fn ansible_runs_its_modules(line: Line) {
     }
 }
 
-#[test]
-fn ansible_runs_at_twelve_hosts() {
-    let place = Place::new(Line::Plain);
+fn ansible_runs_at_twelve_hosts(line: Line) {
+    let place = Place::new(line);
     let hosts: Vec<String> = (1..=12).map(|n| format!("i-{n}")).collect();
     let args = [
         "-f",

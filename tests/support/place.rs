@@ -36,7 +36,14 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(line: Line) -> Self {
-        let mut options = unlimited();
+        Self::over(line, unlimited())
+    }
+
+    pub(crate) fn with(options: Options) -> Self {
+        Self::over(Line::Plain, options)
+    }
+
+    pub(crate) fn over(line: Line, mut options: Options) -> Self {
         let mut fault = |name, value| options.faults.set(name, value).unwrap();
         match line {
             Line::Plain => {}
@@ -46,12 +53,6 @@ impl Place {
                 fault("drop-after-in", "5:1");
             }
         }
-        let mut place = Self::with(options);
-        place.line = line;
-        place
-    }
-
-    pub(crate) fn with(options: Options) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for folder in ["bin", "run"] {
             fs::create_dir(dir.path().join(folder)).unwrap();
@@ -61,7 +62,7 @@ impl Place {
         }
         let cloud = Cloud::with(options);
         Self {
-            line: Line::Plain,
+            line,
             cloud,
             dir,
             left: AtomicUsize::new(0),
