@@ -39,6 +39,15 @@ impl Ui {
         }
     }
 
+    /// One that shows only errors, where this one shows its own.
+    #[must_use]
+    pub(crate) fn quiet(&self) -> Self {
+        Self {
+            quiet: true,
+            ..self.clone()
+        }
+    }
+
     /// Sets for the whole process whether colours are used.
     pub(crate) fn colour(choice: clap::ColorChoice) {
         let choice = match choice {

@@ -104,7 +104,12 @@ fn read_ssh(before: &[OsString], rest: Vec<OsString>) -> Result<Cli, Exit> {
         cli.map_err(|_| Exit::Failed)
     };
     let task = axt(plan.task_words(&here()))?;
-    let forward = axt(plan.forward_words())?;
+    let mut forward = axt(plan.forward_words())?;
+    if let Some(Command::Forward(forward)) = forward.as_mut().map(|cli| &mut cli.command) {
+        // Further ones in axt's own file are for `axt forward`.
+        let forwards = plan.forwards.iter().cloned();
+        (forward.local, forward.dynamic) = forwards.partition(|listen| listen.remote.is_some());
+    }
     let Some(any) = task.as_ref().or(forward.as_ref()) else {
         ui.error(tr!("there is nothing to do"), None);
         return Err(Exit::Failed);

@@ -154,10 +154,12 @@ async fn start(
     all: bool,
     ui: &Ui,
 ) -> anyhow::Result<Beside> {
-    let quiet = Ui::new(true);
-    let is_wanted = global.verbose > 0 && global.log_file.is_none();
-    let ui = if is_wanted { ui } else { &quiet };
-    Ok(forward::Beside::start(context, global, args, ui, all).await?)
+    let goes_to_file = global.log_file.is_some() && !global.messages_to_log;
+    let ui = match global.verbose > 0 && !goes_to_file {
+        true => ui.clone(),
+        false => ui.quiet(),
+    };
+    Ok(forward::Beside::start(context, global, args, &ui, all).await?)
 }
 
 /// Runs `axt ssh-config`.
@@ -169,11 +171,9 @@ pub(crate) fn config(global: &Global, args: &SshConfig, ui: &Ui) -> anyhow::Resu
         let _ = write!(text, "Host i-* mi-*\n  ProxyCommand {proxy}\n");
     }
     for target in &args.targets {
-        let Target { user, .. } = Target::parse(target);
-        let host = target
-            .rsplit_once('@')
-            .map_or(target.as_str(), |(_, host)| host);
-        Meaning::of(&Target::parse(host))?;
+        let target = Target::parse(target);
+        Meaning::of(&target)?;
+        let host = target.host();
         if !host.chars().all(is_plain) {
             let what = tr!(
                 "{host:?} can't be used in a Host line: give the instance a name without spaces and special characters, or use its id",
@@ -182,7 +182,7 @@ pub(crate) fn config(global: &Global, args: &SshConfig, ui: &Ui) -> anyhow::Resu
             return Err(Error::Usage(what).into());
         }
         let _ = write!(text, "Host {host}\n  ProxyCommand {proxy}\n");
-        if let Some(user) = user {
+        if let Some(user) = target.user {
             let _ = writeln!(text, "  User {user}");
         }
     }

@@ -301,7 +301,7 @@ impl Error {
             }),
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::AddrInUse => {
-                    Some(tr!("another program uses the port; port 0 takes any free one").into())
+                    Some(tr!("another program uses the port: choose another one; `axt forward` takes 0 for any free one").into())
                 }
                 io::ErrorKind::AddrNotAvailable => {
                     Some(tr!("BIND has to be an address of this machine").into())

@@ -9,7 +9,7 @@ macro_rules! chinese_errors {
     ("give --region, set ALIBABA_CLOUD_REGION_ID, or put region_id into the profile") => ("请指定 --region、设置 ALIBABA_CLOUD_REGION_ID，或在 profile 中写入 region_id");
     ("a session's URL is valid for 10 minutes and for one session: start a new session") => ("会话的 URL 有效期为 10 分钟，且只能用于一个会话：请启动新的会话");
     ("a session can be resumed for the 10 minutes that its URL is valid: connect again") => ("会话只能在其 URL 有效的 10 分钟内恢复：请重新连接");
-    ("another program uses the port; port 0 takes any free one") => ("该端口已被其他程序占用；端口 0 表示任意空闲端口");
+    ("another program uses the port: choose another one; `axt forward` takes 0 for any free one") => ("该端口已被其他程序占用，请换一个；`axt forward` 可用 0 表示任意空闲端口");
     ("BIND has to be an address of this machine") => ("BIND 必须是本机的地址");
     ("AXT_LANG is {value:?}, and not en or zh") => ("AXT_LANG 的值为 {value:?}，应为 en 或 zh");
     ("hint: {hint}") => ("提示：{hint}");
