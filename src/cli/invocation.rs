@@ -2,15 +2,13 @@
 
 use super::Ssh;
 use super::is_variable;
-use super::parse::{asks_for_json, read};
+use super::parse::{asks_for_json, read, verb};
 use super::ssh::{self, Here, LocalFiles, SshRequest, Task};
 use super::{Cli, Command, Global, Share};
 use crate::config::env::process_env;
 use crate::exit::Exit;
 use crate::language::{self, Language};
 use crate::ui::Ui;
-use clap::Args as _;
-use clap::builder::OsStringValueParser;
 use std::env::{args_os, home_dir, vars_os};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
@@ -60,19 +58,10 @@ pub(super) fn called_as_ssh(args: &[OsString]) -> Option<(Vec<OsString>, Vec<OsS
     if stem.is_some_and(|stem| stem == "ssh" || stem == "axt-ssh") {
         return Some((vec!["axt".into()], rest.to_vec()));
     }
-    // Before the command word, axt's grammar allows only the options of every command.
-    let outer = clap::Command::new("axt")
-        .allow_external_subcommands(true)
-        .external_subcommand_value_parser(OsStringValueParser::new());
-    let matches = Global::augment_args(outer)
-        .try_get_matches_from(args)
-        .ok()?;
-    let (command, values) = matches.subcommand()?;
-    let values = values.get_many::<OsString>("").unwrap_or_default();
-    let rest: Vec<OsString> = values.cloned().collect();
+    let (before, rest) = args.split_at_checked(verb::index(args)?)?;
+    let (command, rest) = rest.split_first()?;
     let is_help = rest.len() == 1 && matches!(rest[0].to_str(), Some("--help" | "-h"));
-    let before = args.get(..args.len().checked_sub(rest.len() + 1)?)?;
-    (command == "ssh" && !is_help).then(|| (before.to_vec(), rest))
+    (command == "ssh" && !is_help).then(|| (before.to_vec(), rest.to_vec()))
 }
 
 /// Reads ssh's arguments; `before` is axt and its options.

@@ -4,6 +4,7 @@ mod configured;
 mod conflicts;
 mod habits;
 mod usage;
+pub(super) mod verb;
 mod words;
 
 use super::grammar::variables::{command, command_with, without_commands};
@@ -76,8 +77,7 @@ pub(super) fn read(args: &[OsString]) -> Result<Cli, Exit> {
             }
             _ => {
                 command.build();
-                let knows = |name: &str| command.find_subcommand(name).is_some();
-                let hint = habits::hint(&error, args, knows);
+                let hint = habits::hint(&error, args, self::grammar);
                 let hint = hint.or_else(|| usage::wanted(&error, &command));
                 let variables = variables(&command, &typed.ids);
                 usage::without_far_tips(&mut error);

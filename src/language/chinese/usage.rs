@@ -29,9 +29,8 @@ macro_rules! chinese_usage {
     ("it is one of {known}") => ("取值为以下之一：{known}");
     ("no key is needed: `axt connect {target}`, or `axt ssh {target}` for what calls ssh") => ("不需要密钥：请用 `axt connect {target}`；调用 ssh 的程序可用 `axt ssh {target}`");
     ("try `{line}`") => ("请尝试 `{line}`");
-    ("try `axt forward {target} {word} {default}`") => ("请尝试 `axt forward {target} {word} {default}`");
+    ("`aliyun configure` writes the profiles that axt uses; `axt config show` shows what axt uses") => ("axt 所用的配置由 `aliyun configure` 写入；`axt config show` 可查看 axt 当前使用的配置");
     ("axt does not connect to sshd's port: leave -p out; `axt forward` and `axt proxy` reach ports") => ("axt 不连接 sshd 的端口：请去掉 -p；`axt forward` 和 `axt proxy` 可以连接端口");
-    ("try `axt connect {instance}`") => ("请尝试 `axt connect {instance}`");
     ("no key is needed: leave -i out") => ("不需要密钥：请去掉 -i");
     ("the service opens no ports on the instance: there are no remote forwards") => ("服务不会在实例上打开端口：不支持远程转发");
     ("the service carries no agent connections: leave -A out") => ("服务不支持转发认证代理（ssh-agent）连接：请去掉 -A");
