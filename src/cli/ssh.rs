@@ -2,11 +2,12 @@
 //!
 //! `args` walks the arguments as ssh does, `line` cuts a configuration line, `keywords` is the table
 //! of what each keyword means here, `settings` collects them (the first value stays), `file` reads
-//! what `-F` names, `values` how values are written, `plan` says what is to
+//! what `-F` names, `values` how values are written, `habits` answers options of the official client, `plan` says what is to
 //! be done, `translate` says it in axt's own arguments, and `print` is `-G`.
 
 mod args;
 mod file;
+mod habits;
 mod keywords;
 mod line;
 mod plan;

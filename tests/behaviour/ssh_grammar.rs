@@ -132,14 +132,26 @@ fn arguments_are_read_as_ssh_reads_them() {
         "-v -q host",
         "-tt host",
         "-t -t host",
+        "-ttt host",
+        "-oRequestTTY=force -t host",
         "-tT host",
         "-Tt host",
         "-n host",
         "-M -S /tmp/x host",
+        "-M -M host",
+        "-MMM host",
+        "-M -oControlMaster=no -M host",
+        "-l DOM\\bob host",
+        "-l a$b host",
+        "-l a\\ host",
+        "-l a`b host",
         "-C host",
         "-g -L 80:x:1 -L localhost:81:x:1 -L *:82:[::1]:1 -D 1080 host",
         "-L 80 host",
         "-L 80:x host",
+        "-L 80:81 host",
+        "-L localhost:80:81 host",
+        "-oLocalForward=80:x:1 host",
         "-D x host",
         "-W x:1 -L 80:x:1 host",
         "-W x host",
@@ -166,6 +178,7 @@ fn arguments_are_read_as_ssh_reads_them() {
         "-o ServerAliveCountMax=x host",
         "-o BatchMode=yes host",
         "-o LogLevel=debug2 host",
+        "-o LogLevel=silent host",
         "-o LogLevel=loud host",
         "-o Compression=yes -C host",
         "-o ExitOnForwardFailure=true host",
@@ -197,6 +210,8 @@ fn arguments_are_read_as_ssh_reads_them() {
         &["-o", " User = bob # x", "host"],
         &["-oUser bob al", "host"],
         &["-oLocalForward 80 x:1", "host"],
+        &["-oLocalForward 80 81", "host"],
+        &["-oLocalForward 80 x:1 y", "host"],
         &["-oDynamicForward=*:80", "host"],
     ] {
         compare(&[&["-G", "-F", "none"], words].concat());
@@ -280,6 +295,13 @@ fn files_are_read_as_ssh_reads_them() {
     ] {
         compare(&["-G", "-F", config, host]);
     }
+    // What a pattern finds beside files for ssh, and bytes that are no text.
+    let folder = dir.path().join("folder");
+    fs::create_dir_all(folder.join("below")).unwrap();
+    fs::write(folder.join(".hidden"), "User hidden\n").unwrap();
+    fs::write(folder.join("seen"), b"# caf\xe9\nUser seen # caf\xe9\n").unwrap();
+    fs::write(config, format!("Include {}/*\n", folder.display())).unwrap();
+    compare(&["-G", "-F", config, "web"]);
     for wrong in [
         "Host",
         "Bogus 1",

@@ -142,11 +142,49 @@ fn the_file_of_e_gets_every_message() {
         said.starts_with("axt: ") && said.contains("web-1"),
         "{said}"
     );
+    // What goes wrong with a forward, too.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let (done, said) = logged(&["-D", &port, "i-1", "true"]);
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    assert!(said.contains(&format!("port {port}")), "{said}");
     let (done, said) = logged(&["-v", "-oForwardX11=no", "i-1", "true"]);
     assert_eq!((done.status, done.stderr.as_str()), (0, ""));
     assert!(said.contains("session started"), "{said}");
     let mode = fs::metadata(&log).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
+}
+
+/// axt's own file has forwards for `axt forward`, and ssh's arguments have theirs.
+#[test]
+fn only_what_was_asked_for_is_forwarded() {
+    let cloud = Cloud::new();
+    let dir = tempfile::tempdir().unwrap();
+    let (port, other) = (free_port().to_string(), free_port().to_string());
+    let config = format!("[host.i-1]\nlocal-forward = '{other}:80'\n");
+    fs::write(dir.path().join("config.toml"), config).unwrap();
+    let log = dir.path().join("log");
+    let file = log.to_str().unwrap();
+    let args = ["-v", "-E", file, "-D", &port, "i-1", "true"];
+    let mut forwards = command(&cloud, &args);
+    forwards.env("AXT_CONFIG_DIR", dir.path());
+    let done = run(forwards, b"");
+    assert_eq!((done.status, done.stderr.as_str()), (0, ""));
+    let said = fs::read_to_string(&log).unwrap();
+    let listening = |port: &str| said.contains(&format!("listening on 127.0.0.1:{port} "));
+    assert!(listening(&port) && !listening(&other), "{said}");
+}
+
+#[test]
+fn an_empty_command_is_a_shell_as_with_ssh() {
+    let Some(sshd) = Sshd::start() else { return };
+    let cloud = Cloud::new();
+    let mut theirs = sshd.client(&cloud, "ssh");
+    theirs.args(["direct", ""]);
+    for command in [theirs, command(&cloud, &["i-1", ""])] {
+        let done = run(command, b"echo one\nread line\ntwo\necho $line; exit 4\n");
+        assert_eq!((done.status, done.text().as_str()), (4, "one\ntwo\n"));
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ OPTIONS OF SSH
       As in ssh(1).
   -L ..., -g, -D ..., -W HOST:PORT, -s sftp, -O check|exit|stop, -G, -V, -p 22
       As in ssh(1).
+      Ports only: no sockets in the file system, as in -L /path:host:port.
   -F FILE
       A configuration file is read only if this names it: its Host, Match and
       Include lines count.

@@ -1,6 +1,7 @@
 //! Reads the arguments of ssh in ssh's order: options before and after the host, then the command.
 
 use super::file::{self, Files};
+use super::habits;
 use super::line;
 use super::plan::{self, ArgumentValues, MasterCommand, SshPlan};
 use super::print;
@@ -8,6 +9,7 @@ use super::settings::{dynamic, local};
 use super::values::{self, LogLevel};
 use crate::cli::grammar::values::escape_char;
 use crate::cli::grammar::values::forward;
+use crate::names::target::Target;
 use lexopt::Arg;
 use std::ffi::OsString;
 
@@ -33,6 +35,14 @@ const USAGE: &str = "usage: axt ssh [ssh's options] [user@]TARGET [command [argu
 /// # Errors
 /// Names the argument that is wrong, or the request that axt does not support, with what to use instead.
 pub fn request(args: Vec<OsString>, files: &dyn Files) -> Result<SshRequest, String> {
+    read(args.clone(), files).map_err(|problem| {
+        let hint = habits::hint(&args).filter(|_| problem.ends_with(USAGE));
+        let hint = hint.map(|hint| tr!("hint: {hint}", hint));
+        hint.map_or(problem.clone(), |hint| format!("{problem}\n{hint}"))
+    })
+}
+
+fn read(args: Vec<OsString>, files: &dyn Files) -> Result<SshRequest, String> {
     let mut read = Arguments::default();
     let mut parser = lexopt::Parser::from_args(args);
     // As with ssh, the value of `-l=x` is `=x`.
@@ -93,8 +103,6 @@ struct Arguments {
     wanted: ArgumentValues,
     host: Option<String>,
     file: Option<String>,
-    /// The last `-i`.
-    identity: Option<String>,
     print: bool,
 }
 
@@ -102,27 +110,25 @@ impl Arguments {
     /// Reads the configuration file, which needs the host, and makes the request.
     fn request(mut self, files: &dyn Files) -> Result<SshRequest, String> {
         let Some(host) = self.host.clone() else {
-            // The official client's way to name the instance.
-            let hint = self
-                .identity
-                .filter(|id| id.starts_with("i-") || id.starts_with("mi-"));
-            let hint = hint.map_or_else(String::new, |id| {
-                let hint = tr!("-i names a key, as with ssh; try `axt ssh {id}`", id);
-                format!("\n{}", tr!("hint: {hint}", hint))
-            });
-            return Err(tr!("a host is missing\n{usage}{hint}", usage = USAGE, hint));
+            return Err(tr!("a host is missing\n{usage}", usage = USAGE));
         };
-        safe(
-            "user",
-            self.wanted.settings.user.as_deref().unwrap_or_default(),
-        )?;
-        safe("host", &host)?;
+        let user = self.wanted.settings.user.as_deref().unwrap_or_default();
+        // A domain may stand before the user.
+        if !is_safe(user, "") || user.ends_with('\\') {
+            return Err(tr!("{user:?} can't be the name of a user", user));
+        }
+        if !is_safe(&host, "$\\") {
+            return Err(tr!("{host:?} can't be the name of a host", host));
+        }
         match self.file.as_deref() {
             None | Some("none") => {}
             Some(path) => file::apply(&mut self.wanted.settings, path, &host, files)?,
         }
+        let settings = &mut self.wanted.settings;
+        if settings.clear_all_forwardings == Some(true) && settings.has_no_forwards() {
+            settings.has_no_effect("ClearAllForwardings");
+        }
         if self.wanted.forward.is_some() {
-            let settings = &mut self.wanted.settings;
             settings.clear_all_forwardings.get_or_insert(true);
             settings.exit_on_forward_failure.get_or_insert(true);
         }
@@ -141,24 +147,22 @@ impl Arguments {
             Some(address) => address_of(address)?,
             None => (text.as_str(), None),
         };
-        let (user, host) = match whole.rsplit_once('@') {
-            Some((user, host)) => (Some(user), host),
-            None => (None, whole),
-        };
-        if host.is_empty() || user == Some("") {
+        let target = Target::parse(whole);
+        let host = target.host();
+        if host.is_empty() || target.user.as_deref() == Some("") {
             return Err(tr!(
                 "{text:?} is not of the form [user@]host\n{usage}",
                 text,
                 usage = USAGE
             ));
         }
-        if let Some(user) = user {
-            self.wanted.settings.user.get_or_insert(user.to_owned());
+        if let Some(user) = target.user {
+            self.wanted.settings.user.get_or_insert(user);
         }
         if let Some(port) = port {
             self.wanted.settings.port.get_or_insert(port);
         }
-        self.host = Some(host.to_owned());
+        self.host = Some(host);
         Ok(())
     }
 
@@ -170,7 +174,13 @@ impl Arguments {
             'C' => settings.compression = Some(true),
             'G' => self.print = true,
             'g' => settings.gateway_ports = Some(true),
-            'M' => settings.control_master = Some("yes"),
+            'M' => {
+                let again = settings.control_master == Some("yes");
+                if again {
+                    settings.has_no_effect("ControlMaster=ask");
+                }
+                settings.control_master = Some(if again { "ask" } else { "yes" });
+            }
             'N' => {
                 self.session_type("none")?;
                 self.wanted.settings.request_tty = Some("no");
@@ -180,17 +190,20 @@ impl Arguments {
             's' => self.session_type("subsystem")?,
             'T' => settings.request_tty = Some("no"),
             't' => {
-                let again = matches!(settings.request_tty, Some("yes" | "force"));
+                let again = settings.request_tty == Some("yes");
                 settings.request_tty = Some(if again { "force" } else { "yes" });
             }
             'v' => {
                 let level = settings.log_level.unwrap_or(LogLevel::Info);
                 settings.log_level = Some(level.louder());
             }
-            'A' | 'a' => settings.flag("-A", "ForwardAgent", option == 'A'),
-            'K' | 'k' => settings.flag("-K", "GSSAPIDelegateCredentials", option == 'K'),
-            'X' | 'Y' | 'x' => settings.flag(&format!("-{option}"), "ForwardX11", option != 'x'),
-            'f' => settings.flag("-f", "ForkAfterAuthentication", true),
+            'A' => settings.flag(option, "ForwardAgent"),
+            'a' => settings.flag_off(option, "ForwardAgent"),
+            'K' => settings.flag(option, "GSSAPIDelegateCredentials"),
+            'k' => settings.flag_off(option, "GSSAPIDelegateCredentials"),
+            'X' | 'Y' => settings.flag(option, "ForwardX11"),
+            'x' => settings.flag_off(option, "ForwardX11"),
+            'f' => settings.flag(option, "ForkAfterAuthentication"),
             '2' | '4' | '6' => settings.has_no_effect(&format!("-{option}")),
             'P' => return Err(tr!("-P: its meaning differs between versions of ssh").into()),
             'y' => return Err(tr!("-y: axt does not write to syslog; -E names a file").into()),
@@ -221,15 +234,12 @@ impl Arguments {
     fn option_with_value(&mut self, option: char, value: String) -> Result<(), String> {
         let settings = &mut self.wanted.settings;
         match option {
-            'i' => {
-                settings.has_no_effect("-i");
-                self.identity = Some(value);
-            }
-            'c' | 'I' | 'm' => settings.has_no_effect(&format!("-{option}")),
+            'c' | 'I' | 'i' | 'm' => settings.has_no_effect(&format!("-{option}")),
             'D' => settings.dynamic_forwards.push(dynamic(&value)?),
             'e' => settings.escape_char = Some(escape_char(&value)?),
             'F' => self.file = Some(value),
             'L' => settings.local_forwards.push(local(&value)?),
+            'l' if value.is_empty() => return Err(tr!("a value is missing").into()),
             'l' => {
                 settings.user.get_or_insert(value);
             }
@@ -248,11 +258,11 @@ impl Arguments {
                 settings.session_type = Some("none");
             }
             'Q' => return Err(tr!("axt has no algorithms to list").into()),
-            'B' => settings.flag("-B", "BindInterface", true),
-            'b' => settings.flag("-b", "BindAddress", true),
-            'J' => settings.flag("-J", "ProxyJump", true),
-            'R' => settings.flag("-R", "RemoteForward", true),
-            _ => settings.flag("-w", "Tunnel", true),
+            'B' => settings.flag(option, "BindInterface"),
+            'b' => settings.flag(option, "BindAddress"),
+            'J' => settings.flag(option, "ProxyJump"),
+            'R' => settings.flag(option, "RemoteForward"),
+            _ => settings.flag(option, "Tunnel"),
         }
         Ok(())
     }
@@ -283,13 +293,11 @@ fn address_of(address: &str) -> Result<(&str, Option<u16>), String> {
     }
 }
 
-/// Refuses names that a shell or another program would misread, as ssh does.
-fn safe(what: &str, name: &str) -> Result<(), String> {
-    let is_odd = |c: char| c.is_control() || "'`\"$\\;&<>|(){}".contains(c);
-    if name.starts_with('-') || name.contains(is_odd) || name.contains(" -") {
-        return Err(tr!("{name:?} can't be the name of a {what}", name, what));
-    }
-    Ok(())
+/// False for names that a shell or another program would misread, as ssh has it: `more` are further
+/// characters that are not for this name.
+fn is_safe(name: &str, more: &str) -> bool {
+    let is_odd = |c: char| c.is_control() || "'`\";&<>|(){}".contains(c) || more.contains(c);
+    !name.starts_with('-') && !name.contains(is_odd) && !name.contains(" -")
 }
 
 fn text(arg: OsString, what: &str) -> Result<String, String> {

@@ -5,6 +5,8 @@ use super::line::{self, ConfigLine};
 use super::plan;
 use super::settings::SshSettings;
 use crate::pattern::list_matches;
+use glob::{MatchOptions, glob_with};
+use std::borrow::Cow;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
@@ -19,11 +21,11 @@ const LONGEST: u64 = 1024 * 1024;
 
 /// The configuration files, as they are read.
 pub trait Files {
-    /// The text of a file.
+    /// The content of a file.
     ///
     /// # Errors
-    /// The system's error, and one for a file that is not UTF-8.
-    fn read(&self, path: &str) -> io::Result<String>;
+    /// The system's error, and one for a file that is too long.
+    fn read(&self, path: &str) -> io::Result<Vec<u8>>;
 
     /// The files that match an `Include`. It is no error if there are none.
     fn included(&self, pattern: &str) -> Vec<String>;
@@ -37,14 +39,14 @@ pub struct LocalFiles {
 }
 
 impl Files for LocalFiles {
-    fn read(&self, path: &str) -> io::Result<String> {
-        let mut text = String::new();
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let mut content = Vec::new();
         let file = std::fs::File::open(self.expand(path))?;
-        let length = file.take(LONGEST + 1).read_to_string(&mut text)?;
+        let length = file.take(LONGEST + 1).read_to_end(&mut content)?;
         if length as u64 > LONGEST {
             return Err(io::Error::other(tr!("it is longer than 1 MiB")));
         }
-        Ok(text)
+        Ok(content)
     }
 
     fn included(&self, pattern: &str) -> Vec<String> {
@@ -53,7 +55,13 @@ impl Files for LocalFiles {
             Some(home) => home.join(".ssh").join(pattern),
             None => pattern,
         };
-        let found = pattern.to_str().and_then(|text| glob::glob(text).ok());
+        // As with the system's own glob, `*` leaves files out whose names begin with a dot.
+        let options = MatchOptions {
+            require_literal_leading_dot: true,
+            ..MatchOptions::default()
+        };
+        let pattern = pattern.to_str();
+        let found = pattern.and_then(|text| glob_with(text, options).ok());
         let paths = found.into_iter().flatten().flatten();
         paths
             .filter_map(|path| path.to_str().map(str::to_owned))
@@ -88,14 +96,14 @@ pub(super) fn apply(
         is_final: false,
         asks_for_final: false,
     };
-    let text = files
+    let content = files
         .read(path)
         .map_err(|error| format!("-F {path}: {error}"))?;
-    reader.file(path, &text, true, 0)?;
+    reader.file(path, &content, true, 0)?;
     if reader.asks_for_final {
         reader.is_final = true;
         reader.included = 0;
-        reader.file(path, &text, true, 0)?;
+        reader.file(path, &content, true, 0)?;
     }
     Ok(())
 }
@@ -113,9 +121,15 @@ struct ConfigReader<'a> {
 
 impl ConfigReader<'_> {
     /// Applies a file's lines. The lines of an inactive block are checked and have no effect.
-    fn file(&mut self, path: &str, text: &str, outer: bool, depth: usize) -> Result<(), String> {
+    fn file(
+        &mut self,
+        path: &str,
+        content: &[u8],
+        outer: bool,
+        depth: usize,
+    ) -> Result<(), String> {
         let mut active = outer;
-        for (number, text) in text.lines().enumerate() {
+        for (number, bytes) in content.split(|byte| *byte == b'\n').enumerate() {
             let at = |problem: String| {
                 tr!(
                     "{path} line {number}: {problem}",
@@ -124,10 +138,10 @@ impl ConfigReader<'_> {
                     problem
                 )
             };
-            if text.contains('\0') {
+            if bytes.contains(&b'\0') {
                 return Err(at(tr!("it holds a NUL character").into()));
             }
-            let Some(line) = line::cut(text).map_err(at)? else {
+            let Some(line) = cut(bytes).map_err(at)? else {
                 continue;
             };
             match meaning(&line.keyword) {
@@ -175,8 +189,8 @@ impl ConfigReader<'_> {
                 return Err(tr!("Include: more than {most} files", most = MOST));
             }
             match self.files.read(&path) {
-                Ok(text) => self.file(&path, &text, active, depth + 1)?,
-                // As with ssh, a file that is missing or not readable is skipped.
+                Ok(content) => self.file(&path, &content, active, depth + 1)?,
+                // As with ssh, a folder and a file that is missing or not readable are skipped.
                 Err(error) if is_absent(&error) => {}
                 Err(error) => return Err(tr!("Include {path}: {error}", path, error)),
             }
@@ -243,9 +257,24 @@ impl ConfigReader<'_> {
     }
 }
 
+/// Cuts a line, in whose comments may be anything.
+fn cut(bytes: &[u8]) -> Result<Option<ConfigLine>, String> {
+    let text = String::from_utf8_lossy(bytes);
+    let line = line::cut(&text)?;
+    let is_replaced = |text: &String| text.contains(char::REPLACEMENT_CHARACTER);
+    match &line {
+        Some(ConfigLine { keyword, args, .. })
+            if matches!(text, Cow::Owned(_)) && args.iter().chain([keyword]).any(is_replaced) =>
+        {
+            Err(tr!("it is not UTF-8").into())
+        }
+        _ => Ok(line),
+    }
+}
+
 fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory
     )
 }

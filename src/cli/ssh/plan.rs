@@ -4,6 +4,7 @@ use super::settings::{Persist, SshSettings};
 use super::values::LogLevel;
 use crate::cli::grammar::values::forward::{Listen, Remote};
 use crate::cli::{ControlOptions, EscapeChar};
+use crate::names::target::Target;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -212,8 +213,10 @@ pub(super) fn target(settings: &SshSettings, host: &str) -> Result<String, Strin
         Some(name) => expand("HostName", name, &[('h', host)])?,
         None => host.to_owned(),
     };
-    let is_odd = |c: char| c.is_control() || c == '/';
-    if target.is_empty() || target.starts_with('-') || target.contains(is_odd) {
+    // The user has his own setting.
+    let has_user = Target::parse(&target).user.is_some();
+    let is_odd = target.is_empty() || target.starts_with('-') || target.contains(char::is_control);
+    if has_user || is_odd {
         return Err(tr!("{target:?} can't be the name of an instance", target));
     }
     Ok(target)
@@ -233,19 +236,19 @@ fn task(wanted: &ArgumentValues, (host, target): (&str, &str)) -> Result<Task, S
         return Ok(Task::Proxy(remote.clone()));
     }
     let words = wanted.command.join(OsStr::new(" "));
+    let has_command = !words.is_empty();
     let configured = settings.remote_command.as_deref().unwrap_or_default();
     match settings.session_type {
         Some("none") => Ok(Task::Forward),
-        Some("subsystem") if wanted.command.is_empty() => {
-            Err(tr!("-s: the subsystem's name is missing").into())
-        }
+        Some("subsystem") if !has_command => Err(tr!("-s: the subsystem's name is missing").into()),
         Some("subsystem") => match words.to_str() {
             Some("sftp") => Ok(Task::Subsystem("sftp".into())),
             _ => Err(tr!("-s: there is no subsystem {words:?}, only sftp", words)),
         },
-        _ if configured.is_empty() && wanted.command.is_empty() => Ok(Task::Shell),
+        // As with ssh, an empty command is none.
+        _ if configured.is_empty() && !has_command => Ok(Task::Shell),
         _ if configured.is_empty() => Ok(Task::Command(words)),
-        _ if !wanted.command.is_empty() => {
+        _ if has_command => {
             Err(tr!("RemoteCommand and a command in the arguments exclude each other").into())
         }
         _ => {

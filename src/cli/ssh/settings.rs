@@ -94,6 +94,7 @@ impl SshSettings {
             Treatment::Kept(key) => self.keep(key, line).map_err(said)?,
             Treatment::Refused(refused) if asks_for_nothing(name, &refused, line) => {
                 self.decide(name, None);
+                self.has_no_effect(name);
             }
             Treatment::Refused(refused) => {
                 let options = own_proxy_options(&line.args).filter(|_| name == "ProxyCommand");
@@ -109,18 +110,28 @@ impl SshSettings {
         Ok(())
     }
 
-    /// Applies a flag of the command line that requests an unsupported feature, or switches it off.
-    pub(super) fn flag(&mut self, flag: &str, keyword: &'static str, asked: bool) {
-        self.decisions.retain(|d| d.keyword != keyword);
+    /// Applies a flag of the command line that requests an unsupported feature.
+    pub(super) fn flag(&mut self, flag: char, keyword: &'static str) {
         let why = match meaning(keyword) {
             Some((_, Treatment::Refused(refused))) => refused.why.text(),
             _ => tr!("it is not supported"),
         };
-        let complaint = asked.then(|| Complaint {
-            text: format!("{flag}: {why}"),
+        let complaint = Complaint {
+            text: format!("-{flag}: {why}"),
             is_warning: false,
-        });
-        self.decide(keyword, complaint);
+        };
+        self.decide_anew(keyword, Some(complaint));
+    }
+
+    /// Applies a flag that switches an unsupported feature off.
+    pub(super) fn flag_off(&mut self, flag: char, keyword: &'static str) {
+        self.decide_anew(keyword, None);
+        self.has_no_effect(&format!("-{flag}"));
+    }
+
+    /// True if no port was asked for, and none is to be cleared.
+    pub(super) fn has_no_forwards(&self) -> bool {
+        self.local_forwards.is_empty() && self.dynamic_forwards.is_empty()
     }
 
     /// Ignores the same unknown keywords as those settings.
@@ -140,6 +151,12 @@ impl SshSettings {
         }
     }
 
+    /// A flag takes the place of what was decided before it.
+    fn decide_anew(&mut self, keyword: &'static str, complaint: Option<Complaint>) {
+        self.decisions.retain(|d| d.keyword != keyword);
+        self.decide(keyword, complaint);
+    }
+
     fn decide(&mut self, keyword: &'static str, complaint: Option<Complaint>) {
         if !self.decisions.iter().any(|d| d.keyword == keyword) {
             self.decisions.push(Decision { keyword, complaint });
@@ -148,7 +165,10 @@ impl SshSettings {
 
     fn keep(&mut self, key: SettingKey, line: &ConfigLine) -> Result<(), String> {
         match key {
-            SettingKey::LocalForward => add(&mut self.local_forwards, local(&line.args.join(":"))?),
+            SettingKey::LocalForward => match line.args.as_slice() {
+                [here, there] => add(&mut self.local_forwards, local(&format!("{here}:{there}"))?),
+                _ => return Err(tr!("expected [BIND:]PORT HOST:HOSTPORT").into()),
+            },
             SettingKey::SendEnv => line.args.iter().for_each(|arg| self.send(arg)),
             SettingKey::SetEnv => return self.set(&line.args),
             SettingKey::RemoteCommand => {
@@ -250,17 +270,24 @@ impl SshSettings {
     }
 }
 
-/// `-L`, but for sockets in the file system.
+/// `-L`.
 pub(super) fn local(text: &str) -> Result<Listen, String> {
-    if text.contains('/') {
-        return Err(tr!("sockets in the file system can't be forwarded, only TCP ports").into());
-    }
-    named(forward::local(text)?, text)
+    without_path(text)?;
+    named(forward::local_with_host(text)?, text)
 }
 
 /// `-D`.
 pub(super) fn dynamic(text: &str) -> Result<Listen, String> {
+    without_path(text)?;
     named(forward::dynamic(text)?, text)
+}
+
+/// Refuses sockets in the file system.
+fn without_path(text: &str) -> Result<(), String> {
+    match text.contains('/') {
+        true => Err(tr!("sockets in the file system can't be forwarded, only TCP ports").into()),
+        false => Ok(()),
+    }
 }
 
 /// Keeps loopback that was given by name apart from no address, which `GatewayPorts` widens. Port 0 is refused:

@@ -12,9 +12,9 @@ use std::time::Duration;
 struct Written<'a>(BTreeMap<&'a str, &'a str>);
 
 impl Files for Written<'_> {
-    fn read(&self, path: &str) -> io::Result<String> {
+    fn read(&self, path: &str) -> io::Result<Vec<u8>> {
         let text = self.0.get(path).copied();
-        text.map(str::to_owned)
+        text.map(|text| text.as_bytes().to_vec())
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
@@ -76,6 +76,16 @@ fn options_hosts_and_commands() {
         ("i-1 -s sftp", "i-1", None, Task::Subsystem("sftp".into())),
         ("-N -D 1080 i-1", "i-1", None, Task::Forward),
         ("-oRemoteCommand=none i-1", "i-1", None, Task::Shell),
+        ("i-1 -l DOM\\bob", "i-1", Some("DOM\\bob"), Task::Shell),
+        ("-l $bob i-1", "i-1", Some("$bob"), Task::Shell),
+        ("name:bob@web", "name:bob@web", None, Task::Shell),
+        ("al@name:bob@web", "name:bob@web", Some("al"), Task::Shell),
+        (
+            "tag:team/role=x.cn-beijing",
+            "tag:team/role=x.cn-beijing",
+            None,
+            Task::Shell,
+        ),
         (
             "-o HostName=%h.cn-beijing i-1",
             "i-1.cn-beijing",
@@ -89,6 +99,10 @@ fn options_hosts_and_commands() {
         assert_eq!((plan.target.as_str(), plan.user), (target, user), "{line}");
         assert_eq!(plan.task, task, "{line}");
     }
+    // An empty command is none.
+    assert_eq!(plan(&["i-1", ""]).task, Task::Shell);
+    assert_eq!(plan(&["i-1", "", ""]).task, command(" "));
+    assert_eq!(plan(&["-oRemoteCommand=ls", "i-1", ""]).task, command("ls"));
     let remote = plan(&["-W", "db:3306", "i-1"]);
     assert_eq!(remote.task, Task::Proxy(Remote::new(Some("db"), 3306)));
     let master = plan(&["-O", "check", "-S/tmp/x", "i-1"]);
@@ -106,6 +120,8 @@ fn terminals() {
         ("-t i-1 ls", TtyRequest::IfLocal),
         ("-tt i-1 ls", TtyRequest::Always),
         ("-t -t i-1 ls", TtyRequest::Always),
+        ("-ttt i-1 ls", TtyRequest::IfLocal),
+        ("-oRequestTTY=force -t i-1 ls", TtyRequest::IfLocal),
         ("-T i-1", TtyRequest::Never),
         ("-tt -T i-1", TtyRequest::Never),
         ("-T -t i-1 ls", TtyRequest::IfLocal),
@@ -254,7 +270,15 @@ fn what_can_not_be_had_is_named() {
         ("-s i-1", "-s"),
         ("-N i-1", "without -L or -D"),
         ("-M -N -S /tmp/%C i-1", "ControlPersist"),
-        ("-L /a:/b i-1", "-L"),
+        ("-L /a:/b i-1", "-L: sockets in the file system"),
+        ("-L /a:x:1 i-1", "-L: sockets in the file system"),
+        ("-D /a i-1", "-D: sockets in the file system"),
+        ("-L 80:81 i-1", "-L: expected [BIND:]PORT:HOST:HOSTPORT"),
+        ("-L localhost:80:81 i-1", "-L: expected [BIND:]PORT:HOST"),
+        (
+            "-oLocalForward=80:x:1 i-1",
+            "LocalForward: expected [BIND:]PORT HOST:HOSTPORT",
+        ),
         ("-D x i-1", "-D"),
         ("-D 0 i-1", "the local port can't be 0"),
         ("-L 0:x:1 i-1", "the local port can't be 0"),
@@ -265,11 +289,19 @@ fn what_can_not_be_had_is_named() {
         ("-z i-1", "-z"),
         ("--version", "--version"),
         ("-l", "-l"),
+        ("-l  i-1", "-l: a value is missing"),
+        ("-l a\\ i-1", "can't be the name of a user"),
+        ("a`b@i-1", "can't be the name of a user"),
+        ("-oHostName=al@i-1 i-1", "can't be the name of an instance"),
         ("-v", "host is missing"),
         (
             "-i i-1",
             "\nhint: -i names a key, as with ssh; try `axt ssh i-1`",
         ),
+        ("-i i-1 -u root", "try `axt ssh root@i-1`"),
+        ("-u root -i i-1", "try `axt ssh root@i-1`"),
+        ("--instance i-1", "try `axt ssh i-1`"),
+        ("--instance=i-1 ls", "try `axt ssh i-1`"),
         ("@i-1", "@i-1"),
         ("-N -s i-1 sftp", "-N"),
         ("-oRemoteCommand=x i-1 ls", "RemoteCommand"),
@@ -340,14 +372,29 @@ fn what_makes_no_difference_is_accepted() {
     ]);
     let names = [
         "-4",
+        "-a",
+        "-x",
+        "-k",
         "-2",
         "-i",
         "-c",
         "StrictHostKeyChecking",
+        "ForwardX11",
+        "ForwardAgent",
+        "PermitLocalCommand",
+        "ProxyCommand",
         "FooBar",
         "ControlMaster=ask",
+        "ClearAllForwardings",
     ];
     assert_eq!(plan.without_effect, names);
+    // What has an effect is not named.
+    for words in [
+        &["-oClearAllForwardings=yes", "-D1", "i-1"][..],
+        &["-W", "x:1", "i-1"],
+    ] {
+        assert!(self::plan(words).without_effect.is_empty(), "{words:?}");
+    }
     // The last flag counts, and beats a keyword.
     for words in [
         &["-A", "-a", "i-1"][..],
@@ -495,7 +542,11 @@ proptest! {
         args.extend(["i-1".into(), "--".into()]);
         args.extend(words.iter().map(OsString::from));
         let plan = run(request(args, &Written(BTreeMap::new())));
-        prop_assert_eq!(plan.task, command(&words.join(" ")));
+        let task = match words.join(" ").as_str() {
+            "" => Task::Shell,
+            words => command(words),
+        };
+        prop_assert_eq!(plan.task, task);
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub enum LogLevel {
 }
 
 /// The levels with their names.
-const LEVELS: [(&str, LogLevel); 9] = [
+const LEVELS: [(&str, LogLevel); 10] = [
+    ("SILENT", LogLevel::Quiet),
     ("QUIET", LogLevel::Quiet),
     ("FATAL", LogLevel::Fatal),
     ("ERROR", LogLevel::Error),

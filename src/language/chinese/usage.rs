@@ -41,8 +41,8 @@ macro_rules! chinese_usage {
     ("for more, try {option}.") => ("更多信息请见 {option}");
     ("with --wss-url or AXT_WSS_URL, a command stands after -- or in --command") => ("使用 --wss-url 或 AXT_WSS_URL 时，命令应写在 -- 之后或 --command 中");
     ("--{name} is not an option of ssh's\n{usage}") => ("--{name} 不是 ssh 的选项\n{usage}");
-    ("-i names a key, as with ssh; try `axt ssh {id}`") => ("与 ssh 一样，-i 用于指定密钥；请尝试 `axt ssh {id}`");
-    ("a host is missing\n{usage}{hint}") => ("缺少主机\n{usage}{hint}");
+    ("-i names a key, as with ssh; try `axt ssh {host}`") => ("与 ssh 一样，-i 指定的是密钥；请尝试 `axt ssh {host}`");
+    ("a host is missing\n{usage}") => ("缺少主机\n{usage}");
     ("the host") => ("主机");
     ("{text:?} is not of the form [user@]host\n{usage}") => ("{text:?} 的格式不是 [user@]host\n{usage}");
     ("-1: version 1 of the protocol is not supported") => ("-1：协议版本 1 已不再使用");
@@ -54,9 +54,11 @@ macro_rules! chinese_usage {
     ("axt has no algorithms to list") => ("axt 没有可列出的算法");
     ("-N and -s exclude each other") => ("-N 和 -s 不能同时使用");
     ("ssh://{address}: an address of ssh's has no path") => ("ssh://{address}：ssh 的地址中不能有路径");
-    ("{name:?} can't be the name of a {what}") => ("{name:?} 不能作为 {what} 的名称");
+    ("{user:?} can't be the name of a user") => ("{user:?} 不能作为用户名");
+    ("{host:?} can't be the name of a host") => ("{host:?} 不能作为主机名");
     ("{what} is not UTF-8") => ("{what}不是 UTF-8");
     ("it is longer than 1 MiB") => ("超过 1 MiB");
+    ("it is not UTF-8") => ("不是 UTF-8 文本");
     ("{path} line {number}: {problem}") => ("{path} 第 {number} 行：{problem}");
     ("{keyword}: a value is missing") => ("{keyword}：缺少值");
     ("Include: more than {deepest} files include each other") => ("Include：相互包含的文件超过 {deepest} 层");
@@ -111,6 +113,8 @@ macro_rules! chinese_usage {
     ("{text:?} is not a time such as 90, 90s or 1m30s") => ("{text:?} 不是时间，例如 90、90s 或 1m30s");
     ("port {port}") => ("端口 {port}");
     ("expected [BIND:]PORT:[HOST:]HOSTPORT") => ("格式应为 [BIND:]PORT:[HOST:]HOSTPORT");
+    ("expected [BIND:]PORT:HOST:HOSTPORT") => ("格式应为 [BIND:]PORT:HOST:HOSTPORT");
+    ("expected [BIND:]PORT HOST:HOSTPORT") => ("格式应为 [BIND:]PORT HOST:HOSTPORT");
     ("the remote port can't be 0") => ("远端端口不能为 0");
     ("expected [BIND:]PORT") => ("格式应为 [BIND:]PORT");
     ("the port can't be 0") => ("端口不能为 0");

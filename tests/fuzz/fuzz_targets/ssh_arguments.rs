@@ -11,8 +11,8 @@ use std::os::unix::ffi::OsStringExt as _;
 struct OneFile<'a>(&'a [u8]);
 
 impl Files for OneFile<'_> {
-    fn read(&self, _path: &str) -> io::Result<String> {
-        String::from_utf8(self.0.to_vec()).map_err(io::Error::other)
+    fn read(&self, _path: &str) -> io::Result<Vec<u8>> {
+        Ok(self.0.to_vec())
     }
 
     fn included(&self, pattern: &str) -> Vec<String> {

@@ -66,6 +66,16 @@ pub(crate) fn local(text: &str) -> Result<Listen, String> {
     })
 }
 
+/// `[BIND:]PORT:HOST:HOSTPORT`, as ssh takes it.
+pub(crate) fn local_with_host(text: &str) -> Result<Listen, String> {
+    let parts = split(text)?;
+    match parts.as_slice() {
+        [_, _, _, _] => local(text),
+        [port, _, _] if port.parse::<u16>().is_ok() => local(text),
+        _ => Err(tr!("expected [BIND:]PORT:HOST:HOSTPORT").into()),
+    }
+}
+
 /// `[BIND:]PORT`.
 pub(crate) fn dynamic(text: &str) -> Result<Listen, String> {
     let parts = split(text)?;
