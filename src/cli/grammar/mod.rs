@@ -71,9 +71,9 @@ pub(crate) enum Command {
     Forward(Box<ForwardArgs>),
     /// Join stdin and stdout to a port of an instance: `ProxyCommand axt proxy %h %p`
     Proxy(Box<ProxyArgs>),
-    /// Act as ssh: its options, its grammar, its exit statuses, for whatever calls ssh
+    /// Act as ssh: its options, its grammar, its exit statuses, for programs that call ssh
     ///
-    /// It takes ssh's options and acts like ssh, so that whatever calls ssh can call it: rsync, scp,
+    /// It takes ssh's options and acts like ssh, so that programs that call ssh can call it: rsync, scp,
     /// sftp, git, Ansible, ClusterShell, editors. It is the same when axt is called by the name ssh or
     /// axt-ssh. The instance needs no sshd. What the service can't do (-R, -A, -X, -J …) is refused.
     Ssh(Box<Ssh>),
