@@ -90,7 +90,8 @@ impl Gate {
                 thread::spawn(move || {
                     let waiting = count.0.lock().unwrap();
                     drop(count.1.wait_while(waiting, |count| *count < needed));
-                    relay(&client.unwrap(), *target.wait());
+                    let server = TcpStream::connect(target.wait()).unwrap();
+                    relay(&client.unwrap(), server);
                 });
             }
         });
@@ -98,8 +99,7 @@ impl Gate {
     }
 }
 
-fn relay(client: &TcpStream, target: SocketAddr) {
-    let server = TcpStream::connect(target).unwrap();
+fn relay(client: &TcpStream, server: TcpStream) {
     thread::scope(|scope| {
         for (from, to) in [(client, &server), (&server, client)] {
             scope.spawn(move || {
@@ -143,39 +143,57 @@ struct Calls {
     most: usize,
 }
 
-/// An API that answers as the emulator does, but the calls for instances not before they come for ten regions.
-fn crowded(target: SocketAddr) -> (SocketAddr, Arc<(Mutex<Calls>, Condvar)>) {
-    let shared = Arc::<(Mutex<Calls>, Condvar)>::default();
-    let calls = Arc::clone(&shared);
-    let address = peer::serve_on("127.0.0.1:0", move |mut client| {
+/// An API that answers as the emulator does. Each call, as its text, passes `before` when the answer is due and
+/// `after` when it is there. The sessions are the emulator's.
+fn api(
+    target: SocketAddr,
+    before: impl Fn(&str) + Clone + Send + 'static,
+    after: impl Fn(&str) + Clone + Send + 'static,
+) -> SocketAddr {
+    peer::serve_on("127.0.0.1:0", move |mut client| {
         let mut server = TcpStream::connect(target).unwrap();
         while let Some(request) = message(&mut client) {
-            let text = String::from_utf8_lossy(&request).into_owned();
-            let region = text.split_once("RegionId=").map_or("", |(_, rest)| rest);
-            let region = region.split('&').next().unwrap_or_default().to_owned();
-            let counts = text.contains("Action=Describe") && text.contains("Instances&");
-            if counts {
-                let mut calls = shared.0.lock().unwrap();
-                *calls.now.entry(region.clone()).or_default() += 1;
-                calls.regions.insert(region.clone());
-                calls.most = calls.most.max(calls.now.len());
-                shared.1.notify_all();
-                drop(shared.1.wait_while(calls, |calls| calls.most < 10));
-            }
             server.write_all(&request).unwrap();
-            let answer = message(&mut server).unwrap();
-            if counts {
-                let mut calls = shared.0.lock().unwrap();
-                let count = calls.now.get_mut(&region).unwrap();
-                *count -= 1;
-                calls.now.retain(|_, count| *count > 0);
+            if request.starts_with(b"GET ") {
+                return relay(&client, server);
             }
+            let text = String::from_utf8_lossy(&request).into_owned();
+            before(&text);
+            let answer = message(&mut server).unwrap();
+            after(&text);
             if client.write_all(&answer).is_err() {
                 return;
             }
         }
-    });
-    (address, calls)
+    })
+}
+
+/// An API that answers no call for instances before such calls have come for ten regions.
+fn crowded(target: SocketAddr) -> (SocketAddr, Arc<(Mutex<Calls>, Condvar)>) {
+    /// The region whose instances the call is for.
+    fn region(call: &str) -> Option<String> {
+        let counts = call.contains("Action=Describe") && call.contains("Instances&");
+        let (_, rest) = call.split_once("RegionId=").filter(|_| counts)?;
+        rest.split('&').next().map(str::to_owned)
+    }
+    let calls = Arc::<(Mutex<Calls>, Condvar)>::default();
+    let (entered, left) = (Arc::clone(&calls), Arc::clone(&calls));
+    let before = move |call: &str| {
+        let Some(region) = region(call) else { return };
+        let mut calls = entered.0.lock().unwrap();
+        *calls.now.entry(region.clone()).or_default() += 1;
+        calls.regions.insert(region);
+        calls.most = calls.most.max(calls.now.len());
+        entered.1.notify_all();
+        drop(entered.1.wait_while(calls, |calls| calls.most < 10));
+    };
+    let after = move |call: &str| {
+        let Some(region) = region(call) else { return };
+        let mut calls = left.0.lock().unwrap();
+        *calls.now.get_mut(&region).unwrap() -= 1;
+        calls.now.retain(|_, count| *count > 0);
+    };
+    (api(target, before, after), calls)
 }
 
 /// One message of HTTP, with its body.
@@ -217,4 +235,41 @@ fn all_regions_are_asked_ten_at_a_time() {
         let calls = calls.0.lock().unwrap();
         assert_eq!((calls.most, calls.regions.len()), (10, 41), "{words}");
     }
+}
+
+/// A call for instances is not answered before there is one for the session.
+#[test]
+fn a_remembered_name_is_looked_up_beside_the_call_that_starts_the_session() {
+    let cloud = Cloud::with(Options {
+        instances: vec!["i-1:name=web".parse().unwrap()],
+        ..Options::default()
+    });
+    let asked = Arc::new((Mutex::new(true), Condvar::new()));
+    let seen = Arc::clone(&asked);
+    let before = move |call: &str| {
+        let mut is_asked = seen.0.lock().unwrap();
+        *is_asked |= call.contains("Action=StartTerminalSession&");
+        seen.1.notify_all();
+        if call.contains("Action=DescribeInstances&") {
+            drop(seen.1.wait_while(is_asked, |is_asked| !*is_asked));
+        }
+    };
+    let address = api(cloud.emulator.address(), before, |_| {});
+    let connect = || {
+        let words = ["connect", "web", "--name-cache", "0", "-c", "echo there"];
+        let mut command = cloud.axt(words);
+        command.env("AXT_ENDPOINT", format!("http://{address}"));
+        let done = run(command, b"");
+        assert_eq!(
+            (done.status, &*done.text()),
+            (0, "there\n"),
+            "{}",
+            done.stderr
+        );
+    };
+    connect();
+    *asked.0.lock().unwrap() = false;
+    connect();
+    assert_eq!(cloud.emulator.calls("DescribeInstances"), 2);
+    cloud.assert_all_ended();
 }
