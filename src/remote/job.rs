@@ -39,8 +39,9 @@ pub(super) struct Job {
     end_sent: bool,
     /// The runner has told all of it and knows its end: another command may follow.
     closed: bool,
-    /// The time to send its end although a part of what the runner has to tell is missing. The runner answers
-    /// that it is ready once nothing is left to be told: then a process of the runner's was killed.
+    /// The time to send its end although a part of what the runner has to tell is missing, and to give up the
+    /// streams that only its children hold. The runner answers that it is ready once nothing is left to be
+    /// told: then a process of the runner's was killed.
     ask: Option<Instant>,
 }
 
@@ -102,7 +103,7 @@ impl Job {
         } else if self.status.is_some() && self.is_complete() {
             self.ask = None;
             self.give_up.get_or_insert(now + LINGER);
-        } else if self.is_over() && !self.end_sent {
+        } else if self.is_over() && (!self.end_sent || self.is_held()) {
             self.ask.get_or_insert(now + LINGER);
         }
         Ok(())
@@ -115,6 +116,10 @@ impl Job {
     pub(super) fn wake(&mut self, now: Instant, out: &mut Yield) -> Result<(), Failure> {
         if self.ask.take_if(|at| *at <= now).is_some() {
             self.send_end(out);
+            if self.is_held() {
+                send_release(out);
+                self.ask = Some(now + LINGER);
+            }
         }
         let Some(by) = self.give_up.filter(|by| *by <= now) else {
             return Ok(());
@@ -127,8 +132,7 @@ impl Job {
         if self.several {
             // Again and again: a process that is just starting may miss it.
             self.give_up = Some(by.max(now) + LINGER);
-            out.remote
-                .put_slice(RunnerFrame::Release.header(0).as_bytes());
+            send_release(out);
         }
         self.tell_end(now, out);
         Ok(())
@@ -205,6 +209,11 @@ impl Job {
         self.output.is_complete() && self.error.is_complete()
     }
 
+    /// True if only its children still hold its streams.
+    fn is_held(&self) -> bool {
+        self.is_complete() && !(self.output.has_ended() && self.error.has_ended())
+    }
+
     /// True if the command itself has ended, whatever is missing.
     fn is_over(&self) -> bool {
         self.status.is_some() || self.is_complete()
@@ -234,4 +243,10 @@ impl Job {
             }
         }
     }
+}
+
+/// Has the runner stop reading the command's streams.
+fn send_release(out: &mut Yield) {
+    out.remote
+        .put_slice(RunnerFrame::Release.header(0).as_bytes());
 }

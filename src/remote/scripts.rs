@@ -161,6 +161,8 @@ pub(super) fn runner(tools: &Tools, compress: bool, mark: &str, sentinel: &str) 
         ("_stop", "_j"),
         ("_one", "_o"),
         ("HUP INT TERM QUIT", "1 2 15 3"),
+        ("HUP USR2", "1 USR2"),
+        ("-HUP", "-1"),
     ] {
         text = text.replace(long, short);
     }

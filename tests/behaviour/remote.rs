@@ -109,6 +109,15 @@ impl Machine {
         )
     }
 
+    /// A runner in which a command is about to begin: it waits for the file that is returned.
+    fn start_held(&self, command: &str) -> (Runner, PathBuf) {
+        let go = self.dir.path().join(format!("go-{:x}", fastrand::u64(..)));
+        let wait = format!("until [ -e {} ]; do sleep 0.02; done", go.display());
+        let mut runner = self.start();
+        runner.start(&format!("echo ready; {wait}; {command}"));
+        (runner, go)
+    }
+
     fn start_with(&self, options: RunnerOptions, env: &[(&str, &str)]) -> Runner {
         let client = RunnerClient::new(options);
         let words = shlex::split(client.command_line()).unwrap();
@@ -842,28 +851,69 @@ fn without_its_writer_the_runner_ends_and_the_command_is_hung_up() {
 
 #[test]
 fn each_process_of_the_runner_may_be_killed() {
-    // The command's input stays open: no end of it may be needed to notice.
     on_all(|machine| {
-        for victim in 0.. {
-            let go = machine.dir.path().join(format!("go-{victim}"));
-            let command = "echo ready; while [ ! -e GO ]; do sleep 0.02; done; echo out; echo err >&2; exit 3";
-            let mut runner = machine.start();
-            runner.start(&command.replace("GO", go.to_str().unwrap()));
-            let Some(victim) = runner.processes().get(victim).copied() else {
-                break;
-            };
-            kill_process(victim, Kill::KILL).unwrap();
-            std::fs::write(go, "").unwrap();
-            let done = runner.follow(None);
-            let honest = done == Done::ok(3, b"out\n", b"err\n");
-            assert!(
-                honest || done.failure.is_some(),
-                "{}: {done:?}",
-                machine.shell
-            );
-        }
+        // No end of the input is needed to notice.
+        let streams = Done::ok(3, b"out\n", b"err\n");
+        kill_each(&machine, "echo out; echo err >&2; exit 3", None, &streams);
+        // An input that is cut never looks like one that is complete.
+        let input = random_bytes(100_000, 5);
+        let counted = Done::ok(0, b"100000\n", b"");
+        kill_each(&machine, "exec wc -c", Some(&input), &counted);
         machine.wait_until_only(|_| false);
     });
+}
+
+/// Kills one process of the runner after another, each under a command of its own. That ends with a failure,
+/// or as if nothing had happened.
+fn kill_each(machine: &Machine, command: &str, stdin: Option<&[u8]>, undisturbed: &Done) {
+    for victim in 0.. {
+        let (mut runner, go) = machine.start_held(command);
+        let Some(victim) = runner.processes().get(victim).copied() else {
+            assert!(victim >= 10, "{}: {victim} processes", machine.shell);
+            return;
+        };
+        kill_process(victim, Kill::KILL).unwrap();
+        std::fs::write(go, "").unwrap();
+        let done = runner.follow(stdin);
+        let honest = done == *undisturbed || done.failure.is_some();
+        assert!(honest, "{} {command}: {done:?}", machine.shell);
+    }
+}
+
+#[test]
+fn without_its_guard_a_command_is_not_held_by_its_children() {
+    on_all(|machine| {
+        let (mut runner, go) = machine.start_held("(exec sleep 1000) & echo done");
+        // The guard waits for a report.
+        let reads_reports = |id: &Pid| {
+            let text = std::fs::read(format!("/proc/{}/cmdline", id.as_raw_nonzero()));
+            // BusyBox takes its arguments apart where they stand.
+            let words = text.unwrap_or_default();
+            let words = words.split(|b| [0, b'='].contains(b));
+            words.eq([&b"dd"[..], b"bs", b"64", b"count", b"1", b""])
+        };
+        let begun = Instant::now();
+        let guard = loop {
+            let tool = runner.processes().into_iter().find(reads_reports);
+            if let Some(guard) = tool.and_then(parent) {
+                break guard;
+            }
+            assert!(begun.elapsed() < HANG, "{}: no guard", machine.shell);
+        };
+        kill_process(guard, Kill::KILL).unwrap();
+        std::fs::write(go, "").unwrap();
+        let done = runner.follow(None);
+        assert!(done.failure.is_some(), "{}: {done:?}", machine.shell);
+        assert_eq!(done.stdout, b"done\n", "{}", machine.shell);
+        drop(runner);
+        machine.end_orphans();
+    });
+}
+
+fn parent(id: Pid) -> Option<Pid> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", id.as_raw_nonzero())).ok()?;
+    let fields = stat.rsplit(')').next()?;
+    Pid::from_raw(fields.split_whitespace().nth(1)?.parse().ok()?)
 }
 
 #[test]

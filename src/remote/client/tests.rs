@@ -488,6 +488,26 @@ fn what_is_missing_at_the_end_is_asked_for() {
 }
 
 #[test]
+fn children_do_not_hold_the_end_of_a_command_without_a_status() {
+    for several in [false, true] {
+        let (mut client, mut out) = started(several);
+        let chunks = [(sentinel(&client), false)];
+        let streams = [OutputStream::Output, OutputStream::Error];
+        let [output, error] = streams.map(|stream| encode(&client, stream, &chunks));
+        let now = Instant::now();
+        client.receive(now, &[&output[0][..], &error[0]].concat(), &mut out);
+        client.wake(now + LINGER, &mut out);
+        assert_eq!(out.remote.split(), "e0000000k0000000");
+        // A process that was just starting may have missed it.
+        client.wake(now + LINGER * 2, &mut out);
+        assert_eq!(out.remote.split(), "k0000000");
+        client.receive(now, &[&output[1][..], &error[1]].concat(), &mut out);
+        receive(&mut client, &[Line::Idle], &mut out);
+        assert_eq!(out.events, [RunnerEvent::Failed(Failure::Disturbed)]);
+    }
+}
+
+#[test]
 fn a_window_keeps_a_slow_link_busy() {
     // 200,000 bytes a second and 80 ms there and back, in steps of a millisecond.
     const RATE: usize = 200;

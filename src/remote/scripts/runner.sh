@@ -12,7 +12,7 @@
 #   s  a signal, as the arguments of kill                   k  stop reading the command's streams
 # What goes back: lines, each behind the mark and written by one call of write(2).
 #   oN…  eN…  output and error      p  the process     s  its status, or ?
-#   +  a frame of input was taken   z  nobody reads input    !  the runner was disturbed
+#   +  a frame of input was taken   z  no more is taken      !  the runner was disturbed
 #   u  the user's shell can't be used      .  ready for the next command
 #
 # Processes, joined by pipes: _feed reads the terminal and is never blocked; _work takes the
@@ -22,24 +22,20 @@
 #
 # Words are split on purpose; a space after = means nothing; GZIP_FROM is a number; _m is set by
 # shell.sh and holds no pattern, and _i by what comes in a frame; _h is set again before it is used.
-# shellcheck disable=SC1007,SC2030,SC2031,SC2046,SC2086,SC2154,SC2170,SC2295
+# shellcheck disable=SC1007,SC2030,SC2031,SC2046,SC2064,SC2086,SC2154,SC2162,SC2170,SC2216,SC2295
 _y=SENTINEL
 
 # Signals meant for the command must not end the runner; what it starts has the default again.
-# USR2 ends tools that are stuck. Each subshell must say so again.
+# USR2 ends tools that are stuck. Each subshell must say so again. With '', those that start no command take
+# no notice of signals, and neither do their tools.
 _t() {
-    trap : HUP INT TERM QUIT USR1 USR2
+    trap "${1-:}" HUP INT TERM QUIT USR1 USR2
 }
 
-# Those that start no command take no notice of signals, and neither do their tools.
-_s() {
-    trap '' HUP INT TERM QUIT USR1 USR2
-}
-
-# The same, save that their tools can be ended: by USR2, and by the kernel's HUP when the first of all
+# The latter, save that their tools can be ended: by USR2, and by the kernel's HUP when the first of all
 # these processes has been killed. An agent does that; whoever is left must take it for the end.
 _d() {
-    _s
+    _t ''
     trap _q=! HUP USR2
 }
 
@@ -100,30 +96,36 @@ _guard() {
     echo "${_m}s?"
 }
 
-# Standard input. It must end for the command's input to end. Only whole frames are taken from the
-# pipe, so nothing may end it in the midst of one. Statuses of a tool whose output nobody reads: 1, or a
-# death by SIGPIPE.
+# Standard input, on descriptor 9, and one word about its end. Only whole frames are taken from the pipe,
+# so nothing may end it in the midst of one. Statuses of a tool whose output nobody reads: 1, or a death
+# by SIGPIPE.
 _relay() {
-    _s
     while read -r _h; do
         _l=${_h#?}
         case $_h in
         d*[1-9]*) _r $_l ;;
         D*) _r $_l | gzip -dc ;;
-        *) exit ;;
-        esac || {
+        *) false ;;
+        esac >&9 || {
             case $? in 1 | 141 | 269) _q=z ;; esac
             break
         }
         echo $_m+ >&3
     done
-    echo $_m${_q:-!} >&3
+    echo ${_q:-!}
 }
 
-# Runs the arguments in a session of their own. The sentinel parts what the command wrote from what
-# its children write later. ksh93 says 256+n for a signal.
+# Runs the arguments in a session of their own. Who passes on the word about the input's end holds the
+# input open until then: one whose _relay was killed never looks complete. The sentinel parts what the
+# command wrote from what its children write later. ksh93 says 256+n for a signal.
 _one() {
-    _relay | {
+    {
+        _t ''
+        _relay | (
+            read _h
+            echo $_m${_h:-!} >&3
+        )
+    } 9>&1 | {
         _t
         {
             _t
@@ -132,7 +134,8 @@ _one() {
                 {
                     _t
                     setsid sh -c "$_i" sh "$@" >&4 5>&5 6>&6 3>&- 4>&- 7>&-
-                    echo s$(($?>255?$?-128:$?)) >&6
+                    # By a process of its own, which dies if _guard was killed: the rest is told all the same.
+                    echo s$(($?>255?$?-128:$?)) >&6 | :
                     echo $_y >&4
                     echo $_y >&5
                 } 6>&1 | (_guard >&3 4>&- 5>&-)
@@ -155,7 +158,7 @@ _work() {
                 _t
                 eval "${_c#$_m}"
             ) 7>&1 | (
-                _s
+                _t ''
                 read -r _h
             )
             echo $_m. >&3
@@ -186,7 +189,7 @@ _feed() {
         k*) kill -USR2 0 ;;
         ?*)
             echo $_h
-            [ $_l = 0000000 ] || _r $_l || break
+            [ $_l -lt 1 ] || _r $_l || break
             ;;
         *) break ;;
         esac
@@ -199,7 +202,7 @@ _feed() {
 # Without a writer nothing can be told: _feed stops as it does at the terminal's end.
 _t
 _feed | (_work 3>&1) | (
-    _s
+    _t ''
     dd bs=64k
     _stop
 )
