@@ -101,7 +101,7 @@ fn all_is_well() {
     ok | region | cn-hangzhou exists
     ok | session manager | on for this account
     ok | instance | the instance is Running
-    ok | agent | installed, 2.2.3.857 on Linux
+    ok | agent | installed, 2.2.3.1065 on Linux
     ok | agent online | online, last heartbeat at TIME
     ok | agent version | new enough for sessions
     ok | session | started in … ms

@@ -556,7 +556,7 @@ fn events_that_nobody_reads_end_it() {
 
 #[test]
 fn a_reserve_is_there_before_its_connection() {
-    let cloud = of_version("2.2.3.1065");
+    let cloud = Cloud::new();
     let port = peer::serve(|mut stream| {
         stream.write_all(b"early bird").unwrap();
         peer::echo(stream);
@@ -580,7 +580,10 @@ fn a_reserve_is_there_before_its_connection() {
 #[test]
 fn no_reserve_is_kept_before_the_agent_is_known_to_report_a_closed_target() {
     for old in [true, false] {
-        let mut options = Options::default();
+        let mut options = match old {
+            true => Options::default(),
+            false => of_unknown_version(),
+        };
         options.faults.old_agent = old;
         let cloud = Cloud::with(options);
         let port = peer::serve(|mut stream| {
@@ -606,7 +609,7 @@ fn no_reserve_is_kept_before_the_agent_is_known_to_report_a_closed_target() {
 
 #[test]
 fn a_reserve_that_ended_is_not_used() {
-    let cloud = of_version("2.2.3.1065");
+    let cloud = Cloud::new();
     let port = peer::serve(|mut stream| {
         stream.write_all(b"hi").unwrap();
         peer::echo(stream);
@@ -827,23 +830,27 @@ fn input_that_is_not_sent_when_the_remote_side_closes_resets_its_connection() {
     none_left(&cloud);
 }
 
-/// The instance `i-demo`, whose agent is of this version.
-fn of_version(version: &str) -> Cloud {
-    let mut options = Options::default();
-    let instance = format!("i-demo:version={version}");
-    options.instances = vec![instance.parse().unwrap()];
-    Cloud::with(options)
+/// The instance `i-demo`, of whose agent's version it is not known what it does.
+fn of_unknown_version() -> Options {
+    Options {
+        instances: vec!["i-demo:version=2.2.3.857".parse().unwrap()],
+        ..Options::default()
+    }
 }
 
 #[test]
 fn input_waits_for_no_agent_that_is_known_to_keep_it() {
     let log = Log::new();
     let port = peer::serve(peer::echo);
-    // Of these two, the first one's agent may drop early input.
-    let (unknown, known) = (of_version("2.2.3.857"), of_version("2.2.3.1065"));
+    // Of the first one's agent nothing is known; the second one's has its version, and is slow.
+    let unknown = Cloud::with(of_unknown_version());
+    let mut newest = Options::default();
+    newest.faults.newest_agent = true;
+    newest.limits.set("start-delay", "300ms").unwrap();
+    let known = Cloud::with(newest);
     let waiting = Forward::start(&unknown, &["-L", &to(port)], 1);
-    let args = ["--log-file", log.path(), "-L", &to(port), "-D", "0"];
-    let eager = Forward::start(&known, &args, 2);
+    let args = ["--log-file", log.path(), "-L", &to(port)];
+    let eager = Forward::start(&known, &args, 1);
     log.wait_for("1065");
     let answered = |forward: &Forward, order: mpsc::Sender<&'static str>, name| {
         let mut stream = forward.connect();
@@ -858,20 +865,26 @@ fn input_waits_for_no_agent_that_is_known_to_keep_it() {
     answered(&waiting, order.clone(), "held");
     answered(&eager, order, "eager");
     assert_eq!(answers.recv(), Ok("eager"));
-    // A refused port is still noticed before a client of SOCKS is told that it is connected.
-    let mut socks = TcpStream::connect(("127.0.0.1", eager.port(2))).unwrap();
+    // A refused port is still noticed before a client of SOCKS is told that it is connected, unless the agent
+    // is as slow.
+    let quick = Cloud::new();
+    let log = Log::new();
+    let args = ["--log-file", log.path(), "-D", "0"];
+    let proxy = Forward::start(&quick, &args, 1);
+    log.wait_for("1065");
+    let mut socks = proxy.connect();
     let mut asked = b"\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01".to_vec();
     asked.extend(free_port().to_be_bytes());
     socks.write_all(&asked).unwrap();
     assert_eq!(read_all(&socks).unwrap().get(3), Some(&5));
     assert_eq!(answers.recv(), Ok("held"));
-    drop((waiting, eager));
+    drop((waiting, eager, proxy));
 }
 
 /// That holds for gateways that say nothing, too.
 #[test]
 fn input_waits_for_no_first_word_where_it_may_go_at_once() {
-    let mut options = Options::default();
+    let mut options = of_unknown_version();
     options.faults.no_status = true;
     let cloud = Cloud::with(options);
     let port = peer::serve(peer::echo);

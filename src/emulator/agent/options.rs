@@ -36,6 +36,14 @@ impl Generation {
         self.version() == Version::V1_01
     }
 
+    /// The build, the last number of the version, that has this behaviour.
+    pub(crate) fn build(self) -> u32 {
+        match self {
+            Self::Old => 578,
+            Self::New | Self::Newest => 1065,
+        }
+    }
+
     /// The protocol version that these agents and their gateway speak.
     pub(crate) fn version(self) -> Version {
         match self {

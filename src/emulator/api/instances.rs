@@ -160,19 +160,24 @@ pub(crate) fn describe_managed_instances(shared: &Shared, params: &Params) -> Ap
             && has_tags(instance, &tags)
     });
     let page = page(&shared.fleet.pages, params, &RULES, found)?;
+    let build = shared.agent_options.generation.build();
     let mut answer = page.place;
-    answer["Instances"] = page.items.iter().map(|i| managed_record(i)).collect();
+    answer["Instances"] = page
+        .items
+        .iter()
+        .map(|i| managed_record(i, build))
+        .collect();
     Ok(answer)
 }
 
-fn managed_record(instance: &Instance) -> Value {
+fn managed_record(instance: &Instance, build: u32) -> Value {
     let first = |addresses: &[String]| addresses.first().cloned().unwrap_or_default();
     json!({
         "InstanceId": instance.id,
         "InstanceName": instance.shown_name(),
         "Hostname": instance.host_name.as_deref().unwrap_or_default(),
         "Connected": instance.is_online(),
-        "AgentVersion": instance.version(),
+        "AgentVersion": instance.version(build),
         "OsType": instance.os.name(),
         "OsVersion": instance.os_name.as_deref().unwrap_or_default(),
         "IntranetIp": first(&instance.private_ips),
@@ -215,21 +220,21 @@ pub(crate) fn describe_cloud_assistant_status(shared: &Shared, params: &Params) 
     } else {
         page(&shared.fleet.pages, params, &RULES, found)?
     };
-    let now = shared.clock.now();
-    let list: Vec<Value> = page.items.iter().map(|i| agent_record(i, now)).collect();
+    let known = (shared.clock.now(), shared.agent_options.generation.build());
+    let list: Vec<Value> = page.items.iter().map(|i| agent_record(i, known)).collect();
     let mut answer = page.place;
     answer["InstanceCloudAssistantStatusSet"] = json!({"InstanceCloudAssistantStatus": list});
     Ok(answer)
 }
 
-fn agent_record(instance: &Instance, now: jiff::Timestamp) -> Value {
+fn agent_record(instance: &Instance, (now, build): (jiff::Timestamp, u32)) -> Value {
     let online = instance.is_online();
     let heard = if online { now } else { before(now, SILENCE) };
     let mut answer = json!({
         "InstanceId": instance.id,
         "OSType": instance.os.name(),
         "CloudAssistantStatus": online.to_string(),
-        "CloudAssistantVersion": instance.version(),
+        "CloudAssistantVersion": instance.version(build),
         "LastHeartbeatTime": api_time(heard),
         "InvocationCount": 0,
         "ActiveTaskCount": 0,

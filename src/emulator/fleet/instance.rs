@@ -4,10 +4,8 @@ use crate::error::Error;
 use crate::openapi::region;
 use std::str::FromStr;
 
-/// An agent too old for sessions: the minimum for Linux is 2.2.3.256.
-const OLD_VERSION: &str = "2.2.3.100";
-/// The version of an old agent on Windows, where the minimum is 2.1.3.256.
-const OLD_WINDOWS_VERSION: &str = "2.1.3.100";
+/// The build of an agent too old for sessions: it has to be newer than 256.
+const TOO_OLD: u32 = 100;
 
 /// An instance with a state, a name and addresses of its own. It is read from `ID[:WORD]…`, the words
 /// being those of `INSTANCE_WORDS`, in any order; [`Instance::list_from_json`] reads many from a file.
@@ -24,7 +22,7 @@ pub struct Instance {
     /// The operating system's name, such as `Alibaba Cloud Linux 3`.
     pub os_name: Option<String>,
     /// Its agent's version, which changes only what the API reports; when `None`, one that fits its
-    /// state.
+    /// state and what its agent does.
     pub agent_version: Option<String>,
     /// Its name; its id when `None`, as with the service.
     pub name: Option<String>,
@@ -178,16 +176,14 @@ impl Instance {
         Ok(())
     }
 
-    /// Its agent's version.
+    /// Its agent's version; `build` is that of the emulator's agents.
     #[must_use]
-    pub(crate) fn version(&self) -> &str {
-        match (&self.agent_version, self.state, self.os) {
-            (Some(version), ..) => version,
-            (None, InstanceState::AgentMissing, _) => "",
-            (None, InstanceState::AgentNeedUpgrade, Os::Windows) => OLD_WINDOWS_VERSION,
-            (None, InstanceState::AgentNeedUpgrade, _) => OLD_VERSION,
-            (None, _, Os::Windows) => "2.1.3.857",
-            (None, ..) => "2.2.3.857",
+    pub(crate) fn version(&self, build: u32) -> String {
+        match (&self.agent_version, self.state) {
+            (Some(version), _) => version.clone(),
+            (None, InstanceState::AgentMissing) => String::new(),
+            (None, InstanceState::AgentNeedUpgrade) => version_of(TOO_OLD, self.os),
+            (None, _) => version_of(build, self.os),
         }
     }
 }
@@ -235,6 +231,14 @@ impl Os {
     }
 }
 
+/// The version that an agent of this build has on a system.
+fn version_of(build: u32, os: Os) -> String {
+    match os {
+        Os::Windows => format!("2.1.3.{build}"),
+        Os::Linux | Os::FreeBsd => format!("2.2.3.{build}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,10 +247,12 @@ mod tests {
     fn instances_are_read_or_refused() {
         let windows: Instance = "i-1:windows:old".parse().unwrap();
         assert_eq!(windows.state, InstanceState::AgentNeedUpgrade);
-        assert_eq!(windows.version(), OLD_WINDOWS_VERSION);
+        assert_eq!(windows.version(1065), "2.1.3.100");
+        let plain: Instance = "i-1".parse().unwrap();
+        assert_eq!(plain.version(578), "2.2.3.578");
         let own: Instance = "mi-1:version=2.2.3.300".parse().unwrap();
         assert_eq!(
-            (own.state, own.version()),
+            (own.state, own.version(578).as_str()),
             (InstanceState::Running, "2.2.3.300")
         );
         let web: Instance = "i-1:name=web 1:ip=10.0.0.1:ip=10.0.0.2:tag=env=a=b:tag=bare"
