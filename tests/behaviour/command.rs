@@ -3,8 +3,8 @@
 use crate::support::axt::{Cloud, Done, axt, finish, run, unlimited};
 use crate::support::need;
 use crate::support::tap::Tap;
-use axt::emulator::Cut;
 use axt::emulator::agent::{AgentOptions, Generation};
+use axt::emulator::{Cut, Options};
 use axt::protocol::frame::Kind;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -470,23 +470,27 @@ fn two_hundred_in_a_row_and_twenty_at_once_get_their_own_status() {
 
 #[test]
 fn a_command_that_says_nothing_for_long_is_waited_for() {
-    let cloud = Cloud::new();
+    let mut options = Options::default();
+    options.limits.set("idle", "4s").unwrap();
+    let cloud = Cloud::with(options);
     let url = cloud.session_url();
     let late = "sleep 6; echo late";
     let raw = format!("sh -c '{late}'");
+    // Heartbeats go although nobody reads the command's input.
+    let unread = vec![0; 500_000];
     let cases = [
-        &["i-test", "-c", late][..],
-        &["i-test", "-t", "-c", late],
-        &["--wss-url", &url, "-c", late],
+        (&["i-test", "-c", late][..], &unread[..]),
+        (&["i-test", "-t", "-c", late], b""),
+        (&["--wss-url", &url, "-c", late], b""),
         // A program that may have to be spoken to, 3 s after the session is open.
-        &["i-test", "--raw-command", "-T", "-c", &raw],
+        (&["i-test", "--raw-command", "-T", "-c", &raw], b""),
     ];
     std::thread::scope(|threads| {
-        for args in cases {
-            let mut axt = cloud.axt(["connect", "--connect-timeout", "4s"]);
+        for (args, stdin) in cases {
+            let mut axt = cloud.axt(["connect", "--connect-timeout", "4s", "--keepalive", "1s"]);
             axt.args(args);
             threads.spawn(move || {
-                let done = run(axt, b"");
+                let done = run(axt, stdin);
                 let said = (done.status, done.text().trim().to_owned());
                 assert_eq!(said, (0, "late".into()), "{args:?} {done:?}");
             });
