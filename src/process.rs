@@ -42,6 +42,18 @@ fn ignored(status: &str) -> u64 {
     u64::from_str_radix(mask.trim(), 16).unwrap_or_default()
 }
 
+/// The number of files that this process may have open; `None` where there is no limit, or none is known.
+#[cfg(unix)]
+pub(crate) fn most_open_files() -> Option<usize> {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::Nofile).current?.try_into().ok()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn most_open_files() -> Option<usize> {
+    None
+}
+
 /// Runs `start` with the limit of core dumps that this process got, which what it starts inherits.
 #[cfg(unix)]
 pub(crate) fn with_core_dumps<T>(start: impl FnOnce() -> T) -> T {

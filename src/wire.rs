@@ -1,6 +1,6 @@
 //! The WebSocket: the opening handshake, then one task that reads and one that writes.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Obstacle, Result};
 use crate::protocol::channel::{Incoming, Outgoing};
 use bytes::Bytes;
 use futures_util::stream::{SplitSink, SplitStream};
@@ -305,7 +305,7 @@ fn refusal(error: WsError, target: &SessionUrl) -> Error {
         error => Error::Connect {
             to: target.host().to_owned(),
             cause: tr!("no WebSocket answer: {error}", error = describe(&error)),
-            lasting: false,
+            obstacle: Obstacle::Passing,
         },
     }
 }

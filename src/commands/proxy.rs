@@ -85,7 +85,7 @@ async fn join(
             ));
         }
     };
-    let outcome = session
+    let (outcome, _) = session
         .run(ends, asked, (&args.ports, &args.session), notices)
         .await;
     started.end().await;

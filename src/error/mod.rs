@@ -63,8 +63,8 @@ pub enum Error {
         to: String,
         /// The text of the system or the peer.
         cause: String,
-        /// Another attempt would fail in the same way: a certificate, a proxy's refusal.
-        lasting: bool,
+        /// The kind of the cause.
+        obstacle: Obstacle,
     },
     /// It would be too long until the session may be started.
     Queue {
@@ -122,6 +122,15 @@ pub enum Error {
     EarlyInput,
     /// The remote side closed while this many bytes of the input were still to be sent.
     Unsent(usize),
+    /// A port's session failed, and a part of the input may not have reached the remote side.
+    InputCut {
+        /// The error that ended the session.
+        error: Box<Error>,
+        /// Bytes that were not sent.
+        unsent: usize,
+        /// Bytes that were sent and not acknowledged; `None` where the agent acknowledges nothing.
+        unacknowledged: Option<usize>,
+    },
     /// The session was lost while this process was stopped.
     AfterStop {
         /// For how long.
@@ -138,6 +147,17 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
+}
+
+/// The reason why a connection could not be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Something that may be gone at the next attempt.
+    Passing,
+    /// Something that stays until somebody changes it: a certificate, a proxy's refusal.
+    Lasting,
+    /// The limit of open files, this process's or the system's.
+    OpenFiles,
 }
 
 /// An error reply of the API.
@@ -214,12 +234,16 @@ impl Error {
         match self {
             Self::Api(error) => &error.code,
             Self::Ended { code, .. } if !code.is_empty() => code,
-            Self::AfterStop { error, .. } => error.code(),
+            Self::AfterStop { error, .. } | Self::InputCut { error, .. } => error.code(),
             Self::Usage(_) => "Usage",
             Self::Config { .. } => "ConfigurationFile",
             Self::Credentials { .. } | Self::NoRegionNorCredentials { .. } => "NoCredentials",
             Self::NoRegion => "NoRegion",
             Self::Target { .. } => "Target",
+            Self::Connect {
+                obstacle: Obstacle::OpenFiles,
+                ..
+            } => "TooManyOpenFiles",
             Self::Connect { .. } => "ConnectionFailed",
             Self::Queue { .. } => "QueueTimeout",
             Self::Timeout { .. } => "Timeout",
@@ -243,12 +267,24 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Api(error) => error.is_retryable(),
-            Self::Connect { lasting, .. } => !lasting,
-            Self::AfterStop { error, .. } => error.is_retryable(),
+            Self::Connect { obstacle, .. } => *obstacle != Obstacle::Lasting,
+            Self::AfterStop { error, .. } | Self::InputCut { error, .. } => error.is_retryable(),
             Self::Queue { .. } | Self::Timeout { .. } | Self::AgentTimeout { .. } => true,
             Self::Lost(_) => true,
             _ => false,
         }
+    }
+
+    /// True if the limit of open files stood in the way.
+    #[must_use]
+    pub fn is_of_open_files(&self) -> bool {
+        matches!(
+            self,
+            Self::Connect {
+                obstacle: Obstacle::OpenFiles,
+                ..
+            }
+        )
     }
 
     /// The service's id of the call that failed.
@@ -274,6 +310,13 @@ impl Error {
                 ),
                 _ => error.hint(),
             },
+            Self::InputCut { error, .. } => error.hint(),
+            Self::Connect {
+                obstacle: Obstacle::OpenFiles,
+                ..
+            } => Some(
+                tr!("raise the limit of open files (`ulimit -n`) before axt starts, or open fewer connections at once").into(),
+            ),
             Self::Queue { .. } => Some(
                 tr!("start fewer commands at once, or let them wait longer: --queue-timeout 5m").into(),
             ),
@@ -357,7 +400,7 @@ mod tests {
             Error::Connect {
                 to: "host:1".into(),
                 cause: foreign.clone(),
-                lasting: false,
+                obstacle: Obstacle::Passing,
             },
             Error::Refused {
                 status: 400,

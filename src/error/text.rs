@@ -84,6 +84,25 @@ fn message(error: &Error) -> String {
             "the remote side has closed the connection: at least {bytes} bytes of the input did not reach it",
             bytes
         ),
+        Error::InputCut {
+            error,
+            unsent,
+            unacknowledged: Some(unacknowledged),
+        } => tr!(
+            "{error}; {unsent} bytes of the input were not sent, and {unacknowledged} bytes that were sent may not have arrived",
+            error,
+            unsent,
+            unacknowledged
+        ),
+        Error::InputCut {
+            error,
+            unsent,
+            unacknowledged: None,
+        } => tr!(
+            "{error}; {unsent} bytes of the input were not sent, and it is not known how much of the rest has arrived",
+            error,
+            unsent
+        ),
         Error::AfterStop { span, error } => {
             tr!("{error} (axt had been stopped for {span:?})", error, span)
         }

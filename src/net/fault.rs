@@ -1,7 +1,7 @@
 //! Explains why a connection failed: the innermost cause in words, the advice, and whether a retry can
 //! help.
 
-use crate::error::Error;
+use crate::error::{Error, Obstacle};
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,18 +10,21 @@ use std::io;
 /// The cause of a failed connection.
 pub(super) struct Cause {
     pub(super) text: String,
-    /// Another attempt would fail in the same way.
-    lasting: bool,
+    obstacle: Obstacle,
 }
 
 impl Cause {
     /// The cause at the bottom of an error's chain. URLs and headers are further up and are left out.
     pub(super) fn of(error: &(dyn StdError + 'static)) -> Self {
         let mut text = None;
+        let mut obstacle = Obstacle::Passing;
         let mut next = Some(error);
         while let Some(error) = next {
             if let Some(tls) = tls_error(error) {
                 return Self::lasting(describe_tls(tls));
+            }
+            if error.downcast_ref().is_some_and(is_of_open_files) {
+                obstacle = Obstacle::OpenFiles;
             }
             // An HTTP client's own message quotes the URL; what lies beneath it doesn't.
             if !error.is::<reqwest::Error>() {
@@ -29,14 +32,17 @@ impl Cause {
             }
             next = error.source();
         }
-        Self::passing(text.unwrap_or_else(|| tr!("the request failed").into()))
+        Self {
+            text: text.unwrap_or_else(|| tr!("the request failed").into()),
+            obstacle,
+        }
     }
 
     /// A cause that may be gone at the next attempt.
     pub(super) fn passing(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            lasting: false,
+            obstacle: Obstacle::Passing,
         }
     }
 
@@ -44,7 +50,7 @@ impl Cause {
     pub(super) fn lasting(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            lasting: true,
+            obstacle: Obstacle::Lasting,
         }
     }
 
@@ -53,7 +59,7 @@ impl Cause {
         Error::Connect {
             to: to.to_string(),
             cause: self.text,
-            lasting: self.lasting,
+            obstacle: self.obstacle,
         }
     }
 }
@@ -64,6 +70,21 @@ fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a TlsError> {
     }
     // An io::Error doesn't name the error it wraps as its source, and hyper-rustls wraps one in another.
     tls_error(error.downcast_ref::<io::Error>()?.get_ref()?)
+}
+
+/// True if the process, or the system, has too many files open. The library has no stable name for it.
+#[cfg(unix)]
+fn is_of_open_files(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let code = error.raw_os_error();
+    [Errno::MFILE, Errno::NFILE]
+        .map(|errno| Some(errno.raw_os_error()))
+        .contains(&code)
+}
+
+#[cfg(not(unix))]
+fn is_of_open_files(_: &io::Error) -> bool {
+    false
 }
 
 fn describe(error: &(dyn StdError + 'static)) -> String {

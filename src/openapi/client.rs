@@ -300,10 +300,7 @@ impl Client {
     async fn failed(&self, kind: AnyAction, error: &reqwest::Error) -> FailedAttempt {
         let error = self.network.explain(error, &self.endpoint).await;
         // Connecting has taken as long as it may.
-        let hopeless = matches!(
-            error,
-            Error::Timeout { .. } | Error::Connect { lasting: true, .. }
-        );
+        let hopeless = matches!(error, Error::Timeout { .. }) || !error.is_retryable();
         let again = if kind.is_idempotent && !hopeless {
             Again::Yes
         } else {

@@ -182,9 +182,9 @@ pub trait Channel {
         false
     }
 
-    /// The bytes of input that were not sent, though the remote side should get all of them.
-    fn unsent(&self) -> usize {
-        0
+    /// The input that the remote side is not known to have, where it should get all of it.
+    fn undelivered(&self) -> Option<Undelivered> {
+        None
     }
 
     /// True if the remote side is known to end the session when it has no more to say.
@@ -205,6 +205,15 @@ pub trait Channel {
 
     /// The session's state.
     fn condition(&self) -> Condition;
+}
+
+/// The input that the remote side is not known to have, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undelivered {
+    /// Not sent.
+    pub unsent: usize,
+    /// Sent and not acknowledged; `None` where the agent acknowledges nothing.
+    pub unacknowledged: Option<usize>,
 }
 
 /// The state of a session, for its user: no content.

@@ -110,8 +110,8 @@ pub(crate) trait Host {
     /// `~^Z`: stops the process and returns when it goes on. Only a terminal's user types that.
     fn suspend(&mut self) {}
 
-    /// The session is over; the last bytes are being delivered.
-    fn ending(&mut self, _outcome: &Outcome) {}
+    /// The session is over, in this condition; the last bytes are being delivered.
+    fn ending(&mut self, _outcome: &Outcome, _condition: &Condition) {}
 }
 
 /// The end of a run.

@@ -13,7 +13,7 @@ const CLOSING: Duration = Duration::from_secs(1);
 impl Pump<'_> {
     /// Closes the session and writes the rest of the output, both at once.
     pub(super) async fn finish(mut self, outcome: Outcome) -> Outcome {
-        self.host.ending(&outcome);
+        self.host.ending(&outcome, &self.channel.condition());
         let remote_ended = matches!(outcome, Outcome::Ended(Ending::Normal));
         if !remote_ended {
             self.channel.close(now());

@@ -14,6 +14,7 @@ mod opening;
 mod reconnect;
 mod stall;
 mod typing;
+mod undelivered;
 mod user;
 mod wire;
 
@@ -272,7 +273,10 @@ impl Pump<'_> {
     /// Sets the outcome, unless there is one. After a stop was requested, the stop is the outcome.
     fn conclude(&mut self, outcome: Outcome) {
         let dropped = self.channel.may_have_dropped_input();
-        let unsent = self.channel.unsent();
+        let undelivered = self.channel.undelivered().map(|mut input| {
+            input.unsent += self.flow.remote.len();
+            input
+        });
         let outcome = match (self.stopping, outcome) {
             (Some((stop, _)), _) => Outcome::Stopped(stop),
             (
@@ -280,12 +284,21 @@ impl Pump<'_> {
                 Outcome::UserLeft
                 | Outcome::Ended(Ending::Normal | Ending::Failed(Error::Silence(_))),
             ) if dropped => Outcome::Ended(Ending::Failed(Error::EarlyInput)),
-            (None, Outcome::Ended(Ending::Normal)) if unsent > 0 => {
-                Outcome::Ended(Ending::Failed(Error::Unsent(unsent)))
+            (None, Outcome::Ended(Ending::Normal)) => {
+                let unsent = undelivered.map_or(0, |input| input.unsent);
+                Outcome::Ended(match unsent {
+                    0 => Ending::Normal,
+                    _ => Ending::Failed(Error::Unsent(unsent)),
+                })
             }
             (None, Outcome::Ended(Ending::Failed(error))) => {
                 let error = self.stall.explain(clock::now().at, error);
-                Outcome::Ended(Ending::Failed(error))
+                let has_sent = self.channel.condition().sent > 0;
+                let undelivered = undelivered.filter(|_| has_sent);
+                Outcome::Ended(Ending::Failed(undelivered::with_undelivered(
+                    error,
+                    undelivered,
+                )))
             }
             (None, outcome) => outcome,
         };

@@ -5,6 +5,7 @@ mod trouble;
 
 use super::wire::GIVE_UP;
 use super::*;
+use crate::error::Obstacle;
 use crate::protocol::channel::{Incoming, Outgoing};
 use crate::protocol::escape::Escape;
 use crate::protocol::filter::Plain;
@@ -115,7 +116,7 @@ impl Host for TestHost {
             Attempt::Fails => Err(Error::Connect {
                 to: "gateway".into(),
                 cause: "unreachable".into(),
-                lasting: false,
+                obstacle: Obstacle::Passing,
             }),
             Attempt::Refused(status) => Err(Error::Refused {
                 status,

@@ -32,7 +32,10 @@ pub(crate) async fn explained(
         Ok(exit) => return Ok(exit),
         Err(error) => error,
     };
-    let cause = error.downcast_ref::<Error>();
+    let cause = match error.downcast_ref() {
+        Some(Error::InputCut { error, .. }) => Some(&**error),
+        cause => cause,
+    };
     let Some(cause) = cause.filter(|cause| args.wss_url.is_none() && symptom(cause).is_some())
     else {
         return Err(error);

@@ -121,7 +121,8 @@ impl Forwarder {
                     return tunnel.ended().await;
                 }
             }
-            match tunnel.carry(stream).await {
+            let unanswered = || self.events.no_answer_yet(name);
+            match tunnel.carry(stream, unanswered).await {
                 Ok(over) => return over,
                 // The session from the reserve has just ended: try another one.
                 Err((back, _)) if reserve.is_some() && !self.stop.is_cancelled() => stream = back,
@@ -148,7 +149,33 @@ impl Forwarder {
         };
         match turn {
             ConnectionTurn::Ready(tunnel) => Ok(tunnel),
-            ConnectionTurn::Permit(permit) => self.open(remote, permit).await,
+            ConnectionTurn::Permit(permit) => self.open_with_files(name, remote, permit).await,
+        }
+    }
+
+    /// Opens a session. While no more files may be open, tries again for as long as connecting may take.
+    async fn open_with_files(
+        &self,
+        name: &Accepted,
+        remote: &Remote,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Tunnel> {
+        let permit = Arc::new(permit);
+        let by = Instant::now() + self.starter.args().session.connection.connect_timeout;
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        loop {
+            match self.open(remote, permit.clone()).await {
+                Err(error) if error.is_of_open_files() && Instant::now() < by => {
+                    if backoff.is_fresh() {
+                        self.events.trying_again(name, &error);
+                    }
+                    tokio::select! {
+                        () = sleep(backoff.next()) => {}
+                        () = self.cut.cancelled() => return Err(error),
+                    }
+                }
+                opened => return opened,
+            }
         }
     }
 
@@ -198,14 +225,14 @@ impl Forwarder {
         let _ = self.permits.acquire_many(all).await;
     }
 
-    /// Opens a session.
+    /// Opens a session; `permit` is dropped when it has been ended.
     ///
     /// # Errors
     /// As [`Starter::start`] and [`Starter::dial`]; [`Error::Lost`] when the program ends meanwhile.
     pub(crate) async fn open(
         &self,
         remote: &Remote,
-        permit: OwnedSemaphorePermit,
+        permit: impl Send + 'static,
     ) -> Result<Tunnel> {
         let stopped = || Error::Lost(tr!("axt was stopped").into());
         let stop = async {

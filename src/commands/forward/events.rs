@@ -33,7 +33,7 @@ pub(crate) struct Accepted {
 /// The number of bytes that a connection has carried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Traffic {
-    /// From the local client.
+    /// From the local client, as far as they were sent.
     pub(crate) sent: u64,
     /// To the local client.
     pub(crate) received: u64,
@@ -116,6 +116,28 @@ impl Events {
         self.tell(&text, name.object("waiting", json!({"limit": limit})));
     }
 
+    /// A connection waits until another has ended, as no more files may be open.
+    pub(crate) fn waiting_for_files(&self, name: &Accepted, open: usize) {
+        let text = tr!(
+            "connection {connection} from {peer} waits: {open} connections are open, the most for which the limit of open files is enough (ulimit -n)",
+            connection = name.connection,
+            peer = name.peer,
+            open
+        );
+        self.tell(&text, name.object("waiting", json!({"limit": open})));
+    }
+
+    /// A connection waits, as its session could not be opened for now.
+    pub(crate) fn trying_again(&self, name: &Accepted, error: &Error) {
+        let text = tr!(
+            "connection {connection} from {peer} waits, and tries again: {error}",
+            connection = name.connection,
+            peer = name.peer,
+            error
+        );
+        self.tell(&text, name.object("warning", json!({"message": text})));
+    }
+
     /// A connection has its session.
     pub(crate) fn opened(&self, name: &Accepted, remote: &Remote, session: Option<&str>) {
         let text = tr!(
@@ -126,6 +148,15 @@ impl Events {
         );
         let more = json!({"target": remote.to_string(), "session": session});
         self.tell(&text, name.object("opened", more));
+    }
+
+    /// The remote side is silent since a client's input has ended.
+    pub(crate) fn no_answer_yet(&self, name: &Accepted) {
+        let text = tr!(
+            "connection {connection}: the remote side can't be told that the input has ended; waiting for its answer",
+            connection = name.connection
+        );
+        self.tell(&text, name.object("warning", json!({"message": text})));
     }
 
     /// A connection is over; `error` is why it ended early.

@@ -1,13 +1,16 @@
 //! The local sockets: binds them, and accepts connections whatever happens.
 
-use super::events::Events;
+use super::events::{Accepted, Events};
 use crate::backoff::Backoff;
 use crate::cli::Listen;
 use crate::error::{Error, Result};
+use crate::process;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The number of attempts to find a port that is free on both loopback addresses.
 const ATTEMPTS: usize = 16;
@@ -15,6 +18,44 @@ const ATTEMPTS: usize = 16;
 /// The pauses after a failure to accept, such as too many open files.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Open files that are no connection's: standard streams, the log, signals, the runtime's own.
+const OTHER_FILES: usize = 24;
+
+/// Open files of a connection: its own socket, that of its session, and for a moment that of a call.
+const FILES_EACH: usize = 3;
+
+/// Places for connections: so many that no session lacks a file.
+#[derive(Clone)]
+pub(crate) struct ConnectionPlaces {
+    free: Arc<Semaphore>,
+    most: usize,
+}
+
+impl ConnectionPlaces {
+    /// The places beside so many listeners.
+    pub(crate) fn beside(listeners: usize) -> Self {
+        let most = most_connections(process::most_open_files(), listeners);
+        Self {
+            free: Arc::new(Semaphore::new(most)),
+            most,
+        }
+    }
+
+    /// Waits for a place, which is given back when it is dropped.
+    pub(crate) async fn take(
+        &self,
+        name: &Accepted,
+        events: &Events,
+    ) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = self.free.clone().try_acquire_owned() {
+            return Some(place);
+        }
+        events.waiting_for_files(name, self.most);
+        // Nobody closes the semaphore.
+        self.free.clone().acquire_owned().await.ok()
+    }
+}
 
 /// Binds what one `-L` or `-D` asks for; all sockets have the same port.
 pub(crate) async fn bind(listen: &Listen) -> Result<Vec<TcpListener>> {
@@ -64,6 +105,16 @@ pub(crate) async fn accept(
     }
 }
 
+/// The number of connections that may be open at once, beside so many listeners, where so many files may be.
+fn most_connections(files: Option<usize>, listeners: usize) -> usize {
+    let Some(files) = files else {
+        return Semaphore::MAX_PERMITS;
+    };
+    // A listener has accepted one more when it waits.
+    let left = files.saturating_sub(OTHER_FILES + listeners * 2);
+    (left / FILES_EACH).clamp(1, Semaphore::MAX_PERMITS)
+}
+
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
     matches!(
@@ -109,4 +160,17 @@ async fn named(host: &str, port: u16) -> io::Result<Vec<TcpListener>> {
         bound.push(TcpListener::bind(address).await?);
     }
     Ok(bound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_files_for_every_connection_and_always_for_one() {
+        assert_eq!(most_connections(Some(1024), 2), 332);
+        assert_eq!(most_connections(Some(40), 2), 4);
+        assert_eq!(most_connections(Some(8), 2), 1);
+        assert_eq!(most_connections(None, 2), Semaphore::MAX_PERMITS);
+    }
 }

@@ -19,13 +19,14 @@ mod warm;
 pub(crate) use socks::request as socks_request;
 
 use super::common::context::Context;
-use crate::cli::{ForwardArgs, Global, Listen};
+use crate::cli::{ForwardArgs, Global, Listen, Remote};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::terminal::Signals;
 use crate::ui::Ui;
 use connection::Forwarder;
 use events::{Accepted, Events};
+use listen::ConnectionPlaces;
 use starter::Starter;
 use std::future::pending;
 use std::io;
@@ -196,6 +197,8 @@ impl RunningForwards {
                 forwarder.events.no_reserve_yet();
             }
         });
+        let listeners = bound.iter().map(|(_, listeners, _)| listeners.len()).sum();
+        let places = ConnectionPlaces::beside(listeners);
         let via = args.target.as_deref().unwrap_or(tr!("the instance"));
         for (index, (listen, listeners, addresses)) in bound.into_iter().enumerate() {
             let reserve = self.reserve(listen, args.warm);
@@ -205,7 +208,8 @@ impl RunningForwards {
                     events.exposed(at);
                 }
                 events.listening(index + 1, at, listen.remote.as_ref(), via);
-                self.accept(listener, at, index + 1, listen, reserve.clone());
+                let forward = (index + 1, listen.remote.clone(), reserve.clone());
+                self.accept((listener, at), forward, places.clone());
             }
         }
         Ok(ports)
@@ -226,15 +230,12 @@ impl RunningForwards {
     /// Starts accepting.
     fn accept(
         &self,
-        listener: TcpListener,
-        at: SocketAddr,
-        forward: usize,
-        listen: &Listen,
-        reserve: Option<Arc<Reserve>>,
+        (listener, at): (TcpListener, SocketAddr),
+        (forward, remote, reserve): (usize, Option<Remote>, Option<Arc<Reserve>>),
+        places: ConnectionPlaces,
     ) {
         let forwarder = self.forwarder.clone();
         let (connections, numbers) = (self.connections.clone(), self.numbers.clone());
-        let remote = listen.remote.clone();
         self.until_stopped(async move {
             loop {
                 let (stream, peer) = listen::accept(&listener, at, &forwarder.events).await;
@@ -243,8 +244,16 @@ impl RunningForwards {
                     forward,
                     peer,
                 };
-                let serving = forwarder.clone();
-                connections.spawn(serving.serve(stream, name, remote.clone(), reserve.clone()));
+                // Until there is a place, others wait for the listener.
+                let place = places.take(&name, &forwarder.events).await;
+                let serving =
+                    forwarder
+                        .clone()
+                        .serve(stream, name, remote.clone(), reserve.clone());
+                connections.spawn(async move {
+                    serving.await;
+                    drop(place);
+                });
             }
         });
     }

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,8 @@ pub(crate) struct Tunnel {
     pub(crate) over: CancellationToken,
     /// Cancelled at the first output of the remote side.
     spoke: CancellationToken,
+    /// Resolves when the client's input has ended and the remote side has been silent since.
+    unanswered: oneshot::Receiver<()>,
     /// The moment from which input may be sent, counted from `begun`.
     input_from: InputFrom,
     begun: Instant,
@@ -57,17 +59,18 @@ pub(crate) struct Over {
 }
 
 impl Tunnel {
-    /// Runs the session; `permit` is given back when it has been ended.
+    /// Runs the session; `permit` is dropped when it has been ended.
     #[must_use]
     pub(crate) fn run(
         session: PortSession,
         starter: &Arc<Starter>,
         cut: CancellationToken,
-        permit: OwnedSemaphorePermit,
+        permit: impl Send + 'static,
     ) -> Self {
         let (read_half, read_from) = oneshot::channel();
         let (write_half, write_to) = oneshot::channel();
         let (open, opened) = oneshot::channel();
+        let (silent, unanswered) = oneshot::channel();
         let (over, spoke) = (session.over.clone(), CancellationToken::new());
         let session_id = session.started().session_id().map(str::to_owned);
         let input_from = session.input_from;
@@ -83,7 +86,7 @@ impl Tunnel {
         };
         let guard = over.clone().drop_guard();
         let done = tokio::spawn(async move {
-            let ended = carrying.carry(session, open).await;
+            let ended = carrying.carry(session, open, silent).await;
             drop((guard, permit));
             ended
         });
@@ -92,6 +95,7 @@ impl Tunnel {
             opened,
             over,
             spoke,
+            unanswered,
             input_from,
             begun: Instant::now(),
             halves: [read_half, write_half],
@@ -99,21 +103,34 @@ impl Tunnel {
         }
     }
 
-    /// Carries the local connection, and waits until it is over.
+    /// Carries the local connection, and waits until it is over. Calls `unanswered` when the remote side,
+    /// which can't be told that the client's input has ended, has been silent since.
     ///
     /// # Errors
     /// The connection and the end of the session, if that ended before it was used.
-    pub(crate) async fn carry(self, stream: TcpStream) -> Result<Over, (TcpStream, Over)> {
+    pub(crate) async fn carry(
+        self,
+        stream: TcpStream,
+        unanswered: impl FnOnce(),
+    ) -> Result<Over, (TcpStream, Over)> {
         let stream = Arc::new(stream);
+        let mut done = self.done;
         let [read, write] = self.halves;
         let _ = read.send(stream.clone());
         let _ = write.send(stream.clone());
         // Both directions hold it now, or neither does: they are dropped together.
         match Arc::try_unwrap(stream) {
-            Ok(stream) => Err((stream, self.done.await.unwrap_or_default())),
+            Ok(stream) => Err((stream, done.await.unwrap_or_default())),
             Err(shared) => {
                 drop(shared);
-                Ok(self.done.await.unwrap_or_default())
+                let over = tokio::select! {
+                    over = &mut done => over,
+                    Ok(()) = self.unanswered => {
+                        unanswered();
+                        done.await
+                    }
+                };
+                Ok(over.unwrap_or_default())
             }
         }
     }
@@ -158,26 +175,33 @@ struct Carrying {
 }
 
 impl Carrying {
-    async fn carry(mut self, session: PortSession, open: oneshot::Sender<()>) -> Over {
+    async fn carry(
+        mut self,
+        session: PortSession,
+        open: oneshot::Sender<()>,
+        silent: oneshot::Sender<()>,
+    ) -> Over {
         let started = session.started().clone();
-        let mut open = Some(open);
+        let (mut open, mut silent) = (Some(open), Some(silent));
         let reports_close = self.starter.reports_close.clone();
-        let notices = |notice| match notice {
-            Notice::Opened => {
-                if let Some(open) = open.take() {
-                    let _ = open.send(());
-                }
+        let notices = |notice| {
+            let told = match notice {
+                Notice::Opened => &mut open,
+                Notice::NoAnswerYet => &mut silent,
+                Notice::ReportsEnd => return reports_close.cancel(),
+                _ => return,
+            };
+            if let Some(told) = told.take() {
+                let _ = told.send(());
             }
-            Notice::ReportsEnd => reports_close.cancel(),
-            _ => {}
         };
         let args = self.starter.args();
         let (control, asked) = mpsc::channel(4);
         let ends = (&mut self.reader, &mut self.writer);
         let run = session.run(ends, asked, (&args.ports, &args.session), notices);
-        let outcome = steered(run, control, self.cut, self.input_ended).await;
+        let (outcome, sent) = steered(run, control, self.cut, self.input_ended).await;
         let traffic = Traffic {
-            sent: self.reader.bytes,
+            sent,
             received: self.writer.bytes,
         };
         let clean = is_clean(&outcome);
@@ -194,18 +218,18 @@ impl Carrying {
 }
 
 /// Runs the session, and stops it when it is cut or its client is gone.
-async fn steered(
-    run: impl Future<Output = Outcome>,
+async fn steered<T>(
+    run: impl Future<Output = T>,
     control: mpsc::Sender<Control>,
     cut: CancellationToken,
     input_ended: oneshot::Receiver<ClientAddresses>,
-) -> Outcome {
+) -> T {
     let mut run = pin!(run);
     let mut gone = pin!(gone(input_ended));
     let (mut told_cut, mut told_gone) = (false, false);
     loop {
         tokio::select! {
-            outcome = &mut run => return outcome,
+            over = &mut run => return over,
             () = cut.cancelled(), if !told_cut => {
                 told_cut = true;
                 let _ = control.send(Control::Stop(Stop::Signal(15))).await;
@@ -280,7 +304,7 @@ struct LocalHalf {
     stream: Option<Arc<TcpStream>>,
     /// Cancelled when the session first reads from the connection or writes to it.
     wanted: CancellationToken,
-    /// The number of bytes that went through.
+    /// The number of bytes that were written.
     bytes: u64,
     /// Receives the connection's addresses when its input has ended.
     at_end: Option<oneshot::Sender<ClientAddresses>>,
@@ -337,7 +361,6 @@ impl AsyncRead for LocalHalf {
                         let _ = at_end.send(ends);
                     }
                     buf.advance(count);
-                    self.bytes += count as u64;
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -13,12 +13,15 @@ macro_rules! chinese_forwarding {
     ("warning: {at} is not a loopback address: anyone who can reach this machine can use the forward") => ("警告：{at} 不是回环地址：任何能访问本机的人都可以使用此转发");
     ("accepting connections on {at} failed, will try again: {error}") => ("在 {at} 上接受连接失败，将重试：{error}");
     ("connection {connection} from {peer} waits: {limit} sessions are open, the most that --max-sessions allows") => ("来自 {peer} 的连接 {connection} 正在等待：已打开 {limit} 个会话，达到 --max-sessions 的上限");
+    ("connection {connection} from {peer} waits: {open} connections are open, the most for which the limit of open files is enough (ulimit -n)") => ("来自 {peer} 的连接 {connection} 正在等待：已打开 {open} 个连接，达到打开文件数上限（ulimit -n）所允许的数量");
+    ("connection {connection} from {peer} waits, and tries again: {error}") => ("来自 {peer} 的连接 {connection} 正在等待，将重试：{error}");
     ("opened {connection} from {peer} to {remote}") => ("连接 {connection} 已打开：{peer} → {remote}");
     ("closed {connection}: {sent} bytes sent, {received} received") => ("连接 {connection} 已关闭：发送 {sent} 字节，接收 {received} 字节");
     ("closed {connection} from {peer}: {why}") => ("来自 {peer} 的连接 {connection} 已关闭：{why}");
     ("no session can be kept in reserve for {remote}: {error}") => ("无法保留到 {remote} 的备用会话：{error}");
     ("no session is kept in reserve yet: the agent is not known to report that a target has closed") => ("暂不保留备用会话：不确定 Agent 是否会报告目标端口已关闭");
     ("the remote side can't be told that the input has ended; waiting for its answer") => ("无法通知远端输入已结束；正在等待它的响应");
+    ("connection {connection}: the remote side can't be told that the input has ended; waiting for its answer") => ("连接 {connection}：无法通知远端输入已结束；正在等待它的响应");
     ("stopping") => ("正在停止");
     ("stopping; 1 connection has 5s to end") => ("正在停止；1 个连接需在 5s 内结束");
     ("stopping; {n} connections have 5s to end") => ("正在停止；{n} 个连接需在 5s 内结束");

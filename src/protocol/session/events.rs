@@ -3,9 +3,9 @@
 use super::Session;
 use super::due::Flush;
 use crate::error::Error;
-use crate::protocol::channel::{Channel, Condition, Event, Incoming, Now, Outgoing};
+use crate::protocol::channel::{Channel, Condition, Event, Incoming, Now, Outgoing, Undelivered};
 use crate::protocol::crypto::{self, BLOCK, Privacy};
-use crate::protocol::frame::{Kind, MAX_INPUT};
+use crate::protocol::frame::{Kind, MAX_INPUT, Version};
 use std::time::{Duration, Instant};
 
 /// The most input kept while it can't be sent, in bytes; above it no input is read.
@@ -196,12 +196,17 @@ impl Channel for Session {
         self.early_input
     }
 
-    fn unsent(&self) -> usize {
+    fn undelivered(&self) -> Option<Undelivered> {
         // What a shell has not read when it ends is nobody's.
-        match self.options.port {
-            true => self.input.len(),
-            false => 0,
-        }
+        self.options.port.then(|| Undelivered {
+            unsent: self.input.len(),
+            unacknowledged: match self.version {
+                Some(version) if version >= Version::V1_02 => {
+                    Some(self.send_window.unacknowledged())
+                }
+                _ => None,
+            },
+        })
     }
 
     fn reports_end(&self) -> bool {

@@ -1,5 +1,6 @@
 //! The send window: messages that were sent and not yet acknowledged, kept to be sent again.
 
+use crate::protocol::frame::{Frame, Kind};
 use bytes::Bytes;
 use std::collections::VecDeque;
 
@@ -47,6 +48,16 @@ impl SendWindow {
     #[must_use]
     pub(super) fn all_acknowledged(&self) -> bool {
         self.kept.is_empty()
+    }
+
+    /// Bytes of input that were not acknowledged; of more than [`KEEP`], those that are kept.
+    #[must_use]
+    pub(super) fn unacknowledged(&self) -> usize {
+        let payloads = self.kept.iter().filter_map(|message| {
+            let frame = Frame::decode(message).ok()?.frame;
+            (frame.kind == Kind::Input).then_some(frame.payload.len())
+        });
+        payloads.sum()
     }
 
     /// Bytes kept for sending again.

@@ -3,7 +3,7 @@
 mod encrypted;
 
 use super::*;
-use crate::protocol::channel::{Channel, Incoming, Outgoing};
+use crate::protocol::channel::{Channel, Incoming, Outgoing, Undelivered};
 use crate::protocol::crypto::BLOCK;
 use crate::protocol::frame::{Frame, Kind, MAX_INPUT};
 use crate::protocol::status::Status;
@@ -280,18 +280,29 @@ fn early_input_may_be_dropped_until_something_comes_back() {
 }
 
 #[test]
-fn what_a_port_holds_is_unsent_and_a_shell_owes_nothing() {
-    for (port, held) in [(true, 5), (false, 0)] {
+fn what_a_port_has_not_delivered_is_known_and_a_shell_owes_nothing() {
+    let at = |unsent, unacknowledged| {
+        Some(Undelivered {
+            unsent,
+            unacknowledged,
+        })
+    };
+    for (port, undelivered) in [
+        (true, [at(5, None), at(0, Some(5)), at(0, Some(0))]),
+        (false, [None; 3]),
+    ] {
         let mut rig = Rig::new(SessionOptions {
             port,
             ..SessionOptions::default()
         });
         rig.status(&Status::Opened);
         rig.write("GET /");
-        assert_eq!(rig.session.unsent(), held);
+        assert_eq!(rig.session.undelivered(), undelivered[0]);
         rig.output(1, 0, "hello");
         assert_eq!(rig.inputs(), ["GET /"]);
-        assert_eq!(rig.session.unsent(), 0);
+        assert_eq!(rig.session.undelivered(), undelivered[1]);
+        rig.output(2, 1, "hello");
+        assert_eq!(rig.session.undelivered(), undelivered[2]);
     }
 }
 

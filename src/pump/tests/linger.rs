@@ -25,6 +25,10 @@ impl Gateway {
     async fn send(&self, kind: Kind, seq: u32, payload: Bytes) {
         let mut frame = Frame::new(kind, Version::V1_02, 1, payload);
         frame.output_seq = seq;
+        self.send_frame(&frame).await;
+    }
+
+    async fn send_frame(&self, frame: &Frame) {
         let message = Incoming::Binary(frame.encode());
         self.to_axt.send(message).await.unwrap();
     }
@@ -241,4 +245,70 @@ async fn who_wants_no_answer_has_all_when_all_is_delivered() {
         assert!(matches!(outcome, Outcome::UserLeft), "{outcome:?}");
         assert!(took < HOUR / 60 && all_is_said(&sent), "{took:?} {sent:?}");
     }
+}
+
+/// The error of a session that ends in the midst of 50,000 bytes of input, and how many of them were sent.
+async fn ended_in_the_midst(version: Version) -> (Error, usize) {
+    let (link, mut gateway) = Gateway::new();
+    gateway.send(Kind::Status, 0, Status::Opened.encode()).await;
+    let mut hello = Frame::new(Kind::Output, version, 1, Bytes::from_static(b"hello"));
+    hello.output_seq = u32::from(version == Version::V1_02);
+    gateway.send_frame(&hello).await;
+    let (mut user, local) = duplex(50_000);
+    user.write_all(&[b'x'; 50_000]).await.unwrap();
+    let (_control, asked) = mpsc::channel(1);
+    let mut host = Nobody::default();
+    let options_of_port = session::SessionOptions {
+        port: true,
+        rate_limit: Some(5000),
+        ..session::SessionOptions::default()
+    };
+    let channel = Session::new(options_of_port, now());
+    let ends = tokio::io::split(local);
+    let pump = Pump::new(
+        Box::new(channel),
+        Box::new(Port),
+        ends,
+        asked,
+        &mut host,
+        options(HOUR),
+    );
+    let (outcome, sent) = tokio::join!(pump.run(link), async {
+        let Some(Outgoing::Binary(first)) = gateway.from_axt.recv().await else {
+            panic!("it has input");
+        };
+        let first = Frame::decode(&first).unwrap().frame;
+        if version == Version::V1_02 {
+            hello.output_seq = 2;
+            hello.input_seq = first.input_seq;
+        }
+        gateway.send_frame(&hello).await;
+        let limit = Status::Closed("FlowExceedLimit".into());
+        gateway.send(Kind::Status, 0, limit.encode()).await;
+        let rest = gateway.rest().await;
+        let inputs = rest.iter().filter(|(kind, _)| *kind == Kind::Input);
+        first.payload.len() + inputs.map(|(_, bytes)| bytes.len()).sum::<usize>()
+    });
+    match outcome {
+        Outcome::Ended(Ending::Failed(error)) => (error, sent),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_names_the_input_that_may_be_missing() {
+    let (error, sent) = ended_in_the_midst(Version::V1_02).await;
+    let (unsent, unacknowledged) = (50_000 - sent, sent - 2048);
+    assert!(unsent > 0 && unacknowledged > 0, "{sent}");
+    let expected = format!(
+        "(FlowExceedLimit); {unsent} bytes of the input were not sent, and {unacknowledged} bytes that were sent may not have arrived"
+    );
+    assert!(error.to_string().ends_with(&expected), "{error}");
+    assert_eq!(error.code(), "FlowExceedLimit");
+    let (error, sent) = ended_in_the_midst(Version::V1_01).await;
+    let expected = format!(
+        "; {} bytes of the input were not sent, and it is not known how much of the rest has arrived",
+        50_000 - sent
+    );
+    assert!(error.to_string().ends_with(&expected), "{error}");
 }

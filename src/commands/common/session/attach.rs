@@ -10,7 +10,7 @@ use crate::commands::common::session::Started;
 use crate::commands::common::stops::Stops;
 use crate::error::{Error, Result};
 use crate::net::Network;
-use crate::protocol::channel::{Channel, Ending};
+use crate::protocol::channel::{Channel, Condition, Ending};
 use crate::protocol::escape::Escape;
 use crate::protocol::filter::{Filter, Stop};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
@@ -219,7 +219,7 @@ impl Host for AttachedHost {
         suspend(&self.ui, &self.screen);
     }
 
-    fn ending(&mut self, _: &Outcome) {
+    fn ending(&mut self, _: &Outcome, _: &Condition) {
         self.lost_line.hide();
         let started = self.started.clone();
         self.ending = Some(tokio::spawn(async move { started.end().await }));

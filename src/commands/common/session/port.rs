@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::net::Network;
 use crate::openapi::client::Action as _;
 use crate::openapi::ecs::StartTerminalSession;
-use crate::protocol::channel::Ending;
+use crate::protocol::channel::{Condition, Ending};
 use crate::protocol::port::Port;
 use crate::protocol::session::{InputFrom, Session};
 use crate::pump::{self, Control, Host, Link, Notice, Outcome, Pump};
@@ -96,7 +96,8 @@ impl PortSession {
         &self.started
     }
 
-    /// Runs the session between the gateway and `ends` until it is over.
+    /// Runs the session between the gateway and `ends` until it is over. Returns how it ended, and how many
+    /// bytes of input were sent.
     pub(crate) async fn run(
         self,
         ends: (
@@ -106,7 +107,7 @@ impl PortSession {
         control: mpsc::Receiver<Control>,
         (ports, args): (&cli::PortArgs, &cli::SessionArgs),
         notices: impl FnMut(Notice) + Send,
-    ) -> Outcome {
+    ) -> (Outcome, u64) {
         let mut options = session::protocol_options(args);
         options.port = true;
         options.input_from = self.input_from;
@@ -125,6 +126,7 @@ impl PortSession {
             limit: args.connection.connect_timeout,
             notices,
             over: self.over,
+            sent: 0,
         };
         let pump = Pump::new(
             Box::new(channel),
@@ -134,7 +136,8 @@ impl PortSession {
             &mut host,
             options,
         );
-        pump.run(self.link).await
+        let outcome = pump.run(self.link).await;
+        (outcome, host.sent)
     }
 }
 
@@ -145,6 +148,8 @@ struct PortHost<'a, N> {
     limit: Duration,
     notices: N,
     over: CancellationToken,
+    /// Bytes of input that were sent, once the session is over.
+    sent: u64,
 }
 
 impl<N: FnMut(Notice) + Send> Host for PortHost<'_, N> {
@@ -157,8 +162,9 @@ impl<N: FnMut(Notice) + Send> Host for PortHost<'_, N> {
         (self.notices)(notice);
     }
 
-    fn ending(&mut self, outcome: &Outcome) {
+    fn ending(&mut self, outcome: &Outcome, condition: &Condition) {
         self.over.cancel();
+        self.sent = condition.sent;
         if is_by_remote_side(outcome) {
             let session = self.session.clone();
             tokio::spawn(async move { session.end().await });
