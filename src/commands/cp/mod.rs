@@ -86,11 +86,11 @@ pub(crate) async fn run(global: &Global, mut args: CpArgs, ui: &Ui) -> anyhow::R
         let folder = state_dir(&process_env).map(|folder| folder.join("copies"));
         let mut job = CopyJob::new(side, RunId::new(folder), ui);
         (job.preserve, job.afresh, job.umask) = (args.preserve, afresh, umask);
-        let limit = args.session.connection.rate_limit.unwrap_or(u64::MAX);
+        let limit = rate_on_the_line(&route, args.session.connection.rate_limit);
         let meter = job.meter.clone();
         let done = tokio::select! {
             done = copy(&mut job, &route, args.recursive) => done,
-            () = meter.draw(ui, limit.min(DEFAULT_RATE)) => Ok(Exit::Ok),
+            () = meter.draw(ui, limit) => Ok(Exit::Ok),
         };
         meter.clear(ui);
         ui.draw_by(None);
@@ -110,6 +110,14 @@ pub(crate) async fn run(global: &Global, mut args: CpArgs, ui: &Ui) -> anyhow::R
     }
     let done = done.map_err(anyhow::Error::from);
     explained(done, &context, &args.session, &resolved.id, ui).await
+}
+
+/// The rate that is kept, in bytes per second: towards the instance by this process, from there by the service.
+fn rate_on_the_line(route: &CopyDirection, chosen: Option<u64>) -> u64 {
+    match route {
+        CopyDirection::Up { .. } => chosen.unwrap_or(DEFAULT_RATE),
+        CopyDirection::Down { .. } => DEFAULT_RATE,
+    }
 }
 
 /// Copies everything that is asked for.
@@ -279,4 +287,23 @@ fn umask() -> u32 {
 #[cfg(not(unix))]
 fn umask() -> u32 {
     0o022
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_that_was_chosen_holds_towards_the_instance_only() {
+        let rate = |paths: [&str; 2], chosen| {
+            let route = CopyDirection::of(&paths.map(Into::into)).unwrap();
+            rate_on_the_line(&route, chosen)
+        };
+        let (up, down) = (["a", "web:a"], ["web:a", "a"]);
+        assert_eq!(rate(up, None), DEFAULT_RATE);
+        for chosen in [1, 2 * DEFAULT_RATE] {
+            assert_eq!(rate(up, Some(chosen)), chosen);
+            assert_eq!(rate(down, Some(chosen)), DEFAULT_RATE);
+        }
+    }
 }
