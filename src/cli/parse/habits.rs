@@ -39,6 +39,11 @@ pub(super) fn hint(
     let Some(ContextValue::String(word)) = error.get(kind) else {
         return None;
     };
+    // A hint repeats what was typed, and the URL of a session or a proxy is a secret.
+    let is_url = |arg: &OsString| arg.to_string_lossy().contains("://");
+    if args.iter().any(is_url) {
+        return None;
+    }
     let (before, rest) = args.split_at_checked(verb::index(args)?)?;
     let (verb, rest) = rest.split_first()?;
     let typed = TypedLine {
@@ -346,7 +351,7 @@ fn by_target(args: &[OsString]) -> Vec<OsString> {
 }
 
 fn is_instance(word: &str) -> bool {
-    check_instance_id(word).is_ok()
+    check_instance_id(&Target::parse(word).instance).is_ok()
 }
 
 /// True for a word that can only be meant for a target.
@@ -355,7 +360,7 @@ fn is_target(word: &str) -> bool {
     let begins = |prefix: &&str| target.instance.starts_with(prefix);
     let is_address = target.instance.parse::<IpAddr>().is_ok();
     let is_named = is_address || ["name:", "tag:"].iter().any(|prefix| begins(prefix));
-    is_instance(&target.instance) || is_named || target.user.is_some_and(|user| !user.is_empty())
+    is_instance(word) || is_named || target.user.is_some_and(|user| !user.is_empty())
 }
 
 /// The words, for a shell.
@@ -384,6 +389,10 @@ mod tests {
         for (line, expected) in [
             ("axt session i-1", "axt connect i-1"),
             ("axt session -i i-1", "axt connect i-1"),
+            (
+                "axt session -i i-1.cn-beijing",
+                "axt connect i-1.cn-beijing",
+            ),
             ("axt session list", "axt sessions list"),
             ("axt session end", "axt sessions end ID"),
             ("axt session end s-1 -q", "axt sessions end s-1 -q"),
@@ -477,6 +486,7 @@ mod tests {
         for line in [
             "axt bogus",
             "axt sessions ls",
+            "axt exec --wss-url wss://host/?token=x ls",
             "axt connect i-1 --bogus",
             "axt doctor -L 1",
         ] {

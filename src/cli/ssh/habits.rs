@@ -1,5 +1,6 @@
 //! The hint for the official client's options, which name the instance and the user.
 
+use crate::names::target::Target;
 use crate::openapi::ecs::check_instance_id;
 use lexopt::Arg;
 use std::ffi::OsString;
@@ -23,7 +24,8 @@ pub(super) fn hint(args: &[OsString]) -> Option<String> {
             .ok()
             .and_then(|value| value.into_string().ok());
     }
-    let id = instance.filter(|id| check_instance_id(id).is_ok())?;
+    let is_instance = |word: &String| check_instance_id(&Target::parse(word).instance).is_ok();
+    let id = instance.filter(is_instance)?;
     let host = match user {
         Some(user) => shlex::try_quote(&format!("{user}@{id}")).ok()?.into_owned(),
         None => id,
