@@ -135,7 +135,7 @@ fn what_programs_read_is_english() {
     let cloud = Cloud::new();
     for words in [
         "doctor i-none --json",
-        "sessions list --limit 0 --json",
+        "sessions list --limit 1 --json",
         "doctor i-test --json",
     ] {
         let mut command = cloud.axt(words.split_whitespace());
