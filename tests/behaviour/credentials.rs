@@ -294,9 +294,10 @@ fn a_program_asks_at_the_terminal_at_the_start_and_never_later() {
 #[test]
 #[cfg(unix)]
 fn a_program_is_run_once_for_all_calls_of_a_run() {
-    let mut options = Options::default();
-    options.instances = vec!["i-1:name=web".parse().unwrap()];
-    let cloud = Cloud::with(options);
+    let cloud = Cloud::with(Options {
+        instances: vec!["i-1:name=web".parse().unwrap()],
+        ..Options::default()
+    });
     let pair = cloud.emulator.credentials();
     let (id, secret) = (&pair.access_key_id, &pair.access_key_secret);
     let printed =

@@ -359,7 +359,7 @@ fn is_target(word: &str) -> bool {
     let target = Target::parse(word);
     let begins = |prefix: &&str| target.instance.starts_with(prefix);
     let is_address = target.instance.parse::<IpAddr>().is_ok();
-    let is_named = is_address || ["name:", "tag:"].iter().any(|prefix| begins(prefix));
+    let is_named = is_address || ["name:", "tag:"].iter().any(begins);
     is_instance(word) || is_named || target.user.is_some_and(|user| !user.is_empty())
 }
 
