@@ -5,13 +5,20 @@ use super::{Destination, Network};
 use crate::error::Result;
 use futures_util::FutureExt as _;
 use std::fmt;
+use std::time::Duration;
 use tokio::io::AsyncReadExt as _;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
+
+/// An older connection is not used: between it and its use the user may have chosen an instance, or the command waited
+/// for the service's limits, and a firewall may have forgotten a connection that nothing was sent on.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// A connection on its way to a host. Dropping it gives it up.
 pub(crate) struct Early {
     target: Destination,
+    begun: Instant,
     dialing: AbortOnDropHandle<Result<Box<dyn Stream>>>,
 }
 
@@ -32,7 +39,11 @@ impl Network {
         let (network, url) = (self.clone(), url.clone());
         let dialing = tokio::spawn(async move { network.dial(&url).await });
         let dialing = AbortOnDropHandle::new(dialing);
-        Some(Early { target, dialing })
+        Some(Early {
+            target,
+            begun: Instant::now(),
+            dialing,
+        })
     }
 }
 
@@ -42,10 +53,14 @@ impl Early {
         Destination::of(url).is_ok_and(|target| target == self.target)
     }
 
-    /// The connection, if it goes where `url` says, was made and is still open.
+    /// The connection, if it goes where `url` says, was made not long ago and is still open.
     pub(crate) async fn into_stream(self, url: &Url) -> Option<Box<dyn Stream>> {
         if !self.goes_to(url) {
             tracing::debug!(to = %self.target, "an early connection is not needed");
+            return None;
+        }
+        if self.begun.elapsed() > FRESH {
+            tracing::debug!(to = %self.target, "an early connection is too old");
             return None;
         }
         let mut stream = match self.dialing.await.ok()? {
@@ -106,12 +121,25 @@ mod tests {
         assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
         let early = Early {
             target: Destination::of(&url).unwrap(),
+            begun: Instant::now(),
             dialing: AbortOnDropHandle::new(tokio::spawn(async { Ok(stream) })),
         };
         assert!(early.into_stream(&url).await.is_none());
 
         drop(listener);
         let early = network(None).dial_early(&url).unwrap();
+        assert!(early.into_stream(&url).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn one_that_waited_for_long_is_none() {
+        let (listener, url) = listener().await;
+        let mut early = network(None).dial_early(&url).unwrap();
+        let _accepted = listener.accept().await.unwrap();
+        let stream = (&mut early.dialing).await.unwrap().unwrap();
+        early.dialing = AbortOnDropHandle::new(tokio::spawn(async { Ok(stream) }));
+        tokio::time::pause();
+        tokio::time::advance(FRESH + Duration::from_millis(1)).await;
         assert!(early.into_stream(&url).await.is_none());
     }
 

@@ -93,7 +93,7 @@ impl Screen {
     }
 
     /// Gives the terminal back, calls `last`, and stops this process until somebody continues it. Then
-    /// comes [`Signal::Continue`](super::Signal::Continue), which asks for [`resume`](Self::resume).
+    /// comes [`TerminalSignal::Continue`](super::TerminalSignal::Continue), which asks for [`resume`](Self::resume).
     pub fn suspend(&self, last: impl FnOnce()) {
         self.give_back();
         last();
