@@ -102,16 +102,56 @@ fn split(bytes: &[u8]) -> Option<usize> {
     (!is_path && !is_drive && !target.is_empty()).then_some(at)
 }
 
-/// A target without the brackets around all of it, or around what has a colon.
+/// A target without the brackets around all of it, or around a name, a tag's key or a tag's value with a colon.
 fn without_brackets(target: &str) -> String {
     let host = target.rfind('@').map_or(0, |at| at + 1);
     let (user, host) = target.split_at(host);
-    let quoted = host.split_once('[').and_then(|(before, rest)| {
-        let (inner, after) = rest.split_once(']')?;
-        let is_all = before.is_empty() && after.is_empty();
-        (is_all || inner.contains(':')).then(|| [user, before, inner, after].concat())
-    });
-    quoted.unwrap_or_else(|| target.to_owned())
+    if let Some(whole) = enclosed(host) {
+        return [user, whole].concat();
+    }
+    let unquoted = |text| {
+        enclosed(text)
+            .filter(|inner| inner.contains(':'))
+            .unwrap_or(text)
+    };
+    if let Some(name) = host.strip_prefix("name:") {
+        return [user, "name:", unquoted(name)].concat();
+    }
+    let Some(tag) = host.strip_prefix("tag:") else {
+        return target.to_owned();
+    };
+    match tag
+        .match_indices('=')
+        .find(|(at, _)| depth(tag.get(..*at)) == Some(0))
+    {
+        Some((at, _)) => {
+            let (key, value) = (
+                tag.get(..at).unwrap_or_default(),
+                tag.get(at + 1..).unwrap_or_default(),
+            );
+            [user, "tag:", unquoted(key), "=", unquoted(value)].concat()
+        }
+        None => target.to_owned(),
+    }
+}
+
+/// The text between a bracket at the beginning and the one at the end that closes it.
+fn enclosed(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('[')?.strip_suffix(']')?;
+    (depth(Some(inner)) == Some(0)).then_some(inner)
+}
+
+/// The number of brackets that are open at the end of the text; `None` if one is closed that was not opened.
+fn depth(text: Option<&str>) -> Option<usize> {
+    let mut open = 0_usize;
+    for byte in text?.bytes() {
+        match byte {
+            b'[' => open += 1,
+            b']' => open = open.checked_sub(1)?,
+            _ => {}
+        }
+    }
+    Some(open)
 }
 
 impl CopyDirection {
@@ -223,6 +263,11 @@ mod tests {
             ("bob@name:[web:1]:x", remote("bob@name:web:1", "x")),
             ("tag:[a:b]=c:x", remote("tag:a:b=c", "x")),
             ("name:web[1]:x", remote("name:web[1]", "x")),
+            ("name:[web]:x", remote("name:[web]", "x")),
+            ("name:web[a:b]:x", remote("name:web[a:b]", "x")),
+            ("[name:web[1]:y]:x", remote("name:web[1]:y", "x")),
+            ("tag:[a:b]=[c:d]:x", remote("tag:a:b=c:d", "x")),
+            ("tag:[a:b=c:d]:x", remote("tag:[a:b=c:d]", "x")),
             ("name:[web:1:x", Endpoint::Local("name:[web:1:x".into())),
             ("web:user@x:y", remote("web", "user@x:y")),
             ("./a:b", Endpoint::Local("./a:b".into())),

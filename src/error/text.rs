@@ -89,7 +89,7 @@ fn message(error: &Error) -> String {
             unsent,
             unacknowledged: Some(unacknowledged),
         } => tr!(
-            "{error}; {unsent} bytes of the input were not sent, and {unacknowledged} bytes that were sent may not have arrived",
+            "{error}; at least {unsent} bytes of the input were not sent, and {unacknowledged} bytes that were sent may not have arrived",
             error,
             unsent,
             unacknowledged
@@ -99,7 +99,7 @@ fn message(error: &Error) -> String {
             unsent,
             unacknowledged: None,
         } => tr!(
-            "{error}; {unsent} bytes of the input were not sent, and it is not known how much of the rest has arrived",
+            "{error}; at least {unsent} bytes of the input were not sent, and it is not known how much of the rest has arrived",
             error,
             unsent
         ),

@@ -7,7 +7,7 @@ use crate::support::need;
 use crate::support::screen::Screen;
 use crate::support::sharing::{Sharing, is_running, lines};
 use axt::emulator::{Cut, Options};
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -362,6 +362,26 @@ fn how_long_a_command_waits_for_a_session_is_its_own_matter() {
     assert_eq!(finish(first).status, 0);
     let done = finish(second);
     assert_eq!((done.status, done.text()), (0, "second\n".into()));
+}
+
+#[test]
+fn a_start_that_its_command_has_left_is_waited_for_no_longer_than_others() {
+    let sharing = sharing(&[("per-instance", "1")]);
+    let first = cat(&sharing, &["--share", "1m", "--queue-timeout", "0"]);
+    until("the first session runs", || sharing.started() == 1);
+    let left = sharing.starts("echo left");
+    until("it waits", || sharing.started() > 1);
+    kill_process(Pid::from_child(&left), Signal::TERM).unwrap();
+    assert_eq!(finish(left).status, 143);
+    let short = ["--queue-timeout", "100ms", "--connect-timeout", "1s"];
+    let done = run(
+        sharing.command(&[&short[..], &["-c", "true"]].concat()),
+        b"",
+    );
+    let why = "the start of a shared session took longer than 1.1s";
+    assert_eq!(done.status, 255, "{done:?}");
+    assert!(done.stderr.contains(why), "{}", done.stderr);
+    assert_eq!(finish(first).status, 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Serves accepted connections, each with a session, and keeps sessions in reserve for them.
 
-use super::events::{Accepted, Events};
+use super::events::{Accepted, Events, Traffic};
 use super::socks::{self, SocksReply, SocksVersion};
 use super::starter::Starter;
 use super::tunnel::{Over, Tunnel, close};
@@ -81,6 +81,13 @@ impl Forwarder {
         };
         let over = self.carry(stream, &name, &remote, socks, reserve).await;
         self.events.closed(&name, over.traffic, over.error.as_ref());
+    }
+
+    /// Resets a connection that waited when axt was stopped.
+    pub(crate) fn turn_away(&self, stream: TcpStream, name: &Accepted) {
+        close(stream, false);
+        let stopped = Error::Lost(tr!("axt was stopped").into());
+        self.events.closed(name, Traffic::default(), Some(&stopped));
     }
 
     async fn asked(&self, stream: &mut TcpStream) -> Result<socks::SocksRequest, String> {
@@ -171,7 +178,7 @@ impl Forwarder {
                     }
                     tokio::select! {
                         () = sleep(backoff.next()) => {}
-                        () = self.cut.cancelled() => return Err(error),
+                        () = self.stop.cancelled() => return Err(error),
                     }
                 }
                 opened => return opened,

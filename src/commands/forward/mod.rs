@@ -236,16 +236,21 @@ impl RunningForwards {
     ) {
         let forwarder = self.forwarder.clone();
         let (connections, numbers) = (self.connections.clone(), self.numbers.clone());
-        self.until_stopped(async move {
-            loop {
-                let (stream, peer) = listen::accept(&listener, at, &forwarder.events).await;
+        self.others.spawn(async move {
+            let stop = forwarder.stop.clone();
+            let accept =
+                || stop.run_until_cancelled(listen::accept(&listener, at, &forwarder.events));
+            while let Some((stream, peer)) = accept().await {
                 let name = Accepted {
                     connection: numbers.fetch_add(1, Ordering::Relaxed) + 1,
                     forward,
                     peer,
                 };
                 // Until there is a place, others wait for the listener.
-                let place = places.take(&name, &forwarder.events).await;
+                let place = places.take(&name, &forwarder.events);
+                let Some(place) = stop.run_until_cancelled(place).await else {
+                    return forwarder.turn_away(stream, &name);
+                };
                 let serving =
                     forwarder
                         .clone()

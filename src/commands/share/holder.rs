@@ -5,7 +5,7 @@ use crate::commands::common::context::Context;
 use crate::commands::common::session;
 use crate::commands::common::session::held::{HeldSession, SessionSettings};
 use crate::commands::common::sharing::StartMessage;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::share::{Answer, Conn, HolderStatus, Waits};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -200,6 +200,8 @@ impl Holder {
         // None has become free in time.
         let _ = timeout(FREE_LIMIT, self.none_is_about_to_be_free()).await;
         let mut failed = None;
+        let limit = waits.queue + waits.step;
+        let by = Instant::now() + limit;
         loop {
             let freed = self.freed.notified();
             {
@@ -221,7 +223,12 @@ impl Holder {
             let started = async {
                 match &mut failed {
                     Some(failed) => failed.await,
-                    None => std::future::pending().await,
+                    // The start is another command's, which may wait for longer.
+                    None => {
+                        sleep_until(by).await;
+                        let what = tr!("the start of a shared session").into();
+                        Ok(Answer::failed(&Error::Timeout { what, limit }))
+                    }
                 }
             };
             tokio::select! {

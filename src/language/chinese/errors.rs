@@ -27,8 +27,8 @@ macro_rules! chinese_errors {
     ("the connection was lost: {why}") => ("连接已断开：{why}");
     ("the remote side has closed the connection: at least {bytes} bytes of the input did not reach it") => ("远端已关闭连接：至少有 {bytes} 字节的输入没有送达");
     ("no answer came to the input that was sent early: the agent may have dropped it") => ("提前发送的输入没有得到响应：Agent 可能已将其丢弃");
-    ("{error}; {unsent} bytes of the input were not sent, and {unacknowledged} bytes that were sent may not have arrived") => ("{error}；有 {unsent} 字节的输入没有发送，另有 {unacknowledged} 字节已发送但可能没有送达");
-    ("{error}; {unsent} bytes of the input were not sent, and it is not known how much of the rest has arrived") => ("{error}；有 {unsent} 字节的输入没有发送，其余输入送达了多少无法得知");
+    ("{error}; at least {unsent} bytes of the input were not sent, and {unacknowledged} bytes that were sent may not have arrived") => ("{error}；至少有 {unsent} 字节的输入没有发送，另有 {unacknowledged} 字节已发送但可能没有送达");
+    ("{error}; at least {unsent} bytes of the input were not sent, and it is not known how much of the rest has arrived") => ("{error}；至少有 {unsent} 字节的输入没有发送，其余输入送达了多少无法得知");
     ("raise the limit of open files (`ulimit -n`) before axt starts, or open fewer connections at once") => ("请在启动 axt 之前提高打开文件数的上限（`ulimit -n`），或同时打开更少的连接");
     ("{error} (axt had been stopped for {span:?})") => ("{error}（axt 曾被挂起 {span:?}）");
     ("the remote side sent nothing for {span:?} after the input had ended: its answer may be incomplete") => ("输入结束后，远端在 {span:?} 内没有发送任何内容：它的响应可能不完整");

@@ -3,6 +3,7 @@
 #[rustfmt::skip]
 macro_rules! chinese_session {
     ("a session may be left: axt sessions list shows it") => ("可能遗留了一个会话：可用 axt sessions list 查看");
+    ("the start of a shared session") => ("共享会话的启动");
     ("reading input failed") => ("读取输入失败");
     ("the {what} can't be sent in a request") => ("请求中无法发送 {what}");
     ("WebSocket URL") => ("WebSocket URL");

@@ -301,13 +301,13 @@ async fn a_failure_names_the_input_that_may_be_missing() {
     let (unsent, unacknowledged) = (50_000 - sent, sent - 2048);
     assert!(unsent > 0 && unacknowledged > 0, "{sent}");
     let expected = format!(
-        "(FlowExceedLimit); {unsent} bytes of the input were not sent, and {unacknowledged} bytes that were sent may not have arrived"
+        "(FlowExceedLimit); at least {unsent} bytes of the input were not sent, and {unacknowledged} bytes that were sent may not have arrived"
     );
     assert!(error.to_string().ends_with(&expected), "{error}");
     assert_eq!(error.code(), "FlowExceedLimit");
     let (error, sent) = ended_in_the_midst(Version::V1_01).await;
     let expected = format!(
-        "; {} bytes of the input were not sent, and it is not known how much of the rest has arrived",
+        "; at least {} bytes of the input were not sent, and it is not known how much of the rest has arrived",
         50_000 - sent
     );
     assert!(error.to_string().ends_with(&expected), "{error}");

@@ -32,6 +32,8 @@ pub(crate) struct Small {
     pub(crate) time: Option<i64>,
     /// Its digest.
     pub(crate) digest: String,
+    /// The size of the file that it replaces, in bytes.
+    pub(crate) replaces: u64,
 }
 
 impl Small {
@@ -53,14 +55,20 @@ pub(crate) async fn send_all(
     files: Vec<Small>,
     mut new: HashMap<Vec<u8>, u32>,
 ) -> Result<(), CopyFailure> {
-    let files = fitting(job, root, files)?;
     let mut files = files.into_iter().peekable();
     loop {
         let batch = batch::next(&mut files, |file| (2 * file.path.len() + 100, file.size()));
         if batch.is_empty() {
             return Ok(());
         }
+        let batch = fitting(job, root, batch)?;
+        if batch.is_empty() {
+            continue;
+        }
+        // The files that are replaced are removed when the new ones are whole.
+        let freed: u64 = batch.iter().map(|file| file.replaces).sum();
         send(job, to, root.digests, batch, &mut new).await?;
+        root.room = root.room.map(|room| room + freed);
     }
 }
 

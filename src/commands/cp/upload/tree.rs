@@ -315,6 +315,7 @@ impl UploadTree<'_, '_> {
                 }
                 self.job.unchanged(&found.name, found.data.len());
             } else if is_small {
+                let replaces = found.file_there().map_or(0, |state| state.size);
                 small.push(Small {
                     time: seconds(found.data.modified().ok()).filter(|_| self.job.preserve),
                     local: found.item.local,
@@ -322,6 +323,7 @@ impl UploadTree<'_, '_> {
                     name: found.name,
                     mode,
                     digest: ours,
+                    replaces,
                     data: found.data,
                 });
             } else {
