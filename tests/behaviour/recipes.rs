@@ -164,7 +164,7 @@ fn rsync_goes_on_after_a_kill(line: Line) {
 /// instance, and of three quarters of it back, where Base64 takes the fourth. A session's start is taken
 /// off. The figures are of use from a release build on an idle machine.
 #[test]
-#[ignore = "takes long: cargo test --release --test behaviour recipes::figures -- --ignored --nocapture"]
+#[ignore = "takes long: cargo test --release --test behaviour recipes::rsync_figures -- --ignored --nocapture"]
 #[expect(clippy::print_stdout, reason = "figures are what it is for")]
 fn rsync_figures_at_the_services_rate() {
     const LENGTH: u32 = 3_000_000;
